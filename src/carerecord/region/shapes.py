@@ -1,0 +1,229 @@
+"""What is a pretend region made of? The shapes that its people, its servers and its tour agree on.
+
+All of it is frozen. A FHIR resource is a plain dict, ready to be written as JSON; nobody changes one after it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Literal
+
+FhirJson = dict[str, Any]
+
+OrganisationKind = Literal[
+    "gp", "acute", "ambulance", "community", "mental-health", "hospice", "council", "pharmacy", "board"
+]
+SystemKind = Literal[
+    "gp",
+    "hospital",
+    "emergency",
+    "laboratory",
+    "radiology",
+    "clinic",
+    "ambulance",
+    "community",
+    "mental-health",
+    "hospice",
+    "social-care",
+    "pharmacy",
+    "maternity",
+    "real",
+]
+KnowsBy = Literal["nhs-number", "local", "match"]  # what the system can be asked by
+Role = Literal["ae-doctor", "gp", "social-worker", "receptionist", "administrator", "privacy-officer"]
+FaultKind = Literal["unavailable", "slow", "flaky", "wrong-patient"]
+
+
+@dataclass(frozen=True)
+class Organisation:
+    """A body that keeps records or employs people. Its ODS code is well formed and was never issued."""
+
+    ods: str
+    name: str
+    kind: OrganisationKind
+    phone: str  # in Ofcom's ranges for drama
+    bypass_phone: str  # the number that clinicians use
+    address: tuple[str, ...]
+    postcode: str
+    provider: str | None = None  # key of the IdentityProvider where its staff sign in
+
+
+@dataclass(frozen=True)
+class System:
+    """One computer system of an organisation: one FHIR server, one source of the record."""
+
+    key: str  # also its path name and log field: "aldermoor-pathology"
+    ods: str
+    name: str  # as a page shows it: "Aldermoor Pathology"
+    mark: str  # two letters, unique in the region: "AP"
+    kind: SystemKind
+    patient_system: str  # URI of the local patient numbers that it gives out
+    knows_by: KnowsBy
+    sections: tuple[str, ...]  # what it shares, in the words of SECTIONS
+    latency_s: float  # usual time to answer one request; a server varies it by a fifth
+    page_size: int = 50
+    needs_token: bool = False  # OAuth client credentials; the others are open on the loopback
+
+
+# The sections that a system may share, by FHIR type. "other" is everything that has no heading of its own.
+SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "alerts": ("Flag",),
+    "allergies": ("AllergyIntolerance",),
+    "medicines": ("MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"),
+    "problems": ("Condition",),
+    "results": ("Observation", "DiagnosticReport"),  # Observation.category laboratory (or imaging)
+    "observations": ("Observation",),  # Observation.category vital-signs, exam, survey, activity
+    "encounters": ("Encounter", "EpisodeOfCare"),
+    "immunisations": ("Immunization",),
+    "procedures": ("Procedure",),
+    "documents": ("DocumentReference",),
+    "plans": ("CarePlan", "Goal", "Consent"),  # care plans, ReSPECT, DNACPR, advance decisions
+    "appointments": ("Appointment", "ServiceRequest"),
+    "contacts": ("CareTeam", "RelatedPerson"),
+    "social": ("Observation",),  # Observation.category social-history
+    "other": ("List",),  # GP lists bear the warnings "data in transit", "data awaiting filing"
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A system that misbehaves, for one person only or (patient None) for all.
+
+    Only clinical requests (those for one patient's resources) misbehave. Enrolment, that is, paging through
+    Patient, and `metadata` always work.
+
+    unavailable: answers 503 with an OperationOutcome. With `openings` n, only to the first n different
+        `X-Request-ID`s that ask for this person since the last reset (one opening sends all its requests, and their
+        repeats, under one id; without the header, requests less than 10 s apart are one opening). 0: always.
+    slow: waits `seconds` before each answer.
+    flaky: of the requests, `share` (0 to 1) answer 503, by a seeded generator.
+    wrong-patient: Patient is answered rightly on enrolment, but a clinical request for this person is answered with
+        the bundle of `other` (a patient id of the same system), Patient included.
+    """
+
+    system: str
+    kind: FaultKind
+    patient_id: str | None = None  # Patient.id in that system
+    openings: int = 0
+    seconds: float = 0.0
+    share: float = 0.0
+    other: str | None = None
+
+
+@dataclass(frozen=True)
+class Holding:
+    """All that one system holds about one person: a Patient and what refers to it.
+
+    `resources[0]` is the Patient, with `id` equal to `patient_id`. Ids are unique within the system; references are
+    relative ("Patient/…") and stay inside the holding. A resource that is broken on purpose is broken here already.
+    """
+
+    system: str
+    patient_id: str  # FHIR id in that system
+    local_number: str  # the number as its staff say it: identifier of `System.patient_system`
+    person: str  # key of the RegionPerson; the server must not send it
+    resources: tuple[FhirJson, ...]
+
+
+@dataclass(frozen=True)
+class Address:
+    lines: tuple[str, ...]  # house and street, place, town
+    postcode: str
+
+
+@dataclass(frozen=True)
+class RegionPerson:
+    """One invented person as the region knows them, before any system's habits."""
+
+    key: str  # "edith-marlow", "p00042"
+    nhs_number: str  # 999 range, ten digits
+    family: str
+    given: tuple[str, ...]
+    title: str
+    sex: Literal["male", "female"]
+    born: date
+    address: Address
+    phone: str
+    practice: str  # ODS code of the GP practice
+    ethnicity: str
+    died: date | None = None
+    preferred: str | None = None
+    maiden: str | None = None  # family name before marriage
+    twin: int | None = None  # birth order of a multiple birth
+    test: bool = False
+    restricted: bool = False
+    story: str = "healthy"  # the condition stories, joined by "+"
+    household: str = ""  # people with the same household share the address
+
+
+@dataclass(frozen=True)
+class RoleProfile:
+    """One post that a user holds: sign-in offers a choice when there are several."""
+
+    id: str  # twelve digits, as the Spine's role profile ids
+    role: Role
+    job: str  # "Emergency medicine registrar"
+    ods: str
+    team: str = ""
+
+
+@dataclass(frozen=True)
+class User:
+    username: str
+    password: str  # for the pretend provider only
+    provider: str  # key of an IdentityProvider
+    sub: str
+    name: str  # "Dr Priya Nair"
+    title: str
+    given: str
+    family: str
+    email: str
+    profiles: tuple[RoleProfile, ...]
+
+
+@dataclass(frozen=True)
+class IdentityProvider:
+    """An organisation's own OIDC provider."""
+
+    key: str
+    ods: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One stop of the tour: who signs in, whom they open, and the words that the page must and must not show."""
+
+    number: int
+    title: str
+    story: str  # two sentences for the tour's page
+    user: str  # username
+    patient: str  # key of a RegionPerson
+    nhs_number: str
+    reason: str  # what the user would give as the reason of the opening
+    look_for: tuple[str, ...]  # said to the visitor
+    must_show: tuple[str, ...]  # words on the page once the last source has answered
+    must_not_show: tuple[str, ...]
+    faults: tuple[Fault, ...] = ()
+    at_first_paint: tuple[str, ...] = ()  # words that must stand there before the late sources
+    after_retry: tuple[str, ...] = ()  # words after the silent source was asked again
+    not_asked: tuple[str, ...] = ()  # system keys that are skipped, with "ask anyway"
+    others: tuple[str, ...] = ()  # keys of further people that belong to the scene
+    complete: bool = True  # an incomplete scene is left out of the tour
+
+
+@dataclass(frozen=True)
+class Region:
+    seed: int
+    now: datetime  # the moment that all its times are relative to
+    organisations: tuple[Organisation, ...]
+    providers: tuple[IdentityProvider, ...]
+    systems: tuple[System, ...]
+    users: tuple[User, ...]
+    people: tuple[RegionPerson, ...]
+    holdings: Mapping[str, tuple[Holding, ...]]  # by system key
+    register: Mapping[str, FhirJson]  # NHS number -> Patient as the PDS answers it
+    scenes: tuple[Scene, ...]
+    faults: tuple[Fault, ...] = field(default=())  # of all scenes, and the region's own
