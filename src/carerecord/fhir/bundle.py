@@ -1,0 +1,223 @@
+"""What did a source send? A Bundle split into entries, every resource kept as the very bytes that were received."""
+
+import json
+import re
+from typing import Any, Final
+
+import msgspec
+import orjson
+from msgspec import Raw, Struct
+
+from carerecord.fhir.errors import NotABundle, Unreadable
+
+ANSWERING_TYPES: Final = frozenset(
+    (
+        "searchset", "collection", "batch-response", "transaction-response", "batch", "transaction", "history",
+        "document", "message",
+    )
+)  # fmt: skip
+DEEPEST: Final = 64  # levels of nesting; real UK resources stay below 20
+
+
+class Entry(Struct, frozen=True):
+    """One resource of a Bundle."""
+
+    type: str  # resourceType
+    id: str  # as the source knows it; "" where it has none
+    raw: bytes  # exactly as received
+    mode: str = "match"  # match, include or outcome
+    full_url: str = ""
+
+
+class Faulty(Struct, frozen=True):
+    """An entry that holds no usable resource. It is counted and shown as unreadable, never dropped in silence."""
+
+    position: int  # from 0, in the Bundle as received
+    reason: str
+    raw: bytes
+
+
+class Bundle(Struct, frozen=True):
+    """A Bundle taken apart; no resource in it has been read further than its type and id."""
+
+    type: str
+    entries: tuple[Entry, ...]  # matches and includes, in the order received
+    outcomes: tuple[bytes, ...]  # OperationOutcome resources, with search.mode outcome or without
+    faulty: tuple[Faulty, ...]
+    total: int | None = None  # what the source says it holds; often more than one page
+    next: str = ""  # where the next page is
+    self_link: str = ""
+
+
+class _Search(Struct):
+    mode: str = ""
+
+
+class _Link(Struct):
+    relation: str = ""
+    url: str = ""
+
+
+class _Entry(Struct):
+    resource: Raw = Raw(b"")
+    search: _Search | None = None
+    fullUrl: str = ""
+
+
+class _Wire(Struct):
+    resourceType: str = ""
+    type: str = ""
+    total: int | None = None
+    link: list[_Link] = []
+    entry: list[Raw] = []
+
+
+class _Head(Struct):
+    resourceType: str = ""
+    id: str = ""
+
+
+_wire = msgspec.json.Decoder(_Wire)
+_entry = msgspec.json.Decoder(_Entry)
+_head = msgspec.json.Decoder(_Head)
+_RESOURCE_TYPE: Final = re.compile(r"[A-Z][A-Za-z]{2,60}\Z")
+
+
+def split(body: bytes) -> Bundle:
+    """Take a Bundle apart without altering a byte of what it holds.
+
+    One resource alone that is no Bundle is accepted where it is an OperationOutcome (a source that refuses in a 200).
+    An entry that cannot be used becomes a `Faulty`; the others stand.
+
+    Raises:
+        NotABundle: no JSON, JSON of another kind, or a Bundle of a type that holds no answers. The reason never quotes
+            what was received.
+    """
+    try:
+        wire = _wire.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        raise NotABundle(_why_no_json(body)) from fault
+    if wire.resourceType == "OperationOutcome":
+        return Bundle("outcome", (), (bytes(body),), ())
+    if wire.resourceType != "Bundle":
+        raise NotABundle(
+            f"the answer is {'a FHIR resource, but no Bundle' if wire.resourceType else 'no FHIR resource'}"
+        )
+    if wire.type not in ANSWERING_TYPES:
+        raise NotABundle("the Bundle does not say what type it is")
+    entries: list[Entry] = []
+    outcomes: list[bytes] = []
+    faulty: list[Faulty] = []
+    for position, raw in enumerate(wire.entry):
+        try:
+            made = _split_entry(raw)
+        except Unreadable as fault:
+            faulty.append(Faulty(position, fault.reason, bytes(raw)))
+            continue
+        if made is None:
+            continue
+        if made.type == "OperationOutcome":
+            outcomes.append(made.raw)
+        else:
+            entries.append(made)
+    links = {link.relation: link.url for link in wire.link}
+    return Bundle(
+        type=wire.type,
+        entries=tuple(entries),
+        outcomes=tuple(outcomes),
+        faulty=tuple(faulty),
+        total=wire.total,
+        next=links.get("next", ""),
+        self_link=links.get("self", ""),
+    )
+
+
+def parse(raw: bytes) -> dict[str, Any]:
+    """One resource as plain values, for reading. Numbers become floats here: show a value from `raw`, never from these.
+
+    Raises:
+        Unreadable: not JSON, not an object, nested deeper than any real resource, or a name given twice.
+    """
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as fault:
+        raise Unreadable("not well-formed JSON" if shallow(raw) else "nested deeper than any real resource") from fault
+    if not isinstance(value, dict):
+        raise Unreadable("not a JSON object")
+    if not shallow(raw):
+        raise Unreadable("nested deeper than any real resource")
+    # A name given twice says two things at once: parsers keep the last in silence. Written out again it counts once.
+    if raw.count(b'":') != orjson.dumps(value).count(b'":') and _has_double(raw):
+        raise Unreadable("the same element is given twice")
+    return value
+
+
+def _split_entry(raw: Raw) -> Entry | None:
+    try:
+        entry = _entry.decode(raw)
+        if not entry.resource:
+            # Answers to a batch or a delete carry a response and no resource; elsewhere nothing means nothing.
+            if b'"response"' in bytes(raw) or b'"request"' in bytes(raw):
+                return None
+            raise Unreadable("an entry without a resource")
+        head = _head.decode(entry.resource)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
+        raise Unreadable("an entry that does not have the form of a Bundle entry") from fault
+    except RecursionError as fault:
+        raise Unreadable("nested deeper than any real resource") from fault
+    if not _RESOURCE_TYPE.match(head.resourceType):
+        raise Unreadable("a resource that does not say its type")
+    mode = entry.search.mode if entry.search else ""
+    return Entry(head.resourceType, head.id, bytes(entry.resource), mode or "match", entry.fullUrl)
+
+
+def _why_no_json(body: bytes) -> str:
+    start = bytes(body[:64]).lstrip().lower()
+    if not start:
+        return "the answer is empty"
+    if start.startswith((b"<!doctype", b"<html")):
+        return "the answer is a web page"
+    if start.startswith(b"<"):
+        return "the answer is XML"
+    if not start.startswith((b"{", b"\xef\xbb\xbf{")):
+        return "the answer is not JSON"
+    if not shallow(body):
+        return "the answer is nested deeper than any real answer"
+    return "the answer is JSON cut short or malformed"
+
+
+class _Double(Exception):
+    pass
+
+
+def _once(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise _Double
+
+
+def _has_double(raw: bytes) -> bool:
+    """Slow and exact; asked only when the quick count disagrees (odd spacing does that too)."""
+    try:
+        json.loads(raw, object_pairs_hook=_once)
+    except _Double:
+        return True
+    return False
+
+
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+
+
+def shallow(raw: bytes) -> bool:
+    """Whether `raw` nests no deeper than DEEPEST. Cheap for ordinary resources: few opening brackets settle it."""
+    if raw.count(b"[") + raw.count(b"{") <= DEEPEST:
+        return True
+    depth = 0
+    for token in _BRACKETS.findall(raw):
+        first = token[0]
+        if first in b"[{":
+            depth += 1
+            if depth > DEEPEST:
+                return False
+        elif first in b"]}":
+            depth -= 1
+    return True
