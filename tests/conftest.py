@@ -1,0 +1,105 @@
+"""Which engines do tests run on? One real PostgreSQL and one real NATS for a run, an empty database for a test."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+import carerecord
+from carerecord.app.nats import NatsServer, embedded_nats
+from carerecord.app.postgres import Cluster, embedded_postgres
+from carerecord.kit.db import Pool, open_pool
+from carerecord.kit.migrate import migrate
+
+HOUSE = Path(carerecord.__file__).parent
+
+
+@dataclass(frozen=True)
+class TestDatabase:
+    """A database of one test's own, dropped after it. `dsn` for another process, `pool` for this one."""
+
+    __test__ = False
+
+    name: str
+    dsn: str = field(repr=False)
+    pool: Pool
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    """PostgreSQL for the whole run. Nothing in it outlives the run, so it need not wait for the disk."""
+    unhurried = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+    with embedded_postgres(tmp_path_factory.mktemp("engines") / "postgres", settings=unhurried) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def nats(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NatsServer]:
+    """NATS for the whole run; connect to `nats.url`. A test that kills it starts it again before it ends."""
+    with embedded_nats(tmp_path_factory.mktemp("engines") / "nats") as running:
+        yield running
+
+
+@pytest.fixture
+async def database(cluster: Cluster) -> AsyncIterator[TestDatabase]:
+    """An empty database."""
+    async with _database(cluster, service="test", template="template0") as made:
+        yield made
+
+
+@pytest.fixture
+async def service_database(cluster: Cluster, migrated: dict[str, str]) -> AsyncIterator[Callable[[str], Awaitable[TestDatabase]]]:
+    """`await service_database("patients")`: a database with the tables of that service and of the outbox."""
+    async with AsyncExitStack() as stack:
+
+        async def make(service: str) -> TestDatabase:
+            if service not in migrated:
+                migrated[service] = await _template(cluster, service)
+            return await stack.enter_async_context(_database(cluster, service=service, template=migrated[service]))
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def migrated() -> dict[str, str]:
+    """The name of the migrated template of each service asked for so far: migrations run once, then are copied."""
+    return {}
+
+
+def migration_folders(service: str) -> list[Path]:
+    """The outbox's folder and the service's own, those that exist."""
+    both = (HOUSE / "kit" / "migrations", HOUSE / service / "migrations")
+    return [folder for folder in both if folder.is_dir()]
+
+
+async def _template(cluster: Cluster, service: str) -> str:
+    name = f"template_{service}"
+    await _as_admin(cluster, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    await migrate(cluster.dsn_for(name), migration_folders(service))
+    return name
+
+
+@asynccontextmanager
+async def _database(cluster: Cluster, *, service: str, template: str) -> AsyncIterator[TestDatabase]:
+    name = f"{re.sub('[^a-z0-9]', '_', service.lower())}_{uuid4().hex[:12]}"
+    await _as_admin(cluster, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+    dsn = cluster.dsn_for(name)
+    pool = await open_pool(dsn, service=service)
+    try:
+        yield TestDatabase(name, dsn, pool)
+    finally:
+        pool.terminate()  # not `close`: a test that leaves a connection in use has failed already, and need not hang
+        await _as_admin(cluster, f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+async def _as_admin(cluster: Cluster, statement: str) -> None:
+    admin = await asyncpg.connect(cluster.dsn)
+    try:
+        await admin.execute(statement)
+    finally:
+        await admin.close()

@@ -1,0 +1,64 @@
+"""Does a pool keep its promises: few connections, an end to waiting, and life after the server's death?"""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from tests.conftest import TestDatabase
+
+from carerecord.app.postgres import Cluster, embedded_postgres
+from carerecord.kit import db
+
+
+async def test_a_session_has_jit_off_utc_and_a_name(database: TestDatabase) -> None:
+    row = await database.pool.fetchrow(
+        "SELECT current_setting('jit') AS jit, current_setting('timezone') AS zone, current_setting('application_name') AS name"
+    )
+    assert row is not None
+    assert tuple(row) == ("off", "UTC", "carerecord test")
+
+
+async def test_a_pool_holds_four_connections_and_the_fifth_waits_only_so_long(
+    database: TestDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "ACQUIRE_WITHIN_S", 0.2)
+    held = [await database.pool.acquire() for _ in range(4)]
+
+    with pytest.raises(TimeoutError) as waited:
+        await database.pool.fetchval("SELECT 1")
+
+    assert db.is_away(waited.value)
+    for each in held:
+        await database.pool.release(each)
+    assert await database.pool.fetchval("SELECT 1") == 1
+
+
+async def test_a_wrong_statement_does_not_count_as_away(database: TestDatabase) -> None:
+    with pytest.raises(asyncpg.UndefinedTableError) as wrong:
+        await database.pool.fetch("SELECT * FROM nowhere")
+    assert not db.is_away(wrong.value)
+
+
+@pytest.fixture
+def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """One that the test may kill."""
+    with embedded_postgres(tmp_path / "postgres") as running:
+        yield running
+
+
+async def test_a_pool_heals_when_the_server_is_killed_and_comes_back(own_cluster: Cluster) -> None:
+    pool = await db.open_pool(await own_cluster.create_service_database("ward"), service="ward")
+    await pool.execute("CREATE TABLE bed (id int)")
+    await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.01)") for _ in range(4)))  # four open connections
+
+    own_cluster.kill()
+    with pytest.raises(Exception) as away:
+        await pool.fetchval("SELECT 1")
+    assert db.is_away(away.value)
+
+    own_cluster.start()
+    await asyncio.sleep(0.1)
+    assert await asyncio.gather(*(pool.fetchval("SELECT count(*) FROM bed") for _ in range(8))) == [0] * 8
+    await pool.close()
