@@ -1,0 +1,65 @@
+"""What is written down, and what may be asked of the book: who saw what, when, why?"""
+
+from msgspec import Struct
+
+from carerecord.contracts.actors import Actor
+from carerecord.kit.question import Question
+
+
+class Line(Struct, frozen=True):
+    """One line of the book, in the fields that an IHE BALP AuditEvent needs. Ids only: never clinical content, no names of patients.
+
+    Announced in the outbox of the service that answers, in the same breath as the answer: event kind "Line".
+    """
+
+    id: str  # uuid; the event's id
+    at: str
+    what: str  # record-opened | searched | source-retried | item-expanded | refused | signed-in | signed-out | objection-made | registry-changed | enrolled | audit-read …
+    service: str
+    actor: Actor | None  # None: the platform itself
+    patients: tuple[str, ...] = ()  # everyone who was shown, each an entity of their own
+    purpose: str = ""
+    reason: str = ""  # what the user typed
+    outcome: str = "success"  # success | refused | failed
+    rule: str = ""
+    sources: tuple[str, ...] = ()  # who was asked
+    sections: tuple[str, ...] = ()
+    states: tuple[str, ...] = ()  # "elm-bank=no answer"
+    request: str = ""  # the request id, from page to source
+    digest: str = ""  # SHA-256 of what was shown: source, type, id, version of each item
+
+
+class LooksAsked(Struct, frozen=True):
+    """Lines about one person, or (privacy officer) of everyone, newest first."""
+
+    person: tuple[str, ...] = ()
+    before: str = ""
+    most: int = 100
+
+
+class Looks(Struct, frozen=True):
+    lines: tuple[Line, ...]
+    complete_until: str  # the book is whole up to here
+    behind_s: float = 0.0
+
+
+class EventsAsked(Struct, frozen=True):
+    """The same lines as FHIR AuditEvents."""
+
+    person: tuple[str, ...] = ()
+    most: int = 100
+
+
+class VerifyAsked(Struct, frozen=True):
+    pass
+
+
+class Verified(Struct, frozen=True):
+    lines: int
+    ok: bool
+    first_bad: int | None = None  # sequence number of the first line that does not agree
+    says: str = ""
+
+
+LOOKS = Question("audit", "looks", LooksAsked, Looks)
+VERIFY = Question("audit", "verify", VerifyAsked, Verified)

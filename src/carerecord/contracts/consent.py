@@ -1,0 +1,41 @@
+"""What consent may be asked and told: what has this person said about sharing?"""
+
+from msgspec import Struct
+
+from carerecord.contracts.actors import Actor
+from carerecord.contracts.patients import PersonIds
+from carerecord.kit.question import Question
+
+
+class Objection(Struct, frozen=True):
+    """A person does not want a section shown, from one source or all ("")."""
+
+    id: str
+    patient: str
+    section: str  # a section id, or "*" for the whole record
+    source: str = ""
+    organisation: str = ""  # objects to this organisation looking; "" = all
+    said_at: str = ""
+    ends_at: str = ""
+
+
+class ObjectionsAsked(Struct, frozen=True):
+    person: PersonIds
+
+
+class ObjectAsked(Struct, frozen=True):
+    actor: Actor
+    patient: str
+    section: str
+    source: str = ""
+    organisation: str = ""
+
+
+class WithdrawAsked(Struct, frozen=True):
+    actor: Actor
+    objection: str
+
+
+OBJECTIONS = Question("consent", "objections", ObjectionsAsked, tuple[Objection, ...])
+OBJECT = Question("consent", "object", ObjectAsked, Objection)
+WITHDRAW = Question("consent", "withdraw", WithdrawAsked, Objection)

@@ -1,0 +1,64 @@
+"""What the locator may be asked and told: where does this person's information lie?"""
+
+from msgspec import Struct
+
+from carerecord.contracts.patients import PersonIds
+from carerecord.kit.question import Question
+
+
+class Pointer(Struct, frozen=True):
+    """A statement that one source knows one person, by which id, and what it held when last asked."""
+
+    source: str
+    local_id: str
+    patient: str  # the id in the index under which it was learned
+    sections: tuple[str, ...] = ()  # sections where something was held when last seen
+    empty: tuple[str, ...] = ()  # sections that answered and held nothing
+    seen_at: str = ""  # when the source last answered for this person; "" = enrolled, not asked yet
+    enrolled_at: str = ""
+
+
+class WhereAsked(Struct, frozen=True):
+    person: PersonIds
+
+
+class LearnAsked(Struct, frozen=True):
+    """Told by ingest: these people are known to these sources."""
+
+    pointers: tuple[Pointer, ...]
+
+
+class Seen(Struct, frozen=True):
+    """Told by records: what one source held when it answered."""
+
+    patient: str
+    source: str
+    local_id: str
+    sections: tuple[str, ...]
+    empty: tuple[str, ...]
+    at: str
+    was_skipped: bool = False  # a source that steering had left out: its answer measures how often that errs
+
+
+class SeenAsked(Struct, frozen=True):
+    seen: tuple[Seen, ...]
+
+
+class Learned(Struct, frozen=True):
+    count: int
+
+
+class SweepAsked(Struct, frozen=True):
+    """How often did a skipped source hold something?"""
+
+
+class Sweep(Struct, frozen=True):
+    asked: int
+    held: int
+    since: str
+
+
+WHERE = Question("locator", "where", WhereAsked, tuple[Pointer, ...])
+LEARN = Question("locator", "learn", LearnAsked, Learned)
+SEEN = Question("locator", "seen", SeenAsked, Learned)
+SWEPT = Question("locator", "swept", SweepAsked, Sweep)

@@ -1,0 +1,52 @@
+"""What policy may be asked: may this be done, under which rule, and what is withheld?"""
+
+from msgspec import Struct
+
+from carerecord.contracts.actors import Actor, Reason
+from carerecord.contracts.patients import PersonIds
+from carerecord.contracts.permit import Grant, Permit
+from carerecord.kit.question import Question
+
+
+class MayAsked(Struct, frozen=True):
+    """May `actor` see these sections of these sources, about this person, for this reason?
+
+    `relationship` is what the asker can show: attending (a sealed attendance), registered (the person's GP practice),
+    claimed (the user says so, with words), none.
+    """
+
+    actor: Actor
+    person: PersonIds
+    reason: Reason
+    relationship: str
+    wanted: tuple[Grant, ...]
+    targets: tuple[str, ...]  # services that will rely on the permit
+    restricted: bool = False
+
+
+class MayDoAsked(Struct, frozen=True):
+    """May `actor` do something that is not about one person's sections? search, audit-read, sources-read, enrol, review …"""
+
+    actor: Actor
+    action: str
+
+
+class Decision(Struct, frozen=True):
+    allowed: bool
+    rule: str
+    says: str
+
+
+class Rule(Struct, frozen=True):
+    id: str
+    says: str
+    source: str
+
+
+class RulesAsked(Struct, frozen=True):
+    pass
+
+
+MAY = Question("policy", "may", MayAsked, Permit)
+MAY_DO = Question("policy", "may-do", MayDoAsked, Decision)
+RULES = Question("policy", "rules", RulesAsked, tuple[Rule, ...])

@@ -1,0 +1,233 @@
+"""What the records desk may be asked: open one person's record, drawn from everywhere, with what is missing named."""
+
+from msgspec import Struct
+
+from carerecord.contracts.actors import Actor, Attendance, Reason
+from carerecord.contracts.patients import Person
+from carerecord.contracts.permit import Withheld
+from carerecord.fhir.facts import Facts
+from carerecord.kit.question import Question, Stream
+
+
+class SectionState(Struct, frozen=True):
+    """What one source's silence or answer means for one section."""
+
+    section: str
+    state: str  # live | none held | not recorded | not shared | not asked | loading | no answer | unreadable | incomplete | out of date | withheld | not permitted | discarded
+    count: int = 0  # shown
+    unreadable: int = 0
+    sent: int = 0
+    says: str = ""  # "12 of at least 15 shown"
+
+
+class SourceState(Struct, frozen=True):
+    """What one source said, on the whole and by section."""
+
+    source: str
+    name: str
+    organisation: str  # ODS
+    mark: str
+    kind: str
+    state: str  # the words of SectionState; the worst of its sections leads
+    says: str = ""
+    count: int = 0
+    sent: int = 0  # resources that arrived
+    unreadable: int = 0
+    elapsed_s: float = 0.0
+    as_at: str = ""  # when it answered, or was given up
+    last_answer: str = ""  # before this time, when known
+    late: bool = False  # joined after the first paint
+    phone: str = ""
+    warnings: tuple[str, ...] = ()  # data in transit, data awaiting filing, confidential items
+    sections: tuple[SectionState, ...] = ()
+
+
+class Origin(Struct, frozen=True):
+    """Where one item came from."""
+
+    source: str
+    resource_type: str
+    id: str
+    author: str = ""
+    organisation: str = ""
+    recorded: str = ""
+    fetched_at: str = ""
+    version: str = ""
+
+
+class Entry(Struct, frozen=True):
+    """One item of the record. Joined doubles keep every origin; the first is the one whose facts are shown."""
+
+    key: str  # unique and stable within a record: "source/Type/id"
+    facts: Facts
+    origins: tuple[Origin, ...]
+    late: bool = False
+    superseded_by: str = ""  # key of a newer one, on an explicit link, or a newer plan of the same kind
+    mismatch: str = ""  # "" or what differs: the item is held behind a warning
+
+
+class Group(Struct, frozen=True):
+    """Entries of several sources about one substance, test or problem, set side by side. Nothing is hidden by inference."""
+
+    key: str
+    title: str
+    label: str  # same | differs | only here | possibly replaced | stopped here, dispensed since | conflict | ""
+    says: str  # what differs: "dose"
+    entries: tuple[str, ...]  # keys
+    current: bool = True
+
+
+class Trend(Struct, frozen=True):
+    """Results that may share an axis: one test, one unit, one method."""
+
+    key: str
+    title: str
+    unit: str
+    entries: tuple[str, ...]  # keys, oldest first
+    component: str = ""
+    low: float | None = None
+    high: float | None = None
+    method: str = ""
+    important: bool = False  # shown on the summary, by the rule named
+    rule: str = ""
+
+
+class Section(Struct, frozen=True):
+    id: str
+    title: str
+    entries: tuple[Entry, ...]  # newest first
+    groups: tuple[Group, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    missing: tuple[str, ...] = ()  # ids of sources that share this and are silent, unreadable, withheld, incomplete or not asked
+    withheld: int = 0
+
+
+class AllergyTitle(Struct, frozen=True):
+    title: str  # Known allergies | No known allergies | Allergies not recorded | Allergies unavailable
+    says: str = ""  # the finer reason
+    substances: tuple[str, ...] = ()
+    updated: str = ""
+    incomplete: bool = False  # Known allergies, but a source is missing: there may be more
+    announce: str = ""  # a change after the first paint, in words
+
+
+class PlanLine(Struct, frozen=True):
+    """ReSPECT, DNACPR or advance decision: present, absent or unavailable."""
+
+    kind: str
+    title: str
+    state: str  # present | none recorded | unavailable
+    entry: str = ""  # key of the newest valid one
+    older: tuple[str, ...] = ()
+    says: str = ""
+
+
+class Attention(Struct, frozen=True):
+    """Something that a reader should not miss, by a rule with a source. The page shows; it does not advise."""
+
+    kind: str  # gap | danger | differs | info | late
+    title: str
+    says: str
+    rule: str  # id of the rule in records/attention
+    section: str = ""
+    source: str = ""
+    entries: tuple[str, ...] = ()
+
+
+class Mismatch(Struct, frozen=True):
+    """A source that knows this person by another name: both values are shown, its items wait behind a warning."""
+
+    source: str
+    what: str  # given name | family name | sex
+    here: str
+    there: str
+    held: tuple[str, ...] = ()  # keys of the items
+
+
+class Record(Struct, frozen=True):
+    """One person's record at one moment, with the state of every source."""
+
+    opening: str  # id of this opening, also the audit line's
+    person: Person
+    reason: Reason
+    at: str
+    complete: bool  # every source asked has answered or been given up
+    first_paint: bool
+    states: tuple[SourceState, ...]
+    sections: tuple[Section, ...]
+    allergies: AllergyTitle
+    plans: tuple[PlanLine, ...]
+    attention: tuple[Attention, ...]
+    mismatches: tuple[Mismatch, ...] = ()
+    withheld: tuple[Withheld, ...] = ()
+    tally: tuple[tuple[str, int, int, int], ...] = ()  # type, sent, shown, unreadable
+    joined: tuple[str, ...] = ()  # sources that are new in this chunk
+
+
+class OpenAsked(Struct, frozen=True):
+    actor: Actor
+    patient: str
+    reason: Reason
+    request: str = ""
+
+
+class AgainAsked(Struct, frozen=True):
+    """Ask one source again, or one that was not asked: a read of its own, with its own permit and line in the book.
+
+    What the others said is reused while the opening is still at hand (a minute at most, in memory alone); after that everyone
+    is asked anew.
+    """
+
+    actor: Actor
+    patient: str
+    reason: Reason
+    source: str
+    opening: str
+    request: str = ""
+
+
+class ExpandAsked(Struct, frozen=True):
+    """One item exactly as its source holds it now."""
+
+    actor: Actor
+    patient: str
+    reason: Reason
+    source: str
+    resource_type: str
+    id: str
+
+
+class Expanded(Struct, frozen=True):
+    body: str  # the received text, indented for reading
+    fetched_at: str
+    source_name: str
+
+
+class AttendingAsked(Struct, frozen=True):
+    """Is this person with the actor's organisation now, by that organisation's own systems?"""
+
+    actor: Actor
+    patient: str
+
+
+class Attending(Struct, frozen=True):
+    attendance: Attendance | None = None
+
+
+class CountsAsked(Struct, frozen=True):
+    pass
+
+
+class TypeCount(Struct, frozen=True):
+    source: str
+    resource_type: str
+    sent: int
+    shown: int
+    unreadable: int
+
+
+OPEN = Stream("records", "open", OpenAsked, Record)
+AGAIN = Stream("records", "again", AgainAsked, Record)
+EXPAND = Question("records", "expand", ExpandAsked, Expanded)
+ATTENDING = Question("records", "attending", AttendingAsked, Attending)
+COUNTS = Question("records", "counts", CountsAsked, tuple[TypeCount, ...])

@@ -1,0 +1,163 @@
+"""How is a service reached from outside its process? Questions, health and metrics over HTTP; errors said in one place."""
+
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+import orjson
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from carerecord.kit import request as requests
+from carerecord.kit.calls import CALLER, ERROR, FRAME, VALUE, Spoken, broken
+from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
+from carerecord.kit.log import Log
+from carerecord.kit.metrics import Metrics
+from carerecord.kit.part import Answer, Part
+from carerecord.kit.question import encode
+from carerecord.kit.tokens import caller_of
+
+Ready = Callable[[], Awaitable[str]]  # "" when ready, else what is missing, in words
+
+_MOST_BYTES = 32_000_000
+
+
+def outcome(error: CareRecordError) -> dict[str, Any]:
+    """The error as a FHIR R4 OperationOutcome."""
+    return {
+        "resourceType": "OperationOutcome",
+        "issue": [{"severity": "error", "code": error.issue, "diagnostics": error.says}],
+    }
+
+
+class WithRequestId:
+    """Every request has an id, echoed to the caller and borne by all that it causes."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        header = requests.HEADER.lower().encode()
+        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == header), "")
+        with requests.request(given) as current:
+
+            async def send_named(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    message.setdefault("headers", [])
+                    message["headers"] = [*message["headers"], (header, current.encode())]
+                await send(message)
+
+            await self._app(scope, receive, send_named)
+
+
+class Door:
+    """The inner door of one service: `/ask/WORD` for its neighbours, `/health/*` and `/metrics` for its operators."""
+
+    def __init__(
+        self, part: Part, *, key: bytes, callers: frozenset[str], ready: Ready, metrics: Metrics, log: Log
+    ) -> None:
+        self._answers: Mapping[str, Answer] = {each.question.word: each for each in part.answers}
+        self._key, self._callers, self._ready, self._metrics, self._log = key, callers, ready, metrics, log
+        self._name = part.name
+
+    def routes(self) -> list[BaseRoute]:
+        return [
+            Route("/ask/{word}", self._ask, methods=["POST"]),
+            Route("/health/live", self._live),
+            Route("/health/ready", self._is_ready),
+            Route("/metrics", self._page),
+        ]
+
+    def app(self) -> Starlette:
+        return Starlette(routes=self.routes(), middleware=[Middleware(WithRequestId)])
+
+    async def _live(self, _: Request) -> Response:
+        return JSONResponse({"service": self._name, "live": True})
+
+    async def _is_ready(self, _: Request) -> Response:
+        missing = await self._ready()
+        body = {"service": self._name, "ready": not missing, "missing": missing}
+        return JSONResponse(body, status_code=503 if missing else 200)
+
+    async def _page(self, _: Request) -> Response:
+        return Response(self._metrics.page(), media_type="text/plain; version=0.0.4")
+
+    async def _ask(self, request: Request) -> Response:
+        word = request.path_params["word"]
+        began = time.perf_counter()
+        try:
+            self._check_caller(request)
+            each = self._answers.get(word)
+            if each is None:
+                raise NotFound("There is no such question here.")
+            body = await _body(request)
+            try:
+                asked = each.question.asked_decoder.decode(body)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                raise NotUnderstood("The question does not have the shape that its contract states.") from None
+            if each.streams:
+                return StreamingResponse(self._frames(each, asked, began), media_type="application/octet-stream")
+            answered = encode(await each.handler(asked))
+        except Exception as error:
+            return self._said(word, error, began)
+        self._count(word, "answered", began)
+        return Response(answered, media_type="application/json")
+
+    def _check_caller(self, request: Request) -> None:
+        caller = caller_of(self._key, request.headers.get(CALLER, ""))
+        if caller is None:
+            raise Refused("This door is open to services with a credential only.", rule="door/credential")
+        if caller not in self._callers:
+            raise Refused(f"The catalogue does not let {caller} ask {self._name}.", rule="door/catalogue")
+
+    async def _frames(self, each: Answer, asked: Any, began: float) -> AsyncIterator[bytes]:
+        chunks = each.handler(asked)
+        try:
+            async for chunk in chunks:
+                body = encode(chunk)
+                yield FRAME.pack(VALUE, len(body)) + body
+            yield FRAME.pack(VALUE, 0)
+            self._count(each.question.word, "answered", began)
+        except Exception as error:
+            said = encode(Spoken.of(self._told(each.question.word, error, began)))
+            yield FRAME.pack(ERROR, len(said)) + said
+        finally:
+            await chunks.aclose()
+
+    def _said(self, word: str, error: Exception, began: float) -> Response:
+        told = self._told(word, error, began)
+        return Response(encode(Spoken.of(told)), status_code=told.status, media_type="application/json")
+
+    def _told(self, word: str, error: Exception, began: float) -> CareRecordError:
+        told = broken(error)
+        if told is not error:
+            self._log.error("question.failed", question=word, exc_info=error)
+        self._metrics.errors.labels(self._name, type(told).__name__).inc()
+        self._count(word, type(told).__name__, began)
+        return told
+
+    def _count(self, word: str, ended: str, began: float) -> None:
+        self._metrics.questions.labels(self._name, word, ended).observe(time.perf_counter() - began)
+
+
+async def _body(request: Request) -> bytes:
+    parts, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            raise NotUnderstood("The question is larger than this door takes.")
+        parts.append(chunk)
+    return b"".join(parts)
+
+
+def fhir_error(error: CareRecordError) -> Response:
+    """An error as a FHIR client wants it."""
+    return Response(orjson.dumps(outcome(error)), status_code=error.status, media_type="application/fhir+json")

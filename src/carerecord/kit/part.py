@@ -1,0 +1,107 @@
+"""What does a service need, and what does it offer? `build(supplies) -> Part` is the whole of its public face."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from carerecord.kit.clock import Clock
+from carerecord.kit.log import Log
+from carerecord.kit.metrics import Metrics
+from carerecord.kit.question import Question, Stream
+from carerecord.kit.tokens import Keys
+
+if TYPE_CHECKING:
+    import asyncpg
+    from starlette.routing import BaseRoute
+
+    from carerecord.kit.calls import Calls
+    from carerecord.kit.events import Outbox
+
+A = TypeVar("A")
+R = TypeVar("R")
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """All that a service leans on, handed in by the front gate. Nothing below the gate looks at the environment."""
+
+    name: str
+    calls: "Calls"
+    keys: Keys
+    clock: Clock
+    log: Log
+    metrics: Metrics
+    settings: Mapping[str, str]  # CARERECORD_<NAME>_… with the prefix taken off, lower case; read by `kit.settings.read`
+    secrets: Callable[[str], str]  # the value of a named secret; raises BadSetting
+    data_dir: Path
+    address: str = ""  # where people reach the front door: for redirect addresses
+    database: "asyncpg.Pool[asyncpg.Record] | None" = None
+    events: "Outbox | None" = None
+
+    @property
+    def db(self) -> "asyncpg.Pool[asyncpg.Record]":
+        """The service's own database. Only services with a folder of migrations have one."""
+        if self.database is None:
+            raise LookupError(f"{self.name} keeps no database")
+        return self.database
+
+    @property
+    def outbox(self) -> "Outbox":
+        if self.events is None:
+            raise LookupError(f"{self.name} keeps no outbox")
+        return self.events
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question and who answers it here."""
+
+    question: Question[Any, Any]
+    handler: Callable[[Any], Any]
+
+    @property
+    def streams(self) -> bool:
+        return isinstance(self.question, Stream)
+
+
+def answer(question: Question[A, R], handler: Callable[[A], Awaitable[R]]) -> Answer:
+    return Answer(question, handler)
+
+
+def answer_stream(question: Stream[A, R], handler: Callable[[A], AsyncIterator[R]]) -> Answer:
+    return Answer(question, handler)
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a service does with the events of one teller. `effect` runs in the transaction that moves its cursor."""
+
+    teller: str
+    kinds: tuple[str, ...]  # empty: every kind
+    effect: Callable[[Any, Sequence[Any]], Awaitable[None]]  # (connection, events in order)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something a service does by itself, until it is stopped."""
+
+    name: str
+    run: Callable[[], Awaitable[None]]
+
+
+async def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class Part:
+    """What a service offers: answers, pages, what it hears, what it does by itself."""
+
+    name: str
+    answers: tuple[Answer, ...] = ()
+    routes: "tuple[BaseRoute, ...]" = ()
+    hears: tuple[Heard, ...] = ()
+    jobs: tuple[Job, ...] = ()
+    start: Callable[[], Awaitable[None]] = field(default=_nothing)  # before the first question
+    stop: Callable[[], Awaitable[None]] = field(default=_nothing)  # after the last: hand back what is in hand
