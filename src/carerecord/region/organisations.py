@@ -45,10 +45,10 @@ PROVIDERS: tuple[IdentityProvider, ...] = (
 )
 
 _GP = ("allergies", "medicines", "problems", "results", "observations", "encounters", "immunisations",
-       "procedures", "documents", "plans", "appointments", "alerts", "contacts", "social", "other")  # fmt: skip
-_WARD = ("alerts", "allergies", "medicines", "problems", "observations", "encounters", "procedures", "documents",
-         "plans", "appointments", "contacts")  # fmt: skip
-
+       "procedures", "documents", "plans", "appointments", "alerts", "adjustments", "professionals", "social", "other",
+       "demographics")  # fmt: skip
+_WARD = ("demographics", "alerts", "adjustments", "allergies", "medicines", "problems", "observations", "encounters", "procedures", "documents",
+         "plans", "appointments", "professionals")  # fmt: skip
 
 def _system(
     key: str, ods: str, name: str, mark: str, kind: str, latency_s: float, sections: tuple[str, ...], knows_by: str,
@@ -76,7 +76,7 @@ SYSTEMS: tuple[System, ...] = (
             ("alerts", "medicines", "encounters", "documents"), "nhs-number"),
     _system("aldermoor-maternity", ALDERMOOR, "Aldermoor Maternity", "MT", "maternity", 0.4,
             ("alerts", "allergies", "medicines", "problems", "observations", "encounters", "documents", "plans",
-             "appointments", "contacts"), "nhs-number"),
+             "appointments", "professionals"), "nhs-number"),
     _system("fenwick-epr", FENWICK, "Fenwick General Hospital", "FG", "hospital", 0.6, _WARD, "nhs-number",
             page_size=20),
     _system("fenwick-pathology", FENWICK, "Fenwick Pathology", "FP", "laboratory", 0.5, ("results",), "local"),
@@ -86,15 +86,15 @@ SYSTEMS: tuple[System, ...] = (
             ("observations", "encounters", "documents", "medicines", "plans"), "nhs-number"),
     _system("aldermoor-community", COMMUNITY, "Aldermoor Community Health", "CH", "community", 0.7,
             ("alerts", "allergies", "medicines", "problems", "observations", "encounters", "documents", "plans",
-             "appointments", "contacts"), "nhs-number"),
+             "appointments", "professionals"), "nhs-number"),
     _system("calder-vale", MENTAL_HEALTH, "Calder Vale Mental Health", "MH", "mental-health", 0.5,
             ("alerts", "allergies", "medicines", "problems", "encounters", "documents", "plans", "appointments",
-             "contacts"), "nhs-number", needs_token=True),
+             "professionals"), "nhs-number", needs_token=True),
     _system("st-oswins", HOSPICE, "St Oswin's Hospice", "HO", "hospice", 0.4,
-            ("alerts", "allergies", "medicines", "problems", "encounters", "documents", "plans", "contacts"),
+            ("alerts", "allergies", "medicines", "problems", "encounters", "documents", "plans", "professionals"),
             "nhs-number"),
     _system("aldermoor-council", COUNCIL, "Aldermoor Council", "SC", "social-care", 0.6,
-            ("alerts", "encounters", "documents", "contacts", "social"), "nhs-number"),
+            ("alerts", "adjustments", "encounters", "documents", "professionals", "social"), "nhs-number"),
     _system("hartley-pharmacy", PHARMACY, "Hartley Pharmacy", "RX", "pharmacy", 0.3,
             ("medicines", "immunisations"), "nhs-number"),
 )  # fmt: skip

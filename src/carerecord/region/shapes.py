@@ -61,30 +61,10 @@ class System:
     kind: SystemKind
     patient_system: str  # URI of the local patient numbers that it gives out
     knows_by: KnowsBy
-    sections: tuple[str, ...]  # what it shares, in the words of SECTIONS
+    sections: tuple[str, ...]  # what it shares: ids of carerecord.fhir.sections
     latency_s: float  # usual time to answer one request; a server varies it by a fifth
     page_size: int = 50
     needs_token: bool = False  # OAuth client credentials; the others are open on the loopback
-
-
-# The sections that a system may share, by FHIR type. "other" is everything that has no heading of its own.
-SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "alerts": ("Flag",),
-    "allergies": ("AllergyIntolerance",),
-    "medicines": ("MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"),
-    "problems": ("Condition",),
-    "results": ("Observation", "DiagnosticReport"),  # Observation.category laboratory (or imaging)
-    "observations": ("Observation",),  # Observation.category vital-signs, exam, survey, activity
-    "encounters": ("Encounter", "EpisodeOfCare"),
-    "immunisations": ("Immunization",),
-    "procedures": ("Procedure",),
-    "documents": ("DocumentReference",),
-    "plans": ("CarePlan", "Goal", "Consent"),  # care plans, ReSPECT, DNACPR, advance decisions
-    "appointments": ("Appointment", "ServiceRequest"),
-    "contacts": ("CareTeam", "RelatedPerson"),
-    "social": ("Observation",),  # Observation.category social-history
-    "other": ("List",),  # GP lists bear the warnings "data in transit", "data awaiting filing"
-}
 
 
 @dataclass(frozen=True)

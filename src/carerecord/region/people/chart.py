@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from carerecord.region.organisations import ORGANISATION_BY_ODS
-from carerecord.region.people.codes import LOINC, ROUTES, SNOMED, UCUM, Drug, Term, Test
+from carerecord.region.people.codes import LOINC, ROUTES, SNOMED, UCUM, Drug, LabTest, Term
 from carerecord.region.shapes import FhirJson, Holding, System
 
 LONDON = ZoneInfo("Europe/London")
@@ -23,6 +23,16 @@ UK_CORE = "https://fhir.hl7.org.uk/StructureDefinition/"
 HL7 = "http://terminology.hl7.org/CodeSystem/"
 
 When = date | datetime
+
+PLAN_CODES = {"ReSPECT": "1382601000000107", "DNACPR": "450476008", "Crisis plan": "736253002",
+              "End of life care plan": "736373009", "Personalised care and support plan": "2181441000000107",
+              "Emergency care plan": "887701000000100", "Advance care plan": "736366004"}  # fmt: skip
+FLAG_CATEGORIES: dict[str, FhirJson] = {
+    "Reasonable adjustment": {
+        "coding": [{"system": "https://fhir.hl7.org.uk/CodeSystem/England-FlagCategory",
+                    "code": "national-reasonable-adjustment-flag", "display": "Reasonable adjustment flag"}],
+        "text": "Reasonable adjustment"},
+}  # fmt: skip
 
 
 def said(when: When) -> str:
@@ -164,7 +174,7 @@ class Chart:
     def flag(self, text: Term | str, when: When, *, category: str, note: str = "", by: By | None = None) -> str:
         body: FhirJson = {
             "status": "active",
-            "category": [{"text": category}],
+            "category": [FLAG_CATEGORIES.get(category, {"text": category})],
             "code": self.concept(text) if isinstance(text, Term) else {"text": text},
             "subject": self.me,
             "period": {"start": said(when)},
@@ -290,7 +300,7 @@ class Chart:
     # --- results and observations
 
     def result(
-        self, test: Test, value: float, when: When, *, low: float | None = None, high: float | None = None,
+        self, test: LabTest, value: float, when: When, *, low: float | None = None, high: float | None = None,
         method: str = "", note: str = "", state: str = "final",
     ) -> str:  # fmt: skip
         low, high = (test.low if low is None else low), (test.high if high is None else high)
@@ -419,7 +429,8 @@ class Chart:
         body: FhirJson = {
             "status": state,
             "intent": "plan",
-            "category": [{"text": kind}],
+            "category": [{"coding": [coded(SNOMED, PLAN_CODES[kind], kind)], "text": kind} if kind in PLAN_CODES
+                         else {"text": kind}],
             "title": title,
             "description": text,
             "subject": self.me,
@@ -427,7 +438,7 @@ class Chart:
             "created": said(when),
             "author": self.who(by),
             "contributor": [self.organisation],
-        }
+        }  # fmt: skip
         if lines:
             body["activity"] = [{"detail": {"status": "in-progress", "description": line}} for line in lines]
         return self.add("CarePlan", when, body)
@@ -560,3 +571,10 @@ class Chart:
                                           "no-content-recorded", "No Content Recorded")],
                                    "text": "No content recorded"}  # fmt: skip
         return self.add("List", self.now, body)
+
+    def echo(self, sent: FhirJson) -> str:
+        """File a copy of what another system sent: same business identifier, own id and subject."""
+        body = {key: value for key, value in sent.items() if key not in ("resourceType", "id", "meta")}
+        body["subject"] = self.me
+        when = datetime.fromisoformat(sent["meta"]["lastUpdated"])
+        return self.add(sent["resourceType"], when, body)

@@ -17,7 +17,7 @@ class Term(NamedTuple):
     loinc: str | None = None
 
 
-class Test(NamedTuple):
+class LabTest(NamedTuple):
     """A laboratory test: what it is called, in which unit, and between which limits it is usual."""
 
     text: str
@@ -29,7 +29,6 @@ class Test(NamedTuple):
     high: float | None
     decimals: int = 0
 
-    __test__ = False  # the name is the ward's, not pytest's
 
 
 class Drug(NamedTuple):
@@ -99,30 +98,30 @@ REACTIONS: dict[str, Term] = {
     "vomiting": Term("Vomiting", "422400008"),
 }
 
-TESTS: dict[str, Test] = {
-    "potassium": Test("Potassium", "1000651000000109", "2823-3", "mmol/L", "mmol/L", 3.5, 5.3, 1),
-    "sodium": Test("Sodium", "1000661000000107", "2951-2", "mmol/L", "mmol/L", 133, 146),
-    "creatinine": Test("Creatinine", "1000731000000107", "14682-9", "µmol/L", "umol/L", 59, 104),
-    "egfr": Test("eGFR", "1107411000000104", "62238-1", "mL/min/1.73 m²", "mL/min/{1.73_m2}", 60, None),
-    "haemoglobin": Test("Haemoglobin", "1022431000000105", "718-7", "g/L", "g/L", 115, 165),
-    "white-cells": Test("White cell count", "1022541000000102", "6690-2", "×10⁹/L", "10*9/L", 4.0, 11.0, 1),
-    "neutrophils": Test("Neutrophils", "1022551000000104", "751-8", "×10⁹/L", "10*9/L", 1.7, 7.5, 1),
-    "platelets": Test("Platelets", "1022651000000100", "777-3", "×10⁹/L", "10*9/L", 150, 400),
-    "hba1c": Test("HbA1c", "999791000000106", "59261-8", "mmol/mol", "mmol/mol", None, 48),
-    "cholesterol": Test("Total cholesterol", "1005671000000105", "14647-2", "mmol/L", "mmol/L", None, 5.0, 1),
-    "alt": Test("ALT", "1018251000000107", "1742-6", "U/L", "U/L", None, 40),
-    "tsh": Test("TSH", "1022791000000101", "3016-3", "mU/L", "m[IU]/L", 0.3, 4.5, 2),
-    "crp": Test("C-reactive protein", "1001371000000100", "1988-5", "mg/L", "mg/L", None, 5),
-    "inr": Test("INR", None, "6301-6", "ratio", "{ratio}", 0.9, 1.2, 1),
-    "nt-probnp": Test("NT-proBNP", None, "33762-6", "ng/L", "ng/L", None, 400),
-    "troponin-i": Test("High-sensitivity troponin I", None, "89579-7", "ng/L", "ng/L", None, 34),
-    "troponin-t": Test("High-sensitivity troponin T", None, "67151-1", "ng/L", "ng/L", None, 14),
-    "glucose": Test("Glucose", None, "14749-6", "mmol/L", "mmol/L", 4.0, 7.8, 1),
-    "ketones": Test("Ketones", None, None, "mmol/L", "mmol/L", None, 0.6, 1),
-    "ph": Test("Venous pH", None, "2746-6", "pH", "[pH]", 7.35, 7.45, 2),
-    "bilirubin": Test("Total bilirubin", None, "14631-6", "µmol/L", "umol/L", None, 200),
-    "pcr-urine": Test("Urine protein:creatinine ratio", None, None, "mg/mmol", "mg/mmol", None, 30),
-    "ferritin": Test("Ferritin", None, "2276-4", "µg/L", "ug/L", 15, 300),
+TESTS: dict[str, LabTest] = {
+    "potassium": LabTest("Potassium", "1000651000000109", "2823-3", "mmol/L", "mmol/L", 3.5, 5.3, 1),
+    "sodium": LabTest("Sodium", "1000661000000107", "2951-2", "mmol/L", "mmol/L", 133, 146),
+    "creatinine": LabTest("Creatinine", "1000731000000107", "14682-9", "µmol/L", "umol/L", 59, 104),
+    "egfr": LabTest("eGFR", "1107411000000104", "62238-1", "mL/min/1.73 m²", "mL/min/{1.73_m2}", 60, None),
+    "haemoglobin": LabTest("Haemoglobin", "1022431000000105", "718-7", "g/L", "g/L", 115, 165),
+    "white-cells": LabTest("White cell count", "1022541000000102", "6690-2", "×10⁹/L", "10*9/L", 4.0, 11.0, 1),
+    "neutrophils": LabTest("Neutrophils", "1022551000000104", "751-8", "×10⁹/L", "10*9/L", 1.7, 7.5, 1),
+    "platelets": LabTest("Platelets", "1022651000000100", "777-3", "×10⁹/L", "10*9/L", 150, 400),
+    "hba1c": LabTest("HbA1c", "999791000000106", "59261-8", "mmol/mol", "mmol/mol", None, 48),
+    "cholesterol": LabTest("Total cholesterol", "1005671000000105", "14647-2", "mmol/L", "mmol/L", None, 5.0, 1),
+    "alt": LabTest("ALT", "1018251000000107", "1742-6", "U/L", "U/L", None, 40),
+    "tsh": LabTest("TSH", "1022791000000101", "3016-3", "mU/L", "m[IU]/L", 0.3, 4.5, 2),
+    "crp": LabTest("C-reactive protein", "1001371000000100", "1988-5", "mg/L", "mg/L", None, 5),
+    "inr": LabTest("INR", None, "6301-6", "ratio", "{ratio}", 0.9, 1.2, 1),
+    "nt-probnp": LabTest("NT-proBNP", None, "33762-6", "ng/L", "ng/L", None, 400),
+    "troponin-i": LabTest("High-sensitivity troponin I", None, "89579-7", "ng/L", "ng/L", None, 34),
+    "troponin-t": LabTest("High-sensitivity troponin T", None, "67151-1", "ng/L", "ng/L", None, 14),
+    "glucose": LabTest("Glucose", None, "14749-6", "mmol/L", "mmol/L", 4.0, 7.8, 1),
+    "ketones": LabTest("Ketones", None, None, "mmol/L", "mmol/L", None, 0.6, 1),
+    "ph": LabTest("Venous pH", None, "2746-6", "pH", "[pH]", 7.35, 7.45, 2),
+    "bilirubin": LabTest("Total bilirubin", None, "14631-6", "µmol/L", "umol/L", None, 200),
+    "pcr-urine": LabTest("Urine protein:creatinine ratio", None, None, "mg/mmol", "mg/mmol", None, 30),
+    "ferritin": LabTest("Ferritin", None, "2276-4", "µg/L", "ug/L", 15, 300),
 }
 
 DRUGS: dict[str, Drug] = {
