@@ -116,7 +116,7 @@ def _apply(dsn: str, migrations: tuple[Migration, ...]) -> tuple[str, ...]:
 def _as_yoyo(migration: Migration) -> Any:
     """A yoyo migration of one step, the whole file: yoyo would cut it at semicolons, in function bodies too."""
     from yoyo.migrations import Migration as YoyoMigration  # type: ignore[import-untyped]
-    from yoyo.migrations import MigrationStep  # type: ignore[import-untyped]
+    from yoyo.migrations import MigrationStep
 
     class WholeFile(YoyoMigration):  # type: ignore[misc]
         def load(self) -> None:
