@@ -1,8 +1,8 @@
 """How does an engine's process begin, so that it never outlives whoever started it?
 
-Run as a script (`python -I -S launch.py …`), never imported: it becomes the engine. PostgreSQL refuses to run
-as root, so root first turns into somebody else. Only after that change is the death signal set, because the
-kernel forgets it whenever a process changes who it is.
+Run as a script (`python -I -S launch.py …`), never imported: it becomes the engine. PostgreSQL refuses to run as root,
+and initdb as a uid without a name, so these first turn into somebody else. Only after that change is the death signal
+set, because the kernel forgets it whenever a process changes who it is.
 """
 
 import ctypes
@@ -15,13 +15,14 @@ NOBODY = 65534
 
 
 def enter_user_namespace(libc: ctypes.CDLL) -> None:
-    """Become uid 65534 in a namespace of our own; outside it the files stay root's, so 0700 folders still open."""
+    """Become uid 65534 in a namespace of our own; outside it we stay who we are, so 0700 folders still open."""
+    uid, gid = os.geteuid(), os.getegid()
     if libc.unshare(CLONE_NEWUSER) != 0:
         raise OSError(ctypes.get_errno(), "this machine does not allow a user namespace")
     for file, text in (
         ("/proc/self/setgroups", "deny"),
-        ("/proc/self/uid_map", f"{NOBODY} 0 1"),
-        ("/proc/self/gid_map", f"{NOBODY} 0 1"),
+        ("/proc/self/uid_map", f"{NOBODY} {uid} 1"),
+        ("/proc/self/gid_map", f"{NOBODY} {gid} 1"),
     ):
         with open(file, "w") as handle:
             handle.write(text)

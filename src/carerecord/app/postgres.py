@@ -7,6 +7,7 @@ service; see `kit.db` for pools. Design: docs/adr/0010-embedded-engines.md.
 import hashlib
 import json
 import os
+import pwd
 import secrets
 import shutil
 import signal
@@ -76,7 +77,7 @@ class Cluster:
     """A running PostgreSQL of our own. Its databases are reached by the DSNs that it gives out, over a socket."""
 
     folder: Path  # secrets, log, lock
-    place: Path  # the server's own files; inside `folder` unless root may not have a user namespace
+    place: Path  # the server's own files; inside `folder` unless we are root and may not have a user namespace
     binaries: Path
     sockets: Path
     identity: Identity
@@ -207,11 +208,21 @@ def embedded_postgres(
 
 
 def _identity() -> Identity:
-    if os.geteuid() != 0:
+    """As whom the server runs: ourselves, unless we are root or a uid without a name (as some containers give)."""
+    if os.geteuid() != 0 and _has_name(os.geteuid()):
         return "same"
     probe = [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), "0", "namespace", "/bin/true"]
     allowed = subprocess.run(probe, capture_output=True, check=False).returncode == 0
-    return "namespace" if allowed else "nobody"
+    if allowed:
+        return "namespace"
+    return "nobody" if os.geteuid() == 0 else "same"
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        return bool(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return False
 
 
 def _place(folder: Path, identity: Identity) -> Path:
