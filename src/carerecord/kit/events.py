@@ -1,0 +1,284 @@
+"""How does a service say that something has happened, so that it is never lost? The outbox: rows of its own database.
+
+PostgreSQL is the truth and NATS a copy: `relay` publishes what stands here, `hearer` takes it in. ADR 0020.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import total_ordering
+from typing import Any, TypeVar
+from uuid import UUID, uuid4
+
+import msgspec
+
+from carerecord.kit.clock import Clock
+from carerecord.kit.db import Connection, Database, Pool, is_away
+from carerecord.kit.errors import CareRecordError, Unavailable
+from carerecord.kit.question import encode
+
+B = TypeVar("B")
+
+KEPT = timedelta(days=7)
+_GROUP = 500  # events in one INSERT
+_PURGED = 5_000  # rows in one DELETE, so that no lock is long
+
+
+@total_ordering
+class Position(msgspec.Struct, frozen=True):
+    """A place in one outbox: era of the cluster, transaction, row."""
+
+    era: int = 0
+    xid: int = 0
+    id: int = 0
+
+    def __lt__(self, other: "Position") -> bool:
+        return (self.era, self.xid, self.id) < (other.era, other.xid, other.id)
+
+    def __str__(self) -> str:
+        return f"{self.era}.{self.xid}.{self.id}"
+
+    @classmethod
+    def read(cls, text: str) -> "Position":
+        """Raises ValueError when `text` is no position."""
+        era, xid, id_ = text.split(".")
+        return cls(int(era), int(xid), int(id_))
+
+
+START = Position()
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that has happened, as its hearers get it. The body lists ids, never clinical content."""
+
+    id: str  # uuid
+    kind: str
+    at: datetime
+    teller: str
+    body: msgspec.Raw
+
+    def read(self, shape: type[B]) -> B:
+        """The body as `shape`. Raises msgspec.DecodeError when it is not that."""
+        return msgspec.json.decode(self.body, type=shape)
+
+
+@dataclass(frozen=True)
+class Written:
+    """One row of the outbox."""
+
+    position: Position
+    event: str
+    kind: str
+    at: datetime
+    body: bytes
+
+
+@dataclass(frozen=True)
+class _Said:
+    event: str
+    kind: str
+    at: datetime
+    body: bytes
+    done: "asyncio.Future[None]"
+
+
+class Outbox:
+    """The mouth of one service. Build it once; it commits for many callers at a time."""
+
+    def __init__(self, pool: Pool, service: str, clock: Clock) -> None:
+        self.pool, self.service, self._clock = pool, service, clock
+        self._waiting: list[_Said] = []
+        self._flush: asyncio.Task[None] | None = None
+        self._listeners: set[asyncio.Event] = set()
+
+    async def announce(
+        self, kind: str, body: msgspec.Struct, connection: Connection | None = None, *, event: str = ""
+    ) -> str:
+        """Write down that `kind` has happened, and return the event's id (`event`, a uuid, when given).
+
+        With a connection the row joins the caller's transaction: it is told only if that commits. Without one it is durable
+        when this returns, by a commit shared with whoever else announces at the same time (about 1 ms).
+
+        Raises:
+            Unavailable: it could not be written. The caller must not answer as if it had been.
+        """
+        said = _Said(event or str(uuid4()), kind, self._clock.now(), encode(body), asyncio.get_running_loop().create_future())
+        if connection is not None:
+            try:
+                await _insert(connection, (said,))
+            except Exception as error:
+                raise _unwritten(error) from error
+            self._wake()
+            return said.event
+        self._waiting.append(said)
+        if self._flush is None:
+            self._flush = asyncio.create_task(self._flush_all(), name=f"{self.service} outbox")
+        await said.done
+        return said.event
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
+                await self._flush_group(group)
+        finally:
+            self._flush = None
+
+    async def _flush_group(self, group: Sequence[_Said]) -> None:
+        try:
+            await _insert(self.pool, group)
+        except BaseException as error:
+            for said in group:
+                if not said.done.done():
+                    said.done.set_exception(_unwritten(error))
+            if not isinstance(error, Exception):
+                raise
+            return
+        for said in group:
+            if not said.done.done():
+                said.done.set_result(None)
+        self._wake()
+
+    def listen(self) -> asyncio.Event:
+        """An event that is set whenever something may be new; the relay's bell."""
+        bell = asyncio.Event()
+        self._listeners.add(bell)
+        return bell
+
+    def forget(self, bell: asyncio.Event) -> None:
+        self._listeners.discard(bell)
+
+    def _wake(self) -> None:
+        for bell in self._listeners:
+            bell.set()
+
+    async def settle(self) -> None:
+        """Begin a new era if the database has moved to another cluster. Call it before the service's first announcement."""
+        async with self.pool.acquire() as db, db.transaction():
+            await _settle(db)
+
+    async def close(self) -> None:
+        """Finish what is in hand."""
+        if self._flush is not None:
+            await asyncio.wait({self._flush})
+
+
+def _unwritten(error: BaseException) -> CareRecordError:
+    unavailable = Unavailable("What was asked could not be written down, so it is not answered. Try again in a moment.")
+    unavailable.__cause__ = error
+    return unavailable
+
+
+async def _insert(db: Database, group: Sequence[_Said]) -> None:
+    await db.execute(
+        """
+        INSERT INTO outbox (event, kind, at, body)
+        SELECT event, kind, at, body
+          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bytea[])
+               WITH ORDINALITY AS said (event, kind, at, body, place)
+         ORDER BY place
+        """,
+        [UUID(said.event) for said in group],
+        [said.kind for said in group],
+        [said.at for said in group],
+        [said.body for said in group],
+    )
+
+
+async def _settle(db: Connection) -> None:
+    cluster = await db.fetchval(
+        "SELECT s.system_identifier || '/' || c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c"
+    )
+    newest = await db.fetchrow("SELECT era, cluster FROM cluster_era ORDER BY era DESC LIMIT 1")
+    if newest is not None and newest["cluster"] == cluster:
+        return
+    await db.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")  # whoever writes now belongs to the old era
+    newest = await db.fetchrow("SELECT era, cluster FROM cluster_era ORDER BY era DESC LIMIT 1")
+    if newest is not None and newest["cluster"] == cluster:
+        return
+    era = 1 if newest is None else int(newest["era"]) + 1
+    await db.execute("INSERT INTO cluster_era (era, cluster) VALUES ($1, $2)", era, cluster)
+    if era > 1:
+        await db.execute(f"ALTER TABLE outbox ALTER COLUMN era SET DEFAULT {era}")
+
+
+async def read_after(db: Database, after: Position, kinds: tuple[str, ...], most: int) -> tuple[tuple[Written, ...], datetime | None]:
+    """The next events after `after` that are safe to tell, in order, and until when the outbox is then known to be told whole.
+
+    Safe means: no transaction that could still commit comes before them. The second value is None when something is still
+    to be read or is not yet safe; else the moment at which the database was looked at.
+    """
+    rows = await db.fetch(
+        """
+        WITH looked AS (
+            SELECT pg_snapshot_xmin(pg_current_snapshot()) AS below,
+                   coalesce((SELECT max(era) FROM cluster_era), 1) AS era,
+                   clock_timestamp() AS at
+        ), later AS (
+            SELECT o.*, (o.era < l.era OR o.xid < l.below) AS safe
+              FROM outbox o, looked l
+             WHERE (o.era, o.xid, o.id) > ($1, $2, $3)
+               AND (cardinality($4::text[]) = 0 OR o.kind = ANY ($4))
+             ORDER BY o.era, o.xid, o.id
+             LIMIT $5 + 1
+        )
+        SELECT l.at AS looked_at, later.*
+          FROM looked l LEFT JOIN later ON true
+         ORDER BY later.era, later.xid, later.id
+        """,
+        after.era,
+        after.xid,
+        after.id,
+        list(kinds),
+        most,
+    )
+    there = [row for row in rows if row["id"] is not None]
+    written = tuple(
+        Written(Position(row["era"], row["xid"], row["id"]), str(row["event"]), row["kind"], row["at"], row["body"])
+        for row in there[:most]
+        if row["safe"]
+    )
+    whole = len(written) == len(there)
+    return written, rows[0]["looked_at"] if whole else None
+
+
+async def purge(pool: Pool, hearers: tuple[str, ...], now: datetime) -> int:
+    """Delete what is older than seven days and has been passed by every one of `hearers`; return how many rows."""
+    purged = 0
+    while True:
+        done = await pool.execute(
+            """
+            DELETE FROM outbox
+             WHERE (era, xid, id) IN (
+                   SELECT era, xid, id
+                     FROM outbox
+                    WHERE at < $1
+                      AND NOT EXISTS (
+                          SELECT FROM unnest($2::text[]) AS wanted (name)
+                            LEFT JOIN hearer USING (name)
+                           WHERE hearer.name IS NULL
+                              OR (passed_era, passed_xid, passed_id) < (outbox.era, outbox.xid, outbox.id))
+                    ORDER BY era, xid, id
+                    LIMIT $3)
+            """,
+            now - KEPT,
+            list(hearers),
+            _PURGED,
+        )
+        count = int(done.rsplit(" ", 1)[1])
+        purged += count
+        if count < _PURGED:
+            return purged
+
+
+def away(error: BaseException) -> bool:
+    """Whether waiting is the cure: the database or NATS cannot be reached."""
+    return is_away(error) or isinstance(error, Unavailable) or type(error).__module__.startswith("nats")
+
+
+def event_of(written: Written, teller: str) -> Event:
+    return Event(written.event, written.kind, written.at, teller, msgspec.Raw(written.body))
+
+
+Effect = Any  # see part.Heard
