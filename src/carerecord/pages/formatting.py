@@ -1,0 +1,127 @@
+"""How is each kind of value written? One formatter, two modes: CUI for clinicians, the NHS service manual for patients."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from markupsafe import Markup
+
+from carerecord.contracts.patients import Demographics
+from carerecord.fhir.facts import Medicine
+from carerecord.pages import dates, medicines, names
+from carerecord.pages.dates import LONDON, moment
+
+Mode = Literal["clinician", "patient"]
+
+
+@dataclass(frozen=True)
+class Formatter:
+    """Every value of one page, written at one moment `now` for one kind of reader."""
+
+    now: datetime
+    mode: Mode = "clinician"
+
+    @property
+    def plain(self) -> bool:
+        return self.mode == "patient"
+
+    # Moments
+
+    def date(self, text: str) -> str:
+        when = moment(text)
+        if when is None:
+            return text or self.missing()
+        return dates.long_date(when) if self.plain else dates.short_date(when)
+
+    def time(self, text: str) -> str:
+        when = moment(text)
+        if when is None or not when.timed:
+            return self.missing()
+        return dates.clock_12(when) if self.plain else dates.clock_24(when)
+
+    def at(self, text: str) -> str:
+        """Date, and time where the source stated one."""
+        when = moment(text)
+        if when is None or not when.timed:
+            return self.date(text)
+        return f"{self.date(text)}{' at ' if self.plain else ' '}{self.time(text)}"
+
+    def at_tag(self, text: str, *, day_only: bool = False) -> Markup:
+        """The moment as a <time>: short for the eye, long for a screen reader (D+Ta-0011)."""
+        when = moment(text)
+        if when is None:
+            return Markup("<span class=cr-missing>{}</span>").format(text or self.missing())
+        shown = self.date(text) if day_only else self.at(text)
+        spoken = dates.long_date(when) + ("" if day_only or not when.timed else f" {dates.clock_24(when)}")
+        if shown == spoken:
+            return Markup('<time class="cr-nb" datetime="{}">{}</time>').format(text, shown)
+        return Markup(
+            '<time class="cr-nb" datetime="{}"><span aria-hidden="true">{}</span><span class="cr-vh">{}</span></time>'
+        ).format(text, shown, spoken)
+
+    def clock(self, text: str) -> str:
+        """The time alone when it was today, else the date too: for `did not answer at 14:02`."""
+        when = moment(text)
+        if when is None:
+            return self.missing()
+        today = self.now.astimezone(LONDON)
+        same = (when.year, when.month, when.day) == (today.year, today.month, today.day)
+        return self.time(text) if same and when.timed else self.at(text)
+
+    def since(self, text: str) -> str:
+        when = moment(text)
+        return dates.since(when, self.now) if when else ""
+
+    def is_old(self, text: str, days: int = 365) -> bool:
+        when = moment(text)
+        return when is not None and (self.now - when.first()).days > days
+
+    # People
+
+    def name(self, demographics: Demographics) -> str:
+        return names.plain_name(demographics) if self.plain else names.cui_name(demographics)
+
+    def born(self, text: str) -> str:
+        """14-Jul-1945 (61y): the age directly after, in brackets, without a label (PAB-0033, 0034, 0042)."""
+        when = moment(text)
+        if when is None:
+            return self.missing("Unknown")
+        return self.date(text) if self.plain else f"{self.date(text)} ({dates.age(when, self.now)})"
+
+    def age(self, text: str, at: str = "") -> str:
+        born, then = moment(text), moment(at)
+        if born is None or (at and then is None):
+            return self.missing("Unknown")
+        return dates.age(born, then.first() if then else self.now)
+
+    def nhs_number(self, text: str) -> str:
+        return names.nhs_number(text) if text else self.missing("Not recorded")
+
+    def gender(self, text: str) -> str:
+        return names.gender(text, plain=self.plain)
+
+    # Medicines and what is missing
+
+    def quantity(self, text: str) -> str:
+        return medicines.quantity(text, plain=self.plain)
+
+    def medicine(self, medicine: Medicine) -> medicines.MedicineLine:
+        return medicines.medicine_line(medicine, plain=self.plain)
+
+    def missing(self, word: str = "Not recorded") -> str:
+        """Never a blank and never a question mark (D+Ta-0022, PAB-0019)."""
+        return "We do not have this" if self.plain else word
+
+
+
+
+def joined(parts: tuple[str, ...], last: str = " and ") -> str:
+    """A, B and C."""
+    return last.join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+
+
+def css_text(text: str) -> str:
+    """Text as a CSS string for the margins of a printed page: every character that could end it or the element is escaped."""
+    return '"' + "".join(each if each.isalnum() or each in " .,:;()-" else f"\\{ord(each):06x} " for each in text) + '"'
+
+
