@@ -159,7 +159,12 @@ def test_an_ordinary_user_runs_it_without_a_home(theirs: Path, uid: int) -> None
         os.chown(theirs, uid, uid)
         as_them = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups"]
     elif postgres._identity() == "namespace":
-        as_them = ["unshare", "--user", f"--map-user={uid}"]  # not root within; without, able to reach this checkout
+        as_them = [
+            "unshare",
+            "--user",
+            f"--map-user={uid}",
+            f"--map-group={uid}",
+        ]  # not root within; without, able to reach this checkout
     else:
         pytest.skip("this checkout, or its Python, lies under a folder closed to other users, as /root is")
     script = "import os; assert os.geteuid() == " + str(uid) + SUPERVISOR
