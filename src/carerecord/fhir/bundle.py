@@ -2,6 +2,7 @@
 
 import json
 import re
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -80,6 +81,7 @@ class _Head(Struct):
 _wire = msgspec.json.Decoder(_Wire)
 _entry = msgspec.json.Decoder(_Entry)
 _head = msgspec.json.Decoder(_Head)
+_plain = msgspec.json.Decoder(float_hook=Decimal)
 _RESOURCE_TYPE: Final = re.compile(r"[A-Z][A-Za-z]{2,60}\Z")
 
 
@@ -100,9 +102,7 @@ def split(body: bytes) -> Bundle:
     if wire.resourceType == "OperationOutcome":
         return Bundle("outcome", (), (bytes(body),), ())
     if wire.resourceType != "Bundle":
-        raise NotABundle(
-            f"the answer is {'a FHIR resource, but no Bundle' if wire.resourceType else 'no FHIR resource'}"
-        )
+        raise NotABundle(f"the answer is {'a FHIR resource, but no Bundle' if wire.resourceType else 'no FHIR resource'}")
     if wire.type not in ANSWERING_TYPES:
         raise NotABundle("the Bundle does not say what type it is")
     entries: list[Entry] = []
@@ -133,21 +133,23 @@ def split(body: bytes) -> Bundle:
 
 
 def parse(raw: bytes) -> dict[str, Any]:
-    """One resource as plain values, for reading. Numbers become floats here: show a value from `raw`, never from these.
+    """One resource as plain values. A number with a fraction is a Decimal, so that `1.10` stays `1.10` (FHIR forbids less).
 
     Raises:
-        Unreadable: not JSON, not an object, nested deeper than any real resource, or a name given twice.
+        Unreadable: not JSON, not an object, nested deeper than any real resource, or an element given twice.
     """
     try:
-        value = orjson.loads(raw)
-    except orjson.JSONDecodeError as fault:
-        raise Unreadable("not well-formed JSON" if shallow(raw) else "nested deeper than any real resource") from fault
+        value = _plain.decode(raw)
+    except (msgspec.MsgspecError, UnicodeDecodeError, InvalidOperation) as fault:
+        raise Unreadable("not well-formed JSON") from fault
+    except RecursionError as fault:
+        raise Unreadable("nested deeper than any real resource") from fault
     if not isinstance(value, dict):
         raise Unreadable("not a JSON object")
     if not shallow(raw):
         raise Unreadable("nested deeper than any real resource")
     # A name given twice says two things at once: parsers keep the last in silence. Written out again it counts once.
-    if raw.count(b'":') != orjson.dumps(value).count(b'":') and _has_double(raw):
+    if raw.count(b'":') != _written_again(value).count(b'":') and _has_double(raw):
         raise Unreadable("the same element is given twice")
     return value
 
@@ -184,6 +186,13 @@ def _why_no_json(body: bytes) -> str:
     if not shallow(body):
         return "the answer is nested deeper than any real answer"
     return "the answer is JSON cut short or malformed"
+
+
+def _written_again(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value, default=str)
+    except (TypeError, orjson.JSONEncodeError):  # an integer beyond 64 bits
+        return b""
 
 
 class _Double(Exception):

@@ -81,7 +81,7 @@ class Allergy(Struct, frozen=True):
 
 
 class Plan(Struct, frozen=True):
-    kind: str  # respect | dnacpr | advance-decision | advance-statement | treatment-escalation | crisis | care-plan
+    kind: str  # a key of plans.PLAN_KINDS: respect | dnacpr | advance-decision | treatment-escalation | crisis | …
     decision: str = ""  # what it says, verbatim
     valid_from: str = ""
     valid_until: str = ""
@@ -155,7 +155,8 @@ class Facts(Struct, frozen=True):
     result: Result | None = None
     allergy: Allergy | None = None
     plan: Plan | None = None
-    contact: Contact | None = None
+    contact: Contact | None = None  # the first of `contacts`
+    contacts: tuple[Contact, ...] = ()  # everyone that a care team or a Patient names
     encounter: Encounter | None = None
     document: Document | None = None
     flag: Flag | None = None

@@ -230,8 +230,7 @@ def _one_search_each(searches: Iterable[Search]) -> tuple[Search, ...]:
         name, value = search.params[0] if search.params else ("", "")
         merged.setdefault((search.type, name), []).extend(value.split(",") if value else ())
     return tuple(
-        Search(type_, ((name, ",".join(dict.fromkeys(values))),) if name else ())
-        for (type_, name), values in merged.items()
+        Search(type_, ((name, ",".join(dict.fromkeys(values))),) if name else ()) for (type_, name), values in merged.items()
     )
 
 

@@ -1,0 +1,26 @@
+"""How is a number written as it was received? `1.10` is not `1.1`: the digits say how exactly it was measured."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+_LONGEST: Final = 30  # a larger exponent is written with E, or a page could be made of noughts
+
+
+def number_text(value: Any) -> str:
+    """The digits as received, without an exponent where that is sane; "" for what is no number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return ""
+    if isinstance(value, Decimal) and abs(value.adjusted()) <= _LONGEST:
+        return format(value, "f")
+    return str(value) if not isinstance(value, int) or abs(value) < 10**_LONGEST else f"{Decimal(value):E}"
+
+
+def number(value: Any) -> float | None:
+    """The same for drawing and comparing; None for what is no finite number."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        return None
+    try:
+        drawn = float(value)
+    except OverflowError:
+        return None
+    return drawn if abs(drawn) < 1e300 else None

@@ -1,0 +1,234 @@
+"""What does an Observation, a DiagnosticReport or an imaging study say? Values as the very digits that were received."""
+
+import base64
+import binascii
+from decimal import Decimal
+from typing import Any, Final
+
+from carerecord.fhir.codes import dict_in, dicts_in, text_in
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.facts import Measure, Result
+from carerecord.fhir.identifiers import LOINC, SNOMED, canonical_system
+from carerecord.fhir.labels import ABSENT, INTERPRETATION
+from carerecord.fhir.numbers import number, number_text
+from carerecord.fhir.read.words import (
+    Around,
+    Resource,
+    first_code,
+    is_organisation,
+    quantity,
+    said_of,
+    title_of,
+)
+from carerecord.fhir.units import display_unit
+
+_LONGEST_TEXT: Final = 20_000
+
+
+def read_observation(resource: Resource, beside: Around) -> tuple[Result, str]:
+    """The result and its title.
+
+    Raises:
+        Unreadable: it does not say what was observed.
+    """
+    code = dict_in(resource, "code")
+    title = title_of(code)
+    if not title:
+        raise Unreadable("it does not say what was observed")
+    components = tuple(
+        _measure(each, title_of(each.get("code"))) for each in dicts_in(resource, "component") if title_of(each.get("code"))
+    )
+    members = tuple(text_in(each, "reference") for each in dicts_in(resource, "hasMember") if text_in(each, "reference"))
+    measure = _measure(resource, title, empty_is_fine=bool(components or members))
+    test = test_key(code, title)
+    method = title_of(resource.get("method"))
+    result = Result(
+        test=test,
+        measure=measure,
+        components=components,
+        method=method,
+        device=said_of(resource.get("device"), beside),
+        specimen=_specimen(resource, beside),
+        laboratory=_laboratory(resource, beside),
+        comparable=f"{test}|{measure.unit}|{method.casefold()}" if measure.number is not None else "",
+        members=members,
+    )
+    return result, title
+
+
+def read_report(resource: Resource, beside: Around) -> tuple[Result, str]:
+    """A DiagnosticReport: its conclusion, and which results are its own."""
+    title = title_of(resource.get("code")) or title_of(resource.get("category")) or "Report"
+    members = tuple(text_in(each, "reference") for each in dicts_in(resource, "result") if text_in(each, "reference"))
+    concluded = text_in(resource, "conclusion") or title_of(resource.get("conclusionCode")) or _form_text(resource)
+    result = Result(
+        test=test_key(dict_in(resource, "code"), title),
+        measure=Measure(title, ""),
+        specimen=_specimen(resource, beside),
+        laboratory=_laboratory(resource, beside),
+        members=members,
+        conclusion=concluded,
+    )
+    return result, title
+
+
+def read_imaging(resource: Resource) -> tuple[Result, str]:
+    """An ImagingStudy: what was done, of which part. The images stay where they are."""
+    series = dicts_in(resource, "series")
+    modality = title_of(resource.get("modality")) or next((said for s in series if (said := title_of(s.get("modality")))), "")
+    part = next((said for each in series if (said := title_of(each.get("bodySite")))), "")
+    title = (
+        title_of(resource.get("procedureCode"))
+        or text_in(resource, "description")
+        or ", ".join(filter(None, (modality, part)))
+        or "Imaging study"
+    )
+    return Result(test=title.casefold(), measure=Measure(title, ""), method=modality), title
+
+
+def test_key(code: Resource, title: str) -> str:
+    """What may share a trend: a national code where there is one, else any code, else the words themselves."""
+    codings = [(canonical_system(text_in(each, "system")), text_in(each, "code")) for each in dicts_in(code, "coding")]
+    for preferred in (SNOMED, LOINC):
+        for system, value in codings:
+            if system == preferred and value:
+                return f"{system}|{value}"
+    return next((f"{system}|{value}" for system, value in codings if value), title.casefold())
+
+
+def _measure(holder: Resource, name: str, *, empty_is_fine: bool = False) -> Measure:
+    text, unit, drawn = _value(holder)
+    low, high, said = _range(holder, unit)
+    flag, flag_from = _flag(holder), "source"
+    if not flag:
+        flag, flag_from = _flag_from_range(holder, drawn, low, high), "range"
+    absent = ""
+    if not text and not empty_is_fine:
+        reason = holder.get("dataAbsentReason")
+        absent = ABSENT.get(first_code(reason)) or title_of(reason) or "no value given"
+    return Measure(
+        name=name,
+        value=text,
+        unit=unit,
+        number=drawn,
+        low=low,
+        high=high,
+        range=said,
+        flag=flag,
+        flag_from=flag_from if flag else "",
+        absent=absent,
+    )
+
+
+def _value(holder: Resource) -> tuple[str, str, float | None]:
+    """(text, unit, number for drawing) of whichever value[x] is there."""
+    measured = holder.get("valueQuantity")
+    if isinstance(measured, dict):
+        comparator = text_in(measured, "comparator")
+        digits = number_text(measured.get("value"))
+        unit = display_unit(text_in(measured, "unit"), text_in(measured, "code"))
+        # "< 5" is no point on a line: a bound is shown and never drawn.
+        return f"{comparator} {digits}".strip(), unit, None if comparator else number(measured.get("value"))
+    for element, value in holder.items():
+        if element.startswith("value") and value is not None and element != "value":
+            return _other_value(element, value), "", number(value) if element == "valueInteger" else None
+    return "", "", None
+
+
+def _other_value(element: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return "Yes" if value else "No"
+    if isinstance(value, str):
+        return value.strip()
+    if isinstance(value, int | Decimal):
+        return number_text(value)
+    if not isinstance(value, dict):
+        return ""
+    if element == "valueCodeableConcept":
+        return title_of(value)
+    if element == "valueRange":
+        low, high = quantity(value.get("low")), quantity(value.get("high"))
+        return f"{low} to {high}" if low and high else low or high
+    if element == "valueRatio":
+        above, below = quantity(value.get("numerator")), quantity(value.get("denominator"))
+        return f"{above} : {below}" if above and below else above or below
+    if element == "valuePeriod":
+        return " to ".join(filter(None, (text_in(value, "start"), text_in(value, "end"))))
+    if element == "valueSampledData":
+        return "a recorded curve"
+    return ""
+
+
+def _range(holder: Resource, unit: str) -> tuple[float | None, float | None, str]:
+    """The range that applies, its numbers only where it speaks the value's own unit."""
+    ranges = dicts_in(holder, "referenceRange")
+    if not ranges:
+        return None, None, ""
+    normal = next((each for each in ranges if first_code(each.get("type")) in ("", "normal")), ranges[0])
+    low, high = dict_in(normal, "low"), dict_in(normal, "high")
+    low_text, high_text = number_text(low.get("value")), number_text(high.get("value"))
+    said = text_in(normal, "text")
+    units = {display_unit(text_in(each, "unit"), text_in(each, "code")) for each in (low, high) if each} - {""}
+    foreign = next(iter(units), "") if units and units != {unit} else ""
+    if not said and (low_text or high_text):
+        if low_text and high_text:
+            said = f"{low_text} to {high_text}"
+        else:
+            said = f"{low_text} or more" if low_text else f"up to {high_text}"
+        said = f"{said} {foreign}".strip()
+    if foreign:
+        return None, None, said
+    return number(low.get("value")), number(high.get("value")), said
+
+
+def _flag(holder: Resource) -> str:
+    for concept in dicts_in(holder, "interpretation"):
+        for coding in dicts_in(concept, "coding"):
+            if known := INTERPRETATION.get(text_in(coding, "code")):
+                return known
+        if said := title_of(concept):
+            return said.casefold()
+    return ""
+
+
+def _flag_from_range(holder: Resource, drawn: float | None, low: float | None, high: float | None) -> str:
+    if drawn is None or (low is None and high is None):
+        return ""
+    ranges = dicts_in(holder, "referenceRange")
+    if len(ranges) > 1 or any("appliesTo" in each or "age" in each for each in ranges):
+        return ""  # which range applies to this person is not ours to decide
+    if low is not None and drawn < low:
+        return "low"
+    return "high" if high is not None and drawn > high else "normal"
+
+
+def _specimen(resource: Resource, beside: Around) -> str:
+    for reference in dicts_in(resource, "specimen"):
+        said = text_in(reference, "display") or title_of(beside.find(reference).get("type"))
+        if said:
+            return said
+    return ""
+
+
+def _laboratory(resource: Resource, beside: Around) -> str:
+    performers = dicts_in(resource, "performer")
+    return next((said_of(each, beside) for each in performers if is_organisation(each, beside)), "")
+
+
+def _form_text(resource: Resource) -> str:
+    """The words of a report that came as plain text; other forms (PDF) are documents to open, not to read here."""
+    for form in dicts_in(resource, "presentedForm"):
+        if text := inline_text(form):
+            return text
+    return ""
+
+
+def inline_text(attachment: Resource) -> str:
+    """The words of an attachment that carries plain text itself; "" for anything else, or when it is long."""
+    data = text_in(attachment, "data")
+    if not text_in(attachment, "contentType").startswith("text/plain") or not data or len(data) > 2 * _LONGEST_TEXT:
+        return ""
+    try:
+        return base64.b64decode(data, validate=True).decode("utf-8").strip()
+    except (binascii.Error, ValueError):
+        return ""

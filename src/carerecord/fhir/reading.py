@@ -1,0 +1,342 @@
+"""What does one received resource say? From its bytes to the facts that a page shows, in one parse."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.codes import dict_in, dicts_in, text_in, texts_in
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.facts import Facts
+from carerecord.fhir.identifiers import canonical_system
+from carerecord.fhir.labels import SEVERITY, WARNINGS, status_words, type_words
+from carerecord.fhir.plans import plan_kind
+from carerecord.fhir.read.allergies import read_allergy
+from carerecord.fhir.read.events import list_warning, read_appointment, read_document, read_encounter, read_flag
+from carerecord.fhir.read.medicines import read_medicine
+from carerecord.fhir.read.people import contacts_of_patient, read_contacts
+from carerecord.fhir.read.plans import read_plan
+from carerecord.fhir.read.results import read_imaging, read_observation, read_report
+from carerecord.fhir.read.words import (
+    Around,
+    Resource,
+    around,
+    codes_of,
+    extension,
+    first_code,
+    first_time,
+    narrative_of,
+    notes_of,
+    organisation_behind,
+    person_name,
+    said_of,
+    title_of,
+)
+from carerecord.fhir.sections import section_of
+
+# When it happened, for each type: the elements to look at, in order, and what the time means.
+_TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "AllergyIntolerance": (("recordedDate", "recorded"), ("onsetDateTime", "onset"), ("lastOccurrence", "last occurrence")),
+    "Appointment": (("start", "starts"), ("created", "booked")),
+    "CarePlan": (("period", "started"), ("created", "written")),
+    "CareTeam": (("period", "started"),),
+    "Communication": (("sent", "sent"), ("received", "received")),
+    "Composition": (("date", "written"),),
+    "Condition": (("onsetDateTime", "onset"), ("onsetPeriod", "onset"), ("recordedDate", "recorded")),
+    "Consent": (("dateTime", "recorded"),),
+    "DetectedIssue": (("identifiedDateTime", "found"), ("identifiedPeriod", "found")),
+    "DiagnosticReport": (("effectiveDateTime", "taken"), ("effectivePeriod", "taken"), ("issued", "issued")),
+    "DocumentReference": (("date", "written"),),
+    "Encounter": (("period", "started"),),
+    "EpisodeOfCare": (("period", "started"),),
+    "FamilyMemberHistory": (("date", "recorded"),),
+    "Flag": (("period", "started"),),
+    "Goal": (("startDate", "started"), ("statusDate", "recorded")),
+    "ImagingStudy": (("started", "taken"),),
+    "Immunization": (("occurrenceDateTime", "given"), ("recorded", "recorded")),
+    "List": (("date", "as at"),),
+    "Media": (("createdDateTime", "taken"), ("createdPeriod", "taken"), ("issued", "issued")),
+    "MedicationAdministration": (("effectiveDateTime", "given"), ("effectivePeriod", "given")),
+    "MedicationDispense": (("whenHandedOver", "dispensed"), ("whenPrepared", "prepared")),
+    "MedicationRequest": (("authoredOn", "prescribed"),),
+    "MedicationStatement": (("effectiveDateTime", "taken"), ("effectivePeriod", "started"), ("dateAsserted", "recorded")),
+    "Observation": (
+        ("effectiveDateTime", "taken"),
+        ("effectivePeriod", "taken"),
+        ("effectiveInstant", "taken"),
+        ("issued", "issued"),
+    ),
+    "Procedure": (("performedDateTime", "done"), ("performedPeriod", "done")),
+    "QuestionnaireResponse": (("authored", "written"),),
+    "RiskAssessment": (("occurrenceDateTime", "assessed"), ("occurrencePeriod", "assessed")),
+    "ServiceRequest": (("authoredOn", "requested"), ("occurrenceDateTime", "planned for")),
+    "Task": (("authoredOn", "requested"), ("lastModified", "changed")),
+}
+# Any type that is not above: names of elements under which FHIR keeps times.
+_ANY_TIME: Final = tuple(
+    (name, "dated")
+    for name in (
+        "date", "dateTime", "authoredOn", "recordedDate", "recorded", "created", "issued", "effectiveDateTime",
+        "occurrenceDateTime", "performedDateTime", "period", "billablePeriod", "started", "start", "sent",
+    )
+)  # fmt: skip
+# Who wrote or did it, in order of who is answerable.
+_AUTHORS: Final = (
+    "recorder", "author", "requester", "asserter", "performer", "informationSource", "participant", "resultsInterpreter",
+    "interpreter", "sender", "enterer", "source",
+)  # fmt: skip
+_ORGANISATIONS: Final = ("custodian", "serviceProvider", "managingOrganization", "organization", "owner", "provider")
+_MEDICINES: Final = frozenset(("MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"))
+_CONTACTS: Final = frozenset(
+    ("CareTeam", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization", "HealthcareService")
+)
+_CODED: Final = ("code", "vaccineCode", "type", "category", "class", "serviceType")
+_NOTHING: Final[dict[str, Any]] = {}
+
+
+def read(
+    resource: bytes | Resource, included: Mapping[str, Mapping[str, Any]] = _NOTHING, *, now: datetime | None = None
+) -> Facts:
+    """Turn one R4 resource into the facts that pages show.
+
+    `included` holds resources that came in the same answer, by "Type/id", full URL or "urn:uuid:…", for names of
+    authors and places. With `now` (with a zone) what is over or yet to come is decided; without it nothing is guessed.
+    A type that nobody here knows still yields its title, time and status.
+
+    Raises:
+        Unreadable: not a resource, or one that lacks what its type cannot do without. The reason holds no clinical text.
+    """
+    parsed = parse(resource) if isinstance(resource, bytes | bytearray | memoryview) else resource
+    if not isinstance(parsed, dict):
+        raise Unreadable("not a JSON object")
+    type_ = text_in(parsed, "resourceType")
+    if not type_:
+        raise Unreadable("a resource that does not say its type")
+    beside = around(parsed, included)
+    status = _status_code(parsed, type_)
+    facts = _family(parsed, type_, status, beside, now)
+    title = facts.pop("title", "") or _any_title(parsed, type_)
+    at, at_means = _time(parsed, type_)
+    meta = dict_in(parsed, "meta")
+    codes = facts.pop("codes", None)
+    return Facts(
+        resource_type=type_,
+        id=text_in(parsed, "id"),
+        section=section_of(parsed),
+        title=title,
+        status=status_words(status) if status else "",
+        warning=facts.pop("warning", "") or _warning(parsed, status),
+        at=at,
+        at_means=at_means,
+        author=_author(parsed, beside),
+        organisation=_organisation(parsed, beside),
+        note=facts.pop("note", "") or _note(parsed, type_),
+        severity=_severity(parsed),
+        codes=codes if codes is not None else _codes(parsed),
+        identifiers=_identifiers(parsed),
+        subject=_subject(parsed),
+        version=text_in(meta, "versionId"),
+        last_updated=text_in(meta, "lastUpdated"),
+        confidentiality=_confidentiality(meta),
+        **facts,
+    )
+
+
+def _family(parsed: Resource, type_: str, status: str, beside: Around, now: datetime | None) -> dict[str, Any]:
+    """The family's own facts; `title`, `codes`, `warning` and `note` where the family knows better."""
+    if kind := plan_kind(parsed):
+        plan, title = read_plan(parsed, type_, kind, status)
+        found: dict[str, Any] = {"plan": plan, "title": title}
+        if type_ == "DocumentReference":
+            found["document"] = read_document(parsed, type_)[0]
+        return found
+    if type_ == "Observation":
+        result, title = read_observation(parsed, beside)
+        return {"result": result, "title": title}
+    if type_ in _MEDICINES:
+        medicine, title, codes = read_medicine(parsed, type_, status, beside, now)
+        warning = "do not give" if parsed.get("doNotPerform") is True else ""
+        return {"medicine": medicine, "title": title, "codes": codes, "warning": warning}
+    if type_ in ("Encounter", "EpisodeOfCare"):
+        encounter, title = read_encounter(parsed, type_, status, beside)
+        return {"encounter": encounter, "title": title}
+    if type_ == "AllergyIntolerance":
+        allergy, title = read_allergy(parsed)
+        return {"allergy": allergy, "title": title}
+    if type_ == "DiagnosticReport":
+        result, title = read_report(parsed, beside)
+        return {"result": result, "title": title}
+    if type_ == "ImagingStudy":
+        result, title = read_imaging(parsed)
+        return {"result": result, "title": title}
+    if type_ in ("DocumentReference", "Composition", "Media"):
+        document, title = read_document(parsed, type_)
+        return {"document": document, "title": title}
+    if type_ in ("Appointment", "ServiceRequest", "ReferralRequest"):
+        appointment, title = read_appointment(parsed, type_, beside, now)
+        return {"appointment": appointment, "title": title}
+    if type_ == "Flag":
+        flag, title = read_flag(parsed, status)
+        note = text_in(dict_in(extension(parsed, "FlagNotes") or extension(parsed, "FlagNote"), "valueAnnotation"), "text")
+        return {"flag": flag, "title": title, "note": note}
+    if type_ in _CONTACTS:
+        contacts, title = read_contacts(parsed, type_, beside)
+        return {"contact": contacts[0], "contacts": contacts, "title": title}
+    return _rest(parsed, type_)
+
+
+def _rest(parsed: Resource, type_: str) -> dict[str, Any]:
+    if type_ == "Patient":
+        names = [name for each in dicts_in(parsed, "name") if (name := person_name(each))]
+        return {"title": names[0] if names else "Patient", "contacts": contacts_of_patient(parsed)}
+    if type_ == "Immunization":
+        title = title_of(extension(parsed, "VaccinationProcedure").get("valueCodeableConcept"))
+        title = title_of(parsed.get("vaccineCode")) or title
+        if not title:
+            raise Unreadable("it does not say which vaccine")
+        return {"title": title, "note": _vaccine_note(parsed)}
+    if type_ == "Goal":
+        return {"title": title_of(parsed.get("description"))}
+    if type_ == "FamilyMemberHistory":
+        # The relative is named first, so that nobody takes their illness for the person's own.
+        ills = [title for each in dicts_in(parsed, "condition") if (title := title_of(each.get("code")))]
+        who = title_of(parsed.get("relationship")) or text_in(parsed, "name") or "relative"
+        return {"title": f"Family history, {who}: {', '.join(ills) or 'no condition named'}", "codes": ()}
+    if type_ == "List":
+        warned = list_warning(parsed)
+        empty = title_of(parsed.get("emptyReason"))
+        note = "\n".join(filter(None, (notes_of(parsed), empty and f"Empty: {empty}")))
+        return {"title": text_in(parsed, "title") or title_of(parsed.get("code")), "warning": warned, "note": note}
+    return {}
+
+
+def _status_code(parsed: Resource, type_: str) -> str:
+    if type_ in ("Condition", "AllergyIntolerance"):
+        verification = first_code(parsed.get("verificationStatus"))
+        if verification in ("entered-in-error", "refuted"):
+            return verification
+        return first_code(parsed.get("clinicalStatus")) or verification
+    status = text_in(parsed, "status") or text_in(parsed, "lifecycleStatus")
+    if type_ in ("DocumentReference", "Composition") and status in ("current", ""):
+        return text_in(parsed, "docStatus") or status
+    if not status and isinstance(parsed.get("active"), bool):
+        return "active" if parsed["active"] else "inactive"
+    return status
+
+
+def _warning(parsed: Resource, status: str) -> str:
+    if status in WARNINGS:
+        return WARNINGS[status]
+    # FHIR: what carries a modifier that is not understood must not be taken at face value.
+    return "carries a qualifier that is not shown here" if parsed.get("modifierExtension") else ""
+
+
+def _time(parsed: Resource, type_: str) -> tuple[str, str]:
+    return first_time(parsed, _TIMES.get(type_) or _ANY_TIME)
+
+
+def _any_title(parsed: Resource, type_: str) -> str:
+    for element in ("title", "code", "vaccineCode", "type", "category", "description", "name"):
+        value = parsed.get(element)
+        title = value.strip() if isinstance(value, str) else title_of(value)
+        if title and element == "type" and type_ not in ("Encounter", "Consent"):
+            return f"{type_words(type_)}: {title}"
+        if title:
+            return title
+    return type_words(type_)
+
+
+def _author(parsed: Resource, beside: Around) -> str:
+    for element in _AUTHORS:
+        value = parsed.get(element)
+        if not value:
+            continue
+        for each in value if isinstance(value, list) else (value,):
+            if not isinstance(each, dict):
+                continue
+            reference = each
+            for inner in ("actor", "individual", "member"):
+                if inner in each:
+                    reference = dict_in(each, inner)
+            if text_in(reference, "reference").startswith("Patient/") and element in ("participant", "performer"):
+                continue
+            if said := said_of(reference, beside):
+                return said
+    return ""
+
+
+def _organisation(parsed: Resource, beside: Around) -> str:
+    for element in _ORGANISATIONS:
+        if element in parsed and (said := said_of(parsed[element], beside)):
+            return said
+    for element in ("author", "recorder", "requester", "performer"):
+        value = parsed.get(element)
+        if value:
+            listed = value if isinstance(value, list) else [value]
+            said = organisation_behind([each.get("actor", each) for each in listed if isinstance(each, dict)], beside)
+            if said:
+                return said
+    return ""
+
+
+def _note(parsed: Resource, type_: str) -> str:
+    said = notes_of(parsed) if "note" in parsed else ""
+    if not said and type_ in ("Appointment", "ServiceRequest"):
+        said = text_in(parsed, "comment") or text_in(parsed, "patientInstruction")
+        said = said or title_of(parsed.get("reasonCode"))
+    if not said and type_ in ("Composition", "QuestionnaireResponse", "Communication"):
+        said = narrative_of(parsed)
+    return said
+
+
+def _severity(parsed: Resource) -> str:
+    severity = parsed.get("severity")
+    if not isinstance(severity, dict):
+        return ""
+    return SEVERITY.get(first_code(severity)) or title_of(severity)
+
+
+def _codes(parsed: Resource) -> Any:
+    for element in _CODED:
+        value = parsed.get(element)
+        if isinstance(value, list):
+            value = value[0] if value else None
+        if codes := codes_of(value):
+            return codes
+    return ()
+
+
+def _identifiers(parsed: Resource) -> tuple[str, ...]:
+    found = dicts_in(parsed, "identifier") + dicts_in(parsed, "masterIdentifier")
+    return tuple(f"{canonical_system(text_in(each, 'system'))}|{value}" for each in found if (value := text_in(each, "value")))
+
+
+def _subject(parsed: Resource) -> str:
+    for element in ("subject", "patient", "beneficiary", "for"):
+        reference = dict_in(parsed, element)
+        if not reference:
+            continue
+        identifier = dict_in(reference, "identifier")
+        if value := text_in(identifier, "value"):
+            return text_in(reference, "reference") or f"{canonical_system(text_in(identifier, 'system'))}|{value}"
+        return text_in(reference, "reference")
+    return ""
+
+
+def _confidentiality(meta: Resource) -> str:
+    codes = {text_in(each, "code") for each in dicts_in(meta, "security")}
+    return next((code for code in ("V", "R") if code in codes), "")
+
+
+def _vaccine_note(parsed: Resource) -> str:
+    said = [notes_of(parsed)]
+    for each in dicts_in(parsed, "protocolApplied"):
+        dose = each.get("doseNumberPositiveInt") or each.get("doseNumberString")
+        if isinstance(dose, int | str):
+            said.append(f"Dose {dose}")
+        said += texts_in(each, "series")
+    if batch := text_in(parsed, "lotNumber"):
+        said.append(f"Batch {batch}")
+    if reason := title_of(parsed.get("statusReason")):
+        said.append(f"Reason: {reason}")
+    return "\n".join(filter(None, said))

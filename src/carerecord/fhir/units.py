@@ -1,0 +1,116 @@
+"""How is a unit written for a reader, and may two values be compared as they stand? Nothing is ever converted here."""
+
+from typing import Final
+
+# UCUM codes, and spellings that laboratories and prescribing systems send, to the form that clinicians read. Two that give
+# the same form are the same unit; "micrograms" is spelt out, for the abbreviation has been misread as milligrams.
+_DISPLAY: Final[dict[str, str]] = {
+    "10*9/l": "×10⁹/L",
+    "10^9/l": "×10⁹/L",
+    "x10^9/l": "×10⁹/L",
+    "x10*9/l": "×10⁹/L",
+    "x 10^9/l": "×10⁹/L",
+    "×10^9/l": "×10⁹/L",
+    "×10⁹/l": "×10⁹/L",
+    "10⁹/l": "×10⁹/L",
+    "10*3/ul": "×10³/µL",
+    "10*12/l": "×10¹²/L",
+    "10^12/l": "×10¹²/L",
+    "x10^12/l": "×10¹²/L",
+    "×10¹²/l": "×10¹²/L",
+    "umol/l": "µmol/L",
+    "µmol/l": "µmol/L",
+    "μmol/l": "µmol/L",
+    "micromol/l": "µmol/L",
+    "mmol/l": "mmol/L",
+    "nmol/l": "nmol/L",
+    "pmol/l": "pmol/L",
+    "mmol/mol": "mmol/mol",
+    "mg/mmol": "mg/mmol",
+    "ng/l": "ng/L",
+    "ug/l": "micrograms/L",
+    "µg/l": "micrograms/L",
+    "mg/l": "mg/L",
+    "g/l": "g/L",
+    "u/l": "U/L",
+    "iu/l": "IU/L",
+    "[iu]/l": "IU/L",
+    "mu/l": "mU/L",
+    "m[iu]/l": "mIU/L",
+    "mm[hg]": "mmHg",
+    "mm hg": "mmHg",
+    "mmhg": "mmHg",
+    "millimeter of mercury": "mmHg",
+    "cel": "°C",
+    "degc": "°C",
+    "°c": "°C",
+    "degree celsius": "°C",
+    "/min": "/min",
+    "{beats}/min": "beats/min",
+    "{breaths}/min": "breaths/min",
+    "beats/minute": "beats/min",
+    "breaths/minute": "breaths/min",
+    "ml/min": "mL/min",
+    "ml/min/1.73m2": "mL/min/1.73 m²",
+    "ml/min/{1.73_m2}": "mL/min/1.73 m²",
+    "ml/min/1.73 m2": "mL/min/1.73 m²",
+    "ml/min/1.73m²": "mL/min/1.73 m²",
+    "ml/min/1.73 m²": "mL/min/1.73 m²",
+    "kg/m2": "kg/m²",
+    "kg/m²": "kg/m²",
+    "ug": "micrograms",
+    "mcg": "micrograms",
+    "µg": "micrograms",
+    "μg": "micrograms",
+    "microgram": "micrograms",
+    "micrograms": "micrograms",
+    "milligram": "mg",
+    "milligrams": "mg",
+    "mg": "mg",
+    "gram": "g",
+    "grams": "g",
+    "ml": "mL",
+    "millilitre": "mL",
+    "milliliter": "mL",
+    "millilitres": "mL",
+    "l": "L",
+    "litre": "L",
+    "l/min": "L/min",
+    "[iu]": "units",
+    "iu": "units",
+    "unit": "units",
+    "units": "units",
+    "international unit": "units",
+    "kpa": "kPa",
+    "fl": "fL",
+    "pg": "pg",
+    "s": "s",
+    "{ratio}": "",
+    "{score}": "",
+    "{inr}": "",
+    "1": "",
+}
+# Upper and lower case tell these apart in UCUM, so they are looked up before the case is folded.
+_EXACT: Final[dict[str, str]] = {"mU/L": "mU/L", "MU/L": "MU/L", "Pg": "Pg", "Mg": "Mg", "[pH]": ""}
+
+
+def display_unit(unit: str, code: str = "") -> str:
+    """The unit in the form clinicians read, from what was written (`unit`) or, where nothing was, from its UCUM `code`.
+
+    A unit that is not known comes back exactly as it was sent: a guess about a unit can kill.
+    """
+    for said in (unit, code):
+        said = said.strip()
+        if not said:
+            continue
+        if said in _EXACT:
+            return _EXACT[said]
+        known = _DISPLAY.get(said.casefold())
+        if known is not None:
+            return known
+    return unit.strip() or code.strip().strip("{}")
+
+
+def comparable(one: str, other: str) -> bool:
+    """Whether two values in these units may stand on one scale as they are; never true of a missing unit and a given one."""
+    return display_unit(one) == display_unit(other)
