@@ -45,10 +45,10 @@ PROVIDERS: tuple[IdentityProvider, ...] = (
 )
 
 _GP = ("allergies", "medicines", "problems", "results", "observations", "encounters", "immunisations",
-       "procedures", "documents", "plans", "appointments", "alerts", "adjustments", "professionals", "social", "other",
-       "demographics")  # fmt: skip
-_WARD = ("demographics", "alerts", "adjustments", "allergies", "medicines", "problems", "observations", "encounters", "procedures", "documents",
-         "plans", "appointments", "professionals")  # fmt: skip
+       "procedures", "documents", "plans", "appointments", "alerts", "adjustments", "professionals", "social",
+       "other")  # fmt: skip
+_WARD = ("alerts", "adjustments", "allergies", "medicines", "problems", "observations", "encounters",
+         "procedures", "documents", "plans", "appointments", "professionals")  # fmt: skip
 
 def _system(
     key: str, ods: str, name: str, mark: str, kind: str, latency_s: float, sections: tuple[str, ...], knows_by: str,
@@ -56,7 +56,7 @@ def _system(
 ) -> System:  # fmt: skip
     uri = f"https://{key}.region.example/Id/patient-number"
     return System(
-        key, ods, name, mark, kind, uri, knows_by, sections, latency_s, page_size, needs_token  # type: ignore[arg-type]
+        key, ods, name, mark, kind, uri, knows_by, ("demographics", *sections), latency_s, page_size, needs_token  # type: ignore[arg-type]
     )
 
 
@@ -67,7 +67,8 @@ SYSTEMS: tuple[System, ...] = (
     _system("aldermoor-epr", ALDERMOOR, "Aldermoor University Hospitals", "AH", "hospital", 0.5, _WARD,
             "nhs-number", needs_token=True),
     _system("aldermoor-emergency", ALDERMOOR, "Aldermoor A&E", "AE", "emergency", 0.3,
-            ("alerts", "medicines", "problems", "observations", "encounters", "documents"), "local"),
+            ("alerts", "medicines", "problems", "observations", "encounters", "documents", "professionals"),
+            "nhs-number"),
     _system("aldermoor-pathology", ALDERMOOR, "Aldermoor Pathology", "AP", "laboratory", 0.6, ("results",), "match",
             page_size=100),
     _system("aldermoor-radiology", ALDERMOOR, "Aldermoor Radiology", "AR", "radiology", 0.7,

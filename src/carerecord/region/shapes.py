@@ -33,7 +33,7 @@ SystemKind = Literal[
 ]
 KnowsBy = Literal["nhs-number", "local", "match"]  # what the system can be asked by
 Role = Literal["ae-doctor", "gp", "social-worker", "receptionist", "administrator", "privacy-officer"]
-FaultKind = Literal["unavailable", "slow", "flaky", "wrong-patient"]
+FaultKind = Literal["unavailable", "gone", "slow", "flaky", "wrong-patient"]
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,7 @@ class Fault:
     unavailable: answers 503 with an OperationOutcome. With `openings` n, only to the first n different
         `X-Request-ID`s that ask for this person since the last reset (one opening sends all its requests, and their
         repeats, under one id; without the header, requests less than 10 s apart are one opening). 0: always.
+    gone: answers 404 with an OperationOutcome: the person has left this practice.
     slow: waits `seconds` before each answer.
     flaky: of the requests, `share` (0 to 1) answer 503, by a seeded generator.
     wrong-patient: Patient is answered rightly on enrolment, but a clinical request for this person is answered with
@@ -173,8 +174,22 @@ class IdentityProvider:
 
 
 @dataclass(frozen=True)
+class View:
+    """What somebody else, or the same user at another moment, must find on the same person's page."""
+
+    user: str
+    says: str  # "with the hospice stopped"
+    must_show: tuple[str, ...] = ()
+    must_not_show: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()  # switched on for this view, then off again
+
+
+@dataclass(frozen=True)
 class Scene:
-    """One stop of the tour: who signs in, whom they open, and the words that the page must and must not show."""
+    """One stop of the tour: who signs in, whom they open, and the words that the page must and must not show.
+
+    Words are looked for in the text of the page, markup taken out and runs of white space made one; case counts.
+    """
 
     number: int
     title: str
@@ -190,6 +205,7 @@ class Scene:
     at_first_paint: tuple[str, ...] = ()  # words that must stand there before the late sources
     after_retry: tuple[str, ...] = ()  # words after the silent source was asked again
     not_asked: tuple[str, ...] = ()  # system keys that are skipped, with "ask anyway"
+    views: tuple[View, ...] = ()
     others: tuple[str, ...] = ()  # keys of further people that belong to the scene
     complete: bool = True  # an incomplete scene is left out of the tour
 
