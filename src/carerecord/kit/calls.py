@@ -1,4 +1,4 @@
-"""How is a question put to another service? The one place that knows whether a neighbour is in this process or across a socket."""
+"""How is a question put to another service? The file that knows whether a neighbour is in this process or across a socket."""
 
 import asyncio
 import struct

@@ -61,9 +61,7 @@ class WithRequestId:
 class Door:
     """The inner door of one service: `/ask/WORD` for its neighbours, `/health/*` and `/metrics` for its operators."""
 
-    def __init__(
-        self, part: Part, *, key: bytes, callers: frozenset[str], ready: Ready, metrics: Metrics, log: Log
-    ) -> None:
+    def __init__(self, part: Part, *, key: bytes, callers: frozenset[str], ready: Ready, metrics: Metrics, log: Log) -> None:
         self._answers: Mapping[str, Answer] = {each.question.word: each for each in part.answers}
         self._key, self._callers, self._ready, self._metrics, self._log = key, callers, ready, metrics, log
         self._name = part.name
@@ -78,6 +76,10 @@ class Door:
 
     def app(self) -> Starlette:
         return Starlette(routes=self.routes(), middleware=[Middleware(WithRequestId)])
+
+    async def missing(self) -> str:
+        """What keeps this service from being ready, in words; "" when nothing does."""
+        return await self._ready()
 
     async def _live(self, _: Request) -> Response:
         return JSONResponse({"service": self._name, "live": True})

@@ -1,15 +1,15 @@
 """What may go wrong, as it is said to a caller?
 
-    CareRecordError
-    ├── NotUnderstood      400  the question or the form is malformed
-    ├── NotSignedIn        401  no session, or it has ended
-    ├── Refused            403  a rule says no; it is named
-    ├── NotFound           404  unknown, or not to be told apart from unknown
-    ├── Conflict           409  the world has moved on
-    ├── NotAcceptable      422  understood, and not possible
-    ├── TooMany            429  ask later
-    ├── Unavailable        503  something that is needed does not answer
-    └── BadSetting         500  told at start, never to a user
+CareRecordError
+├── NotUnderstood      400  the question or the form is malformed
+├── NotSignedIn        401  no session, or it has ended
+├── Refused            403  a rule says no; it is named
+├── NotFound           404  unknown, or not to be told apart from unknown
+├── Conflict           409  the world has moved on
+├── NotAcceptable      422  understood, and not possible
+├── TooMany            429  ask later
+├── Unavailable        503  something that is needed does not answer
+└── BadSetting         500  told at start, never to a user
 """
 
 from typing import ClassVar

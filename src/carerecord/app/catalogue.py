@@ -1,0 +1,85 @@
+"""Who is at home in this house, on which floor, whom may each ask, and whom does each hear?
+
+This table is the one statement of it. The wiring, the service credentials, `carerecord catalogue`, the import contracts and the
+tests in `tests/house` are held to it.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import carerecord
+
+_HOME = Path(carerecord.__file__).parent
+KIT_MIGRATIONS = _HOME / "kit" / "migrations"
+
+
+@dataclass(frozen=True)
+class Service:
+    name: str  # the folder, the URL prefix, the database, the target, the log field
+    floor: int  # 2 keepers · 3 judge and porter · 4 desks · 5 faces
+    calls: tuple[str, ...] = ()
+    hears: tuple[str, ...] = ()
+    keeps: bool = True  # has a database of its own
+    face: bool = False  # serves people or outside systems at the front door
+
+    @property
+    def migrations(self) -> tuple[Path, ...]:
+        """The folders of its database: the outbox's, then its own."""
+        return (KIT_MIGRATIONS, _HOME / self.name / "migrations") if self.keeps else ()
+
+
+CATALOGUE: tuple[Service, ...] = (
+    Service("identity", 2),
+    Service("sources", 2),
+    Service("patients", 2),
+    Service("locator", 2),
+    Service("consent", 2),
+    Service("audit", 2, hears=("identity", "sources", "patients", "consent", "ingest", "records")),
+    Service("policy", 3, calls=("consent",), keeps=False),
+    Service("ingest", 3, calls=("patients", "sources", "locator")),
+    Service("records", 4, calls=("patients", "locator", "policy", "sources")),
+    Service(
+        "viewer",
+        5,
+        calls=("identity", "patients", "records", "sources", "ingest", "audit", "policy"),
+        keeps=False,
+        face=True,
+    ),
+)
+
+OPERATOR = "operator"  # whoever owns the data folder, at the command line
+OPERATOR_ASKS = ("sources", "ingest", "audit")
+
+NAMES: tuple[str, ...] = tuple(service.name for service in CATALOGUE)
+
+
+def service(name: str) -> Service:
+    """The row of this service.
+
+    Raises:
+        LookupError: there is none, and these are the names.
+    """
+    for each in CATALOGUE:
+        if each.name == name:
+            return each
+    raise LookupError(f"{name} is not a service; they are: {', '.join(NAMES)}")
+
+
+def callers_of(name: str) -> frozenset[str]:
+    """Who has leave to knock at this door."""
+    operator = {OPERATOR} if name in OPERATOR_ASKS else set()
+    return frozenset({each.name for each in CATALOGUE if name in each.calls} | operator)
+
+
+def hearers_of(name: str) -> tuple[str, ...]:
+    return tuple(each.name for each in CATALOGUE if name in each.hears)
+
+
+def chosen(targets: str) -> tuple[Service, ...]:
+    """The services that `--target` names, in the order of the floors: "all", or names with commas.
+
+    Raises:
+        LookupError: a name that is not in the catalogue.
+    """
+    wanted = set(NAMES) if targets == "all" else {service(each.strip()).name for each in targets.split(",")}
+    return tuple(each for each in CATALOGUE if each.name in wanted)

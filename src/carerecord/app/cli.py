@@ -1,0 +1,206 @@
+"""What can be said on the command line? Each command in a few lines; the work is elsewhere."""
+
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from carerecord.app.catalogue import CATALOGUE, chosen
+from carerecord.app.engine import EngineError
+from carerecord.app.engines import engines
+from carerecord.app.gate import Gate, told_databases
+from carerecord.app.house import kept, until_signalled
+from carerecord.app.operator import operator_calls
+from carerecord.contracts.audit import VERIFY, VerifyAsked
+from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
+from carerecord.contracts.sources import PROBE, REGISTRY, ProbeAsked, RegistryAsked
+from carerecord.kit.errors import CareRecordError
+from carerecord.kit.log import configure
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="One person's record, drawn from every system that knows them."
+)
+sources_app = typer.Typer(no_args_is_help=True, help="Who takes part, and is each reached?")
+app.add_typer(sources_app, name="sources")
+out, err = Console(), Console(stderr=True)
+
+Port = Annotated[int | None, typer.Option(help="The front door; PORT or CARERECORD_PORT say it too.", envvar="PORT")]
+
+
+def main() -> None:
+    """Run a command; an error that was foreseen is said in one plain sentence."""
+    try:
+        app(standalone_mode=True)
+    except (CareRecordError, EngineError, LookupError) as error:
+        fail(str(error))
+
+
+def fail(says: str) -> NoReturn:
+    err.print(f"carerecord: {says}", style="bold red", highlight=False)
+    raise SystemExit(1)
+
+
+def gate_with(port: int | None = None, data_dir: Path | None = None) -> Gate:
+    told: dict[str, Any] = {}
+    if port is not None:
+        told["port"] = port
+    if data_dir is not None:
+        told["data_dir"] = data_dir
+    gate = Gate(**told)
+    configure(gate.log_level)
+    return gate.model_copy(update={"data_dir": gate.data_dir.absolute()})
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run on uvloop."""
+    import uvloop
+
+    return uvloop.run(coroutine)
+
+
+@app.command()
+def serve(
+    target: Annotated[str, typer.Option(help="all, or services by name with commas (see `carerecord catalogue`).")] = "all",
+    port: Port = None,
+    inner_port: Annotated[int | None, typer.Option(help="Questions, health and metrics; 0 takes a free one.")] = None,
+) -> None:
+    """Keep these services at home in this process, until it is told to stop."""
+    import os
+
+    gate = gate_with(port)
+    if inner_port is not None:
+        gate = gate.model_copy(update={"inner_port": inner_port})
+    services = chosen(target)
+
+    async def stay(engines_: Any) -> None:
+        async with kept(gate, services, engines_) as (_, run_file):
+            names = ", ".join(each.name for each in services)
+            err.print(f"{names}: inner door at {run_file.inner}", highlight=False)
+            if run_file.front:
+                print(f"carerecord is ready at {run_file.front}", flush=True)
+            await until_signalled()
+            err.print("stopping: finishing what is in hand", highlight=False)
+
+    with engines(gate.data_dir, services, databases=told_databases(os.environ), nats_url=gate.nats_url) as found:
+        run(stay(found))
+
+
+@app.command()
+def demo(
+    port: Port = None,
+    people: Annotated[int, typer.Option(help="How many pretend people, beside those of the scenes.")] = 300,
+    real: Annotated[Path | None, typer.Option(help="A folder of FHIR R4 bundles, one person each, to serve as well.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Walk through the scenes without a browser; exit 0 when all is well.")
+    ] = False,
+    each: Annotated[bool, typer.Option("--each", help="One process for each pretend system.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same region.")] = 1948,
+) -> None:
+    """Start a pretend region and open the front door."""
+    from carerecord.app.demo import check_demo, run_demo
+
+    gate = gate_with(port)
+    if check:
+        raise SystemExit(check_demo(gate, people=people, real=real, seed=seed, say=lambda text: err.print(text, highlight=False)))
+    run_demo(gate, people=people, real=real, each=each, seed=seed, say=lambda text: err.print(text, highlight=False))
+
+
+@app.command()
+def catalogue() -> None:
+    """Say who is at home: each service, its floor, whom it asks and whom it hears."""
+    table = Table("service", "floor", "asks", "hears", "database")
+    for each in CATALOGUE:
+        keeps = f"CARERECORD_{each.name.upper()}_DATABASE" if each.keeps else "–"
+        table.add_row(each.name, str(each.floor), ", ".join(each.calls) or "–", ", ".join(each.hears) or "–", keeps)
+    out.print(table)
+
+
+@sources_app.command("list")
+def list_sources() -> None:
+    """The sources in force, and what could not be read."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            registry = (await calls.ask(REGISTRY, RegistryAsked())).registry
+        assert registry is not None
+        table = Table("source", "organisation", "name", "kind", "connector", "shares")
+        for each in registry.sources:
+            shares = ", ".join(shared.section for shared in each.sections)
+            table.add_row(each.id, each.organisation, each.name, each.kind, each.connector, shares)
+        out.print(table)
+        for problem in registry.problems:
+            err.print(f"  cannot be read: {problem}", highlight=False)
+
+    run(ask())
+
+
+@sources_app.command("probe")
+def probe_source(
+    name: Annotated[str, typer.Argument(help="A source's id.")] = "",
+    all_sources: Annotated[bool, typer.Option("--all", help="Every source.")] = False,
+) -> None:
+    """Connect to a source as the record would, try each section that it shares, and say in plain words what is wrong."""
+
+    async def ask() -> bool:
+        async with operator_calls(gate_with(), deadline_s=120.0) as calls:
+            registry = (await calls.ask(REGISTRY, RegistryAsked())).registry
+            assert registry is not None
+            names = [each.id for each in registry.sources] if all_sources else [name]
+            well = True
+            for each in names:
+                found = await calls.ask(PROBE, ProbeAsked(each))
+                well = well and found.ok
+                out.print(f"[bold]{found.source}[/bold] {'answers' if found.ok else 'needs attention'}", highlight=False)
+                for check in found.checks:
+                    mark = "[green]ok[/green]    " if check.ok else "[red]wrong[/red] "
+                    out.print(f"  {mark} {check.what}: {check.says} ({check.elapsed_s * 1000:.0f} ms)", highlight=False)
+            return well
+
+    if not name and not all_sources:
+        fail("Say which source, or --all. `carerecord sources list` names them.")
+    if not run(ask()):
+        raise SystemExit(1)
+
+
+@sources_app.command("enrol")
+def enrol_source(name: Annotated[str, typer.Argument(help="A source's id.")]) -> None:
+    """Go through a source's people and let the index know them; goes on where it stopped."""
+
+    async def ask() -> str:
+        async with operator_calls(gate_with()) as calls:
+            done = await calls.ask(ENROL_SOURCE, EnrolSourceAsked(name))
+            with err.status(f"enrolling {name}") as status:
+                while done.state in ("waiting", "running"):
+                    await asyncio.sleep(0.3)
+                    every = await calls.ask(ENROLMENTS, EnrolmentsAsked())
+                    done = next((each for each in every if each.source == name), done)
+                    status.update(f"enrolling {name}: {done.seen} seen")
+        out.print(
+            f"{name}: {done.state}; {done.seen} seen, {done.new} new, {done.linked} linked, {done.changed} changed, "
+            f"{done.unchanged} unchanged, {done.review} for review, {done.unreadable} unreadable. {done.says}",
+            highlight=False,
+        )
+        return done.state
+
+    if run(ask()) != "done":
+        raise SystemExit(1)
+
+
+@app.command("verify-audit")
+def verify_audit() -> None:
+    """Check that no line of the book was changed, moved or cut off."""
+
+    async def ask() -> bool:
+        async with operator_calls(gate_with(), deadline_s=600.0) as calls:
+            verified = await calls.ask(VERIFY, VerifyAsked())
+        out.print(verified.says or f"{verified.lines} lines agree.", highlight=False)
+        return verified.ok
+
+    if not run(ask()):
+        raise SystemExit(1)

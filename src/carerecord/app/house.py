@@ -1,0 +1,79 @@
+"""How does one process keep house? Engines, services, doors, and an end on the first signal."""
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from carerecord.app.catalogue import Service
+from carerecord.app.engines import Engines
+from carerecord.app.gate import Gate, deployment
+from carerecord.app.runfile import RunFile, written
+from carerecord.app.serve import bound, open_doors, port_of
+from carerecord.app.wire import House, running
+from carerecord.kit.errors import BadSetting
+
+
+@asynccontextmanager
+async def kept(
+    gate: Gate, services: Sequence[Service], engines: Engines, *, control: str = "", tour: str = ""
+) -> AsyncIterator[tuple[House, RunFile]]:
+    """A house with its doors open, and where they are."""
+    shared = os.environ.get("CARERECORD_SHARED_PORT") == "yes"
+    inner = listening(gate.inner_port, gate.host, shared=shared)
+    front = listening(gate.port, gate.host) if any(each.face for each in services) else None
+    front_address = f"http://{gate.host}:{port_of(front)}" if front is not None else ""
+    told = deployment(gate, databases=engines.databases, nats_url=engines.nats_url, address=front_address)
+    run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control, tour)
+    async with running(told, services) as house, open_doors(house, inner=inner, front=front):
+        with written(gate.data_dir, run):
+            yield house, run
+
+
+def listening(port: int, host: str, *, shared: bool = False) -> socket.socket:
+    """A listening socket.
+
+    Raises:
+        BadSetting: the port is taken; says by whom, and the command that uses another.
+    """
+    try:
+        return bound(port, host=host, shared=shared)
+    except OSError:
+        holder = _holder(port)
+        raise BadSetting(f"Port {port} is taken{holder}. Use another: PORT={port + 1} make demo, or --port {port + 1}.") from None
+
+
+def _holder(port: int) -> str:
+    """Who listens on a port, as far as this user may see: " by python3 (pid 123)", or ""."""
+    wanted = f"{port:04X}"
+    inodes = set()
+    with suppress(OSError):
+        for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]:
+            parts = line.split()
+            if parts[1].endswith(f":{wanted}") and parts[3] == "0A":
+                inodes.add(parts[9])
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            for link in (folder / "fd").iterdir():
+                if os.readlink(link).removeprefix("socket:[").rstrip("]") in inodes:
+                    return f" by {(folder / 'comm').read_text().strip()} (pid {folder.name})"
+    return ""
+
+
+async def until_signalled() -> None:
+    """Return at the first SIGINT or SIGTERM."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop.set)
+    await stop.wait()
+
+
+def python(*arguments: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
+    """This program again, as a process of its own."""
+    return subprocess.Popen([sys.executable, "-m", "carerecord", *arguments], env={**os.environ, **(environment or {})})

@@ -1,0 +1,42 @@
+"""Where is a running house reached? Written when its doors open, read by the command line, gone when it stops."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from carerecord.app.engine import private_folder, write_private
+
+NAME = "run.json"
+
+
+@dataclass(frozen=True)
+class RunFile:
+    pid: int
+    front: str  # the front door's address; "" when no face lives here
+    inner: str  # the inner door's address
+    control: str = ""  # of the pretend region, in the demo
+    tour: str = ""
+
+
+@contextmanager
+def written(data_dir: Path, run: RunFile) -> Iterator[None]:
+    file = private_folder(data_dir) / NAME
+    write_private(file, json.dumps(asdict(run)))
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def running_house(data_dir: Path) -> RunFile | None:
+    """The house that runs on this data folder, or None: a file whose process is gone counts as none."""
+    file = data_dir / NAME
+    try:
+        run = RunFile(**json.loads(file.read_text(encoding="utf-8")))
+        os.kill(run.pid, 0)
+    except (OSError, ValueError, TypeError):
+        return None
+    return run

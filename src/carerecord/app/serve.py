@@ -1,0 +1,115 @@
+"""How does a house open its doors? One inner door for neighbours and operators, one front door for people, an orderly stop."""
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp
+
+from carerecord.kit.doors import WithRequestId
+
+if TYPE_CHECKING:
+    from carerecord.app.wire import House
+
+HOST = "127.0.0.1"
+
+
+class Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the front gate has one for all its doors."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+def bound(port: int, *, host: str = HOST, shared: bool = False) -> socket.socket:
+    """A listening socket; port 0 takes a free one. `shared` lets several workers listen on one port.
+
+    Raises:
+        OSError: somebody has it.
+    """
+    taken = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if shared:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    taken.bind((host, port))
+    taken.listen(1024)
+    taken.setblocking(False)
+    return taken
+
+
+def port_of(listening: socket.socket) -> int:
+    return int(listening.getsockname()[1])
+
+
+def inner_app(house: "House") -> ASGIApp:
+    """`/SERVICE/ask/WORD`, `/SERVICE/health/…`, `/SERVICE/metrics`; and the whole process's health and metrics at the root."""
+
+    async def live(_: Request) -> Response:
+        return JSONResponse({"live": True, "services": [each.service.name for each in house.housed]})
+
+    async def ready(_: Request) -> Response:
+        missing = {each.service.name: said for each in house.housed if (said := await each.door.missing())}
+        return JSONResponse({"ready": not missing, "missing": missing}, status_code=503 if missing else 200)
+
+    async def metrics(_: Request) -> Response:
+        pages = b"".join(each.supplies.metrics.page() for each in house.housed)
+        return Response(pages, media_type="text/plain; version=0.0.4")
+
+    routes: list[BaseRoute] = [
+        Route("/health/live", live),
+        Route("/health/ready", ready),
+        Route("/metrics", metrics),
+        *(Mount(f"/{each.service.name}", routes=each.door.routes()) for each in house.housed),
+    ]
+    return Starlette(routes=routes, middleware=[Middleware(WithRequestId)])
+
+
+def front_app(house: "House") -> ASGIApp:
+    """What people and outside systems reach: the faces' own routes, and nothing of the inner door."""
+    routes = [route for each in house.housed for route in each.part.routes]
+    return Starlette(routes=routes, middleware=[Middleware(WithRequestId)])
+
+
+@asynccontextmanager
+async def open_doors(house: "House", *, inner: socket.socket, front: socket.socket | None) -> AsyncIterator[None]:
+    """Serve until the block ends; then take no more, finish what is in hand (ten seconds at most), and close."""
+    servers = [server_on(inner_app(house), inner)]
+    if front is not None and any(each.service.face for each in house.housed):
+        servers.append(server_on(front_app(house), front))
+    running = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
+    try:
+        while not all(server.started for server, _ in servers):
+            await asyncio.sleep(0.005)
+            for task in running:
+                if task.done():
+                    task.result()
+        yield
+    finally:
+        for server, _ in servers:
+            server.should_exit = True
+        await asyncio.gather(*running, return_exceptions=True)
+
+
+def server_on(app: ASGIApp, listening: socket.socket) -> tuple[Server, socket.socket]:
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        date_header=True,
+        timeout_graceful_shutdown=10,
+        timeout_keep_alive=75,
+        h11_max_incomplete_event_size=32_768,
+    )
+    return Server(config), listening

@@ -1,0 +1,60 @@
+"""A registry is read from TOML, and what cannot be read is said in words that help."""
+
+from carerecord.sources.model import changes, digests, read_registry
+
+ELM = """
+[[source]]
+id = "elm-bank"
+organisation = "A99917"
+name = "Elm Bank Surgery"
+connector = "fhir_r4"
+address = "https://elm.example/fhir"
+sections = ["allergies", "medicines"]
+"""
+
+
+def test_connecting_a_source_is_one_table():
+    registry = read_registry({"elm.toml": ELM})
+    (source,) = registry.sources
+    assert (source.id, source.name, source.mark) == ("elm-bank", "Elm Bank Surgery", "EL")
+    assert [(each.section, each.arrangement) for each in source.sections] == [("allergies", "live"), ("medicines", "live")]
+    assert registry.problems == ()
+
+
+def test_the_same_words_make_the_same_version():
+    assert read_registry({"a.toml": ELM}).version == read_registry({"b.toml": ELM + "\n# a remark\n"}).version
+
+
+def test_a_table_that_cannot_be_read_leaves_the_others_standing():
+    registry = read_registry({"broken.toml": "[[source]", "elm.toml": ELM})
+    assert [each.id for each in registry.sources] == ["elm-bank"]
+    assert registry.problems[0].startswith("broken.toml is not TOML")
+
+
+def test_every_fault_is_told_at_once_with_what_to_write():
+    registry = read_registry(
+        {"x.toml": '[[source]]\nid = "x"\nname = "X"\nconnector = "ftp"\naddress = "nowhere"\nsections = ["alergies"]\ndeadline_s = 90\n'}
+    )
+    told = " ".join(registry.problems)
+    assert registry.sources == ()
+    for words in ("organisation is missing", "one of fhir_r4, pds", "not an http", "'alergies' is not known", "at most 30 seconds"):
+        assert words in told
+
+
+def test_two_tables_of_one_id_are_a_problem_and_the_first_stands():
+    registry = read_registry({"a.toml": ELM, "b.toml": ELM.replace("Elm Bank Surgery", "Another")})
+    assert [each.name for each in registry.sources] == ["Elm Bank Surgery"]
+    assert "another table has this id" in registry.problems[0]
+
+
+def test_an_arrangement_that_is_not_offered_yet_is_refused_in_words():
+    registry = read_registry({"a.toml": ELM + 'arrangement = "copy"\n'})
+    assert "'copy' is not offered yet" in registry.problems[0]
+
+
+def test_changes_are_told_by_id_alone():
+    before = digests(read_registry({"a.toml": ELM}).sources)
+    after = digests(read_registry({"a.toml": ELM.replace("elm.example", "new.example")}).sources)
+    assert changes(before, after) == ("elm-bank changed",)
+    assert changes({}, after) == ("elm-bank added",)
+    assert changes(after, {}) == ("elm-bank removed",)
