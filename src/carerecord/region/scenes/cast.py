@@ -73,7 +73,7 @@ class Cast:
             key=key, nhs_number=fixed(digits), family=family, given=tuple(given.split()), title=title, sex=sex, born=born,
             address=Address((street, town), postcode), phone=f"07700 900{int(digits) % 1000:03d}", practice=practice,
             ethnicity=more.pop("ethnicity", "White: English, Welsh, Scottish, Northern Irish or British"),
-            household=more.pop("household", key), **more,
+            household=more.pop("household", key), story="scene", **more,
         )  # fmt: skip
         self.people.append(made)
         return made

@@ -87,7 +87,7 @@ def _trust(cast: Cast) -> None:
     epr.prescribe(DRUGS["ramipril"], "5 mg once a day", cast.days(14), dose=(5, "mg"), times=(1, 1, "d"),
                   state="stopped", repeat=False, stopped=left, reason=heart,
                   why="Potassium 6.1 mmol/L, acute kidney injury. Do not restart before review.",
-                  note="Stopped at discharge: potassium 6.1 mmol/L, creatinine 268 µmol/L (150 in August).")
+                  note="Stopped at discharge: potassium 6.1 mmol/L, creatinine 268 from 150 µmol/L.")
     epr.prescribe(DRUGS["bisoprolol-2.5"], "2.5 mg once a day", left, dose=(2.5, "mg"), times=(1, 1, "d"), repeat=False,
                   reason=heart, note="Reduced from 5 mg: pulse 48.")
     epr.prescribe(DRUGS["furosemide"], "40 mg once a day", left, dose=(40, "mg"), times=(1, 1, "d"), repeat=False,
