@@ -1,6 +1,8 @@
 """What can be said on the command line? Each command in a few lines; the work is elsewhere."""
 
 import asyncio
+import json
+import os
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
@@ -9,10 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from carerecord.app.catalogue import CATALOGUE, chosen
+from carerecord.app.apart import serve_apart
+from carerecord.app.catalogue import CATALOGUE, NAMES, chosen, service
 from carerecord.app.engine import EngineError
 from carerecord.app.engines import engines
-from carerecord.app.gate import Gate, told_databases
+from carerecord.app.gate import Gate, secret_of, told_databases
 from carerecord.app.house import kept, until_signalled
 from carerecord.app.operator import operator_calls
 from carerecord.contracts.audit import VERIFY, VerifyAsked
@@ -20,6 +23,7 @@ from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAske
 from carerecord.contracts.sources import PROBE, REGISTRY, ProbeAsked, RegistryAsked
 from carerecord.kit.errors import CareRecordError
 from carerecord.kit.log import configure
+from carerecord.kit.tokens import keys_for, written_keys
 
 T = TypeVar("T")
 
@@ -69,14 +73,17 @@ def serve(
     target: Annotated[str, typer.Option(help="all, or services by name with commas (see `carerecord catalogue`).")] = "all",
     port: Port = None,
     inner_port: Annotated[int | None, typer.Option(help="Questions, health and metrics; 0 takes a free one.")] = None,
+    apart: Annotated[bool, typer.Option("--apart", help="A process of its own for each service, on this machine.")] = False,
 ) -> None:
     """Keep these services at home in this process, until it is told to stop."""
-    import os
-
     gate = gate_with(port)
     if inner_port is not None:
         gate = gate.model_copy(update={"inner_port": inner_port})
     services = chosen(target)
+    if apart:
+        with engines(gate.data_dir, services, databases=told_databases(os.environ), nats_url=gate.nats_url) as found:
+            run(serve_apart(gate, services, found, say=lambda text: print(text, flush=True)))
+        return
 
     async def stay(engines_: Any) -> None:
         async with kept(gate, services, engines_) as (_, run_file):
@@ -119,6 +126,14 @@ def catalogue() -> None:
         keeps = f"CARERECORD_{each.name.upper()}_DATABASE" if each.keeps else "–"
         table.add_row(each.name, str(each.floor), ", ".join(each.calls) or "–", ", ".join(each.hears) or "–", keeps)
     out.print(table)
+
+
+@app.command()
+def keys(name: Annotated[str, typer.Argument(help="A service of the catalogue.")]) -> None:
+    """Print the keys of one service, derived from the deployment's secret: what its process needs when services run apart."""
+    found = service(name)
+    gate = gate_with()
+    print(json.dumps(written_keys(keys_for(secret_of(gate), found.name, NAMES, found.calls))))
 
 
 @sources_app.command("list")

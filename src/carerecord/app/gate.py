@@ -1,5 +1,6 @@
 """What was the front gate told from outside? The one file that reads the environment."""
 
+import json
 import os
 import secrets as random_secrets
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from carerecord.app.catalogue import NAMES
 from carerecord.app.engine import private_folder, write_private
 from carerecord.app.wire import Deployment
+from carerecord.kit.tokens import Keys, read_keys
 
 SECRET_BYTES = 32
 
@@ -27,14 +29,15 @@ class Gate(BaseSettings):
     nats_url: str = Field(default="", description="NATS with JetStream; empty: the program runs its own")
     peers: str = Field(default="", description="where services are that are not here: patients=http://…,locator=http://…")
     secret_file: Path | None = Field(default=None, description="the deployment's secret; empty: made in the data folder")
+    keys_file: Path | None = Field(
+        default=None, description="the keys of one service alone, as `carerecord keys NAME` prints them"
+    )
     secrets_dir: Path | None = Field(
         default=None, description="one file for each named secret; empty: secrets/ in the data folder"
     )
     address: str = Field(default="", description="where people reach the front door, such as https://record.example")
     log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
-    round_trip: bool = Field(
-        default=False, description="encode and decode each question in process too: for development and tests"
-    )
+    round_trip: bool = Field(default=False, description="encode and decode each question in process too, as across a socket")
 
 
 def told_databases(environment: Mapping[str, str]) -> dict[str, str]:
@@ -68,10 +71,19 @@ def secret_of(gate: Gate) -> bytes:
     return bytes.fromhex(file.read_text(encoding="utf-8").strip())
 
 
+def keys_of(gate: Gate) -> dict[str, Keys]:
+    """The keys in the keys file, if one was given."""
+    if gate.keys_file is None:
+        return {}
+    keys = read_keys(json.loads(gate.keys_file.read_text(encoding="utf-8")))
+    return {keys.service: keys}
+
+
 def deployment(gate: Gate, *, databases: Mapping[str, str], nats_url: str, address: str) -> Deployment:
     return Deployment(
         data_dir=gate.data_dir,
-        secret=secret_of(gate),
+        secret=b"" if gate.keys_file else secret_of(gate),
+        keys=keys_of(gate),
         databases={**databases, **told_databases(os.environ)},
         nats_url=gate.nats_url or nats_url,
         peers=told_peers(gate.peers),

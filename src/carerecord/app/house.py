@@ -29,7 +29,7 @@ async def kept(
     front = listening(gate.port, gate.host) if any(each.face for each in services) else None
     front_address = f"http://{gate.host}:{port_of(front)}" if front is not None else ""
     told = deployment(gate, databases=engines.databases, nats_url=engines.nats_url, address=front_address)
-    run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control, tour)
+    run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour)
     async with running(told, services) as house, open_doors(house, inner=inner, front=front):
         with written(gate.data_dir, run):
             yield house, run

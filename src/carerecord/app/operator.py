@@ -1,4 +1,4 @@
-"""How does the command line speak to a running house? With the operator's credential, which only the data folder's owner can make."""
+"""How does the command line speak to a running house? With a credential that only the data folder's owner can make."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -28,7 +28,9 @@ async def operator_calls(gate: Gate, *, deadline_s: float = 60.0) -> AsyncIterat
         yield Calls(
             OPERATOR,
             {
-                each: Socket(session, f"{run.inner}/{each}", keys.credentials[each], deadline_s=deadline_s)
+                each: Socket(
+                    session, f"{run.services.get(each, run.inner)}/{each}", keys.credentials[each], deadline_s=deadline_s
+                )
                 for each in OPERATOR_ASKS
             },
         )

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from carerecord.app.engine import private_folder, write_private
@@ -17,6 +17,7 @@ class RunFile:
     pid: int
     front: str  # the front door's address; "" when no face lives here
     inner: str  # the inner door's address
+    services: dict[str, str] = field(default_factory=dict)  # where services are that run apart
     control: str = ""  # of the pretend region, in the demo
     tour: str = ""
 

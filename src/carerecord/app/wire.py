@@ -41,7 +41,8 @@ class Deployment:
     """What the front gate was told: where things are and what is secret."""
 
     data_dir: Path
-    secret: bytes = field(repr=False)
+    secret: bytes = field(repr=False, default=b"")  # from which the keys of every service here are derived …
+    keys: Mapping[str, Keys] = field(repr=False, default_factory=dict)  # … unless they were given ready made
     databases: Mapping[str, str] = field(repr=False, default_factory=dict)  # service -> DSN
     nats_url: str = field(repr=False, default="")
     peers: Mapping[str, str] = field(default_factory=dict)  # service that is elsewhere -> base address of its process
@@ -50,6 +51,18 @@ class Deployment:
     secrets_dir: Path | None = None
     round_trip: bool = False
     clock: Clock = field(default_factory=SystemClock)
+
+    def keys_of(self, service: Service) -> Keys:
+        """Its own keys and no others.
+
+        Raises:
+            BadSetting: neither the keys nor the secret to derive them from were given.
+        """
+        if service.name in self.keys:
+            return self.keys[service.name]
+        if not self.secret:
+            raise BadSetting(f"The {service.name} service needs its keys: set CARERECORD_KEYS_FILE or CARERECORD_SECRET_FILE.")
+        return keys_for(self.secret, service.name, NAMES, service.calls)
 
     def named_secret(self, name: str) -> str:
         """The value of a named secret: a file of that name in the secrets folder.
@@ -121,7 +134,7 @@ async def running(
         await _migrate_all(deployment, services)
         for each in services:
             ways: dict[str, Transport] = {}
-            keys = keys_for(deployment.secret, each.name, NAMES, each.calls)
+            keys = deployment.keys_of(each)
             for other in each.calls:
                 if other in names:
                     ways[other] = cast(Transport, _Later(other, here))
@@ -222,14 +235,16 @@ def _jobs(housed: Housed, board: Noticeboard | None) -> list[Job]:
     if board is None or not housed.service.keeps:
         return jobs
     hearers = hearers_of(name)
-    told = {"clock": supplies.clock, "log": supplies.log}
+    clock, log, metrics = supplies.clock, supplies.log, supplies.metrics
     for hearer in hearers:
-        relay = partial(run_relay, outbox=supplies.outbox, hearer=hearer, board=board, metrics=supplies.metrics, **told)
+        relay = partial(run_relay, outbox=supplies.outbox, hearer=hearer, board=board, clock=clock, log=log, metrics=metrics)
         jobs.append(Job(f"{name}.relay.{hearer}", relay))
     if hearers:
-        jobs.append(Job(f"{name}.purge", partial(run_purge, outbox=supplies.outbox, hearers=hearers, **told)))
+        jobs.append(Job(f"{name}.purge", partial(run_purge, outbox=supplies.outbox, hearers=hearers, clock=clock, log=log)))
     for heard in _tellers(housed):
-        hear = partial(run_hearer, service=name, heard=heard, pool=supplies.db, board=board, metrics=supplies.metrics, **told)
+        hear = partial(
+            run_hearer, service=name, heard=heard, pool=supplies.db, board=board, clock=clock, log=log, metrics=metrics
+        )
         jobs.append(Job(f"{name}.hears.{heard.teller}", hear))
     return jobs
 

@@ -8,6 +8,7 @@ import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 
 def derive(secret: bytes, purpose: str) -> bytes:
@@ -62,4 +63,27 @@ def keys_for(secret: bytes, service: str, services: tuple[str, ...], asks: tuple
         credentials={other: credential(derive(secret, f"door/{other}"), service) for other in asks},
         permit=derive(secret, f"permit/{service}"),
         permits={other: derive(secret, f"permit/{other}") for other in services} if service == "policy" else {},
+    )
+
+
+def written_keys(keys: Keys) -> dict[str, object]:
+    """The keys of one service as JSON can hold them: what its process is given instead of the deployment's secret."""
+    return {
+        "service": keys.service,
+        "own": keys.own.hex(),
+        "door": keys.door.hex(),
+        "permit": keys.permit.hex(),
+        "credentials": dict(keys.credentials),
+        "permits": {name: key.hex() for name, key in keys.permits.items()},
+    }
+
+
+def read_keys(written: Mapping[str, Any]) -> Keys:
+    return Keys(
+        service=written["service"],
+        own=bytes.fromhex(written["own"]),
+        door=bytes.fromhex(written["door"]),
+        permit=bytes.fromhex(written["permit"]),
+        credentials=dict(written["credentials"]),
+        permits={name: bytes.fromhex(key) for name, key in written["permits"].items()},
     )
