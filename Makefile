@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory --no-builtin-rules
 PYTHON ?= python3
 export PYTHON
 BIN := .venv/bin
-LOCKS := requirements/bootstrap.txt requirements/node.txt package-lock.json pyproject.toml scripts/setup scripts/build_assets.py
+LOCKS := requirements/bootstrap.txt requirements/node.txt package-lock.json pyproject.toml scripts/setup $(wildcard scripts/build_*.py)
 DATA := $(or $(CARERECORD_DATA_DIR),.carerecord)
 
 help: ## Say what can be done
