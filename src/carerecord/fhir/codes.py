@@ -1,11 +1,6 @@
 """How is a code in a resource got at, whatever the sender left out? Small readers of Coding and CodeableConcept."""
 
-from collections.abc import Iterator, Mapping
 from typing import Any
-
-from carerecord.fhir.identifiers import canonical_system
-
-Json = Mapping[str, Any]
 
 
 def text_in(source: Any, key: str) -> str:
@@ -34,20 +29,18 @@ def texts_in(source: Any, key: str) -> list[str]:
     return [value.strip()] if isinstance(value, str) and value.strip() else []
 
 
-def codings(concept: Any) -> Iterator[tuple[str, str]]:
-    """(system, code) pairs of a CodeableConcept, a Coding, or a list of either; aliases of systems resolved."""
-    if isinstance(concept, list):
-        for each in concept:
-            yield from codings(each)
-    elif isinstance(concept, dict):
-        for coding in dicts_in(concept, "coding") if "coding" in concept else (concept,):
-            code = text_in(coding, "code")
-            if code:
-                yield canonical_system(text_in(coding, "system")), code
-
-
-def code_values(concept: Any) -> frozenset[str]:
-    return frozenset(code for _, code in codings(concept))
+def code_values(concept: Any) -> set[str]:
+    """Every code in a CodeableConcept, a Coding, or a list of either, whatever its system."""
+    found: set[str] = set()
+    for each in concept if isinstance(concept, list) else (concept,):
+        if not isinstance(each, dict):
+            continue
+        inner = each.get("coding", each)
+        for coding in inner if isinstance(inner, list) else (inner,):
+            code = coding.get("code") if isinstance(coding, dict) else None
+            if isinstance(code, str) and code:
+                found.add(code.strip())
+    return found
 
 
 def words(concept: Any) -> str:

@@ -3,12 +3,13 @@
 from decimal import Decimal
 from typing import Any, Final
 
+_NUMBERS: Final = (Decimal, int, float)  # a tuple: a union would be made anew at each call
 _LONGEST: Final = 30  # a larger exponent is written with E, or a page could be made of noughts
 
 
 def number_text(value: Any) -> str:
     """The digits as received, without an exponent where that is sane; "" for what is no number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return ""
     if isinstance(value, Decimal) and abs(value.adjusted()) <= _LONGEST:
         return format(value, "f")
@@ -17,7 +18,7 @@ def number_text(value: Any) -> str:
 
 def number(value: Any) -> float | None:
     """The same for drawing and comparing; None for what is no finite number."""
-    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+    if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return None
     try:
         drawn = float(value)

@@ -57,6 +57,7 @@ _KIND_OF_CODE: Final[dict[str, str]] = {
     "42348-3": ADVANCE_DECISION,
     "64298-3": POWER_OF_ATTORNEY,
 }
+_CODES: Final = frozenset(_KIND_OF_CODE)
 CPR_CODES: Final = tuple(code for code, kind in _KIND_OF_CODE.items() if kind == DNACPR and len(code) > 8)
 DOCUMENT_CODES: Final = (
     "1382601000000107", "735324008", "736373009", "861421000000109", "736253002",
@@ -106,7 +107,7 @@ def plan_kind(resource: dict[str, Any]) -> str:
     places = _SAYS_WHAT_IT_IS.get(type_)
     if places is None:
         return ""
-    concepts = [resource.get(place) for place in places]
+    concepts = [resource.get(place) for place in places if place in resource]
     found = _kind_of_codes(concepts)
     if not found and type_ not in _BY_CODE_ALONE:
         titles = (text_in(resource, "title"), text_in(resource, "description"))
@@ -120,8 +121,12 @@ def plan_kind(resource: dict[str, Any]) -> str:
 
 
 def _kind_of_codes(concepts: list[Any]) -> str:
-    kinds = {_KIND_OF_CODE[code] for concept in concepts for code in code_values(concept) if code in _KIND_OF_CODE}
-    return next((kind for kind in PLAN_KINDS if kind in kinds), "")
+    for concept in concepts:
+        known = code_values(concept) & _CODES
+        if known:
+            kinds = {_KIND_OF_CODE[code] for code in known}
+            return next(kind for kind in PLAN_KINDS if kind in kinds)
+    return ""
 
 
 def _kind_of_words(text: str) -> str:

