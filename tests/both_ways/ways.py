@@ -30,7 +30,9 @@ async def _well() -> str:
 
 
 @asynccontextmanager
-async def across_a_socket(part: Part, *, caller: str = CALLER, callers: frozenset[str] = frozenset({CALLER})) -> AsyncIterator[Socket]:
+async def across_a_socket(
+    part: Part, *, caller: str = CALLER, callers: frozenset[str] = frozenset({CALLER})
+) -> AsyncIterator[Socket]:
     """The part behind a real door on a real port, and the way there."""
     keys = keys_for(SECRET, part.name, (part.name, caller), ())
     door = Door(part, key=keys.door, callers=callers, ready=_well, metrics=Metrics(part.name), log=log_for(part.name))

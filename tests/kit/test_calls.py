@@ -5,13 +5,13 @@ from contextlib import AsyncExitStack, aclosing
 
 import pytest
 from msgspec import Raw, Struct
+from tests.both_ways.ways import across_a_socket, agree, said
 
 from carerecord.kit import request
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.errors import CareRecordError, Refused, Unavailable
 from carerecord.kit.part import Part, answer, answer_stream
 from carerecord.kit.question import Question, Stream
-from tests.both_ways.ways import across_a_socket, agree, said
 
 
 class Sum(Struct, frozen=True):

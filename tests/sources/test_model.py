@@ -33,11 +33,20 @@ def test_a_table_that_cannot_be_read_leaves_the_others_standing():
 
 def test_every_fault_is_told_at_once_with_what_to_write():
     registry = read_registry(
-        {"x.toml": '[[source]]\nid = "x"\nname = "X"\nconnector = "ftp"\naddress = "nowhere"\nsections = ["alergies"]\ndeadline_s = 90\n'}
+        {
+            "x.toml": '[[source]]\nid = "x"\nname = "X"\nconnector = "ftp"\naddress = "nowhere"\n'
+            'sections = ["alergies"]\ndeadline_s = 90\n'
+        }
     )
     told = " ".join(registry.problems)
     assert registry.sources == ()
-    for words in ("organisation is missing", "one of fhir_r4, pds", "not an http", "'alergies' is not known", "at most 30 seconds"):
+    for words in (
+        "organisation is missing",
+        "one of fhir_r4, pds",
+        "not an http",
+        "'alergies' is not known",
+        "at most 30 seconds",
+    ):
         assert words in told
 
 

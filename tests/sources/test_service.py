@@ -2,12 +2,13 @@
 
 from pathlib import Path
 
+from tests.sources.test_model import ELM
+
 from carerecord.contracts.sources import RegistryAsked
 from carerecord.kit.clock import SystemClock
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import log_for
 from carerecord.sources.service import Keeper
-from tests.sources.test_model import ELM
 
 
 async def a_keeper(folder: Path, service_database) -> Keeper:
