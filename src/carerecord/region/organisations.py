@@ -4,7 +4,7 @@ All of it is invented. ODS codes have the right form for their kind but were nev
 ranges that Ofcom keeps for drama; postcodes use the area ZZ, which Royal Mail does not use.
 """
 
-from carerecord.region.shapes import IdentityProvider, Organisation, Role, RoleProfile, System, User
+from carerecord.region.shapes import IdentityProvider, Organisation, OrganisationKind, Role, RoleProfile, System, User
 
 ELM_BANK, QUAYSIDE, KIRKGATE = "A99917", "A99924", "A99931"
 ALDERMOOR, FENWICK = "R9A", "R9F"
@@ -156,3 +156,24 @@ ORGANISATION_BY_ODS = {organisation.ods: organisation for organisation in ORGANI
 SYSTEM_BY_KEY = {system.key: system for system in SYSTEMS}
 USER_BY_NAME = {user.username: user for user in USERS}
 GP_SYSTEM_BY_ODS = {system.ods: system.key for system in SYSTEMS if system.kind == "gp"}
+
+# Where real input goes: six more sources, each the whole of several American organisations.
+_REAL: tuple[tuple[str, str, OrganisationKind, str], ...] = (
+    ("A99951", "Hollin Practice", "gp", "Hollin Lane"),
+    ("A99952", "Beckfoot Practice", "gp", "Beckfoot"),
+    ("R9J", "Scarside Hospital", "acute", "Scar Road"),
+    ("R9K", "Whinfell Hospital", "acute", "Whinfell Way"),
+    ("R9L", "Garth Community Clinic", "community", "The Garth"),
+    ("R9N", "Lowther Clinic", "community", "Lowther Row"),
+)
+REAL_ORGANISATIONS: tuple[Organisation, ...] = tuple(
+    Organisation(ods, name, kind, f"01632 960 {900 + place * 10}", f"01632 960 {904 + place * 10}", (street, "Aldermoor"),
+                 f"ZZ9 {place + 1}RI")
+    for place, (ods, name, kind, street) in enumerate(_REAL)
+)  # fmt: skip
+REAL_SYSTEMS: tuple[System, ...] = tuple(
+    _system(f"real-{organisation.name.split()[0].lower()}", organisation.ods, organisation.name, f"R{place}", "real", 0.2,
+            _GP, "nhs-number")
+    for place, organisation in enumerate(REAL_ORGANISATIONS, 1)
+)  # fmt: skip
+ODS_OF_REAL = {system.key: system.ods for system in REAL_SYSTEMS}
