@@ -47,6 +47,8 @@ def habit_of(fault: Fault) -> Habit:
         return Habit("slow", patient=who, seconds=fault.seconds)
     if fault.kind == "flaky":
         return Habit("status", patient=who, share=fault.share, openings=fault.openings)
+    if fault.kind == "gone":
+        return Habit("status", patient=who, status=404)
     if fault.kind == "wrong-patient":
         return Habit("wrong-patient", patient=who, other=fault.other or "")
     return Habit("status", patient=who, openings=fault.openings)
