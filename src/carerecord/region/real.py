@@ -2,7 +2,8 @@
 
 Each patient is given an NHS number of the test range, a British address and a practice: the organisation where they went
 most becomes one of two practices, every other one of four other sources. Each resource goes to the source where its
-encounter took place; what has no encounter goes to the practice. Nothing is left out: `received` and `held` count both ends by type.
+encounter took place; what has no encounter goes to the practice. Nothing is left out: `received` and `held` count both
+ends by type.
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def _patient(chart: Chart, person: RegionPerson, local: str, habits: frozenset[s
     return body
 
 
-def register_entry(person: RegionPerson, now: datetime) -> FhirJson:
+def register_entry(person: RegionPerson) -> FhirJson:
     """The Patient that the Personal Demographics Service answers with.
 
     A restricted person has label R and no address, telephone or practice (standards digest, section 2).
@@ -118,12 +118,11 @@ def register_entry(person: RegionPerson, now: datetime) -> FhirJson:
     if person.died:
         body["deceasedDateTime"] = f"{person.died.isoformat()}T00:00:00+00:00"
     if not person.restricted:
-        practice = ORGANISATION_BY_ODS[person.practice]
         body["address"] = [{"id": "A1", **_address(person, False)}]
         body["telecom"] = [{"id": "T1", "system": "phone", "value": person.phone, "use": "mobile"}]
         body["generalPractitioner"] = [{
             "id": "G1", "type": "Organization",
-            "identifier": {"system": ODS, "value": practice.ods, "period": {"start": person.born.isoformat()}}}]  # fmt: skip
+            "identifier": {"system": ODS, "value": person.practice, "period": {"start": person.born.isoformat()}}}]  # fmt: skip
     return body
 
 

@@ -53,7 +53,7 @@ def make_region(seed: int, people: int = 300, *, now: datetime) -> Region:
         users=USERS,
         people=tuple(everyone),
         holdings={key: tuple(each) for key, each in holdings.items()},
-        register={person.nhs_number: register_entry(person, now) for person in everyone},
+        register={person.nhs_number: register_entry(person) for person in everyone},
         scenes=told.scenes,
         faults=(
             *(fault for scene in told.scenes for fault in scene.faults),
