@@ -20,6 +20,15 @@ class SectionState(Struct, frozen=True):
     says: str = ""  # "12 of at least 15 shown"
 
 
+class Choice(Struct, frozen=True):
+    """One of several entries that a source holds for one NHS number. A human chooses; nothing of either is shown before."""
+
+    local_id: str
+    name: str = ""
+    birth_date: str = ""
+    gender: str = ""
+
+
 class SourceState(Struct, frozen=True):
     """What one source said, on the whole and by section."""
 
@@ -40,6 +49,7 @@ class SourceState(Struct, frozen=True):
     phone: str = ""
     warnings: tuple[str, ...] = ()  # data in transit, data awaiting filing, confidential items
     sections: tuple[SectionState, ...] = ()
+    choices: tuple[Choice, ...] = ()  # several entries there for one NHS number
 
 
 class Origin(Struct, frozen=True):
@@ -169,6 +179,8 @@ class OpenAsked(Struct, frozen=True):
     patient: str
     reason: Reason
     request: str = ""
+    nhs_number: str = ""  # with the birth date, when the patient index is down: treating roles may then open by exact number
+    birth_date: str = ""
 
 
 class AgainAsked(Struct, frozen=True):
@@ -184,6 +196,7 @@ class AgainAsked(Struct, frozen=True):
     source: str
     opening: str
     request: str = ""
+    local_id: str = ""  # the choice, where that source holds several entries for one NHS number
 
 
 class ExpandAsked(Struct, frozen=True):

@@ -1,0 +1,49 @@
+"""What is a FHIR system asked for, so as to fill some sections of a record, and which sections does a lost answer touch?"""
+
+from collections.abc import Mapping
+
+import msgspec
+
+from carerecord.connectors.reply import Expected
+from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.fhir.sections import SECTIONS, Search, searches_for
+
+# The GP List of an area carries the warnings that must be shown with it, so it is asked for with these.
+_WARNED = frozenset({"allergies", "medicines", "problems", "immunisations", "documents", "encounters"})
+WITH_MEDICATION = frozenset({"MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"})
+
+_SECTIONS_OF_TYPE: Mapping[str, frozenset[str]] = {
+    type_: frozenset(each.id for each in SECTIONS.values() if type_ in {search.type for search in each.searches})
+    for type_ in {search.type for each in SECTIONS.values() for search in each.searches}
+} | {"List": frozenset({"other"})}
+
+
+def sections_of(type_: str) -> frozenset[str]:
+    """The sections that a search of this type fills."""
+    return _SECTIONS_OF_TYPE.get(type_, frozenset())
+
+
+def searches(wanted: frozenset[str]) -> tuple[Search, ...]:
+    """One search for each type that these sections need. The Patient itself is asked for apart."""
+    asked = searches_for(wanted - {"demographics"})
+    if wanted & _WARNED and all(search.type != "List" for search in asked):
+        asked = (*asked, Search("List"))
+    return asked
+
+
+def match_body(expected: Expected) -> bytes:
+    """The Parameters of Patient/$match: only matches that the source itself calls certain."""
+    name = {"family": expected.family, "given": [expected.given]} if expected.family else None
+    patient = {
+        "resourceType": "Patient",
+        "identifier": [{"system": NHS_NUMBER, "value": expected.nhs_number}],
+        **({"name": [name]} if name else {}),
+        **({"birthDate": expected.birth_date} if expected.birth_date else {}),
+        **({"gender": expected.gender} if expected.gender else {}),
+    }
+    parameters = [
+        {"name": "resource", "resource": patient},
+        {"name": "count", "valueInteger": 3},
+        {"name": "onlyCertainMatches", "valueBoolean": True},
+    ]
+    return msgspec.json.encode({"resourceType": "Parameters", "parameter": parameters})

@@ -1,0 +1,236 @@
+"""What is in the pages that one source sent? Each resource counted once, read once, and filed under its section."""
+
+import asyncio
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from carerecord.connectors.fhir_r4_asks import sections_of
+from carerecord.connectors.reply import Asking, Said, TypeTally
+from carerecord.contracts.records import Entry, Origin
+from carerecord.fhir import bundle as bundles
+from carerecord.fhir.bundle import Bundle, parse
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.facts import Facts
+from carerecord.fhir.identifiers import nhs_number_of
+from carerecord.fhir.sections import section_of
+
+Read = Callable[[str, bytes, Mapping[str, Mapping[str, Any]]], Facts]
+
+# Resources that stand beside others (who, where, with what): read for their names, and shown in the items that refer to them.
+READ_IN_PASSING = frozenset(
+    ("Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Specimen", "Device", "Substance",
+     "HealthcareService")
+)  # fmt: skip
+AT_A_TIME_S = 0.008  # how long a page may hold the event loop before others get their turn
+
+# GP Connect and UK Core: codes of the warnings on a List, and what they mean to a reader.
+WARNINGS = {
+    "data-in-transit": "data in transit",
+    "data-awaiting-filing": "data awaiting filing",
+    "confidential-items": "confidential items",
+}
+_WARNING_CODE = re.compile(rb'"(data-in-transit|data-awaiting-filing|confidential-items)"')
+_ISSUE = re.compile(rb'"severity"\s*:\s*"(fatal|error|warning)"')
+
+
+class Taken:
+    """What one conversation has brought so far."""
+
+    def __init__(self, asking: Asking, read: Read, now: str) -> None:
+        self._source = asking.source.id
+        self._wanted = asking.sections
+        self._read, self._now = read, now
+        self.entries: list[Entry] = []
+        self.said: list[Said] = []
+        self.warnings: list[str] = []
+        self.partial = ""  # what an OperationOutcome says of the whole
+        self.dropped = 0
+        self.unreadable = 0
+        self.not_found = 0
+        self.count = 0
+        self.shown_in: Counter[str] = Counter()
+        self.unreadable_in: Counter[str] = Counter()
+        self.answered_types: set[str] = set()
+        self._sent: Counter[str] = Counter()
+        self._shown: Counter[str] = Counter()
+        self._broken: Counter[str] = Counter()
+        self._seen: set[tuple[str, str]] = set()
+        self._beside: dict[str, Mapping[str, Any]] = {}
+        self._waiting: list[bundles.Entry] = []  # until what they refer to has come
+
+    def patient(self, resource: Mapping[str, Any]) -> None:
+        said = said_in(resource)
+        if said not in self.said:
+            self.said.append(said)
+
+    async def page(self, page: Bundle, type_: str) -> int:
+        """Take in one page; return how many of its resources answer the search. Yields to others every few milliseconds."""
+        if type_:
+            self.answered_types.add(type_)
+        for outcome in page.outcomes:
+            self._outcome(outcome)
+        for faulty in page.faulty:
+            self._unreadable(type_ or "unknown", type_, faulty.raw)
+        began = time.perf_counter()
+        for entry in page.entries:
+            if entry.type in READ_IN_PASSING:
+                self._in_passing(entry)
+        matches = len(page.faulty)
+        for entry in page.entries:
+            matches += entry.type == type_
+            if entry.type not in READ_IN_PASSING:
+                self._take(entry)
+                if time.perf_counter() - began > AT_A_TIME_S:
+                    await asyncio.sleep(0)
+                    began = time.perf_counter()
+        return matches
+
+    async def finish(self) -> None:
+        """Read what waited for a medicine that came on a later page, or never did."""
+        waiting, self._waiting = self._waiting, []
+        for entry in waiting:
+            self._file(entry)
+
+    def tally(self) -> tuple[TypeTally, ...]:
+        return tuple(
+            TypeTally(type_, count, self._shown[type_], self._broken[type_]) for type_, count in sorted(self._sent.items())
+        )
+
+    def _take(self, entry: bundles.Entry) -> None:
+        # A resource that answers two of our searches is one resource.
+        if entry.id and (entry.type, entry.id) in self._seen:
+            return
+        self._seen.add((entry.type, entry.id))
+        self.count += 1
+        self._sent[entry.type] += 1
+        if entry.type == "Patient":
+            self._patient(entry)
+        elif b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
+            self._waiting.append(entry)
+        else:
+            self._file(entry)
+
+    def _patient(self, entry: bundles.Entry) -> None:
+        try:
+            self.patient(parse(entry.raw))
+            self._shown["Patient"] += 1
+        except Unreadable:
+            self._unreadable("Patient", "Patient", entry.raw, counted=True)
+
+    def _in_passing(self, entry: bundles.Entry) -> None:
+        key = f"{entry.type}/{entry.id}"
+        if key in self._beside:
+            return
+        self.count += 1
+        self._sent[entry.type] += 1
+        try:
+            resource = parse(entry.raw)
+        except Unreadable:
+            self._broken[entry.type] += 1
+            return
+        self._shown[entry.type] += 1
+        self._beside[key] = resource
+        if entry.full_url:
+            self._beside[entry.full_url] = resource
+
+    def _lacks_medicine(self, raw: bytes) -> bool:
+        reference = parse(raw).get("medicationReference")
+        to = reference.get("reference", "") if isinstance(reference, dict) else ""
+        return isinstance(to, str) and not to.startswith("#") and to not in self._beside
+
+    def _file(self, entry: bundles.Entry) -> None:
+        try:
+            facts = self._read(entry.type, entry.raw, self._beside)
+        except Unreadable:
+            self._unreadable(entry.type, entry.type, entry.raw, counted=True)
+            return
+        if entry.type == "List":
+            self._list(entry.raw)
+            if facts.section != "other":  # the table of contents of an area: what it lists is shown, not itself
+                self._shown["List"] += 1
+                return
+        if facts.section not in self._wanted:
+            self.dropped += 1
+            return
+        self._shown[entry.type] += 1
+        self.shown_in[facts.section] += 1
+        origin = Origin(
+            self._source, entry.type, facts.id, facts.author, facts.organisation, facts.last_updated, self._now, facts.version
+        )
+        key = f"{self._source}/{entry.type}/{facts.id or f'-{self.count}'}"
+        self.entries.append(Entry(key, facts, (origin,)))
+
+    def _list(self, raw: bytes) -> None:
+        self.warnings.extend(WARNINGS[found.decode()] for found in _WARNING_CODE.findall(raw))
+
+    def _outcome(self, raw: bytes) -> None:
+        """What the source itself says is missing. Its free text is not shown: it may hold anything."""
+        self.warnings.extend(WARNINGS[found.decode()] for found in _WARNING_CODE.findall(raw))
+        severities = set(_ISSUE.findall(raw))
+        if severities & {b"fatal", b"error"}:
+            self.partial = "It says that not all of it could be sent."
+        elif b"warning" in severities and re.search(rb'"code"\s*:\s*"(timeout|incomplete|transient|not-found|no-store)"', raw):
+            self.partial = "It says that a part of its own systems did not answer."
+
+    def _unreadable(self, type_: str, fills: str, raw: bytes, *, counted: bool = False) -> None:
+        if not counted:
+            self.count += 1
+            self._sent[type_] += 1
+        section = self._section_of_broken(type_, raw)
+        if section not in self._wanted:
+            # Counted all the same; what may not be seen is not even hinted at.
+            self._broken[type_] += 1
+            return
+        self._broken[type_] += 1
+        self.unreadable += 1
+        self.unreadable_in[section] += 1
+
+    def _section_of_broken(self, type_: str, raw: bytes) -> str:
+        """Under which heading a reader should be told that something could not be read."""
+        try:
+            return section_of(parse(raw))
+        except Unreadable:
+            here = sorted(sections_of(type_) & self._wanted)
+            return here[0] if here else "other"
+
+
+def said_in(patient: Mapping[str, Any]) -> Said:
+    """Who this Patient resource is about, as far as telling people apart needs."""
+    number = nhs_number_of(patient)
+    names = _dicts(patient.get("name"))
+    given = [text for name in names for text in _texts(name.get("given"))]
+    family = [text for name in names for text in _texts([name.get("family")])]
+    return Said(
+        local_id=_text(patient.get("id")),
+        nhs_number=number.value if number else "",
+        birth_date=_text(patient.get("birthDate")),
+        given=tuple(dict.fromkeys(given)),
+        family=tuple(dict.fromkeys(family)),
+        gender=_text(patient.get("gender")),
+    )
+
+
+def reading(check: Callable[[str, bytes], None], read: Callable[..., Facts], now: Callable[[], datetime]) -> Read:
+    """Validation, then reading, as one."""
+
+    def read_one(type_: str, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
+        check(type_, raw)
+        return read(raw, beside, now=now())
+
+    return read_one
+
+
+def _dicts(value: Any) -> list[Mapping[str, Any]]:
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def _texts(value: Any) -> list[str]:
+    return [each for each in value if isinstance(each, str) and each] if isinstance(value, list) else []
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""

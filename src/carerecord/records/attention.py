@@ -1,0 +1,189 @@
+"""What should a reader not miss? Small rules, each with an id and where it comes from. The page shows; it does not advise."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from carerecord.connectors.reply import Reply
+from carerecord.contracts.records import Attention, Group, PlanLine, Section
+from carerecord.fhir.facts import Facts
+from carerecord.records.groups import CONFLICT, DIFFERS, DISPENSED_SINCE
+from carerecord.records.order import moment
+
+
+class FlagRule(Struct, frozen=True):
+    """One rule of this page, as `docs/reference` and the records door list it."""
+
+    id: str
+    says: str
+    source: str
+
+
+class Watched(Struct, frozen=True):
+    """A medicine that has harmed people when a reader did not know of it."""
+
+    rule: str
+    what: str
+    words: re.Pattern[str]
+
+
+_OURS: Final = "carerecord: a gap is named, never hidden (hazard log)"
+RULES: Final[tuple[FlagRule, ...]] = (
+    FlagRule("gap/source", "A source that was asked did not give a whole answer.", _OURS),
+    FlagRule("gap/locator", "Who holds information could not be looked up: all who may know the person were asked.", _OURS),
+    FlagRule("gap/index", "The patient index does not answer: sources were asked by exact NHS number.", _OURS),
+    FlagRule("gap/in-transit", "The practice says that the record is still being transferred.", "GP Connect, List warning codes"),
+    FlagRule("gap/awaiting-filing", "The practice says that data are waiting to be filed.", "GP Connect, List warning codes"),
+    FlagRule("gap/confidential", "The practice says that it holds items it does not send.", "GP Connect, List warning codes"),
+    FlagRule("danger/wrong-patient", "A source answered about somebody else; its answer was discarded.", _OURS),
+    FlagRule("danger/mismatch", "A source knows this person by another name; its items wait behind a warning.", _OURS),
+    FlagRule("danger/two-entries", "A source holds several entries for this NHS number; a human chooses.", _OURS),
+    FlagRule("allergy/conflict", "Sources contradict each other about an allergy.", "NHS Common User Interface, allergy status"),
+    FlagRule("medicine/stopped-dispensed", "Stopped by one source and dispensed since.", "NICE NG5, medicines reconciliation"),
+    FlagRule("medicine/differs", "Sources differ about a medicine in use.", "NICE NG5, medicines reconciliation"),
+    FlagRule("medicine/anticoagulant", "An anticoagulant is in use.", "NPSA Patient Safety Alert 18 (2007)"),
+    FlagRule("medicine/insulin", "Insulin is in use.", "NPSA/2010/RRR013"),
+    FlagRule("medicine/methotrexate", "Methotrexate is in use.", "MHRA Drug Safety Update, September 2020"),
+    FlagRule("medicine/clozapine", "Clozapine is in use.", "MHRA Drug Safety Update, October 2017 and August 2020"),
+    FlagRule("medicine/lithium", "Lithium is in use.", "NPSA/2009/PSA005"),
+    FlagRule("medicine/opioid", "A strong opioid is in use.", "NPSA/2008/RRR05; MHRA Drug Safety Update, September 2020"),
+    FlagRule("result/critical", "The newest value of a test is marked critical by its laboratory.", "RCPath G158"),
+    FlagRule("plan/decision", "A decision about treatment was made in advance.", "Resuscitation Council UK, ReSPECT"),
+    FlagRule("flag/safeguarding", "A safeguarding flag stands.", "NHS England, Child Protection Information Sharing"),
+    FlagRule("flag/clinical", "A source has raised a flag.", "FHIR R4 Flag"),
+)  # fmt: skip
+RULE: Final = {rule.id: rule for rule in RULES}
+
+WATCHED: Final = tuple(
+    Watched(f"medicine/{rule}", what, re.compile(rf"\b(?:{words})", re.IGNORECASE))
+    for rule, what, words in (
+        ("anticoagulant", "anticoagulant",
+         "warfarin|acenocoumarol|phenindione|apixaban|rivaroxaban|edoxaban|dabigatran|heparin|enoxaparin|dalteparin|tinzaparin|"
+         "fondaparinux"),
+        ("insulin", "insulin", "insulin|degludec|glargine|detemir|aspart|lispro|glulisine"),
+        ("methotrexate", "methotrexate", "methotrexate"),
+        ("clozapine", "clozapine", "clozapine"),
+        ("lithium", "lithium", "lithium"),
+        ("opioid", "strong opioid",
+         "morphine|diamorphine|oxycodone|fentanyl|buprenorphine|methadone|hydromorphone|tapentadol|alfentanil"),
+    )
+)  # fmt: skip
+_WARNINGS: Final = {
+    "data in transit": ("gap/in-transit", "Record transfer not finished, may be incomplete"),
+    "data awaiting filing": ("gap/awaiting-filing", "Data awaiting filing"),
+    "confidential items": ("gap/confidential", "Confidential items are not sent"),
+}
+
+
+def attention(
+    replies: Sequence[Reply], sections: Sequence[Section], plans: Sequence[PlanLine], *, degraded: Iterable[str] = ()
+) -> tuple[Attention, ...]:
+    """Everything that the rules find, the dangers first. `degraded` are ids of rules about our own services being down."""
+    by_id = {section.id: section for section in sections}
+    found = [
+        *(Attention("gap", "Not everything could be looked up", RULE[rule].says, rule) for rule in degraded),
+        *(each for reply in replies for each in _of_source(reply)),
+        *_of_allergies(by_id.get("allergies")),
+        *_of_medicines(by_id.get("medicines")),
+        *_of_results(by_id.get("results")),
+        *_of_plans(plans),
+        *_of_flags(by_id.get("alerts")),
+    ]
+    order = {"danger": 0, "gap": 1, "differs": 2, "info": 3, "late": 4}
+    return tuple(sorted(found, key=lambda each: order[each.kind]))
+
+
+def _of_source(reply: Reply) -> Iterable[Attention]:
+    name, source = reply.source.name, reply.source.id
+    if reply.danger:
+        says = "Its answer was discarded, and this has been reported as a safety alert."
+        yield Attention("danger", f"{name} answered about somebody else", says, "danger/wrong-patient", source=source)
+        return
+    if reply.strangers:
+        yield Attention("danger", f"{name} sent items about somebody else", reply.says, "danger/wrong-patient", source=source)
+    if reply.choices:
+        yield Attention("danger", f"{name} has several entries for one number", reply.says, "danger/two-entries", source=source)
+    for what, here, there in reply.mismatches:
+        yield Attention("danger", f"{name} knows this person by another {what}", f"Here {here}; there {there}.",
+                        "danger/mismatch", source=source)  # fmt: skip
+    if reply.state in ("no answer", "unreadable", "incomplete", "out of date") and not reply.choices:
+        yield Attention("gap", f"{name}: {reply.state}", reply.says, "gap/source", source=source)
+    for warning in reply.warnings:
+        rule, title = _WARNINGS[warning]
+        yield Attention("gap", f"{name}: {title}", RULE[rule].says, rule, source=source)
+
+
+def _of_allergies(section: Section | None) -> Iterable[Attention]:
+    if section is None:
+        return
+    for group in section.groups:
+        if group.label == CONFLICT:
+            yield _from_group("danger", group, "Sources contradict each other", group.says, "allergy/conflict", "allergies")
+    shown = [each for each in section.entries if not each.mismatch]
+    negatives = [each for each in shown if each.facts.allergy and each.facts.allergy.negative == "all"]
+    active = [each for each in shown if _is_active_allergy(each.facts)]
+    if negatives and active:
+        yield Attention("danger", "One source states no known allergies, another holds one",
+                        "The active entry stands; both are shown.", "allergy/conflict", "allergies", "",
+                        tuple(each.key for each in (*active, *negatives)))  # fmt: skip
+
+
+def _is_active_allergy(facts: Facts) -> bool:
+    return facts.allergy is not None and not facts.allergy.negative and facts.allergy.status in ("active", "unconfirmed")
+
+
+def _of_medicines(section: Section | None) -> Iterable[Attention]:
+    if section is None:
+        return
+    for group in section.groups:
+        if not group.current:
+            continue
+        if group.label == DISPENSED_SINCE:
+            says = "Stopped here, dispensed since"
+            yield _from_group("danger", group, says, group.says, "medicine/stopped-dispensed", "medicines")
+        elif group.label == DIFFERS:
+            yield _from_group("differs", group, f"{group.title}: differs", group.says, "medicine/differs", "medicines")
+        for watched in WATCHED:
+            if watched.words.search(group.title) or watched.words.search(group.key):
+                yield _from_group("info", group, f"{group.title}: {watched.what}", group.says, watched.rule, "medicines")
+
+
+def _of_results(section: Section | None) -> Iterable[Attention]:
+    """The newest value of each test only: an old critical value that has since settled is history."""
+    if section is None:
+        return
+    seen: set[str] = set()
+    for entry in section.entries:
+        result = entry.facts.result
+        if result is None or entry.mismatch or result.test in seen:
+            continue
+        seen.add(result.test)
+        if result.measure.flag.startswith("critically") and result.measure.flag_from == "source":
+            measure = result.measure
+            says = " ".join(filter(None, (measure.value, measure.unit, measure.flag)))
+            yield Attention("danger", entry.facts.title, says, "result/critical", "results", "", (entry.key,))
+
+
+def _of_plans(plans: Sequence[PlanLine]) -> Iterable[Attention]:
+    for line in plans:
+        if line.state == "present":
+            yield Attention("info", f"{line.title}: present", line.says, "plan/decision", "plans", "", (line.entry,))
+
+
+def _of_flags(section: Section | None) -> Iterable[Attention]:
+    if section is None:
+        return
+    for entry in sorted(section.entries, key=lambda each: moment(each.facts.at), reverse=True):
+        flag = entry.facts.flag
+        if flag is None or not flag.active or entry.mismatch:
+            continue
+        safeguarding = flag.kind == "safeguarding"
+        yield Attention("danger" if safeguarding else "info", entry.facts.title, entry.facts.note,
+                        "flag/safeguarding" if safeguarding else "flag/clinical", "alerts", "", (entry.key,))  # fmt: skip
+
+
+def _from_group(kind: str, group: Group, title: str, says: str, rule: str, section: str) -> Attention:
+    named = title if group.title in title else f"{group.title}: {title[:1].lower()}{title[1:]}"
+    return Attention(kind, named, says, rule, section, "", group.entries)

@@ -1,0 +1,124 @@
+"""How are all sources asked at once? Each by its deadline; what has come is shown at the first paint, the rest as it joins."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+from msgspec.structs import replace
+
+from carerecord.connectors.reply import Asking, Reply
+from carerecord.contracts.records import SectionState
+from carerecord.fhir.sections import SECTION_IDS
+from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.log import Log
+from carerecord.kit.metrics import Metrics
+from carerecord.records.breaker import Breaker
+
+TOGETHER_S = 0.1  # late answers that come within this time of each other join the page together
+GRACE_S = 0.25  # a window comes back by its deadline by itself; after this much more it is given up
+
+
+class Window(Protocol):
+    """A connector: it comes back by `until` (the loop's clock) whatever happens."""
+
+    async def ask(self, asking: Asking, *, until: float) -> Reply: ...
+
+
+class Gatherer:
+    """Asks sources and remembers, for this process, how each has answered lately. It keeps nothing of what they said."""
+
+    def __init__(
+        self, window: Window, clock: Clock, log: Log, metrics: Metrics, *, at_once: int = 400,
+        first_paint_s: float = 1.0, last_call_s: float = 8.0, ticking: Callable[[], float] = time.monotonic,
+    ) -> None:  # fmt: skip
+        self._window, self._clock, self._log, self._metrics = window, clock, log, metrics
+        self._room = asyncio.Semaphore(at_once)
+        self.first_paint_s, self.last_call_s = first_paint_s, last_call_s
+        self._ticking = ticking
+        self._breakers: dict[str, Breaker] = {}
+
+    async def all_of(self, askings: Sequence[Asking]) -> AsyncIterator[tuple[Reply, ...]]:
+        """Replies in batches: those at hand at the first paint (or all, if sooner), then late ones as they come.
+
+        The first batch comes at the first paint even when it is empty. By the last call every source has a reply. When the
+        caller goes away the asking stops and its sockets are freed.
+        """
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        pending = {asyncio.create_task(self.one(asking, began=began)) for asking in askings}
+        try:
+            paint_at = began + self.first_paint_s
+            done, pending = await asyncio.wait(pending, timeout=self.first_paint_s) if pending else (set(), set())
+            yield _results(done)
+            while pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                if pending and loop.time() >= paint_at:
+                    more, pending = await asyncio.wait(pending, timeout=TOGETHER_S)
+                    done |= more
+                yield _results(done)
+        finally:
+            for task in pending:
+                task.cancel()
+            if pending:
+                await asyncio.wait(pending)
+
+    async def one(self, asking: Asking, *, began: float | None = None, insist: bool = False, within_s: float = 0.0) -> Reply:
+        """Ask one source. `insist` asks even one that rests after failures: a person has said so."""
+        source, loop = asking.source, asyncio.get_running_loop()
+        breaker = self._breaker(source.id)
+        if not breaker.may_ask() and not insist:
+            return self._resting(asking, breaker)
+        began = loop.time() if began is None else began
+        until = began + (within_s or min(source.deadline_s, self.last_call_s))
+        try:
+            async with asyncio.timeout_at(until + GRACE_S), self._room:
+                reply = await self._window.ask(asking, until=until)
+        except TimeoutError:
+            reply = nothing(asking, "no answer", "It did not answer in time.")
+            reply = replace(reply, failed=True, elapsed_s=loop.time() - began, as_at=stamp(self._clock.now()))
+        except asyncio.CancelledError:
+            breaker.let_go()
+            raise
+        except Exception as error:
+            # A fault of ours in one source's answer must not take the others down with it.
+            self._log.error("source.failed", source=source.id, exc_info=error)
+            reply = nothing(asking, "unreadable", "Its answer could not be worked with.")
+        return self._noted(reply, breaker)
+
+    def last_answer(self, source: str) -> str:
+        return self._breaker(source).last_answer
+
+    def _noted(self, reply: Reply, breaker: Breaker) -> Reply:
+        before = breaker.last_answer
+        if reply.failed:
+            breaker.failed()
+            self._log.warning(
+                "source.silent", source=reply.source.id, state=reply.state, waited_s=round(reply.elapsed_s, 3),
+                failures=breaker.failures, says=reply.says,
+            )  # fmt: skip
+        elif reply.state in ("live", "not recorded", "none held"):
+            breaker.answered(reply.as_at)
+        else:
+            breaker.let_go()
+        self._metrics.sources.labels(self._metrics.service, reply.source.id, reply.state).observe(reply.elapsed_s)
+        return replace(reply, last_answer=before) if before else reply
+
+    def _resting(self, asking: Asking, breaker: Breaker) -> Reply:
+        says = f"It has failed {breaker.failures} times in a row and is left alone for {breaker.resting_s():.0f} s."
+        return replace(nothing(asking, "no answer", says), last_answer=breaker.last_answer, as_at=stamp(self._clock.now()))
+
+    def _breaker(self, source: str) -> Breaker:
+        if source not in self._breakers:
+            self._breakers[source] = Breaker(self._ticking)
+        return self._breakers[source]
+
+
+def nothing(asking: Asking, state: str, says: str) -> Reply:
+    """A reply that holds nothing, with the reason said for every section that was asked for."""
+    sections = tuple(SectionState(each, state, says=says) for each in SECTION_IDS if each in asking.sections)
+    return Reply(asking.source, state, says, asking.local_ids, sections)
+
+
+def _results(done: "set[asyncio.Task[Reply]]") -> tuple[Reply, ...]:
+    return tuple(sorted((task.result() for task in done), key=lambda reply: reply.source.id))

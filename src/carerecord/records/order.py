@@ -1,0 +1,31 @@
+"""In which order do items stand, and is one moment before another? Text keys that sort like the moments they state."""
+
+from carerecord.contracts.records import Entry
+from carerecord.fhir.times import when
+
+
+def moment(at: str) -> str:
+    """A key that sorts as `at` does in time, to the second in UTC; "" (no time known) sorts as the oldest.
+
+    A day without a time stands before every moment of that day, so that a page that goes newest first shows what has a time
+    above it.
+    """
+    length = len(at)
+    if length <= 10:
+        return at
+    if at[-1] == "Z" or at.endswith("+00:00"):
+        return at[:19]
+    instant = when(at)
+    return instant.strftime("%Y-%m-%dT%H:%M:%S") if instant else ""
+
+
+def newest_first(entries: list[Entry]) -> tuple[Entry, ...]:
+    """By time, then by key, so that the same answers always give the same page."""
+    keyed = [(moment(entry.facts.at), entry.key, entry) for entry in entries]
+    keyed.sort(key=lambda each: each[:2], reverse=True)
+    return tuple(each[2] for each in keyed)
+
+
+def before(one: str, other: str) -> bool:
+    """Whether both are known and `one` came first."""
+    return bool(one) and bool(other) and moment(one) < moment(other)
