@@ -7,34 +7,30 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import total_ordering
-from typing import Any, TypeVar
+from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
 import msgspec
 
 from carerecord.kit.clock import Clock
-from carerecord.kit.db import Connection, Database, Pool, is_away
+from carerecord.kit.db import Connection, Database, Pool
 from carerecord.kit.errors import CareRecordError, Unavailable
 from carerecord.kit.question import encode
 
 B = TypeVar("B")
 
 KEPT = timedelta(days=7)
+LARGEST_BYTES = 900_000  # NATS carries a megabyte; an event lists ids, and a large import announces in groups
 _GROUP = 500  # events in one INSERT
 _PURGED = 5_000  # rows in one DELETE, so that no lock is long
 
 
-@total_ordering
-class Position(msgspec.Struct, frozen=True):
+class Position(NamedTuple):
     """A place in one outbox: era of the cluster, transaction, row."""
 
     era: int = 0
     xid: int = 0
     id: int = 0
-
-    def __lt__(self, other: "Position") -> bool:
-        return (self.era, self.xid, self.id) < (other.era, other.xid, other.id)
 
     def __str__(self) -> str:
         return f"{self.era}.{self.xid}.{self.id}"
@@ -103,7 +99,10 @@ class Outbox:
         Raises:
             Unavailable: it could not be written. The caller must not answer as if it had been.
         """
-        said = _Said(event or str(uuid4()), kind, self._clock.now(), encode(body), asyncio.get_running_loop().create_future())
+        written = encode(body)
+        if len(written) > LARGEST_BYTES:
+            raise ValueError(f"an event of {len(written)} bytes: announce it in groups of at most {LARGEST_BYTES}")
+        said = _Said(event or str(uuid4()), kind, self._clock.now(), written, asyncio.get_running_loop().create_future())
         if connection is not None:
             try:
                 await _insert(connection, (said,))
@@ -203,29 +202,38 @@ async def _settle(db: Connection) -> None:
         await db.execute(f"ALTER TABLE outbox ALTER COLUMN era SET DEFAULT {era}")
 
 
-async def read_after(db: Database, after: Position, kinds: tuple[str, ...], most: int) -> tuple[tuple[Written, ...], datetime | None]:
-    """The next events after `after` that are safe to tell, in order, and until when the outbox is then known to be told whole.
+@dataclass(frozen=True)
+class Reading:
+    """What of an outbox is safe to tell now."""
 
-    Safe means: no transaction that could still commit comes before them. The second value is None when something is still
-    to be read or is not yet safe; else the moment at which the database was looked at.
+    written: tuple[Written, ...]
+    more: bool  # there is more to read at once
+    passed: Position | None  # when all was read: everything up to here is behind the reader, whatever commits from now on
+    whole_at: datetime | None  # when all was read: the moment of looking
+
+
+async def read_after(db: Database, after: Position, kinds: tuple[str, ...], most: int) -> Reading:
+    """The next events after `after` that are safe to tell, in order.
+
+    Safe means: no transaction that could still commit comes before them.
     """
     rows = await db.fetch(
         """
         WITH looked AS (
             SELECT pg_snapshot_xmin(pg_current_snapshot()) AS below,
-                   coalesce((SELECT max(era) FROM cluster_era), 1) AS era,
-                   clock_timestamp() AS at
+                   coalesce((SELECT max(era) FROM cluster_era), 1) AS this_era,
+                   now() AS looked_at  -- before the snapshot, never after
         ), later AS (
-            SELECT o.*, (o.era < l.era OR o.xid < l.below) AS safe
-              FROM outbox o, looked l
-             WHERE (o.era, o.xid, o.id) > ($1, $2, $3)
-               AND (cardinality($4::text[]) = 0 OR o.kind = ANY ($4))
-             ORDER BY o.era, o.xid, o.id
+            SELECT *
+              FROM outbox
+             WHERE (era, xid, id) > ($1, $2, $3)
+               AND (cardinality($4::text[]) = 0 OR kind = ANY ($4))
+             ORDER BY era, xid, id
              LIMIT $5 + 1
         )
-        SELECT l.at AS looked_at, later.*
-          FROM looked l LEFT JOIN later ON true
-         ORDER BY later.era, later.xid, later.id
+        SELECT looked.*, later.*, (era < this_era OR xid < below) AS safe
+          FROM looked LEFT JOIN later ON true
+         ORDER BY era, xid, id
         """,
         after.era,
         after.xid,
@@ -239,8 +247,9 @@ async def read_after(db: Database, after: Position, kinds: tuple[str, ...], most
         for row in there[:most]
         if row["safe"]
     )
-    whole = len(written) == len(there)
-    return written, rows[0]["looked_at"] if whole else None
+    if len(written) < len(there):
+        return Reading(written, more=len(written) == most, passed=None, whole_at=None)
+    return Reading(written, False, Position(rows[0]["this_era"], rows[0]["below"], 0), rows[0]["looked_at"])
 
 
 async def purge(pool: Pool, hearers: tuple[str, ...], now: datetime) -> int:
@@ -270,15 +279,3 @@ async def purge(pool: Pool, hearers: tuple[str, ...], now: datetime) -> int:
         purged += count
         if count < _PURGED:
             return purged
-
-
-def away(error: BaseException) -> bool:
-    """Whether waiting is the cure: the database or NATS cannot be reached."""
-    return is_away(error) or isinstance(error, Unavailable) or type(error).__module__.startswith("nats")
-
-
-def event_of(written: Written, teller: str) -> Event:
-    return Event(written.event, written.kind, written.at, teller, msgspec.Raw(written.body))
-
-
-Effect = Any  # see part.Heard
