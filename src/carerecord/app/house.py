@@ -4,10 +4,9 @@ import asyncio
 import os
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 from carerecord.app.catalogue import Service
@@ -18,10 +17,18 @@ from carerecord.app.serve import bound, open_doors, port_of
 from carerecord.app.wire import House, running
 from carerecord.kit.errors import BadSetting
 
+Settings = Mapping[str, Mapping[str, str]]  # service -> words
+
 
 @asynccontextmanager
 async def kept(
-    gate: Gate, services: Sequence[Service], engines: Engines, *, control: str = "", tour: str = ""
+    gate: Gate,
+    services: Sequence[Service],
+    engines: Engines,
+    *,
+    control: str = "",
+    tour: str = "",
+    settings: Settings | None = None,
 ) -> AsyncIterator[tuple[House, RunFile]]:
     """A house with its doors open, and where they are."""
     shared = os.environ.get("CARERECORD_SHARED_PORT") == "yes"
@@ -29,6 +36,8 @@ async def kept(
     front = listening(gate.port, gate.host) if any(each.face for each in services) else None
     front_address = f"http://{gate.host}:{port_of(front)}" if front is not None else ""
     told = deployment(gate, databases=engines.databases, nats_url=engines.nats_url, address=front_address)
+    if settings:
+        told = replace(told, settings={**told.settings, **settings})
     run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour)
     async with running(told, services) as house, open_doors(house, inner=inner, front=front):
         with written(gate.data_dir, run):
@@ -72,8 +81,3 @@ async def until_signalled() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
     await stop.wait()
-
-
-def python(*arguments: str, environment: dict[str, str] | None = None) -> "subprocess.Popen[bytes]":
-    """This program again, as a process of its own."""
-    return subprocess.Popen([sys.executable, "-m", "carerecord", *arguments], env={**os.environ, **(environment or {})})

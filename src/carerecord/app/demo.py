@@ -1,0 +1,141 @@
+"""What does `carerecord demo` do? A pretend region, the house on top of it, its people enrolled, and the doors open."""
+
+import asyncio
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from pathlib import Path
+
+from carerecord.app.catalogue import CATALOGUE
+from carerecord.app.engine import private_folder, write_private
+from carerecord.app.engines import Engines, engines
+from carerecord.app.gate import Gate
+from carerecord.app.house import kept, listening, until_signalled
+from carerecord.app.runfile import RunFile, running_house
+from carerecord.app.scenes import walk_scenes
+from carerecord.app.wire import House
+from carerecord.contracts.ingest import ENROL_SOURCE, Enrolment, EnrolSourceAsked
+from carerecord.contracts.sources import REGISTRY, RegistryAsked
+from carerecord.kit.errors import BadSetting
+from carerecord.region.run import RunningRegion, pretend_region
+
+Say = Callable[[str], None]
+
+MARK = "demo.json"
+
+
+def run_demo(gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say) -> None:
+    """Stay until a signal comes."""
+
+    async def stay(found: Engines, region: RunningRegion) -> None:
+        async with opened(gate, found, region, say) as run:
+            _tell(run, region)
+            await until_signalled()
+            say("stopping")
+
+    if (already := running_house(gate.data_dir)) is not None:
+        raise BadSetting(f"A demo runs here already (pid {already.pid}), at {already.front}.")
+    listening(gate.port, gate.host).close()  # said now, not after ten seconds of work
+    with started(gate, people=people, real=real, each=each, seed=seed, say=say) as (found, region):
+        import uvloop
+
+        uvloop.run(stay(found, region))
+
+
+@contextmanager
+def started(
+    gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say
+) -> Iterator[tuple[Engines, RunningRegion]]:
+    """The engines and the pretend region, on a data folder that belongs to this region."""
+    with ExitStack() as stack:
+        _claim(gate.data_dir, {"seed": seed, "people": people, "real": str(real.absolute()) if real else ""}, say)
+        say(f"starting a pretend region of {people} people")
+        front = f"http://{gate.host}:{gate.port}"
+        region = stack.enter_context(pretend_region(gate.data_dir, front=front, seed=seed, people=people, real=real, each=each))
+        say("starting PostgreSQL and NATS")
+        found = stack.enter_context(engines(gate.data_dir, CATALOGUE, databases={}, nats_url=""))
+        yield found, region
+
+
+def _claim(folder: Path, wanted: dict[str, object], say: Say) -> None:
+    """The folder is this demo's: a demo of another region in it is cleared away, anything else is left alone.
+
+    Raises:
+        BadSetting: the folder holds something that is no demo.
+    """
+    mark = folder / MARK
+    if mark.is_file():
+        if json.loads(mark.read_text(encoding="utf-8")) == wanted:
+            return
+        say("another region was here; building this one anew from its seed")
+        for part in ("postgres", "nats", "sources", "providers", "secrets", "secret", "audit"):
+            path = folder / part
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    elif (folder / "postgres").exists():
+        raise BadSetting(f"{folder} holds a deployment that is no demo. Set CARERECORD_DATA_DIR to another folder.")
+    private_folder(folder)
+    write_private(mark, json.dumps(wanted))
+
+
+@asynccontextmanager
+async def opened(gate: Gate, found: Engines, region: RunningRegion, say: Say) -> AsyncIterator[RunFile]:
+    """The house over the region, its people enrolled."""
+    say("opening the house")
+    told = {"viewer": {"tour": region.tour}}
+    async with kept(gate, CATALOGUE, found, control=region.control, tour=region.tour, settings=told) as (house, run):
+        began = time.monotonic()
+        done = await enrol_everybody(house)
+        seen, new = sum(each.seen for each in done), sum(each.new for each in done)
+        say(f"enrolled {seen} entries of {len(done)} sources ({new} new) in {time.monotonic() - began:.1f} s")
+        for each in done:
+            if each.state != "done":
+                say(f"  {each.source}: {each.state}. {each.says}")
+        yield run
+
+
+async def enrol_everybody(house: House) -> list[Enrolment]:
+    """By the one way in: each source's own Patient search, page by page."""
+    calls = house.calls("viewer")
+    registry = (await calls.ask(REGISTRY, RegistryAsked())).registry
+    assert registry is not None
+    wanted = [each.id for each in registry.sources if each.connector == "fhir_r4"]
+    return list(await asyncio.gather(*(calls.ask(ENROL_SOURCE, EnrolSourceAsked(each, wait=True)) for each in wanted)))
+
+
+def _tell(run: RunFile, region: RunningRegion) -> None:
+    print()
+    print("  Sample users (the pretend sign-in asks for no password; choose a name):")
+    for user in region.users:
+        jobs = "; ".join(profile.job for profile in user.profiles)
+        print(f"    {user.name:<22} {jobs}")
+    print()
+    print(f"  The tour of the scenes:   {region.tour}")
+    print("  Probe a source:           .venv/bin/carerecord sources probe --all")
+    print(f"  Health and metrics:       {run.inner}/health/ready  {run.inner}/metrics")
+    print()
+    print(f"carerecord is ready at {run.front}", flush=True)
+
+
+def check_demo(gate: Gate, *, people: int, real: Path | None, seed: int, say: Say) -> int:
+    """Walk the scenes in the demo that runs here, or in one of its own; 0 when each shows what it must."""
+    already = running_house(gate.data_dir)
+    if already is not None and already.control:
+        return asyncio.run(walk_scenes(already.front, already.tour, already.control, say))
+
+    async def walk(found: Engines, region: RunningRegion, own: Gate) -> int:
+        async with opened(own, found, region, say) as run:
+            return await walk_scenes(run.front, region.tour, region.control, say)
+
+    with tempfile.TemporaryDirectory(prefix="carerecord-check-") as folder:
+        free = listening(0, gate.host)
+        port = free.getsockname()[1]
+        free.close()
+        own = gate.model_copy(update={"data_dir": Path(folder) / "data", "port": port})
+        with started(own, people=people, real=real, each=False, seed=seed, say=say) as (found, region):
+            return asyncio.run(walk(found, region, own))
