@@ -1,0 +1,60 @@
+"""The door of identity."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from carerecord.contracts.identity import BEGIN, CHOOSE, FINISH, PROVIDERS, SESSION, SIGN_OUT
+from carerecord.identity.model import Terms
+from carerecord.identity.provider_client import ProviderClient
+from carerecord.identity.service import Desk
+from carerecord.kit.errors import BadSetting
+from carerecord.kit.part import Job, Part, Supplies, answer
+from carerecord.kit.settings import read
+
+
+@dataclass(frozen=True)
+class IdentitySettings:
+    """Read from the environment with the prefix CARERECORD_IDENTITY_. The two times may be made shorter, never longer."""
+
+    folder: str = ""  # of TOML files; "" = `providers` in the data folder
+    idle_minutes: float = 15.0
+    absolute_hours: float = 12.0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.idle_minutes <= 15 or not 0 < self.absolute_hours <= 12:
+            raise BadSetting("idle_minutes lies above 0 and at most 15, absolute_hours above 0 and at most 12")
+
+    @property
+    def terms(self) -> Terms:
+        return Terms(timedelta(minutes=self.idle_minutes), timedelta(hours=self.absolute_hours))
+
+
+def build(supplies: Supplies) -> Part:
+    settings = read(IdentitySettings, supplies.settings)
+    client = ProviderClient(supplies.secrets, supplies.log)
+    desk = Desk(
+        db=supplies.db,
+        outbox=supplies.outbox,
+        clock=supplies.clock,
+        log=supplies.log,
+        client=client,
+        folder=Path(settings.folder) if settings.folder else supplies.data_dir / "providers",
+        key=supplies.keys.own_key("sign-in"),
+        terms=settings.terms,
+        home=f"{supplies.address}/" if supplies.address else "",
+    )
+    return Part(
+        "identity",
+        answers=(
+            answer(PROVIDERS, desk.providers),
+            answer(BEGIN, desk.begin),
+            answer(FINISH, desk.finish),
+            answer(SESSION, desk.session),
+            answer(CHOOSE, desk.choose),
+            answer(SIGN_OUT, desk.sign_out),
+        ),
+        jobs=(Job("identity.watch", desk.watch), Job("identity.sweep", desk.sweep)),
+        start=desk.read,
+        stop=client.close,
+    )
