@@ -44,7 +44,7 @@ class _Reader(HTMLParser):
         elif tag == "a":
             self._link = told.get("href")
         elif self._form is not None and told.get("name"):
-            if (tag == "input" and (told.get("type") not in ("radio", "checkbox") or "checked" in told)) or tag in ("textarea", "select"):
+            if tag in ("textarea", "select") or (tag == "input" and _is_sent(told)):
                 self._form.fields.setdefault(told["name"], told.get("value", ""))
             elif tag == "button" and told.get("value"):
                 self._form.fields.setdefault(told["name"], told["value"])
@@ -65,6 +65,10 @@ class _Reader(HTMLParser):
             self._form.words += data
         if self._link is not None:
             self.links.append((data, self._link))
+
+
+def _is_sent(told: Mapping[str, str]) -> bool:
+    return told.get("type") not in ("radio", "checkbox") or "checked" in told
 
 
 @dataclass(frozen=True)
