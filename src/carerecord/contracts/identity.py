@@ -23,7 +23,6 @@ class BeginAsked(Struct, frozen=True):
     provider: str
     redirect_uri: str
     after: str = "/"  # where to go then: a path of ours
-    login_hint: str = ""  # passed on: whom the provider may offer first
     login_hint: str = ""  # passed on to the provider, which may fill in the user
 
 

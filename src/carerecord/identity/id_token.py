@@ -1,4 +1,4 @@
-"""Is this the ID token that we asked for? Every check of OpenID Connect Core 3.1.3.7; what a token says of itself is not obeyed."""
+"""Is this the ID token that we asked for? The checks of OpenID Connect Core 3.1.3.7; what it says of itself is not obeyed."""
 
 import base64
 import re

@@ -1,4 +1,4 @@
-"""Which identity providers are trusted, and with what? Read from the TOML files of a folder; pure but for the reading of files."""
+"""Which identity providers are trusted, and with what? Read from the TOML files of a folder; pure but for that reading."""
 
 import tomllib
 from collections.abc import Mapping

@@ -129,11 +129,11 @@ class Desk:
             Unavailable: the provider does not answer.
         """
         if not asked.state or not hmac.compare_digest(asked.state.encode(), asked.cookie_state.encode()):
-            raise await self._refused("", untrusted("state"))
+            raise self._stray()
         begun = await store.take_sign_in(self.db, hashed(asked.state), self.clock.now() - SIGN_IN_LASTS)
         provider = self.registry.providers.get(begun[0]) if begun else None
         if begun is None or provider is None:
-            raise await self._refused("", untrusted("state"))
+            raise self._stray()
         _, redirect_uri, after = begun
         try:
             claims = await self._claims(asked, provider, redirect_uri)
@@ -188,6 +188,11 @@ class Desk:
             used_at=now,
             ends_at=now + self.terms.absolute,
         )
+
+    def _stray(self) -> NotSignedIn:
+        """An answer that nobody here asked for. Not in the book: a stranger could fill it with these."""
+        self.log.warning("signin.stray")
+        return untrusted("state")
 
     async def _refused(self, provider: str, error: CareRecordError) -> CareRecordError:
         """The error, once it stands in the book."""

@@ -1,0 +1,123 @@
+"""How does carerecord come to know the region? As any other: TOML files of sources and providers, and a folder of secrets."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from carerecord.region.servers.oidc_claims import claim_words, manner_of
+from carerecord.region.shapes import IdentityProvider, Organisation, System, User
+
+# The region's words for a kind of system -> those of a source; where both agree nothing stands here.
+_KINDS = {"hospital": "acute", "laboratory": "pathology", "clinic": "acute", "real": "acute"}
+_ROLES = {"ae-doctor": "emergency-doctor"}
+# One request for all, where the system offers it well; the others are asked type by type.
+_EVERYTHING = frozenset({"gp", "mental-health", "community"})
+
+
+def source_table(
+    system: System, organisation: Organisation, address: str, token_address: str, *, asks: str = "", deadline_s: float = 8.0
+) -> dict[str, Any]:
+    """One `[[source]]`, as the sources service reads it."""
+    table: dict[str, Any] = {
+        "id": system.key,
+        "organisation": system.ods,
+        "organisation_name": organisation.name,
+        "name": system.name,
+        "mark": system.mark,
+        "kind": _KINDS.get(system.kind, system.kind),
+        "connector": "fhir_r4",
+        "address": address,
+        "knows_by": system.knows_by,
+        "number_system": system.patient_system,
+        "asks": asks or ("everything" if system.kind in _EVERYTHING else "search"),
+        "sections": list(system.sections),
+        "arrangement": "live",
+        "deadline_s": deadline_s,
+        "page_size": system.page_size,
+        "phone": organisation.bypass_phone or organisation.phone,
+    }
+    if token_address:
+        table |= {"token_address": token_address, "client_id": "carerecord", "credentials": f"source-{system.key}"}
+    return table
+
+
+def pds_table(address: str, organisation: Organisation) -> dict[str, Any]:
+    """The Personal Demographics Service as a source: traced, never asked for sections."""
+    return {
+        "id": "pds",
+        "organisation": organisation.ods,
+        "organisation_name": "NHS England",
+        "name": "Personal Demographics Service",
+        "mark": "PD",
+        "kind": "demographics",
+        "connector": "pds",
+        "address": address,
+        "knows_by": "nhs-number",
+        "deadline_s": 5.0,
+    }
+
+
+def provider_table(
+    provider: IdentityProvider, issuer: str, users: Sequence[User], organisations: Mapping[str, Organisation]
+) -> dict[str, Any]:
+    """One `[[provider]]`, as the identity service reads it: it may speak for its own organisations and give its own roles."""
+    manner = manner_of(provider)
+    profiles = [profile for user in users if user.provider == provider.key for profile in user.profiles]
+    spoken_for = sorted({profile.ods for profile in profiles} | {provider.ods})
+    words = claim_words(manner, sorted({profile.role for profile in profiles}))
+    return {
+        "id": provider.key,
+        "organisation": provider.ods,
+        "name": provider.name,
+        "issuer": issuer,
+        "client_id": "carerecord",
+        "credentials": f"provider-{provider.key}",
+        "algorithms": [manner.algorithm],
+        "scope": manner.scope,
+        "acr_values": manner.acr,
+        "roles_in": manner.place,
+        "roles_claim": manner.claim,
+        "roles_shape": manner.shape,
+        "roles": {word: _ROLES.get(role, role) for word, role in words.items()},
+        "organisations": {ods: organisations[ods].name for ods in spoken_for},
+    }
+
+
+def write_tables(path: Path, word: str, tables: Sequence[Mapping[str, Any]], says: str) -> None:
+    """One TOML file of tables `[[word]]`, put in place whole: who watches the folder never reads half of it."""
+    text = f"# {says}\n" + "".join(f"\n[[{word}]]\n{_table(each, word)}" for each in tables)
+    _put(path, text, 0o644)
+
+
+def write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
+    """One file for each secret, readable by its owner alone."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, value in secrets.items():
+        _put(folder / name, value, 0o600)
+
+
+def _table(table: Mapping[str, Any], word: str) -> str:
+    plain = "".join(f"{key} = {_value(value)}\n" for key, value in table.items() if not isinstance(value, Mapping))
+    inner = ((key, value) for key, value in table.items() if isinstance(value, Mapping))
+    below = (
+        f"\n[{word}.{key}]\n" + "".join(f"{json.dumps(k)} = {_value(v)}\n" for k, v in value.items()) for key, value in inner
+    )
+    return plain + "".join(below)
+
+
+def _value(value: Any) -> str:
+    """A TOML value. A JSON string is a TOML basic string, a JSON list of strings an array."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _put(path: Path, text: str, mode: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.new")
+    handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(beside, path)

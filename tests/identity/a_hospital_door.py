@@ -1,0 +1,99 @@
+"""Identity on a real database, with real pretend providers, and a browser that follows what it is told."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import aiohttp
+from tests.conftest import TestDatabase
+
+from carerecord.contracts.audit import Line
+from carerecord.contracts.identity import BeginAsked, Begun, FinishAsked, Finished
+from carerecord.identity.model import Terms
+from carerecord.identity.provider_client import ProviderClient
+from carerecord.identity.service import Desk
+from carerecord.kit.events import Outbox
+from carerecord.kit.log import log_for
+from carerecord.region.organisations import ORGANISATION_BY_ODS, USERS
+from carerecord.region.registry_files import provider_table, write_tables
+from carerecord.region.servers.signing_in import RunningProvider, signing_in
+
+HOME = "http://127.0.0.1:8080"
+REDIRECT = f"{HOME}/signed-in"
+
+
+@dataclass
+class SetClock:
+    """A clock that a test may move."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+
+@dataclass
+class Door:
+    """One browser before one carerecord."""
+
+    desk: Desk
+    providers: dict[str, RunningProvider]
+    clock: SetClock
+    database: TestDatabase
+    web: aiohttp.ClientSession
+    folder: Path
+    began: list[Begun] = field(default_factory=list)
+
+    async def begin(self, provider: str = "aldermoor", user: str = "priya.nair", after: str = "/") -> Begun:
+        begun = await self.desk.begin(BeginAsked(provider, REDIRECT, after, login_hint=user))
+        self.began.append(begun)
+        return begun
+
+    async def at_the_provider(self, begun: Begun) -> dict[str, str]:
+        """What the provider tells the browser to bring back."""
+        async with self.web.get(begun.address, allow_redirects=False) as reply:
+            assert reply.status == 302, await reply.text()
+            return dict(parse_qsl(urlsplit(reply.headers["Location"]).query))
+
+    async def finish(self, begun: Begun, brought: dict[str, str], **changed: Any) -> Finished:
+        told = {"code": brought.get("code", ""), "state": brought["state"], "iss": brought.get("iss", "")}
+        return await self.desk.finish(
+            FinishAsked(**{**told, "cookie_state": begun.state, "error": brought.get("error", ""), **changed})
+        )
+
+    async def sign_in(self, provider: str = "aldermoor", user: str = "priya.nair", **changed: Any) -> Finished:
+        begun = await self.begin(provider, user)
+        return await self.finish(begun, await self.at_the_provider(begun), **changed)
+
+    async def book(self) -> list[Line]:
+        """The lines announced so far, in order."""
+        rows = await self.database.pool.fetch("SELECT body FROM outbox ORDER BY id")
+        import msgspec
+
+        return [msgspec.json.decode(row["body"], type=Line) for row in rows]
+
+
+@asynccontextmanager
+async def a_door(database: TestDatabase, folder: Path, *, refetch_every_s: float = 0.0) -> AsyncIterator[Door]:
+    async with signing_in([HOME]) as providers, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as web:
+        tables = [provider_table(each.provider, each.issuer, USERS, ORGANISATION_BY_ODS) for each in providers.values()]
+        write_tables(folder / "region.toml", "provider", tables, "The pretend region's identity providers.")
+        clock, log = SetClock(), log_for("identity")
+        outbox = Outbox(database.pool, "identity", clock)
+        secrets = {f"provider-{key}": each.secret for key, each in providers.items()}
+        client = ProviderClient(lambda name: secrets[name], log, refetch_every_s=refetch_every_s)
+        terms = Terms(timedelta(minutes=15), timedelta(hours=12))
+        desk = Desk(database.pool, outbox, clock, log, client, folder, b"k" * 32, terms, f"{HOME}/")
+        await outbox.settle()
+        await desk.read()
+        try:
+            yield Door(desk, providers, clock, database, web, folder)
+        finally:
+            await client.close()
+            await outbox.close()
