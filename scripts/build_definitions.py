@@ -49,6 +49,7 @@ LOOSER: dict[str, dict[str, Any]] = {
     "ResourceList": {"type": "object", "required": ["resourceType"]},
     "Resource": {"type": "object", "required": ["resourceType"]},
 }
+loosened: dict[str, dict[str, Any]] = {}  # by published pattern
 PRIMITIVES = {*LOOSER, "boolean", "base64Binary"} - {"ResourceList", "Resource"}
 
 
@@ -63,7 +64,12 @@ def reduce(folder: Path) -> dict[str, Any]:
         if each["kind"] == "resource" and not each["abstract"] and each["url"].startswith("http://hl7.org/fhir/")
         and "medplum" not in json.dumps(each.get("meta", {})) and name in schema
     )  # fmt: skip
+    # A choice of type (effectiveDateTime) has the pattern of its primitive written out: known by that pattern.
+    loosened.update({schema[name]["pattern"]: rule for name, rule in LOOSER.items() if "pattern" in schema.get(name, {})})
     definitions = {name: LOOSER.get(name) or _slim(each) for name, each in schema.items()}
+    for definition in definitions.values():
+        if "properties" in definition:
+            definition["type"] = "object"  # the published schema would let a bare text pass for a CodeableConcept
     definitions.update({name: each for name, each in LOOSER.items() if name not in definitions})
     for name in types:
         missing = _required(structures[name], definitions[name])
@@ -85,6 +91,8 @@ def _slim(node: Any, *, items: bool = False) -> Any:
         return [_slim(each) for each in node]
     if not isinstance(node, dict):
         return node
+    if node.get("pattern") in loosened:
+        return loosened[node["pattern"]]
     slim = {
         key: {name: _property(name, each) for name, each in value.items()}
         if key == "properties"

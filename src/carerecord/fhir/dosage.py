@@ -44,10 +44,10 @@ def dose_words(resource: dict[str, Any], element: str = "dosageInstruction") -> 
     said = [text for dosage in dosages if (text := text_in(dosage, "text"))]
     if said:
         return "; ".join(said), False
-    patient = [text for dosage in dosages if (text := text_in(dosage, "patientInstruction"))]
     made = sequence_words(dosages)
-    if not made and patient:
-        return "; ".join(patient), False
+    # Instructions to the patient are the source's own words: alone, they are given as such.
+    if made and made == sequence_words([{"patientInstruction": text_in(dosage, "patientInstruction")} for dosage in dosages]):
+        return made, False
     return made, bool(made)
 
 

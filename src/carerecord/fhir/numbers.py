@@ -11,9 +11,11 @@ def number_text(value: Any) -> str:
     """The digits as received, without an exponent where that is sane; "" for what is no number."""
     if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return ""
-    if isinstance(value, Decimal) and abs(value.adjusted()) <= _LONGEST:
-        return format(value, "f")
-    return str(value) if not isinstance(value, int) or abs(value) < 10**_LONGEST else f"{Decimal(value):E}"
+    if isinstance(value, float):
+        return repr(value)
+    exact = Decimal(value)
+    sane = abs(exact.adjusted()) <= _LONGEST and len(exact.as_tuple().digits) <= 2 * _LONGEST
+    return format(exact, "f" if sane and exact.is_finite() else ".20E")
 
 
 def number(value: Any) -> float | None:
