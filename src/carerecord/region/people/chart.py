@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from carerecord.region.organisations import ORGANISATION_BY_ODS
-from carerecord.region.people.codes import LOINC, ROUTES, SNOMED, UCUM, Drug, LabTest, Term
+from carerecord.region.people.codes import LOINC, ROUTES, SNOMED, SUBSTANCES, UCUM, Drug, LabTest, Term
 from carerecord.region.shapes import FhirJson, Holding, System
 
 LONDON = ZoneInfo("Europe/London")
@@ -32,6 +32,9 @@ FLAG_CATEGORIES: dict[str, FhirJson] = {
         "coding": [{"system": "https://fhir.hl7.org.uk/CodeSystem/England-FlagCategory",
                     "code": "national-reasonable-adjustment-flag", "display": "Reasonable adjustment flag"}],
         "text": "Reasonable adjustment"},
+    "Clinical alert": {
+        "coding": [{"system": "http://terminology.hl7.org/CodeSystem/flag-category", "code": "clinical",
+                    "display": "Clinical"}], "text": "Clinical alert"},
 }  # fmt: skip
 
 
@@ -54,6 +57,21 @@ def coded(system: str, code: str, display: str) -> FhirJson:
 
 def status(system: str, code: str) -> FhirJson:
     return {"coding": [{"system": HL7 + system, "code": code}]}
+
+
+def medicine_name(resource: FhirJson) -> str:
+    """The product or substance that a medicine of this region names."""
+    concept = resource.get("medicationCodeableConcept") or resource["contained"][0]["code"]
+    return str(concept["text"])
+
+
+def _plain(number: float) -> float:
+    """5, not 5.0: the noughts of a decimal are part of what FHIR says."""
+    return int(number) if number == int(number) else number
+
+
+def _slug(words: str) -> str:
+    return words.lower().replace(" ", "-")[:60]
 
 
 @dataclass(frozen=True)
@@ -113,9 +131,7 @@ class Chart:
         if isinstance(term, str):
             return {"text": term}
         if term.code is None and term.loinc is None:
-            local = term.text.lower().replace(" ", "-")[:40]
-            return {"coding": [coded(f"https://{self.system.key}.region.example/CodeSystem/local", local, term.text)],
-                    "text": term.text}  # fmt: skip
+            return {"coding": [coded(self._own("local"), _slug(term.text), term.text)], "text": term.text}
         codings = [coded(SNOMED, term.code, term.text)] if term.code else []
         if term.loinc:
             codings.append(coded(LOINC, term.loinc, term.text))
@@ -188,11 +204,22 @@ class Chart:
     # --- medicines
 
     def drug(self, drug: Drug) -> FhirJson:
-        if drug.code:
-            return {"coding": [coded(SNOMED, drug.code, drug.name)], "text": drug.name}
-        local = drug.name.lower().replace(" ", "-")[:60]
-        system = f"https://{self.system.key}.region.example/CodeSystem/drug"
-        return {"coding": [coded(system, local, drug.name)], "text": drug.name}
+        """Practices and pharmacies name the product, as dm+d does; the others prescribe a substance, a form and a dose."""
+        if self.system.kind in ("gp", "pharmacy"):
+            system, code = (SNOMED, drug.code) if drug.code else (self._own("drug"), _slug(drug.name))
+            return {"medicationCodeableConcept": {"coding": [coded(system, code, drug.name)], "text": drug.name}}
+        known = SUBSTANCES.get(drug.substance)
+        substance: FhirJson = {"text": drug.substance}
+        if known:
+            substance["coding"] = [coded(SNOMED, known, drug.substance)]
+        own = {"coding": [coded(self._own("drug"), _slug(drug.substance), drug.substance)], "text": drug.substance}
+        medication = {"resourceType": "Medication", "id": "medicine", "code": own, "form": {"text": drug.form},
+                      "ingredient": [{"itemCodeableConcept": substance, "isActive": True}]}  # fmt: skip
+        return {"contained": [medication],
+                "medicationReference": {"reference": "#medicine", "display": drug.substance}}  # fmt: skip
+
+    def _own(self, name: str) -> str:
+        return f"https://{self.system.key}.region.example/CodeSystem/{name}"
 
     def dosage(self, drug: Drug, text: str, dose: tuple[float, str] | None, times: tuple[int, int, str] | None,
                as_needed: bool = False) -> FhirJson:  # fmt: skip
@@ -202,7 +229,7 @@ class Chart:
         if times:
             line["timing"] = {"repeat": {"frequency": times[0], "period": times[1], "periodUnit": times[2]}}
         if dose:
-            line["doseAndRate"] = [{"doseQuantity": {"value": dose[0], "unit": dose[1]}}]
+            line["doseAndRate"] = [{"doseQuantity": {"value": _plain(dose[0]), "unit": dose[1]}}]
             if dose[1] in ("mg", "g"):
                 line["doseAndRate"][0]["doseQuantity"].update(system=UCUM, code=dose[1])
         if as_needed:
@@ -220,7 +247,7 @@ class Chart:
             "status": state,
             "intent": "order",
             "category": [status("medicationrequest-category", setting or ("community" if repeat else "discharge"))],
-            "medicationCodeableConcept": self.drug(drug),
+            **self.drug(drug),
             "subject": self.me,
             "authoredOn": said(when),
             "requester": self.who(by),
@@ -257,7 +284,7 @@ class Chart:
         """A MedicationStatement: said to be taken, as a letter or a clinic list says it."""
         body: FhirJson = {
             "status": "active",
-            "medicationCodeableConcept": self.drug(drug),
+            **self.drug(drug),
             "subject": self.me,
             "effectivePeriod": {"start": said(since)},
             "dateAsserted": said(asserted or since),
@@ -274,10 +301,11 @@ class Chart:
                  times: tuple[int, int, str] | None = None, quantity: float | None = None) -> str:  # fmt: skip
         body: FhirJson = {
             "status": "completed",
-            "medicationCodeableConcept": self.drug(drug),
+            **self.drug(drug),
             "subject": self.me,
             "performer": [{"actor": self.who(None)}],
             "quantity": {"value": quantity or drug.pack, "unit": drug.form},
+            "daysSupply": {"value": 28, "unit": "day", "system": UCUM, "code": "d"},
             "whenPrepared": instant(when),
             "whenHandedOver": instant(when),
             "dosageInstruction": [self.dosage(drug, text, dose, times)],
@@ -287,13 +315,13 @@ class Chart:
     def give(self, drug: Drug, text: str, when: datetime, dose: tuple[float, str], by: By | None = None) -> str:
         body: FhirJson = {
             "status": "completed",
-            "medicationCodeableConcept": self.drug(drug),
+            **self.drug(drug),
             "subject": self.me,
             "effectiveDateTime": said(when),
             "performer": [{"actor": self.who(by)}],
             "dosage": {"text": text, "route": {"coding": [coded(SNOMED, ROUTES[drug.route], drug.route)],
                                                "text": drug.route},
-                       "dose": {"value": dose[0], "unit": dose[1]}},
+                       "dose": {"value": _plain(dose[0]), "unit": dose[1]}},
         }  # fmt: skip
         return self.add("MedicationAdministration", when, body)
 
@@ -301,8 +329,9 @@ class Chart:
 
     def result(
         self, test: LabTest, value: float, when: When, *, low: float | None = None, high: float | None = None,
-        method: str = "", note: str = "", state: str = "final",
+        method: str = "", note: str = "", state: str = "final", critical: bool = False,
     ) -> str:  # fmt: skip
+        """`critical`: the laboratory marks it as one to be telephoned."""
         low, high = (test.low if low is None else low), (test.high if high is None else high)
         number: float = round(value, test.decimals) if test.decimals else round(value)
         body: FhirJson = {
@@ -322,6 +351,8 @@ class Chart:
         if limits:
             body["referenceRange"] = [limits]
             mark = "H" if high is not None and number > high else "L" if low is not None and number < low else "N"
+            if critical:
+                mark *= 2  # HH and LL are HL7's codes for critically high and low
             body["interpretation"] = [status("v3-ObservationInterpretation", mark)]
         if isinstance(when, datetime) and self.now - when < timedelta(hours=1):
             body["issued"] = said(min(when + timedelta(minutes=3), self.now))

@@ -166,7 +166,7 @@ DRUGS: dict[str, Drug] = {
     "sumatriptan": Drug("Sumatriptan 50mg tablets", "sumatriptan", "tablet", pack=6),
     "ferrous": Drug("Ferrous fumarate 210mg tablets", "ferrous fumarate", "tablet", pack=84),
     "morphine-mr": Drug("Morphine 10mg modified-release tablets", "morphine", "modified-release tablet", pack=60),
-    "morphine": Drug("Morphine sulfate 10mg/5ml oral solution", "morphine sulfate", "oral solution", pack=1),
+    "morphine": Drug("Morphine sulfate 10mg/5ml oral solution", "morphine", "oral solution", pack=1),
     "degludec": Drug("Insulin degludec 100units/ml solution for injection 3ml pre-filled disposable devices",
                      "insulin degludec", "solution for injection", "subcutaneous", pack=5),
     "aspart": Drug("Insulin aspart 100units/ml solution for injection 3ml pre-filled disposable devices",
@@ -176,6 +176,28 @@ DRUGS: dict[str, Drug] = {
     "amoxicillin": Drug("Amoxicillin 500mg capsules", "amoxicillin", "capsule", code="39732411000001106", pack=15),
     "pregnancy-folic": Drug("Folic acid 400microgram tablets", "folic acid", "tablet", pack=90),
 }  # fmt: skip
+
+# SNOMED CT substances, for the systems that prescribe by substance and dose rather than by product.
+SUBSTANCES: dict[str, str] = {
+    "apixaban": "698090000",
+    "amlodipine": "386864001",
+    "aspirin": "387458008",
+    "atorvastatin": "373444002",
+    "bisoprolol": "386868003",
+    "clopidogrel": "386952008",
+    "clozapine": "387568001",
+    "folic acid": "63718003",
+    "furosemide": "387475002",
+    "letrozole": "386911004",
+    "metformin": "372567009",
+    "methotrexate": "387381009",
+    "morphine": "373529000",
+    "olanzapine": "386849001",
+    "paracetamol": "387517004",
+    "ramipril": "386872004",
+    "salbutamol": "372897005",
+    "sertraline": "372594008",
+}
 
 ROUTES: dict[str, str] = {
     "oral": "26643006",

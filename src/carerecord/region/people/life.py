@@ -13,7 +13,7 @@ from datetime import date, datetime, time, timedelta
 
 from carerecord.region.organisations import GP_SYSTEM_BY_ODS, ORGANISATION_BY_ODS, QUAYSIDE, SYSTEM_BY_KEY
 from carerecord.region.people import immunisations
-from carerecord.region.people.chart import LONDON, By, Chart
+from carerecord.region.people.chart import LONDON, By, Chart, medicine_name
 from carerecord.region.people.codes import ALLERGIES, DRUGS, PROBLEMS, REACTIONS, TESTS, Term
 from carerecord.region.people.patient import habits_of, open_chart
 from carerecord.region.people.stories import STORIES, Clinic, Series, Story
@@ -245,7 +245,7 @@ def _tell(story: Story, life: Life) -> None:
 
 
 def _taken(chart: Chart, name: str) -> bool:
-    return any(each["resourceType"] == "MedicationRequest" and each["medicationCodeableConcept"]["text"] == name
+    return any(each["resourceType"] == "MedicationRequest" and medicine_name(each) == name
                for each in chart.resources)  # fmt: skip
 
 

@@ -32,7 +32,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         reason="Attending the emergency department now",
         look_for=("Ramipril: stopped here, dispensed since", "Bisoprolol differs: 5 mg and 2.5 mg",
                   "The practice warns that data are awaiting filing", "Nothing is replaced by inference"),
-        must_show=("ramipril", "Stopped here, dispensed since", "bisoprolol", "Differs", "2.5 mg", "furosemide",
+        must_show=("ramipril", "topped here, dispensed since", "bisoprolol", "iffers", "2.5 mg", "furosemide",
                    "waiting filing", "5.0", "178", "32", "No known allergies"),
         must_not_show=(),
     )  # fmt: skip

@@ -68,7 +68,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         reason="Attending the emergency department now",
         look_for=("Methotrexate and folic acid: only here, Fenwick", "The dose text, word for word: once a week",
                   "White cells 5.1, 4.2, 3.4: the falling trend"),
-        must_show=("methotrexate", "15 mg once a week", "Only here", "folic acid", "5 mg once a week", "5.1", "4.2",
+        must_show=("methotrexate", "15 mg once a week", "nly here", "folic acid", "5 mg once a week", "5.1", "4.2",
                    "3.4", "72", "White cell count"),
         must_not_show=("15 mg once a day",),
     )  # fmt: skip

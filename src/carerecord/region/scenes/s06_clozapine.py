@@ -19,7 +19,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     mind = cast.chart(leanne, "calder-vale", farrow)
     illness = mind.problem(PROBLEMS["schizophrenia"], cast.years(17, 6, 6))
     mind.prescribe(DRUGS["clozapine"], "300 mg a day: 100 mg in the morning and 200 mg at night", cast.days(420),
-                   dose=(300, "mg"), times=(1, 1, "d"), reason=illness, issued=cast.days(8),
+                   dose=(300, "mg"), reason=illness, issued=cast.days(8),
                    note="Supplied by Calder Vale only, with blood monitoring.")
     mind.plan("Crisis plan", cast.days(95), kind="Crisis plan",
               text="If unwell: telephone T Ormerod in hours, the crisis line 01632 960 611 at night. Prefers a quiet room "
@@ -40,7 +40,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     fenwick.result(TESTS["white-cells"], 4.1, cast.at(8, 10, 25))
     aldermoor = cast.chart(leanne, "aldermoor-pathology", None, "upper-case", "no-address")
     taken = cast.minutes(38)
-    aldermoor.result(TESTS["neutrophils"], 0.9, taken, note="Telephoned to the emergency department.")
+    aldermoor.result(TESTS["neutrophils"], 0.9, taken, critical=True, note="Telephoned to the emergency department.")
     aldermoor.result(TESTS["white-cells"], 2.4, taken)
     aldermoor.result(TESTS["crp"], 142, taken)
     aldermoor.result(TESTS["haemoglobin"], 124, taken)

@@ -37,7 +37,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     pressure(door, arrived, 98, 58)
     lab = cast.chart(aisha, "aldermoor-pathology", None, "upper-case", "no-address")
     for test, value in (("glucose", 27.4), ("ketones", 5.8), ("ph", 7.14), ("potassium", 5.2)):
-        lab.result(TESTS[test], value, cast.minutes(36))
+        lab.result(TESTS[test], value, cast.minutes(36), critical=test in ("ph", "ketones"))
     scene = Scene(
         number=7,
         title="Record in transit",
