@@ -2,6 +2,7 @@
 
 from msgspec import Struct
 
+from carerecord.contracts.actors import Actor
 from carerecord.kit.question import Question
 
 PersonIds = tuple[str, ...]  # every id that the patient index holds for one person; the first is the one asked for
@@ -39,6 +40,16 @@ class Demographics(Struct, frozen=True):
     interpreter: str = ""
 
 
+class SourcePatient(Struct, frozen=True):
+    """One person as one source knows them."""
+
+    source: str
+    local_id: str  # the id by which that source is asked
+    identifiers: tuple[Identifier, ...]
+    demographics: Demographics
+    version: str = ""  # of the Patient resource there
+
+
 class Person(Struct, frozen=True):
     """One person, as the banner needs them."""
 
@@ -47,6 +58,7 @@ class Person(Struct, frozen=True):
     demographics: Demographics
     identifiers: tuple[Identifier, ...] = ()  # local numbers, with the system of the source
     known_by: tuple[str, ...] = ()  # sources that enrolled this person
+    statements: tuple[SourcePatient, ...] = ()  # each source's own words, answered by WHO alone: where they differ, show both
 
 
 class WhoAsked(Struct, frozen=True):
@@ -54,6 +66,8 @@ class WhoAsked(Struct, frozen=True):
 
 
 class SearchAsked(Struct, frozen=True):
+    """One box, fields, or both. The audit line of the search is written by patients, before it answers."""
+
     text: str  # one box, as typed
     family: str = ""
     given: str = ""
@@ -61,6 +75,8 @@ class SearchAsked(Struct, frozen=True):
     postcode: str = ""
     number: str = ""  # NHS or local, as typed
     most: int = 20
+    actor: Actor | None = None  # who searches; without one the search is refused
+    request: str = ""  # the request id
 
 
 class Match(Struct, frozen=True):
@@ -74,16 +90,6 @@ class Found(Struct, frozen=True):
     matches: tuple[Match, ...]
     too_many: bool = False
     say: str = ""  # what to add, or what was not understood
-
-
-class SourcePatient(Struct, frozen=True):
-    """One person as one source knows them."""
-
-    source: str
-    local_id: str  # the id by which that source is asked
-    identifiers: tuple[Identifier, ...]
-    demographics: Demographics
-    version: str = ""  # of the Patient resource there
 
 
 class EnrolAsked(Struct, frozen=True):
@@ -130,6 +136,33 @@ class Nothing(Struct, frozen=True):
     pass
 
 
+class DecideAsked(Struct, frozen=True):
+    """What a human found of a review: the two are one person, or they are not."""
+
+    review: str
+    same: bool
+    actor: Actor | None = None
+
+
+class PartAsked(Struct, frozen=True):
+    """Undo a link: take one id out of its set. It is not linked to those others again, whatever they state."""
+
+    patient: str
+    actor: Actor | None = None
+
+
+class PatientEnrolled(Struct, frozen=True):
+    """Event: these ids came into the index, or what their source says of them changed."""
+
+    patients: tuple[str, ...]
+
+
+class PatientsLinked(Struct, frozen=True):
+    """Event: the sets of ids that are now one person each; also those that an undone link left."""
+
+    people: tuple[PersonIds, ...]
+
+
 class PeopleAsked(Struct, frozen=True):
     """Many at once, by any of their ids: for audit pages and lists."""
 
@@ -142,3 +175,5 @@ SEARCH = Question("patients", "search", SearchAsked, Found)
 ENROL = Question("patients", "enrol", EnrolAsked, tuple[Enrolled, ...])
 TRACED = Question("patients", "traced", TracedAsked, Traced)
 REVIEWS = Question("patients", "reviews", ReviewsAsked, tuple[Review, ...])
+DECIDE = Question("patients", "decide", DecideAsked, Nothing)
+PART = Question("patients", "part", PartAsked, Nothing)

@@ -1,0 +1,44 @@
+"""The door of the patient index."""
+
+from dataclasses import dataclass
+
+from carerecord.contracts import patients
+from carerecord.kit import settings
+from carerecord.kit.errors import BadSetting
+from carerecord.kit.part import Part, Supplies, answer
+from carerecord.patients.enrol import Enrolling
+from carerecord.patients.search import Pace, Searching
+from carerecord.patients.service import Index
+from carerecord.patients.trace import Tracing
+
+
+@dataclass(frozen=True)
+class PatientsSettings:
+    """Read from the environment with the prefix CARERECORD_PATIENTS_."""
+
+    searches_a_minute: int = 60  # by one user
+    restricted_for: tuple[str, ...] = ("emergency-doctor", "gp")  # roles that may find a restricted person, by number and birth
+
+    def __post_init__(self) -> None:
+        if self.searches_a_minute < 1:
+            raise BadSetting("searches_a_minute is at least 1")
+
+
+def build(supplies: Supplies) -> Part:
+    told = settings.read(PatientsSettings, supplies.settings)
+    enrolling = Enrolling(supplies.db, supplies.outbox, supplies.clock)
+    index = Index(enrolling)
+    searching = Searching(supplies.db, supplies.outbox, supplies.clock, Pace(told.searches_a_minute), told.restricted_for)
+    return Part(
+        supplies.name,
+        answers=(
+            answer(patients.WHO, index.who),
+            answer(patients.PEOPLE, index.people),
+            answer(patients.SEARCH, searching.search),
+            answer(patients.ENROL, index.enrol),
+            answer(patients.TRACED, Tracing(enrolling).traced),
+            answer(patients.REVIEWS, index.reviews),
+            answer(patients.DECIDE, index.decide),
+            answer(patients.PART, index.part),
+        ),
+    )

@@ -1,0 +1,222 @@
+"""How do people come into the index? A batch of a source's people at a time, in a constant number of statements, idempotent."""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec import structs
+
+from carerecord.contracts.patients import Enrolled, PatientEnrolled, PatientsLinked, SourcePatient
+from carerecord.kit.clock import Clock
+from carerecord.kit.db import Connection, Pool
+from carerecord.kit.events import Outbox
+from carerecord.patients import dates, linking, matching, names
+from carerecord.patients.linking import Decisions, Doubt
+from carerecord.patients.matching import Traits
+from carerecord.patients.model import PDS, VERIFIED, Entry, number_stated
+from carerecord.patients.store import kept, reviews
+
+CONFLICT = "05"  # England's code: the trace needs to be resolved
+
+
+def new_id() -> str:
+    """An opaque id: 120 random bits."""
+    return secrets.token_hex(15)
+
+
+class Seen:
+    """The traits of entries, folded once."""
+
+    def __init__(self) -> None:
+        self._traits: dict[str, Traits] = {}
+
+    def __call__(self, entry: Entry) -> Traits:
+        if (found := self._traits.get(entry.id)) is None:
+            found = self._traits[entry.id] = Traits.of(entry.stated, entry.nhs_number)
+        return found
+
+
+@dataclass(frozen=True)
+class Relinked:
+    """What came of sorting the entries of some NHS numbers anew."""
+
+    moves: tuple[tuple[str, str, str], ...]  # (patient, person, because)
+    doubts: tuple[Doubt, ...]
+    doubted: frozenset[str]
+    joined: frozenset[str]  # ids that now share a set with another
+
+
+@dataclass(frozen=True)
+class Enrolling:
+    db: Pool
+    outbox: Outbox
+    clock: Clock
+
+    async def enrol(self, people: Sequence[SourcePatient]) -> tuple[Enrolled, ...]:
+        """Take in what a source says of these people; one answer for each, in their order.
+
+        The same page twice changes nothing. Twelve statements and one commit, however many people.
+        """
+        if not people:
+            return ()
+        last = {(each.source, each.local_id): each for each in people}  # a page may hold somebody twice: the later counts
+        async with self.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            now = self.clock.now()
+            known = await kept.entries_at(db, [key[0] for key in last], [key[1] for key in last])
+            told = {key: _entry(stated, known.get(key), now) for key, stated in last.items()}
+            fresh = {key: entry for key, entry in told.items() if key not in known or entry.stated != known[key].stated}
+            outcomes: dict[tuple[str, str], str] = {}
+            if fresh:
+                outcomes, written = await self._take_in(db, tuple(fresh.values()), known, now)
+                told |= written
+            return tuple(
+                Enrolled(key[0], key[1], told[key].id, outcomes.get(key, "unchanged"), told[key].to_trace)
+                for key in ((each.source, each.local_id) for each in people)
+            )
+
+    async def _take_in(
+        self, db: Connection, fresh: Sequence[Entry], known: dict[tuple[str, str], Entry], now: datetime
+    ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Entry]]:
+        seen = Seen()
+        mates = await kept.entries_numbered(db, {entry.nhs_number for entry in fresh} - {""})
+        replaced = {entry.id for entry in fresh}
+        standing = [entry for entry in mates if entry.id not in replaced]
+        checked, against_pds = _against_the_pds(fresh, standing, seen)
+        decided = await reviews.decisions_about(db, {*replaced, *(entry.id for entry in standing)})
+        relinked = relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
+        doubts = distinct((*against_pds, *relinked.doubts))
+        await self.write(db, checked, relinked, doubts, now)
+        in_doubt = {name for doubt in doubts for name in (doubt.one, doubt.other)}
+        outcomes = {}
+        for entry in checked:
+            key = (entry.stated.source, entry.stated.local_id)
+            if entry.id in in_doubt:
+                outcomes[key] = "review"
+            elif key in known:
+                outcomes[key] = "changed"
+            else:
+                outcomes[key] = "linked" if entry.id in relinked.joined else "new"
+        return outcomes, {(entry.stated.source, entry.stated.local_id): entry for entry in checked}
+
+    async def write(
+        self, db: Connection, entries: Sequence[Entry], relinked: Relinked, doubts: Sequence[Doubt], now: datetime
+    ) -> None:
+        """Keep entries, sets and doubts, and say what has changed; all in the caller's transaction."""
+        seen, ids = Seen(), {entry.id for entry in entries}
+        await kept.put(db, [_row(entry, seen) for entry in entries])
+        await kept.move(db, relinked.moves, now)
+        await reviews.put_doubts(db, [(new_id(), doubt) for doubt in doubts], ids, now)
+        await self.outbox.announce("PatientEnrolled", PatientEnrolled(tuple(sorted(ids))), db)
+        await self.tell_sets(db, relinked.joined)
+
+    async def tell_sets(self, db: Connection, changed: Iterable[str]) -> None:
+        """Say which sets of ids are one person each, for those to whom these ids belong."""
+        if not (ids := set(changed)):
+            return
+        sets = await kept.sets_of(db, ids)
+        people = tuple(tuple(sorted(entry.id for entry in entries)) for _, entries in sorted(sets.items()))
+        await self.outbox.announce("PatientsLinked", PatientsLinked(people), db)
+
+
+def relink(entries: Iterable[Entry], seen: Callable[[Entry], Traits], decided: Decisions, unplaced: frozenset[str]) -> Relinked:
+    """Sort the verified entries of each NHS number into people; entries of `unplaced` ids keep no set from before."""
+    numbered: dict[str, list[Entry]] = {}
+    placed: dict[str, Entry] = {}
+    moves: list[tuple[str, str, str]] = []
+    doubts: list[Doubt] = []
+    joined: set[str] = set()
+    for entry in entries:
+        placed[entry.id] = entry
+        if entry.verified:
+            numbered.setdefault(entry.nhs_number, []).append(entry)
+    settled: set[str] = set()
+    for number in sorted(numbered):
+        used: set[str] = set()
+        sorted_out = linking.part(numbered[number], seen, decided)
+        doubts += sorted_out.doubts
+        for each in sorted_out.sets:
+            kept = (entry.person for entry in each if entry.id not in unplaced and entry.person not in ("", *used))
+            person = next(kept, "") or new_id()
+            used.add(person)
+            settled |= {entry.id for entry in each}
+            moved = [entry for entry in each if entry.person != person or entry.id in unplaced]
+            moves += [(entry.id, person, "number" if len(each) > 1 else "enrolled") for entry in moved]
+            if moved and len(each) > 1:
+                joined |= {entry.id for entry in each}
+    for entry in placed.values():
+        if entry.id not in settled and (entry.id in unplaced or not entry.person):
+            moves.append((entry.id, new_id(), "corrected" if entry.person else "enrolled"))
+    return Relinked(tuple(moves), tuple(doubts), frozenset(d.other for d in doubts), frozenset(joined))
+
+
+def moved_away(
+    fresh: Iterable[Entry], known: dict[tuple[str, str], Entry], seen: Callable[[Entry], Traits], decided: Decisions
+) -> frozenset[str]:
+    """Entries whose source has corrected what they were linked by: they are placed anew, unless a human has placed them."""
+    found = set()
+    for entry in fresh:
+        before = known.get((entry.stated.source, entry.stated.local_id))
+        if before is None:
+            continue
+        was, now = Traits.of(before.stated, before.nhs_number), seen(entry)
+        same = (was.nhs_number, was.birth, was.gender, was.names) == (now.nhs_number, now.birth, now.gender, now.names)
+        by_hand = any(finding and entry.id in pair for pair, finding in decided.items())
+        if not by_hand and (not same or before.verified != entry.verified):
+            found.add(entry.id)
+    return frozenset(found)
+
+
+def _entry(stated: SourcePatient, before: Entry | None, now: datetime) -> Entry:
+    number, status = number_stated(stated), stated.demographics.nhs_number_status
+    if before is None:
+        return Entry(new_id(), "", stated, number, status, now, now)
+    if before.stated == stated:
+        return before
+    if _identity(before.stated) == _identity(stated):
+        number, status = before.nhs_number, before.nhs_status
+    return structs.replace(before, stated=stated, nhs_number=number, nhs_status=status, changed_at=now)
+
+
+def _identity(stated: SourcePatient) -> tuple[object, ...]:
+    """What a trace compared: while it stays, so does what the trace found."""
+    who = stated.demographics
+    return who.nhs_number, who.nhs_number_status, who.birth_date, who.gender, who.names
+
+
+def _against_the_pds(
+    fresh: Iterable[Entry], standing: Iterable[Entry], seen: Callable[[Entry], Traits]
+) -> tuple[list[Entry], list[Doubt]]:
+    """Entries compared with what the PDS has already answered for their number: verified by it, or in doubt."""
+    registered = {entry.nhs_number: entry for entry in standing if entry.stated.source == PDS}
+    checked, doubts = [], []
+    for entry in fresh:
+        at_pds = registered.get(entry.nhs_number) if entry.nhs_number else None
+        if at_pds is None or entry.verified or entry.id == at_pds.id:
+            checked.append(entry)
+            continue
+        one, other = seen(at_pds), seen(entry)
+        against = matching.conflicts(one, other)
+        if against:
+            doubts.append(Doubt(at_pds.id, entry.id, matching.agrees(one, other), against))
+        checked.append(structs.replace(entry, nhs_status=CONFLICT if against else VERIFIED))
+    return checked, doubts
+
+
+def distinct(doubts: Iterable[Doubt]) -> list[Doubt]:
+    return list({frozenset((doubt.one, doubt.other)): doubt for doubt in doubts}.values())
+
+
+def _row(entry: Entry, seen: Callable[[Entry], Traits]) -> kept.Row:
+    traits = seen(entry)
+    words = tuple(sorted(traits.words))
+    numbers = {*traits.numbers, *((entry.nhs_number,) if entry.nhs_number else ())} - {""}
+    return kept.Row(
+        entry=entry,
+        birth_date=dates.exact(entry.stated.demographics.birth_date),
+        postcode=traits.postcode,
+        words=words,
+        numbers=tuple(sorted(numbers)),
+        keys=tuple((key, word) for word in words for key in names.near_keys(word)),
+    )

@@ -1,0 +1,68 @@
+"""Which entries are one person? Only by a verified NHS number and birth date, with no conflict of given name or sex.
+
+Pure. What conflicts is never linked: it becomes a pair for a human to look at.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from carerecord.patients import matching
+from carerecord.patients.matching import Traits
+from carerecord.patients.model import PDS, Entry
+
+Decisions = dict[frozenset[str], bool]  # a pair of ids -> what a human found: same or not
+
+
+class Doubt(Struct, frozen=True):
+    """Two entries with one NHS number, and what speaks for and against."""
+
+    one: str
+    other: str
+    agrees: tuple[str, ...]
+    conflicts: tuple[str, ...]
+
+
+class Sets(Struct, frozen=True):
+    sets: tuple[tuple[Entry, ...], ...]
+    doubts: tuple[Doubt, ...]
+
+
+def part(entries: Iterable[Entry], traits_of: Callable[[Entry], Traits], decided: Decisions) -> Sets:
+    """Sort the verified entries of ONE NHS number into people.
+
+    The PDS speaks first, then the oldest entry; each next one joins the first set in which nobody contradicts it. The result
+    does not depend on the order given. A human's finding goes before the rule.
+    """
+    sets: list[list[Entry]] = []
+    doubts: list[Doubt] = []
+    for entry in in_order(entries):
+        against: list[Doubt] = []
+        for each in sets:
+            doubt = _doubt(entry, each, traits_of, decided)
+            if doubt is None:
+                each.append(entry)
+                break
+            against.append(doubt)
+        else:
+            sets.append([entry])
+            doubts += [doubt for doubt in against[:1] if doubt.conflicts]
+    return Sets(tuple(tuple(each) for each in sets), tuple(doubts))
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda e: (e.stated.source != PDS, e.enrolled_at, e.stated.source, e.stated.local_id))
+
+
+def _doubt(entry: Entry, each: Sequence[Entry], traits_of: Callable[[Entry], Traits], decided: Decisions) -> Doubt | None:
+    for member in each:
+        finding = decided.get(frozenset((entry.id, member.id)))
+        if finding is True:
+            return None
+        if finding is False:
+            return Doubt(member.id, entry.id, (), ())  # a human has said so already: nothing left to ask
+    for member in each:
+        one, other = traits_of(member), traits_of(entry)
+        if against := matching.conflicts(one, other):
+            return Doubt(member.id, entry.id, matching.agrees(one, other), against)
+    return None

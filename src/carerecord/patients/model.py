@@ -1,0 +1,123 @@
+"""What is one entry of the index, and what does a set of entries say together?
+
+Where sources differ, the best per field is chosen by a fixed order (`_trust`): the Personal Demographics Service first, then
+those whose NHS number is verified, then the one whose statement changed last, then by source and id so that the order is total.
+Every source's own words stay beside it in `Person.statements`.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from msgspec import Struct, structs
+
+from carerecord.contracts.patients import Demographics, Identifier, Person, SourcePatient
+from carerecord.fhir.identifiers import NHS_NUMBER, is_nhs_number
+
+PDS: Final = "pds"  # the source of entries that come from a trace
+VERIFIED: Final = "01"
+TO_TRACE: Final = frozenset(("", "02", "03", "06"))  # England's status codes that say: nobody has compared it with the PDS yet
+_LOCATING: Final = ("address", "postcode", "phone", "gp", "gp_name")  # what would say where a restricted person is
+
+
+class Entry(Struct, frozen=True):
+    """One person as one source knows them, with what the index has found out of the NHS number."""
+
+    id: str
+    person: str  # the key of the set it belongs to; never leaves this service
+    stated: SourcePatient
+    nhs_number: str  # as stated where well formed, or the number that a trace found to have replaced it
+    nhs_status: str  # as stated, or what a trace found
+    enrolled_at: datetime
+    changed_at: datetime
+
+    @property
+    def verified(self) -> bool:
+        return self.nhs_status == VERIFIED and bool(self.nhs_number)
+
+    @property
+    def to_trace(self) -> bool:
+        return bool(self.nhs_number) and self.stated.source != PDS and self.nhs_status in TO_TRACE
+
+
+def number_stated(stated: SourcePatient) -> str:
+    """The NHS number that the source states; "" where none is well formed."""
+    number = stated.demographics.nhs_number
+    return number if is_nhs_number(number) else ""
+
+
+def restricted(entries: Iterable[Entry]) -> bool:
+    """One source that says so is enough."""
+    return any(entry.stated.demographics.restricted for entry in entries)
+
+
+def person_of(entries: Sequence[Entry], asked: str = "", *, statements: bool = False) -> Person:
+    """The set as one person; `asked`, or else the oldest id, comes first. What locates a restricted person is left out."""
+    oldest_first = sorted(entries, key=_age)
+    patient = asked or oldest_first[0].id
+    ids = (patient, *(entry.id for entry in oldest_first if entry.id != patient))
+    if restricted(entries):
+        hidden = tuple(_unlocated(entry.stated) for entry in oldest_first) if statements else ()
+        return Person(ids, patient, _hide(_together(entries)), statements=hidden)
+    local = {
+        (each.system, each.value): each
+        for entry in oldest_first
+        for each in entry.stated.identifiers
+        if each.system != NHS_NUMBER
+    }
+    return Person(
+        ids=ids,
+        patient=patient,
+        demographics=_together(entries),
+        identifiers=tuple(local.values()),
+        known_by=tuple(dict.fromkeys(entry.stated.source for entry in oldest_first if entry.stated.source != PDS)),
+        statements=tuple(entry.stated for entry in oldest_first) if statements else (),
+    )
+
+
+def _age(entry: Entry) -> tuple[bool, datetime, str, str]:
+    return entry.stated.source == PDS, entry.enrolled_at, entry.stated.source, entry.stated.local_id
+
+
+def _trust(entry: Entry) -> tuple[bool, bool, float, str, str]:
+    return entry.stated.source != PDS, not entry.verified, -entry.changed_at.timestamp(), entry.stated.source, entry.id
+
+
+def _together(entries: Iterable[Entry]) -> Demographics:
+    """The best per field. What belongs together is taken from one entry: address with postcode, practice with its name."""
+    ranked = sorted(entries, key=_trust)
+    stated = [entry.stated.demographics for entry in ranked]
+    first = Demographics()
+    placed = next((each for each in stated if each.postcode or each.address), first)
+    registered = next((each for each in stated if each.gp), first)
+    numbered = next((entry for entry in ranked if entry.verified), None) or next((e for e in ranked if e.nhs_number), None)
+
+    def best(field: str) -> str:
+        return next((value for each in stated if (value := getattr(each, field))), "")
+
+    return Demographics(
+        names=next((each.names for each in stated if each.names), ()),
+        birth_date=best("birth_date"),
+        gender=next((each.gender for each in stated if each.gender not in ("", "unknown")), best("gender")),
+        nhs_number=numbered.nhs_number if numbered else "",
+        nhs_number_status=numbered.nhs_status if numbered else "",
+        address=placed.address,
+        postcode=placed.postcode,
+        phone=best("phone"),
+        gp=registered.gp,
+        gp_name=registered.gp_name,
+        deceased=best("deceased"),
+        multiple_birth=max((each.multiple_birth for each in stated), key=lambda said: (said.isdigit(), bool(said)), default=""),
+        restricted=any(each.restricted for each in stated),
+        test=any(each.test for each in stated),
+        interpreter=best("interpreter"),
+    )
+
+
+def _hide(stated: Demographics) -> Demographics:
+    return structs.replace(stated, **dict.fromkeys(_LOCATING, ""), restricted=True)
+
+
+def _unlocated(stated: SourcePatient) -> SourcePatient:
+    numbers: tuple[Identifier, ...] = tuple(each for each in stated.identifiers if each.system == NHS_NUMBER)
+    return structs.replace(stated, source="", local_id="", identifiers=numbers, demographics=_hide(stated.demographics))

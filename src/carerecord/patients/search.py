@@ -1,0 +1,162 @@
+"""Who might be meant? Understand, gather candidates, score, leave out whom the asker may not find, write it down, answer."""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from msgspec import structs
+
+from carerecord.contracts.actors import Actor
+from carerecord.contracts.audit import Line
+from carerecord.contracts.patients import Found, Match, SearchAsked
+from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.db import Pool
+from carerecord.kit.errors import NotSignedIn, TooMany
+from carerecord.kit.events import Outbox
+from carerecord.patients import matching
+from carerecord.patients.criteria import ADD_MORE, understand
+from carerecord.patients.matching import Fit, Sought, Traits
+from carerecord.patients.model import Entry, person_of, restricted
+from carerecord.patients.store import finding, kept
+
+NEXT_TO_EQUAL = 0.15  # matches that lie this close to the best cannot be told apart by their order
+POOR = 0.5  # beside a match that fits in all, those below are noise
+NOBODY = "Nobody was found. Check the spelling and the date, or try a number."
+
+
+@dataclass
+class Pace:
+    """How many searches each user has made in the last minute. It bounds enumeration; it is not a record of who searched."""
+
+    most: int
+    _made: dict[str, deque[float]] = field(default_factory=dict)
+
+    def step(self, who: str, now: float) -> None:
+        """Raises TooMany: the user has searched more often than one person can read."""
+        for other in [key for key, made in self._made.items() if made[-1] < now - 60]:
+            del self._made[other]
+        made = self._made.setdefault(who, deque())
+        while made and made[0] < now - 60:
+            made.popleft()
+        if len(made) >= self.most:
+            wait_s = max(1, round(60 - (now - made[0])))
+            raise TooMany(f"That is many searches in one minute. Wait {wait_s} seconds.", retry_after_s=str(wait_s))
+        made.append(now)
+
+
+@dataclass(frozen=True)
+class Searching:
+    db: Pool
+    outbox: Outbox
+    clock: Clock
+    pace: Pace
+    restricted_for: tuple[str, ...]  # role codes that may find a restricted person, by exact NHS number and birth date
+
+    async def search(self, asked: SearchAsked) -> Found:
+        """Best first, with why; too many is said instead of shown.
+
+        A restricted person is found only by exact NHS number and birth date, by a role that may; to everyone else the answer
+        is the one for a person who is not there. Everybody who is shown stands in the line that is written first.
+
+        Raises:
+            NotSignedIn: nobody asks. TooMany: the user searches too often. Unavailable: the search could not be written down.
+        """
+        if asked.actor is None:
+            raise NotSignedIn("A search needs somebody who searches.")
+        now = self.clock.now()
+        self.pace.step(asked.actor.key, now.timestamp())
+        found, kinds = await self._find(asked, asked.actor, now.date())
+        await self.outbox.announce("Line", _line(asked, found, kinds, now))
+        return found
+
+    async def _find(self, asked: SearchAsked, actor: Actor, today: date) -> tuple[Found, tuple[str, ...]]:
+        understood = understand(asked, today)
+        if not understood.enough:
+            return Found((), say=understood.say), understood.kinds
+        sought = understood.sought
+        candidates = await self._candidates(sought, asked.most)
+        sets = await kept.sets_of(self.db, candidates)
+        fits = [
+            (best, entries)
+            for entries in sets.values()
+            if (best := _best(sought, entries)).score >= matching.WORTH_SHOWING and self._may_find(sought, entries, actor)
+        ]
+        fits.sort(key=lambda pair: (-pair[0].score, min(entry.id for entry in pair[1])))
+        if fits and fits[0][0].exact:
+            fits = [pair for pair in fits if pair[0].score >= POOR]
+        alike = sum(1 for best, _ in fits if best.score >= fits[0][0].score - NEXT_TO_EQUAL)
+        if alike > max(1, asked.most):
+            say = f"More than {asked.most} people fit. {ADD_MORE}"
+            return Found((), too_many=True, say=understood.say or say), understood.kinds
+        return Found(_matches(fits[: max(1, asked.most)]), say=understood.say or ("" if fits else NOBODY)), understood.kinds
+
+    async def _candidates(self, sought: Sought, most: int) -> list[str]:
+        found: dict[str, None] = {}
+
+        def add(ids: Iterable[str]) -> None:
+            found.update(dict.fromkeys(ids))
+
+        slots = (*sought.words, *sought.family, *sought.given)
+        facts = bool(slots) + bool(sought.births) + bool(sought.postcode)
+        if numbers := {*sought.numbers, *sought.maybe, *((sought.nhs_number,) if sought.nhs_number else ())}:
+            add(await finding.by_number(self.db, numbers))
+        if sought.nhs_slips and facts:
+            add(await finding.by_number(self.db, sought.nhs_slips))
+        if sought.births and facts >= 2:
+            add(await finding.by_birth_date(self.db, sought.births))
+        if sought.postcode and facts >= 2:
+            add(await finding.by_postcode(self.db, sought.postcode))
+        whole = [slot for slot in slots if len(slot[0]) > 1]  # an initial is no key: it is compared afterwards
+        least = min(2, len(whole))
+        if len(slots) >= 2 and whole:
+            add(await finding.by_names(self.db, finding.with_forms(whole), least))
+        if slots and len(found) <= most:
+            near = await finding.with_near(self.db, whole)
+            if sought.births:
+                add(await finding.by_birth_date_and_name(self.db, sought.near_births, {word for slot in near for word in slot}))
+            if len(slots) >= 2 and whole:
+                add(await finding.by_names(self.db, near, least))
+        return list(found)
+
+    def _may_find(self, sought: Sought, entries: Sequence[Entry], actor: Actor) -> bool:
+        if not restricted(entries):
+            return True
+        return actor.role.code in self.restricted_for and any(
+            entry.nhs_number and entry.nhs_number == sought.nhs_number and Traits.of(entry.stated, "").birth in sought.births
+            for entry in entries
+        )
+
+
+def _best(sought: Sought, entries: Sequence[Entry]) -> Fit:
+    """The entry that fits best; every number of the person counts for each of their entries."""
+    traits = [Traits.of(entry.stated, entry.nhs_number) for entry in entries]
+    numbers = frozenset().union(*(each.numbers for each in traits))
+    fits = [
+        _unless_in_doubt(matching.fit(sought, structs.replace(each, numbers=numbers)), entry)
+        for each, entry in zip(traits, entries, strict=True)
+    ]
+    return max(fits, key=lambda each: (each.score, each.decisive, each.why))
+
+
+def _unless_in_doubt(found: Fit, entry: Entry) -> Fit:
+    """A number that a trace contradicted decides nothing."""
+    return structs.replace(found, decisive=False) if entry.nhs_status in ("04", "05") else found
+
+
+def _matches(fits: Sequence[tuple[Fit, Sequence[Entry]]]) -> tuple[Match, ...]:
+    only = sum(1 for best, _ in fits if best.decisive) == 1
+    return tuple(Match(person_of(entries), best.score, best.decisive and only, best.why) for best, entries in fits)
+
+
+def _line(asked: SearchAsked, found: Found, kinds: tuple[str, ...], now: datetime) -> Line:
+    return Line(
+        id="",
+        at=stamp(now),
+        what="searched",
+        service="patients",
+        actor=asked.actor,
+        patients=tuple(match.person.patient for match in found.matches),
+        reason=f"by {', '.join(kinds)}" if kinds else "",
+        request=asked.request,
+    )

@@ -1,0 +1,115 @@
+"""Answer for who is who: one person, many people, the pairs that wait for a human, and what the human found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from carerecord.contracts.patients import (
+    DecideAsked,
+    EnrolAsked,
+    Enrolled,
+    Nothing,
+    PartAsked,
+    PeopleAsked,
+    Person,
+    Review,
+    ReviewsAsked,
+    WhoAsked,
+)
+from carerecord.kit.clock import stamp
+from carerecord.kit.errors import NotFound, NotSignedIn
+from carerecord.patients.enrol import Enrolling, new_id
+from carerecord.patients.model import Entry, person_of
+from carerecord.patients.store import kept, reviews
+
+
+@dataclass(frozen=True)
+class Index:
+    enrolling: Enrolling
+
+    async def who(self, asked: WhoAsked) -> Person:
+        """The person to whom this id belongs, with every source's own words.
+
+        Raises:
+            NotFound: no such id.
+        """
+        entries = await kept.set_of(self.enrolling.db, asked.patient)
+        if not entries:
+            raise NotFound("There is no such person in the index.")
+        return person_of(entries, asked.patient, statements=True)
+
+    async def people(self, asked: PeopleAsked) -> tuple[Person, ...]:
+        """One Person for each id asked that exists, in the order asked; several ids of one person give it once."""
+        sets = await kept.sets_of(self.enrolling.db, asked.patients)
+        by_id = {entry.id: entries for entries in sets.values() for entry in entries}
+        found: dict[str, tuple[str, Sequence[Entry]]] = {}
+        for patient in asked.patients:
+            if patient in by_id:
+                found.setdefault(by_id[patient][0].person, (patient, by_id[patient]))
+        return tuple(person_of(entries, patient) for patient, entries in found.values())
+
+    async def enrol(self, asked: EnrolAsked) -> tuple[Enrolled, ...]:
+        return await self.enrolling.enrol(asked.people)
+
+    async def reviews(self, asked: ReviewsAsked) -> tuple[Review, ...]:
+        waiting = await reviews.open_reviews(self.enrolling.db, asked.most)
+        sets = await kept.sets_of(self.enrolling.db, {name for each in waiting for name in (each.one, each.other)})
+        alone = {entry.id: entry for entries in sets.values() for entry in entries}
+        return tuple(
+            Review(
+                each.id,
+                person_of((alone[each.one],), statements=True),
+                person_of((alone[each.other],), statements=True),
+                each.agrees,
+                each.conflicts,
+                stamp(each.since),
+            )
+            for each in waiting
+            if each.one in alone and each.other in alone
+        )
+
+    async def decide(self, asked: DecideAsked) -> Nothing:
+        """Close a review. Found to be one person: their sets become one, whatever the rule says, now and later.
+
+        Raises:
+            NotSignedIn: nobody decides. NotFound: there is no such open review.
+        """
+        if asked.actor is None:
+            raise NotSignedIn("A finding needs somebody who made it.")
+        enrolling = self.enrolling
+        async with enrolling.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            now = enrolling.clock.now()
+            pair = await reviews.review_pair(db, asked.review)
+            if pair is None:
+                raise NotFound("There is no such review, or it is closed.")
+            await reviews.decide(db, (pair,), asked.same, asked.actor.key, now)
+            await reviews.close_review(db, asked.review, now)
+            if asked.same:
+                sets = await kept.sets_of(db, pair)
+                person = min(sets, key=lambda key: min(entry.enrolled_at for entry in sets[key]))
+                moved = [entry.id for key, entries in sets.items() if key != person for entry in entries]
+                await kept.move(db, [(patient, person, "decided") for patient in moved], now)
+                await enrolling.tell_sets(db, pair)
+        return Nothing()
+
+    async def part(self, asked: PartAsked) -> Nothing:
+        """Take one id out of its set, and see that no rule puts it back.
+
+        Raises:
+            NotSignedIn: nobody decides. NotFound: no such id.
+        """
+        if asked.actor is None:
+            raise NotSignedIn("A finding needs somebody who made it.")
+        enrolling = self.enrolling
+        async with enrolling.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            now = enrolling.clock.now()
+            entries = await kept.set_of(db, asked.patient)
+            if not entries:
+                raise NotFound("There is no such person in the index.")
+            others = [entry.id for entry in entries if entry.id != asked.patient]
+            if others:
+                await reviews.decide(db, [(asked.patient, other) for other in others], False, asked.actor.key, now)
+                await kept.move(db, [(asked.patient, new_id(), "parted")], now)
+                await enrolling.tell_sets(db, (asked.patient, *others))
+        return Nothing()

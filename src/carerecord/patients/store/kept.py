@@ -1,0 +1,182 @@
+"""What does each source say of a person, and which entries are one? One statement for a batch, whatever its size."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from msgspec import Struct
+
+from carerecord.contracts.patients import SourcePatient
+from carerecord.kit.db import Connection, Database, Record
+from carerecord.kit.question import encode
+from carerecord.patients.model import Entry
+
+_stated = msgspec.json.Decoder(SourcePatient)
+
+
+def _entry(row: Record) -> Entry:
+    stated = _stated.decode(row["stated"])
+    return Entry(row["id"], row["person"], stated, row["nhs_number"], row["nhs_status"], row["enrolled_at"], row["changed_at"])
+
+
+async def set_of(db: Database, patient: str) -> tuple[Entry, ...]:
+    """Every entry of the person to whom this id belongs."""
+    rows = await db.fetch(
+        """
+        SELECT p.*, l.person
+          FROM link mine
+          JOIN link l    ON l.person = mine.person AND l.until IS NULL
+          JOIN patient p ON p.id = l.patient
+         WHERE mine.patient = $1
+           AND mine.until IS NULL
+        """,
+        patient,
+    )
+    return tuple(map(_entry, rows))
+
+
+async def sets_of(db: Database, patients: Iterable[str]) -> dict[str, tuple[Entry, ...]]:
+    """By the set's key: every entry of every person to whom one of these ids belongs."""
+    rows = await db.fetch(
+        """
+        WITH wanted AS (
+            SELECT DISTINCT person FROM link WHERE patient = ANY ($1) AND until IS NULL
+        )
+        SELECT p.*, l.person
+          FROM wanted
+          JOIN link l    ON l.person = wanted.person AND l.until IS NULL
+          JOIN patient p ON p.id = l.patient
+        """,
+        list(patients),
+    )
+    found: dict[str, list[Entry]] = {}
+    for row in rows:
+        found.setdefault(row["person"], []).append(_entry(row))
+    return {person: tuple(entries) for person, entries in found.items()}
+
+
+async def entries_at(db: Database, sources: Sequence[str], local_ids: Sequence[str]) -> dict[tuple[str, str], Entry]:
+    """The entries that the index has of these (source, local id) pairs."""
+    rows = await db.fetch(
+        """
+        SELECT p.*, l.person
+          FROM unnest($1::text[], $2::text[]) AS wanted (source, local_id)
+          JOIN patient p ON p.source = wanted.source AND p.local_id = wanted.local_id
+          JOIN link l    ON l.patient = p.id AND l.until IS NULL
+        """,
+        list(sources),
+        list(local_ids),
+    )
+    entries = map(_entry, rows)
+    return {(entry.stated.source, entry.stated.local_id): entry for entry in entries}
+
+
+async def entries_numbered(db: Database, numbers: Iterable[str]) -> tuple[Entry, ...]:
+    """Every entry that states one of these NHS numbers."""
+    rows = await db.fetch(
+        """
+        SELECT p.*, l.person
+          FROM patient p
+          JOIN link l ON l.patient = p.id AND l.until IS NULL
+         WHERE p.nhs_number = ANY ($1)
+           AND p.nhs_number <> ''
+        """,
+        list(numbers),
+    )
+    return tuple(map(_entry, rows))
+
+
+class Row(Struct, frozen=True):
+    """An entry as it is to be written, with the words and numbers by which it is found."""
+
+    entry: Entry
+    birth_date: object
+    postcode: str
+    words: tuple[str, ...]
+    numbers: tuple[str, ...]
+    keys: tuple[tuple[str, str], ...]  # (key, word)
+
+
+async def alone(db: Connection) -> None:
+    """Until this transaction ends nobody else enrols or links: two pages never link around each other."""
+    await db.execute("SELECT pg_advisory_xact_lock(7401)")
+
+
+async def put(db: Connection, rows: Sequence[Row]) -> None:
+    """Write entries, new or changed, with what they are found by: four statements however many there are."""
+    entries = [row.entry for row in rows]
+    await db.execute(
+        """
+        INSERT INTO patient (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::date[], $8::text[],
+                             $9::timestamptz[], $10::timestamptz[])
+        ON CONFLICT (id) DO UPDATE
+           SET stated = excluded.stated, nhs_number = excluded.nhs_number, nhs_status = excluded.nhs_status,
+               birth_date = excluded.birth_date, postcode = excluded.postcode, changed_at = excluded.changed_at
+        """,
+        [entry.id for entry in entries],
+        [entry.stated.source for entry in entries],
+        [entry.stated.local_id for entry in entries],
+        [encode(entry.stated) for entry in entries],
+        [entry.nhs_number for entry in entries],
+        [entry.nhs_status for entry in entries],
+        [row.birth_date for row in rows],
+        [row.postcode for row in rows],
+        [entry.enrolled_at for entry in entries],
+        [entry.changed_at for entry in entries],
+    )
+    ids = [entry.id for entry in entries]
+    named = [(row.entry.id, word) for row in rows for word in row.words]
+    await db.execute(
+        """
+        WITH wanted AS (
+            SELECT * FROM unnest($2::text[], $3::text[]) AS wanted (patient, word)
+        ), gone AS (
+            DELETE FROM name
+             WHERE patient = ANY ($1)
+               AND (patient, word) NOT IN (SELECT patient, word FROM wanted)
+        )
+        INSERT INTO name (patient, word) SELECT patient, word FROM wanted ON CONFLICT DO NOTHING
+        """,
+        ids,
+        [patient for patient, _ in named],
+        [word for _, word in named],
+    )
+    numbered = [(row.entry.id, number) for row in rows for number in row.numbers]
+    await db.execute(
+        """
+        WITH wanted AS (
+            SELECT * FROM unnest($2::text[], $3::text[]) AS wanted (patient, value)
+        ), gone AS (
+            DELETE FROM identifier
+             WHERE patient = ANY ($1)
+               AND (patient, value) NOT IN (SELECT patient, value FROM wanted)
+        )
+        INSERT INTO identifier (patient, value) SELECT patient, value FROM wanted ON CONFLICT DO NOTHING
+        """,
+        ids,
+        [patient for patient, _ in numbered],
+        [value for _, value in numbered],
+    )
+    keys = sorted({pair for row in rows for pair in row.keys})
+    await db.execute(
+        "INSERT INTO word_key (key, word) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
+        [key for key, _ in keys],
+        [word for _, word in keys],
+    )
+
+
+async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datetime) -> None:
+    """Put each (patient, person, because) into the set of that key, and close the row that held until now."""
+    patients = [patient for patient, _, _ in moves]
+    await db.execute("UPDATE link SET until = $2 WHERE patient = ANY ($1) AND until IS NULL", patients, now)
+    await db.execute(
+        """
+        INSERT INTO link (patient, person, since, because)
+        SELECT patient, person, $4, because FROM unnest($1::text[], $2::text[], $3::text[]) AS moved (patient, person, because)
+        """,
+        patients,
+        [person for _, person, _ in moves],
+        [because for _, _, because in moves],
+        now,
+    )

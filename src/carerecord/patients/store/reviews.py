@@ -1,0 +1,106 @@
+"""Which pairs wait for a human, and what have humans found?"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from carerecord.kit.db import Connection, Database
+from carerecord.patients.linking import Decisions, Doubt
+
+
+async def decisions_about(db: Database, patients: Iterable[str]) -> Decisions:
+    ids = list(patients)
+    rows = await db.fetch(
+        """
+        SELECT one, other, same FROM decision WHERE one = ANY ($1)
+        UNION ALL
+        SELECT one, other, same FROM decision WHERE other = ANY ($1)
+        """,
+        ids,
+    )
+    return {frozenset((row["one"], row["other"])): row["same"] for row in rows}
+
+
+async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settled: Iterable[str], now: datetime) -> None:
+    """Open a review for each (new id, doubt), and close those about `settled` ids that are not among them."""
+    pairs = [(min(doubt.one, doubt.other), max(doubt.one, doubt.other), name, doubt) for name, doubt in doubts]
+    await db.execute(
+        """
+        WITH doubt AS (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
+                       AS doubt (one, other, id, agrees, conflicts)
+        ), closed AS (
+            UPDATE review
+               SET closed_at = $7
+             WHERE closed_at IS NULL
+               AND (one = ANY ($6) OR other = ANY ($6))
+               AND (one, other) NOT IN (SELECT one, other FROM doubt)
+        )
+        INSERT INTO review (one, other, id, agrees, conflicts, since)
+        SELECT one, other, id, string_to_array(agrees, '|'), string_to_array(conflicts, '|'), $7 FROM doubt
+        ON CONFLICT (one, other) DO UPDATE
+           SET agrees = excluded.agrees, conflicts = excluded.conflicts, closed_at = NULL
+        """,
+        [one for one, _, _, _ in pairs],
+        [other for _, other, _, _ in pairs],
+        [name for _, _, name, _ in pairs],
+        ["|".join(doubt.agrees) for *_, doubt in pairs],
+        ["|".join(doubt.conflicts) for *_, doubt in pairs],
+        list(settled),
+        now,
+    )
+
+
+class OpenReview(Struct, frozen=True):
+    id: str
+    one: str
+    other: str
+    agrees: tuple[str, ...]
+    conflicts: tuple[str, ...]
+    since: datetime
+
+
+async def open_reviews(db: Database, most: int) -> tuple[OpenReview, ...]:
+    """Oldest first."""
+    rows = await db.fetch(
+        """
+        SELECT id, one, other, agrees, conflicts, since
+          FROM review
+         WHERE closed_at IS NULL
+         ORDER BY since, id
+         LIMIT $1
+        """,
+        most,
+    )
+    return tuple(
+        OpenReview(row["id"], row["one"], row["other"], tuple(row["agrees"]), tuple(row["conflicts"]), row["since"])
+        for row in rows
+    )
+
+
+async def review_pair(db: Connection, review: str) -> tuple[str, str] | None:
+    """The two ids of an open review, held until the transaction ends."""
+    row = await db.fetchrow("SELECT one, other FROM review WHERE id = $1 AND closed_at IS NULL FOR UPDATE", review)
+    return (row["one"], row["other"]) if row else None
+
+
+async def close_review(db: Connection, review: str, now: datetime) -> None:
+    await db.execute("UPDATE review SET closed_at = $2 WHERE id = $1", review, now)
+
+
+async def decide(db: Connection, pairs: Iterable[tuple[str, str]], same: bool, by: str, now: datetime) -> None:
+    ordered = [sorted(pair) for pair in pairs]
+    await db.execute(
+        """
+        INSERT INTO decision (one, other, same, decided_at, decided_by)
+        SELECT one, other, $3, $4, $5 FROM unnest($1::text[], $2::text[]) AS pair (one, other)
+        ON CONFLICT (one, other) DO UPDATE
+           SET same = excluded.same, decided_at = excluded.decided_at, decided_by = excluded.decided_by
+        """,
+        [one for one, _ in ordered],
+        [other for _, other in ordered],
+        same,
+        now,
+        by,
+    )

@@ -1,0 +1,94 @@
+"""What becomes of an entry whose NHS number was looked up at the Personal Demographics Service?"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from msgspec import structs
+
+from carerecord.contracts.patients import Demographics, Identifier, SourcePatient, Traced, TracedAsked
+from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.kit.db import Connection
+from carerecord.kit.errors import NotFound
+from carerecord.patients import matching
+from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink
+from carerecord.patients.linking import Doubt
+from carerecord.patients.model import PDS, VERIFIED, Entry
+from carerecord.patients.store import kept, reviews
+
+NO_MATCH = "04"
+SOMEBODY_ELSE = ("the PDS answered for somebody else",)
+
+
+@dataclass(frozen=True)
+class Tracing:
+    """A trace becomes an entry of the source "pds", beside which every entry with that number is judged at once."""
+
+    enrolling: Enrolling
+
+    async def traced(self, asked: TracedAsked) -> Traced:
+        """Take in an answer of the PDS; saying it twice changes nothing.
+
+        `superseded`: the PDS answered with another number, which then stands for the entry; the old one stays findable.
+
+        Raises:
+            NotFound: no such id.
+        """
+        async with self.enrolling.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            entries = await kept.set_of(db, asked.patient)
+            entry = next((each for each in entries if each.id == asked.patient), None)
+            if entry is None:
+                raise NotFound("There is no such person in the index.")
+            if asked.demographics is None or asked.outcome == "not-found":
+                await self._mark(db, entry, {"not-found": NO_MATCH, "verified": VERIFIED}.get(asked.outcome, CONFLICT))
+            else:
+                await self._compare(db, entry, asked.demographics, asked.outcome)
+            linked = await kept.set_of(db, asked.patient)
+        return Traced(asked.patient, linked=any(each.stated.source == PDS for each in linked))
+
+    async def _mark(self, db: Connection, entry: Entry, status: str) -> None:
+        """The PDS said something of the number and nothing of the person."""
+        mates = await kept.entries_numbered(db, {entry.nhs_number} - {""}) or (entry,)
+        judged = [structs.replace(each, nhs_status=status) if each.to_trace or each.id == entry.id else each for each in mates]
+        await self._write(db, judged, [])
+
+    async def _compare(self, db: Connection, entry: Entry, found: Demographics, outcome: str) -> None:
+        now, seen = self.enrolling.clock.now(), Seen()
+        number = found.nhs_number or entry.nhs_number
+        mates = await kept.entries_numbered(db, {number, entry.nhs_number} - {""})
+        before = next((each for each in mates if each.stated.source == PDS and each.nhs_number == number), None)
+        at_pds = _answered(before, number, found, now)
+        judged, doubts = [at_pds], []
+        for each in mates:
+            mine = each.id == entry.id
+            if each.stated.source == PDS:
+                judged += [each] if each.id != at_pds.id else []
+            elif mine or (each.to_trace and each.nhs_number == number):
+                one, other = seen(at_pds), seen(each)
+                against = matching.conflicts(one, other) or (SOMEBODY_ELSE if mine and outcome == "mismatch" else ())
+                if against:
+                    doubts.append(Doubt(at_pds.id, each.id, matching.agrees(one, other), against))
+                    judged.append(structs.replace(each, nhs_status=CONFLICT))
+                else:
+                    judged.append(structs.replace(each, nhs_number=number, nhs_status=VERIFIED))
+            else:
+                judged.append(each)
+        await self._write(db, judged, doubts)
+
+    async def _write(self, db: Connection, judged: list[Entry], doubts: list[Doubt]) -> None:
+        decided = await reviews.decisions_about(db, [each.id for each in judged])
+        relinked = relink(judged, Seen(), decided, frozenset())
+        await self.enrolling.write(db, judged, relinked, distinct((*doubts, *relinked.doubts)), self.enrolling.clock.now())
+
+
+def _answered(before: Entry | None, number: str, found: Demographics, now: datetime) -> Entry:
+    """The PDS's answer as an entry."""
+    stated = SourcePatient(
+        source=PDS,
+        local_id=number,
+        identifiers=(Identifier(NHS_NUMBER, number),),
+        demographics=structs.replace(found, nhs_number=number, nhs_number_status=VERIFIED),
+    )
+    if before is None:
+        return Entry(new_id(), "", stated, number, VERIFIED, now, now)
+    return before if before.stated == stated else structs.replace(before, stated=stated, nhs_status=VERIFIED, changed_at=now)

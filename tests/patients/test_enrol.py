@@ -1,0 +1,136 @@
+"""Does the same page twice change nothing, and does a batch cost the same number of statements however large it is?"""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+from tests.patients.people import a_desk, nhs, stated
+
+from carerecord.contracts.patients import PatientEnrolled, PeopleAsked, WhoAsked
+from carerecord.kit.db import open_pool
+from carerecord.kit.errors import NotFound
+from carerecord.patients.enrol import Enrolling
+
+
+async def test_a_page_twice_is_unchanged(desk):
+    page = [stated("elm-bank", str(n), number=nhs(n), local=f"EB{n}") for n in range(1, 40)]
+
+    first = await desk.enrol(*page)
+    again = await desk.enrol(*page)
+
+    assert {each.outcome for each in first} == {"new"}
+    assert {each.outcome for each in again} == {"unchanged"}
+    assert [each.patient for each in first] == [each.patient for each in again]
+    assert await desk.db.fetchval("SELECT count(*) FROM patient") == 39
+    events = await desk.db.fetch("SELECT body FROM outbox WHERE kind = 'PatientEnrolled'")
+    assert [len(msgspec.json.decode(row["body"], type=PatientEnrolled).patients) for row in events] == [39]
+
+
+async def test_a_change_is_taken_in_and_the_old_words_no_longer_find(desk):
+    first, = await desk.enrol(stated("a", "1", given="Edith", family="Marlow", number=nhs(1)))
+
+    changed, = await desk.enrol(stated("a", "1", given="Edith", family="Hart", number=nhs(1)))
+
+    assert (changed.outcome, changed.patient) == ("changed", first.patient)
+    assert (await desk.who(first.patient)).demographics.names[0].family == "Hart"
+    assert not (await desk.search("edith marlow")).matches
+    assert (await desk.search("edith hart")).matches
+
+
+async def test_somebody_twice_on_one_page_is_one_entry(desk):
+    one, other = await desk.enrol(stated("a", "1", number=nhs(1)), stated("a", "1", number=nhs(1), phone="01632 960001"))
+
+    assert one.patient == other.patient
+    assert (await desk.who(one.patient)).demographics.phone == "01632 960001"
+
+
+async def test_three_hundred_people_cost_as_many_statements_as_three(service_database):
+    dsn = (await service_database("patients")).dsn
+    pool = await open_pool(dsn, service="patients", connections=1)
+    said: list[str] = []
+    desk = a_desk(pool)
+    try:
+        for n in (1, 2):  # what a connection asks once about types is not counted
+            await desk.enrol(stated("a", str(n), number=nhs(1)))
+        async with pool.acquire() as connection:
+            with connection.query_logger(lambda record: said.append(record.query)):
+                few = await _said_for(desk, said, connection, 3)
+                many = await _said_for(desk, said, connection, 300)
+    finally:
+        await pool.close()
+
+    assert few == many
+    assert 5 < len(few) < 20
+
+
+async def _said_for(desk, said, connection, people):
+    """`desk` has one connection; it is lent to it for the while."""
+    lent = Lent(connection)
+    enrolling = Enrolling(lent, desk.searching.outbox, desk.clock)
+    await asyncio.sleep(0)
+    said.clear()
+    await enrolling.enrol([stated("a", f"{people}-{n}", number=nhs(people * 10 + n)) for n in range(people)])
+    await asyncio.sleep(0)  # asyncpg tells its loggers in the loop's next turn
+    return list(said)
+
+
+class Lent:
+    """A pool whose one connection is already held."""
+
+    def __init__(self, connection):
+        self._connection = connection
+
+    @asynccontextmanager
+    async def acquire(self):
+        yield self._connection
+
+
+async def test_two_sources_that_enrol_the_same_people_at_once_agree(desk):
+    """Neither sees the other's rows before they are committed; the index makes them take turns."""
+    pages = [[stated(source, str(n), number=nhs(n)) for n in range(60)] for source in ("a", "b", "c", "d")]
+
+    await asyncio.gather(*(desk.enrol(*page) for page in pages))
+
+    sets = await desk.db.fetch("SELECT count(*) AS ids FROM link WHERE until IS NULL GROUP BY person")
+    assert [row["ids"] for row in sets] == [4] * 60
+
+
+async def test_the_best_of_several_statements_is_shown_and_each_is_kept(desk):
+    gp, _ = await desk.enrol(
+        stated("elm-bank", "1", number=nhs(1), gp="A99917", gp_name="Elm Bank", postcode="ZZ1 1EB", address="1 Elm Road"),
+        stated("aldermoor-epr", "2", number=nhs(1), postcode="ZZ9 9ZZ", phone="01632 960002", deceased="2026-01-01"),
+    )
+
+    person = await desk.who(gp.patient)
+    shown = person.demographics
+
+    assert (shown.gp, shown.gp_name, shown.phone, shown.deceased) == ("A99917", "Elm Bank", "01632 960002", "2026-01-01")
+    assert (shown.address, shown.postcode) in (("1 Elm Road", "ZZ1 1EB"), ("", "ZZ9 9ZZ")), "one source's address, whole"
+    assert {each.demographics.postcode for each in person.statements} == {"ZZ1 1EB", "ZZ9 9ZZ"}
+
+
+async def test_what_locates_a_restricted_person_is_left_out(desk):
+    one, = await desk.enrol(
+        stated("elm-bank", "1", number=nhs(1), local="EB1", restricted=True, gp="A99917", postcode="ZZ1 1EB",
+               address="1 Elm Road", phone="01632 960003")
+    )  # fmt: skip
+    person = await desk.who(one.patient)
+    everything = msgspec.json.encode(person).decode()
+
+    assert person.demographics.restricted
+    for word in ("ZZ1 1EB", "A99917", "Elm Road", "960003", "EB1", "elm-bank"):
+        assert word not in everything
+
+
+async def test_many_are_asked_at_once_in_the_order_asked(desk):
+    ids = [each.patient for each in await desk.enrol(*(stated("a", str(n), number=nhs(n)) for n in range(5)))]
+
+    people = await desk.index.people(PeopleAsked((*reversed(ids), "nobody")))
+
+    assert [person.patient for person in people] == list(reversed(ids))
+
+
+async def test_an_unknown_id_is_not_found(desk):
+    with pytest.raises(NotFound):
+        await desk.index.who(WhoAsked("nobody"))

@@ -1,0 +1,201 @@
+"""Which entries become one person, which wait for a human, and how is a link undone?"""
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from tests.patients.people import DR_NAIR, Desk, nhs, stated
+
+from carerecord.contracts.patients import DecideAsked, Demographics, Name, PartAsked, PatientsLinked, ReviewsAsked, TracedAsked
+from carerecord.kit.errors import NotFound, NotSignedIn
+
+MARLOW = nhs(1)
+
+
+async def events(desk: Desk, kind: str) -> list[bytes]:
+    return [row["body"] for row in await desk.db.fetch("SELECT body FROM outbox WHERE kind = $1 ORDER BY id", kind)]
+
+
+async def test_a_verified_number_and_birth_date_make_two_entries_one_person(desk):
+    gp, = await desk.enrol(stated("elm-bank", "g1", number=MARLOW, local="EB1"))
+    desk.clock.at += timedelta(minutes=1)
+    trust, = await desk.enrol(stated("aldermoor-epr", "a1", given="E", family="Marlow-Hart", number=MARLOW, local="RXA1"))
+
+    person = await desk.who(trust.patient)
+
+    assert (gp.outcome, trust.outcome) == ("new", "linked")
+    assert person.patient == trust.patient == person.ids[0]
+    assert set(person.ids) == {gp.patient, trust.patient}
+    assert person.known_by == ("elm-bank", "aldermoor-epr")
+    assert [each.source for each in person.statements] == ["elm-bank", "aldermoor-epr"]
+    told = [msgspec.json.decode(body, type=PatientsLinked).people for body in await events(desk, "PatientsLinked")]
+    assert told == [(tuple(sorted(person.ids)),)]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        stated("b", "1", number=MARLOW, status="02"),
+        stated("b", "1", number=MARLOW, born="1948-03"),
+        stated("b", "1", number=MARLOW, born="1984-03-14"),
+        stated("b", "1", number=MARLOW, gender="male"),
+        stated("b", "1", given="Enid", number=MARLOW),
+        stated("b", "1", number=nhs(2)),
+        stated("b", "1"),
+    ],
+    ids=["not verified", "birth date partial", "birth date differs", "sex differs", "given name differs", "other number", "none"],
+)
+async def test_anything_less_stays_apart(desk, other):
+    first, second = await desk.enrol(stated("a", "1", number=MARLOW), other)
+
+    assert (await desk.who(first.patient)).ids == (first.patient,)
+    assert (await desk.who(second.patient)).ids == (second.patient,)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("William", "Bill"), ("Mary-Jane", "Mary Jane"), ("Mary-Jane", "Mary"), ("J", "John Paul"), ("Zoë", "Zoe"), ("", "John")],
+)
+async def test_forms_of_one_given_name_do_not_conflict(desk, one, other):
+    first, second = await desk.enrol(stated("a", "1", given=one, number=MARLOW), stated("b", "1", given=other, number=MARLOW))
+
+    assert set((await desk.who(first.patient)).ids) == {first.patient, second.patient}
+
+
+async def test_twins_whose_numbers_were_swapped_wait_for_a_human(desk):
+    """They agree in all else: birth date, sex, family name, address."""
+    twin = {"family": "Iqbal", "born": "2026-10-25", "postcode": "ZZ1 4AB"}
+    zara, _ = await desk.enrol(
+        stated("elm-bank", "1", given="Zara", number=nhs(7), multiple_birth="1", **twin),
+        stated("elm-bank", "2", given="Zoya", number=nhs(8), multiple_birth="2", **twin),
+    )
+    filed, = await desk.enrol(stated("aldermoor-pathology", "9", given="Zoya", number=nhs(7), multiple_birth="2", **twin))
+
+    review, = await desk.index.reviews(ReviewsAsked())
+
+    assert filed.outcome == "review"
+    assert (await desk.who(zara.patient)).ids == (zara.patient,)
+    assert {review.left.patient, review.right.patient} == {zara.patient, filed.patient}
+    assert review.conflicts == ("given name differs", "birth order differs")
+    assert "birth date same" in review.agrees
+    assert {review.left.demographics.names[0].given, review.right.demographics.names[0].given} == {("Zara",), ("Zoya",)}
+
+
+async def test_two_newborns_without_names_are_not_taken_for_one(desk):
+    one, _ = await desk.enrol(
+        stated("a", "1", given="Baby", family="Iqbal", number=nhs(7), multiple_birth="true"),
+        stated("b", "1", given="Zoya", family="Iqbal", number=nhs(7)),
+    )
+
+    assert (await desk.who(one.patient)).ids == (one.patient,)
+
+
+async def test_a_human_joins_what_the_rule_would_not_and_the_next_enrolment_keeps_it(desk):
+    first, second = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW))
+    review, = await desk.index.reviews(ReviewsAsked())
+
+    await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+    await desk.enrol(stated("b", "1", given="Enid Mary", number=MARLOW))
+
+    assert set((await desk.who(first.patient)).ids) == {first.patient, second.patient}
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+
+async def test_a_pair_found_not_to_be_one_person_is_not_asked_about_again(desk):
+    await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW))
+    review, = await desk.index.reviews(ReviewsAsked())
+
+    await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+    await desk.enrol(stated("b", "1", given="Enid Mary", number=MARLOW))
+
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+
+async def test_a_link_is_undone_in_one_table_and_stays_undone(desk):
+    first, second, third = await desk.enrol(*(stated(source, "1", number=MARLOW) for source in "abc"))
+    bodies = await desk.db.fetch("SELECT * FROM patient ORDER BY id")
+
+    await desk.index.part(PartAsked(second.patient, actor=DR_NAIR))
+    await desk.enrol(stated("b", "1", number=MARLOW, phone="01632 960000"))
+
+    assert (await desk.who(second.patient)).ids == (second.patient,)
+    assert set((await desk.who(first.patient)).ids) == {first.patient, third.patient}
+    assert [row["id"] for row in bodies] == [row["id"] for row in await desk.db.fetch("SELECT id FROM patient ORDER BY id")]
+    closed = await desk.db.fetchval("SELECT count(*) FROM link WHERE until IS NOT NULL")
+    assert closed >= 1, "the row that held is kept, closed"
+
+
+async def test_nobody_decides_without_being_somebody(desk):
+    first, = await desk.enrol(stated("a", "1", number=MARLOW))
+
+    with pytest.raises(NotSignedIn):
+        await desk.index.part(PartAsked(first.patient))
+    with pytest.raises(NotFound):
+        await desk.index.decide(DecideAsked("none", same=True, actor=DR_NAIR))
+
+
+async def test_a_source_that_corrects_its_number_takes_its_entry_away(desk):
+    first, second = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", number=MARLOW))
+
+    again, = await desk.enrol(stated("b", "1", number=nhs(2)))
+
+    assert (second.outcome, again.outcome) == ("linked", "changed")
+    assert (await desk.who(first.patient)).ids == (first.patient,)
+    assert (await desk.who(second.patient)).ids == (second.patient,)
+
+
+async def test_a_trace_verifies_a_number_and_links_all_that_state_it(desk):
+    first, second = await desk.enrol(
+        stated("a", "1", number=MARLOW, status="02"), stated("b", "1", number=MARLOW, status="03")
+    )
+    assert (first.trace, second.trace) == (True, True)
+
+    edith = (Name("Marlow", ("Edith",)),)
+    answered = Demographics(names=edith, birth_date="1948-03-14", gender="female", nhs_number=MARLOW, gp="A99917")
+    traced = await desk.tracing.traced(TracedAsked(first.patient, "verified", answered))
+    person = await desk.who(second.patient)
+
+    assert traced.linked
+    assert {first.patient, second.patient} < set(person.ids)
+    assert person.known_by == ("a", "b")
+    assert (person.demographics.gp, person.demographics.nhs_number_status) == ("A99917", "01")
+    unchanged, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+    assert (unchanged.outcome, unchanged.trace) == ("unchanged", False)
+    later, = await desk.enrol(stated("c", "1", number=MARLOW, status="02"))
+    assert (later.outcome, later.trace) == ("linked", False)
+
+
+async def test_a_trace_that_answers_for_somebody_else_waits_for_a_human(desk):
+    first, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+    other = Demographics(names=(Name("Marlow", ("Enid",)),), birth_date="1948-03-14", gender="female", nhs_number=MARLOW)
+
+    traced = await desk.tracing.traced(TracedAsked(first.patient, "mismatch", other))
+    person = await desk.who(first.patient)
+
+    assert not traced.linked
+    assert (person.ids, person.demographics.nhs_number_status) == ((first.patient,), "05")
+    assert [each.conflicts for each in await desk.index.reviews(ReviewsAsked())] == [("given name differs",)]
+
+
+async def test_a_superseded_number_gives_way_to_its_successor(desk):
+    first, second = await desk.enrol(stated("a", "1", number=nhs(3), status="02"), stated("b", "1", number=MARLOW))
+    answered = Demographics(names=(Name("Marlow", ("Edith",)),), birth_date="1948-03-14", gender="female", nhs_number=MARLOW)
+
+    await desk.tracing.traced(TracedAsked(first.patient, "superseded", answered))
+    person = await desk.who(first.patient)
+    again, = await desk.enrol(stated("a", "1", number=nhs(3), status="02"))
+
+    assert set(person.ids) > {first.patient, second.patient}
+    assert person.demographics.nhs_number == MARLOW
+    assert (again.outcome, again.trace) == ("unchanged", False)
+    assert (await desk.search(nhs(3))).matches[0].person.demographics.nhs_number == MARLOW
+
+
+async def test_a_number_that_nobody_bears_is_not_traced_again(desk):
+    first, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+
+    await desk.tracing.traced(TracedAsked(first.patient, "not-found"))
+    again, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+
+    assert not again.trace
+    assert (await desk.who(first.patient)).demographics.nhs_number_status == "04"
