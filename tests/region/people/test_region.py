@@ -46,6 +46,17 @@ def test_another_seed_makes_other_people_but_the_same_scenes(region: Region) -> 
     assert [scene.nhs_number for scene in other.scenes] == [scene.nhs_number for scene in region.scenes]
 
 
+def test_the_region_of_the_next_day_has_the_same_people_a_day_older(region: Region) -> None:
+    tomorrow = make_region(7, 300, now=NOW + timedelta(days=1))
+    told = {key for scene in region.scenes for key in (scene.patient, *scene.others)}
+
+    def who(one: Region) -> list[tuple[object, ...]]:
+        return [(each.nhs_number, each.family, each.given, each.title, each.born, each.address, each.died)
+                for each in one.people if each.key not in told]  # fmt: skip
+
+    assert who(tomorrow) == who(region)
+
+
 def test_three_hundred_people_take_less_than_three_seconds() -> None:
     began = time.process_time()
     make_region(1, 300, now=NOW)

@@ -24,7 +24,7 @@ _STREETS = (
 )  # fmt: skip
 _HOMES = ("Rowan Court Care Home", "The Limes Residential Home", "Harbour View Nursing Home")
 _SHAPES = ("couple", "family", "single", "elders", "lone-parent", "students", "care-home", "three-generations")
-_SHARE = (20, 28, 18, 16, 8, 3, 3, 4)
+_SHARE = (27, 23, 20, 15, 6, 3, 3, 3)
 Sex = Literal["male", "female"]
 _SEXES: tuple[Sex, ...] = ("male", "female")
 _MADE_AT_ONCE = 12  # the odd ones, once in each region
@@ -88,7 +88,7 @@ class _Town:
 
 
 def make_people(rng: random.Random, count: int, today: date, taken: set[str]) -> tuple[RegionPerson, ...]:
-    """`count` people in households, the odd ones first where there is room for them."""
+    """`count` people in households as they stand `today`, the odd ones first where there is room for them."""
     town = _Town(rng, today, taken)
     made: list[RegionPerson] = []
     if count > 3 * _MADE_AT_ONCE:
@@ -126,7 +126,7 @@ def _household(town: _Town, key: str) -> Iterator[RegionPerson]:
         for _ in range(2):
             yield one(79, 98, name=names().family(rng, "british"))
     else:
-        mother = one(27, 44, "female")
+        mother = one(26, 53, "female")
         yield mother
         age = (town.today - mother.born).days // 365
         if shape != "lone-parent":
@@ -140,13 +140,12 @@ def _children(
     town: _Town, community: str, family: str, home: tuple[Address, str], key: str, age: int
 ) -> Iterator[RegionPerson]:
     rng = town.rng
-    latest = 99
+    low, high = max(0, age - 38), min(age - 21, 17)
     for _ in range(rng.choice((1, 2, 2, 3))):
-        oldest = min(age - 21, latest - 2, 17)
-        if oldest < 0:
+        if high < low:
             return
-        child = town.person(community, rng.choice(_SEXES), town.born(0, oldest), family, home, key)
-        latest = (town.today - child.born).days // 365
+        child = town.person(community, rng.choice(_SEXES), town.born(low, high), family, home, key)
+        low, high = max(0, low - 4), (town.today - child.born).days // 365 - 2
         if rng.random() < 0.03:
             twin = town.person(community, child.sex, child.born, family, home, key)
             while twin.given[0] == child.given[0]:

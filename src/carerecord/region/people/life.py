@@ -48,6 +48,7 @@ class Life:
     number: int
     rng: random.Random
     now: datetime
+    seed: int
     charts: dict[str, Chart] = field(default_factory=dict)
 
     @property
@@ -64,7 +65,7 @@ class Life:
         if key not in self.charts:
             system = SYSTEM_BY_KEY[key]
             by = By(_DOCTORS[system.ods][self.number % 2], "GP") if system.kind == "gp" else _STAFF[key]
-            habits = habits_of(system, self.person, self.rng)
+            habits = habits_of(system, self.person, random.Random(f"habits {self.seed} {self.number} {key}"))
             self.charts[key] = open_chart(system, self.person, self.number, by, self.now, habits)
         return self.charts[key]
 
@@ -109,10 +110,10 @@ def staff_of(system: str) -> By:
 
 
 def live(
-    person: RegionPerson, number: int, rng: random.Random, now: datetime, household: Iterable[RegionPerson]
+    person: RegionPerson, number: int, rng: random.Random, now: datetime, household: Iterable[RegionPerson], seed: int
 ) -> tuple[RegionPerson, tuple[Holding, ...]]:
     """The person, with the names of the stories that befell them, and what each system holds."""
-    life = Life(person, number, rng, now)
+    life = Life(person, number, rng, now, seed)
     if person.test:
         life.practice.problem(PROBLEMS["asthma"], life.ago(900), note="Test patient: not a person.")
         return _told(life, ())

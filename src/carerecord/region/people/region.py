@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import defaultdict
-from datetime import datetime
+from datetime import date, datetime
 
 from carerecord.region.organisations import ORGANISATIONS, PROVIDERS, SYSTEMS, USERS
 from carerecord.region.people.chart import LONDON
@@ -15,6 +15,9 @@ from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.shapes import Fault, Holding, Region, RegionPerson
 
 _FIRST_NUMBER = 1000  # running numbers below belong to the scenes' people
+# The day on which the households were settled. Births, titles and deaths are reckoned from it and not from today, so that
+# a region made again tomorrow has the same people, a day older.
+_SETTLED = date(2026, 11, 1)
 
 
 def make_region(seed: int, people: int = 300, *, now: datetime) -> Region:
@@ -27,7 +30,7 @@ def make_region(seed: int, people: int = 300, *, now: datetime) -> Region:
     told = tell_scenes(now)
     taken = {person.nhs_number for person in told.people}
     rng = random.Random(f"people {seed}")
-    others = make_people(rng, max(0, people - len(told.people)), now.date(), taken)
+    others = make_people(rng, max(0, people - len(told.people)), min(_SETTLED, now.date()), taken)
     households: dict[str, list[RegionPerson]] = defaultdict(list)
     for person in others:
         households[person.household].append(person)
@@ -38,7 +41,7 @@ def make_region(seed: int, people: int = 300, *, now: datetime) -> Region:
         holdings[holding.system].append(holding)
     for number, person in enumerate(others, _FIRST_NUMBER):
         own = random.Random(f"life {seed} {number}")
-        lived, held = live(person, number, own, now, households[person.household])
+        lived, held = live(person, number, own, now, households[person.household], seed)
         everyone.append(lived)
         for holding in held:
             holdings[holding.system].append(holding)
