@@ -5,7 +5,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
 from carerecord.connectors.fhir_r4_asks import sections_of
@@ -16,9 +15,10 @@ from carerecord.fhir.bundle import Bundle, parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.identifiers import nhs_number_of
+from carerecord.fhir.outcome import issues_of, state_of
 from carerecord.fhir.sections import section_of
 
-Read = Callable[[str, bytes, Mapping[str, Mapping[str, Any]]], Facts]
+Read = Callable[[bytes, Mapping[str, Mapping[str, Any]]], Facts]
 
 # Resources that stand beside others (who, where, with what): read for their names, and shown in the items that refer to them.
 READ_IN_PASSING = frozenset(
@@ -34,7 +34,12 @@ WARNINGS = {
     "confidential-items": "confidential items",
 }
 _WARNING_CODE = re.compile(rb'"(data-in-transit|data-awaiting-filing|confidential-items)"')
-_ISSUE = re.compile(rb'"severity"\s*:\s*"(fatal|error|warning)"')
+_MEANS = {
+    "withheld": "It says that some of it is kept back.",
+    "unknown person": "It says that it did not find all of it.",
+    "incomplete": "It says that a part of its own systems did not answer.",
+    "failed": "It says that not all of it could be sent.",
+}
 
 
 class Taken:
@@ -144,7 +149,7 @@ class Taken:
 
     def _file(self, entry: bundles.Entry) -> None:
         try:
-            facts = self._read(entry.type, entry.raw, self._beside)
+            facts = self._read(entry.raw, self._beside)
         except Unreadable:
             self._unreadable(entry.type, entry.type, entry.raw, counted=True)
             return
@@ -170,11 +175,7 @@ class Taken:
     def _outcome(self, raw: bytes) -> None:
         """What the source itself says is missing. Its free text is not shown: it may hold anything."""
         self.warnings.extend(WARNINGS[found.decode()] for found in _WARNING_CODE.findall(raw))
-        severities = set(_ISSUE.findall(raw))
-        if severities & {b"fatal", b"error"}:
-            self.partial = "It says that not all of it could be sent."
-        elif b"warning" in severities and re.search(rb'"code"\s*:\s*"(timeout|incomplete|transient|not-found|no-store)"', raw):
-            self.partial = "It says that a part of its own systems did not answer."
+        self.partial = _MEANS.get(state_of(issues_of(raw)), "") or self.partial
 
     def _unreadable(self, type_: str, fills: str, raw: bytes, *, counted: bool = False) -> None:
         if not counted:
@@ -212,16 +213,6 @@ def said_in(patient: Mapping[str, Any]) -> Said:
         family=tuple(dict.fromkeys(family)),
         gender=_text(patient.get("gender")),
     )
-
-
-def reading(check: Callable[[str, bytes], None], read: Callable[..., Facts], now: Callable[[], datetime]) -> Read:
-    """Validation, then reading, as one."""
-
-    def read_one(type_: str, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
-        check(type_, raw)
-        return read(raw, beside, now=now())
-
-    return read_one
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Protocol
 
 from msgspec.structs import replace
@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.contracts.records import SectionState
 from carerecord.fhir.sections import SECTION_IDS
+from carerecord.kit import request as requests
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.log import Log
 from carerecord.kit.metrics import Metrics
@@ -29,7 +30,7 @@ class Gatherer:
     """Asks sources and remembers, for this process, how each has answered lately. It keeps nothing of what they said."""
 
     def __init__(
-        self, window: Window, clock: Clock, log: Log, metrics: Metrics, *, at_once: int = 400,
+        self, window: Window, clock: Clock, log: Log, metrics: Metrics, *, at_once: int = 1_000,
         first_paint_s: float = 1.0, last_call_s: float = 8.0, ticking: Callable[[], float] = time.monotonic,
     ) -> None:  # fmt: skip
         self._window, self._clock, self._log, self._metrics = window, clock, log, metrics
@@ -38,7 +39,9 @@ class Gatherer:
         self._ticking = ticking
         self._breakers: dict[str, Breaker] = {}
 
-    async def all_of(self, askings: Sequence[Asking]) -> AsyncIterator[tuple[Reply, ...]]:
+    async def all_of(
+        self, askings: Sequence[Asking], *, insist: str = "", request: str = ""
+    ) -> AsyncGenerator[tuple[Reply, ...], None]:
         """Replies in batches: those at hand at the first paint (or all, if sooner), then late ones as they come.
 
         The first batch comes at the first paint even when it is empty. By the last call every source has a reply. When the
@@ -46,7 +49,7 @@ class Gatherer:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        pending = {asyncio.create_task(self.one(asking, began=began)) for asking in askings}
+        pending = {asyncio.create_task(self._named(request, each, began, insist)) for each in askings}
         try:
             paint_at = began + self.first_paint_s
             done, pending = await asyncio.wait(pending, timeout=self.first_paint_s) if pending else (set(), set())
@@ -62,6 +65,11 @@ class Gatherer:
                 task.cancel()
             if pending:
                 await asyncio.wait(pending)
+
+    async def _named(self, request: str, asking: Asking, began: float, insist: str) -> Reply:
+        """In a task of its own, so that the request id holds for this and all that it causes."""
+        with requests.request(request):
+            return await self.one(asking, began=began, insist=asking.source.id == insist)
 
     async def one(self, asking: Asking, *, began: float | None = None, insist: bool = False, within_s: float = 0.0) -> Reply:
         """Ask one source. `insist` asks even one that rests after failures: a person has said so."""

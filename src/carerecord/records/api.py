@@ -1,0 +1,97 @@
+"""The door of records."""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from carerecord.connectors.fhir_r4 import FhirR4
+from carerecord.connectors.web import Web
+from carerecord.contracts.permit import Permit
+from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, OPEN, CountsAsked, TypeCount
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.facts import Facts
+from carerecord.fhir.reading import read
+from carerecord.fhir.validate import load
+from carerecord.kit.clock import Clock
+from carerecord.kit.part import Job, Part, Supplies, answer, answer_stream
+from carerecord.kit.permits import checked
+from carerecord.kit.settings import read as told
+from carerecord.records.gather import Gatherer
+from carerecord.records.reading import Reader
+from carerecord.records.recent import Recent
+from carerecord.records.service import Desk
+from carerecord.records.settings import RecordsSettings
+from carerecord.records.teaching import Teacher
+
+
+def build(supplies: Supplies) -> Part:
+    settings = told(RecordsSettings, supplies.settings)
+    reader = _Reading(supplies.clock)
+    web = Web(supplies.secrets)
+    window = FhirR4(web, supplies.clock, reader)
+    gatherer = Gatherer(
+        window, supplies.clock, supplies.log, supplies.metrics, at_once=settings.sources_at_once,
+        first_paint_s=settings.first_paint_s, last_call_s=settings.last_call_s,
+    )  # fmt: skip
+
+    def check(permit: Permit) -> None:
+        checked(permit, supplies.keys, now=supplies.clock.now().timestamp())
+
+    teacher = Teacher(
+        supplies.calls, gatherer, supplies.outbox, supplies.clock, supplies.log, settings.sweep_share, check
+    )
+    recent = Recent(time.monotonic)
+    desk = Desk(
+        supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check,
+        attendance_key=supplies.keys.own_key("attendance"), pseudonym_key=supplies.keys.own_key("pseudonym"), recent=recent,
+    )  # fmt: skip
+    beside = Reader(desk, window)
+
+    async def counts(_: CountsAsked) -> tuple[TypeCount, ...]:
+        return desk.counts.all()
+
+    async def empty_the_shelf() -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            recent.sweep()
+
+    async def stop() -> None:
+        recent.clear()
+        await web.close()
+
+    return Part(
+        supplies.name,
+        answers=(
+            answer_stream(OPEN, desk.open),
+            answer_stream(AGAIN, desk.again),
+            answer(EXPAND, beside.expand),
+            answer(ATTENDING, beside.attending),
+            answer(COUNTS, counts),
+        ),
+        jobs=(
+            Job("records.teach", teacher.tell),
+            Job("records.sweep", teacher.sweep),
+            Job("records.shelf", empty_the_shelf),
+        ),
+        start=reader.load,
+        stop=stop,
+    )
+
+
+class _Reading:
+    """Validation and reading as one, once the checks are compiled: before the first question, off the event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._check: Callable[[dict[str, Any]], None] | None = None
+
+    async def load(self) -> None:
+        self._check = (await asyncio.to_thread(load)).check
+
+    def __call__(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
+        if self._check is None:
+            raise LookupError("records has not been started")
+        parsed = parse(raw)
+        self._check(parsed)
+        return read(parsed, beside, now=self._clock.now())

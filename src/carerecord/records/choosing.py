@@ -1,0 +1,128 @@
+"""Whom to ask: which sources know the person or must always be asked, and what of theirs may be fetched? Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from carerecord.connectors.reply import Asking, Expected, Reply, worst
+from carerecord.contracts.locator import Pointer
+from carerecord.contracts.patients import Person
+from carerecord.contracts.permit import Grant, Permit
+from carerecord.contracts.records import SectionState
+from carerecord.contracts.sources import Registry, Source
+from carerecord.fhir.sections import SECTION_IDS
+
+LIVE = frozenset({"live", "both"})
+WITHHELD, NOT_PERMITTED = "withheld", "not permitted"
+_BESIDE = frozenset({"demographics"})  # who the person is: looked at with every answer, a section of none
+
+
+class Choice(Struct, frozen=True):
+    """One source that takes part, and whether it is asked."""
+
+    source: Source
+    sections: frozenset[str]  # those that it shares live
+    local_ids: tuple[str, ...]
+    asked: bool
+    why_not: str = ""
+
+
+def choose(
+    registry: Registry, pointers: Sequence[Pointer], person: Person, *, always: bool, all_of_them: bool = False,
+    only: str = "", local_id: str = "",
+) -> tuple[Choice, ...]:  # fmt: skip
+    """For each source that shares anything live: is it asked, and by which of its own ids?
+
+    Asked is who is known to know the person; with `always` (unscheduled care) also who shares one of the region's
+    `always_ask` sections; with `all_of_them` (the locator is silent) everyone who can be asked; and `only`, the one that a
+    user insists on. A source that knows people only by its own numbers cannot be asked for a stranger.
+    """
+    ids: dict[str, list[str]] = {}
+    for pointer in pointers:
+        ids.setdefault(pointer.source, []).append(pointer.local_id)
+    choices = []
+    for source in registry.sources:
+        sections = frozenset(each.section for each in source.sections if each.arrangement in LIVE) - _BESIDE
+        if source.retired or source.connector != "fhir_r4" or not sections:
+            continue
+        local_ids = (local_id,) if local_id and source.id == only else tuple(dict.fromkeys(ids.get(source.id, ())))
+        wanted = all_of_them or source.id == only or (always and bool(sections.intersection(registry.always_ask)))
+        can = source.knows_by != "local" and bool(person.demographics.nhs_number)
+        if local_ids or (wanted and can):
+            choices.append(Choice(source, sections, local_ids, True))
+        elif wanted and not can:
+            why = "It knows people only by its own numbers, and has none for this person." if source.knows_by == "local" else (
+                "It is asked by NHS number, and none is known for this person.")  # fmt: skip
+            choices.append(Choice(source, sections, (), False, why))
+        else:
+            choices.append(Choice(source, sections, (), False, "No sign that it knows this person."))
+    return tuple(choices)
+
+
+def wanted(choices: Iterable[Choice]) -> tuple[Grant, ...]:
+    """What policy is asked to permit: who the person is, and every section of every source that would be asked."""
+    sought = (Grant(each.source.id, section) for each in choices if each.asked for section in sorted(each.sections))
+    return (Grant("", "demographics"), *sought)
+
+
+def askings(choices: Iterable[Choice], permit: Permit, person: Person) -> tuple[Asking, ...]:
+    """What is asked of whom: only what the permit grants is fetched."""
+    granted = granted_by_source(permit)
+    expected = expected_of(person)
+    return tuple(
+        Asking(each.source, each.local_ids, sections, expected)
+        for each in choices
+        if each.asked and (sections := each.sections & granted.get(each.source.id, frozenset()))
+    )
+
+
+def granted_by_source(permit: Permit) -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for grant in permit.grants:
+        found.setdefault(grant.source, set()).add(grant.section)
+    return {source: frozenset(sections) for source, sections in found.items()}
+
+
+def not_asked(choice: Choice) -> Reply:
+    sections = tuple(SectionState(each, "not asked", says=choice.why_not) for each in SECTION_IDS if each in choice.sections)
+    return Reply(choice.source, "not asked", choice.why_not, sections=sections)
+
+
+def whole(choice: Choice, permit: Permit, granted: Mapping[str, frozenset[str]], reply: Reply | None) -> Reply:
+    """The source's reply with a state for every section that it shares: also for those that may not be seen.
+
+    `reply` is None for a source of which nothing may be fetched. What came of a section without a grant is dropped here once
+    more, so that a reply kept from a moment ago obeys the permit of now.
+    """
+    here = granted.get(choice.source.id, frozenset()) & choice.sections
+    refused = {each: _refusal(permit, choice.source.id, each) for each in choice.sections - here}
+    if reply is None:
+        reply = Reply(choice.source, worst(tuple(each.state for each in refused.values())))
+    elif any(each.facts.section in refused for each in reply.entries):
+        kept = tuple(each for each in reply.entries if each.facts.section not in refused)
+        reply = replace(reply, entries=kept, dropped=reply.dropped + len(reply.entries) - len(kept))
+    if not refused:
+        return reply
+    states = {each.section: each for each in reply.sections} | refused
+    says = reply.says or (next(iter(refused.values())).says if not here else "")
+    return replace(reply, says=says, sections=tuple(states[each] for each in SECTION_IDS if each in states))
+
+
+def _refusal(permit: Permit, source: str, section: str) -> SectionState:
+    for each in permit.withheld:
+        if each.source in ("", source) and each.section in (section, "*"):
+            return SectionState(section, WITHHELD if each.kind == "withheld" else NOT_PERMITTED, says=each.says)
+    return SectionState(section, NOT_PERMITTED)
+
+
+def expected_of(person: Person) -> Expected:
+    known = person.demographics
+    name = known.names[0] if known.names else None
+    return Expected(
+        nhs_number=known.nhs_number,
+        birth_date=known.birth_date,
+        family=name.family if name else "",
+        given=name.given[0] if name and name.given else "",
+        gender=known.gender,
+    )

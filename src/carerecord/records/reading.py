@@ -1,0 +1,142 @@
+"""Small reads beside the record: one item as its source holds it now, and who is attending now."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from carerecord.connectors.fhir_r4 import FhirR4
+from carerecord.connectors.web import WebTrouble
+from carerecord.contracts.actors import Attendance, Reason
+from carerecord.contracts.audit import Line
+from carerecord.contracts.policy import MAY_DO, MayDoAsked
+from carerecord.contracts.records import Attending, AttendingAsked, ExpandAsked, Expanded, OpenAsked
+from carerecord.contracts.sources import Source
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.reading import read
+from carerecord.kit import request as requests
+from carerecord.kit.clock import stamp
+from carerecord.kit.errors import NotFound, NotUnderstood, Refused, Unavailable
+from carerecord.records.choosing import Choice, granted_by_source
+from carerecord.records.relationship import sealed
+from carerecord.records.right_person import is_about
+from carerecord.records.service import Desk
+
+_PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")  # a FHIR id
+_KINDS = {"emergency": "Emergency department", "inpatient": "Inpatient stay", "outpatient": "Outpatient visit"}
+
+
+@dataclass
+class Reader:
+    """Leans on the desk for who, where and may I: every read has a permit and a line of its own."""
+
+    desk: Desk
+    window: FhirR4
+
+    async def expand(self, asked: ExpandAsked) -> Expanded:
+        """One item exactly as its source holds it now, laid out for reading, no digit of it changed.
+
+        Raises:
+            Refused: its section may not be seen.
+            NotFound: there is no such item about this person.
+            Unavailable: the source does not answer, or the read could not be written down.
+        """
+        if not (_PLAIN.issuperset(asked.id) and asked.resource_type.isalpha() and 0 < len(asked.id) <= 64):
+            raise NotUnderstood("That is not the id of an item.")
+        person, _ = await self.desk.who(OpenAsked(asked.actor, asked.patient, asked.reason))
+        opened = await self.desk.permitted(asked.actor, person, asked.reason, request=requests.current(), only=asked.source)
+        choice = _choice(opened.choices, asked.source)
+        granted = granted_by_source(opened.permit).get(asked.source, frozenset())
+        if not granted:
+            raise Refused("Nothing of this source may be shown to you.", rule=opened.permit.rule)
+        until = asyncio.get_running_loop().time() + self.desk.settings.last_call_s
+        try:
+            body = await self.window.read_one(choice.source, asked.resource_type, asked.id, until=until)
+            facts = read(parse(body))
+        except WebTrouble as trouble:
+            raise Unavailable(f"{choice.source.name}: {trouble.says}", service="records") from None
+        except Unreadable as fault:
+            raise Unavailable(f"{choice.source.name}: its answer cannot be read: {fault.reason}.", service="records") from None
+        numbers = frozenset({person.demographics.nhs_number} - {""})
+        ids = choice.local_ids
+        if not is_about(facts.subject, ids, numbers) or (facts.resource_type, facts.id) != (asked.resource_type, asked.id):
+            raise NotFound("There is no such item about this person.")
+        if facts.section not in granted:
+            raise Refused("This item may not be shown to you.", rule=opened.permit.rule)
+        line = Line(
+            id="", at=stamp(self.desk.clock.now()), what="item-expanded", service="records", actor=asked.actor,
+            patients=(person.patient,), purpose=asked.reason.purpose, reason=asked.reason.text, rule=opened.permit.rule,
+            sources=(asked.source,), sections=(facts.section,), request=opened.request,
+        )  # fmt: skip
+        await self.desk.outbox.announce("Line", line)
+        return Expanded(msgspec.json.format(body, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name)
+
+    async def attending(self, asked: AttendingAsked) -> Attending:
+        """Is this person with the actor's own organisation now? Only that organisation's systems are asked, for a second.
+
+        What comes back is a class of contact and its start, never a complaint, sealed for this actor and this person.
+        """
+        person, _ = await self.desk.who(OpenAsked(asked.actor, asked.patient, Reason("direct-care")))
+        if not (await self.desk.calls.ask(MAY_DO, MayDoAsked(asked.actor, "open"))).allowed:
+            return Attending()
+        registry = await self.desk.registry()
+        pointers, _ = await self.desk.where(person)
+        own = {
+            each.id: each
+            for each in registry.sources
+            if each.organisation == asked.actor.organisation and each.shares("encounters") and not each.retired
+        }
+        askable = [(own[pointer.source], pointer.local_id) for pointer in pointers if pointer.source in own]
+        if not askable:
+            return Attending()
+        line = Line(
+            id="", at=stamp(self.desk.clock.now()), what="attendance-asked", service="records", actor=asked.actor,
+            patients=(person.patient,), sources=tuple(source.id for source, _ in askable), request=requests.current(),
+        )  # fmt: skip
+        await self.desk.outbox.announce("Line", line)
+        until = asyncio.get_running_loop().time() + self.desk.settings.attending_within_s
+        answers = await asyncio.gather(*(self.window.attending(source, id_, until=until) for source, id_ in askable))
+        found = [
+            (source, encounter)
+            for (source, id_), encounters in zip(askable, answers, strict=True)
+            for encounter in encounters
+            if is_about(_subject(encounter), (id_,), frozenset())
+        ]
+        return Attending(self._newest(asked, found))
+
+    def _newest(self, asked: AttendingAsked, found: Sequence[tuple[Source, Mapping[str, Any]]]) -> Attendance | None:
+        seen = []
+        for source, encounter in found:
+            try:
+                facts = read(dict(encounter))
+            except Unreadable:
+                continue
+            if facts.encounter is None or not facts.encounter.in_progress:
+                continue
+            what = _KINDS.get(facts.encounter.kind, "Current contact")
+            until = self.desk.clock.now().timestamp() + self.desk.settings.attendance_good_s
+            seen.append(
+                Attendance(
+                    asked.actor.key, asked.patient, source.organisation, source.id, what, facts.encounter.started, until
+                )
+            )
+        if not seen:
+            return None
+        return sealed(replace(max(seen, key=lambda each: each.since)), self.desk.attendance_key)
+
+
+def _choice(choices: Sequence[Choice], source: str) -> Choice:
+    for each in choices:
+        if each.source.id == source and each.local_ids:
+            return each
+    raise NotFound("This source holds nothing about this person, as far as is known.")
+
+
+def _subject(encounter: Mapping[str, Any]) -> str:
+    subject = encounter.get("subject")
+    reference = subject.get("reference") if isinstance(subject, dict) else None
+    return reference if isinstance(reference, str) else ""

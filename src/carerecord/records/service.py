@@ -1,0 +1,277 @@
+"""Open one person's record: who, where, may I, gather, merge, write it down."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from carerecord.connectors.reply import Asking, Expected, Reply
+from carerecord.contracts.actors import Actor, Reason
+from carerecord.contracts.audit import Line
+from carerecord.contracts.locator import WHERE, Pointer, WhereAsked
+from carerecord.contracts.patients import WHO, Demographics, Person, WhoAsked
+from carerecord.contracts.permit import Grant, Permit
+from carerecord.contracts.policy import MAY, MayAsked
+from carerecord.contracts.records import AgainAsked, AllergyTitle, OpenAsked, Record
+from carerecord.contracts.sources import REGISTRY, Registry, RegistryAsked
+from carerecord.fhir.identifiers import is_nhs_number
+from carerecord.kit import request as requests
+from carerecord.kit.calls import Calls
+from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.errors import NotFound, Refused, Unavailable
+from carerecord.kit.events import Outbox
+from carerecord.kit.log import Log
+from carerecord.kit.tokens import seal
+from carerecord.records.choosing import Choice, askings, choose, granted_by_source, not_asked, wanted, whole
+from carerecord.records.counts import Counts
+from carerecord.records.gather import Gatherer, nothing
+from carerecord.records.merge import Frame, merge
+from carerecord.records.recent import Opening, Recent
+from carerecord.records.relationship import relationship
+from carerecord.records.right_person import judged
+from carerecord.records.settings import RecordsSettings
+from carerecord.records.teaching import Swept, Teacher
+
+
+class Opened(Struct, frozen=True):
+    """All that one opening knows before the first source is asked."""
+
+    id: str
+    actor: Actor
+    reason: Reason
+    person: Person
+    choices: tuple[Choice, ...]
+    permit: Permit
+    degraded: tuple[str, ...]
+    request: str
+    swept: Choice | None = None  # a skipped source that is asked afterwards, to learn how often skipping errs
+
+
+@dataclass
+class Desk:
+    """All that opening a record leans on; built once, in `api.build`."""
+
+    calls: Calls
+    outbox: Outbox
+    clock: Clock
+    log: Log
+    gatherer: Gatherer
+    teacher: Teacher
+    settings: RecordsSettings
+    check: Callable[[Permit], None]  # raises Refused for a permit that was not made for this service, or is over
+    attendance_key: bytes
+    pseudonym_key: bytes
+    counts: Counts = field(default_factory=Counts)
+    recent: Recent = field(default_factory=lambda: Recent(time.monotonic))
+    _registry: Registry | None = None
+
+    async def open(self, asked: OpenAsked) -> AsyncGenerator[Record, None]:
+        """The record as it stands at the first paint, then again each time late sources have joined; the last is complete.
+
+        A source that does not answer in time becomes a named gap, never an error: nineteen answers and one named gap are
+        better than a blank page. Each chunk is written down before it leaves.
+
+        Raises:
+            Refused: policy permits nothing, or could not be asked.
+            NotFound: no such person, for this asker.
+            Unavailable: what was to be shown could not be written down.
+        """
+        person, degraded = await self.who(asked)
+        opened = await self.permitted(asked.actor, person, asked.reason, request=asked.request, degraded=degraded)
+        async with aclosing(self._chunks(opened, "record-opened", None, "")) as chunks:
+            async for record in chunks:
+                yield record
+
+    async def again(self, asked: AgainAsked) -> AsyncGenerator[Record, None]:
+        """Ask one source again, or one that was not asked; a read of its own, with its own permit and line in the book."""
+        person, degraded = await self.who(OpenAsked(asked.actor, asked.patient, asked.reason))
+        opened = await self.permitted(
+            asked.actor, person, asked.reason,
+            request=asked.request, degraded=degraded, only=asked.source, local_id=asked.local_id,
+        )  # fmt: skip
+        kept = self.recent.find(asked.opening, asked.actor.key, asked.patient)
+        async with aclosing(self._chunks(opened, "source-retried", kept, asked.source)) as chunks:
+            async for record in chunks:
+                yield record
+
+    # --- who, where, may I
+
+    async def who(self, asked: OpenAsked) -> tuple[Person, tuple[str, ...]]:
+        """The person, and what is down. With the index silent a treating role may go on by exact NHS number and birth date."""
+        try:
+            return await self.calls.ask(WHO, WhoAsked(asked.patient)), ()
+        except Unavailable:
+            treating = asked.actor.role.code in self.settings.treating_roles
+            if not (treating and is_nhs_number(asked.nhs_number) and asked.birth_date):
+                raise
+        # Objections are kept under ids of the index. Without an id from there nobody's objection can be found, so it is marked.
+        id_ = asked.patient or "nhs-" + seal(self.pseudonym_key, asked.nhs_number.encode())[:32]
+        return Person((id_,), id_, Demographics(nhs_number=asked.nhs_number, birth_date=asked.birth_date)), ("gap/index",)
+
+    async def permitted(
+        self, actor: Actor, person: Person, reason: Reason, *, request: str, degraded: tuple[str, ...] = (),
+        only: str = "", local_id: str = "",
+    ) -> Opened:  # fmt: skip
+        """Everything that is settled before a source is asked; a refusal is written down and raised."""
+        registry = await self.registry()
+        pointers, silent = await self.where(person)
+        choices = choose(
+            registry, pointers, person, all_of_them=silent, only=only, local_id=local_id,
+            always=actor.role.code in self.settings.always_ask_roles,
+        )  # fmt: skip
+        swept = self.teacher.pick(choices)
+        opened = Opened(
+            str(uuid.uuid4()), actor, reason, person, choices, _NO_PERMIT, (*degraded, *(("gap/locator",) if silent else ())),
+            request or requests.current() or requests.new(), swept,
+        )  # fmt: skip
+        try:
+            permit = await self.permit(actor, person, reason, wanted((*choices, *((swept,) if swept else ()))))
+        except (Refused, NotFound) as refusal:
+            rule = refusal.facts.get("rule", "")
+            await self.outbox.announce("Line", self._line(opened, "refused", outcome="refused", rule=rule))
+            raise
+        return replace(opened, permit=permit)
+
+    async def registry(self) -> Registry:
+        """Who takes part: asked each time, sent only when it has changed; the last known one while the registry is down."""
+        try:
+            answer = await self.calls.ask(REGISTRY, RegistryAsked(self._registry.version if self._registry else ""))
+            if answer.registry is not None:
+                self._registry = answer.registry
+        except Unavailable:
+            if self._registry is None:
+                raise
+        if self._registry is None:
+            raise Unavailable("The list of sources is not known yet. Try again in a moment.", service="sources")
+        return self._registry
+
+    async def where(self, person: Person) -> tuple[tuple[Pointer, ...], bool]:
+        try:
+            return await self.calls.ask(WHERE, WhereAsked(person.ids)), False
+        except Unavailable:
+            return (), True
+
+    async def permit(self, actor: Actor, person: Person, reason: Reason, sought: tuple[Grant, ...]) -> Permit:
+        now = self.clock.now().timestamp()
+        shown = relationship(actor, person, reason, key=self.attendance_key, now=now)
+        restricted = person.demographics.restricted
+        asked = MayAsked(actor, person.ids, reason, shown, sought, ("records",), restricted)
+        try:
+            permit = await self.calls.ask(MAY, asked)
+        except Unavailable:
+            says = "Who may see this could not be checked, so nothing is shown. Try again in a moment."
+            raise Refused(says, rule="policy/unavailable") from None
+        self.check(permit)
+        if (permit.actor, permit.person) != (actor.key, person.ids):
+            raise Refused("The permit is for somebody else.", rule="permit/other")
+        return permit
+
+    # --- gather, merge, write it down
+
+    async def _chunks(self, opened: Opened, what: str, kept: Opening | None, only: str) -> AsyncGenerator[Record, None]:
+        permit, choices = opened.permit, opened.choices
+        granted = granted_by_source(permit)
+        asked = {each.source.id: each for each in askings(choices, permit, opened.person)}
+        replies: dict[str, Reply] = {each.source.id: each for each in kept.replies} if kept else {}
+        to_ask = [each for id_, each in asked.items() if not kept or id_ == only or id_ not in replies]
+        for each in to_ask:
+            replies.pop(each.source.id, None)
+        late: set[str] = set()
+        title = kept.title if kept else None
+        joined: tuple[str, ...] = ()
+        async with aclosing(self.gatherer.all_of(to_ask, insist=only, request=opened.request)) as batches:
+            first = True
+            async for batch in batches:
+                arrived = [judged(opened.person, reply) for reply in batch]
+                replies |= {reply.source.id: reply for reply in arrived}
+                joined = tuple(reply.source.id for reply in arrived)
+                late |= set() if first and not kept else set(joined)
+                record = self._merged(opened, granted, asked, replies, late, title, joined)
+                await self._write_down(opened, what if first else "record-joined", record, arrived, to_ask if first else ())
+                title, first = record.allergies, False
+                if record.complete:
+                    self._afterwards(opened, [replies[each.source.id] for each in to_ask], replies, title)
+                yield record
+
+    def _merged(
+        self, opened: Opened, granted: dict[str, frozenset[str]], asked: Iterable[str], replies: dict[str, Reply],
+        late: set[str], title: AllergyTitle | None, joined: tuple[str, ...],
+    ) -> Record:  # fmt: skip
+        pending = [id_ for id_ in asked if id_ not in replies]
+        all_replies = []
+        for choice in opened.choices:
+            id_ = choice.source.id
+            reply = replies.get(id_)
+            if reply is None and id_ in pending:
+                here = choice.sections & granted.get(id_, frozenset())
+                reply = nothing(Asking(choice.source, choice.local_ids, here, Expected()), "loading", "")
+            elif reply is None and not choice.asked:
+                all_replies.append(not_asked(choice))
+                continue
+            all_replies.append(whole(choice, opened.permit, granted, reply))
+        frame = Frame(opened.id, opened.person, opened.reason, opened.permit.withheld, opened.degraded, title)
+        return merge(frame, all_replies, at=self.clock.now(), complete=not pending, late=frozenset(late), joined_now=joined)
+
+    async def _write_down(
+        self, opened: Opened, what: str, record: Record, arrived: Sequence[Reply], asked: Sequence[Asking]
+    ) -> None:
+        """The line is durable in our outbox before the chunk leaves; when that fails nobody sees it."""
+        line = self._line(
+            opened, what, id_=opened.id if what != "record-joined" else "",
+            sources=tuple(each.source.id for each in asked) or tuple(reply.source.id for reply in arrived),
+            sections=tuple(section.id for section in record.sections if section.entries),
+            states=tuple(f"{state.source}={state.state}" for state in record.states),
+            digest=digest(record),
+        )  # fmt: skip
+        alerts = [reply for reply in arrived if reply.danger or reply.strangers]
+        for reply in alerts:
+            self.log.error("safety.wrong_patient", source=reply.source.id, differs=reply.danger or "items about somebody else")
+        await asyncio.gather(
+            self.outbox.announce("Line", line, event=line.id),
+            *(self.outbox.announce("Line", self._alert(opened, reply)) for reply in alerts),
+        )
+
+    def _alert(self, opened: Opened, reply: Reply) -> Line:
+        return self._line(
+            opened, "safety-alert", sources=(reply.source.id,), states=(f"{reply.source.id}={reply.state}",),
+            rule="danger/wrong-patient",
+        )  # fmt: skip
+
+    def _line(
+        self, opened: Opened, what: str, *, id_: str = "", outcome: str = "success", rule: str = "",
+        sources: tuple[str, ...] = (), sections: tuple[str, ...] = (), states: tuple[str, ...] = (), digest: str = "",
+    ) -> Line:  # fmt: skip
+        return Line(
+            id=id_, at=stamp(self.clock.now()), what=what, service="records", actor=opened.actor,
+            patients=(opened.person.patient,), purpose=opened.reason.purpose, reason=opened.reason.text, outcome=outcome,
+            rule=rule or opened.permit.rule, sources=sources, sections=sections, states=states, request=opened.request,
+            digest=digest,
+        )  # fmt: skip
+
+    def _afterwards(self, opened: Opened, fresh: list[Reply], replies: dict[str, Reply], title: AllergyTitle) -> None:
+        """What the reader need not wait for: counts, what the locator learns, the shelf for a retry."""
+        self.counts.add(fresh)
+        self.recent.keep(opened.id, opened.actor.key, opened.person.ids, tuple(replies.values()), title)
+        self.teacher.learned(opened.person.patient, fresh)
+        if opened.swept:
+            self.teacher.sweep_later(Swept(opened.person, opened.swept, opened.permit, opened.request))
+
+
+_NO_PERMIT = Permit("", "", "", (), "", "", (), (), 0.0, 0.0)
+
+
+def digest(record: Record) -> str:
+    """SHA-256 over source, type, id and version of every item that is shown, so that "what did they see" can be proved."""
+    shown = "\n".join(
+        f"{origin.source}/{origin.resource_type}/{origin.id}/{origin.version}"
+        for section in record.sections
+        for entry in section.entries
+        for origin in entry.origins
+    )
+    return sha256(shown.encode()).hexdigest()

@@ -1,0 +1,27 @@
+"""What may be told to the records service from outside?"""
+
+from dataclasses import dataclass
+
+from carerecord.kit.errors import BadSetting
+
+
+@dataclass(frozen=True)
+class RecordsSettings:
+    """Read from the environment with the prefix CARERECORD_RECORDS_."""
+
+    first_paint_s: float = 1.0  # what has come by then is shown
+    last_call_s: float = 8.0  # whoever has not answered by then is named as silent
+    sources_at_once: int = 1_000  # conversations with sources in this process
+    always_ask_roles: tuple[str, ...] = ("emergency-doctor", "paramedic", "unscheduled-care")  # unscheduled care
+    treating_roles: tuple[str, ...] = ("emergency-doctor", "gp", "paramedic", "unscheduled-care")
+    attending_within_s: float = 1.0  # how long the organisation's own systems have to say who is with them
+    attendance_good_s: float = 14_400.0  # a seen attendance is believed for four hours
+    sweep_share: float = 0.02  # of openings, one skipped source is asked afterwards, to learn how often skipping errs
+
+    def __post_init__(self) -> None:
+        if not 0 < self.first_paint_s <= self.last_call_s <= 60:
+            raise BadSetting("first_paint_s lies above 0 and at most at last_call_s, which is at most 60")
+        if not 0 <= self.sweep_share <= 1:
+            raise BadSetting("sweep_share lies between 0 and 1")
+        if self.sources_at_once < 1:
+            raise BadSetting("sources_at_once is at least 1")
