@@ -120,8 +120,9 @@ def joined(parts: tuple[str, ...], last: str = " and ") -> str:
     return last.join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
 
 
-def css_text(text: str) -> str:
+def css_text(text: str) -> Markup:
     """Text as a CSS string for the margins of a printed page: every character that could end it or the element is escaped."""
-    return '"' + "".join(each if each.isalnum() or each in " .,:;()-" else f"\\{ord(each):06x} " for each in text) + '"'
+    safe = "".join(each if each.isalnum() or each in " .,:;()-" else f"\\{ord(each):06x} " for each in text)
+    return Markup(f'"{safe}"')  # noqa: S704 - nothing is left that could end the string or the element
 
 

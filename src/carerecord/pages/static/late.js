@@ -1,0 +1,109 @@
+// Moves late answers into place and says so. Whatever does not belong to the patient and the opening on this page is thrown away.
+(function () {
+  "use strict";
+  var doc = document;
+
+  function record() { return doc.getElementById("record"); }
+
+  function belongs(data) {
+    var here = record();
+    return here && data.patient === here.dataset.patient && data.opening === here.dataset.opening;
+  }
+
+  function announce(words) {
+    var place = doc.getElementById("announce");
+    if (!words || !place) { return; }
+    place.textContent = "";
+    setTimeout(function () { place.textContent = words; }, 60);
+  }
+
+  // What the reader had opened, and where the keyboard stood, stay as they were.
+  function fill(into, content) {
+    var open = [], active = doc.activeElement, focused = -1;
+    into.querySelectorAll("details").forEach(function (each, place) { if (each.open) { open.push(place); } });
+    if (active && into.contains(active)) {
+      focused = Array.prototype.indexOf.call(into.querySelectorAll("a,button,summary,input"), active);
+    }
+    into.replaceChildren(content);
+    into.hidden = false;
+    var all = into.querySelectorAll("details");
+    open.forEach(function (place) { if (all[place]) { all[place].open = true; } });
+    if (focused >= 0) {
+      var next = into.querySelectorAll("a,button,summary,input")[focused];
+      if (next) { next.focus({ preventScroll: true }); }
+    }
+    if (window.htmx) { window.htmx.process(into); }
+  }
+
+  function take(template) {
+    var data = template.dataset;
+    template.remove();
+    if (!belongs(data)) { return; }
+    if (data.into) {
+      var into = doc.getElementById(data.into);
+      if (into) { fill(into, template.content); }
+    }
+    announce(data.say);
+  }
+
+  // A template is whole once something follows it, or once the document has ended.
+  function takeWhole() {
+    doc.querySelectorAll("body > template[data-late]").forEach(function (each) {
+      if (each.nextSibling || doc.readyState !== "loading") { take(each); }
+    });
+  }
+
+  function measure() {
+    var fixed = doc.getElementById("fixed"), slim = doc.querySelector(".cr-slim");
+    if (!fixed) { return; }
+    var sticky = getComputedStyle(fixed).position === "sticky";
+    var height = sticky ? fixed.offsetHeight : slim ? slim.offsetHeight : 0;
+    doc.documentElement.style.setProperty("--fixed", height + "px");
+  }
+
+  new MutationObserver(function (changes) {
+    for (var each of changes) {
+      for (var node of each.addedNodes) {
+        if (node.nodeType === 1 && node.id === "record") { measure(); }
+        if (node.parentNode === doc.body || node.nodeName === "TEMPLATE") { takeWhole(); return; }
+      }
+    }
+  }).observe(doc.documentElement, { childList: true, subtree: true });
+
+  doc.addEventListener("DOMContentLoaded", function () {
+    takeWhole();
+    measure();
+    var errors = doc.querySelector(".cr-errors");
+    if (errors) { errors.focus(); }
+    if (window.ResizeObserver && doc.getElementById("fixed")) { new ResizeObserver(measure).observe(doc.getElementById("fixed")); }
+  });
+  window.addEventListener("resize", measure);
+
+  // htmx: an answer is taken only while the page still shows the patient and the opening that asked for it.
+  doc.addEventListener("htmx:beforeRequest", function (event) {
+    var here = record();
+    if (here) { event.detail.xhr.asked = here.dataset.patient + "|" + here.dataset.opening; }
+  });
+  doc.addEventListener("htmx:beforeSwap", function (event) {
+    var here = record(), xhr = event.detail.xhr;
+    if (!here || !xhr.asked) { return; }
+    var told = xhr.getResponseHeader("X-Carerecord-Patient");
+    if (xhr.asked !== here.dataset.patient + "|" + here.dataset.opening || (told && told !== here.dataset.patient)) {
+      event.detail.shouldSwap = false;
+      return;
+    }
+    if (xhr.status >= 400 || told === null) {
+      event.detail.shouldSwap = false;
+      var found = new DOMParser().parseFromString(xhr.responseText, "text/html").querySelector("main h1, main p");
+      announce(found ? found.textContent : "That could not be done. Load the page again.");
+      if (xhr.status === 401) { location.reload(); }
+    }
+  });
+  doc.addEventListener("htmx:afterSettle", function () {
+    var here = record();
+    if (here) { announce(here.dataset.say); measure(); }
+  });
+
+  // A page taken from the browser's memory may show somebody whom the reader has left: ask for it anew.
+  window.addEventListener("pageshow", function (event) { if (event.persisted) { location.reload(); } });
+})();

@@ -1,0 +1,137 @@
+"""What is said of one item, apart from its title? Its words in order of weight; nothing that its source did not say."""
+
+from dataclasses import dataclass, field
+
+from carerecord.contracts.records import Entry, Origin
+from carerecord.fhir.facts import Facts, Measure, Result
+from carerecord.pages.formatting import Formatter
+from carerecord.viewer.view import Mark, View
+
+_MEANS = {"": "Event", "taken": "Taken", "onset": "Onset", "recorded": "Recorded", "authored": "Written", "started": "Started"}
+_FINE = {"", "active", "final", "completed", "current", "finished", "recurrence", "relapse"}  # states that are no news
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of a section: when, what, more, and where from."""
+
+    entry: Entry
+    when: str
+    title: str
+    lines: tuple[str, ...]
+    marks: tuple[Mark, ...]
+    tags: tuple[tuple[str, str], ...] = ()  # (tone, words)
+    text: str = ""  # a letter's own words, opened on demand
+    phones: tuple[tuple[str, str], ...] = ()
+    gone: bool = False  # entered in error, superseded: struck through or quiet, never left out
+
+    @property
+    def facts(self) -> Facts:
+        return self.entry.facts
+
+
+@dataclass(frozen=True)
+class OriginWords:
+    source: str
+    pairs: tuple[tuple[str, str], ...] = field(default=())
+    item: str = ""
+
+
+def row(view: View, entry: Entry) -> Row:
+    facts = entry.facts
+    tags = []
+    if facts.warning:
+        tags.append(("warn", facts.warning[:1].upper() + facts.warning[1:]))
+    if entry.superseded_by:
+        tags.append(("old", "Superseded"))
+    if entry.mismatch:
+        tags.append(("unseen", f"{entry.mismatch} differs".capitalize()))
+    if entry.late:
+        tags.append(("late", "Joined late"))
+    gone = facts.warning == "entered in error" or bool(entry.superseded_by)
+    document = facts.document.text if facts.document else ""
+    phones = tuple((each.number, each.use) for each in facts.contact.phones) if facts.contact else ()
+    return Row(entry, facts.at, facts.title, lines(facts, view.fmt), view.marks(entry), tuple(tags), document, phones, gone)
+
+
+def lines(facts: Facts, fmt: Formatter) -> tuple[str, ...]:
+    """What stands under the title."""
+    said: list[str] = []
+    if facts.status.lower() not in _FINE:
+        said.append(facts.status[:1].upper() + facts.status[1:])
+    said += _family(facts, fmt)
+    if facts.severity:
+        said.append(f"Severity: {facts.severity}")
+    if facts.note:
+        said.append(facts.note)
+    return tuple(dict.fromkeys(each for each in said if each and each != facts.title))
+
+
+def _family(facts: Facts, fmt: Formatter) -> list[str]:
+    if facts.allergy:
+        allergy = facts.allergy
+        reactions = ", ".join(allergy.reactions)
+        weight = ", ".join(filter(None, (allergy.severity, f"{allergy.criticality} risk" if allergy.criticality else "")))
+        status = allergy.status[:1].upper() + allergy.status[1:]
+        return [reactions, weight, "" if allergy.negative else status]
+    if facts.encounter:
+        met = facts.encounter
+        until = f"Until {fmt.at(met.ended)}" if met.ended and met.ended[:10] != met.started[:10] else ""
+        return [met.reason, ", ".join(filter(None, (met.place, "in progress" if met.in_progress else until))), met.outcome]
+    if facts.plan:
+        plan = facts.plan
+        return [plan.decision, f"Valid until {fmt.date(plan.valid_until)}" if plan.valid_until else ""]
+    if facts.appointment:
+        visit = facts.appointment
+        when = f"{fmt.at(visit.starts)}" if visit.starts and visit.starts != facts.at else ""
+        return [", ".join(filter(None, (when, visit.place, visit.priority)))]
+    if facts.contact:
+        return [", ".join(filter(None, (facts.contact.role, facts.contact.organisation)))]
+    if facts.document:
+        size = f"{facts.document.size_bytes / 1000:,.0f} kB" if facts.document.size_bytes else ""
+        kind = facts.document.kind if facts.document.kind != facts.title else ""
+        return [", ".join(filter(None, (kind, facts.author, size)))]
+    if facts.medicine:
+        return [fmt.medicine(facts.medicine).words()]
+    if facts.result:
+        return [", ".join(filter(None, (value_words(facts.result), facts.result.conclusion)))]
+    return []
+
+
+def value_words(result: Result) -> str:
+    """148/92 mmHg, 13 (Eyes 3, Verbal 4, Motor 6), 5.0 mmol/L high: as received, with why a value is absent."""
+    whole = measure_words(result.measure) if result.measure.value or result.measure.absent else ""
+    parts = tuple(each for each in result.components if each.value or each.absent)
+    names = [each.name.lower() for each in parts]
+    if len(parts) == 2 and "systolic" in names[0] and "diastolic" in names[1]:
+        return f"{parts[0].value}/{parts[1].value} {parts[0].unit}".strip()
+    inner = ", ".join(f"{each.name} {measure_words(each)}" for each in parts)
+    return f"{whole} ({inner})" if whole and inner else whole or inner
+
+
+def measure_words(measure: Measure) -> str:
+    if not measure.value:
+        return f"no value: {measure.absent}" if measure.absent else "Not recorded"
+    return " ".join(filter(None, (measure.value, measure.unit, measure.flag if measure.flag != "normal" else "")))
+
+
+def origins(view: View, entry: Entry) -> tuple[OriginWords, ...]:
+    """Where an item came from: one block for each source that holds it."""
+    return tuple(_origin(view, entry.facts, origin) for origin in entry.origins)
+
+
+def _origin(view: View, facts: Facts, origin: Origin) -> OriginWords:
+    fmt = view.fmt
+    state = view.sources.get(origin.source)
+    author = origin.author or facts.author
+    pairs = [
+        ("Author", author or fmt.missing()),
+        (_MEANS.get(facts.at_means, facts.at_means.capitalize()), fmt.at(facts.at)),
+        ("Fetched", fmt.at(origin.fetched_at)),
+    ]
+    if origin.recorded and origin.recorded != facts.at:
+        pairs.insert(2, ("Recorded", fmt.at(origin.recorded)))
+    if origin.organisation and state and origin.organisation != state.name:
+        pairs.insert(1, ("Organisation", origin.organisation))
+    item = f"{origin.source}|{origin.resource_type}|{origin.id}"
+    return OriginWords(state.name if state else origin.source, tuple(pairs), item)

@@ -1,0 +1,121 @@
+"""Which medicines, by who says what? One substance at a time, every statement visible; nothing merged or inferred."""
+
+from dataclasses import dataclass
+
+from carerecord.contracts.records import Entry, Group
+from carerecord.fhir.facts import Medicine
+from carerecord.pages.formatting import Formatter
+from carerecord.pages.medicines import MedicineLine
+from carerecord.viewer.items import Row, row
+from carerecord.viewer.view import Mark, View
+
+# The label that the records desk gives, how loud it is, and in which order a reader should meet it.
+_LABELS = {
+    "stopped here, dispensed since": ("stop", 0), "conflict": ("stop", 1), "differs": ("diff", 2),
+    "possibly replaced": ("diff", 3), "only here": ("only", 4), "same": ("same", 5), "": ("same", 6),
+}  # fmt: skip
+COLUMNS = 4  # more sources than this do not stand side by side: each statement then names its source
+
+
+@dataclass(frozen=True)
+class Says:
+    """One source, or several that say the same in the same words, about one substance."""
+
+    marks: tuple[Mark, ...]
+    line: MedicineLine
+    notes: tuple[str, ...]
+    stopped: str  # "" or when and why, first of all
+    rows: tuple[Row, ...]
+    late: bool = False
+
+
+@dataclass(frozen=True)
+class Substance:
+    title: str
+    label: str
+    tone: str
+    says: str
+    statements: tuple[Says, ...]  # grouped: for the summary
+    rows: tuple[Row, ...]  # one for each entry: for the section, with origins
+
+    def by(self, source: str) -> tuple[Row, ...]:
+        return tuple(each for each in self.rows if each.entry.origins[0].source == source)
+
+
+@dataclass(frozen=True)
+class Medicines:
+    current: tuple[Substance, ...]
+    past: tuple[Substance, ...]
+    holes: tuple[tuple[Mark, str], ...]  # sources that share medicines and cannot be seen
+    columns: tuple[Mark, ...]  # sources of current medicines, when they fit side by side
+
+
+def medicines(view: View, holes: tuple[tuple[Mark, str], ...]) -> Medicines:
+    section = view.sections.get("medicines")
+    groups = section.groups if section else ()
+    grouped = {key for group in groups for key in group.entries}
+    alone = [each for each in view.of("medicines") if each.key not in grouped]
+    made = tuple(Group(each.key, _name(each), "", "", (each.key,), _current(each)) for each in alone)
+    current = sorted((_substance(view, each) for each in (*groups, *made) if each.current), key=_loudest)
+    past = tuple(_substance(view, each) for each in (*groups, *made) if not each.current)
+    sources = dict.fromkeys(each.entry.origins[0].source for substance in current for each in substance.rows)
+    columns = tuple(view.mark_of(source) for source in sources) if len(sources) <= COLUMNS else ()
+    return Medicines(tuple(current), past, holes, columns)
+
+
+def _name(entry: Entry) -> str:
+    return entry.facts.medicine.group if entry.facts.medicine else entry.facts.title
+
+
+def _current(entry: Entry) -> bool:
+    return entry.facts.medicine is None or entry.facts.medicine.current
+
+
+def _loudest(substance: Substance) -> int:
+    return _LABELS.get(substance.label, ("diff", 3))[1]
+
+
+def _substance(view: View, group: Group) -> Substance:
+    entries = [view.entries[key] for key in group.entries if key in view.entries]
+    tone = _LABELS.get(group.label, ("diff", 3))[0]
+    rows = tuple(row(view, each) for each in entries)
+    return Substance(group.title, group.label, tone, group.says, _statements(view, rows), rows)
+
+
+def _statements(view: View, rows: tuple[Row, ...]) -> tuple[Says, ...]:
+    """Rows whose line reads the same share it, with every source's mark; stopped ones come first and stand alone."""
+    found: dict[tuple[str, str], list[Row]] = {}
+    for each in rows:
+        medicine = each.facts.medicine
+        words = view.fmt.medicine(medicine).words() if medicine else each.title
+        found.setdefault((stopped(medicine, view.fmt), words), []).append(each)
+    said = []
+    for (halt, _), same in found.items():
+        medicine = same[0].facts.medicine
+        line = view.fmt.medicine(medicine) if medicine else MedicineLine(same[0].title)
+        notes = tuple(dict.fromkeys(words for each in same if (words := note(each.facts.medicine, view.fmt))))
+        marks = tuple({mark.source: mark for each in same for mark in each.marks}.values())
+        said.append(Says(marks, line, notes, halt, tuple(same), any(each.entry.late for each in same)))
+    return tuple(sorted(said, key=lambda each: not each.stopped))
+
+
+def stopped(medicine: Medicine | None, fmt: Formatter) -> str:
+    if medicine is None or medicine.current:
+        return ""
+    when = f" {fmt.date(medicine.ended)}" if medicine.ended else ""
+    why = f": “{medicine.stopped_reason}”" if medicine.stopped_reason else ""
+    return f"Stopped{when}{why}" if medicine.stopped_reason else f"Ended{when}"
+
+
+def note(medicine: Medicine | None, fmt: Formatter) -> str:
+    """What a source says of its statement: repeat, last issued, quantity dispensed."""
+    if medicine is None:
+        return ""
+    if medicine.kind == "dispense":
+        quantity = f"{fmt.quantity(medicine.quantity)} " if medicine.quantity else ""
+        return f"{quantity}dispensed {fmt.date(medicine.issued)}" if medicine.issued else f"{quantity}dispensed".strip()
+    if medicine.kind == "administration":
+        return f"given {fmt.at(medicine.issued or medicine.started)}" if medicine.issued or medicine.started else "given"
+    issued = f"last issued {fmt.date(medicine.issued)}" if medicine.issued else ""
+    started = f"from {fmt.date(medicine.started)}" if medicine.started and not issued else ""
+    return ", ".join(filter(None, (medicine.course, issued, started, medicine.reason)))

@@ -1,0 +1,192 @@
+"""How does a record become a page, and then, as late sources answer, the parts of it that changed?"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from carerecord.contracts.identity import Session
+from carerecord.contracts.patients import Demographics
+from carerecord.contracts.records import Record, SourceState
+from carerecord.fhir.identifiers import NHS_NUMBER_STATUS
+from carerecord.fhir.sections import SECTION_IDS, SECTIONS
+from carerecord.pages.formatting import Formatter, joined
+from carerecord.viewer import medicines as meds
+from carerecord.viewer.contacts import since
+from carerecord.viewer.items import origins
+from carerecord.viewer.matrix import matrix
+from carerecord.viewer.sections import SectionView, sections, value_of
+from carerecord.viewer.states import sign, trouble
+from carerecord.viewer.summary import attention, decisions, key_results, problems
+from carerecord.viewer.view import View
+
+# Every element that a late answer may change: its id, and the template that fills it.
+FRAGMENTS = (
+    ("allergy", "allergy"), ("allergy-more", "allergy_more"), ("slim", "slim"), ("nav", "nav"), ("side", "side"),
+    ("dock", "side"), ("status", "status"), ("warnings", "warnings"), ("attention", "attention"), ("decisions", "decisions"),
+    ("since", "since"), ("meds", "meds"), ("key", "key"), ("probs", "probs"), ("sources", "matrix"),
+)  # fmt: skip
+_CLINICAL_ONLY = {"since", "meds", "key", "probs"}
+_ALLERGY_KINDS = {
+    "Known allergies": "known",
+    "No known allergies": "none",
+    "Allergies unavailable": "unavailable",
+    "Allergies not recorded": "unrecorded",
+}
+_CLINICAL = {each.id for each in SECTIONS.values() if each.clinical}
+
+
+@dataclass
+class RecordPage:
+    """One response: remembers what it has sent, so that only what changed is sent again. It dies with the response."""
+
+    env: Environment
+    session: Session
+    patient: str
+    base: Mapping[str, Any]  # what every page of this request needs: nonce, region, links, now
+    _sent: dict[str, bytes] = field(default_factory=dict)
+
+    def whole(self, record: Record, *, say: str = "") -> str:
+        """The page. `say` is announced by the script when it takes the place of another."""
+        values = self.values(record) | {"say": say}
+        for name, html in self._parts(values):
+            self._sent[name] = sha256(html.encode()).digest()
+        return self.env.get_template("record/page.html").render(values)
+
+    def late(self, record: Record) -> str:
+        """The parts that changed, each bound to this patient and this opening, and the sign that they are all there."""
+        values = self.values(record)
+        changed = []
+        for name, html in self._parts(values):
+            mark = sha256(html.encode()).digest()
+            if self._sent.get(name) != mark:
+                self._sent[name] = mark
+                changed.append(self._template(name, html))
+        names = [state.name for state in record.states if state.source in record.joined]
+        told = [f"{joined(tuple(names))} joined."] if names else []
+        if record.allergies.announce:
+            told.append(record.allergies.announce)
+        if record.complete:
+            told.append("Every source has answered or was given up.")
+        return Markup("").join([*changed, self._template("", Markup(""), say=" ".join(told))])
+
+    def _template(self, into: str, html: Markup, say: str = "") -> Markup:
+        bound = Markup('<template data-late data-patient="{}" data-opening="{}" data-into="{}" data-say="{}">{}</template>\n')
+        return bound.format(self.patient, self.base["opening"], into, say, html)
+
+    def _parts(self, values: dict[str, Any]) -> Iterator[tuple[str, Markup]]:
+        for name, template in FRAGMENTS:
+            if values["clinical"] or name not in _CLINICAL_ONLY:
+                yield name, self._fragment(template, values)
+        for section in values["sections"]:
+            yield section.id, self._fragment("section", {**values, "section": section})
+        print_style = self.env.get_template("record/print.css").render(values)
+        yield "print", Markup(print_style)  # noqa: S704 - css_text has escaped every value in it
+
+    def _fragment(self, template: str, values: dict[str, Any]) -> Markup:
+        text = self.env.get_template("record/fragment.html").render({**values, "part": f"record/{template}.html"})
+        return Markup(text)  # noqa: S704 - a template that escapes what it is given
+
+    def values(self, record: Record) -> dict[str, Any]:
+        fmt: Formatter = self.base["fmt"]
+        view = View(record, fmt)
+        shown = sections(view)
+        by_section = {each.id: each for each in shown}
+        person = record.person.demographics
+        holes = tuple(
+            (view.mark_of(each.source.source), each.words)
+            for each in (by_section["medicines"].says if "medicines" in by_section else ())
+        )
+        return {
+            **self.base,
+            "session": self.session, "patient": self.patient, "say": "", "record": record, "view": view, "person": person,
+            "sections": shown, "by_section": by_section, "known_sections": SECTION_IDS, "allergies": record.allergies,
+            "allergy_kind": _ALLERGY_KINDS.get(record.allergies.title, "unavailable"),
+            "allergy_again": _allergy_again(view),
+            "nhs_status": NHS_NUMBER_STATUS.get(person.nhs_number_status, "status Not recorded"),
+            "flags": banner_flags(person),
+            "clinical": clinical(record, by_section), "notices": attention(view),
+            "decisions": decisions(view), "since": since(view), "medicines": meds.medicines(view, holes),
+            "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
+            "whole_withheld": [each for each in record.withheld if each.section == "*"],
+            "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
+            "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
+        }  # fmt: skip
+
+
+def clinical(record: Record, shown: Mapping[str, SectionView]) -> bool:
+    """Whether this reader is shown any clinical section at all."""
+    refused = {each.section for each in record.withheld if each.kind == "not-permitted"}
+    return bool((set(shown) & _CLINICAL) - refused)
+
+
+def _allergy_again(view: View) -> SourceState | None:
+    """The source to ask again beside the allergy title: the first that shares allergies and could not be seen."""
+    silent = ("no answer", "unreadable", "discarded")
+    return next((state for state, said in view.troubled("allergies") if said.state in silent), None)
+
+
+def banner_flags(person: Demographics) -> tuple[tuple[str, str, str], ...]:
+    """What must stand beside a name: tone, sign and words."""
+    flags = []
+    if person.restricted:
+        flags.append(("harm", "lock", "Restricted: do not disclose where this person is"))
+    if person.multiple_birth not in ("", "false"):
+        order = f", born {_ORDINALS.get(person.multiple_birth, person.multiple_birth)}" if person.multiple_birth.isdigit() else ""
+        flags.append(("note", "people", f"Twin or other multiple birth{order}: check the given name"))
+    if person.test:
+        flags.append(("note", "info", "Test patient: not a real person"))
+    if person.interpreter:
+        flags.append(("note", "info", f"Interpreter: {person.interpreter}"))
+    return tuple(flags)
+
+
+_ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth"}
+
+
+def tally(record: Record) -> str:
+    """8 answered, 1 did not answer (Elm Bank Surgery), 1 not asked: in words, troubles by name."""
+    fine = sum(sign(each.state).tone in ("held", "empty") for each in record.states)
+    found: dict[str, list[str]] = {}
+    for state in record.states:
+        if trouble(state.state):
+            found.setdefault(sign(state.state).word.lower(), []).append(state.name)
+    parts = [f"{fine} answered", *(f"{len(names)} {word} ({joined(tuple(names))})" for word, names in found.items())]
+    late = [state.name for state in record.states if state.late]
+    if late:
+        parts.append(f"{len(late)} joined late ({joined(tuple(late))})")
+    return ", ".join(parts)
+
+
+def reason_words(record: Record, fmt: Formatter) -> str:
+    reason = record.reason
+    if reason.attendance:
+        return f" for the attendance of {fmt.at(reason.attendance.since)} ({reason.attendance.what})"
+    words = {
+        "direct-care": "direct care", "emergency": "an emergency", "safeguarding": "safeguarding",
+        "administration": "administration", "privacy": "privacy",
+    }  # fmt: skip
+    typed = f": “{reason.text}”" if reason.text else ""
+    return f" for {words.get(reason.purpose, reason.purpose)}{typed}"
+
+
+def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, str]:
+    """What rides in the margins of every printed sheet."""
+    person = record.person.demographics
+    actor = session.actor
+    missing = [state.name for state in record.states if trouble(state.state)]
+    fine = len(record.states) - len(missing)
+    lacking = f"MISSING OR INCOMPLETE: {joined(tuple(missing))}. Not a complete record." if missing else "None missing."
+    who = f"{actor.name}, {actor.role.name}, {actor.role.organisation_name}" if actor else session.name
+    substances = f": {', '.join(record.allergies.substances)}" if record.allergies.substances else ""
+    died = f"   Died {fmt.date(person.deceased)}" if person.deceased not in ("", "false", "true") else ""
+    return {
+        "identity": f"{fmt.name(person)}   Born {fmt.born(person.birth_date)}{died}",
+        "numbers": f"NHS No. {fmt.nhs_number(person.nhs_number)}   {fmt.gender(person.gender)}",
+        "allergy": f"{record.allergies.title}{substances}",
+        "sources": f"Sources: {fine} of {len(record.states)} answered in full. {lacking}",
+        "by": f"Printed for {who}. Record of {fmt.at(record.at)}.",
+    }

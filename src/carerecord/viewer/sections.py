@@ -1,0 +1,142 @@
+"""What stands under each heading? Its items, and always what is missing from them: no list is ever empty without a word."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from carerecord.contracts.permit import Withheld
+from carerecord.contracts.records import Section, SourceState
+from carerecord.fhir.facts import Result
+from carerecord.fhir.sections import SECTIONS
+from carerecord.pages.charts.trend import SHOWN, Series, trend
+from carerecord.pages.formatting import joined
+from carerecord.viewer.items import Row, row, value_words
+from carerecord.viewer.states import RETRY, Sign, sentence, sign
+from carerecord.viewer.trends import series
+from carerecord.viewer.view import View
+
+FIRST = 12  # rows shown before "Show n more"
+TRENDS = 6
+TABLES = ("results", "observations")
+
+
+@dataclass(frozen=True)
+class Say:
+    """One state sentence above a list."""
+
+    source: SourceState
+    sign: Sign
+    words: str
+    retry: str = ""
+
+
+@dataclass(frozen=True)
+class Figure:
+    series: Series
+    drawing: Markup
+    caption: str
+
+
+@dataclass(frozen=True)
+class SectionView:
+    id: str
+    title: str
+    count: int
+    head: str  # "12, newest first"
+    answered: str  # "4 of 5 sources that share this answered"
+    says: tuple[Say, ...]
+    withheld: tuple[Withheld, ...]
+    rows: tuple[Row, ...]
+    empty: str  # "Not recorded in A, B and C."
+    figures: tuple[Figure, ...] = ()
+    late: bool = False
+
+    @property
+    def incomplete(self) -> bool:
+        return bool(self.says or self.withheld)
+
+    @property
+    def kind(self) -> str:
+        return "medicines" if self.id == "medicines" else "table" if self.id in TABLES else "rows"
+
+    @property
+    def short(self) -> str:
+        """What stands beside the name in the list of sections: a number, none, or that nothing can be said."""
+        return str(self.count) if self.count else "–" if self.incomplete or not self.empty else "none"
+
+
+def sections(view: View) -> tuple[SectionView, ...]:
+    """Every heading of the record, and those that are withheld whole."""
+    there = tuple(section_view(view, each) for each in view.record.sections)
+    named = {each.id for each in there}
+    hidden = tuple(dict.fromkeys(each.section for each in view.record.withheld if each.section not in named))
+    gone = tuple(section_view(view, Section(each, SECTIONS[each].title, ())) for each in hidden if each in SECTIONS)
+    return (*there, *gone)
+
+
+def section_view(view: View, section: Section) -> SectionView:
+    told = view.about(section.id)
+    says = tuple(
+        Say(state, sign(said.state), sentence(state, view.fmt, said), RETRY.get(said.state, ""))
+        for state, said in view.troubled(section.id)
+    )
+    rows = tuple(row(view, each) for each in section.entries)
+    answered = sum(sign(said.state).tone in ("held", "empty", "part") for _, said in told)
+    bare = tuple(state.name for state, said in told if sign(said.state).tone == "empty")
+    withheld = tuple(each for each in view.record.withheld if each.section in (section.id, "*"))
+    figures = tuple(_figures(view, section)) if section.id in TABLES else ()
+    return SectionView(
+        section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
+        f"{answered} of {len(told)} sources that share this answered" if told else "",
+        says, withheld, rows, _empty(rows, bare, told, withheld), figures,
+        any(each.late for each in section.entries),
+    )  # fmt: skip
+
+
+def _head(section: Section, count: int, says: tuple[Say, ...], withheld: tuple[Withheld, ...], bare: tuple[str, ...]) -> str:
+    if count:
+        order = ", newest first" if count > 1 else ""
+        return f"{count}{order}{', incomplete' if says or withheld else ''}"
+    if any(each.kind == "not-permitted" for each in withheld):
+        return "not shown in your role"
+    if withheld:
+        return "withheld"
+    if says:
+        return "unavailable"
+    return "none recorded" if bare else "shared by no source of this record"
+
+
+def _empty(rows: tuple[Row, ...], bare: tuple[str, ...], told: tuple[object, ...], withheld: tuple[Withheld, ...]) -> str:
+    if bare:
+        return f"Not recorded in {joined(bare)}."
+    if not told and not rows and not withheld:
+        return "None of the sources of this record shares this."
+    return ""
+
+
+def _figures(view: View, section: Section) -> list[Figure]:
+    """Trends worth drawing: two values or more, or named as key; the key ones first."""
+    drawn = [(each, series(view, each)) for each in section.trends]
+    worth = [(each, line) for each, line in drawn if line and (len(line.points) > 1 or each.important)]
+    worth.sort(key=lambda pair: (not pair[0].important, not pair[1].points[-1].outside))
+    return [Figure(line, trend(line), _caption(line, each.method)) for each, line in worth]
+
+
+def _caption(line: Series, method: str) -> str:
+    parts = [f"Reference {line.range}" if line.range else "No reference range sent", joined(line.laboratories), method]
+    if len(line.points) > SHOWN:
+        parts.append(f"the newest {SHOWN} of {len(line.points)}, all in the table")
+    return ". ".join(filter(None, parts))
+
+
+def result_of(item: Row) -> Result | None:
+    return item.facts.result
+
+
+def value_of(item: Row) -> str:
+    result = item.facts.result
+    if result is None:
+        return ""
+    if result.measure.value and not result.components:
+        return " ".join(filter(None, (result.measure.value, result.measure.unit)))
+    return value_words(result)

@@ -1,0 +1,107 @@
+"""What does a page say of a source that answered, did not, or may not be seen? A sign, a word, then a colour, in that order.
+
+The words are those of the display rules: "none" is never ambiguous.
+"""
+
+from dataclasses import dataclass
+
+from carerecord.contracts.records import SectionState, SourceState
+from carerecord.pages.formatting import Formatter
+
+
+@dataclass(frozen=True)
+class Sign:
+    icon: str
+    tone: str  # held | empty | unshared | unseen | part | loading | ask | bad | withheld
+    word: str
+
+
+SIGNS = {
+    "live": Sign("tick", "held", "Answered"),
+    "none held": Sign("tick", "empty", "Nothing held"),
+    "not recorded": Sign("tick", "empty", "Not recorded"),
+    "not shared": Sign("tick", "unshared", "Does not share this"),
+    "not asked": Sign("notasked", "ask", "Not asked"),
+    "loading": Sign("loading", "loading", "Still loading"),
+    "no answer": Sign("unseen", "unseen", "Did not answer"),
+    "unreadable": Sign("unseen", "unseen", "Answer unreadable"),
+    "incomplete": Sign("half", "part", "Incomplete"),
+    "out of date": Sign("half", "part", "Copy, not live"),
+    "withheld": Sign("lock", "withheld", "Some items not shown to you"),
+    "not permitted": Sign("lock", "withheld", "Not shown in your role"),
+    "discarded": Sign("cross", "bad", "Answer discarded"),
+}
+_UNKNOWN = Sign("unseen", "unseen", "Not available")
+
+# Tones of which a reader must know before relying on a list, worst first.
+TROUBLE = ("bad", "unseen", "loading", "part", "withheld", "ask")
+RETRY = {"no answer": "Retry", "unreadable": "Ask again", "incomplete": "Ask again", "discarded": "Ask again",
+         "not asked": "Ask anyway", "out of date": "Ask again"}  # fmt: skip
+
+
+def sign(state: str) -> Sign:
+    return SIGNS.get(state, _UNKNOWN)
+
+
+def trouble(state: str) -> bool:
+    return sign(state).tone in TROUBLE
+
+
+def sentence(source: SourceState, fmt: Formatter, section: SectionState | None = None) -> str:
+    """One sentence about one source, or about one section of it."""
+    state = section.state if section else source.state
+    says = (section.says if section else "") or ("" if section and section.state != source.state else source.says)
+    at = fmt.clock(source.as_at) if source.as_at else ""
+    last = f" Last answer {fmt.at(source.last_answer)}." if source.last_answer else ""
+    match state:
+        case "no answer":
+            return f"{source.name} did not answer{f' at {at}' if at else ''}.{last}"
+        case "loading":
+            return f"{source.name} still loading ({source.elapsed_s:.0f} s)."
+        case "unreadable":
+            return f"{source.name} answered with something that could not be read.{last}"
+        case "incomplete":
+            return f"{source.name}: {says or _shown(section, source)}."
+        case "out of date":
+            return f"{source.name}: copy as at {fmt.at(source.as_at)}."
+        case "discarded":
+            return f"{source.name} answered about another person; nothing of it is shown."
+        case "withheld":
+            return f"{source.name}: some items are not shown to you.{f' {says}' if says else ''}"
+        case "not permitted":
+            return f"{source.name}: not shown in your role.{f' {says}' if says else ''}"
+        case "not asked":
+            return f"{source.name} was not asked. {says or 'No sign that it knows this person.'}"
+        case "not shared":
+            return f"{source.name} does not share this."
+        case "not recorded" | "none held":
+            return f"Not recorded in {source.name}."
+        case _:
+            return f"{source.name} answered{f' at {at}' if at else ''}."
+
+
+def _shown(section: SectionState | None, source: SourceState) -> str:
+    shown = section.count if section else source.count
+    unreadable = section.unreadable if section else source.unreadable
+    whole = (section.sent if section else source.sent) or shown + unreadable
+    return f"{shown} of {'at least ' if whole <= shown else ''}{max(whole, shown)} shown"
+
+
+def brief(source: SourceState, fmt: Formatter) -> str:
+    """What stands beside a source's name in the strip: few words."""
+    late = f"Joined late, {source.elapsed_s:.0f} s. " if source.late else ""
+    match source.state:
+        case "live":
+            return f"{late}{source.count} item{'' if source.count == 1 else 's'}"
+        case "none held" | "not recorded":
+            return f"{late}Nothing held"
+        case "no answer":
+            return f"Did not answer {fmt.clock(source.as_at)}" if source.as_at else "Did not answer"
+        case "loading":
+            return f"Still loading ({source.elapsed_s:.0f} s)"
+        case "incomplete":
+            return f"{late}{source.says or _shown(None, source)}"
+        case "out of date":
+            return f"Copy as at {fmt.at(source.as_at)}"
+        case _:
+            return sign(source.state).word

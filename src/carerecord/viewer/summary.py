@@ -1,0 +1,120 @@
+"""What should ten seconds show? Attention, decisions, key results and problems: the record's first screen."""
+
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from carerecord.contracts.records import Attention, Entry
+from carerecord.pages.charts.trend import Point, Series, small_multiple
+from carerecord.viewer.items import Row, row
+from carerecord.viewer.states import RETRY
+from carerecord.viewer.trends import series
+from carerecord.viewer.view import Mark, View
+
+_ATTENTION = {"danger": ("octagon", 0), "gap": ("unseen", 1), "differs": ("differs", 2), "late": ("late", 3), "info": ("info", 4)}
+KEY_RESULTS = 6
+
+
+@dataclass(frozen=True)
+class Notice:
+    attention: Attention
+    icon: str
+    retry: str = ""  # the word on the button
+
+
+def attention(view: View) -> tuple[Notice, ...]:
+    """Dangers, then what cannot be seen, then the rest; nothing is left out."""
+    found = sorted(view.record.attention, key=lambda each: _ATTENTION.get(each.kind, ("info", 5))[1])
+    return tuple(Notice(each, _ATTENTION.get(each.kind, ("info", 5))[0], _retry(view, each)) for each in found)
+
+
+def _retry(view: View, notice: Attention) -> str:
+    state = view.sources.get(notice.source)
+    return RETRY.get(state.state, "") if state and notice.kind in ("gap", "info") else ""
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One line of plans and decisions: present, none recorded or unavailable."""
+
+    title: str
+    state: str
+    tone: str
+    says: str
+    row: Row | None = None
+    older: tuple[Row, ...] = ()
+
+
+def decisions(view: View) -> tuple[Decision, ...]:
+    tones = {"present": "present", "none recorded": "old", "unavailable": "unseen"}
+    out, told = [], set()
+    for line in view.record.plans:
+        entry = view.entries.get(line.entry)
+        shown = row(view, entry) if entry and line.entry not in told else None
+        told.add(line.entry)
+        older = tuple(row(view, view.entries[key]) for key in line.older if key in view.entries)
+        out.append(Decision(line.title, line.state, tones.get(line.state, "unseen"), line.says, shown, older))
+    return tuple(out)
+
+
+@dataclass(frozen=True)
+class KeyResult:
+    """The newest value of one trend, how old it is, and the shape of its course."""
+
+    series: Series
+    newest: Point
+    at: str
+    range: str
+    age: str
+    old: bool
+    drawing: Markup
+    marks: tuple[Mark, ...]
+
+    @property
+    def note(self) -> str:
+        """Few or far-apart points say so: a line between them would say too much."""
+        return "one value" if len(self.series.points) == 1 else ""
+
+
+def key_results(view: View) -> tuple[KeyResult, ...]:
+    """The trends that a rule of the records desk names as key; where it names none, the newest."""
+    trends = [each for section in view.record.sections for each in section.trends]
+    chosen = [each for each in trends if each.important] or trends
+    found = []
+    for trend in chosen:
+        drawn = series(view, trend)
+        if drawn is None:
+            continue
+        newest = view.entries[next(key for key in reversed(trend.entries) if key in view.entries)]
+        at = newest.facts.at
+        age, old = view.fmt.since(at), view.fmt.is_old(at)
+        marks = view.marks(newest)
+        found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, small_multiple(drawn), marks))
+    flagged = sorted(found, key=lambda each: (not each.newest.outside, each.old))
+    return tuple(flagged[:KEY_RESULTS])
+
+
+@dataclass(frozen=True)
+class Problem:
+    title: str
+    row: Row
+    marks: tuple[Mark, ...]
+
+
+def problems(view: View) -> tuple[Problem, ...]:
+    """Active problems, newest first; the same problem of several sources stands once, with every mark."""
+    section = view.sections.get("problems")
+    groups = {key: group.entries for group in (section.groups if section else ()) for key in group.entries}
+    out, done = [], set()
+    for entry in view.of("problems"):
+        if entry.key in done or not _active(entry):
+            continue
+        same = [view.entries[key] for key in groups.get(entry.key, (entry.key,)) if key in view.entries]
+        done |= {each.key for each in same}
+        marks = tuple({mark.source: mark for each in same for mark in view.marks(each)}.values())
+        out.append(Problem(entry.facts.title, row(view, entry), marks))
+    return tuple(out)
+
+
+def _active(entry: Entry) -> bool:
+    return entry.facts.warning != "entered in error" and entry.facts.status.lower() not in ("resolved", "inactive", "remission")

@@ -1,0 +1,67 @@
+"""What does one page know of one record? The record with its items and sources at hand by name, and the way to write values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+
+from carerecord.contracts.records import Entry, Record, Section, SectionState, SourceState
+from carerecord.pages.formatting import Formatter
+from carerecord.viewer.states import SIGNS, Sign, sign, trouble
+
+
+@dataclass(frozen=True)
+class View:
+    """One record as one reader sees it now."""
+
+    record: Record
+    fmt: Formatter
+
+    @cached_property
+    def entries(self) -> Mapping[str, Entry]:
+        return {entry.key: entry for section in self.record.sections for entry in section.entries}
+
+    @cached_property
+    def sources(self) -> Mapping[str, SourceState]:
+        return {state.source: state for state in self.record.states}
+
+    @cached_property
+    def sections(self) -> Mapping[str, Section]:
+        return {section.id: section for section in self.record.sections}
+
+    @cached_property
+    def said(self) -> Mapping[tuple[str, str], SectionState]:
+        """What each source said about each section that it shares."""
+        return {(state.source, each.section): each for state in self.record.states for each in state.sections}
+
+    def about(self, section: str) -> tuple[tuple[SourceState, SectionState], ...]:
+        """Every source that shares a section, with what its answer means there."""
+        found = ((state, self.said.get((state.source, section))) for state in self.record.states)
+        return tuple((state, said) for state, said in found if said is not None and said.state != "not shared")
+
+    def troubled(self, section: str) -> tuple[tuple[SourceState, SectionState], ...]:
+        return tuple((state, said) for state, said in self.about(section) if trouble(said.state))
+
+    def of(self, section: str) -> tuple[Entry, ...]:
+        found = self.sections.get(section)
+        return found.entries if found else ()
+
+    def mark_of(self, source: str) -> "Mark":
+        state = self.sources.get(source)
+        if state is None:
+            return Mark(source, source[:2].upper(), source, SIGNS["live"])
+        return Mark(state.source, state.mark, state.name, sign(state.state), state.late)
+
+    def marks(self, entry: Entry) -> tuple["Mark", ...]:
+        """The sources that hold an item, each once, the one whose words are shown first."""
+        return tuple(self.mark_of(source) for source in dict.fromkeys(origin.source for origin in entry.origins))
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Two letters for a source, the same wherever it speaks, with its name for touch and for screen readers."""
+
+    source: str
+    letters: str
+    name: str
+    sign: Sign
+    late: bool = False
