@@ -41,6 +41,12 @@ def test_an_outcome_is_set_apart_whatever_its_mode() -> None:
     assert [entry.mode for entry in got.entries] == ["include"]
 
 
+def test_nulls_around_a_resource_are_nothing() -> None:
+    (entry,) = split(a_bundle(b'{"fullUrl":null,"search":null,"resource":' + POTASSIUM + b"}", link=None, total=None)).entries
+    assert (entry.full_url, entry.mode, entry.raw) == ("", "match", POTASSIUM)
+    assert split(b'{"resourceType":"Bundle","type":"searchset","entry":null}').entries == ()
+
+
 def test_an_outcome_alone_is_an_answer() -> None:
     outcome = b'{"resourceType":"OperationOutcome","issue":[]}'
     assert split(outcome).outcomes == (outcome,)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Facts, Phone
 from carerecord.fhir.read.medicines import bare_name
-from carerecord.fhir.reading import read
+from carerecord.fhir.reading import bare, included_of, read
 from carerecord.fhir.sections import SECTIONS
 
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
@@ -462,6 +462,8 @@ def test_a_gp_list_warns_that_data_are_in_transit() -> None:
     }
     got = says("List", status="current", code=coded("933361000000108", "Medicines"), extension=[warning])
     assert (got.section, got.warning) == ("medicines", "transfer not finished, may be incomplete")
+    assert got.flag is not None
+    assert got.flag.kind == "transfer"
 
 
 def test_a_reasonable_adjustment_is_not_among_the_clinical_alerts() -> None:
@@ -480,6 +482,26 @@ def test_an_appointment_to_come_is_told_from_one_that_was() -> None:
         got = says("Appointment", status="booked", start=start, description="Clinic").appointment
         assert got is not None
         assert got.future is future
+
+
+def test_reception_sees_the_appointment_and_not_the_reason() -> None:
+    clinic = says(
+        "Appointment", status="booked", description="Chest clinic", reasonCode=[{"text": "Cough"}], comment="Bring inhaler"
+    )
+    seen = bare(clinic)
+    assert seen is not None
+    assert (seen.title, seen.note, clinic.note) == ("Chest clinic", "", "Bring inhaler")
+    assert bare(says("ServiceRequest", status="active", code={"text": "Chest clinic"})) is None
+    assert bare(says("Flag", status="active", code={"text": "Child protection plan"})) is None
+    assert bare(observation()) is None
+
+
+def test_what_came_along_is_found_by_either_name() -> None:
+    doctor = {"resourceType": "Practitioner", "id": "9", "name": [{"text": "Dr Osei"}]}
+    along = included_of([("urn:uuid:a", doctor), ("urn:uuid:b", {"resourceType": "Observation", "id": "1"})])
+    assert set(along) == {"Practitioner/9", "urn:uuid:a"}
+    for reference in along:
+        assert read(a("Condition", code={"text": "x"}, recorder={"reference": reference}), along).author == "Dr Osei"
 
 
 # --- never worse than Unreadable

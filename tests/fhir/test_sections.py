@@ -103,6 +103,11 @@ def test_only_types_that_the_source_supports_are_asked() -> None:
     assert {search.type for search in searches_for(SECTION_IDS, {"Flag", "Patient"})} == {"Flag", "Patient"}
 
 
+def test_without_clinical_access_nothing_clinical_is_fetched() -> None:
+    asked = searches_for(SECTION_IDS, clinical=False)
+    assert {search.type for search in asked} == {"Flag", "Appointment", "Patient"}
+
+
 def test_what_is_searched_for_a_heading_can_stand_under_it() -> None:
     for section in SECTIONS.values():
         assert section.searches

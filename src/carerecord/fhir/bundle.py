@@ -51,26 +51,26 @@ class Bundle(Struct, frozen=True):
 
 
 class _Search(Struct):
-    mode: str = ""
+    mode: str | None = None
 
 
 class _Link(Struct):
-    relation: str = ""
-    url: str = ""
+    relation: str | None = None
+    url: str | None = None
 
 
 class _Entry(Struct):
     resource: Raw = Raw(b"")
     search: _Search | None = None
-    fullUrl: str = ""
+    fullUrl: str | None = None
 
 
 class _Wire(Struct):
     resourceType: str = ""
     type: str = ""
     total: int | None = None
-    link: list[_Link] = []
-    entry: list[Raw] = []
+    link: list[_Link] | None = None
+    entry: list[Raw] | None = None
 
 
 class _Head(Struct):
@@ -108,7 +108,7 @@ def split(body: bytes) -> Bundle:
     entries: list[Entry] = []
     outcomes: list[bytes] = []
     faulty: list[Faulty] = []
-    for position, raw in enumerate(wire.entry):
+    for position, raw in enumerate(wire.entry or ()):
         try:
             made = _split_entry(raw)
         except Unreadable as fault:
@@ -120,7 +120,7 @@ def split(body: bytes) -> Bundle:
             outcomes.append(made.raw)
         else:
             entries.append(made)
-    links = {link.relation: link.url for link in wire.link}
+    links = {link.relation: link.url or "" for link in wire.link or ()}
     return Bundle(
         type=wire.type,
         entries=tuple(entries),
@@ -170,7 +170,7 @@ def _split_entry(raw: Raw) -> Entry | None:
     if not _RESOURCE_TYPE.match(head.resourceType):
         raise Unreadable("a resource that does not say its type")
     mode = entry.search.mode if entry.search else ""
-    return Entry(head.resourceType, head.id, bytes(entry.resource), mode or "match", entry.fullUrl)
+    return Entry(head.resourceType, head.id, bytes(entry.resource), mode or "match", entry.fullUrl or "")
 
 
 def _why_no_json(body: bytes) -> str:

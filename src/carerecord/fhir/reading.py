@@ -1,38 +1,33 @@
 """What does one received resource say? From its bytes to the facts that a page shows, in one parse."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
+import msgspec
+
 from carerecord.fhir.bundle import parse
-from carerecord.fhir.codes import dict_in, dicts_in, text_in, texts_in
+from carerecord.fhir.codes import dict_in, dicts_in, text_in
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.identifiers import canonical_system
 from carerecord.fhir.labels import SEVERITY, WARNINGS, status_words, type_words
 from carerecord.fhir.plans import plan_kind
-from carerecord.fhir.read.allergies import read_allergy
-from carerecord.fhir.read.events import list_warning, read_appointment, read_document, read_encounter, read_flag
-from carerecord.fhir.read.medicines import read_medicine
-from carerecord.fhir.read.people import contacts_of_patient, read_contacts
-from carerecord.fhir.read.plans import read_plan
-from carerecord.fhir.read.results import read_imaging, read_observation, read_report
+from carerecord.fhir.read.families import READERS, plan_facts
 from carerecord.fhir.read.words import (
     Around,
     Resource,
     around,
     codes_of,
-    extension,
     first_code,
     first_time,
     narrative_of,
     notes_of,
     organisation_behind,
-    person_name,
     said_of,
     title_of,
 )
-from carerecord.fhir.sections import section_of_no_plan
+from carerecord.fhir.sections import SECTIONS, section_of_no_plan
 
 # When it happened, for each type: the elements to look at, in order, and what the time means.
 _TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
@@ -86,11 +81,13 @@ _AUTHORS: Final = (
     "interpreter", "sender", "enterer", "source",
 )  # fmt: skip
 _ORGANISATIONS: Final = ("custodian", "serviceProvider", "managingOrganization", "organization", "owner", "provider")
-_MEDICINES: Final = frozenset(("MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration"))
-_CONTACTS: Final = frozenset(
-    ("CareTeam", "RelatedPerson", "Practitioner", "PractitionerRole", "Organization", "HealthcareService")
-)
 _CODED: Final = ("code", "vaccineCode", "type", "category", "class", "serviceType")
+_LOOKED_UP: Final = frozenset(
+    (
+        "Practitioner", "PractitionerRole", "Organization", "Location", "HealthcareService", "Medication", "Condition", "Device",
+        "Specimen", "RelatedPerson", "CareTeam", "Procedure",
+    )
+)  # fmt: skip
 _NOTHING: Final[dict[str, Any]] = {}
 
 
@@ -115,7 +112,11 @@ def read(
     beside = around(parsed, included)
     status = _status_code(parsed, type_)
     kind = plan_kind(parsed)
-    facts = _plan(parsed, type_, kind, status) if kind else _family(parsed, type_, status, beside, now)
+    if kind:
+        facts = plan_facts(parsed, type_, kind, status)
+    else:
+        reader = READERS.get(type_)
+        facts = reader((parsed, type_, status, beside, now)) if reader else {}
     title = facts.pop("title", "") or _any_title(parsed, type_)
     at, at_means = _time(parsed, type_)
     meta = dict_in(parsed, "meta")
@@ -143,74 +144,30 @@ def read(
     )
 
 
-def _plan(parsed: Resource, type_: str, kind: str, status: str) -> dict[str, Any]:
-    plan, title = read_plan(parsed, type_, kind, status)
-    found: dict[str, Any] = {"plan": plan, "title": title}
-    if type_ in ("DocumentReference", "Composition"):
-        found["document"] = read_document(parsed, type_)[0]
+def included_of(received: Iterable[tuple[str, Resource]]) -> dict[str, Resource]:
+    """What `read` may look up, from (full URL, parsed resource) pairs of one answer: people, places, products, problems."""
+    found: dict[str, Resource] = {}
+    for full_url, resource in received:
+        type_ = text_in(resource, "resourceType")
+        if type_ in _LOOKED_UP:
+            found[f"{type_}/{text_in(resource, 'id')}"] = resource
+            if full_url:
+                found[full_url] = resource
     return found
 
 
-def _family(parsed: Resource, type_: str, status: str, beside: Around, now: datetime | None) -> dict[str, Any]:
-    """The family's own facts; `title`, `codes`, `warning` and `note` where the family knows better."""
-    if type_ == "Observation":
-        result, title = read_observation(parsed, beside)
-        return {"result": result, "title": title}
-    if type_ in _MEDICINES:
-        medicine, title, codes = read_medicine(parsed, type_, status, beside, now)
-        warning = "do not give" if parsed.get("doNotPerform") is True else ""
-        return {"medicine": medicine, "title": title, "codes": codes, "warning": warning}
-    if type_ in ("Encounter", "EpisodeOfCare"):
-        encounter, title = read_encounter(parsed, type_, status, beside)
-        return {"encounter": encounter, "title": title}
-    if type_ == "AllergyIntolerance":
-        allergy, title = read_allergy(parsed)
-        return {"allergy": allergy, "title": title}
-    if type_ == "DiagnosticReport":
-        result, title = read_report(parsed, beside)
-        return {"result": result, "title": title}
-    if type_ == "ImagingStudy":
-        result, title = read_imaging(parsed)
-        return {"result": result, "title": title}
-    if type_ in ("DocumentReference", "Composition", "Media"):
-        document, title = read_document(parsed, type_)
-        return {"document": document, "title": title}
-    if type_ in ("Appointment", "ServiceRequest", "ReferralRequest"):
-        appointment, title = read_appointment(parsed, type_, beside, now)
-        return {"appointment": appointment, "title": title}
-    if type_ == "Flag":
-        flag, title = read_flag(parsed, status)
-        note = text_in(dict_in(extension(parsed, "FlagNotes") or extension(parsed, "FlagNote"), "valueAnnotation"), "text")
-        return {"flag": flag, "title": title, "note": note}
-    if type_ in _CONTACTS:
-        contacts, title = read_contacts(parsed, type_, beside)
-        return {"contact": contacts[0], "contacts": contacts, "title": title}
-    return _rest(parsed, type_)
+def bare(facts: Facts) -> Facts | None:
+    """What a reader without clinical access may see of an item in a section that is not clinical; None: nothing.
 
-
-def _rest(parsed: Resource, type_: str) -> dict[str, Any]:
-    if type_ == "Patient":
-        names = [name for each in dicts_in(parsed, "name") if (name := person_name(each))]
-        return {"title": names[0] if names else "Patient", "contacts": contacts_of_patient(parsed)}
-    if type_ == "Immunization":
-        title = title_of(extension(parsed, "VaccinationProcedure").get("valueCodeableConcept"))
-        title = title_of(parsed.get("vaccineCode")) or title
-        if not title:
-            raise Unreadable("it does not say which vaccine")
-        return {"title": title, "note": _vaccine_note(parsed)}
-    if type_ == "Goal":
-        return {"title": title_of(parsed.get("description"))}
-    if type_ == "FamilyMemberHistory":
-        # The relative is named first, so that nobody takes their illness for the person's own.
-        ills = [title for each in dicts_in(parsed, "condition") if (title := title_of(each.get("code")))]
-        who = title_of(parsed.get("relationship")) or text_in(parsed, "name") or "relative"
-        return {"title": f"Family history, {who}: {', '.join(ills) or 'no condition named'}", "codes": ()}
-    if type_ == "List":
-        warned = list_warning(parsed)
-        empty = title_of(parsed.get("emptyReason"))
-        note = "\n".join(filter(None, (notes_of(parsed), empty and f"Empty: {empty}")))
-        return {"title": text_in(parsed, "title") or title_of(parsed.get("code")), "warning": warned, "note": note}
-    return {}
+    An appointment keeps its service, time and place, not its reason; a referral is clinical; an adjustment is what
+    reception is there to make.
+    """
+    section = SECTIONS.get(facts.section)
+    is_referral = facts.appointment is not None and facts.appointment.kind == "referral"
+    if section is None or section.clinical or is_referral:
+        return None
+    note = facts.note if facts.section == "adjustments" else ""
+    return msgspec.structs.replace(facts, note=note, codes=(), severity="")
 
 
 def _status_code(parsed: Resource, type_: str) -> str:
@@ -329,17 +286,3 @@ def _subject(parsed: Resource) -> str:
 def _confidentiality(meta: Resource) -> str:
     codes = {text_in(each, "code") for each in dicts_in(meta, "security")}
     return next((code for code in ("V", "R") if code in codes), "")
-
-
-def _vaccine_note(parsed: Resource) -> str:
-    said = [notes_of(parsed)]
-    for each in dicts_in(parsed, "protocolApplied"):
-        dose = each.get("doseNumberPositiveInt") or each.get("doseNumberString")
-        if isinstance(dose, int | str):
-            said.append(f"Dose {dose}")
-        said += texts_in(each, "series")
-    if batch := text_in(parsed, "lotNumber"):
-        said.append(f"Batch {batch}")
-    if reason := title_of(parsed.get("statusReason")):
-        said.append(f"Reason: {reason}")
-    return "\n".join(filter(None, said))

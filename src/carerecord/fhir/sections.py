@@ -209,16 +209,21 @@ def is_safeguarding(resource: dict[str, Any]) -> bool:
     return any(word in said for word in _SAFEGUARDING_WORDS)
 
 
-def searches_for(sections: Iterable[str], types: Collection[str] | None = None) -> tuple[Search, ...]:
+def searches_for(sections: Iterable[str], types: Collection[str] | None = None, *, clinical: bool = True) -> tuple[Search, ...]:
     """What to ask one source so as to fill `sections`, with no more requests than needed.
 
     A search without conditions makes one of the same type with conditions needless. When every heading under which an
     Observation can stand is wanted, one search without category is asked: an observation that its source forgot to
     categorise is then not missed. When fewer are wanted, categories are asked (what may not be seen is not fetched).
     `types` are those that the source says it can be searched for (its capability statement); None asks for all.
+    Not `clinical`: a reader without clinical access; of the headings that are not clinical, referrals are not asked.
     """
     wanted = [section for section in ALL if section.id in frozenset(sections)]
+    if not clinical:
+        wanted = [section for section in wanted if not section.clinical]
     asked = list(dict.fromkeys(search for section in wanted for search in section.searches))
+    if not clinical:
+        asked = [search for search in asked if search.type != "ServiceRequest"]
     if {"results", "observations", "social"} <= {section.id for section in wanted}:
         asked.append(Search("Observation"))
     whole = {search.type for search in asked if not search.params}

@@ -1,0 +1,165 @@
+"""Which reader reads which type, and under which name do its facts stand?"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from carerecord.fhir.codes import dict_in, dicts_in, text_in, texts_in
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.facts import Flag
+from carerecord.fhir.read.allergies import read_allergy
+from carerecord.fhir.read.events import list_warning, read_appointment, read_document, read_encounter, read_flag
+from carerecord.fhir.read.medicines import read_medicine
+from carerecord.fhir.read.people import contacts_of_patient, read_contacts
+from carerecord.fhir.read.plans import read_plan
+from carerecord.fhir.read.results import read_imaging, read_observation, read_report
+from carerecord.fhir.read.words import Around, Resource, extension, notes_of, person_name, title_of
+
+
+def _vaccine_note(parsed: Resource) -> str:
+    said = [notes_of(parsed)]
+    for each in dicts_in(parsed, "protocolApplied"):
+        dose = each.get("doseNumberPositiveInt") or each.get("doseNumberString")
+        if isinstance(dose, int | str):
+            said.append(f"Dose {dose}")
+        said += texts_in(each, "series")
+    if batch := text_in(parsed, "lotNumber"):
+        said.append(f"Batch {batch}")
+    if reason := title_of(parsed.get("statusReason")):
+        said.append(f"Reason: {reason}")
+    return "\n".join(filter(None, said))
+
+
+def plan_facts(parsed: Resource, type_: str, kind: str, status: str) -> dict[str, Any]:
+    plan, title = read_plan(parsed, type_, kind, status)
+    found: dict[str, Any] = {"plan": plan, "title": title}
+    if type_ in ("DocumentReference", "Composition"):
+        found["document"] = read_document(parsed, type_)[0]
+    return found
+
+
+# One small adapter a family: each gives its facts, and `title`, `codes`, `warning`, `note` where it knows better.
+Given = tuple[Resource, str, str, Around, datetime | None]
+
+
+def _observation(given: Given) -> dict[str, Any]:
+    result, title = read_observation(given[0], given[3])
+    return {"result": result, "title": title}
+
+
+def _medicine(given: Given) -> dict[str, Any]:
+    medicine, title, codes = read_medicine(*given)
+    warning = "do not give" if given[0].get("doNotPerform") is True else ""
+    return {"medicine": medicine, "title": title, "codes": codes, "warning": warning}
+
+
+def _encounter(given: Given) -> dict[str, Any]:
+    encounter, title = read_encounter(*given[:4])
+    return {"encounter": encounter, "title": title}
+
+
+def _allergy(given: Given) -> dict[str, Any]:
+    allergy, title = read_allergy(given[0])
+    return {"allergy": allergy, "title": title}
+
+
+def _report(given: Given) -> dict[str, Any]:
+    result, title = read_report(given[0], given[3])
+    return {"result": result, "title": title}
+
+
+def _imaging(given: Given) -> dict[str, Any]:
+    result, title = read_imaging(given[0])
+    return {"result": result, "title": title}
+
+
+def _document(given: Given) -> dict[str, Any]:
+    document, title = read_document(given[0], given[1])
+    return {"document": document, "title": title}
+
+
+def _appointment(given: Given) -> dict[str, Any]:
+    parsed, type_, _, beside, now = given
+    appointment, title = read_appointment(parsed, type_, beside, now)
+    return {"appointment": appointment, "title": title}
+
+
+def _flag(given: Given) -> dict[str, Any]:
+    parsed, _, status, _, _ = given
+    flag, title = read_flag(parsed, status)
+    note = text_in(dict_in(extension(parsed, "FlagNotes") or extension(parsed, "FlagNote"), "valueAnnotation"), "text")
+    return {"flag": flag, "title": title, "note": note}
+
+
+def _contact(given: Given) -> dict[str, Any]:
+    contacts, title = read_contacts(given[0], given[1], given[3])
+    return {"contact": contacts[0], "contacts": contacts, "title": title}
+
+
+def _patient(given: Given) -> dict[str, Any]:
+    names = [name for each in dicts_in(given[0], "name") if (name := person_name(each))]
+    return {"title": names[0] if names else "Patient", "contacts": contacts_of_patient(given[0])}
+
+
+def _immunisation(given: Given) -> dict[str, Any]:
+    procedure = extension(given[0], "VaccinationProcedure").get("valueCodeableConcept")
+    title = title_of(given[0].get("vaccineCode")) or title_of(procedure)
+    if not title:
+        raise Unreadable("it does not say which vaccine")
+    return {"title": title, "note": _vaccine_note(given[0])}
+
+
+def _goal(given: Given) -> dict[str, Any]:
+    return {"title": title_of(given[0].get("description"))}
+
+
+def _family_history(given: Given) -> dict[str, Any]:
+    """The relative is named first, so that nobody takes their illness for the person's own."""
+    ills = [title for each in dicts_in(given[0], "condition") if (title := title_of(each.get("code")))]
+    who = title_of(given[0].get("relationship")) or text_in(given[0], "name") or "relative"
+    return {"title": f"Family history, {who}: {', '.join(ills) or 'no condition named'}", "codes": ()}
+
+
+def _list(given: Given) -> dict[str, Any]:
+    """A GP's list: what it warns of must be shown, so the warning is a flag as well."""
+    parsed = given[0]
+    warned = list_warning(parsed)
+    empty = title_of(parsed.get("emptyReason"))
+    found: dict[str, Any] = {
+        "title": text_in(parsed, "title") or title_of(parsed.get("code")),
+        "warning": warned,
+        "note": "\n".join(filter(None, (notes_of(parsed), empty and f"Empty: {empty}"))),
+    }
+    return {**found, "flag": Flag("transfer" if "transfer" in warned else "administrative")} if warned else found
+
+
+READERS: Final[dict[str, Callable[[Given], dict[str, Any]]]] = {
+    "AllergyIntolerance": _allergy,
+    "Appointment": _appointment,
+    "CareTeam": _contact,
+    "Composition": _document,
+    "DiagnosticReport": _report,
+    "DocumentReference": _document,
+    "Encounter": _encounter,
+    "EpisodeOfCare": _encounter,
+    "FamilyMemberHistory": _family_history,
+    "Flag": _flag,
+    "Goal": _goal,
+    "HealthcareService": _contact,
+    "ImagingStudy": _imaging,
+    "Immunization": _immunisation,
+    "List": _list,
+    "Media": _document,
+    "MedicationAdministration": _medicine,
+    "MedicationDispense": _medicine,
+    "MedicationRequest": _medicine,
+    "MedicationStatement": _medicine,
+    "Observation": _observation,
+    "Organization": _contact,
+    "Patient": _patient,
+    "Practitioner": _contact,
+    "PractitionerRole": _contact,
+    "ReferralRequest": _appointment,
+    "RelatedPerson": _contact,
+    "ServiceRequest": _appointment,
+}
