@@ -172,6 +172,16 @@ def test_twins_share_birth_date_family_name_and_address(region: Region) -> None:
         assert len({person.given[0] for person in pair}) == 2
 
 
+def test_the_dead_take_no_medicines() -> None:
+    region = make_region(7, 900, now=NOW)
+    dead = {person.key for person in region.people if person.died}
+    requests = [each for holding in _all(region) if holding.person in dead for each in holding.resources
+                if each["resourceType"] == "MedicationRequest"]  # fmt: skip
+
+    assert requests
+    assert all(each["status"] == "stopped" for each in requests)
+
+
 def test_families_share_an_address(region: Region) -> None:
     homes = defaultdict(set)
     sizes = Counter(person.household for person in region.people)

@@ -1,5 +1,7 @@
 """Is what the region sends FHIR R4, but for the one item that is broken on purpose?"""
 
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.reading import read
 from carerecord.fhir.sections import SECTIONS, section_of
 from carerecord.fhir.validate import load
 from carerecord.region.shapes import Region
@@ -17,6 +19,23 @@ def test_every_resource_has_the_structure_of_its_type_but_the_broken_one(region:
 
     assert len(wrong) == 1, wrong[:5]
     assert wrong[0][:3] == ("aldermoor-community", "colin-barker", "Observation")
+
+
+def test_the_product_can_read_every_resource_but_the_broken_one(region: Region) -> None:
+    unreadable, untitled = [], []
+    for key, held in region.holdings.items():
+        for holding in held:
+            for each in holding.resources:
+                try:
+                    facts = read(each, now=region.now)
+                except Unreadable:
+                    unreadable.append((key, holding.person))
+                    continue
+                if not facts.title:
+                    untitled.append((key, each["resourceType"]))
+
+    assert unreadable == [("aldermoor-community", "colin-barker")]
+    assert not untitled
 
 
 def test_the_register_answers_with_patients_of_the_right_structure(region: Region) -> None:

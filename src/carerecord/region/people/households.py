@@ -64,7 +64,7 @@ class _Town:
         title = ("Mr" if sex == "male" else rng.choice(("Mrs", "Mrs", "Miss", "Ms"))) if age >= 18 else (
             "Master" if sex == "male" else "Miss")  # fmt: skip
         died = None
-        if age > 66 and rng.random() < 0.05:
+        if age > 66 and rng.random() < 0.09:
             died = self.today - timedelta(days=rng.randrange(20, 900))
         preferred = {"Margaret": "Maggie", "William": "Bill", "Robert": "Bob", "Elizabeth": "Liz", "Thomas": "Tom",
                      "Katarzyna": "Kasia", "James": "Jim", "Patricia": "Pat"}.get(first)  # fmt: skip

@@ -223,8 +223,10 @@ def _tell(story: Story, life: Life) -> None:
             continue
         issued = life.ago(rng.randrange(2, 27))
         started = min(issued, onset + timedelta(days=rng.randrange(5, 400)))
-        chart.prescribe(drug, course.text, started, dose=course.dose, times=course.times, issued=issued,
-                        reason=reference, as_needed=course.as_needed)  # fmt: skip
+        died = life.person.died
+        chart.prescribe(drug, course.text, started, dose=course.dose, times=course.times, issued=issued, stopped=died,
+                        reason=reference, as_needed=course.as_needed, state="stopped" if died else "active",
+                        why="Died" if died else "")  # fmt: skip
         if life.trust == "aldermoor" and rng.random() < 0.6:
             life.at("hartley-pharmacy").dispense(drug, course.text, life.hour(min(issued + timedelta(days=2), life.last)),
                                                  dose=course.dose, times=course.times)  # fmt: skip
@@ -232,7 +234,7 @@ def _tell(story: Story, life: Life) -> None:
         _bloods(life, story.series, onset)
     if story.clinic and rng.random() < story.clinic.share:
         _attends(life, story, story.clinic, onset)
-    if story.plan and story.clinic:
+    if story.plan and story.clinic and life.person.died is None:
         kind, lines = story.plan
         day = max(onset, life.ago(rng.randrange(30, 300)))
         life.at(_where(life, story.clinic)).plan(f"{kind}: {PROBLEMS[story.problems[0]].text}", day, kind=kind,

@@ -18,7 +18,7 @@ _HABITS: dict[str, tuple[tuple[str, float], ...]] = {
     "radiology": (("upper-case", 1.0), ("no-address", 0.5)),
     "emergency": (("no-nhs-number", 0.15), ("title-in-given", 0.2), ("old-address", 0.2), ("untraced", 0.3)),
     "ambulance": (("untraced", 0.6), ("no-address", 0.3), ("short-name", 0.3)),
-    "hospital": (("maiden-name", 0.12), ("old-address", 0.1), ("transposed", 0.02)),
+    "hospital": (("maiden-name", 0.12), ("old-address", 0.1), ("transposed", 0.05)),
     "community": (("maiden-name", 0.1), ("short-name", 0.1)),
     "social-care": (("title-in-given", 0.3), ("untraced", 0.2)),
     "pharmacy": (("upper-case", 0.5),),

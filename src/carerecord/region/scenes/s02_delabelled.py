@@ -5,7 +5,7 @@ from datetime import datetime
 from carerecord.region.organisations import ELM_BANK
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import ALLERGIES, DRUGS, REACTIONS, Term
-from carerecord.region.scenes.cast import Cast, Told, practice_team
+from carerecord.region.scenes.cast import NAIR, Cast, Told, practice_team
 from carerecord.region.shapes import Scene
 
 
@@ -31,6 +31,8 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     clinic.letter("Allergy clinic letter",
                   "Mr Zielinski tolerated a full dose of amoxicillin under observation. He is not allergic to penicillin. "
                   "Please remove the label from his record.\n\nDr R Kalinowska, consultant allergist", cast.at(240, 16))
+    door = cast.chart(tomasz, "aldermoor-emergency", NAIR)
+    door.encounter("A&E attendance", cast.minutes(35), kind="EMER", state="in-progress", reason="Cough, fever, breathless")
     scene = Scene(
         number=2,
         title="De-labelled",

@@ -6,7 +6,7 @@ from carerecord.region.organisations import ELM_BANK
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import ALLERGIES, DRUGS, PROBLEMS, TESTS
 from carerecord.region.people.life import pressure
-from carerecord.region.scenes.cast import Cast, Told, practice_team, winters
+from carerecord.region.scenes.cast import NAIR, Cast, Told, practice_team, winters
 from carerecord.region.shapes import Fault, Scene, View
 
 RESPECT = "ReSPECT: recommended summary plan for emergency care and treatment"
@@ -67,6 +67,9 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         lab.result(TESTS["haemoglobin"], calcium, cast.at(ago, 9))
     crew = cast.chart(gwen, "north-fells-ambulance")
     crew.encounter("Ambulance attendance, not conveyed", cast.at(160, 21, 14), kind="EMER", reason="Fall from bed")
+    door = cast.chart(gwen, "aldermoor-emergency", NAIR)
+    door.encounter("A&E attendance", cast.minutes(26), kind="EMER", state="in-progress", reason="Drowsy, not drinking")
+    pressure(door, cast.minutes(20), 92, 54)
     scene = Scene(
         number=3,
         title="Two plans, one valid",

@@ -80,6 +80,6 @@ def tell(now: datetime) -> tuple[Scene, Told]:
                    "Fenwick Pathology", "Aldermoor Pathology", "38.9"),
         must_not_show=(),
         views=(View("leah.marsden", "as the receptionist", ("DOYLE", "quiet room"),
-                    ("lozapine", "risis plan", "eutrophil", "chizophrenia", "38.9", "Calder Vale")),),
+                    ("lozapine", "risis plan", "eutrophil", "chizophrenia", "38.9")),),
     )  # fmt: skip
     return scene, cast.told()

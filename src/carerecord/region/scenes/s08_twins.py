@@ -7,7 +7,7 @@ from carerecord.region.organisations import ELM_BANK
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import TESTS
 from carerecord.region.people.life import WEIGHT
-from carerecord.region.scenes.cast import Cast, Told
+from carerecord.region.scenes.cast import NAIR, Cast, Told
 from carerecord.region.shapes import Scene
 
 
@@ -26,6 +26,8 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         nurse.observe(WEIGHT, cast.at(14, 10), (weight, "kg", "kg"))
         birth = cast.chart(baby, "aldermoor-maternity")
         birth.encounter("Birth", born, kind="IMP", reason="Twin birth at 37 weeks")
+    door = cast.chart(zara, "aldermoor-emergency", NAIR)
+    door.encounter("A&E attendance", cast.minutes(31), kind="EMER", state="in-progress", reason="Feeding poorly")
     # The laboratory knows one Iqbal twin: Zara's number, Zoya's name and Zoya's blood.
     mixed = replace(zoya, nhs_number=zara.nhs_number)
     cast.people.append(mixed)
