@@ -1,0 +1,18 @@
+"""The door of the locator."""
+
+from carerecord.contracts.locator import LEARN, SEEN, SWEPT, WHERE
+from carerecord.kit.part import Part, Supplies, answer
+from carerecord.locator.service import Locator
+
+
+def build(supplies: Supplies) -> Part:
+    locator = Locator(supplies.db, supplies.clock)
+    return Part(
+        supplies.name,
+        answers=(
+            answer(WHERE, locator.where),
+            answer(LEARN, locator.learn),
+            answer(SEEN, locator.seen),
+            answer(SWEPT, locator.swept),
+        ),
+    )

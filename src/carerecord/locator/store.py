@@ -1,0 +1,115 @@
+"""The pointers, led by the person's id: where somebody's information lies is one range."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from carerecord.contracts.locator import Pointer, Seen, Sweep
+from carerecord.kit.clock import stamp
+from carerecord.kit.db import Database
+
+
+async def pointers_for(db: Database, person: Iterable[str]) -> tuple[Pointer, ...]:
+    """By source, then as the source numbers."""
+    rows = await db.fetch(
+        """
+        SELECT source, local_id, patient, sections, empty, seen_at, enrolled_at
+          FROM pointer
+         WHERE patient = ANY ($1)
+         ORDER BY source, local_id, patient
+        """,
+        list(person),
+    )
+    return tuple(
+        Pointer(
+            row["source"],
+            row["local_id"],
+            row["patient"],
+            tuple(row["sections"]),
+            tuple(row["empty"]),
+            stamp(row["seen_at"]) if row["seen_at"] else "",
+            stamp(row["enrolled_at"]) if row["enrolled_at"] else "",
+        )
+        for row in rows
+    )
+
+
+async def learn(db: Database, pointers: Sequence[Pointer], now: datetime) -> int:
+    """These sources know these people; what they hold is not touched. Returns how many pointers are new."""
+    done = await db.execute(
+        """
+        INSERT INTO pointer (patient, source, local_id, enrolled_at)
+        SELECT DISTINCT patient, source, local_id, $4::timestamptz
+          FROM unnest($1::text[], $2::text[], $3::text[]) AS told (patient, source, local_id)
+         ORDER BY patient, source, local_id
+        ON CONFLICT (patient, source, local_id) DO NOTHING
+        """,
+        [pointer.patient for pointer in pointers],
+        [pointer.source for pointer in pointers],
+        [pointer.local_id for pointer in pointers],
+        now,
+    )
+    return int(done.rsplit(" ", 1)[1])
+
+
+async def seen(db: Database, answers: Sequence[Seen], moments: Sequence[datetime]) -> int:
+    """What sources held when they answered, and how those did that had been left out. One statement; returns pointers kept.
+
+    Only the sections that were asked for are said anew: one that held something is held, one that held nothing is empty,
+    any other stays as it was. An answer older than what stands here changes nothing. A source that knows nobody by that
+    person (no local id) becomes no pointer, and counts for the sweep.
+    """
+    done = await db.execute(
+        """
+        WITH told AS (
+            SELECT patient, source, local_id, string_to_array(sections, ' ') AS sections, string_to_array(empty, ' ') AS empty,
+                   at, skipped
+              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::boolean[])
+                   AS told (patient, source, local_id, sections, empty, at, skipped)
+        ), swept AS (
+            INSERT INTO sweep (day, asked, held)
+            SELECT at::date, count(*), count(*) FILTER (WHERE cardinality(sections) > 0)
+              FROM told
+             WHERE skipped
+             GROUP BY at::date
+             ORDER BY at::date
+            ON CONFLICT (day) DO UPDATE
+               SET asked = sweep.asked + excluded.asked, held = sweep.held + excluded.held
+        ), latest AS (
+            SELECT DISTINCT ON (patient, source, local_id) *
+              FROM told
+             WHERE local_id <> ''
+             ORDER BY patient, source, local_id, at DESC
+        )
+        INSERT INTO pointer (patient, source, local_id, sections, empty, seen_at)
+        SELECT patient, source, local_id, sections, empty, at FROM latest
+        ON CONFLICT (patient, source, local_id) DO UPDATE
+           SET sections = ARRAY (SELECT unnest(excluded.sections)
+                                  UNION
+                                 SELECT unnest(pointer.sections) EXCEPT SELECT unnest(excluded.empty)
+                                  ORDER BY 1),
+               empty    = ARRAY (SELECT unnest(excluded.empty)
+                                  UNION
+                                 SELECT unnest(pointer.empty) EXCEPT SELECT unnest(excluded.sections)
+                                  ORDER BY 1),
+               seen_at  = excluded.seen_at
+         WHERE pointer.seen_at IS NULL OR pointer.seen_at <= excluded.seen_at
+        """,
+        [each.patient for each in answers],
+        [each.source for each in answers],
+        [each.local_id for each in answers],
+        [" ".join(each.sections) for each in answers],
+        [" ".join(each.empty) for each in answers],
+        list(moments),
+        [each.was_skipped for each in answers],
+    )
+    return int(done.rsplit(" ", 1)[1])
+
+
+async def swept(db: Database) -> Sweep:
+    """Over all days kept; `since` is the first of them."""
+    row = await db.fetchrow(
+        "SELECT coalesce(sum(asked), 0) AS asked, coalesce(sum(held), 0) AS held, min(day) AS since FROM sweep"
+    )
+    if row is None or row["since"] is None:
+        return Sweep(0, 0, "")
+    return Sweep(int(row["asked"]), int(row["held"]), row["since"].isoformat())

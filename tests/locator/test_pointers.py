@@ -1,0 +1,104 @@
+"""Does the locator know who holds what, from enrolment and from answers, and never more than it was told?"""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from carerecord.contracts.locator import LearnAsked, Pointer, Seen, SeenAsked, Sweep, SweepAsked, WhereAsked
+from carerecord.kit.errors import NotUnderstood
+from carerecord.locator.service import Locator
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+AT, LATER = "2026-11-22T09:00:00.000Z", "2026-11-22T10:00:00.000Z"
+
+
+class Still:
+    def now(self) -> datetime:
+        return NOW
+
+
+@pytest.fixture
+async def locator(service_database) -> Locator:
+    return Locator((await service_database("locator")).pool, Still())
+
+
+async def where(locator: Locator, *person: str) -> tuple[Pointer, ...]:
+    return await locator.where(WhereAsked(person))
+
+
+def answered(*sections: str, empty: tuple[str, ...] = (), at: str = AT, local_id: str = "1", skipped: bool = False) -> SeenAsked:
+    return SeenAsked((Seen("p1", "elm-bank", local_id, sections, empty, at, skipped),))
+
+
+async def test_what_enrolment_told_is_found_for_the_whole_set_of_ids(locator):
+    told = LearnAsked((Pointer("elm-bank", "1", "p1"), Pointer("aldermoor-epr", "7", "p2"), Pointer("elm-bank", "2", "p3")))
+
+    first, again = await locator.learn(told), await locator.learn(told)
+
+    assert (first.count, again.count) == (3, 0)
+    assert await where(locator, "p1", "p2") == (
+        Pointer("aldermoor-epr", "7", "p2", enrolled_at=AT),
+        Pointer("elm-bank", "1", "p1", enrolled_at=AT),
+    )
+    assert await where(locator, "nobody") == ()
+
+
+async def test_an_answer_says_what_is_held_and_what_is_not(locator):
+    await locator.learn(LearnAsked((Pointer("elm-bank", "1", "p1"),)))
+
+    await locator.seen(answered("medicines", "allergies", empty=("results",)))
+    await locator.seen(answered("results", empty=("medicines",), at=LATER))
+
+    pointer, = await where(locator, "p1")
+    assert pointer == Pointer("elm-bank", "1", "p1", ("allergies", "results"), ("medicines",), LATER, AT)
+
+
+async def test_an_answer_that_comes_late_does_not_undo_a_newer_one(locator):
+    await locator.seen(answered("results", at=LATER))
+    await locator.seen(answered("medicines", empty=("results",), at=AT))
+
+    pointer, = await where(locator, "p1")
+    assert (pointer.sections, pointer.empty, pointer.seen_at) == (("results",), (), LATER)
+
+
+async def test_an_answer_teaches_a_source_that_never_enrolled_the_person(locator):
+    await locator.seen(answered("medicines"))
+
+    pointer, = await where(locator, "p1")
+    assert (pointer.sections, pointer.enrolled_at) == (("medicines",), "")
+
+
+async def test_enrolling_again_keeps_what_answers_taught(locator):
+    await locator.seen(answered("medicines"))
+    await locator.learn(LearnAsked((Pointer("elm-bank", "1", "p1"),)))
+
+    assert (await where(locator, "p1"))[0].sections == ("medicines",)
+
+
+async def test_the_sweep_counts_how_often_a_skipped_source_held_something(locator):
+    assert await locator.swept(SweepAsked()) == Sweep(0, 0, "")
+
+    await locator.seen(answered("medicines", skipped=True))
+    await locator.seen(answered(empty=("medicines",), skipped=True, at=LATER))
+    await locator.seen(answered(local_id="", skipped=True))
+    await locator.seen(answered("medicines"))
+
+    assert await locator.swept(SweepAsked()) == Sweep(3, 1, "2026-11-22")
+
+
+async def test_a_source_that_knows_nobody_becomes_no_pointer(locator):
+    await locator.seen(answered(local_id="", skipped=True))
+
+    assert await where(locator, "p1") == ()
+
+
+async def test_the_same_pointer_twice_in_one_batch_is_one(locator):
+    twice = (*answered("medicines").seen, *answered("results", at=LATER).seen)
+
+    assert (await locator.seen(SeenAsked(twice))).count == 1
+    assert (await where(locator, "p1"))[0].sections == ("results",)
+
+
+async def test_a_time_without_a_zone_is_refused(locator):
+    with pytest.raises(NotUnderstood):
+        await locator.seen(answered("medicines", at="2026-11-22T09:00:00"))
