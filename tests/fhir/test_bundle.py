@@ -74,6 +74,31 @@ def test_one_faulty_entry_leaves_the_others_standing(bad: bytes) -> None:
     assert (faulty.position, faulty.raw) == (1, bad)
 
 
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b'{"resource":{"resourceType":"Observation","v":NaN}}',
+        b'{"resource":{"resourceType":"Observation","v":"\\ud800"}}',
+        b'{"resource":{"resourceType":"Observation","v":"a\nraw line break, ] and }"}}',
+        b'{"resource":{"resourceType":"Observation","v":1,}}',
+        b'{"resource":{"resourceType":"Observation","v":01.10}}',
+    ],
+)
+def test_an_item_so_broken_that_no_parser_takes_the_whole_leaves_ninety_nine(broken: bytes) -> None:
+    items = [an_entry(POTASSIUM)] * 99
+    got = split(a_bundle(*items[:40], broken, *items[40:], total=100, link=[{"relation": "next", "url": "/2"}]))
+    assert [entry.raw for entry in got.entries] == [POTASSIUM] * 99
+    assert [(faulty.position, faulty.raw) for faulty in got.faulty] == [(40, broken)]
+    assert (got.total, got.next) == (100, "/2")
+
+
+@given(st.integers(1, 300))
+def test_a_broken_bundle_cut_short_is_never_salvaged(cut: int) -> None:
+    whole = a_bundle(an_entry(POTASSIUM), b'{"resource":{"resourceType":"Observation","v":NaN}}', an_entry(POTASSIUM))
+    with pytest.raises(NotABundle):
+        split(whole[:-cut])
+
+
 def test_an_entry_of_a_batch_that_only_reports_is_no_fault() -> None:
     assert split(a_bundle(b'{"response":{"status":"204"}}')).faulty == ()
 
@@ -87,8 +112,8 @@ def test_an_entry_of_a_batch_that_only_reports_is_no_fault() -> None:
         (b"not found", "the answer is not JSON"),
         (b"[]", "the answer is not JSON"),
         (a_bundle(an_entry(POTASSIUM))[:-30], "the answer is JSON cut short or malformed"),
-        (a_bundle(an_entry(b'{"resourceType":"Observation","v":NaN}')), "the answer is JSON cut short or malformed"),
-        (a_bundle(an_entry(b'{"resourceType":"X\\ud800"}')), "the answer is JSON cut short or malformed"),
+        (a_bundle(an_entry(POTASSIUM), x=1).replace(b'"x": 1', b'"x": NaN'), "the answer is JSON cut short or malformed"),
+        (a_bundle(an_entry(POTASSIUM) + b" 7"), "the answer is JSON cut short or malformed"),
         (b'{"resourceType":"Bundle","type":"searchset","entry":' + b"[" * 100_000, "deeper"),
         (b'{"resourceType":"Bundle","type":"searchset","x":' + b'{"a":' * 90_000 + b"1" + b"}" * 90_001, "deeper"),
         (b'{"resourceType":"Patient"}', "no Bundle"),

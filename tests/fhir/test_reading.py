@@ -223,6 +223,7 @@ def test_a_report_gives_its_conclusion_its_results_and_its_laboratory() -> None:
     got = says("DiagnosticReport", status="final", code={"text": "FBC"}, conclusion="Neutropenia.", performer=[laboratory],
                result=[{"reference": "Observation/1"}])  # fmt: skip
     assert got.result is not None
+    assert got.organisation == "Pathology"
     assert (got.result.conclusion, got.result.members, got.result.laboratory) == ("Neutropenia.", ("Observation/1",), "Pathology")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ import orjson
 from msgspec import Raw, Struct
 
 from carerecord.fhir.errors import NotABundle, Unreadable
+from carerecord.fhir.salvage import apart, shallow
 
 ANSWERING_TYPES: Final = frozenset(
     (
@@ -17,7 +19,6 @@ ANSWERING_TYPES: Final = frozenset(
         "document", "message",
     )
 )  # fmt: skip
-DEEPEST: Final = 64  # levels of nesting; real UK resources stay below 20
 
 
 class Entry(Struct, frozen=True):
@@ -95,10 +96,7 @@ def split(body: bytes) -> Bundle:
         NotABundle: no JSON, JSON of another kind, or a Bundle of a type that holds no answers. The reason never quotes
             what was received.
     """
-    try:
-        wire = _wire.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
-        raise NotABundle(_why_no_json(body)) from fault
+    wire, items = _opened(body)
     if wire.resourceType == "OperationOutcome":
         return Bundle("outcome", (), (bytes(body),), ())
     if wire.resourceType != "Bundle":
@@ -108,7 +106,7 @@ def split(body: bytes) -> Bundle:
     entries: list[Entry] = []
     outcomes: list[bytes] = []
     faulty: list[Faulty] = []
-    for position, raw in enumerate(wire.entry or ()):
+    for position, raw in enumerate(items):
         try:
             made = _split_entry(raw)
         except Unreadable as fault:
@@ -130,6 +128,20 @@ def split(body: bytes) -> Bundle:
         next=links.get("next", ""),
         self_link=links.get("self", ""),
     )
+
+
+def _opened(body: bytes) -> tuple[_Wire, Sequence[Raw]]:
+    try:
+        wire = _wire.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
+        found = apart(body)
+        if found is None:
+            raise NotABundle(_why_no_json(body)) from fault
+        try:
+            return _wire.decode(found.head), [Raw(item) for item in found.items]
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            raise NotABundle(_why_no_json(body)) from fault
+    return wire, wire.entry or ()
 
 
 def parse(raw: bytes) -> dict[str, Any]:
@@ -164,7 +176,7 @@ def _split_entry(raw: Raw) -> Entry | None:
             raise Unreadable("an entry without a resource")
         head = _head.decode(entry.resource)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
-        raise Unreadable("an entry that does not have the form of a Bundle entry") from fault
+        raise Unreadable("an entry that is malformed, or does not have the form of a Bundle entry") from fault
     except RecursionError as fault:
         raise Unreadable("nested deeper than any real resource") from fault
     if not _RESOURCE_TYPE.match(head.resourceType):
@@ -211,22 +223,3 @@ def _has_double(raw: bytes) -> bool:
     except _Double:
         return True
     return False
-
-
-_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
-
-
-def shallow(raw: bytes) -> bool:
-    """Whether `raw` nests no deeper than DEEPEST. Cheap for ordinary resources: few opening brackets settle it."""
-    if raw.count(b"[") + raw.count(b"{") <= DEEPEST:
-        return True
-    depth = 0
-    for token in _BRACKETS.findall(raw):
-        first = token[0]
-        if first in b"[{":
-            depth += 1
-            if depth > DEEPEST:
-                return False
-        elif first in b"]}":
-            depth -= 1
-    return True

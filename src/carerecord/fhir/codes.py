@@ -3,23 +3,26 @@
 from typing import Any
 
 
+# These three run a hundred times a resource: `type(x) is` costs half of `isinstance`, and parsed JSON has no subclasses.
 def text_in(source: Any, key: str) -> str:
     """`source[key]` where that is text worth showing, "" otherwise."""
-    value = source.get(key) if isinstance(source, dict) else None
-    return value.strip() if isinstance(value, str) else ""
+    value = source.get(key) if type(source) is dict else None
+    return value.strip() if type(value) is str else ""
 
 
 def dict_in(source: Any, key: str) -> dict[str, Any]:
-    value = source.get(key) if isinstance(source, dict) else None
-    return value if isinstance(value, dict) else {}
+    value = source.get(key) if type(source) is dict else None
+    return value if type(value) is dict else {}
 
 
 def dicts_in(source: Any, key: str) -> list[dict[str, Any]]:
     """The objects under `key`: a list of them, or one alone where a sender forgot the list."""
-    value = source.get(key) if isinstance(source, dict) else None
-    if isinstance(value, list):
-        return [each for each in value if isinstance(each, dict)]
-    return [value] if isinstance(value, dict) else []
+    value = source.get(key) if type(source) is dict else None
+    if value is None:
+        return []
+    if type(value) is list:
+        return [each for each in value if type(each) is dict]
+    return [value] if type(value) is dict else []
 
 
 def texts_in(source: Any, key: str) -> list[str]:

@@ -267,6 +267,8 @@ def _codes(parsed: Resource) -> Any:
 
 
 def _identifiers(parsed: Resource) -> tuple[str, ...]:
+    if "identifier" not in parsed and "masterIdentifier" not in parsed:
+        return ()
     found = dicts_in(parsed, "identifier") + dicts_in(parsed, "masterIdentifier")
     return tuple(f"{canonical_system(text_in(each, 'system'))}|{value}" for each in found if (value := text_in(each, "value")))
 
@@ -284,5 +286,7 @@ def _subject(parsed: Resource) -> str:
 
 
 def _confidentiality(meta: Resource) -> str:
+    if "security" not in meta:
+        return ""
     codes = {text_in(each, "code") for each in dicts_in(meta, "security")}
     return next((code for code in ("V", "R") if code in codes), "")

@@ -82,11 +82,12 @@ def _description(holder: Any) -> str:
 def codes_of(concept: Any) -> tuple[Code, ...]:
     if not isinstance(concept, dict):
         return ()
-    return tuple(
-        Code(canonical_system(text_in(coding, "system")), code, text_in(coding, "display"))
-        for coding in dicts_in(concept, "coding")
-        if (code := text_in(coding, "code"))
-    )
+    found = []
+    for coding in dicts_in(concept, "coding"):
+        code = text_in(coding, "code")
+        if code:
+            found.append(Code(canonical_system(text_in(coding, "system")), code, text_in(coding, "display")))
+    return tuple(found)
 
 
 def first_code(concept: Any) -> str:
@@ -144,9 +145,9 @@ def organisation_behind(reference: Any, beside: Around) -> str:
     for each in reference if isinstance(reference, list) else [reference]:
         if not isinstance(each, dict):
             continue
-        found = beside.find(each)
-        if found.get("resourceType") == "Organization" or text_in(each, "type") == "Organization":
+        if is_organisation(each, beside):
             return said_of(each, beside)
+        found = beside.find(each)
         if found.get("resourceType") == "PractitionerRole" and (said := said_of(found.get("organization"), beside)):
             return said
     return ""
