@@ -1,0 +1,74 @@
+"""Write down what a person says about sharing; it is in force from the moment that this answers."""
+
+import uuid
+from dataclasses import dataclass
+
+from carerecord.consent.store import add_objection, objections_for, withdraw_objection
+from carerecord.contracts.actors import Actor
+from carerecord.contracts.audit import Line
+from carerecord.contracts.consent import ObjectAsked, Objection, ObjectionsAsked, WithdrawAsked
+from carerecord.fhir.sections import SECTION_IDS
+from carerecord.kit import request
+from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.db import Pool
+from carerecord.kit.errors import NotAcceptable, NotFound
+from carerecord.kit.events import Outbox
+
+WHOLE_RECORD = "*"
+
+
+@dataclass(frozen=True)
+class Listener:
+    db: Pool
+    outbox: Outbox
+    clock: Clock
+
+    async def objections(self, asked: ObjectionsAsked) -> tuple[Objection, ...]:
+        return await objections_for(self.db, asked.person)
+
+    async def object(self, asked: ObjectAsked) -> Objection:
+        """An objection, in force at once; said twice it is one.
+
+        Raises:
+            NotAcceptable: there is no such section.
+        """
+        if asked.section not in (*SECTION_IDS, WHOLE_RECORD):
+            raise NotAcceptable(f"There is no section {asked.section!r}; they are: {', '.join(SECTION_IDS)}, and * for all.")
+        at = self.clock.now()
+        async with self.db.acquire() as db, db.transaction():
+            said, new = await add_objection(
+                db, asked.patient, asked.section, asked.source, asked.organisation, at, asked.actor.key
+            )
+            if new:
+                await self.outbox.announce("Line", self._line("objection-made", asked.actor, said), db)
+        return said
+
+    async def withdraw(self, asked: WithdrawAsked) -> Objection:
+        """The objection, no longer in force.
+
+        Raises:
+            NotFound: none of that id is in force.
+        """
+        try:
+            wanted = str(uuid.UUID(asked.objection))
+        except ValueError:
+            raise NotFound("There is no such objection in force.") from None
+        async with self.db.acquire() as db, db.transaction():
+            said = await withdraw_objection(db, wanted, self.clock.now(), asked.actor.key)
+            if said is None:
+                raise NotFound("There is no such objection in force.")
+            await self.outbox.announce("Line", self._line("objection-withdrawn", asked.actor, said), db)
+        return said
+
+    def _line(self, what: str, actor: Actor, said: Objection) -> Line:
+        return Line(
+            id=str(uuid.uuid4()),
+            at=stamp(self.clock.now()),
+            what=what,
+            service="consent",
+            actor=actor,
+            patients=(said.patient,),
+            sources=(said.source,) if said.source else (),
+            sections=(said.section,),
+            request=request.current(),
+        )

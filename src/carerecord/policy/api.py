@@ -1,0 +1,27 @@
+"""The door of policy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from carerecord.contracts.policy import MAY, MAY_DO, RULES
+from carerecord.kit.part import Part, Supplies, answer
+from carerecord.kit.settings import read
+from carerecord.policy.model import read_book
+from carerecord.policy.service import Judge
+
+RULES_FOLDER = Path(__file__).parent / "rules"
+
+
+@dataclass(frozen=True)
+class PolicySettings:
+    """Read from the environment with the prefix CARERECORD_POLICY_."""
+
+    rules: str = ""  # a folder of TOML files instead of those that come with the program
+
+
+def build(supplies: Supplies) -> Part:
+    settings = read(PolicySettings, supplies.settings)
+    folder = Path(settings.rules) if settings.rules else RULES_FOLDER
+    book = read_book({file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.toml"))})
+    judge = Judge(book, supplies.calls, supplies.keys, supplies.clock)
+    return Part("policy", answers=(answer(MAY, judge.may), answer(MAY_DO, judge.may_do), answer(RULES, judge.rules)))

@@ -1,0 +1,135 @@
+"""May this actor see these sections of this person, for this reason? Facts, choices and rules become a permit."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
+from carerecord.contracts.permit import Grant, Permit, Withheld
+from carerecord.contracts.policy import Decision, MayAsked, MayDoAsked, Rule, RulesAsked
+from carerecord.kit.calls import Calls
+from carerecord.kit.clock import Clock
+from carerecord.kit.errors import NotAcceptable, NotFound, Refused, Unavailable
+from carerecord.kit.permits import LIFE_S, sealed
+from carerecord.kit.tokens import Keys
+from carerecord.policy.model import Book, Case, Verdict, reason_given
+
+EVERY_SECTION = "*"
+
+
+@dataclass(frozen=True)
+class Judge:
+    book: Book
+    calls: Calls
+    keys: Keys
+    clock: Clock
+
+    async def may(self, asked: MayAsked) -> Permit:
+        """A permit for what is permitted, naming what is withheld and by which rule.
+
+        Raises:
+            Refused: nothing is permitted; with the rule that decided.
+            NotAcceptable: a reason must be stated first.
+            NotFound: the person is not to be told apart from one who is unknown.
+            Unavailable: what the person has said about sharing cannot be known. Nothing is shown then.
+        """
+        case = Case(
+            role=asked.actor.role.code,
+            relationship=self._relationship(asked),
+            purpose=asked.reason.purpose,
+            restricted=asked.restricted,
+            reason_given=reason_given(asked.reason.text),
+        )
+        if (whole := self.book.whole(case)) is not None:
+            _refuse(whole)
+        objections = await self._objections(asked)
+        verdicts = tuple(
+            (each, self.book.section(_of_section(case, each, objections, asked.actor.organisation))) for each in asked.wanted
+        )
+        grants = tuple(each for each, verdict in verdicts if verdict.then == "permit")
+        withheld = _notices(verdicts)
+        if not grants and all(each.kind == "not-permitted" for each in withheld):
+            _refuse(verdicts[0][1] if verdicts else self.book.section(case))
+        now = self.clock.now().timestamp()
+        permit = Permit(
+            actor=asked.actor.key,
+            organisation=asked.actor.organisation,
+            role=asked.actor.role.code,
+            person=asked.person,
+            purpose=asked.reason.purpose,
+            rule=next((verdict.rule.id for _, verdict in verdicts if verdict.then == "permit"), verdicts[0][1].rule.id),
+            grants=grants,
+            withheld=withheld,
+            made_at=now,
+            ends_at=now + LIFE_S,
+        )
+        return sealed(permit, self.keys, asked.targets)
+
+    def _relationship(self, asked: MayAsked) -> str:
+        """What the asker can show: an attendance counts for this user, person and organisation, until it ends."""
+        if asked.relationship != "attending":
+            return asked.relationship
+        shown = asked.reason.attendance
+        good = (
+            shown is not None
+            and shown.actor == asked.actor.key
+            and shown.organisation == asked.actor.organisation
+            and shown.patient in asked.person
+            and shown.until > self.clock.now().timestamp()
+        )
+        return "attending" if good else "claimed"
+
+    async def _objections(self, asked: MayAsked) -> tuple[Objection, ...]:
+        try:
+            return await self.calls.ask(OBJECTIONS, ObjectionsAsked(asked.person))
+        except Unavailable:
+            raise Unavailable(
+                "What this person has said about sharing cannot be known, because the consent service does not answer. "
+                "Nothing is shown until it does.",
+                service="consent",
+            ) from None
+
+    async def may_do(self, asked: MayDoAsked) -> Decision:
+        verdict = self.book.action(Case(role=asked.actor.role.code, action=asked.action))
+        return Decision(verdict.then == "permit", verdict.rule.id, verdict.rule.says)
+
+    async def rules(self, _: RulesAsked) -> tuple[Rule, ...]:
+        return tuple(each.rule for each in self.book.rules)
+
+
+def _of_section(case: Case, wanted: Grant, objections: Iterable[Objection], organisation: str) -> Case:
+    objected = any(_covers(each, wanted, organisation) for each in objections)
+    return Case(case.role, case.relationship, case.purpose, wanted.section, "", case.restricted, case.reason_given, objected)
+
+
+def _covers(objection: Objection, wanted: Grant, organisation: str) -> bool:
+    """Whether what was said speaks of this section of this source, and of this organisation's looking."""
+    return (
+        objection.section in (wanted.section, EVERY_SECTION)
+        and objection.source in ("", wanted.source)
+        and objection.organisation in ("", organisation)
+    )
+
+
+def _notices(verdicts: Sequence[tuple[Grant, Verdict]]) -> tuple[Withheld, ...]:
+    """What may be told of what is kept back: once for a section where every source of it is meant, else by source."""
+    wanted: dict[str, set[str]] = {}
+    kept: dict[tuple[str, str], tuple[Verdict, list[str]]] = {}
+    for grant, verdict in verdicts:
+        wanted.setdefault(grant.section, set()).add(grant.source)
+        if verdict.then != "permit":
+            kept.setdefault((grant.section, verdict.rule.id), (verdict, []))[1].append(grant.source)
+    notices = []
+    for (section, rule), (verdict, sources) in kept.items():
+        kind = "withheld" if verdict.then == "withhold" else "not-permitted"
+        for source in [""] if set(sources) == wanted[section] else sources:
+            notices.append(Withheld(source, section, rule, verdict.rule.says, kind))
+    return tuple(notices)
+
+
+def _refuse(verdict: Verdict) -> None:
+    rule = verdict.rule
+    if verdict.then == "ask-reason":
+        raise NotAcceptable(f"Say why you look. {rule.says}", rule=rule.id)
+    if verdict.then == "absent":
+        raise NotFound("There is no such person in the index.")
+    raise Refused(f"Not permitted under rule {rule.id}: {rule.says}", rule=rule.id)

@@ -1,0 +1,144 @@
+"""A permit is worth something only as policy made it, to the service that it names, for a minute."""
+
+import msgspec
+import pytest
+
+from carerecord.app.catalogue import NAMES
+from carerecord.contracts.actors import Actor, Attendance, Reason, Role
+from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
+from carerecord.contracts.permit import Grant, Permit
+from carerecord.contracts.policy import MayAsked
+from carerecord.kit import permits
+from carerecord.kit.calls import Calls, Direct
+from carerecord.kit.clock import SystemClock
+from carerecord.kit.errors import NotAcceptable, NotFound, Refused, Unavailable
+from carerecord.kit.part import answer
+from carerecord.kit.tokens import keys_for
+from carerecord.policy.service import Judge
+from tests.policy.test_rules import BOOK
+
+SECRET = b"another secret of a test, 32 byte"
+JUDGE_KEYS, RECORDS_KEYS, VIEWER_KEYS = (keys_for(SECRET, each, NAMES, ()) for each in ("policy", "records", "viewer"))
+DOCTOR = Actor("https://idp.example", "1", "Dr A", Role("1", "emergency-doctor", "A&E doctor", "R9A", "Aldermoor"))
+WANTED = (Grant("elm-bank", "allergies"), Grant("elm-bank", "medicines"), Grant("calder-vale", "medicines"))
+
+
+def a_judge(*objections: Objection, silent: bool = False) -> Judge:
+    async def said(_: ObjectionsAsked) -> tuple[Objection, ...]:
+        if silent:
+            raise Unavailable("consent does not answer", service="consent")
+        return objections
+
+    return Judge(BOOK, Calls("policy", {"consent": Direct((answer(OBJECTIONS, said),))}), JUDGE_KEYS, SystemClock())
+
+
+def asked(**more: object) -> MayAsked:
+    told = {"actor": DOCTOR, "person": ("p1", "p2"), "reason": Reason("direct-care", "Fell at home"), "relationship": "claimed"}
+    return MayAsked(**{**told, "wanted": WANTED, "targets": ("records",), **more})  # type: ignore[arg-type]
+
+
+async def test_a_permit_names_what_is_granted_and_the_rule():
+    permit = permits.checked(await a_judge().may(asked()), RECORDS_KEYS)
+    assert permit.grants == WANTED
+    assert permit.rule == "emergency-doctor/all"
+
+
+async def test_an_objection_is_obeyed_and_named_under_any_id_of_the_person():
+    permit = await a_judge(Objection("o1", "p2", "medicines", source="calder-vale")).may(asked())
+    assert permit.grants == WANTED[:2]
+    (notice,) = permit.withheld
+    assert (notice.source, notice.section, notice.rule, notice.kind) == (
+        "calder-vale",
+        "medicines",
+        "consent/objection",
+        "withheld",
+    )
+
+
+async def test_an_objection_to_one_organisation_binds_that_one():
+    judge = a_judge(Objection("o1", "p1", "*", organisation="R9F"))
+    assert (await judge.may(asked())).grants == WANTED
+
+
+async def test_an_objection_to_all_leaves_a_permit_that_grants_nothing_and_says_so():
+    permit = await a_judge(Objection("o1", "p1", "*")).may(asked())
+    assert permit.grants == ()
+    assert {each.rule for each in permit.withheld} == {"consent/objection"}
+
+
+async def test_while_consent_is_silent_nothing_is_permitted_and_it_says_so():
+    with pytest.raises(Unavailable, match="sharing cannot be known"):
+        await a_judge(silent=True).may(asked())
+
+
+async def test_a_claim_without_a_reason_is_asked_for_one():
+    with pytest.raises(NotAcceptable) as caught:
+        await a_judge().may(asked(reason=Reason("direct-care", ".")))
+    assert caught.value.facts == {"rule": "reason/required"}
+
+
+async def test_an_attendance_of_somebody_else_is_no_relationship():
+    shown = Attendance("another user", "p1", "R9A", "aldermoor-emergency", "Emergency department", "", 4e9)
+    with pytest.raises(NotAcceptable):
+        await a_judge().may(asked(relationship="attending", reason=Reason("direct-care", "", shown)))
+    mine = msgspec.structs.replace(shown, actor=DOCTOR.key)
+    assert (await a_judge().may(asked(relationship="attending", reason=Reason("direct-care", "", mine)))).grants == WANTED
+
+
+async def test_who_may_not_see_a_section_is_not_told_that_it_was_hidden():
+    receptionist = msgspec.structs.replace(DOCTOR, role=Role("2", "receptionist", "Receptionist", "R9A", "Aldermoor"))
+    wanted = (Grant("elm-bank", "appointments"), Grant("elm-bank", "medicines"))
+    judge = a_judge(Objection("o1", "p1", "medicines"))
+    permit = await judge.may(asked(actor=receptionist, wanted=wanted, reason=Reason("administration", "Booking a scan")))
+    assert [(each.section, each.kind) for each in permit.withheld] == [("medicines", "not-permitted")]
+
+
+async def test_a_section_kept_back_from_every_source_is_told_once():
+    permit = await a_judge(Objection("o1", "p1", "medicines")).may(asked())
+    assert [(each.source, each.section) for each in permit.withheld] == [("", "medicines")]
+
+
+async def test_a_protected_person_is_unknown_at_the_front_desk():
+    receptionist = msgspec.structs.replace(DOCTOR, role=Role("2", "receptionist", "Receptionist", "R9A", "Aldermoor"))
+    with pytest.raises(NotFound, match="There is no such person in the index"):
+        await a_judge().may(asked(actor=receptionist, restricted=True))
+
+
+async def a_permit() -> Permit:
+    return await a_judge().may(asked())
+
+
+async def test_a_permit_with_more_written_into_it_is_refused():
+    permit = msgspec.structs.replace(await a_permit(), grants=(*WANTED, Grant("calder-vale", "plans")))
+    with pytest.raises(Refused) as caught:
+        permits.checked(permit, RECORDS_KEYS)
+    assert caught.value.facts == {"rule": "permit/seal"}
+
+
+async def test_a_permit_for_another_person_is_refused():
+    with pytest.raises(Refused):
+        permits.checked(msgspec.structs.replace(await a_permit(), person=("p9",)), RECORDS_KEYS)
+
+
+async def test_a_permit_for_another_service_is_refused():
+    with pytest.raises(Refused):
+        permits.checked(await a_permit(), VIEWER_KEYS)
+
+
+async def test_only_policy_can_seal():
+    with pytest.raises(KeyError):
+        permits.sealed(await a_permit(), RECORDS_KEYS, ("records",))
+
+
+async def test_a_permit_dies_after_a_minute():
+    permit = await a_permit()
+    with pytest.raises(Refused) as caught:
+        permits.checked(permit, RECORDS_KEYS, now=permit.made_at + permits.LIFE_S + 1)
+    assert caught.value.facts == {"rule": "permit/age"}
+
+
+async def test_with_the_guard_taken_away_the_attack_succeeds(monkeypatch: pytest.MonkeyPatch):
+    """So that the tests above are known to test the guard."""
+    monkeypatch.setattr(permits, "holds", lambda *_: True)
+    forged = msgspec.structs.replace(await a_permit(), person=("p9",))
+    assert permits.checked(forged, RECORDS_KEYS).person == ("p9",)
