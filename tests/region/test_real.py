@@ -3,6 +3,7 @@
 import gzip
 import os
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import orjson
 import pytest
 
 from carerecord.fhir.identifiers import nhs_number
-from carerecord.region.real import SYNTHEA, Real, read_real
+from carerecord.region import make_region
+from carerecord.region.real import SYNTHEA, Real, read_real, with_real
 
 _HOUSE = Path(__file__).parents[2]
 FOLDER = Path(os.environ.get("CARERECORD_REAL_INPUTS", _HOUSE.parent / "shared" / "data")) / "synthea"
@@ -85,6 +87,16 @@ def test_references_point_inside_their_source_or_name_what_lies_elsewhere(real: 
                     elsewhere += 1
                     assert reference["identifier"]["system"] == SYNTHEA
     assert elsewhere > 0
+
+
+@needs_real
+def test_real_people_stand_beside_the_pretend_ones() -> None:
+    region = make_region(7, 30, now=datetime(2026, 11, 22, tzinfo=UTC))
+    both = with_real(region, FOLDER)
+
+    assert len(both.people) == 30 + 60
+    assert len(both.register) == len(both.people)
+    assert set(both.holdings) == {system.key for system in both.systems}
 
 
 @needs_real

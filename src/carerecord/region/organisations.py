@@ -61,17 +61,19 @@ def _system(
 
 
 SYSTEMS: tuple[System, ...] = (
-    _system("elm-bank", ELM_BANK, "Elm Bank Surgery", "GP", "gp", 0.4, _GP, "nhs-number", needs_token=True),
-    _system("quayside", QUAYSIDE, "Quayside Surgery", "QS", "gp", 0.35, _GP, "nhs-number", needs_token=True),
-    _system("kirkgate", KIRKGATE, "Kirkgate Medical Group", "KG", "gp", 0.5, _GP, "nhs-number", page_size=20),
-    _system("aldermoor-epr", ALDERMOOR, "Aldermoor University Hospitals", "AH", "hospital", 0.5, _WARD,
+    _system("elm-bank", ELM_BANK, "Elm Bank Surgery", "GP", "gp", 0.3, _GP, "nhs-number", page_size=100,
+            needs_token=True),
+    _system("quayside", QUAYSIDE, "Quayside Surgery", "QS", "gp", 0.25, _GP, "nhs-number", page_size=100,
+            needs_token=True),
+    _system("kirkgate", KIRKGATE, "Kirkgate Medical Group", "KG", "gp", 0.3, _GP, "nhs-number"),
+    _system("aldermoor-epr", ALDERMOOR, "Aldermoor University Hospitals", "AH", "hospital", 0.35, _WARD,
             "nhs-number", needs_token=True),
     _system("aldermoor-emergency", ALDERMOOR, "Aldermoor A&E", "AE", "emergency", 0.3,
             ("alerts", "medicines", "problems", "observations", "encounters", "documents", "professionals"),
             "nhs-number"),
-    _system("aldermoor-pathology", ALDERMOOR, "Aldermoor Pathology", "AP", "laboratory", 0.6, ("results",), "match",
+    _system("aldermoor-pathology", ALDERMOOR, "Aldermoor Pathology", "AP", "laboratory", 0.45, ("results",), "match",
             page_size=100),
-    _system("aldermoor-radiology", ALDERMOOR, "Aldermoor Radiology", "AR", "radiology", 0.7,
+    _system("aldermoor-radiology", ALDERMOOR, "Aldermoor Radiology", "AR", "radiology", 0.5,
             ("results", "documents"), "local"),
     _system("aldermoor-anticoagulation", ALDERMOOR, "Aldermoor Anticoagulation Clinic", "AC", "clinic", 0.3,
             ("alerts", "medicines", "problems", "encounters", "documents", "appointments", "professionals"),
@@ -79,23 +81,23 @@ SYSTEMS: tuple[System, ...] = (
     _system("aldermoor-maternity", ALDERMOOR, "Aldermoor Maternity", "MT", "maternity", 0.4,
             ("alerts", "allergies", "medicines", "problems", "results", "observations", "encounters", "documents",
              "plans", "appointments", "professionals"), "nhs-number"),
-    _system("fenwick-epr", FENWICK, "Fenwick General Hospital", "FG", "hospital", 0.6, _WARD, "nhs-number",
+    _system("fenwick-epr", FENWICK, "Fenwick General Hospital", "FG", "hospital", 0.4, _WARD, "nhs-number",
             page_size=20),
     _system("fenwick-pathology", FENWICK, "Fenwick Pathology", "FP", "laboratory", 0.5, ("results",), "local"),
     _system("fenwick-radiology", FENWICK, "Fenwick Radiology", "FR", "radiology", 0.5, ("results", "documents"),
             "local"),
-    _system("north-fells-ambulance", AMBULANCE, "North Fells Ambulance", "AM", "ambulance", 1.3,
+    _system("north-fells-ambulance", AMBULANCE, "North Fells Ambulance", "AM", "ambulance", 1.2,
             ("observations", "encounters", "documents", "medicines", "plans"), "nhs-number"),
-    _system("aldermoor-community", COMMUNITY, "Aldermoor Community Health", "CH", "community", 0.7,
+    _system("aldermoor-community", COMMUNITY, "Aldermoor Community Health", "CH", "community", 0.5,
             ("alerts", "allergies", "medicines", "problems", "observations", "encounters", "documents", "plans",
              "appointments", "professionals"), "nhs-number"),
-    _system("calder-vale", MENTAL_HEALTH, "Calder Vale Mental Health", "MH", "mental-health", 0.5,
+    _system("calder-vale", MENTAL_HEALTH, "Calder Vale Mental Health", "MH", "mental-health", 0.4,
             ("alerts", "allergies", "medicines", "problems", "encounters", "documents", "plans", "appointments",
              "professionals"), "nhs-number", needs_token=True),
     _system("st-oswins", HOSPICE, "St Oswin's Hospice", "HO", "hospice", 0.4,
             ("alerts", "allergies", "medicines", "problems", "encounters", "documents", "plans", "professionals"),
             "nhs-number"),
-    _system("aldermoor-council", COUNCIL, "Aldermoor Council", "SC", "social-care", 0.6,
+    _system("aldermoor-council", COUNCIL, "Aldermoor Council", "SC", "social-care", 0.4,
             ("alerts", "adjustments", "encounters", "documents", "professionals", "social"), "nhs-number"),
     _system("hartley-pharmacy", PHARMACY, "Hartley Pharmacy", "RX", "pharmacy", 0.3,
             ("medicines", "immunisations"), "nhs-number"),
@@ -172,9 +174,10 @@ REAL_ORGANISATIONS: tuple[Organisation, ...] = tuple(
                  f"ZZ9 {place + 1}RI")
     for place, (ods, name, kind, street) in enumerate(_REAL)
 )  # fmt: skip
+_REAL_KINDS = {"gp": "gp", "acute": "hospital"}
 REAL_SYSTEMS: tuple[System, ...] = tuple(
-    _system(f"real-{organisation.name.split()[0].lower()}", organisation.ods, organisation.name, f"R{place}", "real", 0.2,
-            _GP, "nhs-number")
+    _system(f"real-{organisation.name.split()[0].lower()}", organisation.ods, organisation.name, f"R{place}",
+            _REAL_KINDS.get(organisation.kind, "community"), 0.2, _GP, "nhs-number", page_size=100)
     for place, organisation in enumerate(REAL_ORGANISATIONS, 1)
 )  # fmt: skip
 ODS_OF_REAL = {system.key: system.ods for system in REAL_SYSTEMS}

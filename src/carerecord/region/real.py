@@ -77,8 +77,9 @@ def read_real(folder: Path, taken: frozenset[str] = frozenset()) -> Real:
     )
 
 
-def with_real(region: Region, real: Real) -> Region:
-    """The region with the real people and their sources added."""
+def with_real(region: Region, folder: Path) -> Region:
+    """The region with the people of `folder` and their sources added; no two people share a number."""
+    real = read_real(folder, frozenset(region.register))
     return replace(
         region,
         organisations=region.organisations + real.organisations,
