@@ -136,7 +136,7 @@ def edith(*, gp: bool = False, opening: str = "o-edith") -> Record:
     }
     return record(
         EDITH, items, ALL_SOURCES, title=title, states=states, groups=groups, opening=opening, attention=tuple(attention),
-        trends=(trend(egfr, "eGFR"), trend(haemoglobin, "Haemoglobin"), trend(items[11:12], "INR"), trend(sodium, "Sodium")),
+        trends=(trend(egfr, "eGFR"), trend(haemoglobin, "Haemoglobin"), trend(items[12:13], "INR"), trend(sodium, "Sodium")),
         plans=no_plans("none recorded" if gp else "unavailable"), joined=("elm-bank",) if gp else (),
     )  # fmt: skip
 

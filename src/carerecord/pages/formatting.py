@@ -1,10 +1,12 @@
 """How is each kind of value written? One formatter, two modes: CUI for clinicians, the NHS service manual for patients."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from carerecord.contracts.patients import Demographics
 from carerecord.fhir.facts import Medicine
@@ -115,9 +117,18 @@ class Formatter:
 
 
 
-def joined(parts: tuple[str, ...], last: str = " and ") -> str:
+def joined(parts: Iterable[str], last: str = " and ") -> str:
     """A, B and C."""
-    return last.join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
+    words = tuple(parts)
+    return last.join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+
+
+_DATE = re.compile(r"\b\d\d-[A-Z][a-z]{2}-\d{4}(?: \d\d:\d\d)?")
+
+
+def whole_dates(text: str) -> Markup:
+    """Text in which no date is broken over two lines."""
+    return Markup(_DATE.sub(lambda found: f'<span class="cr-nb">{found[0]}</span>', str(escape(text))))  # noqa: S704 - escaped
 
 
 def css_text(text: str) -> Markup:

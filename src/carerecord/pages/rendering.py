@@ -7,7 +7,7 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from carerecord.pages.formatting import css_text, joined
+from carerecord.pages.formatting import css_text, joined, whole_dates
 from carerecord.pages.icons import icon
 from carerecord.pages.names import name_parts, nhs_number, official, preferred
 
@@ -25,7 +25,7 @@ def environment(*folders: Path) -> Environment:
         lstrip_blocks=True,
     )
     env.globals.update(icon=icon, static=_static_address(), name_parts=name_parts, official=official, preferred=preferred)
-    env.filters.update(css_text=css_text, joined=joined, nhs_number=nhs_number)
+    env.filters.update(css_text=css_text, joined=joined, whole_dates=whole_dates, nhs_number=nhs_number)
     return env
 
 

@@ -21,6 +21,7 @@ class Since:
     last: tuple[Row, ...]
     count: int
     sources: int
+    unseen: bool  # a lane is hatched
 
 
 def since(view: View) -> Since:
@@ -31,28 +32,31 @@ def since(view: View) -> Since:
     for entry in view.of("medicines"):
         if contact := _supplied(view, entry):
             by_source.setdefault(entry.origins[0].source, []).append(contact)
-    rows = []
+    rows: list[Lane] = []
     for state in view.record.states:
         said = view.said.get((state.source, "encounters"))
         tone = sign(said.state).tone if said else ""
         contacts = by_source.get(state.source, [])
         if tone in _UNSEEN:
-            rows.append(Lane(state.mark, _short(state.name), (), f"{state.name}: {_UNSEEN[tone]}"))
+            rows.append(Lane(state.mark, _short(state.name, rows), (), f"{state.name}: {_UNSEEN[tone]}"))
         elif contacts:
-            rows.append(Lane(state.mark, _short(state.name), tuple(contacts)))
+            rows.append(Lane(state.mark, _short(state.name, rows), tuple(contacts)))
     items = view.of("encounters")
     last = tuple(row(view, each) for each in items[:5])
-    return Since(lanes(rows, view.fmt.now) if rows else Markup(""), last, len(items), len(by_source))
+    return Since(lanes(rows, view.fmt.now) if rows else Markup(""), last, len(items), len(by_source), any(each.unseen for each in rows))
 
 
-def _short(name: str) -> str:
-    """A lane's name: whole words, as many as its margin holds. The mark and the key give the rest."""
+def _short(name: str, others: list[Lane]) -> str:
+    """A lane's name: whole words, as many as its margin holds, without a first word that another lane bears already."""
+    words = name.split()
+    if len(words) > 1 and any(other.name.split()[0] == words[0] for other in others):
+        words = words[1:]
     said = ""
-    for word in name.split():
-        if len(said) + len(word) > 14:
+    for word in words:
+        if len(said) + len(word) > 13:
             break
         said = f"{said} {word}".strip()
-    return said or name[:14]
+    return said or name[:13]
 
 
 def _met(view: View, entry: Entry) -> Contact | None:

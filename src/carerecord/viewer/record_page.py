@@ -18,7 +18,7 @@ from carerecord.viewer import medicines as meds
 from carerecord.viewer.contacts import since
 from carerecord.viewer.items import origins
 from carerecord.viewer.matrix import matrix
-from carerecord.viewer.sections import SectionView, sections, value_of
+from carerecord.viewer.sections import sections, value_of
 from carerecord.viewer.states import sign, trouble
 from carerecord.viewer.summary import attention, decisions, key_results, problems
 from carerecord.viewer.view import View
@@ -28,8 +28,9 @@ FRAGMENTS = (
     ("allergy", "allergy"), ("allergy-more", "allergy_more"), ("slim", "slim"), ("nav", "nav"), ("side", "side"),
     ("dock", "side"), ("status", "status"), ("warnings", "warnings"), ("attention", "attention"), ("decisions", "decisions"),
     ("since", "since"), ("meds", "meds"), ("key", "key"), ("probs", "probs"), ("sources", "matrix"),
+    ("not-yours", "not_yours"),
 )  # fmt: skip
-_CLINICAL_ONLY = {"since", "meds", "key", "probs"}
+_CLINICAL_ONLY = {"allergy-more", "attention", "decisions", "since", "meds", "key", "probs"}
 _ALLERGY_KINDS = {
     "Known allergies": "known",
     "No known allergies": "none",
@@ -94,6 +95,8 @@ class RecordPage:
         fmt: Formatter = self.base["fmt"]
         view = View(record, fmt)
         shown = sections(view)
+        not_yours = tuple(each for each in shown if each.hidden)
+        shown = tuple(each for each in shown if not each.hidden)
         by_section = {each.id: each for each in shown}
         person = record.person.demographics
         holes = tuple(
@@ -103,24 +106,18 @@ class RecordPage:
         return {
             **self.base,
             "session": self.session, "patient": self.patient, "say": "", "record": record, "view": view, "person": person,
-            "sections": shown, "by_section": by_section, "known_sections": SECTION_IDS, "allergies": record.allergies,
-            "allergy_kind": _ALLERGY_KINDS.get(record.allergies.title, "unavailable"),
+            "sections": shown, "by_section": by_section, "not_yours": not_yours, "known_sections": SECTION_IDS, "allergies": record.allergies,
+            "allergy_kind": _ALLERGY_KINDS.get(record.allergies.title, "unavailable") if "allergies" in by_section else "hidden",
             "allergy_again": _allergy_again(view),
             "nhs_status": NHS_NUMBER_STATUS.get(person.nhs_number_status, "status Not recorded"),
             "flags": banner_flags(person),
-            "clinical": clinical(record, by_section), "notices": attention(view),
+            "clinical": bool(set(by_section) & _CLINICAL), "notices": attention(view),
             "decisions": decisions(view), "since": since(view), "medicines": meds.medicines(view, holes),
             "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
             "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
         }  # fmt: skip
-
-
-def clinical(record: Record, shown: Mapping[str, SectionView]) -> bool:
-    """Whether this reader is shown any clinical section at all."""
-    refused = {each.section for each in record.withheld if each.kind == "not-permitted"}
-    return bool((set(shown) & _CLINICAL) - refused)
 
 
 def _allergy_again(view: View) -> SourceState | None:
@@ -164,7 +161,7 @@ def tally(record: Record) -> str:
 def reason_words(record: Record, fmt: Formatter) -> str:
     reason = record.reason
     if reason.attendance:
-        return f" for the attendance of {fmt.at(reason.attendance.since)} ({reason.attendance.what})"
+        return f" for the attendance of {fmt.clock(reason.attendance.since)} ({reason.attendance.what})"
     words = {
         "direct-care": "direct care", "emergency": "an emergency", "safeguarding": "safeguarding",
         "administration": "administration", "privacy": "privacy",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from carerecord.contracts.permit import Withheld
-from carerecord.contracts.records import Section, SourceState
+from carerecord.contracts.records import Section, SectionState, SourceState
 from carerecord.fhir.facts import Result
 from carerecord.fhir.sections import SECTIONS
 from carerecord.pages.charts.trend import SHOWN, Series, trend
@@ -50,6 +50,7 @@ class SectionView:
     empty: str  # "Not recorded in A, B and C."
     figures: tuple[Figure, ...] = ()
     late: bool = False
+    hidden: bool = False  # the reader's role shows nothing of it: named with the others at the end, not on its own
 
     @property
     def incomplete(self) -> bool:
@@ -62,6 +63,8 @@ class SectionView:
     @property
     def short(self) -> str:
         """What stands beside the name in the list of sections: a number, none, or that nothing can be said."""
+        if self.id == "demographics":
+            return ""
         return str(self.count) if self.count else "–" if self.incomplete or not self.empty else "none"
 
 
@@ -71,7 +74,8 @@ def sections(view: View) -> tuple[SectionView, ...]:
     named = {each.id for each in there}
     hidden = tuple(dict.fromkeys(each.section for each in view.record.withheld if each.section not in named))
     gone = tuple(section_view(view, Section(each, SECTIONS[each].title, ())) for each in hidden if each in SECTIONS)
-    return (*there, *gone)
+    place = {each: number for number, each in enumerate(SECTIONS)}
+    return tuple(sorted((*there, *gone), key=lambda each: place.get(each.id, 99)))
 
 
 def section_view(view: View, section: Section) -> SectionView:
@@ -89,8 +93,14 @@ def section_view(view: View, section: Section) -> SectionView:
         section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
         f"{answered} of {len(told)} sources that share this answered" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
-        any(each.late for each in section.entries),
+        any(each.late for each in section.entries), not rows and _hidden(told, withheld),
     )  # fmt: skip
+
+
+def _hidden(told: tuple[tuple[SourceState, SectionState], ...], withheld: tuple[Withheld, ...]) -> bool:
+    """True when a role, and nothing else, keeps the whole section back."""
+    by_rule = any(each.kind == "not-permitted" and not each.source for each in withheld)
+    return by_rule or (bool(told) and all(said.state == "not permitted" for _, said in told))
 
 
 def _head(section: Section, count: int, says: tuple[Say, ...], withheld: tuple[Withheld, ...], bare: tuple[str, ...]) -> str:

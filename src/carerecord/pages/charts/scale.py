@@ -36,7 +36,8 @@ class TimeAxis:
 
 
 def time_axis(moments: list[datetime], left: float, right: float) -> TimeAxis:
-    """To scale; when one gap takes over 45 % of the span, the axis is cut there and each side is to scale by itself.
+    """To scale. Where the newest values crowd into a fifth of the span, or one gap takes over 45 % of it, the axis is cut and
+    each side is to scale by itself: the last days are where decisions are.
 
     One point stands in the middle. Points on one moment are spread by a pixel, so that none hides another.
     """
@@ -47,9 +48,13 @@ def time_axis(moments: list[datetime], left: float, right: float) -> TimeAxis:
     if span <= 0:
         step = (right - left) / (len(seconds) - 1)
         return TimeAxis(tuple(left + step * place for place in range(len(seconds))))
+    crowd = next((each for each in range(len(seconds) - 3) if seconds[-1] - seconds[each + 1] < 0.2 * span), None)
     gaps = [after - before for before, after in pairwise(seconds)]
     widest = max(range(len(gaps)), key=gaps.__getitem__)
-    if len(seconds) < 4 or gaps[widest] < 0.45 * span:
+    if crowd is not None and gaps[crowd] < seconds[-1] - seconds[crowd + 1]:
+        crowd = None  # no gap before the crowd: it is a course, not two
+    widest = crowd if crowd is not None else widest
+    if len(seconds) < 4 or (crowd is None and gaps[widest] < 0.45 * span):
         return TimeAxis(_spread([left + (each - seconds[0]) / span * (right - left) for each in seconds], right))
     break_width = 34.0
     here = (right - left - break_width) * max(0.25, min(0.75, (widest + 1) / len(seconds)))
