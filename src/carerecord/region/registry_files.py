@@ -14,8 +14,8 @@ from carerecord.region.shapes import IdentityProvider, Organisation, System, Use
 # The region's words for a kind of system -> those of a source; where both agree nothing stands here.
 _KINDS = {"hospital": "acute", "laboratory": "pathology", "clinic": "acute", "real": "acute"}
 _ROLES = {"ae-doctor": "emergency-doctor"}
-# One request for all, where the system offers it well; the others are asked type by type.
-_EVERYTHING = frozenset({"gp", "mental-health", "community"})
+# Asked for everything in one request; the others type by type.
+_EVERYTHING = frozenset({"quayside", "kirkgate"})
 
 
 def source_table(
@@ -33,7 +33,7 @@ def source_table(
         "address": address,
         "knows_by": system.knows_by,
         "number_system": system.patient_system,
-        "asks": asks or ("everything" if system.kind in _EVERYTHING else "search"),
+        "asks": asks or ("everything" if system.key in _EVERYTHING else "search"),
         "sections": list(system.sections),
         "arrangement": "live",
         "deadline_s": deadline_s,
@@ -67,23 +67,25 @@ def provider_table(
     """One `[[provider]]`, as the identity service reads it: it may speak for its own organisations and give its own roles."""
     manner = manner_of(provider)
     profiles = [profile for user in users if user.provider == provider.key for profile in user.profiles]
-    spoken_for = sorted({profile.ods for profile in profiles} | {provider.ods})
     words = claim_words(manner, sorted({profile.role for profile in profiles}))
+    roles: dict[str, Any] = {
+        "claim": manner.claim,
+        "place": manner.place,
+        "organisations": sorted({profile.ods for profile in profiles} | {provider.ods}),
+    }
+    if manner.shape == "cis2":
+        roles |= {"id": "person_roleid", "code": "role_code", "name": "job_title"}
+        roles |= {"organisation": "org_code", "organisation_name": "org_name"}
     return {
         "id": provider.key,
         "organisation": provider.ods,
-        "name": provider.name,
+        "name": organisations[provider.ods].name if manner.shape == "plain" else provider.name,
         "issuer": issuer,
         "client_id": "carerecord",
-        "credentials": f"provider-{provider.key}",
+        "credentials": f"oidc-{provider.key}",
         "algorithms": [manner.algorithm],
-        "scope": manner.scope,
-        "acr_values": manner.acr,
-        "roles_in": manner.place,
-        "roles_claim": manner.claim,
-        "roles_shape": manner.shape,
-        "roles": {word: _ROLES.get(role, role) for word, role in words.items()},
-        "organisations": {ods: organisations[ods].name for ods in spoken_for},
+        "scopes": manner.scope.split(),
+        "roles": roles | {"map": {word: _ROLES.get(role, role) for word, role in words.items()}},
     }
 
 
@@ -100,13 +102,15 @@ def write_secrets(folder: Path, secrets: Mapping[str, str]) -> None:
         _put(folder / name, value, 0o600)
 
 
-def _table(table: Mapping[str, Any], word: str) -> str:
-    plain = "".join(f"{key} = {_value(value)}\n" for key, value in table.items() if not isinstance(value, Mapping))
-    inner = ((key, value) for key, value in table.items() if isinstance(value, Mapping))
-    below = (
-        f"\n[{word}.{key}]\n" + "".join(f"{json.dumps(k)} = {_value(v)}\n" for k, v in value.items()) for key, value in inner
-    )
-    return plain + "".join(below)
+def _table(table: Mapping[str, Any], name: str) -> str:
+    """The body of a table, and the tables inside it."""
+    plain = "".join(f"{_key(key)} = {_value(value)}\n" for key, value in table.items() if not isinstance(value, Mapping))
+    inner = ((f"{name}.{_key(key)}", value) for key, value in table.items() if isinstance(value, Mapping))
+    return plain + "".join(f"\n[{path}]\n{_table(value, path)}" for path, value in inner)
+
+
+def _key(key: str) -> str:
+    return key if key.replace("_", "").replace("-", "").isalnum() and key.isascii() else json.dumps(key)
 
 
 def _value(value: Any) -> str:

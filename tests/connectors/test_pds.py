@@ -1,0 +1,197 @@
+"""Is the PDS asked as it wants, and are its answers taken for what they say? Against the pretend one, and on real bodies."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+
+from carerecord.connectors.pds import NotRegistered, Pds, Registered, Turns
+from carerecord.connectors.web import NoAnswer, Web
+from carerecord.contracts.sources import Source
+from carerecord.fhir.errors import NotAnNhsNumber
+from carerecord.kit import request
+from carerecord.region.servers.habits import Habit
+from carerecord.region.servers.http import Asked, Listener, Reply
+from carerecord.region.servers.pds import BASE
+from carerecord.region.servers.pds import Pds as PretendPds
+
+BODIES = Path(__file__).parents[1] / "data" / "pds"  # NHSDigital/personal-demographics-service-api, MIT (LICENSE there)
+SMITH, HIDDEN, GONE, OLD, NOBODY = "9990000018", "9990000026", "9990000034", "9990000042", "9990000050"
+LABEL = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
+
+
+def a_patient(number: str, family: str, label: str = "U") -> dict[str, Any]:
+    return {
+        "resourceType": "Patient",
+        "id": number,
+        "meta": {"versionId": "2", "security": [{"system": LABEL, "code": label}]},
+        "name": [{"use": "usual", "family": family, "given": ["Jane"]}],
+        "gender": "female",
+        "birthDate": "1980-05-01",
+        "address": [{"postalCode": "ZZ1 1AA", "line": ["1 Elm Road"]}],
+        "generalPractitioner": [{"identifier": {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "A99917"}}],
+    }
+
+
+REGISTER = {
+    SMITH: a_patient(SMITH, "Smith"),
+    HIDDEN: a_patient(HIDDEN, "Hidden", "R"),
+    GONE: a_patient(GONE, "Gone", "REDACTED"),
+}
+
+
+def source_at(address: str) -> Source:
+    return Source("pds", "QZ9", "Board", "PDS", "PD", "gp", "pds", address)
+
+
+def a_window(web: Web, per_second: float = 1000.0) -> Pds:
+    return Pds(web, Turns(per_second, time.monotonic))
+
+
+@pytest.fixture
+async def web() -> AsyncIterator[Web]:
+    made = Web(lambda name: name)
+    yield made
+    await made.close()
+
+
+@asynccontextmanager
+async def a_register(**more: Any) -> AsyncIterator[tuple[PretendPds, Source]]:
+    listener = Listener(lambda _: Reply())
+    await listener.listen()
+    register = PretendPds(REGISTER, listener.address, latency_s=0, superseded={OLD: SMITH}, **more)
+    listener.handler = register
+    yield register, source_at(listener.address + BASE)
+    await listener.refuse()
+    assert listener.faults == []
+
+
+@asynccontextmanager
+async def answering(*replies: Reply) -> AsyncIterator[tuple[list[Asked], Source]]:
+    asked: list[Asked] = []
+
+    def handler(each: Asked) -> Reply:
+        asked.append(each)
+        return replies[min(len(asked), len(replies)) - 1]
+
+    listener = Listener(handler)
+    await listener.listen()
+    yield asked, source_at(listener.address)
+    await listener.refuse()
+
+
+async def test_a_number_is_read_with_its_version_and_practice(web):
+    async with a_register() as (_, source):
+        found = await a_window(web).read(source, "999 000 0018")
+
+    assert isinstance(found, Registered)
+    assert (found.person.id, found.version, found.superseded) == (SMITH, "2", False)
+    assert found.person.practice.ods == "A99917"
+
+
+async def test_of_a_restricted_person_nothing_that_locates_is_there(web):
+    async with a_register() as (_, source):
+        found = await a_window(web).read(source, HIDDEN)
+
+    assert isinstance(found, Registered)
+    assert found.person.restricted
+    assert (found.person.addresses, found.person.phones, found.person.practice.ods) == ((), (), "")
+
+
+async def test_a_superseded_number_answers_with_its_successor(web):
+    async with a_register() as (_, source):
+        found = await a_window(web).read(source, OLD)
+
+    assert isinstance(found, Registered)
+    assert (found.person.id, found.superseded) == (SMITH, True)
+
+
+@pytest.mark.parametrize(("number", "why"), [(NOBODY, "RESOURCE_NOT_FOUND"), (GONE, "INVALIDATED_RESOURCE")])
+async def test_the_kinds_of_nobody_are_told_apart(web, number, why):
+    async with a_register() as (_, source):
+        assert await a_window(web).read(source, number) == NotRegistered(why)
+
+
+async def test_an_ill_formed_number_is_not_asked_about(web):
+    async with a_register() as (register, source):
+        with pytest.raises(NotAnNhsNumber):
+            await a_window(web).read(source, "9990000019")
+        assert register.asked == []
+
+
+async def test_the_headers_are_those_that_the_service_wants(web):
+    async with a_register() as (register, source):
+        with request.request("from-the-page-0001"):
+            await a_window(web).read(source, SMITH, organisation="R9A")
+
+    headers = register.asked[0].headers
+    assert UUID(headers["x-request-id"])
+    assert headers["x-correlation-id"] == "from-the-page-0001"
+    assert headers["nhsd-end-user-organisation-ods"] == "R9A"
+
+
+async def test_too_often_is_asked_again_under_the_same_request_id(web):
+    busy = Habit("status", status=429, times=1, retry_after="0")
+    async with a_register(habits=(busy,)) as (register, source):
+        found = await a_window(web).read(source, SMITH)
+
+    assert isinstance(found, Registered)
+    assert len(register.asked) == 2
+    assert len({each.headers["x-request-id"] for each in register.asked}) == 1
+
+
+async def test_five_a_second_and_no_more(web):
+    turns = Turns(50.0, time.monotonic)
+    began = time.monotonic()
+    await asyncio.gather(*(turns.take() for _ in range(75)))
+
+    assert 0.35 < time.monotonic() - began < 1.5, "fifty at once, then one each fiftieth of a second"
+
+
+async def test_a_search_finds_by_name_and_birth_date(web):
+    async with a_register() as (register, source):
+        found = await a_window(web).search(source, family="Smith", birth_date="1980-05-01", given="Jane", gender="female")
+
+    assert [(each.person.id, each.score) for each in found.found] == [(SMITH, 1.0)]
+    assert dict(register.asked[0].query)["birthdate"] == "eq1980-05-01"
+
+
+async def test_a_restricted_person_is_not_found_by_postcode(web):
+    async with a_register() as (_, source):
+        found = await a_window(web).search(source, family="Hidden", birth_date="1980-05-01", postcode="ZZ1 1AA")
+
+    assert found.found == ()
+
+
+async def test_real_bodies_are_understood(web):
+    read = (BODIES / "patientResponses__patient_9693632109.json").read_bytes()
+    listed = (BODIES / "searchResponses__fuzzy_single_searchset.json").read_bytes()
+    many = (BODIES / "searchResponses__TOO_MANY_MATCHES.json").read_bytes()
+    wrong = (BODIES / "errorResponses__INVALID_RESOURCE_ID.json").read_bytes()
+    etag = (("ETag", 'W/"7"'),)
+    async with answering(Reply(read, headers=etag), Reply(listed), Reply(many), Reply(wrong, 400)) as (_, source):
+        window = a_window(web)
+        found = await window.read(source, "9693632109")
+        one = await window.search(source, family="Smith", birth_date="2000-05-05", fuzzy=True)
+        none = await window.search(source, family="Smith", birth_date="2000-05-05")
+        refused = await window.read(source, "9693632109")
+
+    assert isinstance(found, Registered)
+    assert (found.person.nhs_number, found.person.nhs_number_status, found.version) == ("9693632109", "01", "7")
+    assert [(each.person.id, each.score) for each in one.found] == [("5900022366", 0.8827)]
+    assert (none.found, none.too_many) == ((), True)
+    assert refused == NotRegistered("INVALID_RESOURCE_ID")
+
+
+@pytest.mark.parametrize(
+    "reply", [Reply(b"<html>", 200), Reply(b"", 500), Reply(b"{}", 404), Reply(b'{"resourceType":"Patient"}'), Reply(b"", 403)]
+)
+async def test_what_is_no_answer_is_not_taken_for_nobody(web, reply):
+    async with answering(reply) as (_, source):
+        with pytest.raises(NoAnswer):
+            await a_window(web).read(source, SMITH)
