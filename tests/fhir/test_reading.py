@@ -349,7 +349,8 @@ def test_an_allergy_has_one_status(clinical: str, verification: str, status: str
 
 
 @pytest.mark.parametrize(
-    ("code", "scope"), [("716186003", "all"), ("409137002", "drug"), ("429625007", "food"), ("91936005", "")]
+    ("code", "scope"),
+    [("716186003", "all"), ("409137002", "drug"), ("429625007", "food"), ("428607008", "other"), ("91936005", "")],
 )
 def test_a_coded_negative_is_no_allergy(code: str, scope: str) -> None:
     got = allergy(code=coded(code, "stated")).allergy
@@ -401,6 +402,15 @@ def test_not_for_cpr_is_a_plan_whichever_type_carries_it() -> None:
         assert got.plan is not None
         assert (got.section, got.plan.kind) == ("plans", "dnacpr")
         assert "Not for attempted CPR" in got.title
+
+
+def test_an_advance_decision_that_was_retracted_is_superseded() -> None:
+    made = says("Condition", code=coded("816301000000100", "Has advance decision to refuse treatment")).plan
+    taken_back = says("Condition", code=coded("962601000000103", "Advance decision to refuse treatment retracted")).plan
+    assert made is not None
+    assert taken_back is not None
+    assert (made.kind, made.superseded) == ("advance-decision", False)
+    assert (taken_back.kind, taken_back.superseded) == ("advance-decision", True)
 
 
 def test_a_care_team_gives_its_members_with_their_telephones() -> None:

@@ -42,6 +42,9 @@ _KIND_OF_CODE: Final[dict[str, str]] = {
     "304252001": DNACPR,  # for resuscitation
     "304253006": DNACPR,  # not for resuscitation
     "143021000119109": DNACPR,  # do not resuscitate, with supporting documentation
+    "816301000000100": ADVANCE_DECISION,  # has advance decision to refuse treatment
+    "1052911000000106": ADVANCE_DECISION,
+    "962601000000103": ADVANCE_DECISION,  # retracted: shown, as superseded
     "735324008": TREATMENT_ESCALATION,
     "736373009": END_OF_LIFE,
     "861421000000109": END_OF_LIFE,  # end of life care coordination summary
@@ -53,12 +56,18 @@ _KIND_OF_CODE: Final[dict[str, str]] = {
     "dnr": DNACPR,  # HL7 consentcategorycodes
     "acd": ADVANCE_DECISION,
     "hcd": ADVANCE_STATEMENT,
+    "polst": TREATMENT_ESCALATION,
     "84095-9": DNACPR,  # LOINC
     "42348-3": ADVANCE_DECISION,
+    "86533-7": ADVANCE_DECISION,  # living will
     "64298-3": POWER_OF_ATTORNEY,
 }
 _CODES: Final = frozenset(_KIND_OF_CODE)
-CPR_CODES: Final = tuple(code for code, kind in _KIND_OF_CODE.items() if kind == DNACPR and len(code) > 8)
+# Findings that GP systems and hospitals keep among problems and observations.
+FINDING_CODES: Final = tuple(
+    code for code, kind in _KIND_OF_CODE.items() if kind in (DNACPR, ADVANCE_DECISION) and code.isdigit()
+)
+RETRACTED: Final = "962601000000103"
 DOCUMENT_CODES: Final = (
     "1382601000000107", "735324008", "736373009", "861421000000109", "736253002",
     "887701000000100", "325691000000100", "736366004", "2181441000000107",

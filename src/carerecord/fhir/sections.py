@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from carerecord.fhir.codes import code_values, dict_in, text_in, words
-from carerecord.fhir.plans import CPR_CODES, DOCUMENT_CODES, plan_kind
+from carerecord.fhir.plans import DOCUMENT_CODES, FINDING_CODES, plan_kind
 
 
 class Search(Struct, frozen=True):
@@ -72,8 +72,8 @@ ALL: Final[tuple[Section, ...]] = (
             Search("DocumentReference", (("type", ",".join(DOCUMENT_CODES)),)),
             Search("Composition", (("type", ",".join(DOCUMENT_CODES)),)),
             Search("Flag"),
-            Search("Observation", (("code", ",".join(CPR_CODES)),)),
-            Search("Condition", (("code", ",".join(CPR_CODES)),)),
+            Search("Observation", (("code", ",".join(FINDING_CODES)),)),
+            Search("Condition", (("code", ",".join(FINDING_CODES)),)),
             Search("Goal"),
         ),
     ),
@@ -158,14 +158,14 @@ _VITAL_CODES: Final = frozenset(
         "85353-1", "9279-1", "8867-4", "2708-6", "59408-5", "8310-5", "8302-2", "9843-4", "29463-7", "39156-5",
         "85354-9", "8480-6", "8462-4", "55284-4", "8287-5", "75367002", "163020007", "271649006", "271650006",
         "364075005", "78564009", "86290005", "386725007", "276885007", "431314004", "103228002", "27113001",
-        "726527001", "50373000", "1153637007", "60621009", "1104051000000101", "1363501000000100", "722179007",
+        "726527001", "50373000", "1153637007", "60621009", "1104051000000101", "1363501000000100",
         "248241002",
     )
 )  # fmt: skip
 _SOCIAL_CODES: Final = frozenset(
     (
         "72166-2", "74013-4", "160573003", "77176002", "8517006", "266919005", "8392000", "365981007", "160903007",
-        "105531004", "224314003", "365458002",
+        "105531004", "365458002",
     )
 )  # fmt: skip
 _SAFEGUARDING_WORDS: Final = ("safeguard", "child protection", "cp-is", "looked after child", "fgm", "vulnerable")

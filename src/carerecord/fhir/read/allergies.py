@@ -13,10 +13,10 @@ from carerecord.fhir.read.words import Resource, first_code, title_of
 _NEGATIVES: Final = {
     "716186003": "all",  # no known allergy
     "409137002": "drug",
-    "428607008": "environmental",
+    "428607008": "other",  # environmental
     "429625007": "food",
-    "428197003": "insect venom",
-    "1003774007": "latex",
+    "428197003": "other",  # insect venom
+    "1003774007": "other",  # latex
 }
 _SEVERITIES: Final = ("severe", "moderate", "mild")
 

@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from carerecord.fhir.codes import dict_in, dicts_in, text_in
+from carerecord.fhir.codes import code_values, dict_in, dicts_in, text_in
 from carerecord.fhir.facts import Plan
 from carerecord.fhir.identifiers import canonical_system
-from carerecord.fhir.plans import PLAN_KINDS
+from carerecord.fhir.plans import PLAN_KINDS, RETRACTED
 from carerecord.fhir.read.results import inline_text
 from carerecord.fhir.read.words import Resource, narrative_of, notes_of, title_of
 
@@ -31,7 +31,7 @@ def read_plan(resource: Resource, type_: str, kind: str, status: str) -> tuple[P
         valid_from=start,
         valid_until=end,
         replaces=_replaces(resource),
-        superseded=status in _OVER,
+        superseded=status in _OVER or RETRACTED in code_values(resource.get("code")),
     ), title
 
 
