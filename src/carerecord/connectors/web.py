@@ -145,14 +145,21 @@ class Web:
             self._opened = None
 
     async def get(
-        self, site: Site, path: str | URL, *, params: Pairs = (), until: float, most_bytes: int = MOST_BYTES
+        self,
+        site: Site,
+        path: str | URL,
+        *,
+        params: Pairs = (),
+        headers: Pairs = (),
+        until: float,
+        most_bytes: int = MOST_BYTES,
     ) -> Answered:
-        """`until` is a moment of the event loop's clock; after it comes NoAnswer.
+        """`until` is a moment of the event loop's clock; after it comes NoAnswer. `headers` go beside our own.
 
         Raises:
             WebTrouble: no whole answer came.
         """
-        return await self._ask("GET", site, path, params, None, "", until, most_bytes)
+        return await self._ask("GET", site, path, params, None, "", until, most_bytes, headers)
 
     async def post(
         self,
@@ -192,20 +199,38 @@ class Web:
         raise AssertionError("the last try returns or raises")
 
     async def _ask(
-        self, method: str, site: Site, path: str | URL, params: Pairs, sent: bytes | None, kind: str, until: float, most: int
+        self,
+        method: str,
+        site: Site,
+        path: str | URL,
+        params: Pairs,
+        sent: bytes | None,
+        kind: str,
+        until: float,
+        most: int,
+        headers: Pairs = (),
     ) -> Answered:
         url = path if isinstance(path, URL) else site.at(path, params)
-        answered = await self._once(method, site, url, sent, kind, until, most, await self._token(site, until))
+        answered = await self._once(method, site, url, sent, kind, until, most, await self._token(site, until), headers)
         if answered.status == 401 and site.token_address:
             # The token was withdrawn before its time: a new one, once.
             self._tokens.pop(site, None)
-            answered = await self._once(method, site, url, sent, kind, until, most, await self._token(site, until))
+            answered = await self._once(method, site, url, sent, kind, until, most, await self._token(site, until), headers)
         return answered
 
     async def _once(
-        self, method: str, site: Site, url: URL, sent: bytes | None, kind: str, until: float, most: int, token: str
+        self,
+        method: str,
+        site: Site,
+        url: URL,
+        sent: bytes | None,
+        kind: str,
+        until: float,
+        most: int,
+        token: str,
+        more: Pairs = (),
     ) -> Answered:
-        headers = {"Accept": "application/fhir+json", request.HEADER: request.current() or request.new()}
+        headers = {**dict(more), "Accept": "application/fhir+json", request.HEADER: request.current() or request.new()}
         if kind:
             headers["Content-Type"] = kind
         if token:

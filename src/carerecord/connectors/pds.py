@@ -1,0 +1,194 @@
+"""How is the Personal Demographics Service asked who bears a number, or which number somebody bears?
+
+Source: NHSDigital/personal-demographics-service-api, FHIR R4: read and search. It allows an application five transactions a
+second, so every request takes a turn here first; a repeat of a request bears the same X-Request-ID.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+from uuid import uuid4
+
+import msgspec
+
+from carerecord.connectors.web import Answered, NoAnswer, Pairs, Site, Web
+from carerecord.contracts.sources import Source
+from carerecord.fhir.bundle import split
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.identifiers import nhs_number
+from carerecord.fhir.outcome import issues_of
+from carerecord.fhir.person import PersonFacts, person
+from carerecord.kit import request
+
+PER_SECOND: Final = 5.0
+DEADLINE_S: Final = 15.0
+MOST_RESULTS: Final = 50
+MOST_BYTES: Final = 2_000_000
+
+
+class Registered(msgspec.Struct, frozen=True):
+    """The PDS knows this number. Of a restricted person it sends no address, telephone or practice."""
+
+    person: PersonFacts
+    version: str  # for If-Match, from the ETag: "2"
+    superseded: bool = False  # it answered with another number, which replaces the one asked for
+
+
+class NotRegistered(msgspec.Struct, frozen=True):
+    """Nobody bears this number."""
+
+    why: str  # RESOURCE_NOT_FOUND | INVALIDATED_RESOURCE | INVALID_RESOURCE_ID
+
+
+class Listed(msgspec.Struct, frozen=True):
+    person: PersonFacts
+    score: float  # 0 to 1, the PDS's own
+
+
+class Searched(msgspec.Struct, frozen=True):
+    """Best first. `too_many`: it found more than it may list, and listed none."""
+
+    found: tuple[Listed, ...]
+    too_many: bool = False
+
+
+class _Score(msgspec.Struct, frozen=True):
+    score: float = 0.0
+
+
+class _Id(msgspec.Struct):
+    id: str = ""
+
+
+class _Scored(msgspec.Struct):
+    resource: _Id
+    search: _Score = _Score()
+
+
+class _Scores(msgspec.Struct):
+    entry: list[_Scored] = []
+
+
+_scores = msgspec.json.Decoder(_Scores)
+
+
+class Turns:
+    """A token bucket: so many turns a second, and at once no more than that many. Waiting turns come in order."""
+
+    def __init__(self, per_second: float, now: Callable[[], float]) -> None:
+        self._every_s, self._now = 1.0 / per_second, now
+        self._spare_s = max(0.0, 1.0 - self._every_s)
+        self._next = 0.0
+
+    async def take(self) -> None:
+        now = self._now()
+        self._next = max(self._next, now - self._spare_s) + self._every_s
+        if (wait_s := self._next - self._every_s - now) > 0:
+            await asyncio.sleep(wait_s)
+
+
+@dataclass(frozen=True)
+class Pds:
+    """The window to the PDS. One for a process, so that the turns are counted together."""
+
+    web: Web
+    turns: Turns
+
+    async def read(self, source: Source, number: str, *, organisation: str = "") -> Registered | NotRegistered:
+        """Who bears `number`; `organisation` is the ODS code of those on whose behalf it is asked.
+
+        Raises:
+            NotAnNhsNumber: it has not the form of one; nothing is asked.
+            WebTrouble: no usable answer, also after trying again.
+        """
+        number = nhs_number(number)
+        answered = await self._ask(source, f"Patient/{number}", (), organisation)
+        if answered.status in (400, 404):
+            code = _code(answered.body)
+            if code in ("RESOURCE_NOT_FOUND", "INVALIDATED_RESOURCE", "INVALID_RESOURCE_ID"):
+                return NotRegistered(code)
+        _must_be_well(answered)
+        try:
+            found = person(answered.body)
+        except Unreadable:
+            raise NoAnswer("Its answer could not be read.") from None
+        if not found.id:
+            raise NoAnswer("Its answer does not say whom it is about.")
+        if found.invalidated:
+            return NotRegistered("INVALIDATED_RESOURCE")
+        return Registered(found, _version(answered.etag) or found.version, superseded=found.id != number)
+
+    async def search(
+        self,
+        source: Source,
+        *,
+        family: str,
+        birth_date: str,
+        given: str = "",
+        gender: str = "",
+        postcode: str = "",
+        fuzzy: bool = False,
+        organisation: str = "",
+    ) -> Searched:
+        """Who bears this name and birth date. Restricted people are not found by postcode.
+
+        The PDS takes criteria in the address alone, so this asks nothing that is not needed.
+
+        Raises:
+            WebTrouble: no usable answer, also after trying again.
+        """
+        told = (
+            ("family", family),
+            ("given", given),
+            ("birthdate", f"eq{birth_date}"),
+            ("gender", gender),
+            ("address-postalcode", postcode),
+            ("_fuzzy-match", "true" if fuzzy else ""),
+            ("_max-results", str(MOST_RESULTS)),
+        )
+        answered = await self._ask(source, "Patient", tuple(pair for pair in told if pair[1]), organisation)
+        _must_be_well(answered)
+        if _code(answered.body) == "TOO_MANY_MATCHES":
+            return Searched((), too_many=True)
+        try:
+            people = [person(entry.raw) for entry in split(answered.body).entries if entry.type == "Patient"]
+            scores = {each.resource.id: each.search.score for each in _scores.decode(answered.body).entry}
+        except (Unreadable, msgspec.MsgspecError):
+            raise NoAnswer("Its answer could not be read.") from None
+        found = [Listed(each, scores.get(each.id, 0.0)) for each in people]
+        return Searched(tuple(sorted(found, key=lambda each: (-each.score, each.person.id))))
+
+    async def _ask(self, source: Source, path: str, params: Pairs, organisation: str) -> Answered:
+        """One question, repeated under the same id while the PDS says "not now"."""
+        site = Site.of(source)
+        until = asyncio.get_running_loop().time() + DEADLINE_S
+        headers = [("X-Correlation-ID", request.current())] if request.current() else []
+        headers += [("NHSD-End-User-Organisation-ODS", organisation)] if organisation else []
+
+        async def once() -> Answered:
+            await self.turns.take()
+            return await self.web.get(
+                site, path, params=params, headers=tuple(headers), until=until, most_bytes=min(source.most_bytes, MOST_BYTES)
+            )
+
+        with request.request(str(uuid4())):
+            return await self.web.patiently(once, until=until)
+
+
+def _must_be_well(answered: Answered) -> None:
+    if answered.status == 429:
+        raise NoAnswer("It is asked too often and did not answer in time.")
+    if answered.status in (401, 403):
+        raise NoAnswer("It does not let us ask.")
+    if not answered.ok:
+        raise NoAnswer(f"It answered with status {answered.status}.")
+
+
+def _code(body: bytes) -> str:
+    """The Spine's code in an OperationOutcome; "" for anything else."""
+    return next((issue.details for issue in issues_of(body)), "")
+
+
+def _version(etag: str) -> str:
+    return etag.removeprefix("W/").strip('"')
