@@ -1,11 +1,15 @@
 """Is the region the same each time, and does it hold together?"""
 
+import os
+import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import orjson
+import pytest
 
 from carerecord.fhir.identifiers import NHS_NUMBER, nhs_number
 from carerecord.region import make_region
@@ -282,3 +286,30 @@ def test_lastupdated_is_never_later_than_now(region: Region) -> None:
     for holding in _all(region):
         for each in holding.resources:
             assert datetime.fromisoformat(each["meta"]["lastUpdated"]) <= NOW + timedelta(seconds=1)
+
+
+def test_the_region_does_not_hang_on_the_order_of_a_hash() -> None:
+    program = (
+        "import hashlib, orjson; from datetime import datetime, UTC; from carerecord.region import make_region;"
+        "made = make_region(7, 80, now=datetime(2026, 11, 22, 14, 2, tzinfo=UTC));"
+        "held = {key: [each.resources for each in held] for key, held in made.holdings.items()};"
+        "print(hashlib.sha256(orjson.dumps(held) + repr(made.people).encode() + repr(made.scenes).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run([sys.executable, "-c", program], env={**os.environ, "PYTHONHASHSEED": seed}, check=True,
+                       capture_output=True, text=True).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("seed", [20, 21, 22])
+def test_no_seed_and_no_hour_puts_anything_in_the_future(seed: int) -> None:
+    now = datetime(2026, 11, 22, 0, 3, tzinfo=UTC) + timedelta(days=47 * (seed - 20))
+    for holding in _all(make_region(seed, 120, now=now)):
+        for each in holding.resources:
+            for key in (*_TIMES, "issued"):
+                said = each.get(key, "")
+                if "T" in said and each["resourceType"] != "Appointment":
+                    assert datetime.fromisoformat(said) <= now, (each["resourceType"], key)

@@ -36,6 +36,8 @@ _CONSULTATIONS = (
     ("Rash", "Seen and reassured"), ("Sprained ankle", "Rest, ice, compression"), ("Tired all the time", "Bloods sent"),
     ("Ear ache", "Wax seen"), ("Travel advice", "Vaccines discussed"), ("Form for work", "Statement issued"),
 )  # fmt: skip
+_NO_NAPROXEN = {PROBLEMS[name].text for name in ("asthma", "hypertension", "heart-failure", "ckd-3a", "atrial-fibrillation",
+                                                 "pregnant")}  # fmt: skip
 _JOBS = ("teacher", "warehouse worker", "care assistant", "electrician", "student", "shop worker", "retired",
          "engineer", "cleaner", "office worker", "lorry driver", "unemployed", "nurse", "farm worker")  # fmt: skip
 
@@ -217,19 +219,22 @@ def _tell(story: Story, life: Life) -> None:
     reference = next(chart.problem(PROBLEMS[name], onset) for name in story.problems)
     allergic = {code for each in chart.resources if each["resourceType"] == "AllergyIntolerance"
                 for code in (each["code"]["text"],)}  # fmt: skip
+    issued = life.ago(2 + life.number % 25)  # a person's repeats are issued together
+    collected = datetime.combine(min(issued + timedelta(days=2), life.last), time(9 + life.number % 8, 12), LONDON)
     for course in story.courses:
         drug = DRUGS[course.drug]
         if rng.random() >= course.share or f"Allergy to {drug.substance}" in allergic or _taken(chart, drug.name):
             continue
-        issued = life.ago(rng.randrange(2, 27))
+        if course.drug == "naproxen" and _problems(chart) & _NO_NAPROXEN:
+            continue
         started = min(issued, onset + timedelta(days=rng.randrange(5, 400)))
         died = life.person.died
         chart.prescribe(drug, course.text, started, dose=course.dose, times=course.times, issued=issued, stopped=died,
                         reason=reference, as_needed=course.as_needed, state="stopped" if died else "active",
                         why="Died" if died else "")  # fmt: skip
         if life.trust == "aldermoor" and rng.random() < 0.6:
-            life.at("hartley-pharmacy").dispense(drug, course.text, life.hour(min(issued + timedelta(days=2), life.last)),
-                                                 dose=course.dose, times=course.times)  # fmt: skip
+            life.at("hartley-pharmacy").dispense(drug, course.text, min(collected, life.now), dose=course.dose,
+                                                 times=course.times)  # fmt: skip
     if story.series:
         _bloods(life, story.series, onset)
     if story.clinic and rng.random() < story.clinic.share:
@@ -245,6 +250,10 @@ def _tell(story: Story, life: Life) -> None:
         words, code = story.procedure
         day = min(life.last, onset + timedelta(days=40))
         life.at(f"{life.trust}-epr").procedure(Term(words, code) if code else words, day)
+
+
+def _problems(chart: Chart) -> set[str]:
+    return {each["code"]["text"] for each in chart.resources if each["resourceType"] == "Condition"}
 
 
 def _taken(chart: Chart, name: str) -> bool:
@@ -263,11 +272,12 @@ def _attends(life: Life, story: Story, clinic: Clinic, onset: date) -> None:
     day = max(onset, life.ago(rng.randrange(15, 330)))
     problem = PROBLEMS[story.problems[0]]
     chart.problem(problem, onset, by=by)
-    chart.encounter(clinic.name, life.hour(day), by=by, reason=problem.text)
+    at = life.hour(day)
+    chart.encounter(clinic.name, at, by=by, reason=problem.text)
     age = (day - person.born).days // 365
     words = clinic.letter.format(name=f"{person.title} {person.family}", age=age, problem=problem.text.lower())
     chart.letter(f"{clinic.name} letter", f"Dear {life.practice.by.name}\n\n{words}\n\n{clinic.doctor}, {clinic.job}",
-                 life.hour(day), by=by)  # fmt: skip
+                 at, by=by)  # fmt: skip
     chart.team(clinic.name, (By(clinic.doctor, clinic.job, ORGANISATION_BY_ODS[chart.system.ods].bypass_phone),), onset)
     life.practice.refer(clinic.name, problem.text, onset, state="completed")
     if person.died is None and rng.random() < 0.4:
