@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,13 +11,16 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import aiohttp
+import msgspec
 from tests.conftest import TestDatabase
 
 from carerecord.contracts.audit import Line
 from carerecord.contracts.identity import BeginAsked, Begun, FinishAsked, Finished
 from carerecord.identity.model import Terms
-from carerecord.identity.provider_client import ProviderClient
+from carerecord.identity.oidc import ProviderClient
+from carerecord.identity.registry import Registry
 from carerecord.identity.service import Desk
+from carerecord.identity.signing_in import SigningIn
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import log_for
 from carerecord.region.organisations import ORGANISATION_BY_ODS, USERS
@@ -74,24 +77,29 @@ class Door:
     async def book(self) -> list[Line]:
         """The lines announced so far, in order."""
         rows = await self.database.pool.fetch("SELECT body FROM outbox ORDER BY id")
-        import msgspec
-
         return [msgspec.json.decode(row["body"], type=Line) for row in rows]
 
 
+DoorMaker = Callable[..., AbstractAsyncContextManager[Door]]
+
+
 @asynccontextmanager
-async def a_door(database: TestDatabase, folder: Path, *, refetch_every_s: float = 0.0) -> AsyncIterator[Door]:
+async def a_door(
+    database: TestDatabase, folder: Path, *, refetch_every_s: float = 0.0, homes: tuple[str, ...] = (HOME,)
+) -> AsyncIterator[Door]:
     async with signing_in([HOME]) as providers, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as web:
         tables = [provider_table(each.provider, each.issuer, USERS, ORGANISATION_BY_ODS) for each in providers.values()]
         write_tables(folder / "region.toml", "provider", tables, "The pretend region's identity providers.")
         clock, log = SetClock(), log_for("identity")
         outbox = Outbox(database.pool, "identity", clock)
-        secrets = {f"provider-{key}": each.secret for key, each in providers.items()}
+        secrets = {f"oidc-{key}": each.secret for key, each in providers.items()}
         client = ProviderClient(lambda name: secrets[name], log, refetch_every_s=refetch_every_s)
         terms = Terms(timedelta(minutes=15), timedelta(hours=12))
-        desk = Desk(database.pool, outbox, clock, log, client, folder, b"k" * 32, terms, f"{HOME}/")
+        registry, key = Registry(folder, log), b"k" * 32
+        signing = SigningIn(database.pool, clock, client, registry, key, homes)
+        desk = Desk(database.pool, outbox, clock, log, client, registry, signing, terms, key)
         await outbox.settle()
-        await desk.read()
+        await registry.read()
         try:
             yield Door(desk, providers, clock, database, web, folder)
         finally:

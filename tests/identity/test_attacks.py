@@ -1,11 +1,14 @@
 """Does a lie of a provider, or of somebody in between, get anyone in? Cases 1 to 8, 14 and 18 of the attack list."""
 
+import asyncio
+from datetime import timedelta
+
 import pytest
 from tests.identity.a_hospital_door import Door
 
 from carerecord.contracts.identity import FinishAsked, SessionAsked
-from carerecord.kit.errors import NotSignedIn, Refused, Unavailable
-from carerecord.region.servers.http import Listener, Reply
+from carerecord.kit.errors import NotSignedIn, NotUnderstood, Refused, Unavailable
+from carerecord.region.servers.http import Listener, Reply, as_json, redirect
 from carerecord.region.servers.mischief import Mischief
 
 LIES: list[tuple[Mischief, str]] = [
@@ -92,9 +95,8 @@ async def test_a_code_is_good_once_and_so_is_a_state(door: Door) -> None:
     brought = await door.at_the_provider(begun)
     await door.finish(begun, brought)
 
-    with pytest.raises(NotSignedIn) as refused:
+    with pytest.raises(NotUnderstood):
         await door.finish(begun, brought)
-    assert refused.value.facts["rule"] == "identity/state"
 
     another = await door.begin()
     with pytest.raises(NotSignedIn) as replayed:
@@ -102,22 +104,83 @@ async def test_a_code_is_good_once_and_so_is_a_state(door: Door) -> None:
     assert replayed.value.facts["rule"] == "identity/code"
 
 
-async def test_an_answer_in_another_browser_is_refused(door: Door) -> None:
+async def test_two_answers_at_once_make_one_session(door: Door) -> None:
+    begun = await door.begin()
+    brought = await door.at_the_provider(begun)
+
+    answers = await asyncio.gather(*(door.finish(begun, brought) for _ in range(5)), return_exceptions=True)
+
+    assert sorted(type(answer).__name__ for answer in answers) == ["Finished", *["NotUnderstood"] * 4]
+
+
+async def test_an_answer_in_another_browser_is_refused_and_fills_no_book(door: Door) -> None:
     begun = await door.begin()
     brought = await door.at_the_provider(begun)
 
     for cookie in ("", "another", "ü"):
-        with pytest.raises(NotSignedIn):
+        with pytest.raises(NotUnderstood):
             await door.finish(begun, brought, cookie_state=cookie)
+    with pytest.raises(NotUnderstood):
+        await door.finish(begun, {"state": "made-up"}, cookie_state="made-up")
+    assert await door.book() == []
+    assert (await door.finish(begun, brought)).session.actor is not None
 
 
 async def test_an_answer_after_ten_minutes_is_too_late(door: Door) -> None:
     begun = await door.begin()
     brought = await door.at_the_provider(begun)
-    door.clock.ahead += door.desk.terms.idle
+    door.clock.ahead += timedelta(minutes=10, seconds=1)
 
-    with pytest.raises(NotSignedIn):
+    with pytest.raises(NotUnderstood):
         await door.finish(begun, brought)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "address"),
+    [
+        ("jwks_uri", "http://169.254.169.254/latest/meta-data"),
+        ("jwks_uri", "https://elsewhere.example/jwks"),
+        ("token_endpoint", "{issuer}.evil.test/token"),
+        ("token_endpoint", "http://127.0.0.1:1/token"),
+        ("userinfo_endpoint", "http://user@127.0.0.1/userinfo"),
+        ("authorization_endpoint", "javascript:alert(1)"),
+        ("end_session_endpoint", "file:///etc/passwd"),
+    ],
+)
+async def test_a_discovery_document_cannot_send_us_elsewhere(door: Door, endpoint: str, address: str) -> None:
+    oidc = door.providers["aldermoor"].oidc
+    told = {**oidc._metadata(), endpoint: address.format(issuer=oidc.issuer)}
+    oidc._metadata = lambda: told  # type: ignore[method-assign]
+
+    with pytest.raises(Unavailable):
+        await door.begin()
+    assert oidc.asked == ["/.well-known/openid-configuration"]
+
+
+async def test_a_provider_cannot_send_us_on(door: Door) -> None:
+    listener = door.providers["aldermoor"].listener
+    listener.handler = lambda asked: redirect("http://169.254.169.254/")
+
+    with pytest.raises(Unavailable):
+        await door.begin()
+
+
+async def test_a_provider_that_says_too_much_is_cut_off(door: Door) -> None:
+    oidc, listener = door.providers["aldermoor"].oidc, door.providers["aldermoor"].listener
+    listener.handler = lambda asked: as_json({**oidc._metadata(), "more": "x" * 2_000_000})
+
+    with pytest.raises(Unavailable):
+        await door.begin()
+
+
+async def test_a_level_of_assurance_that_was_asked_for_is_required(door: Door) -> None:
+    text = (door.folder / "region.toml").read_text()
+    (door.folder / "region.toml").write_text(text.replace('id = "council"', 'id = "council"\nacr = ["urn:council:smartcard"]'))
+    await door.desk.registry.read()
+
+    with pytest.raises(NotSignedIn) as refused:
+        await door.sign_in("council", "grace.ellershaw")
+    assert refused.value.facts["rule"] == "identity/assurance"
 
 
 async def test_pkce_is_asked_for_and_without_it_the_provider_refuses(door: Door) -> None:

@@ -1,11 +1,14 @@
 """Does a user come in by their own organisation's sign-in, with the roles that it gives, and nobody else?"""
 
+import asyncio
+from urllib.parse import parse_qsl, urlsplit
+
 import pytest
-from tests.identity.a_hospital_door import HOME, REDIRECT, Door
+from tests.identity.a_hospital_door import HOME, REDIRECT, Door, DoorMaker
 
 from carerecord.contracts.actors import Role
 from carerecord.contracts.identity import BeginAsked, ChooseAsked, ProvidersAsked, SessionAsked
-from carerecord.kit.errors import NotFound, NotSignedIn, Refused, Unavailable
+from carerecord.kit.errors import NotFound, NotSignedIn, NotUnderstood, Refused, Unavailable
 from carerecord.region.organisations import ALDERMOOR, COUNCIL, QUAYSIDE
 
 
@@ -73,7 +76,7 @@ async def test_plain_words_become_roles_in_the_providers_own_organisation(door: 
 async def test_a_user_with_no_role_that_is_known_here_is_refused_in_plain_words(door: Door) -> None:
     text = (door.folder / "region.toml").read_text()
     (door.folder / "region.toml").write_text(text.replace('"S8010:G8011:R8010" = "receptionist"\n', ""))
-    await door.desk.read()
+    await door.desk.registry.read()
 
     with pytest.raises(Refused, match="you hold no role there") as refused:
         await door.sign_in("aldermoor", "leah.marsden")
@@ -85,20 +88,51 @@ async def test_a_user_with_no_role_that_is_known_here_is_refused_in_plain_words(
 async def test_a_provider_cannot_give_a_role_in_an_organisation_that_is_not_its_own(door: Door) -> None:
     text = (door.folder / "region.toml").read_text()
     head, _, tail = text.partition('id = "primary-care"')
-    (door.folder / "region.toml").write_text(
-        head + 'id = "primary-care"' + tail.replace('"R9A" = "Aldermoor University Hospitals"\n', "")
-    )
-    await door.desk.read()
+    (door.folder / "region.toml").write_text(head + 'id = "primary-care"' + tail.replace(f'"{ALDERMOOR}"', '"R9ZZZ"'))
+    await door.desk.registry.read()
 
     roles = (await door.sign_in("primary-care", "samir.haddad")).session.roles
 
     assert [role.code for role in roles] == ["gp"]
 
 
-async def test_the_user_goes_on_to_where_they_were_going_but_never_to_another_site(door: Door) -> None:
-    for told, kept in [("/search", "/search"), ("//evil.test/x", "/"), ("/\\evil.test", "/"), ("https://evil.test", "/")]:
-        begun = await door.begin(after=told)
-        assert (await door.finish(begun, await door.at_the_provider(begun))).after == kept
+async def test_the_user_goes_on_to_where_they_were_going(door: Door) -> None:
+    begun = await door.begin(after="/search?from=start")
+    assert (await door.finish(begun, await door.at_the_provider(begun))).after == "/search?from=start"
+
+
+@pytest.mark.parametrize("after", ["//evil.test", "https://evil.test", "/\\evil.test", "\\evil", "/\t/evil.test", "evil", ""])
+async def test_there_is_no_way_from_here_to_another_site(door: Door, after: str) -> None:
+    with pytest.raises(NotUnderstood):
+        await door.begin(after=after)
+
+
+@pytest.mark.parametrize(
+    "back",
+    ["https://evil.test/signed-in", "http://127.0.0.1:8080.evil.test/", "http://127.0.0.1:8081/x", f"{HOME}@evil.test/",
+     "javascript:alert(1)", "", "//127.0.0.1:8080/", "http://[::1"],
+)  # fmt: skip
+async def test_nobody_is_sent_back_to_another_address_than_ours(door: Door, back: str) -> None:
+    with pytest.raises(NotUnderstood):
+        await door.desk.begin(BeginAsked("council", back))
+    assert door.providers["council"].oidc.asked == []
+
+
+async def test_a_house_that_was_told_no_address_serves_this_machine_alone(database_for_door: DoorMaker) -> None:
+    async with database_for_door(homes=()) as door:
+        await door.begin()
+        with pytest.raises(NotUnderstood):
+            await door.desk.begin(BeginAsked("aldermoor", "https://record.example/signed-in"))
+
+
+async def test_the_request_that_leaves_carries_pkce_state_nonce_and_the_hint(door: Door) -> None:
+    begun = await door.begin("primary-care", "somebody")
+    asked = dict(parse_qsl(urlsplit(begun.address).query))
+    assert begun.address.startswith(door.providers["primary-care"].issuer + "/authorize?")
+    assert (asked["response_type"], asked["redirect_uri"], asked["code_challenge_method"]) == ("code", REDIRECT, "S256")
+    assert (asked["state"], asked["login_hint"]) == (begun.state, "somebody")
+    assert len({asked["code_challenge"], asked["nonce"], begun.state}) == 3
+    assert {len(asked[name]) for name in ("code_challenge", "nonce", "state")} == {43}
 
 
 async def test_an_organisation_that_is_not_in_the_registry_is_refused_before_anything_is_fetched(door: Door) -> None:
@@ -121,19 +155,36 @@ async def test_a_provider_that_is_down_is_said_to_be(door: Door) -> None:
 async def test_a_change_of_the_registry_is_in_force_without_a_restart(door: Door) -> None:
     session = (await door.sign_in()).session
     (door.folder / "region.toml").write_text("# nobody is trusted any more\n")
-    await door.desk.read()
+    await door.desk.registry.read()
 
     assert await door.desk.providers(ProvidersAsked()) == ()
     with pytest.raises(NotSignedIn):
         await door.desk.session(SessionAsked(session.id))
 
 
+async def test_the_folder_is_followed_and_a_file_half_written_changes_nothing(door: Door) -> None:
+    watching = asyncio.create_task(door.desk.registry.watch())
+    text = (door.folder / "region.toml").read_text()
+    try:
+        (door.folder / "region.toml").write_text("\n[[provider]]\n".join(text.split("\n[[provider]]\n")[:2]))
+        await asyncio.sleep(1.0)
+        assert len(await door.desk.providers(ProvidersAsked())) == 1
+        (door.folder / "region.toml").write_text(text[:-30])
+        await asyncio.sleep(1.0)
+        assert len(await door.desk.providers(ProvidersAsked())) == 1
+        (door.folder / "region.toml").write_text(text)
+        await asyncio.sleep(1.0)
+        assert len(await door.desk.providers(ProvidersAsked())) == 3
+    finally:
+        watching.cancel()
+
+
 async def test_a_table_that_cannot_be_read_leaves_the_others_standing(door: Door) -> None:
     (door.folder / "new.toml").write_text('[[provider]]\nid = "x"\nalgorithms = ["HS256"]\n')
-    await door.desk.read()
+    await door.desk.registry.read()
 
-    assert len(door.desk.registry.providers) == 3
-    assert door.desk.registry.problems[0].startswith("new.toml, x: ")
+    assert len(door.desk.registry.listed()) == 3
+    assert door.desk.registry.trust.problems[0].startswith("new.toml, x: ")
 
 
 async def test_the_sign_in_page_is_the_organisations_own_and_needs_no_script(door: Door) -> None:

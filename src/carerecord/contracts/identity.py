@@ -71,9 +71,16 @@ class Ended(Struct, frozen=True):
     logout_address: str = ""
 
 
+class LogoutTold(Struct, frozen=True):
+    """A provider says that one of its users has signed out there (OpenID Connect Back-Channel Logout 1.0)."""
+
+    token: str
+
+
 PROVIDERS = Question("identity", "providers", ProvidersAsked, tuple[Provider, ...])
 BEGIN = Question("identity", "begin", BeginAsked, Begun)
 FINISH = Question("identity", "finish", FinishAsked, Finished)
 SESSION = Question("identity", "session", SessionAsked, Session)
 CHOOSE = Question("identity", "choose", ChooseAsked, Session)
 SIGN_OUT = Question("identity", "sign-out", SessionAsked, Ended)
+TOLD_OUT = Question("identity", "told-out", LogoutTold, Ended)

@@ -1,4 +1,3 @@
-"""Kept here: who is signed in, in which role, and until when. Every organisation signs its own people in; here is no password.
-
-Asked: nobody of ours; the identity providers that the registry names, over HTTPS. Heard: nobody.
+"""Kept here: who is signed in, in which role, until when, and which organisations' providers sign people in.
+No password is known here. Nobody of ours is asked; outside, the identity providers that the registry names. Nobody is heard.
 """

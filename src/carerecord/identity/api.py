@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from carerecord.contracts.identity import BEGIN, CHOOSE, FINISH, PROVIDERS, SESSION, SIGN_OUT
-from carerecord.identity.model import Terms
-from carerecord.identity.provider_client import ProviderClient
+from carerecord.contracts.identity import BEGIN, CHOOSE, FINISH, PROVIDERS, SESSION, SIGN_OUT, TOLD_OUT
+from carerecord.identity.model import Terms, origin
+from carerecord.identity.oidc import ProviderClient
+from carerecord.identity.providers import is_safe
+from carerecord.identity.registry import Registry
 from carerecord.identity.service import Desk
+from carerecord.identity.signing_in import SigningIn
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Job, Part, Supplies, answer
 from carerecord.kit.settings import read
@@ -18,12 +21,15 @@ class IdentitySettings:
     """Read from the environment with the prefix CARERECORD_IDENTITY_. The two times may be made shorter, never longer."""
 
     folder: str = ""  # of TOML files; "" = `providers` in the data folder
+    homes: tuple[str, ...] = ()  # further origins where people reach us, beside the front door's address
     idle_minutes: float = 15.0
     absolute_hours: float = 12.0
 
     def __post_init__(self) -> None:
         if not 0 < self.idle_minutes <= 15 or not 0 < self.absolute_hours <= 12:
             raise BadSetting("idle_minutes lies above 0 and at most 15, absolute_hours above 0 and at most 12")
+        if not all(is_safe(each) for each in self.homes):
+            raise BadSetting("homes are https addresses (http only on this machine)")
 
     @property
     def terms(self) -> Terms:
@@ -32,17 +38,20 @@ class IdentitySettings:
 
 def build(supplies: Supplies) -> Part:
     settings = read(IdentitySettings, supplies.settings)
-    client = ProviderClient(supplies.secrets, supplies.log)
+    key = supplies.keys.own_key("sign-in")
+    homes = tuple(origin(each) for each in (supplies.address, *settings.homes) if each)
+    folder = Path(settings.folder) if settings.folder else supplies.data_dir / "providers"
+    client, registry = ProviderClient(supplies.secrets, supplies.log), Registry(folder, supplies.log)
     desk = Desk(
         db=supplies.db,
         outbox=supplies.outbox,
         clock=supplies.clock,
         log=supplies.log,
         client=client,
-        folder=Path(settings.folder) if settings.folder else supplies.data_dir / "providers",
-        key=supplies.keys.own_key("sign-in"),
+        registry=registry,
+        signing_in=SigningIn(supplies.db, supplies.clock, client, registry, key, homes),
         terms=settings.terms,
-        home=f"{supplies.address}/" if supplies.address else "",
+        key=key,
     )
     return Part(
         "identity",
@@ -53,8 +62,9 @@ def build(supplies: Supplies) -> Part:
             answer(SESSION, desk.session),
             answer(CHOOSE, desk.choose),
             answer(SIGN_OUT, desk.sign_out),
+            answer(TOLD_OUT, desk.told_out),
         ),
-        jobs=(Job("identity.watch", desk.watch), Job("identity.sweep", desk.sweep)),
-        start=desk.read,
+        jobs=(Job("identity.watch", registry.watch), Job("identity.sweep", desk.sweep)),
+        start=registry.read,
         stop=client.close,
     )

@@ -1,40 +1,71 @@
-"""Which roles does a provider's word give? From its claims to ours; what is not understood or not its to give is dropped."""
+"""Who is the user, and which roles does a provider's word give? From its claims to ours; what is not its to give is dropped."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from carerecord.contracts.actors import Role
-from carerecord.identity.registry import ROLE_CODES, TrustedProvider
+from carerecord.identity.providers import ROLE_CODES, RoleWords, TrustedProvider
+
+_LONGEST = 200  # of a name as a page shows it
 
 
 def roles_from(claims: Mapping[str, Any], provider: TrustedProvider) -> tuple[Role, ...]:
-    """The roles in which this user may act, in the provider's order, each once. May be none."""
-    told = claims.get(provider.roles_claim)
-    read = _national if provider.roles_shape == "cis2" else _plain
-    found = (read(each, provider) for each in (told if isinstance(told, list) else ()))
-    return tuple({role.id: role for role in found if role is not None}.values())
+    """The roles in which this user may act, in the provider's order, each id once. May be none."""
+    told = _at(claims, provider.roles.claim)
+    read = _from_table if provider.roles.code else _from_word
+    found = (read(each, provider.roles, provider) for each in (told if isinstance(told, list) else ()))
+    roles: dict[str, Role] = {}
+    for role in found:
+        if role is not None:
+            roles.setdefault(role.id, role)
+    return tuple(roles.values())
 
 
-def _national(told: Any, provider: TrustedProvider) -> Role | None:
-    """One entry of CIS2's `nhsid_nrbac_roles`: `person_roleid`, `org_code`, `role_code` (S:G:R) and words."""
-    if not isinstance(told, dict) or not isinstance(told.get("person_roleid"), str):
+def name_from(claims: Mapping[str, Any]) -> str:
+    """The user's name for pages and the audit book; never a key."""
+    parts = (_words(claims.get("given_name")), _words(claims.get("family_name")))
+    return _words(claims.get("name")) or " ".join(filter(None, parts)) or "Name not given"
+
+
+def _from_table(told: Any, words: RoleWords, provider: TrustedProvider) -> Role | None:
+    """One entry of CIS2's `nhsid_nrbac_roles`: `person_roleid`, `org_code`, `role_code` (S:G:R), `job_title`."""
+    if not isinstance(told, dict):
         return None
-    organisation = str(told.get("org_code", ""))
-    word = str(told.get("role_code", ""))
-    title = str(told.get("job_title") or told.get("role_name") or "").rsplit('":"', 1)[-1].strip('"')
-    return _role(told["person_roleid"], word, organisation, title, provider)
+    organisation = _words(told.get(words.organisation))
+    return _role(
+        _words(told.get(words.id)),
+        _words(told.get(words.code)),
+        _words(told.get(words.name)),
+        organisation,
+        _words(told.get(words.organisation_name)) or (provider.name if organisation == provider.organisation else ""),
+        provider,
+    )
 
 
-def _plain(told: Any, provider: TrustedProvider) -> Role | None:
-    """A word, "SocialWorker", in the provider's own organisation; or "SocialWorker@ODS" in one that it may speak for."""
+def _from_word(told: Any, words: RoleWords, provider: TrustedProvider) -> Role | None:
+    word = _words(told)
+    return _role(word, word, "", provider.organisation, provider.name, provider)
+
+
+def _role(id: str, word: str, name: str, organisation: str, organisation_name: str, provider: TrustedProvider) -> Role | None:
+    code = provider.roles.map.get(word)
+    if not id or code is None or not provider.speaks_for(organisation):
+        return None
+    return Role(id, code, name or ROLE_CODES[code], organisation, organisation_name or organisation)
+
+
+def _at(claims: Mapping[str, Any], path: str) -> Any:
+    """The claim of this name, else what stands at the path that its dots make."""
+    if path in claims:
+        return claims[path]
+    found: Any = claims
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def _words(told: Any) -> str:
+    """Text as one printable line; "" for anything that is not text."""
     if not isinstance(told, str):
-        return None
-    word, _, organisation = told.partition("@")
-    return _role(told, word, organisation or provider.organisation, "", provider)
-
-
-def _role(id: str, word: str, organisation: str, title: str, provider: TrustedProvider) -> Role | None:
-    code = provider.roles.get(word)
-    if not id or code is None or organisation not in provider.organisations:
-        return None
-    return Role(id, code, title or ROLE_CODES[code], organisation, provider.organisations[organisation])
+        return ""
+    return " ".join("".join(each if each.isprintable() else " " for each in told[:_LONGEST]).split())

@@ -5,13 +5,14 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from urllib.parse import urlsplit
 
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.identity import Session
 from carerecord.kit.clock import stamp
 
 SIGN_IN_LASTS = timedelta(minutes=10)  # from leaving for the provider until coming back
-TOUCHED_EVERY = timedelta(seconds=20)  # a session's last use is written no more often: reading a page is not a write
+TOUCHED_EVERY = timedelta(minutes=1)  # a session's last use is written no more often: reading a page is not a write
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,17 @@ class Terms:
 
     idle: timedelta
     absolute: timedelta
+
+
+@dataclass(frozen=True)
+class SignIn:
+    """A sign-in under way: whom the browser was sent to, and where it goes when it is back."""
+
+    provider: str
+    issuer: str
+    redirect_uri: str
+    after: str
+    began_at: datetime
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,8 @@ class Kept:
     acr: str
     roles: tuple[Role, ...]
     role: str | None
+    home: str  # the origin where this user reaches us: they return there after signing out
+    sid: str  # the provider's own id of its session, for a logout that it sends; "" when it gave none
     used_at: datetime
     ends_at: datetime
 
@@ -67,7 +81,11 @@ def unpadded(raw: bytes) -> str:
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def path_of_ours(after: str) -> str:
-    """`after` when it is a path of this site; else the first page. A browser reads `//host` and `/\\host` as another site."""
-    plain = after.startswith("/") and not after.startswith(("//", "/\\")) and after.isprintable() and "\\" not in after
-    return after if plain else "/"
+def is_path_of_ours(after: str) -> bool:
+    """Whether a browser that is sent to `after` stays here. It reads `//host` and `/\\host` as another site, and skips tabs."""
+    return after.startswith("/") and not after.startswith("//") and after.isprintable() and "\\" not in after
+
+
+def origin(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,23 +1,29 @@
 """How is a trusted provider spoken to? Discovery, keys, the code for its tokens, userinfo: at addresses of its own alone."""
 
 import asyncio
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote_plus
 
 import aiohttp
 import msgspec
 
-from carerecord.identity.registry import TrustedProvider, safe_address
-from carerecord.kit.errors import NotSignedIn, Unavailable
+from carerecord.identity.id_token import untrusted
+from carerecord.identity.providers import TrustedProvider
+from carerecord.kit.errors import BadSetting, NotSignedIn, Unavailable
 from carerecord.kit.log import Log
 
+T = TypeVar("T")
+
 DISCOVERY_LASTS_S = 3600.0
-KEYS_LAST_S = 600.0  # a key that the provider has withdrawn is refused after this
+KEYS_LAST_S = 600.0  # then they are asked for again: a key that the provider has withdrawn is refused from then on
+KEYS_SERVE_S = 86_400.0  # while it cannot be asked, the old ones serve so long
 REFETCH_EVERY_S = 30.0  # for a key id that is not known: at most so often, whoever asks
 _MOST_BYTES = 500_000
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0, connect=2.0)
+_NEVER = float("-inf")
 
 
 class Discovered(msgspec.Struct, frozen=True):
@@ -50,21 +56,28 @@ class Tokens(msgspec.Struct, frozen=True):
     access_token: str = ""
 
 
+class _KeySet(msgspec.Struct, frozen=True):
+    keys: list[dict[str, Any]]
+
+
 @dataclass
 class _Known:
-    """What is remembered of one provider, and when it was learned (seconds of the loop's clock)."""
+    """What is remembered of one provider, and since when (seconds of the loop's clock)."""
 
-    issuer: str
+    provider: TrustedProvider
     discovered: Discovered | None = None
-    discovered_at: float = 0.0
-    keys: dict[str, dict[str, Any]] = field(default_factory=dict)
-    keys_at: float = float("-inf")
-    tried_at: float = float("-inf")
+    discovered_at: float = _NEVER
+    keys: tuple[Mapping[str, Any], ...] = ()
+    keys_at: float = _NEVER
+    failed_at: float = _NEVER
+    pressed_at: float = _NEVER  # when an unknown key id last made us ask
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one asks for all who wait
+    trust: ssl.SSLContext | None = None
 
 
 @dataclass
 class ProviderClient:
-    """One for the service. Its session is opened at first use and closed with the service."""
+    """One for the service. Its web session is opened at first use and closed with the service."""
 
     secret: Callable[[str], str]
     log: Log
@@ -76,107 +89,145 @@ class ProviderClient:
     async def close(self) -> None:
         if self._web is not None:
             await self._web.close()
+            self._web = None
 
     async def discover(self, provider: TrustedProvider) -> Discovered:
         """The provider's addresses. An old document serves while the provider is silent.
 
         Raises:
-            Unavailable: it does not answer, or answers for another issuer.
+            Unavailable: it does not answer, or answers for another issuer or with addresses that are not its own.
         """
-        known, now = self._of(provider), _now()
-        if known.discovered is not None and now - known.discovered_at < DISCOVERY_LASTS_S:
-            return known.discovered
-        try:
-            body = await self._get(f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration", provider)
-            found = msgspec.json.decode(body, type=Discovered)
-        except (Unavailable, msgspec.DecodeError) as error:
-            if known.discovered is not None:
+        known = self._of(provider)
+        async with known.lock:
+            if known.discovered is not None and _now() - known.discovered_at < DISCOVERY_LASTS_S:
                 return known.discovered
-            raise _silent(provider) from error
-        if found.issuer != provider.issuer or not all(safe_address(each) for each in found.addresses()):
-            self.log.warning("provider.mistrusted", provider=provider.id, why="discovery")
-            raise _silent(provider)
-        known.discovered, known.discovered_at = found, now
-        return found
+            address = f"{provider.issuer.rstrip('/')}/.well-known/openid-configuration"
+            try:
+                found = self._read(provider, await self._get(address, known), Discovered)
+                if found.issuer != provider.issuer or not all(map(provider.owns, found.addresses())):
+                    self.log.warning("provider.mistrusted", provider=provider.id, why="discovery")
+                    raise _silent(provider)
+            except Unavailable:
+                if known.discovered is None:
+                    raise
+                return known.discovered
+            known.discovered, known.discovered_at = found, _now()
+            return found
 
-    async def key(self, provider: TrustedProvider, kid: str) -> Mapping[str, Any] | None:
-        """The public key of this id; fetched anew when the ring is old, or (rarely) when the id is not known."""
-        known, now = self._of(provider), _now()
-        old = now - known.keys_at > self.keys_last_s
-        if (old or kid not in known.keys) and now - known.tried_at >= self.refetch_every_s:
-            known.tried_at = now
-            await self._fetch_keys(provider, known, now)
-        return known.keys.get(kid)
+    async def key(self, provider: TrustedProvider, kid: str) -> Mapping[str, Any]:
+        """The public key of this id; asked for anew when the ring is old or, at most every half minute, does not hold it.
 
-    async def _fetch_keys(self, provider: TrustedProvider, known: _Known, now: float) -> None:
+        Raises:
+            NotSignedIn: the provider shows no such key.
+            Unavailable: it cannot be asked, and nothing that it said before serves.
+        """
+        known, found = self._of(provider), await self.discover(provider)
+        async with known.lock:
+            if _now() - known.keys_at >= self.keys_last_s and _now() - known.failed_at >= 1.0:
+                await self._fetch_keys(known, found)
+            key = _pick(known.keys, kid)
+            if key is None and known.keys and _now() - known.pressed_at >= self.refetch_every_s:
+                known.pressed_at = _now()
+                await self._fetch_keys(known, found)
+                key = _pick(known.keys, kid)
+            if not known.keys or _now() - known.keys_at >= KEYS_SERVE_S:
+                raise _silent(provider)
+        if key is None:
+            raise untrusted("key")
+        return key
+
+    async def _fetch_keys(self, known: _Known, found: Discovered) -> None:
         """A provider whose keys cannot be had keeps those that it had."""
         try:
-            ring = msgspec.json.decode(await self._get((await self.discover(provider)).jwks_uri, provider), type=dict[str, Any])
-            keys = {each["kid"]: each for each in ring["keys"] if each.get("use", "sig") == "sig"}
-        except (Unavailable, msgspec.DecodeError, KeyError, TypeError, AttributeError):
-            self.log.warning("provider.keys_not_fetched", provider=provider.id)
+            told = self._read(known.provider, await self._get(found.jwks_uri, known), _KeySet)
+        except Unavailable:
+            known.failed_at = _now()
+            self.log.warning("provider.keys_not_fetched", provider=known.provider.id)
             return
-        known.keys, known.keys_at = keys, now
+        # A secret key ("oct") in a public place is nobody's proof.
+        known.keys = tuple(each for each in told.keys if each.get("use", "sig") == "sig" and each.get("kty") in ("RSA", "EC"))
+        known.keys_at = _now()
 
     async def exchange(self, provider: TrustedProvider, code: str, verifier: str, redirect_uri: str) -> Tokens:
         """The code for tokens.
 
         Raises:
             NotSignedIn: the provider refuses the code.
-            Unavailable: it does not answer.
+            Unavailable: it does not answer, or refuses us.
         """
         found = await self.discover(provider)
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
         headers = {"Accept": "application/json"}
-        secret = self.secret(provider.credentials)
-        if "client_secret_basic" in found.token_endpoint_auth_methods_supported:
+        secret = self._secret(provider)
+        if secret and "client_secret_basic" in found.token_endpoint_auth_methods_supported:
             headers["Authorization"] = aiohttp.encode_basic_auth(quote_plus(provider.client_id), quote_plus(secret))
         else:
-            form |= {"client_id": provider.client_id, "client_secret": secret}
-        status, body = await self._send("POST", found.token_endpoint, provider, data=form, headers=headers)
-        if status in (400, 401, 403):
+            form |= {"client_id": provider.client_id} | ({"client_secret": secret} if secret else {})
+        status, body = await self._send("POST", found.token_endpoint, self._of(provider), data=form, headers=headers)
+        if status == 400:
             raise NotSignedIn("Your organisation did not confirm this sign-in. Please sign in again.", rule="identity/code")
-        try:
-            if status == 200:
-                return msgspec.json.decode(body, type=Tokens)
-        except msgspec.DecodeError:
-            pass
-        raise _silent(provider)
+        if status != 200:
+            self.log.warning("provider.token_refused", provider=provider.id, status=status)
+            raise _silent(provider)
+        return self._read(provider, body, Tokens)
 
     async def userinfo(self, provider: TrustedProvider, access_token: str) -> dict[str, Any]:
         found = await self.discover(provider)
-        body = await self._get(found.userinfo_endpoint, provider, headers={"Authorization": f"Bearer {access_token}"})
+        if not found.userinfo_endpoint or not access_token:
+            raise _silent(provider)
+        headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
+        return self._read(provider, await self._get(found.userinfo_endpoint, self._of(provider), headers=headers), dict[str, Any])
+
+    def _secret(self, provider: TrustedProvider) -> str:
         try:
-            return msgspec.json.decode(body, type=dict[str, Any])
-        except msgspec.DecodeError as error:
-            raise _silent(provider) from error
+            return self.secret(provider.credentials) if provider.credentials else ""
+        except BadSetting:
+            self.log.error("provider.secret_missing", provider=provider.id)
+            raise _silent(provider) from None
 
     def _of(self, provider: TrustedProvider) -> _Known:
-        """What is known under this id; nothing, once the registry gives the id to another issuer."""
+        """What is known of it; nothing, once the registry tells something else under this id."""
         known = self._known.get(provider.id)
-        if known is None or known.issuer != provider.issuer:
-            known = self._known[provider.id] = _Known(provider.issuer)
+        if known is None or known.provider != provider:
+            known = self._known[provider.id] = _Known(provider)
         return known
 
-    async def _get(self, address: str, provider: TrustedProvider, **more: Any) -> bytes:
-        status, body = await self._send("GET", address, provider, **more)
+    def _read(self, provider: TrustedProvider, body: bytes, shape: type[T]) -> T:
+        try:
+            return msgspec.json.decode(body, type=shape)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            self.log.warning("provider.not_understood", provider=provider.id)
+            raise _silent(provider) from None
+
+    async def _get(self, address: str, known: _Known, **more: Any) -> bytes:
+        status, body = await self._send("GET", address, known, **more)
         if status != 200:
-            raise _silent(provider)
+            raise _silent(known.provider)
         return body
 
-    async def _send(self, method: str, address: str, provider: TrustedProvider, **more: Any) -> tuple[int, bytes]:
+    async def _send(self, method: str, address: str, known: _Known, **more: Any) -> tuple[int, bytes]:
+        """One exchange: no redirect is followed, no cookie kept, no more read than half a megabyte."""
         if self._web is None:
             self._web = aiohttp.ClientSession(timeout=_TIMEOUT, cookie_jar=aiohttp.DummyCookieJar())
+        if known.trust is None:
+            known.trust = ssl.create_default_context(cafile=known.provider.ca_file or None)
         try:
-            async with self._web.request(method, address, allow_redirects=False, **more) as reply:
-                body = await reply.content.read(_MOST_BYTES)
-                while chunk := await reply.content.read(_MOST_BYTES):
-                    body += chunk
+            async with self._web.request(method, address, allow_redirects=False, ssl=known.trust, **more) as reply:
+                body = bytearray()
+                async for part in reply.content.iter_any():
+                    body += part
                     if len(body) > _MOST_BYTES:
-                        raise _silent(provider)
-                return reply.status, body
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise _silent(provider) from error
+                        raise _silent(known.provider)
+                return reply.status, bytes(body)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            raise _silent(known.provider) from error
+
+
+def _pick(keys: tuple[Mapping[str, Any], ...], kid: str) -> Mapping[str, Any] | None:
+    """The key of this id; a token that names none is the only key's."""
+    if not kid:
+        return keys[0] if len(keys) == 1 else None
+    return next((each for each in keys if each.get("kid") == kid), None)
 
 
 def _now() -> float:

@@ -1,13 +1,14 @@
-"""Which identity providers are trusted, and with what? Read from the TOML files of a folder; pure but for that reading."""
+"""Which identity providers are trusted, and with what? Pure: TOML in, providers and problems in plain words out."""
 
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+
+from carerecord.fhir.identifiers import is_ods_code
 
 ROLE_CODES: Mapping[str, str] = {
     "emergency-doctor": "A&E doctor",
@@ -17,49 +18,81 @@ ROLE_CODES: Mapping[str, str] = {
     "administrator": "Administrator",
     "privacy-officer": "Privacy officer",
 }
-# Signatures with a public key only: a shared secret proves nothing about who signed.
+# Signatures with a private key only: what two share proves nothing about which of them signed.
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+ANYBODY = "*"
+
+
+class RoleWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`[provider.roles]`: where the provider tells a user's roles, and what of its word is believed.
+
+    `code` empty: the claim is a list of words, held in the provider's own organisation. Else a list of tables (CIS2's
+    `nhsid_nrbac_roles`), of which these are the keys.
+    """
+
+    claim: str  # "nhsid_nrbac_roles"; a dot goes deeper: "realm_access.roles"
+    map: dict[str, str]  # its word -> our role code. A word that does not stand here is dropped
+    place: str = "id_token"  # or userinfo
+    id: str = ""
+    code: str = ""
+    name: str = ""
+    organisation: str = ""
+    organisation_name: str = ""
+    organisations: tuple[str, ...] = ()  # for which it may speak; () = its own alone, "*" = any. Roles elsewhere are dropped
 
 
 class TrustedProvider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One table `[[provider]]`: an organisation's provider, and what of its word is believed."""
+    """One table `[[provider]]`."""
 
     id: str
     organisation: str  # ODS
     name: str
     issuer: str  # compared to the letter
     client_id: str
-    credentials: str  # the name of a secret
-    algorithms: tuple[str, ...]  # of its ID tokens; any other is refused
-    organisations: dict[str, str]  # for which organisations it may speak: ODS -> name. Roles elsewhere are dropped
-    roles: dict[str, str]  # its word for a role -> our role code. Words that do not stand here are dropped
-    scope: str = "openid profile"
-    acr_values: str = ""
-    roles_in: str = "id_token"  # id_token | userinfo
-    roles_claim: str = "roles"
-    roles_shape: str = "plain"  # plain: words, "word" or "word@ODS" | cis2: nhsid_nrbac_roles
+    algorithms: tuple[str, ...]  # of its ID tokens; any other is refused, whatever a token or a discovery document says
+    roles: RoleWords
+    credentials: str = ""  # the name of a secret; "" = a public client, which has PKCE alone
+    scopes: tuple[str, ...] = ("openid", "profile")
+    acr: tuple[str, ...] = ()  # assurance levels: asked for, and one of them required
+    hosts: tuple[str, ...] = ()  # "host" or "host:port" where its endpoints may stand, beside the issuer's own
+    ca_file: str = ""
+
+    def speaks_for(self, organisation: str) -> bool:
+        allowed = self.roles.organisations or (self.organisation,)
+        return organisation in allowed or (ANYBODY in allowed and is_ods_code(organisation))
+
+    def owns(self, address: str) -> bool:
+        """Whether an address that its discovery document names is one where it may stand: exact host and port, same safety.
+
+        A document that was tampered with could otherwise send our requests, or the browser, anywhere.
+        """
+        if not is_safe(address):
+            return False
+        here, there = urlsplit(self.issuer), urlsplit(address)
+        return there.netloc in (here.netloc, *self.hosts) and (there.scheme == "https" or here.scheme == "http")
 
 
 @dataclass(frozen=True)
-class Registry:
+class Trust:
+    """The providers in force, by id, and what could not be read."""
+
     providers: Mapping[str, TrustedProvider] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
+    whole: bool = True  # false: a file is no TOML at all, so what it means is unknown
 
 
-def read_folder(folder: Path) -> Mapping[str, str]:
-    """The text of each TOML file of the folder, by name."""
-    return {path.name: path.read_text("utf-8") for path in sorted(folder.glob("*.toml"))} if folder.is_dir() else {}
-
-
-def read_registry(files: Mapping[str, str]) -> Registry:
-    """The providers of these files. A table that cannot be read is a problem in plain words, and the others stand."""
+def read_providers(files: Mapping[str, str]) -> Trust:
+    """The providers of these files, by file name. A table that cannot be read is a problem, and the others stand."""
     providers: dict[str, TrustedProvider] = {}
     problems: list[str] = []
-    for file, text in files.items():
+    whole = True
+    for file, text in sorted(files.items()):
         try:
             tables = tomllib.loads(text).get("provider", [])
         except tomllib.TOMLDecodeError as error:
             problems.append(f"{file} is not TOML: {error}")
+            whole = False
             continue
         for place, table in enumerate(tables, 1):
             provider, faults = _read(table)
@@ -70,7 +103,7 @@ def read_registry(files: Mapping[str, str]) -> Registry:
             problems += [f"{file}, {table.get('id') or f'table {place}'}: {fault}" for fault in faults]
             if provider is not None and not faults:
                 providers[provider.id] = provider
-    return Registry(providers, tuple(problems))
+    return Trust(providers, tuple(problems), whole)
 
 
 def _read(table: Mapping[str, Any]) -> tuple[TrustedProvider | None, list[str]]:
@@ -78,22 +111,27 @@ def _read(table: Mapping[str, Any]) -> tuple[TrustedProvider | None, list[str]]:
         provider = msgspec.convert(table, TrustedProvider)
     except msgspec.ValidationError as error:
         return None, [str(error)]
-    faults = []
+    faults = [f"{each} is empty" for each in ("id", "organisation", "name", "client_id") if not getattr(provider, each)]
     if not provider.algorithms or not ALGORITHMS.issuperset(provider.algorithms):
         faults.append(f"algorithms may hold {', '.join(sorted(ALGORITHMS))}, and at least one of them")
-    if unknown := sorted(set(provider.roles.values()) - set(ROLE_CODES)):
+    if unknown := sorted(set(provider.roles.map.values()) - set(ROLE_CODES)):
         faults.append(f"{', '.join(unknown)} is not a role here; they are {', '.join(ROLE_CODES)}")
-    if not safe_address(provider.issuer):
-        faults.append("issuer is an https address (http only on this machine)")
-    if provider.roles_in not in ("id_token", "userinfo"):
-        faults.append("roles_in is id_token or userinfo")
-    if provider.roles_shape not in ("plain", "cis2"):
-        faults.append("roles_shape is plain or cis2")
+    if not is_safe(provider.issuer) or "?" in provider.issuer:
+        faults.append("issuer is an https address (http only on this machine), without query or fragment")
+    if "openid" not in provider.scopes:
+        faults.append("scopes holds openid")
+    if provider.roles.place not in ("id_token", "userinfo"):
+        faults.append("roles.place is id_token or userinfo")
+    if provider.roles.code and not (provider.roles.id and provider.roles.organisation):
+        faults.append("roles.code needs roles.id and roles.organisation")
     return provider, faults
 
 
-def safe_address(address: str) -> bool:
+def is_safe(address: str) -> bool:
     """An https address, or http on the loopback; no user name, no fragment."""
-    parts = urlsplit(address)
-    local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    return (parts.scheme == "https" or local) and bool(parts.hostname) and not parts.username and not parts.fragment
+    try:
+        parts = urlsplit(address)
+        local = parts.scheme == "http" and parts.hostname in LOOPBACK
+        return (parts.scheme == "https" or local) and bool(parts.hostname) and "@" not in parts.netloc and not parts.fragment
+    except ValueError:
+        return False

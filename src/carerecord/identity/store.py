@@ -5,45 +5,45 @@ from datetime import datetime
 import msgspec
 
 from carerecord.contracts.actors import Role
-from carerecord.identity.model import Kept
-from carerecord.kit.db import Database
+from carerecord.identity.model import Kept, SignIn
+from carerecord.kit.db import Database, Record
 
 _roles = msgspec.json.Decoder(tuple[Role, ...])
 
 
-async def add_sign_in(db: Database, state_hash: bytes, provider: str, redirect_uri: str, after: str, now: datetime) -> None:
+async def add_sign_in(db: Database, state_hash: bytes, begun: SignIn) -> None:
     await db.execute(
         """
-        INSERT INTO sign_in (state_hash, provider, redirect_uri, after, began_at)
-        VALUES ($1, $2, $3, $4, $5)
+        INSERT INTO sign_in (state_hash, provider, issuer, redirect_uri, after, began_at)
+        VALUES ($1, $2, $3, $4, $5, $6)
         """,
         state_hash,
-        provider,
-        redirect_uri,
-        after,
-        now,
+        begun.provider,
+        begun.issuer,
+        begun.redirect_uri,
+        begun.after,
+        begun.began_at,
     )
 
 
-async def take_sign_in(db: Database, state_hash: bytes, since: datetime) -> tuple[str, str, str] | None:
-    """Provider, redirect address and the path to go on to: once only, and only if it began after `since`."""
+async def take_sign_in(db: Database, state_hash: bytes, since: datetime) -> SignIn | None:
+    """Once only, and only if it began after `since`."""
     row = await db.fetchrow(
         """
         DELETE FROM sign_in
          WHERE state_hash = $1
-        RETURNING provider, redirect_uri, after, began_at > $2 AS in_time
+        RETURNING provider, issuer, redirect_uri, after, began_at
         """,
         state_hash,
-        since,
     )
-    return (row["provider"], row["redirect_uri"], row["after"]) if row is not None and row["in_time"] else None
+    return SignIn(*row) if row is not None and row["began_at"] > since else None
 
 
 async def add_session(db: Database, id_hash: bytes, kept: Kept) -> None:
     await db.execute(
         """
-        INSERT INTO session (id_hash, provider, issuer, subject, name, acr, roles, role, began_at, used_at, ends_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $9, $10)
+        INSERT INTO session (id_hash, provider, issuer, subject, name, acr, roles, role, home, sid, began_at, used_at, ends_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $11, $12)
         """,
         id_hash,
         kept.provider,
@@ -53,20 +53,98 @@ async def add_session(db: Database, id_hash: bytes, kept: Kept) -> None:
         kept.acr,
         msgspec.json.encode(kept.roles).decode(),
         kept.role,
+        kept.home,
+        kept.sid,
         kept.used_at,
         kept.ends_at,
     )
 
 
 async def session(db: Database, id_hash: bytes) -> Kept | None:
-    row = await db.fetchrow(
-        """
-        SELECT provider, issuer, subject, name, acr, roles, role, used_at, ends_at
-          FROM session
-         WHERE id_hash = $1
-        """,
-        id_hash,
+    """The row as it stands, ended or not."""
+    return _kept(
+        await db.fetchrow(
+            """
+            SELECT provider, issuer, subject, name, acr, roles, role, home, sid, used_at, ends_at
+              FROM session
+             WHERE id_hash = $1
+            """,
+            id_hash,
+        )
     )
+
+
+async def touch(db: Database, id_hash: bytes, now: datetime) -> Kept | None:
+    return _kept(
+        await db.fetchrow(
+            """
+            UPDATE session
+               SET used_at = greatest(used_at, $2)
+             WHERE id_hash = $1
+            RETURNING provider, issuer, subject, name, acr, roles, role, home, sid, used_at, ends_at
+            """,
+            id_hash,
+            now,
+        )
+    )
+
+
+async def choose(db: Database, id_hash: bytes, role: str, now: datetime) -> Kept | None:
+    return _kept(
+        await db.fetchrow(
+            """
+            UPDATE session
+               SET role = $2, used_at = greatest(used_at, $3)
+             WHERE id_hash = $1
+            RETURNING provider, issuer, subject, name, acr, roles, role, home, sid, used_at, ends_at
+            """,
+            id_hash,
+            role,
+            now,
+        )
+    )
+
+
+async def end_session(db: Database, id_hash: bytes) -> Kept | None:
+    """What was ended; None when there was nothing to end."""
+    return _kept(
+        await db.fetchrow(
+            """
+            DELETE FROM session
+             WHERE id_hash = $1
+            RETURNING provider, issuer, subject, name, acr, roles, role, home, sid, used_at, ends_at
+            """,
+            id_hash,
+        )
+    )
+
+
+async def end_sessions(db: Database, issuer: str, subject: str, sid: str, before: datetime) -> tuple[Kept, ...]:
+    """Those of one issuer that bear this `sid`, or without one all of this subject's; begun before the moment given."""
+    rows = await db.fetch(
+        """
+        DELETE FROM session
+         WHERE issuer = $1
+           AND ($2 = '' OR subject = $2)
+           AND ($3 = '' OR sid = $3)
+           AND began_at <= $4
+        RETURNING provider, issuer, subject, name, acr, roles, role, home, sid, used_at, ends_at
+        """,
+        issuer,
+        subject,
+        sid,
+        before,
+    )
+    return tuple(kept for row in rows if (kept := _kept(row)) is not None)
+
+
+async def sweep(db: Database, now: datetime, idle_since: datetime, sign_ins_since: datetime) -> None:
+    """Forget what has ended."""
+    await db.execute("DELETE FROM session WHERE ends_at <= $1 OR used_at <= $2", now, idle_since)
+    await db.execute("DELETE FROM sign_in WHERE began_at <= $1", sign_ins_since)
+
+
+def _kept(row: Record | None) -> Kept | None:
     if row is None:
         return None
     return Kept(
@@ -77,25 +155,8 @@ async def session(db: Database, id_hash: bytes) -> Kept | None:
         acr=row["acr"],
         roles=_roles.decode(row["roles"]),
         role=row["role"],
+        home=row["home"],
+        sid=row["sid"],
         used_at=row["used_at"],
         ends_at=row["ends_at"],
     )
-
-
-async def touch(db: Database, id_hash: bytes, now: datetime) -> None:
-    await db.execute("UPDATE session SET used_at = $2 WHERE id_hash = $1 AND used_at < $2", id_hash, now)
-
-
-async def choose(db: Database, id_hash: bytes, role: str, now: datetime) -> None:
-    await db.execute("UPDATE session SET role = $2, used_at = $3 WHERE id_hash = $1", id_hash, role, now)
-
-
-async def end_session(db: Database, id_hash: bytes) -> bool:
-    """Whether there was one to end."""
-    return bool(await db.fetchval("DELETE FROM session WHERE id_hash = $1 RETURNING true", id_hash))
-
-
-async def sweep(db: Database, now: datetime, idle_since: datetime, sign_ins_since: datetime) -> None:
-    """Forget what has ended."""
-    await db.execute("DELETE FROM session WHERE ends_at <= $1 OR used_at <= $2", now, idle_since)
-    await db.execute("DELETE FROM sign_in WHERE began_at <= $1", sign_ins_since)
