@@ -14,7 +14,6 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.conftest import TestDatabase
 
 from carerecord.app.nats import NatsServer
 from carerecord.kit.clock import SystemClock
@@ -26,6 +25,7 @@ from carerecord.kit.metrics import Metrics
 from carerecord.kit.noticeboard import Noticeboard, Pair
 from carerecord.kit.part import Heard
 from carerecord.kit.relay import oldest_unheard, run_relay
+from tests.conftest import TestDatabase
 
 
 class Moved(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What is written down, and what may be asked of the book: who saw what, when, why?"""
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from carerecord.contracts.actors import Actor
 from carerecord.kit.question import Question
@@ -33,14 +33,16 @@ class LooksAsked(Struct, frozen=True):
     """Lines about one person, or (privacy officer) of everyone, newest first."""
 
     person: tuple[str, ...] = ()
-    before: str = ""
+    before: str = ""  # a moment, or what the last answer said as `next`
     most: int = 100
+    actor: Actor | None = None  # who looks: the look is a line of the book too. None: the platform itself
 
 
 class Looks(Struct, frozen=True):
     lines: tuple[Line, ...]
     complete_until: str  # the book is whole up to here
     behind_s: float = 0.0
+    next: str = ""  # given as `before`, the lines that follow; "" at the end
 
 
 class EventsAsked(Struct, frozen=True):
@@ -48,6 +50,7 @@ class EventsAsked(Struct, frozen=True):
 
     person: tuple[str, ...] = ()
     most: int = 100
+    actor: Actor | None = None
 
 
 class VerifyAsked(Struct, frozen=True):
@@ -62,4 +65,5 @@ class Verified(Struct, frozen=True):
 
 
 LOOKS = Question("audit", "looks", LooksAsked, Looks)
+EVENTS = Question("audit", "events", EventsAsked, tuple[Raw, ...])
 VERIFY = Question("audit", "verify", VerifyAsked, Verified)
