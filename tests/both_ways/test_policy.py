@@ -1,0 +1,44 @@
+"""Policy answers the same in process and over a socket, its refusals and their rules too."""
+
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+
+from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
+from carerecord.contracts.policy import MAY, MAY_DO, RULES, MayDoAsked, RulesAsked
+from carerecord.kit.calls import Direct
+from carerecord.kit.errors import Unavailable
+from carerecord.kit.part import Part, answer
+from carerecord.policy import api as policy
+from tests.both_ways.supplies import supplies_for
+from tests.both_ways.ways import agree
+from tests.policy.test_permits import DOCTOR, asked
+
+
+class Noon:
+    def now(self) -> datetime:
+        return datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+async def test_policy(tmp_path):
+    async def said(about: ObjectionsAsked) -> tuple[Objection, ...]:
+        if "silent" in about.person:
+            raise Unavailable("no answer", service="consent")
+        return (Objection("o1", "p1", "medicines"),)
+
+    async def make(_: AsyncExitStack) -> Part:
+        ways = {"consent": Direct((answer(OBJECTIONS, said),))}
+        return policy.build(supplies_for("policy", None, data_dir=tmp_path, ways=ways, clock=Noon()))
+
+    answers = await agree(
+        make,
+        [
+            (MAY, asked()),
+            (MAY, asked(relationship="none")),
+            (MAY, asked(person=("silent",))),
+            (MAY_DO, MayDoAsked(DOCTOR, "search")),
+            (MAY_DO, MayDoAsked(DOCTOR, "audit-read")),
+            (RULES, RulesAsked()),
+        ],
+    )
+    assert [each.error for each in answers] == ["", "Refused", "Unavailable", "", "", ""]
+    assert answers[1].facts == (("rule", "relationship/none"),)

@@ -1,0 +1,176 @@
+"""A whole house over a small region: real PostgreSQL, real NATS, real HTTP sources. What the flow and fault tests stand on."""
+
+import secrets
+import uuid
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import asyncpg
+
+from carerecord.app.catalogue import CATALOGUE, NAMES, Service
+from carerecord.app.postgres import Cluster
+from carerecord.app.wire import Builder, Deployment, House, running
+from carerecord.contracts.actors import Actor, Reason, Role
+from carerecord.contracts.ingest import ENROL_SOURCE, EnrolSourceAsked
+from carerecord.contracts.patients import SEARCH, Person, SearchAsked
+from carerecord.contracts.records import OPEN, OpenAsked, Record
+from carerecord.kit.calls import Calls
+from carerecord.region import make_region
+from carerecord.region.servers.running import RunningServer, Serving
+from carerecord.region.servers.running import running as region_running
+from carerecord.region.shapes import Region
+
+SECTION_OF = {"contacts": "professionals"}  # the region's word -> ours
+
+DR_NAIR = Actor(
+    "https://aldermoor.example",
+    "0001",
+    "Dr Priya Nair",
+    Role("555000010001", "emergency-doctor", "A&E doctor", "R9A", "Aldermoor University Hospitals"),
+)
+EMERGENCY = Reason("direct-care", "Attending the emergency department now")
+
+
+def an_actor(role: str, organisation: str = "R9A", subject: str = "0099") -> Actor:
+    return Actor("https://aldermoor.example", subject, "Somebody", Role("1", role, role, organisation, organisation))
+
+
+def sources_toml(region: Region, servers: Mapping[str, RunningServer], *, deadline_s: float = 8.0) -> str:
+    """The tables that connect these systems."""
+    organisations = {each.ods: each for each in region.organisations}
+    tables = []
+    for system in region.systems:
+        if system.key not in servers:
+            continue
+        server = servers[system.key]
+        sections = ", ".join(f'"{SECTION_OF.get(each, each)}"' for each in system.sections)
+        token = (
+            f'token_address = "{server.token_address}"\nclient_id = "{server.client_id}"\ncredentials = "{system.key}"\n'
+            if server.token_address
+            else ""
+        )
+        tables.append(
+            f'[[source]]\nid = "{system.key}"\norganisation = "{system.ods}"\nname = "{system.name}"\n'
+            f'organisation_name = "{organisations[system.ods].name}"\nmark = "{system.mark}"\nconnector = "fhir_r4"\n'
+            f'address = "{server.address}"\nknows_by = "{system.knows_by}"\nnumber_system = "{system.patient_system}"\n'
+            f"sections = [{sections}]\ndeadline_s = {deadline_s}\n{token}"
+        )
+    return "\n".join(tables)
+
+
+async def own_databases(cluster: Cluster, prefix: str) -> dict[str, str]:
+    """A database for each keeper, of this test alone."""
+    admin = await asyncpg.connect(cluster.dsn)
+    try:
+        found = {}
+        for each in CATALOGUE:
+            if each.keeps:
+                name = f"{prefix}_{each.name}"
+                await admin.execute(f'CREATE DATABASE "{name}"')
+                found[each.name] = cluster.dsn_for(name)
+        return found
+    finally:
+        await admin.close()
+
+
+async def drop_databases(cluster: Cluster, prefix: str) -> None:
+    admin = await asyncpg.connect(cluster.dsn)
+    try:
+        for each in CATALOGUE:
+            await admin.execute(f'DROP DATABASE IF EXISTS "{prefix}_{each.name}" WITH (FORCE)')
+    finally:
+        await admin.close()
+
+
+@dataclass
+class Whole:
+    """A house, its region, and the words to use it."""
+
+    house: House
+    region: Region
+    servers: Mapping[str, RunningServer]
+    folder: Path
+    databases: Mapping[str, str] = field(repr=False)
+
+    @property
+    def calls(self) -> Calls:
+        """What the viewer can ask."""
+        return self.house.calls("viewer")
+
+    async def enrol(self, *sources: str) -> None:
+        for each in sources or tuple(self.servers):
+            done = await self.calls.ask(ENROL_SOURCE, EnrolSourceAsked(each, wait=True))
+            assert done.state == "done", f"{each}: {done.state} {done.says}"
+
+    def nhs_number(self, person: str) -> str:
+        return next(each.nhs_number for each in self.region.people if each.key == person)
+
+    async def find(self, person: str, actor: Actor = DR_NAIR) -> Person:
+        """The person of the region with this key, found by NHS number as a clinician would."""
+        found = await self.calls.ask(SEARCH, SearchAsked(text=self.nhs_number(person), actor=actor))
+        (match,) = found.matches
+        return match.person
+
+    async def open(self, person: str, actor: Actor = DR_NAIR, reason: Reason = EMERGENCY) -> list[Record]:
+        """Every chunk of the record of this person."""
+        patient = (await self.find(person, actor)).patient
+        return [chunk async for chunk in self.calls.stream(OPEN, OpenAsked(actor, patient, reason))]
+
+
+@asynccontextmanager
+async def a_region(
+    people: int, *, systems: Sequence[str] = (), latency_s: float | None = 0.0
+) -> AsyncIterator[tuple[Region, Mapping[str, RunningServer]]]:
+    region = make_region(1948, people, now=datetime.now(UTC))
+    chosen = [each for each in region.systems if not systems or each.key in systems]
+    serving = [
+        Serving(each, region.holdings.get(each.key, ()), latency_s=latency_s, secret=secrets.token_hex(8)) for each in chosen
+    ]
+    async with region_running(serving) as servers:
+        yield region, servers
+
+
+@asynccontextmanager
+async def a_whole_house(
+    cluster: Cluster,
+    folder: Path,
+    *,
+    people: int = 12,
+    systems: Sequence[str] = (),
+    nats_url: str = "",
+    services: Sequence[Service] = CATALOGUE,
+    builders: Mapping[str, Builder] | None = None,
+    latency_s: float | None = 0.0,
+    deadline_s: float = 8.0,
+    round_trip: bool = True,
+    enrolled: bool = True,
+) -> AsyncIterator[Whole]:
+    prefix = f"flow_{uuid.uuid4().hex[:10]}"
+    databases = await own_databases(cluster, prefix)
+    try:
+        async with a_region(people, systems=systems, latency_s=latency_s) as (region, servers):
+            write_folder(folder, region, servers, deadline_s=deadline_s)
+            deployment = Deployment(
+                data_dir=folder, secret=secrets.token_bytes(32), databases=databases, nats_url=nats_url, round_trip=round_trip
+            )
+            async with running(deployment, services, builders=builders) as house:
+                whole = Whole(house, region, servers, folder, databases)
+                if enrolled:
+                    await whole.enrol()
+                yield whole
+    finally:
+        await drop_databases(cluster, prefix)
+
+
+def write_folder(folder: Path, region: Region, servers: Mapping[str, RunningServer], *, deadline_s: float = 8.0) -> None:
+    for name in ("sources", "secrets", "providers"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "sources" / "region.toml").write_text(sources_toml(region, servers, deadline_s=deadline_s), encoding="utf-8")
+    for key, server in servers.items():
+        (folder / "secrets" / key).write_text(server.secret, encoding="utf-8")
+
+
+__all__ = ["DR_NAIR", "EMERGENCY", "NAMES", "Whole", "a_region", "a_whole_house", "an_actor", "write_folder"]

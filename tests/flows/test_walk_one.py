@@ -1,0 +1,112 @@
+"""A clinician opens one record drawn from many systems, and every opening is written down before it is shown."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from carerecord.app.nats import NatsServer
+from carerecord.app.postgres import Cluster
+from carerecord.contracts.actors import Reason
+from carerecord.contracts.audit import LOOKS, LooksAsked
+from carerecord.contracts.records import OPEN, OpenAsked
+from carerecord.kit.errors import CareRecordError, Unavailable
+from carerecord.region.servers.habits import Habit
+from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house, an_actor
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@pytest.fixture
+async def whole(cluster: Cluster, nats: NatsServer, tmp_path: Path) -> AsyncIterator[Whole]:
+    async with a_whole_house(cluster, tmp_path, nats_url=nats.url) as made:
+        yield made
+
+
+async def test_one_record_is_drawn_from_many_systems_with_the_state_of_each(whole: Whole):
+    *_, record = await whole.open("harold-singh")
+    assert record.complete
+    assert len({entry.origins[0].source for section in record.sections for entry in section.entries}) >= 4
+    registered = set(whole.servers)
+    assert {state.source for state in record.states} == registered, "every source is named, whatever it said"
+    for state in record.states:
+        assert state.state, state.source
+
+
+async def test_every_item_has_its_origin(whole: Whole):
+    *_, record = await whole.open("harold-singh")
+    entries = [entry for section in record.sections for entry in section.entries]
+    assert entries
+    for entry in entries:
+        assert entry.facts.title
+        for origin in entry.origins:
+            assert origin.source in whole.servers
+            assert origin.fetched_at
+
+
+async def test_the_opening_is_in_the_book_and_names_who_when_why_and_which_sources(whole: Whole):
+    *_, record = await whole.open("harold-singh")
+    for _ in range(150):
+        looks = await whole.calls.ask(LOOKS, LooksAsked(person=record.person.ids))
+        if found := [line for line in looks.lines if line.what == "record-opened"]:
+            break
+        await asyncio.sleep(0.1)
+    (line,) = found
+    assert line.actor is not None
+    assert line.actor.key == DR_NAIR.key
+    assert line.reason == EMERGENCY.text
+    assert set(line.sources) <= set(whole.servers)
+    assert set(record.person.ids) & set(line.patients)
+
+
+async def test_no_line_in_the_outbox_no_record(whole: Whole):
+    patient = (await whole.find("harold-singh")).patient
+    admin = await asyncpg.connect(whole.databases["records"])
+    try:
+        await admin.execute("ALTER TABLE outbox RENAME TO outbox_gone")
+    finally:
+        await admin.close()
+    chunks = []
+    with pytest.raises(Unavailable):
+        async for chunk in whole.calls.stream(OPEN, OpenAsked(DR_NAIR, patient, EMERGENCY)):
+            chunks.append(chunk)
+    assert chunks == []
+
+
+async def test_a_receptionist_is_sent_no_clinical_content_and_none_is_fetched(whole: Whole):
+    for server in whole.servers.values():
+        server.asked.clear()
+    *_, record = await whole.open("leanne-doyle", an_actor("receptionist"), Reason("administration", "Booking"))
+    assert {section.id for section in record.sections if section.entries} <= {"appointments", "adjustments", "demographics"}
+    asked = {
+        each.path.split("/fhir/")[-1].split("/")[0].split("?")[0] for server in whole.servers.values() for each in server.asked
+    }
+    assert asked.isdisjoint({"MedicationRequest", "MedicationStatement", "Condition", "Observation", "AllergyIntolerance"}), asked
+
+
+async def test_a_privacy_officer_opens_no_record(whole: Whole):
+    with pytest.raises(CareRecordError) as caught:
+        await whole.open("leanne-doyle", an_actor("privacy-officer"), Reason("privacy", "Looking into a complaint"))
+    assert caught.value.facts.get("rule")
+
+
+async def test_a_source_that_is_down_is_named_and_the_others_are_shown(whole: Whole):
+    whole.servers["elm-bank"].set(Habit("status", status=503))
+    *_, record = await whole.open("edith-marlow")
+    states = {state.source: state.state for state in record.states}
+    assert states["elm-bank"] == "no answer"
+    assert record.allergies.title == "Allergies unavailable"
+    assert any("apixaban" in entry.facts.title.lower() for section in record.sections for entry in section.entries)
+
+
+async def test_a_source_that_answers_for_somebody_else_is_discarded_whole(whole: Whole):
+    holding = next(each for each in whole.region.holdings["aldermoor-radiology"] if each.person == "colin-barker")
+    other = next(each for each in whole.region.holdings["aldermoor-radiology"] if each.person != "colin-barker")
+    whole.servers["aldermoor-radiology"].set(Habit("wrong-patient", patient=holding.patient_id, other=other.patient_id))
+    *_, record = await whole.open("colin-barker")
+    states = {state.source: state.state for state in record.states}
+    assert states["aldermoor-radiology"] == "discarded"
+    shown = {origin.source for section in record.sections for entry in section.entries for origin in entry.origins}
+    assert "aldermoor-radiology" not in shown
