@@ -1,4 +1,4 @@
-"""What runs in one process of the region? Some systems, some identity providers, perhaps the PDS, and a control address for them."""
+"""What runs in one process of the region? Some systems, some identity providers, perhaps the PDS, and a control address."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Told:
 
 
 def parts_of(region: Region, *, each: bool) -> tuple[PartOfRegion, ...]:
-    """Three processes: the well-behaved systems; those with faults, so that they disturb nobody; providers and PDS. Or one for each."""
+    """Three: the well-behaved systems; those with faults, so that they disturb nobody; providers and PDS. Or one for each."""
     keys = [system.key for system in region.systems]
     providers = tuple(provider.key for provider in region.providers)
     if each:

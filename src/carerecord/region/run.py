@@ -1,4 +1,4 @@
-"""How does the pretend region start and stop? One process makes the people, forks the parts, writes the registry's files, shows the tour."""
+"""How does the pretend region start and stop? One process makes the people, forks the parts, tells the registry."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ from carerecord.region.parts import PartOfRegion, Told, parts_of, serve_part
 from carerecord.region.registry_files import pds_table, provider_table, source_table, write_secrets, write_tables
 from carerecord.region.servers.control import FrontControl
 from carerecord.region.servers.deathbed import die_with_parent
+from carerecord.region.servers.habits import habit_of
 from carerecord.region.servers.http import Listener
 from carerecord.region.servers.tour import Tour
 from carerecord.region.servers.visitor import Visitor
-from carerecord.region.shapes import Region, User
+from carerecord.region.shapes import Fault, Region, User
 
 STARTS_S = 60.0
 _STOPS_S = 5.0
@@ -91,9 +92,7 @@ def pretend_region(
         RegionFailed: it did not start.
     """
     wanted = Wanted(str(data_dir), front, seed, people, str(real.absolute()) if real else "", each)
-    program = subprocess.Popen(
-        [sys.executable, "-m", "carerecord.region.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    program = subprocess.Popen([sys.executable, "-m", "carerecord.region.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert program.stdin is not None
     assert program.stdout is not None
     try:
@@ -197,10 +196,11 @@ async def _preside(region: Region, told: Sequence[Told], front: str, out: IO[byt
     stopped = _on_signal()
     control = FrontControl([each.control for each in told])
 
-    async def reset(scene: int) -> object:
-        return await control.tell(msgspec.json.encode({"reset": True, "scene": scene}))
+    async def begin(scene: int, faults: Sequence[Fault]) -> object:
+        further = {fault.system: [habit_of(each) for each in faults if each.system == fault.system] for fault in faults}
+        return await control.tell(msgspec.json.encode({"scene": scene, "add": further}))
 
-    tour = Tour(region, front, reset=reset, found=Visitor(front).found)
+    tour = Tour(region, front, begin=begin, found=Visitor(front).found)
     listeners = [Listener(control), Listener(tour)]
     await asyncio.gather(*(listener.listen() for listener in listeners))
     addresses = Addresses(
@@ -223,11 +223,14 @@ async def _watch(pids: Sequence[int], stopped: asyncio.Event) -> None:
     """A region that has lost a part is no region: it ends, and says so."""
     while True:
         await asyncio.sleep(1.0)
-        for pid in pids:
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                print("a part of the pretend region has ended; so does the rest", file=sys.stderr)
-                stopped.set()
-                return
+        if any(_ended(pid) for pid in pids):
+            print("a part of the pretend region has ended; so does the rest", file=sys.stderr)
+            stopped.set()
+            return
+
+
+def _ended(pid: int) -> bool:
+    return os.waitpid(pid, os.WNOHANG)[0] != 0
 
 
 def _end(pid: int) -> None:

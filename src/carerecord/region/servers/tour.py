@@ -1,0 +1,169 @@
+"""What does a visitor see first? The scenes, each one click from the right user, the right patient and the right moment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from html import escape
+from urllib.parse import urlencode
+
+from carerecord.region.servers.http import HTML, Answer, Asked, Reply, redirect
+from carerecord.region.servers.tour_style import STYLE
+from carerecord.region.shapes import Fault, Region, Scene, System, User
+
+_MARKS: Mapping[str, tuple[str, str]] = {
+    "unavailable": ("src--gap", "does not answer"),
+    "slow": ("src--late", "joins late"),
+    "flaky": ("src--gap", "fails now and then"),
+    "wrong-patient": ("src--bad", "is discarded"),
+}
+_JOBS = {
+    "ae-doctor": "A&E doctor",
+    "gp": "GP",
+    "social-worker": "social worker",
+    "receptionist": "receptionist",
+    "administrator": "administrator",
+    "privacy-officer": "privacy officer",
+}
+HEADERS = (
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("Cache-Control", "no-store"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "no-referrer"),
+)
+
+Found = Callable[[Scene, User], Awaitable[str]]  # the path of the scene's patient at carerecord
+Begin = Callable[[int, Sequence[Fault]], Awaitable[object]]  # a scene begins, with further faults
+
+
+class Tour:
+    """The tour's page and its clicks. `front` is carerecord's address."""
+
+    def __init__(self, region: Region, front: str, *, begin: Begin, found: Found) -> None:
+        self._region, self._front = region, front
+        self._scenes = {scene.number: scene for scene in region.scenes if scene.complete}
+        self._users = {user.username: user for user in region.users}
+        self._begin, self._found = begin, found
+
+    def __call__(self, asked: Asked) -> Answer | asyncio.Future[Answer]:
+        if asked.path == "/" and asked.method in ("GET", "HEAD"):
+            return Reply(self._page(), 200, HTML, HEADERS)
+        if asked.method == "POST" and (stop := self._stop(asked.path)) is not None:
+            return asyncio.ensure_future(self._go(*stop))
+        return Reply(self._said("Nothing here", "Go back to the tour's first page."), 404, HTML, HEADERS)
+
+    def _stop(self, path: str) -> tuple[Scene, User, tuple[Fault, ...]] | None:
+        """What `/scene/6`, or the first further view `/scene/6/1`, means: whom to sign in, and what else goes wrong."""
+        number, _, place = path.removeprefix("/scene/").partition("/")
+        scene = self._scenes.get(int(number)) if number.isdigit() else None
+        if scene is None or not path.startswith("/scene/"):
+            return None
+        if not place:
+            return scene, self._users[scene.user], ()
+        view = scene.views[int(place) - 1] if place.isdigit() and 0 < int(place) <= len(scene.views) else None
+        return None if view is None else (scene, self._users[view.user], view.faults)
+
+    async def _go(self, scene: Scene, user: User, faults: Sequence[Fault]) -> Answer:
+        """The moment is set, the patient looked up, and the browser sent off to sign in."""
+        await self._begin(scene.number, faults)
+        try:
+            after = await self._found(scene, user)
+        except LookupError as error:
+            return Reply(self._said("carerecord is not ready", str(error)), 502, HTML, HEADERS)
+        query = urlencode({"provider": user.provider, "login_hint": user.username, "after": after})
+        return redirect(f"{self._front}/sign-in?{query}")
+
+    # the page
+
+    def _page(self) -> bytes:
+        scenes = [self._scenes[number] for number in sorted(self._scenes)]
+        today = self._region.now
+        systems, organisations = len(self._region.systems), len({system.ods for system in self._region.systems})
+        cards, count = "".join(self._card(scene) for scene in scenes), _counted(len(scenes))
+        lead = (
+            f"A pretend region of {systems} systems in {organisations} organisations is running on this machine, with "
+            f"{len(self._region.people)} people, all of them invented. Each scene signs you in as the right person and takes "
+            f'you to the right patient at the right moment. Times are relative to <span class="nb">{today:%d-%b-%Y %H:%M}</span>.'
+        )
+        return _whole(
+            "Tour",
+            f"""<h1>{count} patients, {count.lower()} things that go wrong</h1><p class="lead">{lead}</p>
+<ul class="cards">{cards}</ul>
+<ul class="key" aria-label="Key to the marks of sources">{self._key()}</ul>
+<p class="own">Or <a href="{escape(self._front)}/">look round by yourself</a>: choose an organisation, then any user.
+No password is asked for.</p>""",
+        )
+
+    def _card(self, scene: Scene) -> str:
+        person = next(person for person in self._region.people if person.key == scene.patient)
+        user = self._users[scene.user]
+        looks = "".join(f"<li>{escape(words)}</li>" for words in scene.look_for)
+        ways = _way(scene, "", "go", f"Open as {_JOBS[user.profiles[0].role]}")
+        ways += f'<span class="who">{escape(user.name)}</span>'
+        ways += "".join(_way(scene, f"/{place}", "else", f"Open {view.says}") for place, view in enumerate(scene.views, 1))
+        return f"""<li class="card"><h2><span class="n">{scene.number}</span>{escape(scene.title)}</h2>
+<p>{_story(scene.story, f"{person.given[0]} {person.family}")}</p>
+<ul class="strip" aria-label="Sources that know the patient">{self._strip(scene)}</ul>
+<ul class="look">{looks}</ul><div class="ways">{ways}</div></li>"""
+
+    def _strip(self, scene: Scene) -> str:
+        faults = {fault.system: fault for fault in scene.faults}
+        asked = [system for system in self._region.systems if self._knows(system, scene) or system.key in faults]
+        marks = [_mark(system, faults.get(system.key)) for system in asked if system.key not in scene.not_asked]
+        marks += [_src(system, "src--ask", "is not asked") for system in self._region.systems if system.key in scene.not_asked]
+        return "".join(f"<li>{mark}</li>" for mark in marks)
+
+    def _knows(self, system: System, scene: Scene) -> bool:
+        return any(holding.person == scene.patient for holding in self._region.holdings.get(system.key, ()))
+
+    def _key(self) -> str:
+        one = self._region.systems[0]
+        states = [("", "answers"), *dict.fromkeys(_MARKS.values()), ("src--ask", "is not asked")]
+        named = dict(reversed(states))
+        return "".join(
+            f'<li><abbr class="src {style}">{escape(one.mark)}</abbr>{words}</li>' for style, words in reversed(named.items())
+        )
+
+    def _said(self, title: str, words: str) -> bytes:
+        return _whole(
+            title, f'<h1>{escape(title)}</h1><p class="lead">{escape(words)}</p><p><a href="/">Back to the tour</a></p>'
+        )
+
+
+def _way(scene: Scene, further: str, style: str, words: str) -> str:
+    hidden = f'<span class="vh">: scene {scene.number}, {escape(scene.title)}</span>'
+    button = f'<button class="{style}">{escape(words)}{hidden}</button>'
+    return f'<form method="post" action="/scene/{scene.number}{further}">{button}</form>'
+
+
+def _mark(system: System, fault: Fault | None) -> str:
+    style, words = _MARKS[fault.kind] if fault else ("", "answers")
+    return _src(system, style, words)
+
+
+def _src(system: System, style: str, words: str) -> str:
+    mark, name = escape(system.mark), escape(system.name)
+    return f'<abbr class="src {style}" title="{name} {words}">{mark}</abbr><span class="vh"> {words}</span>'
+
+
+def _story(story: str, name: str) -> str:
+    """The story with its person's name standing out."""
+    return escape(story).replace(escape(name), f"<strong>{escape(name)}</strong>", 1)
+
+
+def _counted(count: int) -> str:
+    words: Sequence[str] = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten")
+    return words[count] if count < len(words) else str(count)
+
+
+def _whole(title: str, inner: str) -> bytes:
+    return f"""<!DOCTYPE html>
+<html lang="en-GB"><head><meta charset="utf-8"><title>{escape(title)} – carerecord</title>
+<meta name="viewport" content="width=device-width, initial-scale=1"><meta name="format-detection" content="telephone=no">
+<style>{STYLE}</style></head>
+<body><a class="skip" href="#main">Skip to main content</a>
+<header><div class="wrap"><a class="name" href="/">carerecord</a><span>The pretend region</span></div></header>
+<main id="main" class="wrap">{inner}</main></body></html>""".encode()
