@@ -21,13 +21,13 @@ from carerecord.region import make_region
 from carerecord.region.organisations import BOARD, ORGANISATION_BY_ODS, USERS
 from carerecord.region.parts import PartOfRegion, Told, parts_of, serve_part
 from carerecord.region.registry_files import pds_table, provider_table, source_table, write_secrets, write_tables
+from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.servers.control import FrontControl
 from carerecord.region.servers.deathbed import die_with_parent
 from carerecord.region.servers.habits import habit_of
 from carerecord.region.servers.http import Listener
 from carerecord.region.servers.tour import Tour
-from carerecord.region.servers.visitor import Visitor
-from carerecord.region.shapes import Fault, Region, User
+from carerecord.region.shapes import Fault, Region, Scene, User
 
 STARTS_S = 60.0
 _STOPS_S = 5.0
@@ -42,6 +42,8 @@ class Addresses(msgspec.Struct, frozen=True):
     providers: dict[str, str]  # key -> issuer
     pds: str
     people: int
+    now: datetime  # the moment that all times of the region are relative to
+    processes: tuple[int, ...]
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -70,6 +72,15 @@ class RunningRegion:
     @property
     def control(self) -> str:
         return self.addresses.control
+
+    @property
+    def scenes(self) -> tuple[Scene, ...]:
+        """The scenes as this region tells them, those included that are not complete."""
+        return tell_scenes(self.addresses.now).scenes
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        return (self.pid, *self.addresses.processes)
 
     @property
     def systems(self) -> Mapping[str, str]:
@@ -200,7 +211,7 @@ async def _preside(region: Region, told: Sequence[Told], front: str, out: IO[byt
         further = {fault.system: [habit_of(each) for each in faults if each.system == fault.system] for fault in faults}
         return await control.tell(msgspec.json.encode({"scene": scene, "add": further}))
 
-    tour = Tour(region, front, begin=begin, found=Visitor(front).found)
+    tour = Tour(region, front, begin=begin)
     listeners = [Listener(control), Listener(tour)]
     await asyncio.gather(*(listener.listen() for listener in listeners))
     addresses = Addresses(
@@ -210,6 +221,8 @@ async def _preside(region: Region, told: Sequence[Told], front: str, out: IO[byt
         providers={key: found[0] for each in told for key, found in each.providers.items()},
         pds=next((each.pds for each in told if each.pds), ""),
         people=len(region.people),
+        now=region.now,
+        processes=tuple(pids),
     )
     out.write(msgspec.json.encode(addresses) + b"\n")
     out.flush()

@@ -52,6 +52,8 @@ def test_the_region_is_three_processes_and_known_by_its_files(tmp_path: Path) ->
         providers = tomllib.loads((tmp_path / "providers" / "region.toml").read_text())["provider"]
 
         assert len(parts) == 3
+        assert region.processes == (region.pid, *parts)
+        assert [scene.number for scene in region.scenes if scene.complete] == [1, 3, 4, 5, 6, 9]
         assert {each["id"]: each["address"] for each in sources if each["connector"] == "fhir_r4"} == dict(region.systems)
         assert [each["address"] for each in sources if each["connector"] == "pds"] == [region.addresses.pds]
         assert {each["id"]: each["issuer"] for each in providers} == region.addresses.providers

@@ -7,30 +7,26 @@ import aiohttp
 import pytest
 from tests.region.servers.a_system import a_region
 
-from carerecord.region.servers.http import HTML, Asked, Listener, Reply, redirect
+from carerecord.region.servers.http import Listener
 from carerecord.region.servers.tour import Tour
-from carerecord.region.servers.visitor import Visitor
-from carerecord.region.shapes import Fault, Scene, User
+from carerecord.region.shapes import Fault
 
 FRONT = "http://127.0.0.1:8080"
 
 
 class Moments:
-    """What the tour set, and whom it looked up."""
+    """What the tour set."""
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, tuple[Fault, ...]]] = []
-        self.looked_up: list[tuple[int, str]] = []
-        self.silent = False
 
     async def begin(self, scene: int, faults: Sequence[Fault]) -> None:
         self.begun.append((scene, tuple(faults)))
 
-    async def found(self, scene: Scene, user: User) -> str:
-        if self.silent:
-            raise LookupError("carerecord does not answer <yet>.")
-        self.looked_up.append((scene.number, user.username))
-        return "/patient/opaque"
+
+def ticket_of(address: str) -> str:
+    after = parse_qs(urlsplit(address).query)["after"][0]
+    return parse_qs(urlsplit(after).query)["ticket"][0]
 
 
 @pytest.fixture
@@ -46,7 +42,7 @@ def moments() -> Moments:
 
 @pytest.fixture
 async def tour(moments: Moments) -> AsyncIterator[str]:
-    listener = Listener(Tour(a_region(), FRONT, begin=moments.begin, found=moments.found))
+    listener = Listener(Tour(a_region(), FRONT, begin=moments.begin))
     await listener.listen()
     yield listener.address
     await listener.refuse()
@@ -71,9 +67,10 @@ async def test_one_click_sets_the_moment_and_leads_to_sign_in_and_patient(
         to = urlsplit(reply.headers["Location"])
 
     assert f"{to.scheme}://{to.netloc}{to.path}" == f"{FRONT}/sign-in"
-    assert parse_qs(to.query) == {"provider": ["aldermoor"], "login_hint": ["priya.nair"], "after": ["/patient/opaque"]}
+    told = parse_qs(to.query)
+    assert (reply.status, told["provider"], told["login_hint"]) == (303, ["aldermoor"], ["priya.nair"])
+    assert told["after"][0].startswith("/arrive?ticket=")
     assert moments.begun == [(1, ())]
-    assert moments.looked_up == [(1, "priya.nair")]
 
 
 async def test_a_further_view_is_another_user_with_further_faults(
@@ -91,40 +88,19 @@ async def test_what_is_not_on_the_tour_is_not_found(web: aiohttp.ClientSession, 
         assert reply.status == 404
 
 
-async def test_a_visitor_before_carerecord_is_ready_is_told_so(web: aiohttp.ClientSession, tour: str, moments: Moments) -> None:
-    moments.silent = True
+async def test_the_ticket_says_whom_the_visitor_came_for_and_only_once(web: aiohttp.ClientSession, tour: str) -> None:
     async with web.post(f"{tour}/scene/1", allow_redirects=False) as reply:
-        assert reply.status == 502
-        assert "does not answer &lt;yet&gt;" in await reply.text()
+        ticket = ticket_of(reply.headers["Location"])
+    async with web.get(f"{tour}/ticket/{ticket}") as reply:
+        told = await reply.json()
+    async with web.get(f"{tour}/ticket/{ticket}") as reply:
+        again = reply.status
+
+    assert told == {"nhs_number": "9990000018", "birth_date": "1948-03-02", "reason": "Attending", "purpose": "direct-care"}
+    assert again == 404
 
 
-async def test_the_patient_is_looked_up_by_the_pages_that_everybody_uses() -> None:
-    searched: list[dict[str, str]] = []
-
-    def front(asked: Asked) -> Reply:
-        match asked.method, asked.path:
-            case "GET", "/sign-in":
-                return redirect(
-                    f"/{'home' if asked.value('login_hint') == 'priya.nair' else 'nobody'}", ("Set-Cookie", "session=s; Path=/")
-                )
-            case "GET", "/home":
-                form = (
-                    '<form action="/search" method="post"><input type="hidden" name="csrf" value="c"><input name="words"></form>'
-                )
-                return Reply(('<form action="/sign-out" method="post"><button></button></form>' + form).encode(), 200, HTML)
-            case "POST", "/search":
-                searched.append({**asked.form, "cookie": asked.cookie("session"), "origin": asked.headers["origin"]})
-                return Reply(b'<a href="/help">Help</a><a href="/patient/x7?k=1">Ann</a>', 200, HTML)
-        return Reply(b"", 404, HTML)
-
-    listener = Listener(front)
-    await listener.listen()
-    region = a_region()
-    user = next(user for user in region.users if user.username == "priya.nair")
-    found = await Visitor(listener.address).found(region.scenes[0], user)
-    await listener.refuse()
-
-    assert found == "/patient/x7?k=1"
-    assert searched == [{"csrf": "c", "words": "9990000018", "cookie": "s", "origin": listener.address}]
-    with pytest.raises(LookupError, match="does not answer"):
-        await Visitor(listener.address).found(region.scenes[0], user)
+async def test_an_address_never_says_who_the_patient_is(web: aiohttp.ClientSession, tour: str) -> None:
+    async with web.post(f"{tour}/scene/1", allow_redirects=False) as reply:
+        assert "9990000018" not in reply.headers["Location"]
+        assert "arlow" not in reply.headers["Location"]

@@ -97,8 +97,8 @@ def as_json(
     return Reply(orjson.dumps(value), status, content_type, headers)
 
 
-def redirect(to: str, *headers: tuple[str, str]) -> Reply:
-    return Reply(b"", 302, HTML, (("Location", to), ("Cache-Control", "no-store"), *headers))
+def redirect(to: str, *headers: tuple[str, str], status: int = 302) -> Reply:
+    return Reply(b"", status, HTML, (("Location", to), ("Cache-Control", "no-store"), *headers))
 
 
 class _Connection(asyncio.Protocol):

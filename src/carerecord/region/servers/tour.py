@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
 from urllib.parse import urlencode
 
-from carerecord.region.servers.http import HTML, Answer, Asked, Reply, redirect
+from carerecord.region.servers.http import HTML, Answer, Asked, Reply, as_json, redirect
 from carerecord.region.servers.tour_style import STYLE
 from carerecord.region.shapes import Fault, Region, Scene, System, User
 
@@ -35,24 +37,27 @@ HEADERS = (
     ("Referrer-Policy", "no-referrer"),
 )
 
-Found = Callable[[Scene, User], Awaitable[str]]  # the path of the scene's patient at carerecord
+_TICKET_LASTS_S = 120.0
 Begin = Callable[[int, Sequence[Fault]], Awaitable[object]]  # a scene begins, with further faults
 
 
 class Tour:
     """The tour's page and its clicks. `front` is carerecord's address."""
 
-    def __init__(self, region: Region, front: str, *, begin: Begin, found: Found) -> None:
+    def __init__(self, region: Region, front: str, *, begin: Begin) -> None:
         self._region, self._front = region, front
         self._scenes = {scene.number: scene for scene in region.scenes if scene.complete}
         self._users = {user.username: user for user in region.users}
-        self._begin, self._found = begin, found
+        self._begin = begin
+        self._tickets: dict[str, tuple[float, dict[str, str]]] = {}
 
     def __call__(self, asked: Asked) -> Answer | asyncio.Future[Answer]:
         if asked.path == "/" and asked.method in ("GET", "HEAD"):
             return Reply(self._page(), 200, HTML, HEADERS)
         if asked.method == "POST" and (stop := self._stop(asked.path)) is not None:
             return asyncio.ensure_future(self._go(*stop))
+        if asked.path.startswith("/ticket/") and asked.method == "GET":
+            return self._collected(asked.path.removeprefix("/ticket/"))
         return Reply(self._said("Nothing here", "Go back to the tour's first page."), 404, HTML, HEADERS)
 
     def _stop(self, path: str) -> tuple[Scene, User, tuple[Fault, ...]] | None:
@@ -67,14 +72,34 @@ class Tour:
         return None if view is None else (scene, self._users[view.user], view.faults)
 
     async def _go(self, scene: Scene, user: User, faults: Sequence[Fault]) -> Answer:
-        """The moment is set, the patient looked up, and the browser sent off to sign in."""
+        """The moment is set, a ticket made, and the browser sent off to sign in.
+
+        An address may not say who the patient is. It bears a ticket, which carerecord collects here, once and by itself.
+        """
         await self._begin(scene.number, faults)
-        try:
-            after = await self._found(scene, user)
-        except LookupError as error:
-            return Reply(self._said("carerecord is not ready", str(error)), 502, HTML, HEADERS)
-        query = urlencode({"provider": user.provider, "login_hint": user.username, "after": after})
-        return redirect(f"{self._front}/sign-in?{query}")
+        after = urlencode({"ticket": self._ticket(scene)})
+        query = urlencode({"provider": user.provider, "login_hint": user.username, "after": f"/arrive?{after}"})
+        return redirect(f"{self._front}/sign-in?{query}", status=303)
+
+    def _ticket(self, scene: Scene) -> str:
+        person = next(person for person in self._region.people if person.key == scene.patient)
+        ticket, now = secrets.token_urlsafe(18), time.monotonic()
+        self._tickets = {known: each for known, each in self._tickets.items() if now - each[0] < _TICKET_LASTS_S}
+        says = {
+            "nhs_number": scene.nhs_number,
+            "birth_date": person.born.isoformat(),
+            "reason": scene.reason,
+            "purpose": "direct-care",
+        }
+        self._tickets[ticket] = (now, says)
+        return ticket
+
+    def _collected(self, ticket: str) -> Reply:
+        """Whom a visitor came for: told once, and not for long."""
+        made_at, says = self._tickets.pop(ticket, (float("-inf"), {}))
+        if time.monotonic() - made_at > _TICKET_LASTS_S:
+            return as_json({"error": "This ticket was collected before, or is too old."}, 404)
+        return as_json(says, headers=(("Cache-Control", "no-store"),))
 
     # the page
 
