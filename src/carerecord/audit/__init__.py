@@ -1,5 +1,2 @@
-"""audit keeps the book: who saw what, when and why, in ids alone, only ever added to, each line sealed to all before it.
-
-It asks nobody and hears everybody: lines come from the outboxes of the services that answered. A look at the book is a line of
-the book too, written here before the answer leaves.
-"""
+"""Kept here: the book of who saw what, when and why, in ids alone, only ever added to, each line sealed to all before it. Nobody is
+asked. Heard: everybody, for lines stand in the outbox of the service that answered; a look at the book is written here at once."""

@@ -82,7 +82,7 @@ class Book:
     async def verify(self, _: VerifyAsked) -> Verified:
         """Read the whole book and hold it against its hashes and the notes outside the database.
 
-        About 20 s for a million lines. The first line that does not agree is named; one that was changed together with all
+        About 45 s for a million lines. The first line that does not agree is named; one that was changed together with all
         hashes after it is found by the next note, and then the first line after the last good note is named.
         """
         notes, forged = self.checkpoints.all()  # before the lines: what is added meanwhile must not look cut off
