@@ -207,6 +207,7 @@ async def test_a_new_session_id_is_made_at_sign_in_and_the_old_one_ends(door: Do
         await door.desk.session(SessionAsked(first.id))
     third = (await door.sign_in(old_session="chosen-by-an-attacker")).session
     assert third.id != "chosen-by-an-attacker"
+    assert [line.what for line in await door.book()] == ["signed-in", "signed-out", "signed-in", "signed-in"]
 
 
 async def test_a_thief_of_the_database_has_no_session_no_nonce_and_no_verifier(door: Door) -> None:
