@@ -2,13 +2,14 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from typing import cast
 
 import msgspec
 import pytest
 from tests.patients.people import a_desk, nhs, stated
 
 from carerecord.contracts.patients import PatientEnrolled, PeopleAsked, WhoAsked
-from carerecord.kit.db import open_pool
+from carerecord.kit.db import Pool, open_pool
 from carerecord.kit.errors import NotFound
 from carerecord.patients.enrol import Enrolling
 
@@ -67,7 +68,7 @@ async def test_three_hundred_people_cost_as_many_statements_as_three(service_dat
 async def _said_for(desk, said, connection, people):
     """`desk` has one connection; it is lent to it for the while."""
     lent = Lent(connection)
-    enrolling = Enrolling(lent, desk.searching.outbox, desk.clock)
+    enrolling = Enrolling(cast(Pool, lent), desk.searching.outbox, desk.clock)
     await asyncio.sleep(0)
     said.clear()
     await enrolling.enrol([stated("a", f"{people}-{n}", number=nhs(people * 10 + n)) for n in range(people)])

@@ -1,7 +1,7 @@
 """How are all people of a FHIR R4 source gone through, page by page, from the beginning or from where one stopped?"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from msgspec import Struct
@@ -37,7 +37,7 @@ class Page(Struct, frozen=True):
     next: str  # where the next page is; "" after the last
 
 
-async def pages(web: Web, source: Source, *, start: str = "", since: str = "") -> AsyncIterator[Page]:
+async def pages(web: Web, source: Source, *, start: str = "", since: str = "") -> AsyncGenerator[Page, None]:
     """The source's Patients, each page once read. `start` is the `next` of a page; `since` asks for what changed from then on.
 
     A source that does not understand `since` answers with everybody, or refuses; then everybody is asked for.
@@ -93,14 +93,14 @@ def _read(answered: Answered, site: Site) -> Page:
     people: list[PersonFacts] = []
     broken = [Broken(f"entry {each.position + 1}", each.reason) for each in bundle.faulty]
     for entry in bundle.entries:
-        if entry.type != "Patient":
-            continue
+        if entry.mode != "match":
+            continue  # what it sent along unasked
         if not entry.id:
-            broken.append(Broken("entry without id", "the Patient has no id, so it cannot be asked for"))
+            broken.append(Broken("entry without id", "it has no id, so it cannot be asked for"))
             continue
         try:
             people.append(person(entry.raw))
         except Unreadable as fault:
-            broken.append(Broken(f"Patient/{entry.id}", fault.reason))
+            broken.append(Broken(f"{entry.type}/{entry.id}", fault.reason))
     following = str(site.within(bundle.next)) if bundle.next else ""
     return Page(tuple(people), tuple(broken), following)
