@@ -43,7 +43,8 @@ def since(view: View) -> Since:
             rows.append(Lane(state.mark, _short(state.name, rows), tuple(contacts)))
     items = view.of("encounters")
     last = tuple(row(view, each) for each in items[:5])
-    return Since(lanes(rows, view.fmt.now) if rows else Markup(""), last, len(items), len(by_source), any(each.unseen for each in rows))
+    hatched = any(each.unseen for each in rows)
+    return Since(lanes(rows, view.fmt.now) if rows else Markup(""), last, len(items), len(by_source), hatched)
 
 
 def _short(name: str, others: list[Lane]) -> str:

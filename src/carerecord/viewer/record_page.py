@@ -74,6 +74,13 @@ class RecordPage:
             told.append("Every source has answered or was given up.")
         return Markup("").join([*changed, self._template("", Markup(""), say=" ".join(told))])
 
+    def broke(self, says: str) -> str:
+        """The stream ended before every source was heard: said on the page, beside what it holds."""
+        words = f"{says} What has arrived is shown; load this page again to ask the sources that are still missing."
+        alert = Markup('<div class="cr-alert cr-alert--gap"><div><h2>{}</h2><p>{}</p></div></div>')
+        html = alert.format("The record stopped arriving", words)
+        return self._template("warnings", html, say=words)
+
     def _template(self, into: str, html: Markup, say: str = "") -> Markup:
         bound = Markup('<template data-late data-patient="{}" data-opening="{}" data-into="{}" data-say="{}">{}</template>\n')
         return bound.format(self.patient, self.base["opening"], into, say, html)
@@ -106,8 +113,9 @@ class RecordPage:
         return {
             **self.base,
             "session": self.session, "patient": self.patient, "say": "", "record": record, "view": view, "person": person,
-            "sections": shown, "by_section": by_section, "not_yours": not_yours, "known_sections": SECTION_IDS, "allergies": record.allergies,
-            "allergy_kind": _ALLERGY_KINDS.get(record.allergies.title, "unavailable") if "allergies" in by_section else "hidden",
+            "sections": shown, "by_section": by_section, "not_yours": not_yours,
+            "known_sections": SECTION_IDS, "allergies": record.allergies,
+            "allergy_kind": _allergy_kind(record) if "allergies" in by_section else "hidden",
             "allergy_again": _allergy_again(view),
             "nhs_status": NHS_NUMBER_STATUS.get(person.nhs_number_status, "status Not recorded"),
             "flags": banner_flags(person),
@@ -116,8 +124,12 @@ class RecordPage:
             "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
-            "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
+            "print_again": True, "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
         }  # fmt: skip
+
+
+def _allergy_kind(record: Record) -> str:
+    return _ALLERGY_KINDS.get(record.allergies.title, "unavailable")
 
 
 def _allergy_again(view: View) -> SourceState | None:

@@ -100,7 +100,8 @@
     }
   });
   doc.addEventListener("htmx:afterSettle", function () {
-    var here = record();
+    var here = record(), print = here && here.querySelector("template[data-print]");
+    if (print && doc.getElementById("print")) { doc.getElementById("print").textContent = print.content.textContent; }
     if (here) { announce(here.dataset.say); measure(); }
   });
 

@@ -1,0 +1,43 @@
+"""Who looked, when and why? For privacy officers; reading the book is written in the book."""
+
+from starlette.responses import Response
+
+from carerecord.contracts.audit import LOOKS, VERIFY, LooksAsked, Verified, VerifyAsked
+from carerecord.contracts.patients import PEOPLE, PeopleAsked, Person
+from carerecord.kit.errors import Unavailable
+from carerecord.viewer.visit import Visit
+
+_WORDS = {
+    "record-opened": "Opened the record", "searched": "Searched", "source-retried": "Asked a source again",
+    "item-expanded": "Read an item as sent", "refused": "Was refused", "signed-in": "Signed in", "signed-out": "Signed out",
+    "objection-made": "Wrote down an objection", "registry-changed": "Changed the registry of sources", "enrolled": "Enrolled people",
+    "audit-read": "Read this book", "attendance-checked": "Asked whether somebody attends now",
+}  # fmt: skip
+
+
+async def audit(visit: Visit) -> Response:
+    return await _page(visit)
+
+
+async def verify(visit: Visit) -> Response:
+    """Recompute the whole chain: has any line been changed or lost?"""
+    await visit.must("audit-read")
+    found: Verified = await visit.face.calls.ask(VERIFY, VerifyAsked())
+    return await _page(visit, found)
+
+
+async def _page(visit: Visit, verified: Verified | None = None) -> Response:
+    await visit.must("audit-read")
+    before = visit.sent("before")
+    looks = await visit.face.calls.ask(LOOKS, LooksAsked(before=before, most=100, actor=visit.actor))
+    ids = tuple(dict.fromkeys(patient for line in looks.lines for patient in line.patients))
+    people: dict[str, Person] = {}
+    unnamed = ""
+    if ids:
+        try:
+            for person in await visit.face.calls.ask(PEOPLE, PeopleAsked(ids)):
+                people |= dict.fromkeys(person.ids, person)
+        except Unavailable as error:
+            unnamed = error.says
+    words = {line.what: _WORDS.get(line.what, line.what.replace("-", " ").capitalize()) for line in looks.lines}
+    return visit.page("audit.html", looks=looks, people=people, words=words, verified=verified, unnamed=unnamed)

@@ -1,0 +1,79 @@
+"""How does a request reach a page, and how is an error said? The one way in for every page."""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from carerecord.contracts.identity import SESSION, Session, SessionAsked
+from carerecord.kit.calls import broken
+from carerecord.kit.errors import CareRecordError, NotFound, NotSignedIn, Refused, Unavailable
+from carerecord.viewer.visit import SESSION_COOKIE, Face, Visit, check_form, check_origin
+
+Page = Callable[[Visit], Awaitable[Response]]
+_TITLES = {
+    400: "That was not understood", 401: "You are not signed in", 403: "This is not shown to you",
+    404: "Nobody here by that address", 409: "This has changed meanwhile", 422: "That cannot be done",
+    429: "Too often", 503: "A part that is needed does not answer",
+}  # fmt: skip
+
+
+def endpoint(face: Face, page: Page, *, guarded: bool = True) -> Callable[[Request], Awaitable[Response]]:
+    """The page as Starlette calls it. `guarded`: only for a signed-in user with a role, and forms only with their token."""
+
+    async def answer(request: Request) -> Response:
+        visit = Visit(face, request)
+        try:
+            if request.method == "POST":
+                check_origin(visit)
+                visit.form = await request.form(max_files=0, max_fields=50)
+            if guarded:
+                visit.signed_in = await session_of(visit)
+                if visit.signed_in.actor is None:
+                    return visit.go("/sign-in/role")
+                if request.method == "POST":
+                    check_form(visit)
+            return await page(visit)
+        except NotSignedIn:
+            return visit.to_sign_in()
+        except Exception as error:
+            return failed(visit, error)
+
+    return answer
+
+
+async def session_of(visit: Visit) -> Session:
+    cookie = visit.request.cookies.get(SESSION_COOKIE, "")
+    if not cookie:
+        raise NotSignedIn("Sign in first.")
+    return await visit.face.calls.ask(SESSION, SessionAsked(cookie))
+
+
+def failed(visit: Visit, error: Exception) -> Response:
+    """An error in plain words: what happened, under which rule, and what can be done."""
+    told = broken(error)
+    if told is not error:
+        visit.face.log.error("page.failed", page=_page(visit), exc_info=error)
+    return visit.page(
+        "message.html", told.status, title=_TITLES.get(told.status, "Something went wrong"), says=told.says,
+        rule=told.facts.get("rule", ""), again=isinstance(told, Unavailable),
+        advice=_advice(told), patient=visit.request.path_params.get("patient", ""),
+    )  # fmt: skip
+
+
+def _page(visit: Visit) -> str:
+    """The route, without what stands in it: ids of people belong in no log."""
+    route = visit.request.scope.get("route")
+    return str(getattr(route, "path", ""))
+
+
+def _advice(error: CareRecordError) -> str:
+    if isinstance(error, Refused):
+        return "If you need it for somebody in your care, say why when you open the record, or ask your privacy officer."
+    if isinstance(error, NotFound):
+        return "Search again, with less or with other words."
+    if isinstance(error, Unavailable):
+        return "Nothing has been lost. Try again in a moment; until then use your own system and the telephone."
+    return ""
+
+

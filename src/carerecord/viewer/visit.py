@@ -1,0 +1,182 @@
+"""One request of one browser: who is signed in, what was sent, and how a page or a redirect is answered.
+
+Identity comes from our own session cookie and from nothing else: no header can name a user.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+from jinja2 import Environment
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from carerecord.contracts.actors import Actor
+from carerecord.contracts.identity import Session
+from carerecord.contracts.policy import MAY_DO, MayDoAsked
+from carerecord.kit.calls import Calls
+from carerecord.kit.clock import Clock
+from carerecord.kit.errors import NotSignedIn, NotUnderstood, Refused
+from carerecord.kit.log import Log
+from carerecord.pages.formatting import Formatter
+from carerecord.viewer.settings import ViewerSettings
+
+SESSION_COOKIE = "carerecord_session"
+_HOME = {"administrator": "/sources", "privacy-officer": "/audit"}
+_LINKS = {
+    "administrator": (("/search", "Find a patient"), ("/sources", "Sources"), ("/reviews", "Reviews")),
+    "privacy-officer": (("/audit", "Who looked"),),
+}
+
+
+@dataclass(frozen=True)
+class Face:
+    """All that every page leans on; built once, in `api.build`."""
+
+    calls: Calls
+    env: Environment
+    clock: Clock
+    log: Log
+    settings: ViewerSettings
+    seal_key: bytes = field(repr=False)
+    address: str = ""  # where people reach the front door
+
+
+@dataclass
+class Visit:
+    """One request. `session` is set where the page needs one; `form` where something was sent."""
+
+    face: Face
+    request: Request
+    nonce: str = field(default_factory=lambda: secrets.token_urlsafe(18))
+    signed_in: Session | None = None
+    form: FormData = field(default_factory=FormData)
+
+    @property
+    def session(self) -> Session:
+        if self.signed_in is None:
+            raise NotSignedIn("Sign in first.")
+        return self.signed_in
+
+    @property
+    def actor(self) -> Actor:
+        if self.session.actor is None:
+            raise NotSignedIn("Choose a role first.")
+        return self.session.actor
+
+    @property
+    def by_htmx(self) -> bool:
+        return self.request.headers.get("HX-Request") == "true"
+
+    @property
+    def secure(self) -> bool:
+        return self.face.address.startswith("https") or self.request.url.scheme == "https"
+
+    @property
+    def origin(self) -> str:
+        """Scheme, host and port by which this browser reaches us."""
+        scheme = "https" if self.secure else "http"
+        return f"{scheme}://{self.request.headers.get('host', '')}"
+
+    def sent(self, name: str) -> str:
+        """One field of the form, trimmed. A file, or a field that is not there, is empty."""
+        value = self.form.get(name, "")
+        return value.strip() if isinstance(value, str) else ""
+
+    async def must(self, action: str) -> None:
+        """Go on only where policy lets this actor do `action`.
+
+        Raises:
+            Refused: with the rule that decided.
+        """
+        decision = await self.face.calls.ask(MAY_DO, MayDoAsked(self.actor, action))
+        if not decision.allowed:
+            raise Refused(decision.says, rule=decision.rule)
+
+    def base(self, **more: Any) -> dict[str, Any]:
+        actor = self.signed_in.actor if self.signed_in else None
+        code = actor.role.code if actor else ""
+        return {
+            "nonce": self.nonce,
+            "region": self.face.settings.region,
+            "session": self.signed_in,
+            "links": _LINKS.get(code, (("/search", "Find a patient"),)),
+            "fmt": Formatter(self.face.clock.now()),
+            **more,
+        }
+
+    def page(self, template: str, status: int = 200, **values: Any) -> Response:
+        html = self.face.env.get_template(template).render(self.base(**values))
+        return HTMLResponse(html, status, headers=dict(self.headers()))
+
+    def headers(self) -> Mapping[str, str]:
+        """What keeps a page to itself: no cache, no frame, no other host, no script or style but ours."""
+        return {
+            "Cache-Control": "no-store",
+            "Content-Security-Policy": (
+                f"default-src 'none'; style-src 'self' 'nonce-{self.nonce}'; script-src 'self'; img-src 'self'; "
+                "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+            ),
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Referrer-Policy": "same-origin",
+            "Cross-Origin-Opener-Policy": "same-origin",
+            "Cross-Origin-Resource-Policy": "same-origin",
+            "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+            "Vary": "Cookie, HX-Request",
+        }
+
+    def go(self, address: str) -> Response:
+        """On to another page of ours (303: what was sent is not sent again)."""
+        if self.by_htmx:
+            return Response(status_code=200, headers={**self.headers(), "HX-Redirect": address})
+        return RedirectResponse(address, 303, headers=dict(self.headers()))
+
+    def to_sign_in(self) -> Response:
+        """To the sign-in page, which leads back to the same patient."""
+        path = self.request.url.path
+        if self.request.method != "GET":
+            path = f"/patients/{path.split('/')[2]}/record" if path.startswith("/patients/") else "/"
+        return self.go(f"/sign-in?after={quote(path, safe='/')}")
+
+    def home(self) -> str:
+        code = self.session.actor.role.code if self.session.actor else ""
+        return _HOME.get(code, "/search")
+
+    def keep(self, reply: Response, name: str, value: str, *, path: str = "/", days: int = 0) -> None:
+        """Set one of our cookies: out of reach of scripts and of other sites' forms."""
+        age = days * 86400 if days else None
+        reply.set_cookie(name, value, max_age=age, path=path, httponly=True, samesite="lax", secure=self.secure)
+
+
+def path_of_ours(text: str) -> str:
+    """A path within this site, or the front page: nothing that a browser could read as another host."""
+    plain = text.startswith("/") and not text.startswith(("//", "/\\")) and "\\" not in text
+    return text if plain and text.isprintable() and len(text) < 300 else "/"
+
+
+def check_origin(visit: Visit) -> None:
+    """Forms come from our own pages (an older browser sends no Origin: then the form's own token decides).
+
+    Raises:
+        NotUnderstood: another site sent it.
+    """
+    told = visit.request.headers.get("origin")
+    ours = {visit.origin, visit.face.address.rstrip("/")}
+    if told is not None and told not in ours:
+        raise NotUnderstood("This form was sent from another site, so nothing was done.")
+    if visit.request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise NotUnderstood("This form was sent from another site, so nothing was done.")
+
+
+def check_form(visit: Visit) -> None:
+    """A form bears the token of the session that it was made for.
+
+    Raises:
+        NotUnderstood: it does not.
+    """
+    if not secrets.compare_digest(visit.sent("csrf").encode(), visit.session.csrf.encode()):
+        raise NotUnderstood("This page is older than your sign-in. Go back, load it again and repeat what you did.")

@@ -1,0 +1,75 @@
+"""Which address leads to which page?"""
+
+from collections.abc import Awaitable, Callable
+
+from starlette.datastructures import Headers
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+from carerecord.pages.rendering import STATIC
+from carerecord.viewer import audit_page, opening, record, reviews, search, sign_in, sources_page, tour
+from carerecord.viewer.endpoint import Page, endpoint
+from carerecord.viewer.visit import Face, Visit
+
+_GET, _POST = ["GET"], ["POST"]
+
+
+class Static(StaticFiles):
+    """Our own styles and scripts. Their addresses bear their hash, so a browser may keep them for ever."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        reply = await super().get_response(path, scope)
+        asked = Headers(scope=scope)
+        kept = b"v=" in scope.get("query_string", b"") and "range" not in asked
+        reply.headers["Cache-Control"] = "public, max-age=31536000, immutable" if kept else "no-cache"
+        reply.headers["X-Content-Type-Options"] = "nosniff"
+        reply.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+        return reply
+
+
+async def home(visit: Visit) -> Response:
+    return visit.go(visit.home())
+
+
+def routes(face: Face) -> tuple[BaseRoute, ...]:
+    def open_to_all(path: str, page: Page, methods: list[str]) -> Route:
+        return Route(path, endpoint(face, page, guarded=False), methods=methods)
+
+    def guarded(path: str, page: Page, methods: list[str]) -> Route:
+        return Route(path, endpoint(face, page), methods=methods)
+
+    return (
+        Mount("/static", Static(directory=STATIC, follow_symlink=False)),
+        guarded("/", home, _GET),
+        open_to_all("/sign-in", sign_in.sign_in, _GET),
+        open_to_all("/sign-in/callback", sign_in.callback, _GET),
+        open_to_all("/sign-in/role", sign_in.role, ["GET", "POST"]),
+        open_to_all("/sign-out", sign_in.sign_out, _POST),
+        Route("/sign-out/told", _told(face), methods=_POST),
+        guarded("/search", search.search, ["GET", "POST"]),
+        guarded("/arrive", tour.arrive, _GET),
+        guarded("/patients/{patient}/open", opening.confirm, _GET),
+        guarded("/patients/{patient}/open", opening.open_record, _POST),
+        guarded("/patients/{patient}/record", record.record, _GET),
+        guarded("/patients/{patient}/again", record.again, _POST),
+        guarded("/patients/{patient}/as-sent", record.as_sent, _POST),
+        guarded("/sources", sources_page.sources, _GET),
+        guarded("/sources/{source}/probe", sources_page.probe, _POST),
+        guarded("/sources/{source}/enrol", sources_page.enrol, _POST),
+        guarded("/reviews", reviews.reviews, _GET),
+        guarded("/reviews", reviews.decide, _POST),
+        guarded("/audit", audit_page.audit, ["GET", "POST"]),
+        guarded("/audit/verify", audit_page.verify, _POST),
+    )
+
+
+def _told(face: Face) -> Callable[[Request], Awaitable[Response]]:
+    """The provider's own call: it comes from no browser and bears no Origin, so it does not pass the forms' door."""
+
+    async def answer(request: Request) -> Response:
+        return await sign_in.told_out(Visit(face, request))
+
+    return answer
