@@ -77,7 +77,7 @@ class Fault:
         `X-Request-ID`s that ask for this person since the last reset (one opening sends all its requests, and their
         repeats, under one id; without the header, requests less than 10 s apart are one opening). 0: always.
     gone: answers 404 with an OperationOutcome: the person has left this practice.
-    slow: waits `seconds` before each answer, beside the usual time of the system.
+    slow: takes `seconds` for each answer, its usual time included.
     flaky: of the requests, `share` (0 to 1) answer 503, by a seeded generator.
     wrong-patient: Patient is answered rightly on enrolment, but a clinical request for this person is answered with
         the bundle of `other` (a patient id of the same system), Patient included.

@@ -13,9 +13,9 @@ from carerecord.region.shapes import Scene
 def tell(now: datetime) -> tuple[Scene, Told]:
     cast = Cast(now, 50)
     susan = cast.person("susan-whitfield", "552031", "Mrs", "Susan", "Whitfield", "female", cast.born(58, 9, 27),
-                        ("31 Moor View", "Aldermoor", "ZZ1 2SW"), ELM_BANK, maiden="Lister")  # fmt: skip
+                        ("31 Moor View", "Aldermoor", "ZZ1 2SW"), ELM_BANK)  # fmt: skip
     sandford = By("Dr E Sandford", "consultant rheumatologist", "01632 960 322")
-    clinic = cast.chart(susan, "fenwick-epr", sandford, "maiden-name")
+    clinic = cast.chart(susan, "fenwick-epr", sandford)
     joints = clinic.problem(PROBLEMS["rheumatoid"], cast.years(3, 4, 18), note="Seropositive, erosive")
     started = cast.years(3, 5, 9)
     clinic.prescribe(DRUGS["methotrexate"], "15 mg once a week", started, dose=(15, "mg"), times=(1, 1, "wk"),
@@ -30,7 +30,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     clinic.appoint("Rheumatology clinic", cast.at(-30, 10, 40), by=sandford)
     clinic.team("Rheumatology", (sandford, By("A Pickles", "rheumatology nurse", "01632 960 323")), started)
 
-    lab = cast.chart(susan, "fenwick-pathology", None, "upper-case", "no-address", "maiden-name")
+    lab = cast.chart(susan, "fenwick-pathology", None, "upper-case", "no-address")
     for ago, white, egfr, alt in ((26, 3.4, 72, 31), (89, 4.2, 73, 28), (152, 5.1, 75, 27)):
         at = cast.at(ago, 9, 15)
         lab.result(TESTS["white-cells"], white, at)

@@ -46,9 +46,9 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         user="priya.nair", patient=aisha.key, nhs_number=aisha.nhs_number, reason="Attending the emergency department now",
         look_for=("The transfer is not finished, the GP record may be incomplete; never “no medicines”",
                   "Insulin degludec and aspart are in sight"),
-        must_show=("insulin degludec", "18 units at night", "insulin aspart", "ransit", "27.4", "7.14"),
+        must_show=("insulin degludec", "18 units at night", "insulin aspart", "ransfer not finished, may be incomplete",
+                   "27.4", "7.14"),
         must_not_show=("No medicines",),
         faults=(Fault("quayside", "gone", old.patient_id),),
-        complete=False,  # until the page says that a transfer is not finished
     )  # fmt: skip
     return scene, cast.told()

@@ -35,7 +35,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
                    "Known allergies", "aspirin"),
         must_not_show=("BARROW", "Calvin", "Nodule in the right upper lobe"),
         faults=(Fault("aldermoor-radiology", "wrong-patient", radiology, other=stranger),
-                Fault("north-fells-ambulance", "slow", crew, seconds=4.8)),
+                Fault("north-fells-ambulance", "slow", crew, seconds=6.0)),
         not_asked=("aldermoor-council",),
         others=("calvin-barrow",),
     )  # fmt: skip
