@@ -187,3 +187,15 @@ async def test_certificates_are_good_or_bad_as_made(made: str) -> None:
         else:
             with pytest.raises(aiohttp.ClientConnectorCertificateError):
                 await asking
+
+
+async def test_a_varied_delay_stays_within_its_spread(web: aiohttp.ClientSession, clinic: RunningServer) -> None:
+    clinic.set(Habit("slow", seconds=0.1, spread=0.5))
+    took = []
+    for _ in range(12):
+        began = time.perf_counter()
+        await status(web, clinic)
+        took.append(time.perf_counter() - began)
+
+    assert min(took) >= 0.05
+    assert max(took) - min(took) > 0.02

@@ -96,7 +96,14 @@ async def test_the_ticket_says_whom_the_visitor_came_for_and_only_once(web: aioh
     async with web.get(f"{tour}/ticket/{ticket}") as reply:
         again = reply.status
 
-    assert told == {"nhs_number": "9990000018", "birth_date": "1948-03-02", "reason": "Attending", "purpose": "direct-care"}
+    assert ticket.isalnum()
+    assert told == {
+        "nhs_number": "9990000018",
+        "birth_date": "1948-03-02",
+        "reason": "Attending",
+        "purpose": "direct-care",
+        "scene": 1,
+    }
     assert again == 404
 
 

@@ -59,7 +59,7 @@ class FhirServer:
         self._shelf = Shelf(self.base, holdings)
         self._cursors = Cursors()
         self._latency_s = system.latency_s if latency_s is None else latency_s
-        self._varied = latency_s is None
+        self._spread = 0.2 if latency_s is None else 0.0
         self._pace = random.Random(system.key)
         self._prepared = prepared
 
@@ -75,7 +75,8 @@ class FhirServer:
             patient=request.patient, type=request.type, enrolment=request.enrolment, request=asked.headers.get("x-request-id", "")
         )
         # "Takes six seconds" means six, not six more than usual.
-        wait_s = max([self._wait(request), *(habit.seconds for habit in met if habit.kind == "slow")])
+        slow = (self._varied(habit.seconds, habit.spread) for habit in met if habit.kind == "slow")
+        wait_s = max([self._wait(request), *slow])
         if wait_s <= 0:
             return self._reply(asked, request, met)
         return asyncio.ensure_future(self._after(wait_s, asked, request, met))
@@ -88,7 +89,10 @@ class FhirServer:
         """The usual latency, give or take a fifth. Enrolment pages are quick: nobody waits in front of them."""
         if request.enrolment or self._latency_s <= 0:
             return 0.0
-        return self._latency_s * (self._pace.uniform(0.8, 1.2) if self._varied else 1.0)
+        return self._varied(self._latency_s, self._spread)
+
+    def _varied(self, seconds: float, spread: float) -> float:
+        return seconds * self._pace.uniform(1 - spread, 1 + spread)
 
     def _reply(self, asked: Asked, request: Request, met: tuple[Habit, ...]) -> Answer:
         open_to_all = request.operation == "metadata"

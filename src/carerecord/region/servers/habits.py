@@ -32,6 +32,7 @@ class Habit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     openings: int = 0  # only the first n openings (request ids) that it would touch
     share: float = 1.0  # of requests, by a seeded generator
     seconds: float = 0.0  # slow: waited before the answer; trickle: between two bytes
+    spread: float = 0.0  # slow: varied by so much of it either way, evenly: 0.5 is from half to one and a half times
     status: int = 503  # status: what is answered
     retry_after: str = ""  # status: the header, seconds or a date
     at: int = 0  # cut: after so many bytes of the body; 0 is half of it

@@ -49,7 +49,7 @@ class Tour:
         self._scenes = {scene.number: scene for scene in region.scenes if scene.complete}
         self._users = {user.username: user for user in region.users}
         self._begin = begin
-        self._tickets: dict[str, tuple[float, dict[str, str]]] = {}
+        self._tickets: dict[str, tuple[float, dict[str, str | int]]] = {}
 
     def __call__(self, asked: Asked) -> Answer | asyncio.Future[Answer]:
         if asked.path == "/" and asked.method in ("GET", "HEAD"):
@@ -83,7 +83,7 @@ class Tour:
 
     def _ticket(self, scene: Scene) -> str:
         person = next(person for person in self._region.people if person.key == scene.patient)
-        ticket, now = secrets.token_urlsafe(18), time.monotonic()
+        ticket, now = secrets.token_hex(18), time.monotonic()
         self._tickets = {known: each for known, each in self._tickets.items() if now - each[0] < _TICKET_LASTS_S}
         says = {
             "nhs_number": scene.nhs_number,
