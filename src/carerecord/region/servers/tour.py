@@ -85,11 +85,12 @@ class Tour:
         person = next(person for person in self._region.people if person.key == scene.patient)
         ticket, now = secrets.token_hex(18), time.monotonic()
         self._tickets = {known: each for known, each in self._tickets.items() if now - each[0] < _TICKET_LASTS_S}
-        says = {
+        says: dict[str, str | int] = {
             "nhs_number": scene.nhs_number,
             "birth_date": person.born.isoformat(),
             "reason": scene.reason,
             "purpose": "direct-care",
+            "scene": scene.number,
         }
         self._tickets[ticket] = (now, says)
         return ticket
