@@ -16,11 +16,11 @@ STATUS = "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatusE
 _HABITS: dict[str, tuple[tuple[str, float], ...]] = {
     "laboratory": (("no-nhs-number", 0.3), ("upper-case", 1.0), ("no-address", 1.0)),
     "radiology": (("upper-case", 1.0), ("no-address", 0.5)),
-    "emergency": (("no-nhs-number", 0.15), ("title-in-given", 0.2), ("old-address", 0.2), ("untraced", 0.3)),
-    "ambulance": (("untraced", 0.6), ("no-address", 0.3), ("short-name", 0.3)),
-    "hospital": (("maiden-name", 0.12), ("old-address", 0.1), ("transposed", 0.05)),
+    "emergency": (("no-nhs-number", 0.15), ("title-in-given", 0.06), ("old-address", 0.2), ("untraced", 0.3)),
+    "ambulance": (("untraced", 0.6), ("no-address", 0.3), ("short-name", 0.15)),
+    "hospital": (("maiden-name", 0.08), ("old-address", 0.1), ("transposed", 0.05)),
     "community": (("maiden-name", 0.1), ("short-name", 0.1)),
-    "social-care": (("title-in-given", 0.3), ("untraced", 0.2)),
+    "social-care": (("title-in-given", 0.12), ("untraced", 0.2)),
     "pharmacy": (("upper-case", 0.5),),
 }
 
