@@ -10,10 +10,12 @@ import textwrap
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
 from carerecord.app.nats import NatsServer
 from carerecord.kit.clock import SystemClock
@@ -44,8 +46,8 @@ class World:
     board: Noticeboard
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    def relay(self) -> asyncio.Task[None]:
-        return self._run(run_relay(outbox=self.outbox, hearer="locator", **self._around("patients")))
+    def relay(self, **changed: Any) -> asyncio.Task[None]:
+        return self._run(run_relay(outbox=self.outbox, hearer="locator", **(self._around("patients") | changed)))
 
     def hearer(self, effect: Callable[..., Awaitable[None]] | None = None) -> asyncio.Task[None]:
         heard = Heard(self.teller, ("Moved",), effect or keep)
@@ -107,6 +109,56 @@ async def test_ten_thousand_events_arrive_once_and_in_order(world):
         await world.say(*range(start, start + 1_000))
 
     await world.hears_all(range(10_000), within_s=40)
+
+
+async def test_an_event_whose_transaction_began_first_and_ended_last_is_heard_and_in_its_place(world):
+    world.relay()
+    world.hearer()
+    async with world.told.pool.acquire() as slow:
+        began = slow.transaction()
+        await began.start()
+        await world.outbox.announce("Moved", Moved(0), slow)
+        await world.say(1, 2)
+        await asyncio.sleep(1.5)
+        early = await world.heard()
+        await began.commit()
+
+    assert early == [], "1 and 2 wait, for 0 may still come before them"
+    await world.hears_all([0, 1, 2])
+
+
+async def test_a_hearer_that_wants_some_kinds_is_told_those_and_passes_the_others(world):
+    world.relay(kinds=("Moved",))
+    world.hearer()
+    for number in range(5):
+        await world.say(number)
+        await world.outbox.announce("Other", Moved(100 + number))
+
+    await world.hears_all(range(5))
+    await asyncio.sleep(1.5)
+    assert await oldest_unheard(world.outbox, "locator", ("Moved",)) is None
+
+
+async def test_a_lag_of_over_a_minute_is_measured_and_alarms_while_nats_is_away(world):
+    class Later:
+        def now(self):
+            return SystemClock().now() + timedelta(seconds=90)
+
+    world.nats.kill()
+    metrics = Metrics("patients")
+    with capture_logs() as logs:
+        world.relay(clock=Later(), metrics=metrics)
+        await world.say(1)
+        for _ in range(100):
+            if any(each["event"] == "events.lagging" for each in logs):
+                break
+            await asyncio.sleep(0.1)
+
+    said = next(each for each in logs if each["event"] == "events.lagging")
+    assert said["log_level"] == "error"
+    assert said["behind_s"] >= 90
+    labels = {"service": world.teller, "hearer": "locator"}
+    assert (metrics.registry.get_sample_value("carerecord_event_lag_seconds", labels) or 0) >= 90
 
 
 async def test_an_event_is_heard_within_a_second(world):
