@@ -11,7 +11,7 @@ import pytest
 
 from carerecord.contracts.records import OpenAsked, Record
 from carerecord.records.recent import Recent
-from carerecord.region.servers.certificates import Authority
+from carerecord.region.servers.certificates import Authority, Certificate
 from carerecord.region.servers.habits import Habit
 from carerecord.region.servers.running import Serving
 from tests.records.a_desk import CARE, DR_NAIR, OTHER_NUMBER, a_world, allergy, chart, problem, serving, state, titles
