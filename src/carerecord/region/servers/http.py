@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import sys
+import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -260,4 +262,6 @@ class Listener:
 
     def failed(self, error: Exception) -> Reply:
         self.faults.append(error)
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        print(f"a pretend server failed: {type(error).__name__} at {frame.filename}:{frame.lineno}", file=sys.stderr)
         return Reply(b'{"error":"the pretend server itself failed"}', 500, "application/json")

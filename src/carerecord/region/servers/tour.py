@@ -15,6 +15,7 @@ from carerecord.region.shapes import Fault, Region, Scene, System, User
 
 _MARKS: Mapping[str, tuple[str, str]] = {
     "unavailable": ("src--gap", "does not answer"),
+    "gone": ("src--gap", "no longer knows the patient"),
     "slow": ("src--late", "joins late"),
     "flaky": ("src--gap", "fails now and then"),
     "wrong-patient": ("src--bad", "is discarded"),
@@ -166,7 +167,7 @@ def _way(scene: Scene, further: str, style: str, words: str) -> str:
 
 
 def _mark(system: System, fault: Fault | None) -> str:
-    style, words = _MARKS[fault.kind] if fault else ("", "answers")
+    style, words = _MARKS.get(fault.kind, ("src--gap", "misbehaves")) if fault else ("", "answers")
     return _src(system, style, words)
 
 
