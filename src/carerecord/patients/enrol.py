@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec import structs
@@ -47,11 +47,27 @@ class Relinked:
     joined: frozenset[str]  # ids that now share a set with another
 
 
+@dataclass
+class Growth:
+    """How many entries came in since the planner was last told: it is told at 500, and each time that doubles."""
+
+    since: int = 0
+    next: int = 500
+
+    def is_due(self, count: int) -> bool:
+        self.since += count
+        if self.since < self.next:
+            return False
+        self.since, self.next = 0, self.next * 2
+        return True
+
+
 @dataclass(frozen=True)
 class Enrolling:
     db: Pool
     outbox: Outbox
     clock: Clock
+    growth: Growth = field(default_factory=Growth)
 
     async def enrol(self, people: Sequence[SourcePatient]) -> tuple[Enrolled, ...]:
         """Take in what a source says of these people; one answer for each, in their order.
@@ -71,10 +87,12 @@ class Enrolling:
             if fresh:
                 outcomes, written = await self._take_in(db, tuple(fresh.values()), known, now)
                 told |= written
-            return tuple(
-                Enrolled(key[0], key[1], told[key].id, outcomes.get(key, "unchanged"), told[key].to_trace)
-                for key in ((each.source, each.local_id) for each in people)
-            )
+        if self.growth.is_due(len(outcomes)):
+            await kept.analyse(self.db)
+        return tuple(
+            Enrolled(key[0], key[1], told[key].id, outcomes.get(key, "unchanged"), told[key].to_trace)
+            for key in ((each.source, each.local_id) for each in people)
+        )
 
     async def _take_in(
         self, db: Connection, fresh: Sequence[Entry], known: dict[tuple[str, str], Entry], now: datetime

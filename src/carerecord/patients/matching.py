@@ -137,6 +137,9 @@ _NHS, _LOCAL, _BIRTH, _FAMILY, _GIVEN, _POSTCODE = 20.0, 14.0, 12.0, 8.0, 6.0, 7
 WORTH_SHOWING: Final = 0.35
 
 
+Slots = tuple[tuple[str, ...], ...]
+
+
 class Sought(Struct, frozen=True):
     """What was typed, understood. A slot is one word with the other ways in which it may have been meant."""
 
@@ -144,9 +147,9 @@ class Sought(Struct, frozen=True):
     nhs_slips: frozenset[str] = frozenset()  # valid numbers one slip away from an invalid one
     numbers: frozenset[str] = frozenset()
     maybe: frozenset[str] = frozenset()  # digits that are a number here, or else a birth date or a slip of the pen
-    words: tuple[tuple[str, ...], ...] = ()  # family or given, in any order
-    family: tuple[tuple[str, ...], ...] = ()
-    given: tuple[tuple[str, ...], ...] = ()
+    words: Slots = ()  # family or given, in any order
+    family: Slots = ()
+    given: Slots = ()
     births: tuple[date, ...] = ()
     near_births: tuple[date, ...] = ()
     postcode: str = ""

@@ -11,7 +11,7 @@ from carerecord.contracts.actors import Actor
 from carerecord.contracts.audit import Line
 from carerecord.contracts.patients import Found, Match, SearchAsked
 from carerecord.kit.clock import Clock, stamp
-from carerecord.kit.db import Pool
+from carerecord.kit.db import Connection, Pool
 from carerecord.kit.errors import NotSignedIn, TooMany
 from carerecord.kit.events import Outbox
 from carerecord.patients import matching
@@ -75,14 +75,12 @@ class Searching:
         if not understood.enough:
             return Found((), say=understood.say), understood.kinds
         sought = understood.sought
-        candidates = await self._candidates(sought, asked.most)
-        sets = await kept.sets_of(self.db, candidates)
-        fits = [
-            (best, entries)
-            for entries in sets.values()
-            if (best := _best(sought, entries)).score >= matching.WORTH_SHOWING and self._may_find(sought, entries, actor)
-        ]
-        fits.sort(key=lambda pair: (-pair[0].score, min(entry.id for entry in pair[1])))
+        async with self.db.acquire() as db:
+            candidates = await _exactly(db, sought)
+            fits = await self._fits(db, sought, candidates, actor)
+            if not any(best.decisive for best, _ in fits):
+                nearly = await _nearly(db, sought) if len(candidates) < finding.MOST else []
+                fits = await self._fits(db, sought, dict.fromkeys((*candidates, *nearly)), actor)
         if fits and fits[0][0].exact:
             fits = [pair for pair in fits if pair[0].score >= POOR]
         alike = sum(1 for best, _ in fits if best.score >= fits[0][0].score - NEXT_TO_EQUAL)
@@ -91,33 +89,18 @@ class Searching:
             return Found((), too_many=True, say=understood.say or say), understood.kinds
         return Found(_matches(fits[: max(1, asked.most)]), say=understood.say or ("" if fits else NOBODY)), understood.kinds
 
-    async def _candidates(self, sought: Sought, most: int) -> list[str]:
-        found: dict[str, None] = {}
-
-        def add(ids: Iterable[str]) -> None:
-            found.update(dict.fromkeys(ids))
-
-        slots = (*sought.words, *sought.family, *sought.given)
-        facts = bool(slots) + bool(sought.births) + bool(sought.postcode)
-        if numbers := {*sought.numbers, *sought.maybe, *((sought.nhs_number,) if sought.nhs_number else ())}:
-            add(await finding.by_number(self.db, numbers))
-        if sought.nhs_slips and facts:
-            add(await finding.by_number(self.db, sought.nhs_slips))
-        if sought.births and facts >= 2:
-            add(await finding.by_birth_date(self.db, sought.births))
-        if sought.postcode and facts >= 2:
-            add(await finding.by_postcode(self.db, sought.postcode))
-        whole = [slot for slot in slots if len(slot[0]) > 1]  # an initial is no key: it is compared afterwards
-        least = min(2, len(whole))
-        if len(slots) >= 2 and whole:
-            add(await finding.by_names(self.db, finding.with_forms(whole), least))
-        if slots and len(found) <= most:
-            near = await finding.with_near(self.db, whole)
-            if sought.births:
-                add(await finding.by_birth_date_and_name(self.db, sought.near_births, {word for slot in near for word in slot}))
-            if len(slots) >= 2 and whole:
-                add(await finding.by_names(self.db, near, least))
-        return list(found)
+    async def _fits(
+        self, db: Connection, sought: Sought, candidates: Iterable[str], actor: Actor
+    ) -> list[tuple[Fit, tuple[Entry, ...]]]:
+        """The people behind the candidates who fit well enough and whom the asker may find, best first."""
+        sets = await kept.sets_of(db, candidates)
+        fits = [
+            (best, entries)
+            for entries in sets.values()
+            if (best := _best(sought, entries)).score >= matching.WORTH_SHOWING and self._may_find(sought, entries, actor)
+        ]
+        fits.sort(key=lambda pair: (-pair[0].score, min(entry.id for entry in pair[1])))
+        return fits
 
     def _may_find(self, sought: Sought, entries: Sequence[Entry], actor: Actor) -> bool:
         if not restricted(entries):
@@ -126,6 +109,45 @@ class Searching:
             entry.nhs_number and entry.nhs_number == sought.nhs_number and Traits.of(entry.stated, "").birth in sought.births
             for entry in entries
         )
+
+
+async def _exactly(db: Connection, sought: Sought) -> dict[str, None]:
+    """Ids that share a number, two words of a name, or a birth date or postcode with something beside it."""
+    found: dict[str, None] = {}
+    slots, whole = _slots(sought)
+    facts = bool(slots) + bool(sought.births) + bool(sought.postcode)
+    numbers = {*sought.numbers, *sought.maybe, *((sought.nhs_number,) if sought.nhs_number else ())}
+    if sought.nhs_slips and facts:
+        numbers |= sought.nhs_slips
+    if numbers:
+        found |= dict.fromkeys(await finding.by_number(db, numbers))
+    if sought.births and facts >= 2:
+        found |= dict.fromkeys(await finding.by_birth_date(db, sought.births))
+    if sought.postcode and facts >= 2:
+        found |= dict.fromkeys(await finding.by_postcode(db, sought.postcode))
+    if len(slots) >= 2 and whole:
+        found |= dict.fromkeys(await finding.by_names(db, finding.with_forms(whole), min(2, len(whole))))
+    return found
+
+
+async def _nearly(db: Connection, sought: Sought) -> list[str]:
+    """Ids with a word one slip away or begun so: and two of them, or a birth date that is near too."""
+    slots, whole = _slots(sought)
+    if not whole:
+        return []
+    near = await finding.with_near(db, whole)
+    found: list[str] = []
+    if sought.births:
+        found += await finding.by_birth_date_and_name(db, sought.near_births, {word for slot in near for word in slot})
+    if len(slots) >= 2:
+        found += await finding.by_names(db, near, min(2, len(whole)))
+    return found
+
+
+def _slots(sought: Sought) -> tuple[matching.Slots, matching.Slots]:
+    """The words typed; and those of them that are keys: an initial is none, it is compared afterwards."""
+    slots = (*sought.words, *sought.family, *sought.given)
+    return slots, tuple(slot for slot in slots if len(slot[0]) > 1)
 
 
 def _best(sought: Sought, entries: Sequence[Entry]) -> Fit:

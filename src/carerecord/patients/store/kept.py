@@ -180,3 +180,8 @@ async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datet
         [because for _, _, because in moves],
         now,
     )
+
+
+async def analyse(db: Database) -> None:
+    """Tell the planner how large the index has become, so that no plan made for an empty table is kept."""
+    await db.execute("ANALYZE patient, name, identifier, word_key, link")
