@@ -1,0 +1,83 @@
+"""Does any statement over people read a whole table?"""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from carerecord.kit.db import Pool
+from carerecord.patients.store import finding, kept
+
+PEOPLE = 40_000
+
+
+@pytest.fixture
+async def full(service_database) -> Pool:
+    """An index as large as a town's, written in SQL because only its shape matters here."""
+    pool: Pool = (await service_database("patients")).pool
+    await pool.execute(
+        """
+        INSERT INTO patient (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at)
+        SELECT 'p' || n, 'elm-bank', n, '{}', '999' || lpad(n::text, 7, '0'), '01', date '1930-01-01' + (n % 30000),
+               'ZZ' || n % 90 || '1AA', now(), now()
+          FROM generate_series(1, $1::int) AS n
+        """,
+        PEOPLE,
+    )
+    await pool.execute("INSERT INTO identifier (patient, value) SELECT id, nhs_number FROM patient")
+    await pool.execute("INSERT INTO name (patient, word) SELECT id, 'given' || local_id::int % 300 FROM patient")
+    await pool.execute("INSERT INTO name (patient, word) SELECT id, 'family' || local_id::int % 5000 FROM patient")
+    await pool.execute("INSERT INTO word_key (key, word) SELECT DISTINCT word, word FROM name")
+    await pool.execute("INSERT INTO link (patient, person, since, because) SELECT id, 's' || id, now(), 'enrolled' FROM patient")
+    await kept.analyse(pool)
+    return pool
+
+
+NEAR = [date(1950, month, 14) for month in range(1, 13)]
+ASKED = {
+    "by number": (finding.BY_NUMBER, (["9990000018", "EB1001"], finding.MOST)),
+    "by names": (finding.BY_NAMES, (["given7", "family7"], [0, 1], 2, finding.MOST)),
+    "by birth date": (finding.BY_BIRTH_DATE, ([date(1950, 7, 14)], finding.MOST)),
+    "by birth date and name": (finding.BY_BIRTH_DATE_AND_NAME, (NEAR, ["given7", "family7"], finding.MOST)),
+    "by postcode": (finding.BY_POSTCODE, ("ZZ11AA", finding.MOST)),
+    "near words": (finding.NEAR_WORDS, (["family7", "famly7"],)),
+    "words beginning": (finding.WORDS_BEGINNING, (["fam"], "\U0010ffff", 40)),
+}
+
+
+async def test_no_statement_reads_a_table_from_end_to_end(full):
+    read = {name: await scanned(full, statement, *told) for name, (statement, told) in ASKED.items()}
+    assert read == {key: [] for key in ASKED}
+
+    said: list[tuple[str, tuple[object, ...]]] = []
+
+    class Asked:
+        async def fetch(self, statement, *told):
+            said.append((statement, told))
+            return []
+
+    db = Asked()
+    await kept.set_of(db, "p7")  # type: ignore[arg-type]
+    await kept.sets_of(db, ["p7", "p8", "p9"])  # type: ignore[arg-type]
+    await kept.entries_at(db, ["elm-bank"] * 3, ["1", "2", "3"])  # type: ignore[arg-type]
+    await kept.entries_numbered(db, ["9990000018", "9990000026"])  # type: ignore[arg-type]
+
+    assert len(said) == 4
+    for statement, told in said:
+        assert await scanned(full, statement, *told) == [], statement
+
+
+async def scanned(pool: Pool, statement: str, *told: object) -> list[str]:
+    """The tables that the plan reads from end to end."""
+    plan = json.loads(await pool.fetchval(f"EXPLAIN (FORMAT JSON) {statement}", *told))
+    found: list[str] = []
+
+    def walk(node: dict[str, Any]) -> None:
+        if node["Node Type"] == "Seq Scan":
+            found.append(node["Relation Name"])
+        for child in node.get("Plans", ()):
+            walk(child)
+
+    walk(plan[0]["Plan"])
+    return found
