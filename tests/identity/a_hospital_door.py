@@ -93,7 +93,7 @@ async def a_door(
         clock, log = SetClock(), log_for("identity")
         outbox = Outbox(database.pool, "identity", clock)
         secrets = {f"oidc-{key}": each.secret for key, each in providers.items()}
-        client = ProviderClient(lambda name: secrets[name], log, refetch_every_s=refetch_every_s)
+        client = ProviderClient(lambda name: secrets[name], clock, log, refetch_every_s=refetch_every_s)
         terms = Terms(timedelta(minutes=15), timedelta(hours=12))
         registry, key = Registry(folder, log), b"k" * 32
         signing = SigningIn(database.pool, clock, client, registry, key, homes)

@@ -49,6 +49,16 @@ async def test_a_lie_lets_nobody_in(door: Door, lie: Mischief, rule: str) -> Non
     assert [(line.what, line.outcome, line.rule) for line in await door.book()] == [("refused", "refused", f"identity/{rule}")]
 
 
+@pytest.mark.parametrize("silence", ["token-down", "jwks-down"])
+async def test_a_provider_that_falls_silent_on_the_way_is_said_to_be_and_lets_nobody_in(door: Door, silence: Mischief) -> None:
+    door.providers["aldermoor"].oidc.mischief = silence
+
+    with pytest.raises(Unavailable, match="Aldermoor University Hospitals does not answer"):
+        await door.sign_in()
+
+    assert await door.database.pool.fetchval("SELECT count(*) FROM session") == 0
+
+
 async def test_keys_are_never_fetched_from_where_a_token_says(door: Door) -> None:
     fetched: list[str] = []
 

@@ -41,7 +41,7 @@ def build(supplies: Supplies) -> Part:
     key = supplies.keys.own_key("sign-in")
     homes = tuple(origin(each) for each in (supplies.address, *settings.homes) if each)
     folder = Path(settings.folder) if settings.folder else supplies.data_dir / "providers"
-    client, registry = ProviderClient(supplies.secrets, supplies.log), Registry(folder, supplies.log)
+    client, registry = ProviderClient(supplies.secrets, supplies.clock, supplies.log), Registry(folder, supplies.log)
     desk = Desk(
         db=supplies.db,
         outbox=supplies.outbox,

@@ -5,13 +5,14 @@ import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
-from urllib.parse import quote_plus
 
 import aiohttp
 import msgspec
 
+from carerecord.identity.client_auth import shown
 from carerecord.identity.id_token import untrusted
 from carerecord.identity.providers import TrustedProvider
+from carerecord.kit.clock import Clock
 from carerecord.kit.errors import BadSetting, NotSignedIn, Unavailable
 from carerecord.kit.log import Log
 
@@ -80,6 +81,7 @@ class ProviderClient:
     """One for the service. Its web session is opened at first use and closed with the service."""
 
     secret: Callable[[str], str]
+    clock: Clock
     log: Log
     refetch_every_s: float = REFETCH_EVERY_S
     keys_last_s: float = KEYS_LAST_S
@@ -157,12 +159,8 @@ class ProviderClient:
         """
         found = await self.discover(provider)
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect_uri, "code_verifier": verifier}
-        headers = {"Accept": "application/json"}
-        secret = self._secret(provider)
-        if secret and "client_secret_basic" in found.token_endpoint_auth_methods_supported:
-            headers["Authorization"] = aiohttp.encode_basic_auth(quote_plus(provider.client_id), quote_plus(secret))
-        else:
-            form |= {"client_id": provider.client_id} | ({"client_secret": secret} if secret else {})
+        headers, fields = self._shown(provider, found)
+        headers, form = {"Accept": "application/json", **headers}, {**form, **fields}
         status, body = await self._send("POST", found.token_endpoint, self._of(provider), data=form, headers=headers)
         if status == 400:
             raise NotSignedIn("Your organisation did not confirm this sign-in. Please sign in again.", rule="identity/code")
@@ -178,11 +176,13 @@ class ProviderClient:
         headers = {"Authorization": f"Bearer {access_token}", "Accept": "application/json"}
         return self._read(provider, await self._get(found.userinfo_endpoint, self._of(provider), headers=headers), dict[str, Any])
 
-    def _secret(self, provider: TrustedProvider) -> str:
+    def _shown(self, provider: TrustedProvider, found: Discovered) -> tuple[Mapping[str, str], Mapping[str, str]]:
+        methods = found.token_endpoint_auth_methods_supported
         try:
-            return self.secret(provider.credentials) if provider.credentials else ""
+            secret = self.secret(provider.credentials) if provider.credentials else ""
+            return shown(provider, secret, methods, found.token_endpoint, self.clock.now().timestamp())
         except BadSetting:
-            self.log.error("provider.secret_missing", provider=provider.id)
+            self.log.error("provider.secret_not_good", provider=provider.id)
             raise _silent(provider) from None
 
     def _of(self, provider: TrustedProvider) -> _Known:

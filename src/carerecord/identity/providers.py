@@ -53,6 +53,8 @@ class TrustedProvider(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     algorithms: tuple[str, ...]  # of its ID tokens; any other is refused, whatever a token or a discovery document says
     roles: RoleWords
     credentials: str = ""  # the name of a secret; "" = a public client, which has PKCE alone
+    client_auth: str = "client_secret"  # or private_key_jwt: the secret is then a private key in PEM
+    client_key_id: str = ""  # the `kid` under which the provider knows that key
     scopes: tuple[str, ...] = ("openid", "profile")
     acr: tuple[str, ...] = ()  # assurance levels: asked for, and one of them required
     hosts: tuple[str, ...] = ()  # "host" or "host:port" where its endpoints may stand, beside the issuer's own
@@ -120,6 +122,10 @@ def _read(table: Mapping[str, Any]) -> tuple[TrustedProvider | None, list[str]]:
         faults.append("issuer is an https address (http only on this machine), without query or fragment")
     if "openid" not in provider.scopes:
         faults.append("scopes holds openid")
+    if provider.client_auth not in ("client_secret", "private_key_jwt"):
+        faults.append("client_auth is client_secret or private_key_jwt")
+    if provider.client_auth == "private_key_jwt" and not provider.credentials:
+        faults.append("private_key_jwt needs credentials, the name of a secret that holds the private key")
     if provider.roles.place not in ("id_token", "userinfo"):
         faults.append("roles.place is id_token or userinfo")
     if provider.roles.code and not (provider.roles.id and provider.roles.organisation):
