@@ -1,0 +1,157 @@
+"""A throwaway house for the benchmarks: the true services on a cluster of their own, one person known to every source.
+
+As a program (`python -m benchmarks.near DEPLOYMENT_JSON`) it is one worker: it prints its port and serves until its input closes.
+"""
+
+import asyncio
+import json
+import logging
+import resource
+import secrets
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from carerecord.app.catalogue import CATALOGUE, NAMES
+from carerecord.app.postgres import Cluster
+from carerecord.app.wire import Deployment, House, running
+from carerecord.contracts.actors import Actor, Reason, Role
+from carerecord.contracts.locator import LEARN, LearnAsked, Pointer
+from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
+from carerecord.contracts.records import OpenAsked
+from carerecord.fhir.identifiers import NHS_NUMBER as NHS_SYSTEM
+from carerecord.kit.calls import CALLER
+from carerecord.kit.part import Part
+from carerecord.kit.tokens import keys_for
+
+from benchmarks.far import NHS_NUMBER
+
+DOCTOR = Actor("https://bench.example", "1", "Dr Bench", Role("1", "emergency-doctor", "A&E doctor", "R9A", "Bench Hospital"))
+CARE = Reason("direct-care", "Attending the emergency department now")
+SECTIONS = ("alerts", "allergies", "medicines", "problems", "results", "observations", "encounters", "documents", "plans")
+SERVICES = tuple(each for each in CATALOGUE if each.name not in ("viewer", "identity"))
+
+
+@dataclass(frozen=True)
+class Far:
+    ports: tuple[int, ...]
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        return tuple(f"http://127.0.0.1:{port}/fhir" for port in self.ports)
+
+
+@asynccontextmanager
+async def far_sources(count: int, entries: int, slowest_s: float, *, hung: bool = False) -> AsyncIterator[Far]:
+    """The sources, up in a process of their own."""
+    told = [f"{count}{'+hung' if hung else ''}", str(entries), str(slowest_s * 1000)]
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.far", *told,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, limit=1 << 20,
+    )  # fmt: skip
+    assert program.stdout is not None
+    try:
+        yield Far(tuple(json.loads(await program.stdout.readline())))
+    finally:
+        if program.returncode is None:
+            program.terminate()
+        await program.wait()
+
+
+def registry(far: Far) -> str:
+    sections = ", ".join(f'"{each}"' for each in SECTIONS)
+    return "\n".join(
+        f'[[source]]\nid = "s{n}"\norganisation = "X{n:02d}"\norganisation_name = "Organisation {n}"\nname = "Source {n}"\n'
+        f'mark = "S{n % 10}"\nkind = "acute"\nconnector = "fhir_r4"\naddress = "{address}"\nknows_by = "nhs-number"\n'
+        f'asks = "everything"\nsections = [{sections}]\n'
+        for n, address in enumerate(far.addresses)
+    )
+
+
+def deployment(folder: Path, databases: dict[str, str], secret: bytes, far: Far) -> Deployment:
+    for name in ("sources", "secrets", "providers"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    (folder / "sources" / "bench.toml").write_text(registry(far), encoding="utf-8")
+    return Deployment(data_dir=folder, secret=secret, databases=databases)
+
+
+@asynccontextmanager
+async def a_house(cluster: Cluster, folder: Path, far: Far) -> AsyncIterator[tuple[House, OpenAsked, Deployment]]:
+    """The services in this process, and the question that opens the one person's record."""
+    databases = await cluster.service_databases([each.name for each in SERVICES if each.keeps])
+    told = deployment(folder, databases, secrets.token_bytes(32), far)
+    quiet()
+    async with running(told, (*SERVICES, _A_VIEWER), builders={"viewer": lambda supplies: Part("viewer")}) as house:
+        patient = await _enrolled(house, far)
+        yield house, OpenAsked(DOCTOR, patient, CARE), told
+
+
+_A_VIEWER = next(each for each in CATALOGUE if each.name == "viewer")
+
+
+async def _enrolled(house: House, far: Far) -> str:
+    calls = house.calls("ingest")
+    who = Demographics(
+        names=(Name("Marlow", ("Edith",)),), birth_date="1948-06-19", gender="female", nhs_number=NHS_NUMBER, nhs_number_status="01"
+    )
+    people = tuple(SourcePatient(f"s{n}", "p", (Identifier(NHS_SYSTEM, NHS_NUMBER),), who) for n in range(len(far.ports)))
+    enrolled = await calls.ask(ENROL, EnrolAsked(people))
+    await calls.ask(LEARN, LearnAsked(tuple(Pointer(each.source, each.local_id, each.patient) for each in enrolled)))
+    return enrolled[0].patient
+
+
+def quiet() -> None:
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+
+
+def credential(secret: bytes) -> dict[str, str]:
+    return {CALLER: keys_for(secret, "viewer", NAMES, ("records",)).credentials["records"]}
+
+
+async def _work(told: str) -> None:
+    """One worker: the same services over the same databases, its inner door on a free port."""
+    from carerecord.app.serve import bound, inner_app, port_of, serving
+
+    given = json.loads(told)
+    quiet()
+    deployment = Deployment(Path(given["folder"]), bytes.fromhex(given["secret"]), given["databases"])
+    async with running(deployment, (*SERVICES, _A_VIEWER), builders={"viewer": lambda supplies: Part("viewer")}) as house:
+        listening = bound(0)
+        async with serving(inner_app(house), listening):
+            print(port_of(listening), flush=True)
+            await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
+
+
+@asynccontextmanager
+async def workers(count: int, told: Deployment) -> AsyncIterator[Sequence[int]]:
+    """The ports of so many worker processes."""
+    given = json.dumps({"folder": str(told.data_dir), "secret": told.secret.hex(), "databases": dict(told.databases)})
+    programs = [
+        await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "benchmarks.near", given, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+        )
+        for _ in range(count)
+    ]
+    try:
+        ports = []
+        for program in programs:
+            assert program.stdout is not None
+            ports.append(int(await asyncio.wait_for(program.stdout.readline(), 60)))
+        yield ports
+    finally:
+        for program in programs:
+            if program.returncode is None:
+                program.terminate()
+            await program.wait()
+
+
+if __name__ == "__main__":
+    import uvloop
+
+    uvloop.run(_work(sys.argv[1]))
