@@ -11,9 +11,9 @@ _STYLE = """
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0; font: 1.1875rem/1.45 "Frutiger W01", Arial, sans-serif; color: #212b32; background: #f0f4f5; }
-header { background: #425563; color: #fff; padding: 1rem; }
-header p, main { max-width: 40rem; margin: 0 auto; }
-main { padding: 2rem 1rem 4rem; }
+header { background: #425563; color: #fff; padding: 1rem 0; }
+header p, main { max-width: 40rem; margin: 0 auto; padding: 0 1rem; }
+main { padding-block: 2rem 4rem; }
 h1 { font-size: 2rem; line-height: 1.2; margin: 0 0 .5rem; }
 ul { list-style: none; margin: 1.5rem 0 0; padding: 0; }
 li { margin: 0 0 .75rem; }
