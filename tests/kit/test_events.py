@@ -151,6 +151,16 @@ async def test_in_another_cluster_later_events_come_after_earlier_ones_all_the_s
     assert await told(db, Position(1, 999_999_999, 1)) == [2]
 
 
+async def test_settling_where_nothing_has_moved_waits_for_nobody(db, outbox):
+    """A relay settles again at each start; a transaction that stays open must not stop everybody's announcements then."""
+    await db.pool.execute("TRUNCATE cluster_era")
+    async with db.pool.acquire() as slow, slow.transaction():
+        await outbox.announce("Moved", Moved(1), slow)
+
+        await asyncio.wait_for(outbox.settle(), 2)
+        await asyncio.wait_for(outbox.announce("Moved", Moved(2)), 2)
+
+
 def test_positions_are_ordered_and_survive_being_written():
     assert Position(1, 9, 9) < Position(1, 10, 1) < Position(2, 1, 1)
     assert Position.read(str(Position(1, 10, 3))) == Position(1, 10, 3)

@@ -186,20 +186,31 @@ async def _insert(db: Database, group: Sequence[_Said]) -> None:
 
 
 async def _settle(db: Connection) -> None:
-    cluster = await db.fetchval(
+    cluster: str = await db.fetchval(
         "SELECT s.system_identifier || '/' || c.timeline_id FROM pg_control_system() s, pg_control_checkpoint() c"
     )
-    newest = await db.fetchrow("SELECT era, cluster FROM cluster_era ORDER BY era DESC LIMIT 1")
-    if newest is not None and newest["cluster"] == cluster:
+    # The first era is what the table says by itself; no lock is needed for it.
+    await db.execute(
+        """
+        INSERT INTO cluster_era (era, cluster)
+        SELECT 1, $1
+         WHERE NOT EXISTS (SELECT FROM cluster_era)
+            ON CONFLICT DO NOTHING
+        """,
+        cluster,
+    )
+    newest = "SELECT era, cluster FROM cluster_era ORDER BY era DESC LIMIT 1"
+    row = await db.fetchrow(newest)
+    if row is None or row["cluster"] == cluster:
         return
+    await db.execute("SET LOCAL lock_timeout = '5s'")  # a queue behind this lock would hold up every announcement
     await db.execute("LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE")  # whoever writes now belongs to the old era
-    newest = await db.fetchrow("SELECT era, cluster FROM cluster_era ORDER BY era DESC LIMIT 1")
-    if newest is not None and newest["cluster"] == cluster:
+    row = await db.fetchrow(newest)
+    if row is None or row["cluster"] == cluster:
         return
-    era = 1 if newest is None else int(newest["era"]) + 1
+    era = int(row["era"]) + 1
     await db.execute("INSERT INTO cluster_era (era, cluster) VALUES ($1, $2)", era, cluster)
-    if era > 1:
-        await db.execute(f"ALTER TABLE outbox ALTER COLUMN era SET DEFAULT {era}")
+    await db.execute(f"ALTER TABLE outbox ALTER COLUMN era SET DEFAULT {era}")
 
 
 @dataclass(frozen=True)
