@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from carerecord.app.catalogue import CATALOGUE
@@ -51,7 +52,14 @@ def started(
 ) -> Iterator[tuple[Engines, RunningRegion]]:
     """The engines and the pretend region, on a data folder that belongs to this region."""
     with ExitStack() as stack:
-        _claim(gate.data_dir, {"seed": seed, "people": people, "real": str(real.absolute()) if real else ""}, say)
+        # Ages in the scenes are exact to the day, so a region is of its day.
+        made_of = {
+            "seed": seed,
+            "people": people,
+            "real": str(real.absolute()) if real else "",
+            "day": f"{datetime.now(UTC):%Y-%m-%d}",
+        }
+        _claim(gate.data_dir, made_of, say)
         say(f"starting a pretend region of {people} people")
         front = f"http://{gate.host}:{gate.port}"
         region = stack.enter_context(pretend_region(gate.data_dir, front=front, seed=seed, people=people, real=real, each=each))

@@ -15,7 +15,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from carerecord.kit.doors import WithRequestId
+from carerecord.kit.doors import WithFaultsTold, WithRequestId
+from carerecord.kit.log import log_for
 
 if TYPE_CHECKING:
     from carerecord.app.wire import House
@@ -77,7 +78,8 @@ def inner_app(house: "House") -> ASGIApp:
 def front_app(house: "House") -> ASGIApp:
     """What people and outside systems reach: the faces' own routes, and nothing of the inner door."""
     routes = [route for each in house.housed for route in each.part.routes]
-    return Starlette(routes=routes, middleware=[Middleware(WithRequestId)])
+    faces = WithFaultsTold(Starlette(routes=routes), log_for("front"))
+    return WithRequestId(faces)
 
 
 @asynccontextmanager

@@ -298,9 +298,16 @@ async def _stopped(housed: Housed) -> None:
 
 
 async def _cancelled(tasks: Sequence["asyncio.Task[None]"]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    """End all of them. A cancellation can be lost in a library that is reconnecting at that moment, so it is said again."""
+    left = set(tasks)
+    for _ in range(5):
+        for task in left:
+            task.cancel()
+        if left:
+            _, left = await asyncio.wait(left, timeout=2.0)
+        if not left:
+            return
+    log_for("house").error("jobs.stuck", jobs=sorted(task.get_name() for task in left))
 
 
 async def _closed(pool: Pool) -> None:

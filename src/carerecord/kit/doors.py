@@ -58,6 +58,35 @@ class WithRequestId:
             await self._app(scope, receive, send_named)
 
 
+class WithFaultsTold:
+    """A fault of ours is written down by kind and place; the caller is told that there was one, and nothing of its inside."""
+
+    def __init__(self, app: ASGIApp, log: Log) -> None:
+        self._app, self._log = app, log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal begun
+            begun = begun or message["type"] == "http.response.start"
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_noted)
+        except Exception as error:
+            self._log.error("request.failed", path=_route(scope), begun=begun, exc_info=error)
+            if begun or scope["type"] != "http":
+                raise
+            told = broken(error)
+            await Response(told.says, told.status, media_type="text/plain")(scope, receive, send)
+
+
+def _route(scope: Scope) -> str:
+    """The route that was taken, never the address asked for: that may hold anything."""
+    return str(getattr(scope.get("route"), "path", "")) or str(scope.get("type"))
+
+
 class Door:
     """The inner door of one service: `/ask/WORD` for its neighbours, `/health/*` and `/metrics` for its operators."""
 
