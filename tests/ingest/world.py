@@ -60,6 +60,9 @@ class World:
     db: Pool
     server: RunningServer
     sources: list[Source]
+    dsn: str
+    desk_dsn: str
+    locator_dsn: str
     clock: At = field(default_factory=At)
     closing: list[Callable[[], Awaitable[None]]] = field(default_factory=list)
     enrolled: Callable[[Any], Awaitable[Any]] | None = None  # in place of the index's own answer
@@ -87,7 +90,7 @@ class World:
         return RegistryAnswer(Registry("1", tuple(self.sources)))
 
     async def row(self) -> Enrolment:
-        row, = await self.porter(self.enroller()).enrolments(EnrolmentsAsked())
+        (row,) = await self.porter(self.enroller()).enrolments(EnrolmentsAsked())
         return row
 
     def _index(self) -> list[Answer]:
@@ -101,16 +104,13 @@ class World:
 @asynccontextmanager
 async def a_world(service_database: Any, serving: Serving) -> AsyncIterator[World]:
     clock = At()
-    desk = a_desk((await service_database("patients")).pool)
-    locator = Locator((await service_database("locator")).pool, clock)
-    db = (await service_database("ingest")).pool
+    patients, places, own = [await service_database(name) for name in ("patients", "locator", "ingest")]
+    desk, locator = a_desk(patients.pool), Locator(places.pool, clock)
     async with running([serving]) as servers:
         server = servers["elm-bank"]
         size = serving.system.page_size
-        source = Source(
-            "elm-bank", "A99917", "Elm Bank", "Elm Bank", "GP", "gp", "fhir_r4", server.address, page_size=size
-        )
-        world = World(desk, locator, db, server, [source], clock)
+        source = Source("elm-bank", "A99917", "Elm Bank", "Elm Bank", "GP", "gp", "fhir_r4", server.address, page_size=size)
+        world = World(desk, locator, own.pool, server, [source], own.dsn, patients.dsn, places.dsn, clock)
         try:
             yield world
         finally:

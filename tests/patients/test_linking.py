@@ -17,9 +17,9 @@ async def events(desk: Desk, kind: str) -> list[bytes]:
 
 
 async def test_a_verified_number_and_birth_date_make_two_entries_one_person(desk):
-    gp, = await desk.enrol(stated("elm-bank", "g1", number=MARLOW, local="EB1"))
+    (gp,) = await desk.enrol(stated("elm-bank", "g1", number=MARLOW, local="EB1"))
     desk.clock.at += timedelta(minutes=1)
-    trust, = await desk.enrol(stated("aldermoor-epr", "a1", given="E", family="Marlow-Hart", number=MARLOW, local="RXA1"))
+    (trust,) = await desk.enrol(stated("aldermoor-epr", "a1", given="E", family="Marlow-Hart", number=MARLOW, local="RXA1"))
 
     person = await desk.who(trust.patient)
 
@@ -69,9 +69,9 @@ async def test_twins_whose_numbers_were_swapped_wait_for_a_human(desk):
         stated("elm-bank", "1", given="Zara", number=nhs(7), multiple_birth="1", **twin),
         stated("elm-bank", "2", given="Zoya", number=nhs(8), multiple_birth="2", **twin),
     )
-    filed, = await desk.enrol(stated("aldermoor-pathology", "9", given="Zoya", number=nhs(7), multiple_birth="2", **twin))
+    (filed,) = await desk.enrol(stated("aldermoor-pathology", "9", given="Zoya", number=nhs(7), multiple_birth="2", **twin))
 
-    review, = await desk.index.reviews(ReviewsAsked())
+    (review,) = await desk.index.reviews(ReviewsAsked())
 
     assert filed.outcome == "review"
     assert (await desk.who(zara.patient)).ids == (zara.patient,)
@@ -92,7 +92,7 @@ async def test_two_newborns_without_names_are_not_taken_for_one(desk):
 
 async def test_a_human_joins_what_the_rule_would_not_and_the_next_enrolment_keeps_it(desk):
     first, second = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW))
-    review, = await desk.index.reviews(ReviewsAsked())
+    (review,) = await desk.index.reviews(ReviewsAsked())
 
     await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
     await desk.enrol(stated("b", "1", given="Enid Mary", number=MARLOW))
@@ -103,7 +103,7 @@ async def test_a_human_joins_what_the_rule_would_not_and_the_next_enrolment_keep
 
 async def test_a_pair_found_not_to_be_one_person_is_not_asked_about_again(desk):
     await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW))
-    review, = await desk.index.reviews(ReviewsAsked())
+    (review,) = await desk.index.reviews(ReviewsAsked())
 
     await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
     await desk.enrol(stated("b", "1", given="Enid Mary", number=MARLOW))
@@ -126,7 +126,7 @@ async def test_a_link_is_undone_in_one_table_and_stays_undone(desk):
 
 
 async def test_nobody_decides_without_being_somebody(desk):
-    first, = await desk.enrol(stated("a", "1", number=MARLOW))
+    (first,) = await desk.enrol(stated("a", "1", number=MARLOW))
 
     with pytest.raises(NotSignedIn):
         await desk.index.part(PartAsked(first.patient))
@@ -137,7 +137,7 @@ async def test_nobody_decides_without_being_somebody(desk):
 async def test_a_source_that_corrects_its_number_takes_its_entry_away(desk):
     first, second = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", number=MARLOW))
 
-    again, = await desk.enrol(stated("b", "1", number=nhs(2)))
+    (again,) = await desk.enrol(stated("b", "1", number=nhs(2)))
 
     assert (second.outcome, again.outcome) == ("linked", "changed")
     assert (await desk.who(first.patient)).ids == (first.patient,)
@@ -145,8 +145,10 @@ async def test_a_source_that_corrects_its_number_takes_its_entry_away(desk):
 
 
 async def test_a_trace_verifies_a_number_and_links_all_that_state_it(desk):
+    first_told = stated("a", "1", number=MARLOW, status="02", gp="A99917", gp_name="Elm Bank Surgery")
     first, second = await desk.enrol(
-        stated("a", "1", number=MARLOW, status="02"), stated("b", "1", number=MARLOW, status="03")
+        first_told,
+        stated("b", "1", number=MARLOW, status="03"),
     )
     assert (first.trace, second.trace) == (True, True)
 
@@ -159,14 +161,15 @@ async def test_a_trace_verifies_a_number_and_links_all_that_state_it(desk):
     assert {first.patient, second.patient} < set(person.ids)
     assert person.known_by == ("a", "b")
     assert (person.demographics.gp, person.demographics.nhs_number_status) == ("A99917", "01")
-    unchanged, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+    assert person.demographics.gp_name == "Elm Bank Surgery", "the PDS names the practice by its code, a source says its name"
+    (unchanged,) = await desk.enrol(first_told)
     assert (unchanged.outcome, unchanged.trace) == ("unchanged", False)
-    later, = await desk.enrol(stated("c", "1", number=MARLOW, status="02"))
+    (later,) = await desk.enrol(stated("c", "1", number=MARLOW, status="02"))
     assert (later.outcome, later.trace) == ("linked", False)
 
 
 async def test_a_trace_that_answers_for_somebody_else_waits_for_a_human(desk):
-    first, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+    (first,) = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
     other = Demographics(names=(Name("Marlow", ("Enid",)),), birth_date="1948-03-14", gender="female", nhs_number=MARLOW)
 
     traced = await desk.tracing.traced(TracedAsked(first.patient, "mismatch", other))
@@ -183,7 +186,7 @@ async def test_a_superseded_number_gives_way_to_its_successor(desk):
 
     await desk.tracing.traced(TracedAsked(first.patient, "superseded", answered))
     person = await desk.who(first.patient)
-    again, = await desk.enrol(stated("a", "1", number=nhs(3), status="02"))
+    (again,) = await desk.enrol(stated("a", "1", number=nhs(3), status="02"))
 
     assert set(person.ids) > {first.patient, second.patient}
     assert person.demographics.nhs_number == MARLOW
@@ -192,10 +195,10 @@ async def test_a_superseded_number_gives_way_to_its_successor(desk):
 
 
 async def test_a_number_that_nobody_bears_is_not_traced_again(desk):
-    first, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+    (first,) = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
 
     await desk.tracing.traced(TracedAsked(first.patient, "not-found"))
-    again, = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+    (again,) = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
 
     assert not again.trace
     assert (await desk.who(first.patient)).demographics.nhs_number_status == "04"

@@ -84,7 +84,7 @@ def _trust(entry: Entry) -> tuple[bool, bool, float, str, str]:
 
 
 def _together(entries: Iterable[Entry]) -> Demographics:
-    """The best per field. What belongs together is taken from one entry: address with postcode, practice with its name."""
+    """The best per field. An address and its postcode come from one entry; a practice bears a name that was given to it."""
     ranked = sorted(entries, key=_trust)
     stated = [entry.stated.demographics for entry in ranked]
     first = Demographics()
@@ -105,7 +105,7 @@ def _together(entries: Iterable[Entry]) -> Demographics:
         postcode=placed.postcode,
         phone=best("phone"),
         gp=registered.gp,
-        gp_name=registered.gp_name,
+        gp_name=next((each.gp_name for each in stated if each.gp == registered.gp and each.gp_name), ""),
         deceased=best("deceased"),
         multiple_birth=max((each.multiple_birth for each in stated), key=lambda said: (said.isdigit(), bool(said)), default=""),
         restricted=any(each.restricted for each in stated),

@@ -1,0 +1,94 @@
+"""Patients and ingest answer the same in process and over a socket."""
+
+import msgspec
+
+from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
+from carerecord.contracts.locator import LEARN
+from carerecord.contracts.patients import (
+    DECIDE,
+    ENROL,
+    PART,
+    PEOPLE,
+    REVIEWS,
+    SEARCH,
+    TRACED,
+    WHO,
+    DecideAsked,
+    EnrolAsked,
+    Enrolled,
+    PartAsked,
+    PeopleAsked,
+    Review,
+    ReviewsAsked,
+    SearchAsked,
+    TracedAsked,
+    WhoAsked,
+)
+from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, Source
+from carerecord.ingest import api as ingest
+from carerecord.kit.calls import Direct
+from carerecord.kit.part import Part, answer
+from carerecord.locator.service import Locator
+from carerecord.patients import api as patients
+from tests.both_ways.supplies import supplies_for
+from tests.both_ways.ways import Said, agree
+from tests.patients.people import DR_NAIR, At, nhs, stated
+
+TWO = EnrolAsked((stated("a", "1", number=nhs(1)), stated("b", "1", given="Enid", number=nhs(1))))
+
+
+def enrolled(answers: list[Said]) -> tuple[Enrolled, ...]:
+    return msgspec.json.decode(answers[0].chunks[0], type=tuple[Enrolled, ...])
+
+
+def review(answers: list[Said]) -> str:
+    return msgspec.json.decode(answers[1].chunks[0], type=tuple[Review, ...])[0].id
+
+
+async def test_patients(service_database, tmp_path):
+    async def make(_) -> Part:
+        return patients.build(supplies_for("patients", await service_database("patients"), data_dir=tmp_path))
+
+    answers = await agree(
+        make,
+        [
+            (ENROL, TWO),
+            (REVIEWS, ReviewsAsked()),
+            (DECIDE, lambda said: DecideAsked(review(said), same=True, actor=DR_NAIR)),
+            (WHO, lambda said: WhoAsked(enrolled(said)[0].patient)),
+            (PART, lambda said: PartAsked(enrolled(said)[1].patient, actor=DR_NAIR)),
+            (PEOPLE, lambda said: PeopleAsked(tuple(each.patient for each in enrolled(said)))),
+            (TRACED, lambda said: TracedAsked(enrolled(said)[1].patient, "not-found")),
+            (SEARCH, SearchAsked(nhs(1), actor=DR_NAIR)),
+            (SEARCH, SearchAsked("marlow", actor=DR_NAIR)),
+            (SEARCH, SearchAsked("edith marlow")),
+            (WHO, WhoAsked("nobody")),
+            (TRACED, TracedAsked("nobody", "not-found")),
+            (PART, PartAsked("nobody")),
+        ],
+    )
+    assert [each.error for each in answers[9:]] == ["NotSignedIn", "NotFound", "NotFound", "NotSignedIn"]
+
+
+async def test_ingest(service_database, tmp_path):
+    known = Source("elm-bank", "A99917", "Elm Bank", "Elm Bank", "GP", "gp", "fhir_r4", "http://127.0.0.1:9/fhir")
+
+    async def registry(_) -> RegistryAnswer:
+        return RegistryAnswer(Registry("1", (known,)))
+
+    async def make(_) -> Part:
+        locator = Locator((await service_database("locator")).pool, At())
+        ways = {"sources": Direct([answer(REGISTRY, registry)]), "locator": Direct([answer(LEARN, locator.learn)])}
+        database = await service_database("ingest")
+        return ingest.build(supplies_for("ingest", database, data_dir=tmp_path, ways=ways))
+
+    answers = await agree(
+        make,
+        [
+            (ENROL_SOURCE, EnrolSourceAsked("elm-bank", actor=DR_NAIR)),
+            (ENROLMENTS, EnrolmentsAsked()),
+            (ENROL_SOURCE, EnrolSourceAsked("nobody")),
+        ],
+    )
+    assert b'"waiting"' in answers[0].chunks[0]
+    assert answers[2].error == "NotFound"
