@@ -2,18 +2,20 @@
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
+import structlog
 
 import carerecord
 from carerecord.app.nats import NatsServer, embedded_nats
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.kit.db import Pool, open_pool
+from carerecord.kit.log import configure
 from carerecord.kit.migrate import migrate
 
 HOUSE = Path(carerecord.__file__).parent
@@ -28,6 +30,13 @@ class TestDatabase:
     name: str
     dsn: str = field(repr=False)
     pool: Pool
+
+
+@pytest.fixture(scope="session", autouse=True)
+def plain_log() -> None:
+    """The log as in service. structlog's own would draw each traceback with its variables, which can take seconds."""
+    configure()
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory())  # wherever pytest has put standard output
 
 
 @pytest.fixture(scope="session")
@@ -59,7 +68,7 @@ async def service_database(cluster: Cluster, migrated: dict[str, str]) -> AsyncI
 
         async def make(service: str) -> TestDatabase:
             if service not in migrated:
-                migrated[service] = await _template(cluster, service)
+                migrated[service] = await template_of(cluster, service)
             return await stack.enter_async_context(_database(cluster, service=service, template=migrated[service]))
 
         yield make
@@ -77,9 +86,11 @@ def migration_folders(service: str) -> list[Path]:
     return [folder for folder in both if folder.is_dir()]
 
 
-async def _template(cluster: Cluster, service: str) -> str:
+async def template_of(cluster: Cluster, service: str) -> str:
+    """The name of a database with this service's tables, to be copied: made at the first call, brought up to date at others."""
     name = f"template_{service}"
-    await _as_admin(cluster, f'CREATE DATABASE "{name}" TEMPLATE template0')
+    with suppress(asyncpg.DuplicateDatabaseError):
+        await _as_admin(cluster, f'CREATE DATABASE "{name}" TEMPLATE template0')
     await migrate(cluster.dsn_for(name), migration_folders(service))
     return name
 
