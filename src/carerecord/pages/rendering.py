@@ -23,6 +23,7 @@ def environment(*folders: Path) -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     env.globals.update(icon=icon, static=_static_address(), name_parts=name_parts, official=official, preferred=preferred)
     env.filters.update(css_text=css_text, joined=joined, whole_dates=whole_dates, nhs_number=nhs_number)

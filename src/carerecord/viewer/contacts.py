@@ -1,6 +1,7 @@
 """Who saw this person lately? Contacts as lanes over time, and the last few as a list."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from markupsafe import Markup
 
@@ -36,11 +37,13 @@ def since(view: View) -> Since:
     for state in view.record.states:
         said = view.said.get((state.source, "encounters"))
         tone = sign(said.state).tone if said else ""
-        contacts = by_source.get(state.source, [])
+        contacts = [each for each in by_source.get(state.source, []) if view.fmt.now - each.at < timedelta(days=365)]
         if tone in _UNSEEN:
             rows.append(Lane(state.mark, _short(state.name, rows), (), f"{state.name}: {_UNSEEN[tone]}"))
         elif contacts:
             rows.append(Lane(state.mark, _short(state.name, rows), tuple(contacts)))
+    order = sorted(range(len(rows)), key=lambda each: (not rows[each].unseen, each))
+    rows = [rows[each] for each in order]
     items = view.of("encounters")
     last = tuple(row(view, each) for each in items[:5])
     hatched = any(each.unseen for each in rows)
@@ -63,7 +66,7 @@ def _short(name: str, others: list[Lane]) -> str:
 def _met(view: View, entry: Entry) -> Contact | None:
     facts = entry.facts
     when = moment(facts.encounter.started if facts.encounter else "") or moment(facts.at)
-    if when is None or facts.warning in ("entered in error", "cancelled"):
+    if when is None or entry.mismatch or facts.warning in ("entered in error", "cancelled"):
         return None
     met = facts.encounter
     kind = "planned"

@@ -42,6 +42,8 @@ class Line:
     says: str
     cells: tuple[Cell, ...]
     retry: str = ""  # the word on the button, when there is one
+    late: bool = False  # it answered after the first paint
+    empty: bool = False  # it answered, and holds nothing
 
     @property
     def trouble(self) -> bool:
@@ -69,8 +71,11 @@ def matrix(view: View) -> Matrix:
 def _line(view: View, state: SourceState, columns: tuple[Column, ...]) -> Line:
     cells = tuple(_cell(view, state, column) for column in columns)
     answer = brief(state, view.fmt)
+    late = state.late and not trouble(state.state)
     retry = RETRY.get(state.state, "Ask again" if state.warnings else "")
-    return Line(state, view.mark_of(state.source), sign(state.state), answer, sentence(state, view.fmt), cells, retry)
+    told = sign(state.state)
+    empty = told.tone == "empty" and not late
+    return Line(state, view.mark_of(state.source), told, answer, sentence(state, view.fmt), cells, retry, late, empty)
 
 
 def _cell(view: View, state: SourceState, column: Column) -> Cell:

@@ -54,10 +54,14 @@ def medicines(view: View, holes: tuple[tuple[Mark, str], ...]) -> Medicines:
     section = view.sections.get("medicines")
     groups = section.groups if section else ()
     grouped = {key for group in groups for key in group.entries}
-    alone = [each for each in view.of("medicines") if each.key not in grouped]
+    alone = [each for each in view.of("medicines") if each.key not in grouped and not each.mismatch]
     made = tuple(Group(each.key, _name(each), "", "", (each.key,), _current(each)) for each in alone)
-    current = sorted((_substance(view, each) for each in (*groups, *made) if each.current), key=_loudest)
-    past = tuple(_substance(view, each) for each in (*groups, *made) if not each.current)
+
+    def made_of(current: bool) -> list[Substance]:
+        return [_substance(view, each) for each in (*groups, *made) if each.current == current]
+
+    current = sorted((each for each in made_of(True) if each.rows), key=_loudest)
+    past = tuple(each for each in made_of(False) if each.rows)
     sources = dict.fromkeys(each.entry.origins[0].source for substance in current for each in substance.rows)
     columns = tuple(view.mark_of(source) for source in sources) if len(sources) <= COLUMNS else ()
     return Medicines(tuple(current), past, holes, columns)
@@ -76,10 +80,11 @@ def _loudest(substance: Substance) -> int:
 
 
 def _substance(view: View, group: Group) -> Substance:
-    entries = [view.entries[key] for key in group.entries if key in view.entries]
+    entries = [view.entries[key] for key in group.entries if key in view.entries and not view.entries[key].mismatch]
     tone = _LABELS.get(group.label, ("diff", 3))[0]
     rows = tuple(row(view, each) for each in entries)
-    return Substance(group.title, group.label, tone, group.says, _statements(view, rows), rows)
+    names = [each.facts.medicine.group for each in entries if each.facts.medicine and each.facts.medicine.group]
+    return Substance(min(names, key=len, default=group.title), group.label, tone, group.says, _statements(view, rows), rows)
 
 
 def _statements(view: View, rows: tuple[Row, ...]) -> tuple[Says, ...]:

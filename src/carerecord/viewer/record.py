@@ -78,7 +78,7 @@ async def as_sent(visit: Visit) -> Response:
 
 
 def _page_of(visit: Visit, first: Record) -> RecordPage:
-    return RecordPage(visit.face.env, visit.session, patient_of(visit), visit.base(opening=first.opening))
+    return RecordPage(visit.face.env, visit.session, patient_of(visit), visit.base(opening=first.opening, bare=visit.by_htmx))
 
 
 def _headers(visit: Visit) -> dict[str, str]:

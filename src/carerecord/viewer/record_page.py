@@ -19,7 +19,7 @@ from carerecord.viewer.contacts import since
 from carerecord.viewer.items import origins
 from carerecord.viewer.matrix import matrix
 from carerecord.viewer.sections import sections, value_of
-from carerecord.viewer.states import sign, trouble
+from carerecord.viewer.states import sentence, sign, trouble
 from carerecord.viewer.summary import attention, decisions, key_results, problems
 from carerecord.viewer.view import View
 
@@ -66,8 +66,10 @@ class RecordPage:
             if self._sent.get(name) != mark:
                 self._sent[name] = mark
                 changed.append(self._template(name, html))
-        names = [state.name for state in record.states if state.source in record.joined]
-        told = [f"{joined(tuple(names))} joined."] if names else []
+        new = [state for state in record.states if state.source in record.joined]
+        names = [state.name for state in new if not trouble(state.state)]
+        told = [f"{joined(names)} joined."] if names else []
+        told += [sentence(state, self.base["fmt"]) for state in new if trouble(state.state)]
         if record.allergies.announce:
             told.append(record.allergies.announce)
         if record.complete:
@@ -124,7 +126,7 @@ class RecordPage:
             "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
-            "print_again": True, "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
+            "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
         }  # fmt: skip
 
 
@@ -164,7 +166,7 @@ def tally(record: Record) -> str:
         if trouble(state.state):
             found.setdefault(sign(state.state).word.lower(), []).append(state.name)
     parts = [f"{fine} answered", *(f"{len(names)} {word} ({joined(tuple(names))})" for word, names in found.items())]
-    late = [state.name for state in record.states if state.late]
+    late = [state.name for state in record.states if state.late and not trouble(state.state)]
     if late:
         parts.append(f"{len(late)} joined late ({joined(tuple(late))})")
     return ", ".join(parts)

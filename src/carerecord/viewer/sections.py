@@ -51,6 +51,7 @@ class SectionView:
     figures: tuple[Figure, ...] = ()
     late: bool = False
     hidden: bool = False  # the reader's role shows nothing of it: named with the others at the end, not on its own
+    held: tuple[Row, ...] = ()  # items of a source that knows this person by another name: behind a warning
 
     @property
     def incomplete(self) -> bool:
@@ -84,7 +85,9 @@ def section_view(view: View, section: Section) -> SectionView:
         Say(state, sign(said.state), sentence(state, view.fmt, said), RETRY.get(said.state, ""))
         for state, said in view.troubled(section.id)
     )
-    rows = tuple(row(view, each) for each in section.entries)
+    every = tuple(row(view, each) for each in section.entries)
+    rows = tuple(each for each in every if not each.entry.mismatch)
+    held = tuple(each for each in every if each.entry.mismatch)
     answered = sum(sign(said.state).tone in ("held", "empty", "part") for _, said in told)
     bare = tuple(state.name for state, said in told if sign(said.state).tone == "empty")
     withheld = tuple(each for each in view.record.withheld if each.section in (section.id, "*"))
@@ -93,7 +96,7 @@ def section_view(view: View, section: Section) -> SectionView:
         section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
         f"{answered} of {len(told)} sources that share this answered" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
-        any(each.late for each in section.entries), not rows and _hidden(told, withheld),
+        any(each.late for each in section.entries), not every and _hidden(told, withheld), held,
     )  # fmt: skip
 
 

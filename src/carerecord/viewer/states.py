@@ -89,7 +89,7 @@ def _shown(section: SectionState | None, source: SourceState) -> str:
 
 def brief(source: SourceState, fmt: Formatter) -> str:
     """What stands beside a source's name in the strip: few words."""
-    late = f"Joined late, {source.elapsed_s:.0f} s. " if source.late else ""
+    late = f"Joined late, {source.elapsed_s:.0f} s. " if source.late and not trouble(source.state) else ""
     match source.state:
         case "live":
             return f"{late}{source.count} item{'' if source.count == 1 else 's'}"

@@ -107,7 +107,7 @@ def problems(view: View) -> tuple[Problem, ...]:
     groups = {key: group.entries for group in (section.groups if section else ()) for key in group.entries}
     out, done = [], set()
     for entry in view.of("problems"):
-        if entry.key in done or not _active(entry):
+        if entry.key in done or entry.mismatch or not _active(entry):
             continue
         same = [view.entries[key] for key in groups.get(entry.key, (entry.key,)) if key in view.entries]
         done |= {each.key for each in same}

@@ -48,7 +48,7 @@ def _range(view: View, entry: Entry, trend: Trend) -> str:
 
 def _point(view: View, entry: Entry, trend: Trend, one_day: bool, this_year: bool) -> Point | None:
     found, when = measure(entry, trend), moment(entry.facts.at)
-    if found is None or found.number is None or when is None or entry.facts.warning == "entered in error":
+    if found is None or found.number is None or when is None or entry.mismatch or entry.facts.warning == "entered in error":
         return None
     date = short_date(when)
     said = clock_24(when) if one_day and when.timed else date[:6] if this_year and when.day else date

@@ -49,7 +49,7 @@ class View:
         state = self.sources.get(source)
         if state is None:
             return Mark(source, source[:2].upper(), source, SIGNS["live"])
-        return Mark(state.source, state.mark, state.name, sign(state.state), state.late)
+        return Mark(state.source, state.mark, state.name, sign(state.state), state.late and not trouble(state.state))
 
     def marks(self, entry: Entry) -> tuple["Mark", ...]:
         """The sources that hold an item, each once, the one whose words are shown first."""

@@ -1,0 +1,66 @@
+"""Does any page break WCAG 2.2 AA, at any width? axe-core decides what it can; the keyboard walk is beside it."""
+
+import pytest
+from playwright.sync_api import BrowserContext, Page
+
+from tests.browser.conftest import AXE, Front, open_record, signed_in
+
+pytestmark = pytest.mark.browser
+WIDTHS = (320, 768, 1280, 1920)
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+PLAIN = {"/search": "session-1", "/sign-in": "", "/sources": "admin", "/reviews": "admin", "/audit": "privacy"}
+
+
+def violations(page: Page) -> list[str]:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    found = page.evaluate("tags => axe.run(document, {runOnly: {type: 'tag', values: tags}})", RULES)
+    return [
+        f"{each['id']}: {node['html'][:140]} {node.get('failureSummary', '')[:200]}"
+        for each in found["violations"]
+        for node in each["nodes"][:3]
+    ]
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("patient", ["p-marlow", "p-singh", "p-barker", "p-achebe", "p-iqbal"])
+def test_a_record_breaks_no_rule_at_any_width(page: Page, front: Front, patient: str) -> None:
+    open_record(page, front, patient)
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert violations(page) == [], width
+
+
+@pytest.mark.timeout(180)
+def test_the_pages_beside_the_record_break_no_rule(context: BrowserContext, page: Page, front: Front) -> None:
+    for path, session in PLAIN.items():
+        signed_in(context, front, session or "nobody")
+        page.goto(front.address + path)
+        _at_each_width(page)
+
+
+@pytest.mark.timeout(180)
+def test_search_results_confirmation_and_errors_break_no_rule(page: Page, front: Front) -> None:
+    page.goto(f"{front.address}/search")
+    page.get_by_label("Name, NHS number or local number").fill("singh")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".cr-hits")
+    _at_each_width(page)
+    page.goto(f"{front.address}/patients/p-singh/open")
+    _at_each_width(page)
+    page.goto(f"{front.address}/patients/nobody/open")
+    _at_each_width(page)
+
+
+@pytest.mark.timeout(180)
+def test_a_receptionists_record_breaks_no_rule(context: BrowserContext, page: Page, front: Front) -> None:
+    signed_in(context, front, "desk")
+    open_record(page, front, "p-singh")
+    _at_each_width(page)
+
+
+def _at_each_width(page: Page) -> None:
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        assert violations(page) == [], f"{page.url} at {width}"
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{page.url} scrolls sideways at {width}"

@@ -1,0 +1,220 @@
+"""The services that the viewer asks, as small fakes with a memory, and the viewer built over them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+import httpx
+from jinja2 import Environment
+from starlette.applications import Starlette
+
+from carerecord.contracts import audit, identity, ingest, patients, policy, records, sources
+from carerecord.contracts.actors import Actor, Attendance, Role
+from carerecord.kit.calls import Calls, Direct
+from carerecord.kit.clock import Clock
+from carerecord.kit.errors import NotFound, NotSignedIn, Refused
+from carerecord.kit.log import log_for
+from carerecord.kit.part import answer, answer_stream
+from carerecord.pages.rendering import environment
+from carerecord.viewer import api
+from carerecord.viewer.settings import ViewerSettings
+from carerecord.viewer.visit import SESSION_COOKIE, Face
+from carerecord.viewer.web import routes
+from tests.pages import scenes
+from tests.pages.a_record import DOCTOR, NOW
+
+
+@cache
+def _environment() -> Environment:
+    """Compiled once for a run."""
+    return environment(Path(api.__file__).parent / "templates")
+
+
+RECORDS: dict[str, Callable[[], records.Record]] = {
+    "p-marlow": scenes.edith, "p-singh": scenes.harold, "p-barker": scenes.colin, "p-achebe": scenes.gwendolyn,
+    "p-doyle": scenes.leanne, "p-iqbal": scenes.mismatched,
+}  # fmt: skip
+PEOPLE = {name: make().person for name, make in RECORDS.items()}
+
+
+def actor(code: str, name: str = "Dr Priya Nair", organisation: str = "R9A") -> Actor:
+    return Actor(
+        "https://aldermoor.example", code, name, Role(code, code, code.capitalize(), organisation, "Aldermoor Hospitals")
+    )
+
+
+class Stopped:
+    """A clock that stands still."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
+@dataclass
+class Neighbours:
+    """Everyone that the viewer asks. What they were asked stays in `asked`."""
+
+    actors: dict[str, Actor | None] = field(default_factory=lambda: {"session-1": DOCTOR})
+    attending: bool = True
+    chunks: dict[str, list[tuple[float, records.Record]]] = field(default_factory=dict)  # seconds before each
+    fails: dict[str, Exception] = field(default_factory=dict)
+    asked: list[object] = field(default_factory=list)
+    may: dict[str, bool] = field(default_factory=dict)
+    found: patients.Found | None = None
+    closed: int = 0
+
+    async def _hear(self, name: str, asked: object) -> None:
+        self.asked.append(asked)
+        if name in self.fails:
+            raise self.fails[name]
+
+    async def session(self, asked: identity.SessionAsked) -> identity.Session:
+        if asked.session not in self.actors:
+            raise NotSignedIn("Your session has ended.")
+        who = self.actors[asked.session]
+        roles = (who.role,) if who else (DOCTOR.role, actor("gp").role)
+        return identity.Session(asked.session, who.name if who else "Dr", roles, who, "token-" + asked.session, "", "")
+
+    async def providers(self, _: identity.ProvidersAsked) -> tuple[identity.Provider, ...]:
+        return (
+            identity.Provider("aldermoor", "R9A", "Aldermoor University Hospitals", "https://a.example"),
+            identity.Provider("council", "991", "Aldermoor Council", "https://c.example"),
+        )
+
+    async def begin(self, asked: identity.BeginAsked) -> identity.Begun:
+        await self._hear("begin", asked)
+        return identity.Begun("https://a.example/authorize?x=1", "state-1")
+
+    async def finish(self, asked: identity.FinishAsked) -> identity.Finished:
+        await self._hear("finish", asked)
+        return identity.Finished(await self.session(identity.SessionAsked("session-1")), "/patients/p-marlow/open")
+
+    async def choose(self, asked: identity.ChooseAsked) -> identity.Session:
+        await self._hear("choose", asked)
+        self.actors[asked.session] = DOCTOR
+        return await self.session(identity.SessionAsked(asked.session))
+
+    async def sign_out(self, asked: identity.SessionAsked) -> identity.Ended:
+        self.actors.pop(asked.session, None)
+        return identity.Ended()
+
+    async def may_do(self, asked: policy.MayDoAsked) -> policy.Decision:
+        allowed = self.may.get(asked.action, True)
+        return policy.Decision(allowed, f"{asked.action}/rule", "Your role may not do this.")
+
+    async def who(self, asked: patients.WhoAsked) -> patients.Person:
+        await self._hear("who", asked)
+        if asked.patient not in PEOPLE:
+            raise NotFound("Nobody is known by that id.")
+        return PEOPLE[asked.patient]
+
+    async def search(self, asked: patients.SearchAsked) -> patients.Found:
+        await self._hear("search", asked)
+        if self.found is not None:
+            return self.found
+        harold = patients.Match(PEOPLE["p-singh"], 0.97, True, ("family name same", "given name same", "birth date same"))
+        weak = patients.Match(PEOPLE["p-barker"], 0.4, False, ("given name near",))
+        return patients.Found((harold, weak))
+
+    async def people(self, asked: patients.PeopleAsked) -> tuple[patients.Person, ...]:
+        return tuple(PEOPLE[each] for each in asked.patients if each in PEOPLE)
+
+    async def reviews(self, _: patients.ReviewsAsked) -> tuple[patients.Review, ...]:
+        left, right = PEOPLE["p-iqbal"], PEOPLE["p-doyle"]
+        return (patients.Review("r1", left, right, ("birth date same",), ("given name differs",), "2026-11-20T09:00:00Z"),)
+
+    async def decide(self, asked: patients.DecideAsked) -> patients.Nothing:
+        await self._hear("decide", asked)
+        return patients.Nothing()
+
+    async def attends(self, asked: records.AttendingAsked) -> records.Attending:
+        await self._hear("attending", asked)
+        if not self.attending:
+            return records.Attending()
+        seen = Attendance(asked.actor.key, asked.patient, "R9A", "aldermoor-emergency", "Emergency department",
+                          "2026-11-22T13:20:00Z", 0.0)  # fmt: skip
+        return records.Attending(seen)
+
+    async def open(self, asked: records.OpenAsked) -> AsyncIterator[records.Record]:
+        await self._hear("open", asked)
+        if asked.patient not in RECORDS:
+            raise NotFound("Nobody is known by that id.")
+        if asked.actor.role.code == "receptionist":
+            yield scenes.receptionist()
+            return
+        try:
+            for wait_s, chunk in self.chunks.get(asked.patient) or [(0.0, RECORDS[asked.patient]())]:
+                await asyncio.sleep(wait_s)
+                yield chunk
+        finally:
+            self.closed += 1
+
+    async def again(self, asked: records.AgainAsked) -> AsyncIterator[records.Record]:
+        await self._hear("again", asked)
+        yield scenes.edith(gp=True, opening="o-edith-2") if asked.patient == "p-marlow" else RECORDS[asked.patient]()
+
+    async def expand(self, asked: records.ExpandAsked) -> records.Expanded:
+        await self._hear("expand", asked)
+        return records.Expanded(
+            '{\n  "resourceType": "Observation",\n  "note": "<script>"\n}', "2026-11-22T14:02:07Z", "Elm Bank"
+        )
+
+    async def counts(self, _: records.CountsAsked) -> tuple[records.TypeCount, ...]:
+        return (records.TypeCount("elm-bank", "Observation", 15, 14, 1),)
+
+    async def registry(self, _: sources.RegistryAsked) -> sources.RegistryAnswer:
+        shared = tuple(sources.SharedSection(each) for each in ("allergies", "medicines", "plans"))
+        one = sources.Source("elm-bank", "A99917", "Elm Bank Surgery", "Elm Bank Surgery", "GP", "gp", "fhir_r4",
+                             "http://x.example", sections=shared)  # fmt: skip
+        return sources.RegistryAnswer(sources.Registry("1", (one,), problems=("east.toml: a table has no name",)))
+
+    async def probe(self, asked: sources.ProbeAsked) -> sources.Probe:
+        checks = (sources.Check("connect", True, "answered"), sources.Check("allergies", False, "The certificate has expired."))
+        return sources.Probe(asked.source, False, checks)
+
+    async def enrol(self, asked: ingest.EnrolSourceAsked) -> ingest.Enrolment:
+        await self._hear("enrol", asked)
+        return ingest.Enrolment(asked.source, "running")
+
+    async def enrolments(self, _: ingest.EnrolmentsAsked) -> tuple[ingest.Enrolment, ...]:
+        return (ingest.Enrolment("elm-bank", "done", 300, 290, 8, 0, 0, 2, 12, ended_at="2026-11-22T13:00:00Z"),)
+
+    async def looks(self, asked: audit.LooksAsked) -> audit.Looks:
+        await self._hear("looks", asked)
+        line = audit.Line("l1", "2026-11-22T14:02:07Z", "record-opened", "records", DOCTOR, ("p-marlow",), "direct-care", "fell")
+        return audit.Looks((line,), "2026-11-22T14:02:00Z")
+
+    async def verify(self, _: audit.VerifyAsked) -> audit.Verified:
+        return audit.Verified(41, True, says="Checked against its checkpoints.")
+
+    def calls(self) -> Calls:
+        answers = [
+            answer(identity.SESSION, self.session), answer(identity.PROVIDERS, self.providers),
+            answer(identity.BEGIN, self.begin), answer(identity.FINISH, self.finish), answer(identity.CHOOSE, self.choose),
+            answer(identity.SIGN_OUT, self.sign_out), answer(policy.MAY_DO, self.may_do), answer(patients.WHO, self.who),
+            answer(patients.SEARCH, self.search), answer(patients.PEOPLE, self.people), answer(patients.REVIEWS, self.reviews),
+            answer(patients.DECIDE, self.decide), answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
+            answer(records.COUNTS, self.counts), answer_stream(records.OPEN, self.open),
+            answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),
+            answer(sources.PROBE, self.probe), answer(ingest.ENROL_SOURCE, self.enrol),
+            answer(ingest.ENROLMENTS, self.enrolments), answer(audit.LOOKS, self.looks), answer(audit.VERIFY, self.verify),
+        ]  # fmt: skip
+        everybody = Direct(answers, round_trip=True)
+        return Calls("viewer", {each.question.service: everybody for each in answers})
+
+    def app(self, clock: Clock | None = None) -> Starlette:
+        face = Face(self.calls(), _environment(), clock or Stopped(), log_for("viewer"), ViewerSettings(), b"k" * 32)
+        return Starlette(routes=list(routes(face)))
+
+    def browser(self, session: str = "session-1") -> httpx.AsyncClient:
+        """A browser that is signed in."""
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(self.app()), base_url="http://front.test")
+        if session:
+            client.cookies.set(SESSION_COOKIE, session)
+        return client
+
+
+REFUSED = Refused("Your role opens no record.", rule="privacy-officer/book-only")

@@ -1,0 +1,311 @@
+"""Do the pages let in whom they should, ask why, and show what the services answered?"""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from carerecord.contracts import patients, records
+from carerecord.contracts.identity import BeginAsked
+from carerecord.kit.errors import Unavailable
+from carerecord.viewer.visit import SESSION_COOKIE, path_of_ours
+from tests.pages import scenes
+from tests.viewer.neighbours import REFUSED, Neighbours, actor
+
+TOKEN = {"csrf": "token-session-1"}
+
+
+async def opened(browser: httpx.AsyncClient, patient: str = "p-marlow", **told: str) -> httpx.Response:
+    """Say why, and arrive at the record."""
+    form = {**TOKEN, "purpose": "attending", **told}
+    reply = await browser.post(f"/patients/{patient}/open", data=form)
+    assert reply.status_code == 303, reply.text
+    return await browser.get(reply.headers["location"])
+
+
+async def test_without_a_session_one_is_led_to_sign_in_and_back_to_the_same_patient() -> None:
+    reply = await Neighbours().browser("").get("/patients/p-marlow/record")
+    assert (reply.status_code, reply.headers["location"]) == (303, "/sign-in?after=/patients/p-marlow/record")
+
+
+async def test_a_header_cannot_name_a_user() -> None:
+    hostile = {"X-User": "dr", "X-Remote-User": "dr", "X-Forwarded-User": "dr", "Authorization": "Bearer x"}
+    reply = await Neighbours().browser("").get("/search", headers=hostile)
+    assert reply.headers["location"].startswith("/sign-in")
+
+
+async def test_the_organisation_is_chosen_once_and_remembered() -> None:
+    neighbours = Neighbours()
+    browser = neighbours.browser("")
+    assert "Choose your organisation" in (await browser.get("/sign-in")).text
+    begun = await browser.get("/sign-in?provider=aldermoor&after=/patients/p-marlow/open&login_hint=priya.nair")
+    assert begun.headers["location"] == "https://a.example/authorize?x=1"
+    assert neighbours.asked == [
+        BeginAsked("aldermoor", "http://front.test/sign-in/callback", "/patients/p-marlow/open", "priya.nair")
+    ]
+    assert "Sign in with Aldermoor University Hospitals" in (await browser.get("/sign-in")).text
+
+
+async def test_signing_in_sets_a_session_cookie_out_of_reach_of_scripts() -> None:
+    reply = await Neighbours().browser("").get("/sign-in/callback?code=c&state=state-1")
+    cookie = next(each for each in reply.headers.get_list("set-cookie") if each.startswith(SESSION_COOKIE))
+    assert reply.headers["location"] == "/patients/p-marlow/open"
+    assert "HttpOnly" in cookie
+    assert "SameSite=lax" in cookie
+
+
+async def test_several_roles_are_a_choice() -> None:
+    neighbours = Neighbours(actors={"session-1": None})
+    browser = neighbours.browser()
+    assert (await browser.get("/search")).headers["location"] == "/sign-in/role"
+    page = await browser.get("/sign-in/role")
+    assert "Which role is this work for?" in page.text
+    chosen = await browser.post("/sign-in/role", data={**TOKEN, "role": "r1", "after": "/search"})
+    assert chosen.headers["location"] == "/search"
+
+
+@pytest.mark.parametrize(
+    "hostile", ["//evil.example", "/\\evil.example", "https://evil.example", "javascript:alert(1)", "/a\nb", ""]
+)
+def test_after_sign_in_nobody_is_led_to_another_site(hostile: str) -> None:
+    assert path_of_ours(hostile) == "/"
+
+
+async def test_a_form_without_its_token_does_nothing() -> None:
+    neighbours = Neighbours()
+    reply = await neighbours.browser().post("/search", data={"text": "singh", "csrf": "token-of-another"})
+    assert reply.status_code == 400
+    assert neighbours.asked == []
+
+
+async def test_a_form_from_another_site_does_nothing() -> None:
+    neighbours = Neighbours()
+    for headers in ({"Origin": "https://evil.example"}, {"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}):
+        reply = await neighbours.browser().post("/search", data={**TOKEN, "text": "singh"}, headers=headers)
+        assert reply.status_code == 400
+    assert neighbours.asked == []
+
+
+async def test_no_page_is_kept_framed_or_open_to_another_host() -> None:
+    browser = Neighbours().browser()
+    for reply in (await browser.get("/search"), await opened(browser), await browser.get("/sign-in")):
+        assert reply.headers["cache-control"] == "no-store"
+        policy = reply.headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert not re.search(r'(?:src|href|action)="(?:https?:)?//', reply.text)
+        assert " style=" not in reply.text
+
+
+async def test_a_search_says_why_each_matched_and_masks_what_was_not_typed() -> None:
+    reply = await Neighbours().browser().post("/search", data={**TOKEN, "text": "singh harold", "birth_date": "3 2 55"})
+    assert "SINGH," in reply.text
+    assert "birth date same" in reply.text
+    assert "9990000026" not in reply.text.replace(" ", "")
+    assert "ends 0026" in reply.text
+    assert "ZZ1 4AB" not in reply.text
+    assert "ZZ1 •••" in reply.text
+
+
+async def test_a_number_that_was_typed_is_shown_whole() -> None:
+    reply = await Neighbours().browser().post("/search", data={**TOKEN, "text": "999 000 0026"})
+    assert "999 000 0026" in reply.text
+
+
+async def test_a_weak_match_is_checked_first_and_nothing_opens_by_itself() -> None:
+    neighbours = Neighbours()
+    reply = await neighbours.browser().post("/search", data={**TOKEN, "text": "singh"})
+    assert "Check first" in reply.text
+    assert not any(isinstance(each, records.OpenAsked) for each in neighbours.asked)
+
+
+async def test_too_many_shows_no_list() -> None:
+    neighbours = Neighbours(found=patients.Found((), True, "A birth date would leave about 3."))
+    reply = await neighbours.browser().post("/search", data={**TOKEN, "text": "smith"})
+    assert "A birth date would leave about 3." in reply.text
+    assert "cr-hit" not in reply.text
+
+
+async def test_while_the_index_is_away_a_record_opens_by_exact_number() -> None:
+    neighbours = Neighbours(fails={"search": Unavailable("The patients service does not answer.")})
+    browser = neighbours.browser()
+    reply = await browser.post("/search", data={**TOKEN, "text": "singh"})
+    assert reply.status_code == 503
+    assert "/patients/direct/open" in reply.text
+    told = {**TOKEN, "purpose": "emergency", "text": "unconscious", "nhs_number": "9990000026", "birth_date": "1955-02-03"}
+    begun = await browser.post("/patients/direct/open", data=told)
+    await browser.get(begun.headers["location"])
+    asked = next(each for each in neighbours.asked if isinstance(each, records.OpenAsked))
+    assert (asked.patient, asked.nhs_number, asked.birth_date) == ("", "9990000026", "1955-02-03")
+
+
+async def test_an_attendance_fills_in_the_reason() -> None:
+    neighbours = Neighbours()
+    browser = neighbours.browser()
+    page = await browser.get("/patients/p-marlow/open")
+    assert "Attending now" in page.text
+    assert 'value="attending" checked' in page.text
+    await opened(browser)
+    asked = next(each for each in neighbours.asked if isinstance(each, records.OpenAsked))
+    assert asked.reason.attendance is not None
+    assert asked.reason.purpose == "direct-care"
+
+
+async def test_without_an_attendance_the_reason_is_required_in_words() -> None:
+    neighbours = Neighbours(attending=False)
+    browser = neighbours.browser()
+    for told in ({}, {"purpose": "attending"}, {"purpose": "direct-care"}, {"purpose": "nosiness", "text": "x"}):
+        reply = await browser.post("/patients/p-marlow/open", data={**TOKEN, **told})
+        assert reply.status_code == 422
+        assert "There is a problem" in reply.text
+    assert not any(isinstance(each, records.OpenAsked) for each in neighbours.asked)
+
+
+async def test_a_reason_is_good_for_one_patient_one_user_and_one_sign_in() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("gp"), "session-2": actor("gp"), "session-3": actor("social-worker")})
+    browser = neighbours.browser()
+    page = await opened(browser)
+    assert page.status_code == 200
+    sealed = browser.cookies.get("carerecord_reason", path="/patients/p-marlow")
+    assert sealed is not None
+    for session, patient in (("session-1", "p-singh"), ("session-2", "p-marlow"), ("session-3", "p-marlow")):
+        other = neighbours.browser(session)
+        other.cookies.set("carerecord_reason", sealed)
+        assert (await other.get(f"/patients/{patient}/record")).headers["location"] == f"/patients/{patient}/open"
+
+
+async def test_a_typed_reason_cannot_be_read_from_the_cookie() -> None:
+    browser = Neighbours().browser()
+    await opened(browser, purpose="direct-care", text="overdose")
+    assert "overdose" not in str(dict(browser.cookies))
+
+
+async def test_a_refusal_names_its_rule() -> None:
+    reply = await opened(Neighbours(fails={"open": REFUSED}).browser())
+    assert reply.status_code == 403
+    assert "privacy-officer/book-only" in reply.text
+
+
+async def test_a_service_that_is_away_is_said_in_plain_words() -> None:
+    reply = await opened(Neighbours(fails={"open": Unavailable("The policy service does not answer.")}).browser())
+    assert reply.status_code == 503
+    assert "The policy service does not answer." in reply.text
+
+
+async def test_a_fault_of_ours_tells_nothing_of_its_inside() -> None:
+    reply = await Neighbours(fails={"who": RuntimeError("secret 9990000018")}).browser().get("/patients/p-marlow/open")
+    assert reply.status_code == 500
+    assert "9990000018" not in reply.text
+
+
+async def test_late_sources_come_in_the_same_answer_bound_to_patient_and_opening() -> None:
+    first, last = scenes.colin(complete=False), scenes.colin()
+    neighbours = Neighbours(chunks={"p-barker": [(0.0, first), (0.0, last)]})
+    text = (await opened(neighbours.browser(), "p-barker")).text
+    page, late = text.split("<template data-late", 1)
+    assert "still loading" in page
+    assert "North Fells Ambulance joined" in late
+    assert 'data-into="encounters"' in late
+    assert 'data-into="immunisations"' not in late  # it did not change
+    bound = re.findall(r'data-patient="([^"]*)" data-opening="([^"]*)"', "<template data-late" + late)
+    assert set(bound) == {("p-barker", "o-colin")}
+    assert late.rstrip().endswith("</html>")
+    assert neighbours.closed == 1
+
+
+async def test_a_stream_that_breaks_leaves_what_has_arrived_and_says_so() -> None:
+    class Breaks(Neighbours):
+        async def open(self, asked: records.OpenAsked) -> AsyncIterator[records.Record]:
+            yield scenes.colin(complete=False)
+            raise Unavailable("The records service does not answer.")
+
+    text = (await opened(Breaks().browser(), "p-barker")).text
+    assert "The record stopped arriving" in text
+    assert text.rstrip().endswith("</html>")
+
+
+async def test_asking_again_answers_whole_to_htmx_and_names_the_change() -> None:
+    neighbours = Neighbours()
+    browser = neighbours.browser()
+    await opened(browser)
+    told = {**TOKEN, "source": "elm-bank", "opening": "o-edith"}
+    reply = await browser.post("/patients/p-marlow/again", data=told, headers={"HX-Request": "true"})
+    assert reply.headers["x-carerecord-patient"] == "p-marlow"
+    assert "Known allergies" in reply.text
+    assert 'data-say="Elm Bank Surgery: answered. Elm Bank Surgery answered. Allergies now: Known allergies' in reply.text
+    plain = await browser.post("/patients/p-marlow/again", data=told)
+    assert "Known allergies" in plain.text
+
+
+async def test_an_item_as_sent_is_text_whatever_it_holds() -> None:
+    browser = Neighbours().browser()
+    await opened(browser)
+    reply = await browser.post("/patients/p-marlow/as-sent", data={**TOKEN, "item": "elm-bank|Observation|o1"})
+    assert "&lt;script&gt;" in reply.text
+
+
+async def test_a_receptionist_sees_no_clinical_word_and_is_told_so() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("receptionist")})
+    text = (await opened(neighbours.browser(), "p-singh")).text
+    for word in ("ramipril", "bisoprolol", "kidney", "Potassium", "No known allergies"):
+        assert word not in text
+    assert "Not shown in your role" in text
+    assert "Hearing loss: speak to the left side" in text
+    assert "role/receptionist" in text
+
+
+async def test_pages_for_officers_obey_policy() -> None:
+    neighbours = Neighbours(may={"sources-read": False, "audit-read": False, "review": False, "search": False})
+    for path in ("/sources", "/audit", "/reviews", "/search"):
+        reply = await neighbours.browser().get(path)
+        assert reply.status_code == 403
+        assert "/rule" in reply.text
+
+
+async def test_an_administrator_probes_enrols_and_reads_the_counts() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("administrator")})
+    browser = neighbours.browser()
+    assert (await browser.get("/")).headers["location"] == "/sources"
+    page = (await browser.get("/sources")).text
+    assert "300 seen, 290 new" in page
+    assert "east.toml: a table has no name" in page
+    probed = (await browser.post("/sources/elm-bank/probe", data=TOKEN)).text
+    assert "The certificate has expired." in probed
+    assert (await browser.post("/sources/elm-bank/enrol", data=TOKEN)).headers["location"] == "/sources#elm-bank"
+
+
+async def test_two_entries_in_review_stand_side_by_side_and_a_human_decides() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("administrator")})
+    browser = neighbours.browser()
+    page = (await browser.get("/reviews")).text
+    assert "given name differs" in page
+    await browser.post("/reviews", data={**TOKEN, "review": "r1", "decision": "different"})
+    decided = next(each for each in neighbours.asked if isinstance(each, patients.DecideAsked))
+    assert (decided.review, decided.same) == ("r1", False)
+
+
+async def test_the_privacy_officer_reads_who_looked_when_and_why() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("privacy-officer")})
+    browser = neighbours.browser()
+    page = (await browser.get("/audit")).text
+    assert "Opened the record" in page
+    assert "MARLOW, Edith (Mrs)" in page
+    assert "“fell”" in page
+    assert "No line has been changed or lost" in (await browser.post("/audit/verify", data=TOKEN)).text
+
+
+async def test_signing_out_ends_the_session() -> None:
+    neighbours = Neighbours()
+    browser = neighbours.browser()
+    reply = await browser.post("/sign-out", data=TOKEN)
+    assert reply.headers["location"] == "/sign-in?out=1"
+    assert neighbours.actors == {}
+
+
+async def test_static_files_may_be_kept_for_ever_only_by_their_hash() -> None:
+    browser = Neighbours().browser("")
+    assert "immutable" in (await browser.get("/static/site.css?v=1")).headers["cache-control"]
+    assert (await browser.get("/static/site.css")).headers["cache-control"] == "no-cache"
+    assert (await browser.get("/static/../rendering.py")).status_code == 404
