@@ -1,0 +1,111 @@
+"""Plans in force, and what a reader should not miss."""
+
+from carerecord.connectors.reply import Reply
+from carerecord.contracts.records import Section
+from carerecord.records.allergies import Sharing
+from carerecord.records.attention import RULE, WATCHED, attention
+from carerecord.records.groups import Company, medicine_groups
+from carerecord.records.plans import in_force_first, plan_lines
+from tests.records.facts import a_flag, a_medicine, a_plan, a_reply, a_result, an_allergy
+
+TODAY = "2026-11-22T10:00:00Z"
+RESPECT, DNACPR = a_plan("hospice", "respect", "2026-09-13"), a_plan("trust", "dnacpr", "2022-10-03")
+HEARD = (Sharing("St Oswin's", "live"), Sharing("Aldermoor", "live"))
+
+
+def test_the_newer_plan_comes_first_and_the_older_names_it():
+    newer, older = in_force_first([DNACPR, RESPECT], TODAY)
+
+    assert newer.key == RESPECT.key
+    assert older.superseded_by == RESPECT.key
+    assert newer.superseded_by == ""
+
+
+def test_a_plan_that_another_names_is_superseded_whatever_its_date():
+    named = a_plan("gp", "care-plan", "2026-11-01", id="old")
+    naming = a_plan("gp", "care-plan", "2026-01-01", id="new", replaces=("CarePlan/old",))
+    first, second = in_force_first([named, naming], TODAY)
+
+    assert (first.key, second.superseded_by) == (naming.key, naming.key)
+
+
+def test_a_reference_of_one_source_supersedes_nothing_of_another():
+    theirs, naming = (
+        a_plan("gp", "care-plan", "2026-11-01", id="old"),
+        a_plan("rx", "care-plan", "2026-01-01", replaces=("CarePlan/old",)),
+    )
+
+    assert all(not each.superseded_by for each in in_force_first([theirs, naming], TODAY))
+
+
+def test_each_line_is_present_none_recorded_or_unavailable():
+    plans = in_force_first([DNACPR, RESPECT], TODAY)
+    lines = {line.kind: line.state for line in plan_lines(plans, HEARD, TODAY)}
+
+    assert lines == {"respect": "present", "dnacpr": "present", "advance-decision": "none recorded"}
+
+
+def test_with_a_source_silent_nothing_is_called_none():
+    silent = (Sharing("St Oswin's", "no answer"), Sharing("Aldermoor", "live"))
+    lines = {line.kind: line for line in plan_lines(in_force_first([DNACPR], TODAY), silent, TODAY)}
+
+    assert lines["respect"].state == "unavailable"
+    assert "St Oswin's" in lines["respect"].says
+    assert lines["dnacpr"].state == "present"
+    assert "newer one may exist" in lines["dnacpr"].says
+
+
+def test_a_plan_past_its_end_is_not_in_force():
+    over = a_plan("trust", "dnacpr", "2022-10-03", valid_until="2023-10-03")
+    lines = {line.kind: line for line in plan_lines(in_force_first([over], TODAY), HEARD, TODAY)}
+
+    assert lines["dnacpr"].state == "none recorded"
+    assert lines["dnacpr"].older == (over.key,)
+
+
+def found(*replies: Reply, **sections: list) -> dict[str, str]:  # type: ignore[type-arg]
+    made = [Section(id_, id_, tuple(entries)) for id_, entries in sections.items()]
+    return {each.rule: each.title for each in attention(replies, made, ())}
+
+
+def test_every_rule_that_is_used_is_listed_with_its_source():
+    assert {watched.rule for watched in WATCHED} <= set(RULE)
+    assert all(rule.source and rule.says for rule in RULE.values())
+
+
+def test_a_high_risk_medicine_in_use_is_flagged_and_a_past_one_is_not():
+    company = Company(frozenset({"gp", "mh"}), frozenset({"gp"}))
+    in_use = medicine_groups([a_medicine("mh", "Clozapine")], company)
+    past = medicine_groups([a_medicine("mh", "Clozapine", current=False, status="completed")], company)
+
+    assert any(each.rule == "medicine/clozapine" for each in attention((), [Section("medicines", "", (), in_use)], ()))
+    assert not attention((), [Section("medicines", "", (), past)], ())
+
+
+def test_warnings_of_a_practice_become_gaps():
+    rules = found(a_reply("gp", warnings=("data in transit", "data awaiting filing")))
+
+    assert set(rules) == {"gap/in-transit", "gap/awaiting-filing"}
+
+
+def test_a_silent_source_and_a_safety_alert_are_named():
+    rules = found(a_reply("gp", state="no answer"), a_reply("lab", state="discarded", danger="NHS number"))
+
+    assert set(rules) == {"gap/source", "danger/wrong-patient"}
+
+
+def test_only_the_newest_value_of_a_test_is_called_critical():
+    old = a_result("lab", "Potassium", "7.1", at="2026-11-01T09:00:00Z", id="1", flag="critically high")
+    new = a_result("lab", "Potassium", "4.4", at="2026-11-02T09:00:00Z", id="2")
+
+    assert "result/critical" not in found(results=[new, old])
+    assert "result/critical" in found(results=[old])
+
+
+def test_a_stated_negative_beside_an_active_allergy_is_a_conflict():
+    assert "allergy/conflict" in found(allergies=[an_allergy("gp"), an_allergy("trust", "None", negative="all", id="b")])
+
+
+def test_a_safeguarding_flag_is_a_danger_and_an_ended_one_is_not():
+    assert found(alerts=[a_flag("gp", "Child protection plan", "safeguarding")]) == {"flag/safeguarding": "Child protection plan"}
+    assert found(alerts=[a_flag("gp", "Child protection plan", "safeguarding", active=False)]) == {}
