@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from carerecord.contracts import patients
+from carerecord.contracts.patients import DECIDE, ENROL, PART, PEOPLE, REVIEWS, SEARCH, TRACED, WHO
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Part, Supplies, answer
@@ -32,13 +32,13 @@ def build(supplies: Supplies) -> Part:
     return Part(
         supplies.name,
         answers=(
-            answer(patients.WHO, index.who),
-            answer(patients.PEOPLE, index.people),
-            answer(patients.SEARCH, searching.search),
-            answer(patients.ENROL, index.enrol),
-            answer(patients.TRACED, Tracing(enrolling).traced),
-            answer(patients.REVIEWS, index.reviews),
-            answer(patients.DECIDE, index.decide),
-            answer(patients.PART, index.part),
+            answer(WHO, index.who),
+            answer(PEOPLE, index.people),
+            answer(SEARCH, searching.search),
+            answer(ENROL, index.enrol),
+            answer(TRACED, Tracing(enrolling).traced),
+            answer(REVIEWS, index.reviews),
+            answer(DECIDE, index.decide),
+            answer(PART, index.part),
         ),
     )
