@@ -19,6 +19,7 @@ class Service:
     floor: int  # 2 keepers · 3 judge and porter · 4 desks · 5 faces
     calls: tuple[str, ...] = ()
     hears: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()  # of events that it hears; empty: every kind
     keeps: bool = True  # has a database of its own
     face: bool = False  # serves people or outside systems at the front door
 
@@ -34,7 +35,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service("patients", 2),
     Service("locator", 2),
     Service("consent", 2),
-    Service("audit", 2, hears=("identity", "sources", "patients", "consent", "ingest", "records")),
+    Service("audit", 2, hears=("identity", "sources", "patients", "consent", "ingest", "records"), kinds=("Line",)),
     Service("policy", 3, calls=("consent",), keeps=False),
     Service("ingest", 3, calls=("patients", "sources", "locator")),
     Service("records", 4, calls=("patients", "locator", "policy", "sources")),
@@ -73,6 +74,10 @@ def callers_of(name: str) -> frozenset[str]:
 
 def hearers_of(name: str) -> tuple[str, ...]:
     return tuple(each.name for each in CATALOGUE if name in each.hears)
+
+
+def kinds_heard(name: str) -> tuple[str, ...]:
+    return service(name).kinds
 
 
 def chosen(targets: str) -> tuple[Service, ...]:

@@ -40,7 +40,7 @@ async def walk_scene(scene: Scene, front: str, tour: str, control: str) -> list[
         record = await _arrive(walker, scene, tour)
         faults = _faults(scene, record)
         if scene.after_retry:
-            again = await walker.send(record, record.form("/again"))
+            again = await walker.send(record, record.form("/again", source=scene.faults[0].system))
             faults += [f"after asking again, the page does not say {words!r}" for words in again.lacks(scene.after_retry)]
         return faults
 

@@ -36,7 +36,7 @@ class _Reader(HTMLParser):
         told = {name: value or "" for name, value in attributes}
         if tag in _UNSEEN:
             self._unseen += 1
-        if tag == "template" and self.first_late is None:
+        if tag == "template" and "data-late" in told and self.first_late is None:
             self.first_late = len(self.text)
         if tag == "form":
             self._form = Form(told.get("action", ""), told.get("method", "get").lower())
@@ -80,14 +80,15 @@ class Page:
     forms: tuple[Form, ...]
     links: tuple[tuple[str, str], ...]
 
-    def form(self, words: str) -> Form:
-        """The first form whose text or action has these words.
+    def form(self, words: str, **fields: str) -> Form:
+        """The first form whose text or action has these words, and these fields.
 
         Raises:
             LookupError: none has.
         """
         for each in self.forms:
-            if words.lower() in each.words.lower() or words in each.action:
+            said = words.lower() in each.words.lower() or words in each.action
+            if said and fields.items() <= each.fields.items():
                 return each
         raise LookupError(f"no form with {words!r} on a page that says: {self.words[:200]}")
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 import aiohttp
 
-from carerecord.app.catalogue import NAMES, Service, callers_of, hearers_of
+from carerecord.app.catalogue import NAMES, Service, callers_of, hearers_of, kinds_heard
 from carerecord.kit.calls import Calls, Direct, Socket, Transport
 from carerecord.kit.clock import Clock, SystemClock
 from carerecord.kit.db import Pool, open_pool
