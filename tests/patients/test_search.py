@@ -73,8 +73,8 @@ async def test_accents_hyphens_and_apostrophes_do_not_matter(desk, typed):
         ("william hart 12/11/1950", "birth date near: day and month swapped"),
         ("edith marlow 14/07/1954", "birth date near: digits swapped"),
         ("edith marlow 15/07/1945", "birth date near: one digit"),
-        ("bill hart 11/12/1950", "given name short form"),
-        ("edi marlow", "given name begins so"),
+        ("bill hart 11/12/1950", "given name near: short form"),
+        ("edi marlow", "given name near: begins so"),
         ("edyth marlo", "family name near"),
     ],
 )

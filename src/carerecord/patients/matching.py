@@ -236,7 +236,7 @@ def _names(sought: Sought, traits: Traits) -> tuple[list[tuple[float, str]], tup
         if at not in answered and (part, word) not in used:
             answered[at] = (weight, grade)
             used.add((part, word))
-            says[f"{part} {grade}"] = None
+            says[f"{part} {grade}" if grade in (SAME, NEAR) else f"{part} near: {grade}"] = None
     unanswered = [
         (_FAMILY if only == "family name" else _GIVEN, NONE) for at, (_, only) in enumerate(slots) if at not in answered
     ]
