@@ -99,6 +99,15 @@ async def test_no_page_is_kept_framed_or_open_to_another_host() -> None:
         assert " style=" not in reply.text
 
 
+@pytest.mark.parametrize("role", ["emergency-doctor", "gp", "social-worker", "receptionist", "administrator"])
+async def test_the_search_page_is_there_before_anything_was_typed(role: str) -> None:
+    browser = Neighbours(actors={"session-1": actor(role)}).browser()
+    page = await browser.get("/search")
+    assert page.status_code == 200
+    assert "Name, NHS number or local number" in page.text
+    assert (await browser.head("/search")).status_code == 200
+
+
 async def test_a_search_says_why_each_matched_and_masks_what_was_not_typed() -> None:
     reply = await Neighbours().browser().post("/search", data={**TOKEN, "text": "singh harold", "birth_date": "3 2 55"})
     assert "SINGH," in reply.text

@@ -28,9 +28,9 @@ class Hit:
 
 async def search(visit: Visit) -> Response:
     await visit.must("search")
-    if visit.request.method == "GET":
-        return visit.page("search.html", typed={}, hits=(), found=None, index_away=False)
     typed = {name: visit.sent(name)[:200] for name in ("text", "birth_date", "postcode")}
+    if visit.request.method != "POST":
+        return visit.page("search.html", typed=typed, hits=(), found=None, index_away=False)
     asked = SearchAsked(
         typed["text"], birth_date=typed["birth_date"], postcode=typed["postcode"], actor=visit.actor, request=requests.current()
     )
