@@ -38,6 +38,7 @@ NEAR = [date(1950, month, 14) for month in range(1, 13)]
 ASKED = {
     "by number": (finding.BY_NUMBER, (["9990000018", "EB1001"], finding.MOST)),
     "by names": (finding.BY_NAMES, (["given7", "family7"], [0, 1], 2, finding.MOST)),
+    "by two names": (finding.BY_TWO_NAMES, (["given7"], ["family7"], finding.MOST)),
     "by birth date": (finding.BY_BIRTH_DATE, ([date(1950, 7, 14)], finding.MOST)),
     "by birth date and name": (finding.BY_BIRTH_DATE_AND_NAME, (NEAR, ["given7", "family7"], finding.MOST)),
     "by postcode": (finding.BY_POSTCODE, ("ZZ11AA", finding.MOST)),

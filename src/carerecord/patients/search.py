@@ -83,8 +83,9 @@ class Searching:
                 fits = await self._fits(db, sought, dict.fromkeys((*candidates, *nearly)), actor)
         if fits and fits[0][0].exact:
             fits = [pair for pair in fits if pair[0].score >= POOR]
+        cut = len(candidates) >= finding.MOST and not any(best.decisive for best, _ in fits)
         alike = sum(1 for best, _ in fits if best.score >= fits[0][0].score - NEXT_TO_EQUAL)
-        if alike > max(1, asked.most):
+        if fits and (alike > max(1, asked.most) or (cut and not sought.births)):
             say = f"More than {asked.most} people fit. {ADD_MORE}"
             return Found((), too_many=True, say=understood.say or say), understood.kinds
         return Found(_matches(fits[: max(1, asked.most)]), say=understood.say or ("" if fits else NOBODY)), understood.kinds
@@ -112,7 +113,7 @@ class Searching:
 
 
 async def _exactly(db: Connection, sought: Sought) -> dict[str, None]:
-    """Ids that share a number, two words of a name, or a birth date or postcode with something beside it."""
+    """Ids that share a number; a birth date or postcode with something beside it; or, where that is all, two words of a name."""
     found: dict[str, None] = {}
     slots, whole = _slots(sought)
     facts = bool(slots) + bool(sought.births) + bool(sought.postcode)
@@ -125,7 +126,7 @@ async def _exactly(db: Connection, sought: Sought) -> dict[str, None]:
         found |= dict.fromkeys(await finding.by_birth_date(db, sought.births))
     if sought.postcode and facts >= 2:
         found |= dict.fromkeys(await finding.by_postcode(db, sought.postcode))
-    if len(slots) >= 2 and whole:
+    if not sought.births and not sought.postcode and len(slots) >= 2 and whole:
         found |= dict.fromkeys(await finding.by_names(db, finding.with_forms(whole), min(2, len(whole))))
     return found
 

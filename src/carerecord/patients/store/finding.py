@@ -10,7 +10,7 @@ from carerecord.kit.db import Database
 from carerecord.patients import names, nicknames
 from carerecord.patients.matching import near_words
 
-MOST = 600  # candidate entries for one search
+MOST = 240  # candidate entries by one kind of key
 _WORDS = 40  # near words taken for one typed word
 
 Slots = Sequence[Sequence[str]]
@@ -31,6 +31,14 @@ BY_NAMES = """
     HAVING count(DISTINCT slot) >= $3
      ORDER BY count(DISTINCT slot) DESC, patient
      LIMIT $4
+"""
+
+BY_TWO_NAMES = """
+    SELECT one.patient
+      FROM name one
+     WHERE one.word = ANY ($1)
+       AND EXISTS (SELECT FROM name other WHERE other.patient = one.patient AND other.word = ANY ($2))
+     LIMIT $3
 """
 
 BY_BIRTH_DATE = """
@@ -70,9 +78,12 @@ async def by_number(db: Database, numbers: Iterable[str]) -> list[str]:
 
 
 async def by_names(db: Database, slots: Slots, least: int) -> list[str]:
-    """Those who bear a word of at least `least` of the slots, those with most first."""
-    pairs = [(word, slot) for slot, alternatives in enumerate(slots) for word in dict.fromkeys(alternatives)]
-    rows = await db.fetch(BY_NAMES, [word for word, _ in pairs], [slot for _, slot in pairs], least, MOST)
+    """Those who bear a word of at least `least` of the slots; of three slots or more, those with most of them first."""
+    if len(slots) == 2 and least == 2:
+        rows = await db.fetch(BY_TWO_NAMES, list(slots[0]), list(slots[1]), MOST)
+    else:
+        pairs = [(word, slot) for slot, alternatives in enumerate(slots) for word in dict.fromkeys(alternatives)]
+        rows = await db.fetch(BY_NAMES, [word for word, _ in pairs], [slot for _, slot in pairs], least, MOST)
     return [row["patient"] for row in rows]
 
 
