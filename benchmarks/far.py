@@ -10,6 +10,8 @@ import sys
 from typing import Any
 
 NHS_NUMBER = "9990000018"
+HL7, UCUM = "http://terminology.hl7.org/CodeSystem/", "http://unitsofmeasure.org"
+ANALYTES = (("Potassium", "88480006"), ("Creatinine", "70901006"), ("Haemoglobin", "38082009"), ("Sodium", "39972003"))
 
 
 def a_bundle(source: int, entries: int) -> bytes:
@@ -22,7 +24,9 @@ def a_bundle(source: int, entries: int) -> bytes:
         }
     ]  # fmt: skip
     resources += [_resource(source, number) for number in range(entries)]
-    written = [{"fullUrl": f"urn:x:{source}:{n}", "resource": each, "search": {"mode": "match"}} for n, each in enumerate(resources)]
+    written = [
+        {"fullUrl": f"urn:x:{source}:{n}", "resource": each, "search": {"mode": "match"}} for n, each in enumerate(resources)
+    ]
     return json.dumps({"resourceType": "Bundle", "type": "searchset", "total": len(written), "entry": written}).encode()
 
 
@@ -36,20 +40,22 @@ def _resource(source: int, number: int) -> dict[str, Any]:
     }
     me = {"reference": "Patient/p"}
     if kind < 16:
-        analyte, code = [("Potassium", "88480006"), ("Creatinine", "70901006"), ("Haemoglobin", "38082009"), ("Sodium", "39972003")][kind % 4]
+        analyte, code = ANALYTES[kind % 4]
         return {
             "resourceType": "Observation", **shared, "status": "final",
-            "category": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}],
+            "category": [{"coding": [{"system": f"{HL7}observation-category", "code": "laboratory"}]}],
             "code": {"coding": [{"system": "http://snomed.info/sct", "code": code, "display": analyte}], "text": analyte},
             "subject": me, "effectiveDateTime": at, "performer": [{"display": f"Laboratory {source}"}],
-            "valueQuantity": {"value": 4 + number / 10, "unit": "mmol/L", "system": "http://unitsofmeasure.org", "code": "mmol/L"},
+            "valueQuantity": {"value": round(4 + number / 10 + source / 100, 2), "unit": "mmol/L", "system": UCUM, "code": "mmol/L"},
             "referenceRange": [{"low": {"value": 3.5, "unit": "mmol/L"}, "high": {"value": 5.3, "unit": "mmol/L"}}],
         }  # fmt: skip
     if kind < 20:
         drug = ["Ramipril", "Bisoprolol", "Atorvastatin", "Metformin"][kind % 4]
         return {
             "resourceType": "MedicationRequest", **shared, "status": "active", "intent": "order", "subject": me, "authoredOn": at,
-            "medicationCodeableConcept": {"coding": [{"system": "https://dmd.nhs.uk", "code": f"31{kind}", "display": f"{drug} 5mg tablets"}]},
+            "medicationCodeableConcept": {
+                "coding": [{"system": "https://dmd.nhs.uk", "code": f"31{kind}", "display": f"{drug} 5mg tablets"}]
+            },
             "dosageInstruction": [
                 {"text": "one tablet once a day", "timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
                  "doseAndRate": [{"doseQuantity": {"value": 5, "unit": "mg"}}]}
@@ -58,17 +64,17 @@ def _resource(source: int, number: int) -> dict[str, Any]:
     if kind < 23:
         return {
             "resourceType": "Condition", **shared, "subject": me, "onsetDateTime": at[:10],
-            "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/condition-clinical", "code": "active"}]},
+            "clinicalStatus": {"coding": [{"system": f"{HL7}condition-clinical", "code": "active"}]},
             "code": {"coding": [{"system": "http://snomed.info/sct", "code": f"4943600{kind}", "display": f"Problem {kind}"}]},
         }  # fmt: skip
     if kind == 23:
         return {
             "resourceType": "Encounter", **shared, "status": "finished", "subject": me, "period": {"start": at},
-            "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "AMB"}, "type": [{"text": "Clinic"}],
+            "class": {"system": f"{HL7}v3-ActCode", "code": "AMB"}, "type": [{"text": "Clinic"}],
         }  # fmt: skip
     return {
         "resourceType": "AllergyIntolerance", **shared, "patient": me, "recordedDate": at, "code": {"text": "Penicillin"},
-        "clinicalStatus": {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}]},
+        "clinicalStatus": {"coding": [{"system": f"{HL7}allergyintolerance-clinical", "code": "active"}]},
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What does one opening cost beyond its slowest source? 40 sources of 50 entries, the slowest 500 ms, beside a bare gather-and-parse."""
+"""What does one opening cost beyond its slowest source? 40 sources of 50 entries, beside a bare gather-and-parse."""
 
 import argparse
 import asyncio
@@ -106,7 +106,8 @@ async def one_hung(cluster: Cluster, folder: Path, sources: int, entries: int) -
         took, chunks = await opening(house, asked)
     states = [state.state for state in chunks[-1].states]
     return {
-        "took_ms": round(took * 1000), "deadline_ms": LAST_CALL_S * 1000, "ratio": round(took / LAST_CALL_S, 3), "promise_ratio": 1.05,
+        "took_ms": round(took * 1000),
+        "deadline_ms": LAST_CALL_S * 1000, "ratio": round(took / LAST_CALL_S, 3), "promise_ratio": 1.05,
         "live": states.count("live"), "no_answer": states.count("no answer"), "chunks": len(chunks),
     }  # fmt: skip
 

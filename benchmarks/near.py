@@ -16,6 +16,7 @@ from pathlib import Path
 
 import structlog
 
+from benchmarks.far import NHS_NUMBER
 from carerecord.app.catalogue import CATALOGUE, NAMES
 from carerecord.app.postgres import Cluster
 from carerecord.app.wire import Deployment, House, running
@@ -27,8 +28,6 @@ from carerecord.fhir.identifiers import NHS_NUMBER as NHS_SYSTEM
 from carerecord.kit.calls import CALLER
 from carerecord.kit.part import Part
 from carerecord.kit.tokens import keys_for
-
-from benchmarks.far import NHS_NUMBER
 
 DOCTOR = Actor("https://bench.example", "1", "Dr Bench", Role("1", "emergency-doctor", "A&E doctor", "R9A", "Bench Hospital"))
 CARE = Reason("direct-care", "Attending the emergency department now")
@@ -96,8 +95,9 @@ _A_VIEWER = next(each for each in CATALOGUE if each.name == "viewer")
 async def _enrolled(house: House, far: Far) -> str:
     calls = house.calls("ingest")
     who = Demographics(
-        names=(Name("Marlow", ("Edith",)),), birth_date="1948-06-19", gender="female", nhs_number=NHS_NUMBER, nhs_number_status="01"
-    )
+        names=(Name("Marlow", ("Edith",)),), birth_date="1948-06-19", gender="female",
+        nhs_number=NHS_NUMBER, nhs_number_status="01",
+    )  # fmt: skip
     people = tuple(SourcePatient(f"s{n}", "p", (Identifier(NHS_SYSTEM, NHS_NUMBER),), who) for n in range(len(far.ports)))
     enrolled = await calls.ask(ENROL, EnrolAsked(people))
     await calls.ask(LEARN, LearnAsked(tuple(Pointer(each.source, each.local_id, each.patient) for each in enrolled)))
@@ -106,7 +106,7 @@ async def _enrolled(house: House, far: Far) -> str:
 
 def quiet() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
 
 
@@ -116,14 +116,16 @@ def credential(secret: bytes) -> dict[str, str]:
 
 async def _work(told: str) -> None:
     """One worker: the same services over the same databases, its inner door on a free port."""
-    from carerecord.app.serve import bound, inner_app, port_of, serving
+    from carerecord.app.serve import bound, open_doors, port_of
 
     given = json.loads(told)
     quiet()
-    deployment = Deployment(Path(given["folder"]), bytes.fromhex(given["secret"]), given["databases"])
+    deployment = Deployment(
+        data_dir=Path(given["folder"]), secret=bytes.fromhex(given["secret"]), databases=given["databases"]
+    )
     async with running(deployment, (*SERVICES, _A_VIEWER), builders={"viewer": lambda supplies: Part("viewer")}) as house:
         listening = bound(0)
-        async with serving(inner_app(house), listening):
+        async with open_doors(house, inner=listening, front=None):
             print(port_of(listening), flush=True)
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
 

@@ -256,9 +256,11 @@ async def a_world(*servings: Serving, unknown: Sequence[str] = (), **settings: A
         )
         neighbours = Neighbours(registry, pointers=pointers)
         web = Web(lambda name: servers[name].secret)
+        world = _world(neighbours, servers, web, RecordsSettings(**({"sweep_share": 0.0} | settings)))
         try:
-            yield _world(neighbours, servers, web, RecordsSettings(**({"sweep_share": 0.0} | settings)))
+            yield world
         finally:
+            await world.reader.window.close()
             await web.close()
 
 

@@ -84,6 +84,29 @@ async def test_with_policy_silent_nothing_is_asked_of_anybody():
     assert [line.outcome for line in world.outbox.lines] == ["refused"]
 
 
+async def test_with_consent_silent_the_refusal_says_that_it_was_consent():
+    async with a_world(gp()) as world:
+        world.neighbours.refusal = Unavailable("What the patient has said cannot be known.", service="consent")
+        with pytest.raises(Refused) as refusal:
+            await world.open()
+
+    assert refusal.value.facts["rule"] == "consent/unavailable"
+    assert refusal.value.says == "What the patient has said cannot be known."
+
+
+async def test_a_source_is_not_asked_again_for_types_that_it_does_not_offer():
+    async with a_world(gp()) as world:
+        await world.last()
+        first = {each.path for each in world.servers["gp"].asked}
+        await asyncio.sleep(0.1)
+        world.servers["gp"].asked.clear()
+        record = await world.last()
+        second = {each.path for each in world.servers["gp"].asked}
+
+    assert second < first
+    assert titles(record, "problems") == ["Asthma"]
+
+
 async def test_a_refusal_is_written_down():
     async with a_world(gp()) as world:
         world.neighbours.refusal = Refused("No.", rule="relationship/1")
@@ -124,7 +147,7 @@ async def test_what_may_not_be_seen_is_not_fetched():
         record = await world.last()
         fetched = {each.path.rsplit("/fhir/", 1)[-1].split("/")[0] for each in world.servers["gp"].asked}
 
-    assert fetched == {"Patient", "AllergyIntolerance", "List"}
+    assert fetched - {"metadata"} == {"Patient", "AllergyIntolerance", "List"}
     assert titles(record, "problems") == []
     assert next(each for each in state(record, "gp").sections if each.section == "problems").state == "not permitted"
 

@@ -12,6 +12,7 @@ import msgspec
 from yarl import URL
 
 from carerecord.connectors.fhir_r4_asks import WITH_MEDICATION, match_body, searches, sections_of
+from carerecord.connectors.fhir_r4_offers import Offers
 from carerecord.connectors.fhir_r4_take import Read, Taken
 from carerecord.connectors.reply import Asking, Expected, Reply, Said, worst
 from carerecord.connectors.web import Answered, CutShort, NoAnswer, Site, TooLarge, Web, WebTrouble
@@ -40,11 +41,16 @@ class FhirR4:
 
     def __init__(self, web: Web, clock: Clock, read: Read) -> None:
         self._web, self._clock, self._read = web, clock, read
+        self._offers = Offers(web)
+
+    async def close(self) -> None:
+        await self._offers.close()
 
     async def ask(self, asking: Asking, *, until: float) -> Reply:
         """What `asking.source` holds for this person, by `until` (event loop's clock). Raises nothing but cancellation."""
         began = time.perf_counter()
-        talk = _Talk(self._web, asking, until, self._read, stamp(self._clock.now()))
+        offered = self._offers.types(asking.source) if asking.source.asks == "search" else None
+        talk = _Talk(self._web, asking, until, self._read, stamp(self._clock.now()), offered)
         reply = await talk.through()
         return msgspec.structs.replace(
             reply, elapsed_s=time.perf_counter() - began, as_at=stamp(self._clock.now()), sections=_complete(reply, asking)
@@ -82,7 +88,10 @@ class FhirR4:
 class _Talk:
     """One source, one person, one opening."""
 
-    def __init__(self, web: Web, asking: Asking, until: float, read: Read, now: str) -> None:
+    def __init__(
+        self, web: Web, asking: Asking, until: float, read: Read, now: str, offered: frozenset[str] | None
+    ) -> None:
+        self._offered = offered
         self._web, self._asking, self._until = web, asking, until
         self._source, self._site = asking.source, Site.of(asking.source)
         self._lost: dict[str, Lost] = {}  # by section: the worst that befell it
@@ -112,7 +121,7 @@ class _Talk:
         return self._reply(ids)
 
     def _questions(self, local_id: str) -> list[Coroutine[Any, Any, None]]:
-        wanted = searches(self._asking.sections)
+        wanted = searches(self._asking.sections, self._offered)
         if self._source.asks == "everything":
             return [self._everything(local_id, wanted)]
         return [self._who(local_id), *(self._search(local_id, search) for search in wanted)]
@@ -269,6 +278,8 @@ class _Talk:
 
     def _section(self, section: str) -> SectionState:
         taken, lost = self._taken, self._lost.get(section)
+        if self._offered is not None and lost is None and not searches(frozenset({section}), self._offered):
+            lost = Lost("not shared", "It cannot be searched for this.")
         count, broken = taken.shown_in.get(section, 0), taken.unreadable_in.get(section, 0)
         if lost is not None and lost.state == "not shared" and self._others_filled(section):
             lost = None

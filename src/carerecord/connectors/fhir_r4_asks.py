@@ -23,10 +23,14 @@ def sections_of(type_: str) -> frozenset[str]:
     return _SECTIONS_OF_TYPE.get(type_, frozenset())
 
 
-def searches(wanted: frozenset[str]) -> tuple[Search, ...]:
-    """One search for each type that these sections need. The Patient itself is asked for apart."""
-    asked = searches_for(wanted - {"demographics"})
-    if wanted & _WARNED and all(search.type != "List" for search in asked):
+def searches(wanted: frozenset[str], offered: frozenset[str] | None = None) -> tuple[Search, ...]:
+    """One search for each type that these sections need, of those that the source offers (None: not known, so all).
+
+    The Patient itself is asked for apart.
+    """
+    asked = searches_for(wanted - {"demographics"}, offered)
+    listed = offered is None or "List" in offered
+    if listed and wanted & _WARNED and all(search.type != "List" for search in asked):
         asked = (*asked, Search("List"))
     return asked
 

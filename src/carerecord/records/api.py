@@ -58,6 +58,7 @@ def build(supplies: Supplies) -> Part:
 
     async def stop() -> None:
         recent.clear()
+        await window.close()
         await web.close()
 
     return Part(

@@ -164,7 +164,9 @@ class Desk:
         asked = MayAsked(actor, person.ids, reason, shown, sought, ("records",), restricted)
         try:
             permit = await self.calls.ask(MAY, asked)
-        except Unavailable:
+        except Unavailable as silence:
+            if silence.facts.get("service") == "consent":  # policy says in its own words that consent is silent
+                raise Refused(silence.says, rule="consent/unavailable") from None
             says = "Who may see this could not be checked, so nothing is shown. Try again in a moment."
             raise Refused(says, rule="policy/unavailable") from None
         self.check(permit)
