@@ -78,13 +78,13 @@ class Searching:
         async with self.db.acquire() as db:
             candidates = await _exactly(db, sought)
             fits = await self._fits(db, sought, candidates, actor)
-            if not any(best.decisive for best, _ in fits):
+            if not any(best.decisive for best, _ in fits) and _alike(fits) <= max(1, asked.most):
                 nearly = await _nearly(db, sought) if len(candidates) < finding.MOST else []
                 fits = await self._fits(db, sought, dict.fromkeys((*candidates, *nearly)), actor)
         if fits and fits[0][0].exact:
             fits = [pair for pair in fits if pair[0].score >= POOR]
         cut = len(candidates) >= finding.MOST and not any(best.decisive for best, _ in fits)
-        alike = sum(1 for best, _ in fits if best.score >= fits[0][0].score - NEXT_TO_EQUAL)
+        alike = _alike(fits)
         if fits and (alike > max(1, asked.most) or (cut and not sought.births)):
             say = f"More than {asked.most} people fit. {ADD_MORE}"
             return Found((), too_many=True, say=understood.say or say), understood.kinds
@@ -143,6 +143,11 @@ async def _nearly(db: Connection, sought: Sought) -> list[str]:
     if len(slots) >= 2:
         found += await finding.by_names(db, near, min(2, len(whole)))
     return found
+
+
+def _alike(fits: Sequence[tuple[Fit, Sequence[Entry]]]) -> int:
+    """How many cannot be told from the best by their order."""
+    return sum(1 for best, _ in fits if best.score >= fits[0][0].score - NEXT_TO_EQUAL)
 
 
 def _slots(sought: Sought) -> tuple[matching.Slots, matching.Slots]:

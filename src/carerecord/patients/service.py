@@ -18,6 +18,7 @@ from carerecord.contracts.patients import (
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound, NotSignedIn
 from carerecord.patients.enrol import Enrolling, new_id
+from carerecord.patients.linking import in_order
 from carerecord.patients.model import Entry, person_of
 from carerecord.patients.store import kept, reviews
 
@@ -54,18 +55,21 @@ class Index:
         waiting = await reviews.open_reviews(self.enrolling.db, asked.most)
         sets = await kept.sets_of(self.enrolling.db, {name for each in waiting for name in (each.one, each.other)})
         alone = {entry.id: entry for entries in sets.values() for entry in entries}
-        return tuple(
-            Review(
-                each.id,
-                person_of((alone[each.one],), statements=True),
-                person_of((alone[each.other],), statements=True),
-                each.agrees,
-                each.conflicts,
-                stamp(each.since),
-            )
-            for each in waiting
-            if each.one in alone and each.other in alone
-        )
+        found = []
+        for each in waiting:
+            if each.one in alone and each.other in alone:
+                left, right = in_order((alone[each.one], alone[each.other]))
+                found.append(
+                    Review(
+                        each.id,
+                        person_of((left,), statements=True),
+                        person_of((right,), statements=True),
+                        each.agrees,
+                        each.conflicts,
+                        stamp(each.since),
+                    )
+                )
+        return tuple(found)
 
     async def decide(self, asked: DecideAsked) -> Nothing:
         """Close a review. Found to be one person: their sets become one, whatever the rule says, now and later.
