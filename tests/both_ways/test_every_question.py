@@ -12,11 +12,20 @@ CONTRACTS = Path(carerecord.__file__).parent / "contracts"
 
 
 def asked_here() -> set[tuple[str, str]]:
+    """Questions that begin a pair of a dialogue: `(WHO, WhoAsked(…))`. To import one is not enough."""
     found = set()
     for file in HERE.glob("test_*.py"):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("carerecord.contracts."):
-                found |= {(str(node.module).rsplit(".", 1)[1], alias.name) for alias in node.names}
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        owner = {
+            alias.name: str(node.module).rsplit(".", 1)[1]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("carerecord.contracts.")
+            for alias in node.names
+        }
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Tuple) and len(node.elts) == 2 and isinstance(node.elts[0], ast.Name):
+                name = node.elts[0].id
+                found |= {(owner[name], name)} if name in owner else set()
     return found
 
 

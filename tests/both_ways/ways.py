@@ -1,7 +1,6 @@
 """A service asked in process and over a real socket: the two ways that every answer and every error must agree on."""
 
 import asyncio
-import json
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
@@ -79,11 +78,17 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|\+00:00)?|\b1[789]\d
 
 def alike(one: Said) -> Said:
     """The same answer with ids numbered by first appearance and times taken out: two instances make up their own."""
-    text = json.dumps([chunk.decode() for chunk in one.chunks])
+    text = "\n".join(chunk.decode() for chunk in one.chunks)
     seen: dict[str, str] = {}
     text = _TIME.sub("<time>", text)
     text = _ID.sub(lambda match: seen.setdefault(match[0], f"<id {len(seen)}>"), text)
     return Said((text.encode(),) if one.chunks else (), one.error, one.says, one.facts)
+
+
+def _where_they_part(one: Said, other: Said) -> str:
+    said, heard = str(one), str(other)
+    place = next((at for at, (a, b) in enumerate(zip(said, heard, strict=False)) if a != b), min(len(said), len(heard)))
+    return f"…{said[max(0, place - 60) : place + 60]}… became …{heard[max(0, place - 60) : place + 60]}…"
 
 
 async def agree(make: Callable[[AsyncExitStack], Any], dialogue: Sequence[tuple[Question[Any, Any], Any]]) -> list[Said]:
@@ -107,5 +112,7 @@ async def agree(make: Callable[[AsyncExitStack], Any], dialogue: Sequence[tuple[
                 answers.append(await said(way, question, asked(answers) if callable(asked) else asked))
             heard.append(answers)
     direct, round_trip, socket = ([alike(each) for each in answers] for answers in heard)
-    assert direct == round_trip == socket
+    for (question, _), one, other, third in zip(dialogue, direct, round_trip, socket, strict=True):
+        assert one == other, f"{question.name}, encoded: {_where_they_part(one, other)}"
+        assert one == third, f"{question.name}, across a socket: {_where_they_part(one, third)}"
     return heard[0]

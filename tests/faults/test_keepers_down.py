@@ -1,4 +1,4 @@
-"""Each service of walk one in a process of its own; one after another is killed. What is said then is what ARCHITECTURE.md states."""
+"""Each service of walk one in a process of its own; one after another is killed. What is said then is what the design says."""
 
 import asyncio
 import uuid
