@@ -66,6 +66,7 @@ class Noticeboard:
         self._url, self._log = url, log
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
+        self._closing = False
 
     async def connected(self) -> Client:
         """Raises Unavailable when NATS cannot be reached now."""
@@ -81,7 +82,8 @@ class Noticeboard:
             return None  # the library's texts name addresses with their token
 
         async def lost() -> None:
-            self._log.warning("events.nats-lost")
+            if not self._closing:
+                self._log.warning("events.nats-lost")
 
         async def found() -> None:
             self._log.info("events.nats-back")
@@ -136,6 +138,7 @@ class Noticeboard:
         return str(info.created)
 
     async def close(self) -> None:
+        self._closing = True
         if self._client is not None and not self._client.is_closed:
             with suppress(OSError):  # said by the library when the server is away
                 await self._client.close()
