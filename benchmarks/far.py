@@ -46,7 +46,7 @@ def _resource(source: int, number: int) -> dict[str, Any]:
             "category": [{"coding": [{"system": f"{HL7}observation-category", "code": "laboratory"}]}],
             "code": {"coding": [{"system": "http://snomed.info/sct", "code": code, "display": analyte}], "text": analyte},
             "subject": me, "effectiveDateTime": at, "performer": [{"display": f"Laboratory {source}"}],
-            "valueQuantity": {"value": round(4 + number / 10 + source / 100, 2), "unit": "mmol/L", "system": UCUM, "code": "mmol/L"},
+            "valueQuantity": {"value": round(4 + number / 10 + source / 100, 2), "unit": "mmol/L", "system": UCUM},
             "referenceRange": [{"low": {"value": 3.5, "unit": "mmol/L"}, "high": {"value": 5.3, "unit": "mmol/L"}}],
         }  # fmt: skip
     if kind < 20:

@@ -278,8 +278,6 @@ class _Talk:
 
     def _section(self, section: str) -> SectionState:
         taken, lost = self._taken, self._lost.get(section)
-        if self._offered is not None and lost is None and not searches(frozenset({section}), self._offered):
-            lost = Lost("not shared", "It cannot be searched for this.")
         count, broken = taken.shown_in.get(section, 0), taken.unreadable_in.get(section, 0)
         if lost is not None and lost.state == "not shared" and self._others_filled(section):
             lost = None

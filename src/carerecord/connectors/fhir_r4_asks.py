@@ -26,13 +26,20 @@ def sections_of(type_: str) -> frozenset[str]:
 def searches(wanted: frozenset[str], offered: frozenset[str] | None = None) -> tuple[Search, ...]:
     """One search for each type that these sections need, of those that the source offers (None: not known, so all).
 
-    The Patient itself is asked for apart.
+    A section of which it offers nothing, though the registry says that it shares it, is asked for in full: the two
+    contradict each other, and only an answer settles that. The Patient itself is asked for apart.
     """
+    if offered is not None:
+        offered |= {type_ for section in wanted if not offered & (types := _types_of(section)) for type_ in types}
     asked = searches_for(wanted - {"demographics"}, offered)
     listed = offered is None or "List" in offered
     if listed and wanted & _WARNED and all(search.type != "List" for search in asked):
         asked = (*asked, Search("List"))
     return asked
+
+
+def _types_of(section: str) -> frozenset[str]:
+    return frozenset(search.type for search in SECTIONS[section].searches) if section in SECTIONS else frozenset()
 
 
 def match_body(expected: Expected) -> bytes:
