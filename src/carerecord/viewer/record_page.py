@@ -1,5 +1,6 @@
 """How does a record become a page, and then, as late sources answer, the parts of it that changed?"""
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -50,14 +51,17 @@ class RecordPage:
     base: Mapping[str, Any]  # what every page of this request needs: nonce, region, links, now
     _sent: dict[str, bytes] = field(default_factory=dict)
 
-    def whole(self, record: Record, *, say: str = "") -> str:
+    async def whole(self, record: Record, *, say: str = "") -> str:
         """The page. `say` is announced by the script when it takes the place of another."""
         values = self.values(record) | {"say": say}
+        parts: dict[str, Markup] = {}
         for name, html in self._parts(values):
+            parts[name] = html
             self._sent[name] = sha256(html.encode()).digest()
-        return self.env.get_template("record/page.html").render(values)
+            await asyncio.sleep(0)  # others have their turn between two parts
+        return self.env.get_template("record/page.html").render(values, parts=parts)
 
-    def late(self, record: Record) -> str:
+    async def late(self, record: Record) -> str:
         """The parts that changed, each bound to this patient and this opening, and the sign that they are all there."""
         values = self.values(record)
         changed = []
@@ -66,6 +70,7 @@ class RecordPage:
             if self._sent.get(name) != mark:
                 self._sent[name] = mark
                 changed.append(self._template(name, html))
+            await asyncio.sleep(0)
         new = [state for state in record.states if state.source in record.joined]
         names = [state.name for state in new if not trouble(state.state)]
         told = [f"{joined(names)} joined."] if names else []
@@ -88,9 +93,10 @@ class RecordPage:
         return bound.format(self.patient, self.base["opening"], into, say, html)
 
     def _parts(self, values: dict[str, Any]) -> Iterator[tuple[str, Markup]]:
+        side = self._fragment("side", values)
         for name, template in FRAGMENTS:
             if values["clinical"] or name not in _CLINICAL_ONLY:
-                yield name, self._fragment(template, values)
+                yield name, side if template == "side" else self._fragment(template, values)
         for section in values["sections"]:
             yield section.id, self._fragment("section", {**values, "section": section})
         print_style = self.env.get_template("record/print.css").render(values)

@@ -130,6 +130,4 @@ def _mark(x: float, y: float, contact: Contact) -> Markup:
         return svg.path(f"M{svg.num(x)} {svg.num(y - 6.5)}l6.5 6.5-6.5 6.5-6.500-6.500z", "unplanned", title)
     if contact.kind == "supply":
         return svg.rect(x - 4.5, y - 4.5, 9, 9, "supply", title)
-    return Markup('<circle class="{}" cx="{}" cy="{}" r="5">{}</circle>').format(
-        "stay-point" if contact.kind == "stay" else "planned", svg.num(x), svg.num(y), title
-    )
+    return svg.circle(x, y, 5, "stay-point" if contact.kind == "stay" else "planned", title)
