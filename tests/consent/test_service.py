@@ -62,3 +62,12 @@ async def test_a_persons_objections_are_one_range_of_an_index(listener):
             "EXPLAIN SELECT id FROM objection WHERE patient_id = ANY ($1) AND withdrawn_at IS NULL", ["p1", "p2"]
         )
     assert not any("Seq Scan" in row[0] for row in plan)
+
+
+async def test_a_human_who_reads_them_is_written_down_and_policy_is_not(listener):
+    await listener.objections(ObjectionsAsked(("p1",)))
+    assert await listener.db.fetchval("SELECT count(*) FROM outbox") == 0
+    await listener.objections(ObjectionsAsked(("p1", "p2"), GP))
+    body = await listener.db.fetchval("SELECT convert_from(body, 'UTF8') FROM outbox")
+    assert '"objections-read"' in body
+    assert '"p1"' in body

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import httpx
 from jinja2 import Environment
+from msgspec import structs
 from starlette.applications import Starlette
 
-from carerecord.contracts import audit, identity, ingest, patients, policy, records, sources
+from carerecord.contracts import audit, consent, identity, ingest, patients, policy, records, sources
 from carerecord.contracts.actors import Actor, Attendance, Role
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.clock import Clock
@@ -64,6 +65,8 @@ class Neighbours:
     asked: list[object] = field(default_factory=list)
     may: dict[str, bool] = field(default_factory=dict)
     found: patients.Found | None = None
+    said: list[consent.Objection] = field(default_factory=list)  # objections in force
+    restricted: tuple[str, ...] = ()  # ids of people whose whereabouts are protected
     closed: int = 0
 
     async def _hear(self, name: str, asked: object) -> None:
@@ -102,6 +105,9 @@ class Neighbours:
         return identity.Ended()
 
     async def may_do(self, asked: policy.MayDoAsked) -> policy.Decision:
+        self.asked.append(asked)
+        if asked.restricted and asked.actor.role.code not in ("emergency-doctor", "gp"):
+            raise NotFound("Nobody is known by that id.")
         allowed = self.may.get(asked.action, True)
         return policy.Decision(allowed, f"{asked.action}/rule", "Your role may not do this.")
 
@@ -109,7 +115,10 @@ class Neighbours:
         await self._hear("who", asked)
         if asked.patient not in PEOPLE:
             raise NotFound("Nobody is known by that id.")
-        return PEOPLE[asked.patient]
+        person = PEOPLE[asked.patient]
+        if asked.patient in self.restricted:
+            return structs.replace(person, demographics=structs.replace(person.demographics, restricted=True))
+        return person
 
     async def search(self, asked: patients.SearchAsked) -> patients.Found:
         await self._hear("search", asked)
@@ -182,6 +191,24 @@ class Neighbours:
     async def enrolments(self, _: ingest.EnrolmentsAsked) -> tuple[ingest.Enrolment, ...]:
         return (ingest.Enrolment("elm-bank", "done", 300, 290, 8, 0, 0, 2, 12, ended_at="2026-11-22T13:00:00Z"),)
 
+    async def objections(self, asked: consent.ObjectionsAsked) -> tuple[consent.Objection, ...]:
+        await self._hear("objections", asked)
+        return tuple(each for each in self.said if each.patient in asked.person)
+
+    async def object(self, asked: consent.ObjectAsked) -> consent.Objection:
+        await self._hear("object", asked)
+        made = consent.Objection(
+            f"o{len(self.said)}", asked.patient, asked.section, asked.source, asked.organisation, "2026-11-22T14:02:00Z"
+        )
+        self.said.append(made)
+        return made
+
+    async def withdraw(self, asked: consent.WithdrawAsked) -> consent.Objection:
+        await self._hear("withdraw", asked)
+        gone = next(each for each in self.said if each.id == asked.objection)
+        self.said.remove(gone)
+        return gone
+
     async def looks(self, asked: audit.LooksAsked) -> audit.Looks:
         await self._hear("looks", asked)
         line = audit.Line("l1", "2026-11-22T14:02:07Z", "record-opened", "records", DOCTOR, ("p-marlow",), "direct-care", "fell")
@@ -201,6 +228,8 @@ class Neighbours:
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),
             answer(sources.PROBE, self.probe), answer(ingest.ENROL_SOURCE, self.enrol),
             answer(ingest.ENROLMENTS, self.enrolments), answer(audit.LOOKS, self.looks), answer(audit.VERIFY, self.verify),
+            answer(consent.OBJECTIONS, self.objections), answer(consent.OBJECT, self.object),
+            answer(consent.WITHDRAW, self.withdraw),
         ]  # fmt: skip
         everybody = Direct(answers, round_trip=True)
         return Calls("viewer", {each.question.service: everybody for each in answers})

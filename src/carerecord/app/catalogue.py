@@ -42,7 +42,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "viewer",
         5,
-        calls=("identity", "patients", "records", "sources", "ingest", "audit", "policy"),
+        calls=("identity", "patients", "records", "sources", "ingest", "audit", "policy", "consent"),
         keeps=False,
         face=True,
     ),

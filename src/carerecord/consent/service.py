@@ -24,7 +24,11 @@ class Listener:
     clock: Clock
 
     async def objections(self, asked: ObjectionsAsked) -> tuple[Objection, ...]:
-        return await objections_for(self.db, asked.person)
+        """Those in force. What somebody hides tells something of them: a human's look is written down before it is answered."""
+        said = await objections_for(self.db, asked.person)
+        if asked.actor is not None:
+            await self.outbox.announce("Line", self._look(asked.actor, asked.person[0]))
+        return said
 
     async def object(self, asked: ObjectAsked) -> Objection:
         """An objection, in force at once; said twice it is one.
@@ -59,6 +63,17 @@ class Listener:
                 raise NotFound("There is no such objection in force.")
             await self.outbox.announce("Line", self._line("objection-withdrawn", asked.actor, said), db)
         return said
+
+    def _look(self, actor: Actor, patient: str) -> Line:
+        return Line(
+            id=str(uuid.uuid4()),
+            at=stamp(self.clock.now()),
+            what="objections-read",
+            service="consent",
+            actor=actor,
+            patients=(patient,),
+            request=request.current(),
+        )
 
     def _line(self, what: str, actor: Actor, said: Objection) -> Line:
         return Line(

@@ -21,6 +21,7 @@ class Objection(Struct, frozen=True):
 
 class ObjectionsAsked(Struct, frozen=True):
     person: PersonIds
+    actor: Actor | None = None  # a human who reads the list: the look is a line of the book. None: policy, for an opening
 
 
 class ObjectAsked(Struct, frozen=True):

@@ -29,6 +29,7 @@ class MayDoAsked(Struct, frozen=True):
 
     actor: Actor
     action: str
+    restricted: bool = False  # it is about a person whose whereabouts are protected: unknown to most
 
 
 class Decision(Struct, frozen=True):

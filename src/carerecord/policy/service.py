@@ -89,6 +89,15 @@ class Judge:
             ) from None
 
     async def may_do(self, asked: MayDoAsked) -> Decision:
+        """Whether a rule permits it.
+
+        Raises:
+            NotFound: it is about a person who is not to be told apart from one who is unknown.
+        """
+        if asked.restricted:
+            whole = self.book.whole(Case(role=asked.actor.role.code, restricted=True))
+            if whole is not None and whole.then == "absent":
+                _refuse(whole)
         verdict = self.book.action(Case(role=asked.actor.role.code, action=asked.action))
         return Decision(verdict.then == "permit", verdict.rule.id, verdict.rule.says)
 

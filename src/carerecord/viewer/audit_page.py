@@ -10,7 +10,8 @@ from carerecord.viewer.visit import Visit
 _WORDS = {
     "record-opened": "Opened the record", "searched": "Searched", "source-retried": "Asked a source again",
     "item-expanded": "Read an item as sent", "refused": "Was refused", "signed-in": "Signed in", "signed-out": "Signed out",
-    "objection-made": "Wrote down an objection", "registry-changed": "Changed the registry of sources",
+    "objection-made": "Wrote down an objection", "objection-withdrawn": "Withdrew an objection",
+    "objections-read": "Read what was said about sharing", "registry-changed": "Changed the registry of sources",
     "enrolled": "Enrolled people",
     "audit-read": "Read this book", "attendance-checked": "Asked whether somebody attends now",
 }  # fmt: skip

@@ -24,9 +24,8 @@ async def confirm(visit: Visit) -> Response:
 async def confirm_page(
     visit: Visit, patient: str, *, ticket: Ticket | None = None, faults: tuple[tuple[str, str], ...] = (), status: int = 200
 ) -> Response:
-    person: Person | None = None
-    if patient != DIRECT:
-        person = await who(visit, patient)
+    person = await _shown(visit, patient)
+    visit.sharing = await visit.may("objections-read")
     attendance = await _attending(visit, patient) if person else None
     registered = _registered(visit, person)
     typed = {name: visit.sent(name) for name in ("purpose", "text", "nhs_number", "birth_date")}
@@ -45,6 +44,8 @@ async def confirm_page(
 async def open_record(visit: Visit) -> Response:
     """Keep the reason, sealed, for this person's pages; then the record itself."""
     patient, purpose, text = patient_of(visit), visit.sent("purpose"), visit.sent("text")[:500]
+    # Asked at once: what follows may tell that there is such a person, and who that is.
+    person = await _shown(visit, patient)
     faults: list[tuple[str, str]] = []
     attendance: Attendance | None = None
     number, born = visit.sent("nhs_number"), visit.sent("birth_date")
@@ -57,7 +58,7 @@ async def open_record(visit: Visit) -> Response:
             faults.append(("purpose", "No attendance at your organisation is known any more: say why you look"))
         purpose = "direct-care" if "direct-care" in allowed else next(iter(sorted(allowed)))
     elif purpose == "registered":
-        if not _registered(visit, await who(visit, patient)):
+        if not _registered(visit, person):
             faults.append(("purpose", "This person is not registered with your practice: say why you look"))
         purpose = "direct-care" if "direct-care" in allowed else next(iter(sorted(allowed)))
     elif purpose not in allowed:
@@ -76,7 +77,25 @@ async def open_record(visit: Visit) -> Response:
 
 
 async def who(visit: Visit, patient: str) -> Person:
-    return await visit.face.calls.ask(WHO, WhoAsked(patient))
+    """The person of this id, where this user may know that there is one.
+
+    Raises:
+        Refused: the role opens no record.
+        NotFound: there is nobody of that id, or it is somebody restricted, whom this role is not to tell from nobody.
+    """
+    await visit.must("open")
+    person = await visit.face.calls.ask(WHO, WhoAsked(patient))
+    if person.demographics.restricted:
+        await visit.must("open", restricted=True)
+    return person
+
+
+async def _shown(visit: Visit, patient: str) -> Person | None:
+    """The person of this id; None for one whom the index, being down, cannot name."""
+    if patient != DIRECT:
+        return await who(visit, patient)
+    await visit.must("open")
+    return None
 
 
 def patient_of(visit: Visit) -> str:

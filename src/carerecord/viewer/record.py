@@ -24,6 +24,7 @@ async def record(visit: Visit) -> Response:
     kept = reason_for(visit)
     if kept is None:
         return visit.go(f"/patients/{patient_of(visit)}/open")
+    visit.sharing = await visit.may("objections-read")
     asked = OpenAsked(
         visit.actor, "" if kept.patient == DIRECT else kept.patient, kept.reason, requests.current(),
         nhs_number=kept.nhs_number, birth_date=kept.birth_date,
@@ -36,6 +37,7 @@ async def again(visit: Visit) -> Response:
     kept = reason_for(visit)
     if kept is None:
         return visit.go(f"/patients/{patient_of(visit)}/open")
+    visit.sharing = await visit.may("objections-read")
     source = visit.sent("source")
     chunks = visit.face.calls.stream(AGAIN, _again_asked(visit, kept, source))
     if not visit.by_htmx:

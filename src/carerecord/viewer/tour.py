@@ -27,6 +27,7 @@ async def arrive(visit: Visit) -> Response:
     name = visit.request.query_params.get("ticket", "")
     if not visit.face.settings.tour or not name.isalnum():
         raise NotFound("There is no tour here.")
+    await visit.must("search")
     ticket = await _fetch(f"{visit.face.settings.tour.rstrip('/')}/ticket/{name}")
     if not ticket.nhs_number:
         return visit.go(visit.home())

@@ -19,7 +19,7 @@ from carerecord.contracts.identity import Session
 from carerecord.contracts.policy import MAY_DO, MayDoAsked
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
-from carerecord.kit.errors import NotSignedIn, NotUnderstood, Refused
+from carerecord.kit.errors import NotSignedIn, NotUnderstood, Refused, Unavailable
 from carerecord.kit.log import Log
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.settings import ViewerSettings
@@ -54,6 +54,7 @@ class Visit:
     nonce: str = field(default_factory=lambda: secrets.token_urlsafe(18))
     signed_in: Session | None = None
     form: FormData = field(default_factory=FormData)
+    sharing: bool = False  # whether this page links to what the person has said about sharing
 
     @property
     def session(self) -> Session:
@@ -86,15 +87,23 @@ class Visit:
         value = self.form.get(name, "")
         return value.strip() if isinstance(value, str) else ""
 
-    async def must(self, action: str) -> None:
+    async def must(self, action: str, *, restricted: bool = False) -> None:
         """Go on only where policy lets this actor do `action`.
 
         Raises:
             Refused: with the rule that decided.
+            NotFound: it is about a restricted person, of whom this role may not know.
         """
-        decision = await self.face.calls.ask(MAY_DO, MayDoAsked(self.actor, action))
+        decision = await self.face.calls.ask(MAY_DO, MayDoAsked(self.actor, action, restricted))
         if not decision.allowed:
             raise Refused(decision.says, rule=decision.rule)
+
+    async def may(self, action: str) -> bool:
+        """Whether a link to `action` is worth showing; its own page asks again."""
+        try:
+            return (await self.face.calls.ask(MAY_DO, MayDoAsked(self.actor, action))).allowed
+        except Unavailable:
+            return False
 
     def base(self, **more: Any) -> dict[str, Any]:
         actor = self.signed_in.actor if self.signed_in else None
@@ -103,6 +112,7 @@ class Visit:
             "nonce": self.nonce,
             "region": self.face.settings.region,
             "session": self.signed_in,
+            "sharing": self.sharing,
             "links": _LINKS.get(code, (("/search", "Find a patient"),)),
             "fmt": Formatter(self.face.clock.now()),
             **more,

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from carerecord.pages.rendering import STATIC
-from carerecord.viewer import audit_page, opening, record, reviews, search, sign_in, sources_page, tour
+from carerecord.viewer import audit_page, opening, record, reviews, search, sharing, sign_in, sources_page, tour
 from carerecord.viewer.endpoint import Page, endpoint
 from carerecord.viewer.visit import Face, Visit
 
@@ -56,6 +56,7 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/patients/{patient}/record", record.record, _GET),
         guarded("/patients/{patient}/again", record.again, _POST),
         guarded("/patients/{patient}/as-sent", record.as_sent, _POST),
+        guarded("/patients/{patient}/sharing", sharing.sharing, ["GET", "POST"]),
         guarded("/sources", sources_page.sources, _GET),
         guarded("/sources/{source}/probe", sources_page.probe, _POST),
         guarded("/sources/{source}/enrol", sources_page.enrol, _POST),
