@@ -1,0 +1,104 @@
+"""What does this machine allow at best, and what does each step of reading a resource cost beside it? Microseconds of CPU."""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import asyncpg
+import msgspec
+import orjson
+import psutil
+
+from benchmarks.far import a_bundle
+from benchmarks.near import a_house, far_sources
+from carerecord.app.postgres import Cluster, embedded_postgres
+from carerecord.contracts.records import OPEN, Record
+from carerecord.fhir.bundle import parse, split
+from carerecord.fhir.reading import read
+from carerecord.fhir.validate import load
+from carerecord.kit.clock import SystemClock
+
+ROUNDS = 9
+
+
+def each_us(many: int, work: Callable[[], Any]) -> float:
+    """CPU of `work` divided by `many`, the median of the rounds."""
+    took = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        work()
+        took.append((time.process_time() - began) / many * 1e6)
+    return round(statistics.median(took), 2)
+
+
+def reading(entries: int) -> dict[str, float]:
+    """From the bytes of one answer to facts, step by step, for each resource."""
+    body, check, now = a_bundle(1, entries), load().check, SystemClock().now()
+    raws = [entry.raw for entry in split(body).entries]
+    parsed = [parse(raw) for raw in raws]
+    many = len(raws)
+    return {
+        "bytes_each": len(body) // many,
+        "orjson_us": each_us(many, lambda: [orjson.loads(raw) for raw in raws]),
+        "split_us": each_us(many, lambda: split(body)),
+        "parse_us": each_us(many, lambda: [parse(raw) for raw in raws]),
+        "validate_us": each_us(many, lambda: [check(each) for each in parsed]),
+        "read_us": each_us(many, lambda: [read(each, now=now) for each in parsed]),
+    }
+
+
+async def one_commit(cluster: Cluster) -> float:
+    """Milliseconds of the smallest durable write: what the line in the book cannot do without."""
+    db, took = await asyncpg.connect(cluster.dsn), []
+    try:
+        await db.execute("CREATE TABLE limit_of_commit (id bigserial PRIMARY KEY, body text)")
+        for _ in range(50):
+            began = time.perf_counter()
+            await db.execute("INSERT INTO limit_of_commit (body) VALUES ($1)", "x" * 800)
+            took.append((time.perf_counter() - began) * 1000)
+    finally:
+        await db.close()
+    return round(statistics.median(took), 2)
+
+
+async def merging(cluster: Cluster, folder: Path, sources: int, entries: int) -> dict[str, float]:
+    """What the whole record costs to write for a socket, beside what it holds."""
+    async with far_sources(sources, entries, 0.05) as far, a_house(cluster, folder, far) as (house, asked, _):
+        *_, record = [chunk async for chunk in house.calls("viewer").stream(OPEN, asked)]
+    encoder = msgspec.json.Encoder()
+    shown = sum(len(section.entries) for section in record.sections)
+    decoder = msgspec.json.Decoder(Record)
+    written = encoder.encode(record)
+    return {
+        "entries": shown,
+        "bytes": len(written),
+        "encode_us_each": each_us(shown, lambda: encoder.encode(record)),
+        "decode_us_each": each_us(shown, lambda: decoder.decode(written)),
+    }
+
+
+def main() -> None:
+    told = argparse.ArgumentParser(description=__doc__)
+    told.add_argument("--sources", type=int, default=40)
+    told.add_argument("--entries", type=int, default=50)
+    told.add_argument("--json", action="store_true")
+    args = told.parse_args()
+    results: dict[str, Any] = {"reading": reading(args.entries)}
+    with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder, embedded_postgres(Path(folder) / "pg") as cluster:
+        results["durable_commit_ms"] = asyncio.run(one_commit(cluster))
+        results["record"] = asyncio.run(merging(cluster, Path(folder) / "house", args.sources, args.entries))
+    results["machine"] = {"cores": psutil.cpu_count(), "load": round(os.getloadavg()[0], 2)}
+    json.dump(results, sys.stdout, indent=None if args.json else 2)
+    print()
+
+
+if __name__ == "__main__":
+    main()
