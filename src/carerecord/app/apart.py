@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from carerecord.app.catalogue import NAMES, Service
-from carerecord.app.engine import private_folder, write_private
+from carerecord.app.engine import LAUNCH, private_folder, write_private
 from carerecord.app.engines import Engines
 from carerecord.app.gate import Gate, secret_of
-from carerecord.app.house import until_signalled
+from carerecord.app.house import listening, until_signalled
 from carerecord.app.runfile import RunFile, written
 from carerecord.app.serve import bound, port_of
 from carerecord.kit.errors import Unavailable
@@ -67,27 +67,31 @@ class Apart:
             told[f"CARERECORD_{name.upper()}_DATABASE"] = self.engines.databases[name]
         others = {f"CARERECORD_{other.upper()}_DATABASE" for other in NAMES}
         environment = {key: value for key, value in os.environ.items() if key not in others and key != "PORT"}
+        command = [sys.executable, "-m", "carerecord", "serve", "--target", name, "--inner-port", str(self.ports[name])]
         self.processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "carerecord", "serve", "--target", name, "--inner-port", str(self.ports[name])],
+            # By way of LAUNCH it is told to stop when we are killed without a word.
+            [sys.executable, "-I", "-S", str(LAUNCH), str(os.getpid()), str(int(signal.SIGTERM)), "same", *command],
             env={**environment, **told, **self.settings},
             stdout=subprocess.DEVNULL,
+            start_new_session=True,  # the terminal's Ctrl-C is for us; we then stop the services in order
         )
 
-    def stop(self, name: str, *, hard: bool = False) -> None:
-        """End one service: in order, or by SIGKILL."""
-        process = self.processes.pop(name, None)
-        if process is None:
-            return
-        process.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
-        try:
-            process.wait(STOP_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    def stop(self, *names: str, hard: bool = False) -> None:
+        """End these services at once: in order, or by SIGKILL."""
+        ending = [process for name in names if (process := self.processes.pop(name, None)) is not None]
+        for process in ending:
+            process.send_signal(signal.SIGKILL if hard else signal.SIGTERM)
+        for process in ending:
+            try:
+                process.wait(STOP_WITHIN_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
 
     def stop_all(self) -> None:
-        for each in reversed(self.services):
-            self.stop(each.name)
+        """End every service, the upper floors first: whoever asks ends before whoever answers."""
+        for floor in sorted({each.floor for each in self.services}, reverse=True):
+            self.stop(*(each.name for each in self.services if each.floor == floor))
 
     async def ready(self, names: Sequence[str] = ()) -> None:
         """Wait until these services (all) are ready.
@@ -116,17 +120,22 @@ async def _is_ready(session: aiohttp.ClientSession, address: str) -> bool:
 
 async def serve_apart(gate: Gate, services: Sequence[Service], engines: Engines, *, say: Callable[[str], None]) -> None:
     """Run each service in its own process until a signal comes; one that ends is started again."""
+    if any(each.face for each in services):
+        door = listening(gate.port, gate.host)  # said now if it is taken; and a free one is chosen here when none was named
+        gate = gate.model_copy(update={"port": port_of(door)})
+        door.close()
     house = Apart(gate, services, engines)
     try:
         for each in services:
             house.start(each.name)
         await house.ready()
-        for each in services:
-            say(f"{each.name}: {house.address(each.name)}")
-        if any(each.face for each in services):
-            say(f"carerecord is ready at http://{gate.host}:{gate.port}")
-        front = f"http://{gate.host}:{gate.port}"
-        with written(gate.data_dir, RunFile(os.getpid(), front, "", {each.name: house.address(each.name) for each in services})):
+        places = {each.name: house.address(each.name) for each in services}
+        front = f"http://{gate.host}:{gate.port}" if any(each.face for each in services) else ""
+        with written(gate.data_dir, RunFile(os.getpid(), front, "", places)):
+            for name, place in places.items():
+                say(f"{name}: {place}")
+            if front:
+                say(f"carerecord is ready at {front}")
             watching = asyncio.create_task(_watch(house, say))
             await until_signalled()
             watching.cancel()

@@ -3,11 +3,14 @@
 import asyncio
 import json
 import os
+import sys
+import traceback
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
@@ -16,7 +19,7 @@ from carerecord.app.catalogue import CATALOGUE, NAMES, chosen, service
 from carerecord.app.engine import EngineError
 from carerecord.app.engines import engines
 from carerecord.app.gate import Gate, secret_of, told_databases
-from carerecord.app.house import kept, until_signalled
+from carerecord.app.house import kept, stoppable, stopped_by_term, until_signalled
 from carerecord.app.operator import operator_calls
 from carerecord.contracts.audit import VERIFY, VerifyAsked
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
@@ -28,26 +31,52 @@ from carerecord.kit.tokens import keys_for, written_keys
 T = TypeVar("T")
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="One person's record, drawn from every system that knows them."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,  # an error is a sentence, not a drawing
+    pretty_exceptions_enable=False,  # they draw every variable on the way, and those are about people
+    help="One person's record, drawn from every system that knows them.",
 )
-sources_app = typer.Typer(no_args_is_help=True, help="Who takes part, and is each reached?")
+sources_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who takes part, and is each reached?")
 app.add_typer(sources_app, name="sources")
 out, err = Console(), Console(stderr=True)
 
-Port = Annotated[int | None, typer.Option(help="The front door; PORT or CARERECORD_PORT say it too.", envvar="PORT")]
+Port = Annotated[
+    int | None, typer.Option(help="The front door; PORT or CARERECORD_PORT say it too.", envvar="PORT", min=0, max=65535)
+]
 
 
 def main() -> None:
-    """Run a command; an error that was foreseen is said in one plain sentence."""
+    """Run a command; an error is said in one plain sentence."""
+    stopped_by_term()
     try:
         app(standalone_mode=True)
     except (CareRecordError, EngineError, LookupError) as error:
-        fail(str(error))
+        fail(str(error.args[0]) if type(error) is LookupError and error.args else str(error))
+    except OSError as error:
+        fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")
+    except Exception as error:
+        unexpected(error)
 
 
 def fail(says: str) -> NoReturn:
-    err.print(f"carerecord: {says}", style="bold red", highlight=False)
+    err.print(f"carerecord: {says}", style="bold red", highlight=False, markup=False, soft_wrap=True)
     raise SystemExit(1)
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal; standard output is for what a program may read."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def unexpected(error: Exception) -> NoReturn:
+    """Say what kind of error, and where. The rest may quote what it choked on, so it is shown only to whoever asks for it."""
+    if os.environ.get("CARERECORD_LOG_LEVEL") == "DEBUG":
+        traceback.print_exception(error)
+        raise SystemExit(1)
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{place.filename.rsplit('/site-packages/', 1)[-1].rsplit('/src/', 1)[-1]}:{place.lineno}"
+    fail(f"this was not foreseen: {type(error).__name__} at {where}. For the whole of it: CARERECORD_LOG_LEVEL=DEBUG.")
 
 
 def gate_with(port: int | None = None, data_dir: Path | None = None) -> Gate:
@@ -56,16 +85,19 @@ def gate_with(port: int | None = None, data_dir: Path | None = None) -> Gate:
         told["port"] = port
     if data_dir is not None:
         told["data_dir"] = data_dir
-    gate = Gate(**told)
+    try:
+        gate = Gate(**told)
+    except ValidationError as error:
+        fail("; ".join(f"CARERECORD_{str(each['loc'][0]).upper()}: {each['msg']}" for each in error.errors()) + ".")
     configure(gate.log_level)
     return gate.model_copy(update={"data_dir": gate.data_dir.absolute()})
 
 
 def run(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run on uvloop."""
+    """Run on uvloop, until it is done or a signal stops it."""
     import uvloop
 
-    return uvloop.run(coroutine)
+    return uvloop.run(stoppable(coroutine))
 
 
 @app.command()
@@ -101,11 +133,15 @@ def serve(
 @app.command()
 def demo(
     port: Port = None,
-    people: Annotated[int, typer.Option(help="How many pretend people, beside those of the scenes.")] = 300,
-    real: Annotated[Path | None, typer.Option(help="A folder of FHIR R4 bundles, one person each, to serve as well.")] = None,
+    people: Annotated[int, typer.Option(help="How many pretend people, those of the scenes among them.", min=1)] = 300,
+    real: Annotated[
+        Path | None,
+        typer.Option(help="A folder of FHIR R4 bundles, one person each, to serve as well.", exists=True, file_okay=False),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", help="Walk through the scenes without a browser; exit 0 when all is well.")
     ] = False,
+    scene: Annotated[list[int] | None, typer.Option(help="With --check: this scene alone; may be said again.")] = None,
     each: Annotated[bool, typer.Option("--each", help="One process for each pretend system.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed makes the same region.")] = 1948,
 ) -> None:
@@ -114,8 +150,8 @@ def demo(
 
     gate = gate_with(port)
     if check:
-        raise SystemExit(check_demo(gate, people=people, real=real, seed=seed, say=lambda text: err.print(text, highlight=False)))
-    run_demo(gate, people=people, real=real, each=each, seed=seed, say=lambda text: err.print(text, highlight=False))
+        raise SystemExit(check_demo(gate, people=people, real=real, seed=seed, scenes=scene or (), say=say))
+    run_demo(gate, people=people, real=real, each=each, seed=seed, say=say)
 
 
 @app.command()
@@ -174,7 +210,8 @@ def probe_source(
                 out.print(f"[bold]{found.source}[/bold] {'answers' if found.ok else 'needs attention'}", highlight=False)
                 for check in found.checks:
                     mark = "[green]ok[/green]    " if check.ok else "[red]wrong[/red] "
-                    out.print(f"  {mark} {check.what}: {check.says} ({check.elapsed_s * 1000:.0f} ms)", highlight=False)
+                    says = f"  {mark} {check.what}: {check.says} ({check.elapsed_s * 1000:.0f} ms)"
+                    out.print(says, highlight=False, soft_wrap=True)
             return well
 
     if not name and not all_sources:
@@ -198,8 +235,9 @@ def enrol_source(name: Annotated[str, typer.Argument(help="A source's id.")]) ->
                     status.update(f"enrolling {name}: {done.seen} seen")
         out.print(
             f"{name}: {done.state}; {done.seen} seen, {done.new} new, {done.linked} linked, {done.changed} changed, "
-            f"{done.unchanged} unchanged, {done.review} for review, {done.unreadable} unreadable. {done.says}",
+            f"{done.unchanged} unchanged, {done.review} for review, {done.unreadable} unreadable. {done.says}".rstrip(),
             highlight=False,
+            soft_wrap=True,
         )
         return done.state
 
@@ -214,7 +252,7 @@ def verify_audit() -> None:
     async def ask() -> bool:
         async with operator_calls(gate_with(), deadline_s=600.0) as calls:
             verified = await calls.ask(VERIFY, VerifyAsked())
-        out.print(verified.says or f"{verified.lines} lines agree.", highlight=False)
+        out.print(verified.says or f"{verified.lines} lines agree.", highlight=False, soft_wrap=True)
         return verified.ok
 
     if not run(ask()):

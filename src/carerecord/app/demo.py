@@ -2,30 +2,35 @@
 
 import asyncio
 import json
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 from carerecord.app.catalogue import CATALOGUE
-from carerecord.app.engine import private_folder, write_private
+from carerecord.app.engine import LOG_KEPT_BYTES, hold, private_folder, write_private
 from carerecord.app.engines import Engines, engines
 from carerecord.app.gate import Gate
-from carerecord.app.house import kept, listening, until_signalled
+from carerecord.app.house import kept, listening, stoppable, until_signalled
 from carerecord.app.runfile import RunFile, running_house
 from carerecord.app.scenes import walk_scenes
+from carerecord.app.serve import port_of
 from carerecord.app.wire import House
 from carerecord.contracts.ingest import ENROL_SOURCE, Enrolment, EnrolSourceAsked
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
 from carerecord.kit.errors import BadSetting
+from carerecord.kit.log import configure
 from carerecord.region.run import RunningRegion, pretend_region
 
 Say = Callable[[str], None]
 
 MARK = "demo.json"
+LOG = "carerecord.log"  # the terminal is for progress; what services say goes here
 
 
 def run_demo(gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say) -> None:
@@ -39,11 +44,19 @@ def run_demo(gate: Gate, *, people: int, real: Path | None, each: bool, seed: in
 
     if (already := running_house(gate.data_dir)) is not None:
         raise BadSetting(f"A demo runs here already (pid {already.pid}), at {already.front}.")
-    listening(gate.port, gate.host).close()  # said now, not after ten seconds of work
+    gate = _with_port(gate)
     with started(gate, people=people, real=real, each=each, seed=seed, say=say) as (found, region):
         import uvloop
 
-        uvloop.run(stay(found, region))
+        uvloop.run(stoppable(stay(found, region)))
+
+
+def _with_port(gate: Gate) -> Gate:
+    """The front door's port is known before anything else starts: that it is taken is said now, not after ten seconds of work."""
+    door = listening(gate.port, gate.host)
+    port = port_of(door)
+    door.close()
+    return gate.model_copy(update={"port": port})
 
 
 @contextmanager
@@ -59,10 +72,15 @@ def started(
             "real": str(real.absolute()) if real else "",
             "day": f"{datetime.now(UTC):%Y-%m-%d}",
         }
+        stack.enter_context(hold(gate.data_dir))  # from now on: nobody clears away what another is about to start
         _claim(gate.data_dir, made_of, say)
+        log = stack.enter_context(_log_in(gate.data_dir / LOG))
+        configure(gate.log_level, log)
         say(f"starting a pretend region of {people} people")
         front = f"http://{gate.host}:{gate.port}"
-        region = stack.enter_context(pretend_region(gate.data_dir, front=front, seed=seed, people=people, real=real, each=each))
+        region = stack.enter_context(
+            pretend_region(gate.data_dir, front=front, seed=seed, people=people, real=real, each=each, log=log)
+        )
         say("starting PostgreSQL and NATS")
         found = stack.enter_context(engines(gate.data_dir, CATALOGUE, databases={}, nats_url=""))
         yield found, region
@@ -91,12 +109,22 @@ def _claim(folder: Path, wanted: dict[str, object], say: Say) -> None:
     write_private(mark, json.dumps(wanted))
 
 
+@contextmanager
+def _log_in(file: Path) -> Iterator[TextIO]:
+    """For its owner's eyes alone; the previous one is kept once it is long."""
+    if file.exists() and file.stat().st_size > LOG_KEPT_BYTES:
+        file.rename(file.with_name(f"{file.name}.1"))
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "a", buffering=1, encoding="utf-8") as log:
+        yield log
+
+
 @asynccontextmanager
 async def opened(gate: Gate, found: Engines, region: RunningRegion, say: Say) -> AsyncIterator[RunFile]:
     """The house over the region, its people enrolled."""
     say("opening the house")
     told = {"viewer": {"tour": region.tour}}
-    async with kept(gate, CATALOGUE, found, control=region.control, tour=region.tour, settings=told) as (house, run):
+    places = {"control": region.control, "tour": region.tour, "log": str(gate.data_dir / LOG)}
+    async with kept(gate, CATALOGUE, found, **places, settings=told) as (house, run):
         began = time.monotonic()
         done = await enrol_everybody(house)
         seen, new = sum(each.seen for each in done), sum(each.new for each in done)
@@ -126,24 +154,22 @@ def _tell(run: RunFile, region: RunningRegion) -> None:
     print(f"  The tour of the scenes:   {region.tour}")
     print("  Probe a source:           .venv/bin/carerecord sources probe --all")
     print(f"  Health and metrics:       {run.inner}/health/ready  {run.inner}/metrics")
+    print(f"  What the services log:    {run.log}")
     print()
     print(f"carerecord is ready at {run.front}", flush=True)
 
 
-def check_demo(gate: Gate, *, people: int, real: Path | None, seed: int, say: Say) -> int:
-    """Walk the scenes in the demo that runs here, or in one of its own; 0 when each shows what it must."""
+def check_demo(gate: Gate, *, people: int, real: Path | None, seed: int, scenes: Sequence[int], say: Say) -> int:
+    """Walk these scenes, or all, in the demo that runs here or in one of its own; 0 when each shows what it must."""
     already = running_house(gate.data_dir)
     if already is not None and already.control:
-        return asyncio.run(walk_scenes(already.front, already.tour, already.control, say))
+        return asyncio.run(stoppable(walk_scenes(already.tour, already.control, scenes, say)))
 
     async def walk(found: Engines, region: RunningRegion, own: Gate) -> int:
-        async with opened(own, found, region, say) as run:
-            return await walk_scenes(run.front, region.tour, region.control, say)
+        async with opened(own, found, region, say):
+            return await walk_scenes(region.tour, region.control, scenes, say)
 
     with tempfile.TemporaryDirectory(prefix="carerecord-check-") as folder:
-        free = listening(0, gate.host)
-        port = free.getsockname()[1]
-        free.close()
-        own = gate.model_copy(update={"data_dir": Path(folder) / "data", "port": port})
+        own = _with_port(gate.model_copy(update={"data_dir": Path(folder) / "data", "port": 0}))
         with started(own, people=people, real=real, each=False, seed=seed, say=say) as (found, region):
-            return asyncio.run(walk(found, region, own))
+            return asyncio.run(stoppable(walk(found, region, own)))

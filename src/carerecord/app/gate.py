@@ -5,6 +5,7 @@ import os
 import secrets as random_secrets
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -24,8 +25,8 @@ class Gate(BaseSettings):
 
     data_dir: Path = Field(default=Path(".carerecord"), description="where this program keeps its files, 0700")
     host: str = Field(default="127.0.0.1", description="the interface to listen on")
-    port: int = Field(default=8080, description="the front door; 0 takes a free one")
-    inner_port: int = Field(default=0, description="questions, health and metrics; 0 takes a free one")
+    port: int = Field(default=8080, ge=0, le=65535, description="the front door; 0 takes a free one")
+    inner_port: int = Field(default=0, ge=0, le=65535, description="questions, health and metrics; 0 takes a free one")
     nats_url: str = Field(default="", description="NATS with JetStream; empty: the program runs its own")
     peers: str = Field(default="", description="where services are that are not here: patients=http://…,locator=http://…")
     secret_file: Path | None = Field(default=None, description="the deployment's secret; empty: made in the data folder")
@@ -36,7 +37,7 @@ class Gate(BaseSettings):
         default=None, description="one file for each named secret; empty: secrets/ in the data folder"
     )
     address: str = Field(default="", description="where people reach the front door, such as https://record.example")
-    log_level: str = Field(default="INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(default="INFO", description="how much is logged")
     round_trip: bool = Field(default=False, description="encode and decode each question in process too, as across a socket")
 
 

@@ -4,10 +4,11 @@ import asyncio
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from carerecord.app.catalogue import Service
 from carerecord.app.engines import Engines
@@ -16,6 +17,8 @@ from carerecord.app.runfile import RunFile, written
 from carerecord.app.serve import bound, open_doors, port_of
 from carerecord.app.wire import House, running
 from carerecord.kit.errors import BadSetting
+
+T = TypeVar("T")
 
 Settings = Mapping[str, Mapping[str, str]]  # service -> words
 
@@ -28,6 +31,7 @@ async def kept(
     *,
     control: str = "",
     tour: str = "",
+    log: str = "",
     settings: Settings | None = None,
 ) -> AsyncIterator[tuple[House, RunFile]]:
     """A house with its doors open, and where they are."""
@@ -38,7 +42,7 @@ async def kept(
     told = deployment(gate, databases=engines.databases, nats_url=engines.nats_url, address=front_address)
     if settings:
         told = replace(told, settings={**told.settings, **settings})
-    run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour)
+    run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour, log=log)
     async with running(told, services) as house, open_doors(house, inner=inner, front=front):
         with written(gate.data_dir, run):
             yield house, run
@@ -81,3 +85,35 @@ async def until_signalled() -> None:
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, stop.set)
     await stop.wait()
+
+
+async def stoppable(work: Coroutine[Any, Any, T]) -> T:
+    """Do `work`; a signal that comes while nobody awaits `until_signalled` cancels it, so that whatever it opened is closed.
+
+    Raises:
+        SystemExit: it was stopped so; the code is the one that a shell gives to that signal.
+    """
+    loop, task, came = asyncio.get_running_loop(), asyncio.ensure_future(work), 0
+
+    def stop(each: signal.Signals) -> None:
+        nonlocal came
+        came = each
+        task.cancel()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop, each)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if not came:
+            raise
+    raise SystemExit(128 + came)
+
+
+def stopped_by_term() -> None:
+    """Let SIGTERM end this process as an exception does, outside an event loop too, so that engines and region stop in order."""
+
+    def stop(number: int, _: object) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, stop)

@@ -4,7 +4,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from carerecord.app.engine import private_folder, write_private
@@ -20,12 +20,14 @@ class RunFile:
     services: dict[str, str] = field(default_factory=dict)  # where services are that run apart
     control: str = ""  # of the pretend region, in the demo
     tour: str = ""
+    log: str = ""  # the file that its log goes to; "" when that is standard error
+    began: int = 0  # when the process began, as the kernel counts it: a pid alone may be another's by now
 
 
 @contextmanager
 def written(data_dir: Path, run: RunFile) -> Iterator[None]:
     file = private_folder(data_dir) / NAME
-    write_private(file, json.dumps(asdict(run)))
+    write_private(file, json.dumps(asdict(replace(run, began=_began(run.pid)))))
     try:
         yield
     finally:
@@ -40,4 +42,12 @@ def running_house(data_dir: Path) -> RunFile | None:
         os.kill(run.pid, 0)
     except (OSError, ValueError, TypeError):
         return None
-    return run
+    return run if run.began == _began(run.pid) else None
+
+
+def _began(pid: int) -> int:
+    """The start of a process in clock ticks since boot; 0 where the kernel does not tell."""
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0

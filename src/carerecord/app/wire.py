@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 import aiohttp
+import asyncpg
 
-from carerecord.app.catalogue import NAMES, Service, callers_of, hearers_of, kinds_heard
+from carerecord.app.catalogue import NAMES, Service, callers_of, hearers_of
 from carerecord.kit.calls import Calls, Direct, Socket, Transport
 from carerecord.kit.clock import Clock, SystemClock
 from carerecord.kit.db import Pool, open_pool
 from carerecord.kit.doors import Door
-from carerecord.kit.errors import BadSetting
+from carerecord.kit.errors import BadSetting, Unavailable
 from carerecord.kit.events import Outbox
 from carerecord.kit.hearer import run_hearer
 from carerecord.kit.heartbeat import WARN_S, heartbeat
@@ -165,7 +166,16 @@ async def _migrate_all(deployment: Deployment, services: Sequence[Service]) -> N
     for each in keepers:
         if each.name not in deployment.databases:
             raise BadSetting(f"The {each.name} service needs a database: set CARERECORD_{each.name.upper()}_DATABASE.")
-    await asyncio.gather(*(migrate(deployment.databases[each.name], each.migrations) for each in keepers))
+    await asyncio.gather(*(_migrated(each, deployment.databases[each.name]) for each in keepers))
+
+
+async def _migrated(service: Service, dsn: str) -> None:
+    try:
+        await migrate(dsn, service.migrations)
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        setting = f"CARERECORD_{service.name.upper()}_DATABASE"  # named and not quoted: it bears a password
+        says = f"The database of the {service.name} service cannot be used ({type(error).__name__}). {setting} tells where it is."
+        raise Unavailable(says, service=service.name) from error
 
 
 async def _build(

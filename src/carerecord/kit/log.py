@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, TextIO
 
 import structlog
 
@@ -33,8 +33,8 @@ def _bare_exception(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutable
     return event
 
 
-def configure(level: str = "INFO") -> None:
-    """Set up logging for the process; the front gate calls it once. Libraries' own loggers are kept to warnings without text."""
+def configure(level: str = "INFO", to: TextIO | None = None) -> None:
+    """Set up logging for the process, to standard error unless told; the front gate calls it. Libraries' own loggers stay silent."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
@@ -44,7 +44,7 @@ def configure(level: str = "INFO") -> None:
             structlog.processors.JSONRenderer(sort_keys=False),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=structlog.PrintLoggerFactory(to or sys.stderr),
         cache_logger_on_first_use=False,
     )
     logging.basicConfig(level=logging.CRITICAL)

@@ -13,10 +13,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, TextIO
 
 import msgspec
 
+from carerecord.kit.errors import CareRecordError
 from carerecord.region import make_region
 from carerecord.region.organisations import BOARD, ORGANISATION_BY_ODS, USERS
 from carerecord.region.parts import PartOfRegion, Told, parts_of, serve_part
@@ -87,23 +88,37 @@ class RunningRegion:
         return self.addresses.systems
 
 
-class RegionFailed(RuntimeError):
-    """The region's process ended before it was up; what it said stands on standard error."""
+class RegionFailed(CareRecordError):
+    """The region's process ended before it was up; what it said stands in its log."""
 
 
 @contextmanager
 def pretend_region(
-    data_dir: Path, *, front: str, seed: int = 1948, people: int = 300, real: Path | None = None, each: bool = False
+    data_dir: Path,
+    *,
+    front: str,
+    seed: int = 1948,
+    people: int = 300,
+    real: Path | None = None,
+    each: bool = False,
+    log: TextIO | None = None,
 ) -> Iterator[RunningRegion]:
     """A region of its own processes, known to carerecord by the files that it leaves in `data_dir`: sources, providers, secrets.
 
-    `front` is carerecord's address, where its providers may send people back to. It ends with the block, or with us.
+    `front` is carerecord's address, where its providers may send people back to. What the region has to say goes to `log`,
+    or to standard error. It ends with the block, or with us.
 
     Raises:
         RegionFailed: it did not start.
     """
     wanted = Wanted(str(data_dir), front, seed, people, str(real.absolute()) if real else "", each)
-    program = subprocess.Popen([sys.executable, "-m", "carerecord.region.run"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    program = subprocess.Popen(  # noqa: S603 - ourselves
+        [sys.executable, "-m", "carerecord.region.run", str(os.getpid())],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        start_new_session=True,  # the terminal's Ctrl-C is for us; we then stop the region in order
+    )
     assert program.stdin is not None
     assert program.stdout is not None
     try:
@@ -111,7 +126,7 @@ def pretend_region(
         program.stdin.close()
         told = program.stdout.readline()
         if not told:
-            raise RegionFailed("The pretend region did not start; see above.")
+            raise RegionFailed(f"The pretend region did not start; see {log.name if log else 'above'}.")
         yield RunningRegion(msgspec.json.decode(told, type=Addresses), USERS, program.pid)
     finally:
         program.terminate()
@@ -271,5 +286,5 @@ def _on_signal() -> asyncio.Event:
 
 
 if __name__ == "__main__":
-    die_with_parent(os.getppid())
+    die_with_parent(int(sys.argv[1]))
     run(msgspec.json.decode(sys.stdin.buffer.read(), type=Wanted), sys.stdout.buffer)
