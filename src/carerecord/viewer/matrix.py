@@ -63,8 +63,8 @@ def matrix(view: View) -> Matrix:
         for each in ALL
         if each.id in shared and each.id in _SHORT
     )
-    rank = {"bad": 0, "unseen": 1, "loading": 2, "part": 3, "withheld": 4, "ask": 5}
-    order = sorted(view.record.states, key=lambda each: rank.get(sign(each.state).tone, 6 if each.warnings else 7))
+    rank = {"bad": 0, "unseen": 1, "loading": 2, "part": 3, "withheld": 4, "ask": 6}
+    order = sorted(view.record.states, key=lambda each: rank.get(sign(each.state).tone, 5 if each.warnings else 7))
     return Matrix(columns, tuple(_line(view, state, columns) for state in order))
 
 

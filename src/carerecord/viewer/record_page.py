@@ -8,10 +8,11 @@ from typing import Any
 
 from jinja2 import Environment
 from markupsafe import Markup
+from msgspec.structs import replace
 
 from carerecord.contracts.identity import Session
 from carerecord.contracts.patients import Demographics
-from carerecord.contracts.records import Record, SourceState
+from carerecord.contracts.records import AllergyTitle, Record, SourceState
 from carerecord.fhir.identifiers import NHS_NUMBER_STATUS
 from carerecord.fhir.sections import SECTION_IDS, SECTIONS
 from carerecord.pages.formatting import Formatter, joined
@@ -116,13 +117,13 @@ class RecordPage:
         person = record.person.demographics
         holes = tuple(
             (view.mark_of(each.source.source), each.words)
-            for each in (by_section["medicines"].says if "medicines" in by_section else ())
+            for each in (by_section["medicines"].holes if "medicines" in by_section else ())
         )
         return {
             **self.base,
             "session": self.session, "patient": self.patient, "say": "", "record": record, "view": view, "person": person,
             "sections": shown, "by_section": by_section, "not_yours": not_yours,
-            "known_sections": SECTION_IDS, "allergies": record.allergies,
+            "known_sections": SECTION_IDS, "allergies": _ended(record.allergies),
             "allergy_kind": _allergy_kind(record) if "allergies" in by_section else "hidden",
             "allergy_again": _allergy_again(view),
             "nhs_status": NHS_NUMBER_STATUS.get(person.nhs_number_status, "status Not recorded"),
@@ -134,6 +135,12 @@ class RecordPage:
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
             "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
         }  # fmt: skip
+
+
+def _ended(title: AllergyTitle) -> AllergyTitle:
+    """Its reason as a sentence with an end."""
+    says = title.says.strip()
+    return replace(title, says=says if not says or says[-1] in ".!?" else f"{says}.")
 
 
 def _allergy_kind(record: Record) -> str:

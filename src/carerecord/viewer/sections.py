@@ -54,6 +54,11 @@ class SectionView:
     held: tuple[Row, ...] = ()  # items of a source that knows this person by another name: behind a warning
 
     @property
+    def holes(self) -> tuple[Say, ...]:
+        """What a summary must say: sources that cannot be seen. One that was not asked is named in the section and the strip."""
+        return tuple(each for each in self.says if each.sign.tone != "ask")
+
+    @property
     def incomplete(self) -> bool:
         return bool(self.says or self.withheld)
 

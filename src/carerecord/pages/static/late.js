@@ -79,6 +79,11 @@
   });
   window.addEventListener("resize", measure);
 
+  // htmx notes the page's path for its history, which is switched off: nothing of a visit stays in the browser.
+  window.addEventListener("load", function () {
+    try { sessionStorage.removeItem("htmx-current-path-for-history"); } catch (error) { /* storage is closed: so much the better */ }
+  });
+
   // htmx: an answer is taken only while the page still shows the patient and the opening that asked for it.
   doc.addEventListener("htmx:beforeRequest", function (event) {
     var here = record();
