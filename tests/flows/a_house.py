@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,7 +21,6 @@ from carerecord.contracts.records import OPEN, OpenAsked, Record
 from carerecord.kit.calls import Calls
 from carerecord.kit.part import Part
 from carerecord.region import make_region
-from carerecord.region.real import with_real
 from carerecord.region.servers.http import Listener, Reply
 from carerecord.region.servers.pds import BASE as PDS_BASE
 from carerecord.region.servers.pds import Pds
@@ -139,11 +138,14 @@ class Whole:
 
 @asynccontextmanager
 async def a_region(
-    people: int, *, systems: Sequence[str] = (), latency_s: float | None = 0.0, real: Path | None = None
+    people: int,
+    *,
+    systems: Sequence[str] = (),
+    latency_s: float | None = 0.0,
+    changed: Callable[[Region], Region] = lambda region: region,
 ) -> AsyncIterator[tuple[Region, Mapping[str, RunningServer]]]:
-    region = make_region(1948, people, now=datetime.now(UTC))
-    if real is not None:
-        region = with_real(region, real)
+    """`changed` is given the region before it is served: to add to it, or to write into what its sources hold."""
+    region = changed(make_region(1948, people, now=datetime.now(UTC)))
     chosen = [each for each in region.systems if not systems or each.key in systems]
     serving = [
         Serving(each, region.holdings.get(each.key, ()), latency_s=latency_s, secret=secrets.token_hex(8)) for each in chosen
@@ -179,13 +181,15 @@ async def a_whole_house(
     round_trip: bool = True,
     enrolled: bool = True,
     settings: Mapping[str, Mapping[str, str]] | None = None,
-    real: Path | None = None,
+    changed: Callable[[Region], Region] = lambda region: region,
 ) -> AsyncIterator[Whole]:
     prefix = f"flow_{uuid.uuid4().hex[:10]}"
     databases = await own_databases(cluster, prefix)
     try:
         async with AsyncExitStack() as stack:
-            region, servers = await stack.enter_async_context(a_region(people, systems=systems, latency_s=latency_s, real=real))
+            region, servers = await stack.enter_async_context(
+                a_region(people, systems=systems, latency_s=latency_s, changed=changed)
+            )
             pds = await stack.enter_async_context(a_register(region))
             write_folder(folder, region, servers, deadline_s=deadline_s, pds=pds)
             deployment = Deployment(
@@ -194,7 +198,11 @@ async def a_whole_house(
                 databases=databases,
                 nats_url=nats_url,
                 round_trip=round_trip,
-                settings={"ingest": {"traces_per_s": "1000"}, **(settings or {})},
+                settings={
+                    "ingest": {"traces_per_s": "1000"},
+                    "patients": {"searches_a_minute": "100000"},
+                    **(settings or {}),
+                },
             )
             # These tests speak as the viewer does, by questions; its pages have tests of their own.
             faceless = {"viewer": lambda supplies: Part("viewer"), **(builders or {})}

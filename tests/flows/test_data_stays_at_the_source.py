@@ -3,25 +3,35 @@
 import asyncio
 import gzip
 import io
-import logging
+import secrets
 import sys
 import tempfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
+import structlog
+from nats import connect
 
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
-from carerecord.kit.log import configure
-from tests.flows.a_house import a_whole_house
+from carerecord.contracts.audit import Line
+from carerecord.contracts.patients import SEARCH, SearchAsked
+from carerecord.contracts.records import OPEN, OpenAsked, Record
+from carerecord.kit.log import configure, log_for
+from carerecord.region.shapes import Region
+from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house
 
 pytestmark = pytest.mark.timeout(240)
 
 OPENINGS = 50
 CHUNK = 1 << 22
+SAID_IN = ("text", "display", "comment", "description", "patientInstruction", "valueString", "title")
+Words = Mapping[str, Sequence[str]]  # clinical, name, NHS number
 
 
 def in_file(path: Path, words: list[bytes]) -> set[bytes]:
@@ -50,7 +60,7 @@ def test_the_scan_finds_what_it_looks_for(tmp_path):
     assert in_file(tmp_path / "plain", [b"CANARY"]) == in_file(tmp_path / "packed", [b"CANARY"]) == {b"CANARY"}
 
 
-async def in_databases(databases: dict[str, str], words: dict[str, list[str]]) -> list[str]:
+async def in_databases(databases: Mapping[str, str], words: Words) -> list[str]:
     """Every service's every table, read whole as text: which words stand where they may not."""
     astray = []
     for service, dsn in databases.items():
@@ -86,56 +96,96 @@ def _readable(line: str) -> str:
     return ",".join(parts)
 
 
+def with_a_canary(region: Region, word: str) -> Region:
+    """The same region, with a word that stands nowhere else in the world in every clinical text of every source."""
+
+    def marked(node: Any) -> Any:
+        if isinstance(node, list):
+            return [marked(each) for each in node]
+        if not isinstance(node, dict):
+            return node
+        return {key: f"{each} {word}" if key in SAID_IN and isinstance(each, str) else marked(each) for key, each in node.items()}
+
+    def held(resource: Any) -> Any:
+        return resource if resource["resourceType"] == "Patient" else marked(resource)
+
+    holdings = {
+        key: tuple(replace(each, resources=tuple(held(one) for one in each.resources)) for each in every)
+        for key, every in region.holdings.items()
+    }
+    return replace(region, holdings=holdings)
+
+
+async def in_files(cluster: Cluster, nats: NatsServer, folder: Path, words: Words) -> list[str]:
+    """The same for files: tables and write-ahead log (where the index may write names), JetStream, the data folder."""
+    admin = await asyncpg.connect(cluster.dsn)
+    await admin.execute("CHECKPOINT")
+    await admin.close()
+    clinical = [word.encode() for word in words["clinical"]]
+    everything = [word.encode() for each in words.values() for word in each]
+    return [
+        str(path.relative_to(place.parent))
+        for place, wanted in ((cluster.place / "data", clinical), (nats.store, everything), (folder, everything))
+        for path in place.rglob("*")
+        if path.is_file() and path.stat().st_size and in_file(path, wanted)
+    ]
+
+
+async def opened_often(whole: Whole) -> list[Record]:
+    known = {holding.person for every in whole.region.holdings.values() for holding in every}
+    people = [each.nhs_number for each in whole.region.people if each.key in known]
+    turns = asyncio.Semaphore(4)
+
+    async def open_one(nhs_number: str) -> Record:
+        async with turns:
+            found = await whole.calls.ask(SEARCH, SearchAsked(text=nhs_number, actor=DR_NAIR))
+            asked = OpenAsked(DR_NAIR, found.matches[0].person.patient, EMERGENCY)
+            return [chunk async for chunk in whole.calls.stream(OPEN, asked)][-1]
+
+    return await asyncio.gather(*(open_one(people[turn % len(people)]) for turn in range(OPENINGS)))
+
+
 async def test_after_fifty_openings_nothing_is_kept(cluster: Cluster, nats: NatsServer, tmp_path: Path):
-    before = {path for path in Path(tempfile.gettempdir()).glob("*") if not path.name.startswith("pytest")}
-    log = io.StringIO()
-    real, sys.stderr = sys.stderr, log
+    canary = f"zq{secrets.token_hex(8)}"
+    before = set(Path(tempfile.gettempdir()).glob("*"))
+    log, real, usual = io.StringIO(), sys.stderr, structlog.get_config()
+    sys.stderr = log
     configure("DEBUG")
     try:
-        async with a_whole_house(cluster, tmp_path, people=40, nats_url=nats.url) as whole:
-            people = [
-                each
-                for each in whole.region.people
-                if each.key in {h.person for hs in whole.region.holdings.values() for h in hs}
-            ]
-            opened = []
-            for turn in range(OPENINGS):
-                opened.append((await whole.open(people[turn % len(people)].key))[-1])
-            await asyncio.sleep(2.0)  # relays hand on, hearers write
-            entries = [entry for record in opened for section in record.sections for entry in section.entries]
+        async with a_whole_house(
+            cluster, tmp_path, people=20, nats_url=nats.url, changed=lambda region: with_a_canary(region, canary)
+        ) as whole:
+            opened = await opened_often(whole)
+            seen = [entry.facts for record in opened for section in record.sections for entry in section.entries]
+            assert sum(canary in facts.title for facts in seen) > 100, "the word was shown to people"
             words = {
-                "clinical": sorted({entry.facts.title for entry in entries if len(entry.facts.title) >= 9})
-                + sorted(
-                    {entry.facts.document.text[:40] for entry in entries if entry.facts.document and entry.facts.document.text}
-                ),
-                "name": sorted({each.family for each in people if len(each.family) >= 6}),
-                "NHS number": [each.nhs_number for each in people],
+                "clinical": [canary],
+                "name": sorted({each.family for each in whole.region.people if len(each.family) >= 6}),
+                "NHS number": [each.nhs_number for each in whole.region.people],
             }
-            assert len(words["clinical"]) > 40
-            assert len(words["name"]) > 10
-            assert await in_databases(dict(whole.databases), words) == []
-            async with asyncio.timeout(30):
-                admin = await asyncpg.connect(cluster.dsn)
-                await admin.execute("CHECKPOINT")
-                await admin.close()
-            # The index may hold names and numbers, so the files below are looked through for clinical text, and for names and
-            # numbers where the index does not write.
-            clinical = [word.encode() for word in words["clinical"]]
-            identity = [word.encode() for kind in ("name", "NHS number") for word in words[kind]]
-            for folder, wanted in (
-                (cluster.place / "data", clinical),
-                (nats.store, clinical + identity),
-                (tmp_path, clinical + identity),
-            ):
-                for path in folder.rglob("*"):
-                    if path.is_file() and path.stat().st_size:
-                        assert not in_file(path, wanted), f"{path.relative_to(folder)} holds what it may not"
+            await asyncio.sleep(2.0)  # relays hand on, hearers write
+            assert await in_databases(whole.databases, words) == []
+            assert await in_files(cluster, nats, tmp_path, words) == []
+            for kind, each in words.items():
+                assert not [word for word in each if word in log.getvalue()], f"the log holds a {kind}"
+            fresh = [path for path in Path(tempfile.gettempdir()).glob("*") if path not in before and path.is_file()]
+            assert [path.name for path in fresh if in_file(path, [canary.encode()])] == []
+
+            # And would it have been found? The same word, said once where it may not be.
+            leak = Line("", "2026-11-22T12:00:00Z", "record-opened", "records", None, reason=f"{canary} {words['name'][0]}")
+            await whole.house.supplies("records").outbox.announce("Line", leak)
+            log_for("records").info("leak", said=canary)
+            board = await connect(nats.url)  # a stream of its own: what was heard is gone from those of the house
+            await board.jetstream().add_stream(name="leak", subjects=["leak"])
+            await board.jetstream().publish("leak", canary.encode())
+            await asyncio.sleep(2.0)
+            assert {"audit", "records"} <= {each.split()[0] for each in await in_databases(whole.databases, words)}
+            found = await in_files(cluster, nats, tmp_path, words)
+            assert any("pg_wal" in each for each in found)
+            assert any(each.endswith(".blk") for each in found), "JetStream"
+            await board.jetstream().delete_stream("leak")
+            await board.close()
+            assert canary in log.getvalue()
     finally:
         sys.stderr = real
-        logging.getLogger().handlers.clear()
-    said = log.getvalue()
-    for kind, each in words.items():
-        assert not [word for word in each if word in said], f"the log holds a {kind}"
-    for path in Path(tempfile.gettempdir()).glob("*"):
-        if path not in before and path.is_file():
-            assert not in_file(path, clinical + identity), path.name
+        structlog.configure(**usual)
