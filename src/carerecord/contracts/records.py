@@ -9,7 +9,7 @@ from carerecord.fhir.facts import Facts
 from carerecord.kit.question import Question, Stream
 
 
-class SectionState(Struct, frozen=True):
+class SectionState(Struct, frozen=True, gc=False):
     """What one source's silence or answer means for one section."""
 
     section: str
@@ -20,7 +20,7 @@ class SectionState(Struct, frozen=True):
     says: str = ""  # "12 of at least 15 shown"
 
 
-class Choice(Struct, frozen=True):
+class Choice(Struct, frozen=True, gc=False):
     """One of several entries that a source holds for one NHS number. A human chooses; nothing of either is shown before."""
 
     local_id: str
@@ -29,7 +29,7 @@ class Choice(Struct, frozen=True):
     gender: str = ""
 
 
-class SourceState(Struct, frozen=True):
+class SourceState(Struct, frozen=True, gc=False):
     """What one source said, on the whole and by section."""
 
     source: str
@@ -52,7 +52,7 @@ class SourceState(Struct, frozen=True):
     choices: tuple[Choice, ...] = ()  # several entries there for one NHS number
 
 
-class Origin(Struct, frozen=True):
+class Origin(Struct, frozen=True, gc=False):
     """Where one item came from."""
 
     source: str
@@ -65,7 +65,7 @@ class Origin(Struct, frozen=True):
     version: str = ""
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One item of the record. Joined doubles keep every origin; the first is the one whose facts are shown."""
 
     key: str  # unique and stable within a record: "source/Type/id"
@@ -76,7 +76,7 @@ class Entry(Struct, frozen=True):
     mismatch: str = ""  # "" or what differs: the item is held behind a warning
 
 
-class Group(Struct, frozen=True):
+class Group(Struct, frozen=True, gc=False):
     """Entries of several sources about one substance, test or problem, set side by side. Nothing is hidden by inference."""
 
     key: str
@@ -87,7 +87,7 @@ class Group(Struct, frozen=True):
     current: bool = True
 
 
-class Trend(Struct, frozen=True):
+class Trend(Struct, frozen=True, gc=False):
     """Results that may share an axis: one test, one unit, one method."""
 
     key: str
@@ -102,7 +102,7 @@ class Trend(Struct, frozen=True):
     rule: str = ""
 
 
-class Section(Struct, frozen=True):
+class Section(Struct, frozen=True, gc=False):
     id: str
     title: str
     entries: tuple[Entry, ...]  # newest first
@@ -112,7 +112,7 @@ class Section(Struct, frozen=True):
     withheld: int = 0
 
 
-class AllergyTitle(Struct, frozen=True):
+class AllergyTitle(Struct, frozen=True, gc=False):
     title: str  # Known allergies | No known allergies | Allergies not recorded | Allergies unavailable
     says: str = ""  # the finer reason
     substances: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class AllergyTitle(Struct, frozen=True):
     announce: str = ""  # a change after the first paint, in words
 
 
-class PlanLine(Struct, frozen=True):
+class PlanLine(Struct, frozen=True, gc=False):
     """ReSPECT, DNACPR or advance decision: present, absent or unavailable."""
 
     kind: str
@@ -132,7 +132,7 @@ class PlanLine(Struct, frozen=True):
     says: str = ""
 
 
-class Attention(Struct, frozen=True):
+class Attention(Struct, frozen=True, gc=False):
     """Something that a reader should not miss, by a rule with a source. The page shows; it does not advise."""
 
     kind: str  # gap | danger | differs | info | late
@@ -144,7 +144,7 @@ class Attention(Struct, frozen=True):
     entries: tuple[str, ...] = ()
 
 
-class Mismatch(Struct, frozen=True):
+class Mismatch(Struct, frozen=True, gc=False):
     """A source that knows this person by another name: both values are shown, its items wait behind a warning."""
 
     source: str
@@ -154,7 +154,7 @@ class Mismatch(Struct, frozen=True):
     held: tuple[str, ...] = ()  # keys of the items
 
 
-class Record(Struct, frozen=True):
+class Record(Struct, frozen=True, gc=False):
     """One person's record at one moment, with the state of every source."""
 
     opening: str  # id of this opening, also the audit line's
@@ -174,7 +174,7 @@ class Record(Struct, frozen=True):
     joined: tuple[str, ...] = ()  # sources that are new in this chunk
 
 
-class OpenAsked(Struct, frozen=True):
+class OpenAsked(Struct, frozen=True, gc=False):
     actor: Actor
     patient: str
     reason: Reason
@@ -183,7 +183,7 @@ class OpenAsked(Struct, frozen=True):
     birth_date: str = ""
 
 
-class AgainAsked(Struct, frozen=True):
+class AgainAsked(Struct, frozen=True, gc=False):
     """Ask one source again, or one that was not asked: a read of its own, with its own permit and line in the book.
 
     What the others said is reused while the opening is still at hand (a minute at most, in memory alone); after that everyone
@@ -199,7 +199,7 @@ class AgainAsked(Struct, frozen=True):
     local_id: str = ""  # the choice, where that source holds several entries for one NHS number
 
 
-class ExpandAsked(Struct, frozen=True):
+class ExpandAsked(Struct, frozen=True, gc=False):
     """One item exactly as its source holds it now."""
 
     actor: Actor
@@ -210,28 +210,28 @@ class ExpandAsked(Struct, frozen=True):
     id: str
 
 
-class Expanded(Struct, frozen=True):
+class Expanded(Struct, frozen=True, gc=False):
     body: str  # the received text, indented for reading
     fetched_at: str
     source_name: str
 
 
-class AttendingAsked(Struct, frozen=True):
+class AttendingAsked(Struct, frozen=True, gc=False):
     """Is this person with the actor's organisation now, by that organisation's own systems?"""
 
     actor: Actor
     patient: str
 
 
-class Attending(Struct, frozen=True):
+class Attending(Struct, frozen=True, gc=False):
     attendance: Attendance | None = None
 
 
-class CountsAsked(Struct, frozen=True):
+class CountsAsked(Struct, frozen=True, gc=False):
     pass
 
 
-class TypeCount(Struct, frozen=True):
+class TypeCount(Struct, frozen=True, gc=False):
     source: str
     resource_type: str
     sent: int

@@ -7,18 +7,18 @@ precision that the source stated and no more. Values are text as received, so th
 from msgspec import Struct
 
 
-class Code(Struct, frozen=True):
+class Code(Struct, frozen=True, gc=False):
     system: str
     code: str
     display: str = ""
 
 
-class Phone(Struct, frozen=True):
+class Phone(Struct, frozen=True, gc=False):
     number: str
     use: str = ""  # work, mobile, home, out of hours
 
 
-class Medicine(Struct, frozen=True):
+class Medicine(Struct, frozen=True, gc=False):
     """One statement about one medicine by one source: an order, an issue, a supply, a statement that it is taken."""
 
     kind: str  # order | dispense | statement | administration
@@ -40,7 +40,7 @@ class Medicine(Struct, frozen=True):
     reason: str = ""
 
 
-class Measure(Struct, frozen=True):
+class Measure(Struct, frozen=True, gc=False):
     """A value with its unit: an observation, or one component of it (systolic, diastolic)."""
 
     name: str
@@ -55,7 +55,7 @@ class Measure(Struct, frozen=True):
     absent: str = ""  # why there is no value
 
 
-class Result(Struct, frozen=True):
+class Result(Struct, frozen=True, gc=False):
     test: str  # system|code when coded, else the text in lower case: what may share a trend
     measure: Measure
     components: tuple[Measure, ...] = ()
@@ -68,7 +68,7 @@ class Result(Struct, frozen=True):
     conclusion: str = ""
 
 
-class Allergy(Struct, frozen=True):
+class Allergy(Struct, frozen=True, gc=False):
     substance: str
     group: str  # substance in lower case, or system|code of it
     status: str  # active | inactive | resolved | refuted | unconfirmed | entered-in-error
@@ -80,7 +80,7 @@ class Allergy(Struct, frozen=True):
     onset: str = ""
 
 
-class Plan(Struct, frozen=True):
+class Plan(Struct, frozen=True, gc=False):
     kind: str  # a key of plans.PLAN_KINDS: respect | dnacpr | advance-decision | treatment-escalation | crisis | …
     decision: str = ""  # what it says, verbatim
     valid_from: str = ""
@@ -89,7 +89,7 @@ class Plan(Struct, frozen=True):
     superseded: bool = False  # the source itself says so
 
 
-class Contact(Struct, frozen=True):
+class Contact(Struct, frozen=True, gc=False):
     name: str
     role: str = ""  # GP, care coordinator, daughter, next of kin
     organisation: str = ""
@@ -97,7 +97,7 @@ class Contact(Struct, frozen=True):
     professional: bool = True
 
 
-class Encounter(Struct, frozen=True):
+class Encounter(Struct, frozen=True, gc=False):
     kind: str  # emergency | inpatient | outpatient | home | virtual | general practice | ambulance | community | other
     started: str = ""
     ended: str = ""
@@ -108,7 +108,7 @@ class Encounter(Struct, frozen=True):
     outcome: str = ""
 
 
-class Document(Struct, frozen=True):
+class Document(Struct, frozen=True, gc=False):
     kind: str
     content_type: str = ""
     text: str = ""  # inline text, when it is text and short
@@ -116,12 +116,12 @@ class Document(Struct, frozen=True):
     size_bytes: int | None = None
 
 
-class Flag(Struct, frozen=True):
+class Flag(Struct, frozen=True, gc=False):
     kind: str  # reasonable-adjustment | safeguarding | clinical | administrative | safety | transfer | other
     active: bool = True
 
 
-class Appointment(Struct, frozen=True):
+class Appointment(Struct, frozen=True, gc=False):
     kind: str  # appointment | referral
     starts: str = ""
     ends: str = ""
@@ -130,7 +130,7 @@ class Appointment(Struct, frozen=True):
     future: bool | None = None
 
 
-class Facts(Struct, frozen=True):
+class Facts(Struct, frozen=True, gc=False):
     """One resource, read once. At most one of the family fields is set."""
 
     resource_type: str

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from carerecord.connectors.fhir_r4 import FhirR4
-from carerecord.connectors.web import WebTrouble
+from carerecord.connectors.web import NotThere, WebTrouble
 from carerecord.contracts.actors import Attendance, Reason
 from carerecord.contracts.audit import Line
 from carerecord.contracts.policy import MAY_DO, MayDoAsked
@@ -18,15 +18,17 @@ from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.reading import read
+from carerecord.fhir.sections import ALL
 from carerecord.kit import request as requests
 from carerecord.kit.clock import stamp
-from carerecord.kit.errors import NotFound, NotUnderstood, Refused, Unavailable
+from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused, Unavailable
 from carerecord.records.choosing import Choice, granted_by_source
 from carerecord.records.relationship import sealed
 from carerecord.records.right_person import is_about
-from carerecord.records.service import Desk
+from carerecord.records.service import Desk, Opened
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")  # a FHIR id
+_NO_ITEM = "There is no such item about this person."
 _KINDS = {"emergency": "Emergency department", "inpatient": "Inpatient stay", "outpatient": "Outpatient visit"}
 
 
@@ -51,12 +53,16 @@ class Reader:
         opened = await self.desk.permitted(asked.actor, person, asked.reason, request=requests.current(), only=asked.source)
         choice = _choice(opened.choices, asked.source)
         granted = granted_by_source(opened.permit).get(asked.source, frozenset())
-        if not granted:
-            raise Refused("Nothing of this source may be shown to you.", rule=opened.permit.rule)
+        # What may not be seen is not fetched: a type that stands under no granted heading is settled before the source is asked.
+        headings = frozenset(each.id for each in ALL if any(search.type == asked.resource_type for search in each.searches))
+        if not granted or (headings and not headings & granted):
+            raise await self._kept_back(opened, asked.source, headings)
         until = asyncio.get_running_loop().time() + self.desk.settings.last_call_s
         try:
             body = await self.window.read_one(choice.source, asked.resource_type, asked.id, until=until)
             facts = read(parse(body))
+        except NotThere:
+            raise NotFound(_NO_ITEM) from None
         except WebTrouble as trouble:
             raise Unavailable(f"{choice.source.name}: {trouble.says}", service="records") from None
         except Unreadable as fault:
@@ -64,9 +70,9 @@ class Reader:
         numbers = frozenset({person.demographics.nhs_number} - {""})
         ids = choice.local_ids
         if not is_about(facts.subject, ids, numbers) or (facts.resource_type, facts.id) != (asked.resource_type, asked.id):
-            raise NotFound("There is no such item about this person.")
+            raise NotFound(_NO_ITEM)
         if facts.section not in granted:
-            raise Refused("This item may not be shown to you.", rule=opened.permit.rule)
+            raise await self._kept_back(opened, asked.source, frozenset({facts.section}))
         line = Line(
             id="", at=stamp(self.desk.clock.now()), what="item-expanded", service="records", actor=asked.actor,
             patients=(person.patient,), purpose=asked.reason.purpose, reason=asked.reason.text, rule=opened.permit.rule,
@@ -74,6 +80,22 @@ class Reader:
         )  # fmt: skip
         await self.desk.outbox.announce("Line", line)
         return Expanded(msgspec.json.format(body, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name)
+
+    async def _kept_back(self, opened: Opened, source: str, headings: frozenset[str]) -> CareRecordError:
+        """What to say of an item that may not be seen, once that is written down.
+
+        Where the person objects, a reader who would see it otherwise hears the rule. To a role that never sees it, it is not
+        there: the answer for an item that exists is the answer for one that does not.
+        """
+        notices = (each for each in opened.permit.withheld if each.source in ("", source) and each.section in headings)
+        told = next((each for each in notices if each.kind == "withheld"), None)
+        line = Line(
+            id="", at=stamp(self.desk.clock.now()), what="refused", service="records", actor=opened.actor,
+            patients=(opened.person.patient,), purpose=opened.reason.purpose, reason=opened.reason.text, outcome="refused",
+            rule=told.rule if told else opened.permit.rule, sources=(source,), request=opened.request,
+        )  # fmt: skip
+        await self.desk.outbox.announce("Line", line)
+        return Refused(f"This item is not shown to you. {told.says}", rule=told.rule) if told else NotFound(_NO_ITEM)
 
     async def attending(self, asked: AttendingAsked) -> Attending:
         """Is this person with the actor's own organisation now? Only that organisation's systems are asked, for a second.

@@ -8,7 +8,7 @@ from carerecord.connectors.reply import Reply
 from carerecord.contracts.records import AllergyTitle
 
 KEPT_S = 60.0
-MOST_ENTRIES = 20_000
+MOST_ENTRIES = 8_000
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Is this answer about the person asked for? A number or birth date that differs discards it; a name alone holds it back."""
 
 import unicodedata
+from collections import Counter
 
 from msgspec.structs import replace
 
@@ -37,7 +38,10 @@ def discarded(reply: Reply, danger: str) -> Reply:
     """Nothing of a wrong answer is kept, not even how much there was."""
     says = "It answered about somebody else. Nothing of its answer is shown, and this has been reported."
     sections = tuple(SectionState(each.section, "discarded", says=says) for each in reply.sections)
-    return replace(reply, state="discarded", says=says, sections=sections, entries=(), danger=danger, warnings=())
+    tally = tuple(replace(each, shown=0) for each in reply.tally)
+    return replace(
+        reply, state="discarded", says=says, sections=sections, entries=(), tally=tally, danger=danger, warnings=()
+    )
 
 
 def is_about(subject: str, local_ids: tuple[str, ...], numbers: frozenset[str]) -> bool:
@@ -130,14 +134,15 @@ def _name(person: Person) -> str:
 
 
 def _without_strangers(reply: Reply, mine: list[Entry], strangers: int) -> Reply:
-    taken: dict[str, int] = {}
     kept = {entry.key for entry in mine}
-    for entry in reply.entries:
-        if entry.key not in kept:
-            taken[entry.facts.section] = taken.get(entry.facts.section, 0) + 1
+    theirs = [entry.facts for entry in reply.entries if entry.key not in kept]
+    taken, types = Counter(facts.section for facts in theirs), Counter(facts.resource_type for facts in theirs)
     says = f"{strangers} item{'s' if strangers > 1 else ''} about somebody else not shown"
     sections = tuple(
         replace(each, state="incomplete", count=each.count - taken[each.section], says=says) if each.section in taken else each
         for each in reply.sections
     )
-    return replace(reply, state="incomplete", says=says, sections=sections, entries=tuple(mine), strangers=strangers)
+    tally = tuple(replace(each, shown=each.shown - types[each.resource_type]) for each in reply.tally)
+    return replace(
+        reply, state="incomplete", says=says, sections=sections, entries=tuple(mine), tally=tally, strangers=strangers
+    )
