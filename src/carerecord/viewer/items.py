@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from carerecord.contracts.records import Entry, Origin
-from carerecord.fhir.facts import Facts, Measure, Result
+from carerecord.fhir.facts import Facts, Measure, Medicine, Result
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.view import Mark, View
 
@@ -57,7 +57,7 @@ def row(view: View, entry: Entry) -> Row:
 def lines(facts: Facts, fmt: Formatter) -> tuple[str, ...]:
     """What stands under the title."""
     said: list[str] = []
-    if facts.status.lower() not in _FINE:
+    if facts.status.lower() not in _FINE and not (facts.medicine and not facts.medicine.current):
         said.append(facts.status[:1].upper() + facts.status[1:])
     said += _family(facts, fmt)
     if facts.severity:
@@ -92,10 +92,18 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
         kind = facts.document.kind if facts.document.kind != facts.title else ""
         return [", ".join(filter(None, (kind, facts.author, size)))]
     if facts.medicine:
-        return [fmt.medicine(facts.medicine).words()]
+        return [stopped(facts.medicine, fmt), fmt.medicine(facts.medicine).words()]
     if facts.result:
         return [", ".join(filter(None, (value_words(facts.result), facts.result.conclusion)))]
     return []
+
+
+def stopped(medicine: Medicine | None, fmt: Formatter) -> str:
+    if medicine is None or medicine.current:
+        return ""
+    when = f" {fmt.date(medicine.ended)}" if medicine.ended else ""
+    why = f": “{medicine.stopped_reason}”" if medicine.stopped_reason else ""
+    return f"Stopped{when}{why}" if medicine.stopped_reason else f"Ended{when}"
 
 
 def value_words(result: Result) -> str:

@@ -6,7 +6,7 @@ from carerecord.contracts.records import Entry, Group
 from carerecord.fhir.facts import Medicine
 from carerecord.pages.formatting import Formatter
 from carerecord.pages.medicines import MedicineLine
-from carerecord.viewer.items import Row, row
+from carerecord.viewer.items import Row, row, stopped
 from carerecord.viewer.view import Mark, View
 
 # The label that the records desk gives, how loud it is, and in which order a reader should meet it.
@@ -102,14 +102,6 @@ def _statements(view: View, rows: tuple[Row, ...]) -> tuple[Says, ...]:
         marks = tuple({mark.source: mark for each in same for mark in each.marks}.values())
         said.append(Says(marks, line, notes, halt, tuple(same), any(each.entry.late for each in same)))
     return tuple(sorted(said, key=lambda each: not each.stopped))
-
-
-def stopped(medicine: Medicine | None, fmt: Formatter) -> str:
-    if medicine is None or medicine.current:
-        return ""
-    when = f" {fmt.date(medicine.ended)}" if medicine.ended else ""
-    why = f": “{medicine.stopped_reason}”" if medicine.stopped_reason else ""
-    return f"Stopped{when}{why}" if medicine.stopped_reason else f"Ended{when}"
 
 
 def note(medicine: Medicine | None, fmt: Formatter) -> str:

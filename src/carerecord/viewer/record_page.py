@@ -18,7 +18,7 @@ from carerecord.fhir.sections import SECTION_IDS, SECTIONS
 from carerecord.pages.formatting import Formatter, joined
 from carerecord.viewer import medicines as meds
 from carerecord.viewer.contacts import since
-from carerecord.viewer.items import origins
+from carerecord.viewer.items import origins, stopped
 from carerecord.viewer.matrix import matrix
 from carerecord.viewer.sections import sections, value_of
 from carerecord.viewer.states import sentence, sign, trouble
@@ -133,7 +133,7 @@ class RecordPage:
             "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
-            "origins": origins, "value_of": value_of, "stopped": meds.stopped, "note": meds.note,
+            "origins": origins, "value_of": value_of, "stopped": stopped, "note": meds.note,
         }  # fmt: skip
 
 
