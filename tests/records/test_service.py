@@ -245,7 +245,7 @@ async def test_an_item_is_expanded_as_its_source_holds_it_with_a_line_of_its_own
     async with a_world(gp()) as world:
         await world.last()
         expanded = await world.reader.expand(ExpandAsked(DR_NAIR, "p1", CARE, "gp", "Condition", "c1"))
-        with pytest.raises(Unavailable):
+        with pytest.raises(NotFound):
             await world.reader.expand(ExpandAsked(DR_NAIR, "p1", CARE, "gp", "Condition", "c99"))
 
     assert '"text": "Asthma"' in expanded.body

@@ -15,7 +15,7 @@ from carerecord.connectors.fhir_r4_asks import WITH_MEDICATION, match_body, sear
 from carerecord.connectors.fhir_r4_offers import Offers
 from carerecord.connectors.fhir_r4_take import Read, Taken
 from carerecord.connectors.reply import Asking, Expected, Reply, Said, worst
-from carerecord.connectors.web import Answered, CutShort, NoAnswer, Site, TooLarge, Web, WebTrouble
+from carerecord.connectors.web import Answered, CutShort, NoAnswer, NotThere, Site, TooLarge, Web, WebTrouble
 from carerecord.contracts.records import Choice, SectionState
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import Bundle, parse, split
@@ -67,6 +67,8 @@ class FhirR4:
         answered = await self._web.patiently(
             lambda: self._web.get(site, path, until=until, most_bytes=source.most_bytes), until=until
         )
+        if answered.status in (404, 410):
+            raise NotThere(_refusal(answered.status))
         if not answered.ok:
             raise NoAnswer(_refusal(answered.status))
         return answered.body

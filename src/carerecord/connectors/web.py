@@ -44,6 +44,10 @@ class NoAnswer(WebTrouble):
     """Refused, dropped, or silent until the time was up."""
 
 
+class NotThere(NoAnswer):
+    """It answers that it has no such thing."""
+
+
 class NotTrusted(WebTrouble):
     """The other end could not prove who it is, or the way there is not encrypted."""
 
