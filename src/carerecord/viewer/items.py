@@ -50,8 +50,15 @@ def row(view: View, entry: Entry) -> Row:
         tags.append(("late", "Joined late"))
     gone = facts.warning == "entered in error" or bool(entry.superseded_by)
     document = facts.document.text if facts.document else ""
-    phones = tuple((each.number, each.use) for each in facts.contact.phones) if facts.contact else ()
-    return Row(entry, facts.at, facts.title, lines(facts, view.fmt), view.marks(entry), tuple(tags), document, phones, gone)
+    return Row(entry, facts.at, facts.title, lines(facts, view.fmt), view.marks(entry), tuple(tags), document, phones(facts), gone)
+
+
+def phones(facts: Facts) -> tuple[tuple[str, str], ...]:
+    """Every number, and whose it is where an item names several people."""
+    people = facts.contacts or ((facts.contact,) if facts.contact else ())
+    several = len(people) > 1
+    whose = {each: each.name if several else "" for each in people}
+    return tuple((phone.number, ", ".join(filter(None, (whose[each], phone.use)))) for each in people for phone in each.phones)
 
 
 def lines(facts: Facts, fmt: Formatter) -> tuple[str, ...]:
@@ -86,7 +93,10 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
         when = f"{fmt.at(visit.starts)}" if visit.starts and visit.starts != facts.at else ""
         return [", ".join(filter(None, (when, visit.place, visit.priority)))]
     if facts.contact:
-        return [", ".join(filter(None, (facts.contact.role, facts.contact.organisation)))]
+        return [
+            ", ".join(filter(None, (each.name if each.name != facts.title else "", each.role, each.organisation)))
+            for each in facts.contacts or (facts.contact,)
+        ]
     if facts.document:
         size = f"{facts.document.size_bytes / 1000:,.0f} kB" if facts.document.size_bytes else ""
         kind = facts.document.kind if facts.document.kind != facts.title else ""

@@ -1,0 +1,100 @@
+"""Is nothing that a source said left out, and nothing missing left unsaid?"""
+
+from collections.abc import Callable
+
+import pytest
+
+from carerecord.contracts.records import Record
+from carerecord.fhir.facts import Contact, Phone
+from carerecord.pages.formatting import Formatter
+from carerecord.viewer.items import row
+from carerecord.viewer.matrix import matrix
+from carerecord.viewer.medicines import medicines
+from carerecord.viewer.sections import sections
+from carerecord.viewer.states import SIGNS
+from carerecord.viewer.summary import attention, key_results
+from carerecord.viewer.view import View
+from tests.pages import scenes
+from tests.pages.a_record import NOW, plain
+
+EVERYBODY = (scenes.edith, scenes.harold, scenes.colin, scenes.gwendolyn, scenes.leanne, scenes.receptionist, scenes.mismatched)
+
+
+def a_view(record: Record) -> View:
+    return View(record, Formatter(NOW))
+
+
+@pytest.mark.parametrize("scene", EVERYBODY, ids=lambda scene: scene.__name__)
+def test_no_section_is_ever_empty_without_a_word(scene: Callable[[], Record]) -> None:
+    for section in sections(a_view(scene())):
+        assert section.rows or section.held or section.says or section.withheld or section.empty, section.id
+        assert section.head
+
+
+@pytest.mark.parametrize("scene", EVERYBODY, ids=lambda scene: scene.__name__)
+def test_every_item_of_the_record_stands_in_a_section(scene: Callable[[], Record]) -> None:
+    record = scene()
+    shown = {item.entry.key for section in sections(a_view(record)) for item in (*section.rows, *section.held)}
+    assert shown == {entry.key for section in record.sections for entry in section.entries}
+
+
+def test_every_medicine_is_current_or_past_and_never_both() -> None:
+    record = scenes.harold()
+    view = a_view(record)
+    told = medicines(view, ())
+    current = {item.entry.key for each in told.current for item in each.rows}
+    past = {item.entry.key for each in told.past for item in each.rows}
+    assert current.isdisjoint(past)
+    assert current | past == {entry.key for entry in view.of("medicines")}
+
+
+def test_those_that_disagree_come_first_and_same_words_share_a_line() -> None:
+    told = medicines(a_view(scenes.harold()), ())
+    assert [each.title for each in told.current] == [
+        "ramipril", "bisoprolol", "sodium zirconium cyclosilicate", "furosemide",
+    ]  # fmt: skip
+    ramipril = told.current[0]
+    assert ramipril.statements[0].stopped.startswith("Stopped 13-Nov-2026")
+    assert [len(each.marks) for each in told.current[-1].statements] == [3]
+
+
+def test_every_notice_is_listed_dangers_first() -> None:
+    record = scenes.colin()
+    told = attention(a_view(record))
+    assert len(told) == len(record.attention)
+    assert [each.attention.kind for each in told] == ["danger", "danger", "gap", "info"]
+
+
+def test_a_hole_is_never_drawn_as_a_zero() -> None:
+    lines = {line.state.source: line for line in matrix(a_view(scenes.edith())).lines}
+    assert {cell.tone for cell in lines["elm-bank"].cells} == {"unseen"}
+    assert "empty" in {cell.tone for cell in lines["st-oswins"].cells}
+
+
+def test_trouble_stands_first_in_the_strip() -> None:
+    lines = matrix(a_view(scenes.colin())).lines
+    assert [line.state.source for line in lines[:3]] == ["aldermoor-radiology", "aldermoor-community", "aldermoor-council"]
+
+
+def test_an_item_held_behind_a_mismatch_is_in_no_summary_and_no_trend() -> None:
+    view = a_view(scenes.mismatched())
+    results = next(each for each in sections(view) if each.id == "results")
+    assert len(results.held) == 1
+    assert results.rows == ()
+    assert key_results(view) == ()
+
+
+def test_each_state_has_a_sign_and_a_word_of_its_own() -> None:
+    assert len({sign.word for sign in SIGNS.values()}) == len(SIGNS)
+    assert all(sign.icon for sign in SIGNS.values())
+
+
+def test_everyone_whom_a_care_team_names_is_shown_with_their_number() -> None:
+    team = (
+        Contact("Dr A Osei", "GP", phones=(Phone("01632 960 110"),)),
+        Contact("Sister Okoro", "Nurse", phones=(Phone("01632 960 501"),)),
+    )
+    item = plain("elm-bank", "professionals", "Heart failure team", "", "CareTeam", contact=team[0], contacts=team)
+    told = row(a_view(scenes.harold()), item)
+    assert told.lines == ("Dr A Osei, GP", "Sister Okoro, Nurse")
+    assert told.phones == (("01632 960 110", "Dr A Osei"), ("01632 960 501", "Sister Okoro"))
