@@ -49,8 +49,9 @@ def row(view: View, entry: Entry) -> Row:
     if entry.late:
         tags.append(("late", "Joined late"))
     gone = facts.warning == "entered in error" or bool(entry.superseded_by)
-    document = facts.document.text if facts.document else ""
-    return Row(entry, facts.at, facts.title, lines(facts, view.fmt), view.marks(entry), tuple(tags), document, phones(facts), gone)
+    text = facts.document.text if facts.document else ""
+    said = lines(facts, view.fmt)
+    return Row(entry, facts.at, facts.title, said, view.marks(entry), tuple(tags), text, phones(facts), gone)
 
 
 def phones(facts: Facts) -> tuple[tuple[str, str], ...]:
