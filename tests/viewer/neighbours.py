@@ -68,6 +68,7 @@ class Neighbours:
     said: list[consent.Objection] = field(default_factory=list)  # objections in force
     restricted: tuple[str, ...] = ()  # ids of people whose whereabouts are protected
     closed: int = 0
+    address: str = ""
 
     async def _hear(self, name: str, asked: object) -> None:
         self.asked.append(asked)
@@ -235,7 +236,9 @@ class Neighbours:
         return Calls("viewer", {each.question.service: everybody for each in answers})
 
     def app(self, clock: Clock | None = None) -> Starlette:
-        face = Face(self.calls(), _environment(), clock or Stopped(), log_for("viewer"), ViewerSettings(), b"k" * 32)
+        face = Face(
+            self.calls(), _environment(), clock or Stopped(), log_for("viewer"), ViewerSettings(), b"k" * 32, self.address
+        )  # fmt: skip
         return Starlette(routes=list(routes(face)))
 
     def browser(self, session: str = "session-1") -> httpx.AsyncClient:

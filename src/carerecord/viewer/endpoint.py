@@ -2,18 +2,31 @@
 
 from collections.abc import Awaitable, Callable
 
+from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Message
 
 from carerecord.contracts.identity import SESSION, Session, SessionAsked
 from carerecord.kit.calls import broken
-from carerecord.kit.errors import CareRecordError, NotFound, NotSignedIn, Refused, Unavailable
+from carerecord.kit.errors import CareRecordError, NotFound, NotSignedIn, NotUnderstood, Refused, Unavailable
 from carerecord.viewer.visit import SESSION_COOKIE, Face, Visit, check_form, check_origin
+
+MOST_BYTES = 100_000  # the largest form of ours is a reason of 500 characters
+
+
+class TooLarge(NotUnderstood):
+    """More was sent than is read."""
+
+    status = 413
+
 
 Page = Callable[[Visit], Awaitable[Response]]
 _TITLES = {
     400: "That was not understood", 401: "You are not signed in", 403: "This is not shown to you",
-    404: "Nobody here by that address", 409: "This has changed meanwhile", 422: "That cannot be done",
+    404: "Nobody here by that address", 409: "This has changed meanwhile", 413: "That is too much", 422: "That cannot be done",
     429: "Too often", 503: "A part that is needed does not answer",
 }  # fmt: skip
 
@@ -26,7 +39,7 @@ def endpoint(face: Face, page: Page, *, guarded: bool = True) -> Callable[[Reque
         try:
             if request.method == "POST":
                 check_origin(visit)
-                visit.form = await request.form(max_files=0, max_fields=50)
+                visit.form = await form_of(request)
             if guarded:
                 visit.signed_in = await session_of(visit)
                 if visit.signed_in.actor is None:
@@ -40,6 +53,29 @@ def endpoint(face: Face, page: Page, *, guarded: bool = True) -> Callable[[Reque
             return failed(visit, error)
 
     return answer
+
+
+async def form_of(request: Request) -> FormData:
+    """What was sent, read before anybody is known: so no more of it than any form of ours can hold.
+
+    Raises:
+        TooLarge: there is more.
+        NotUnderstood: it is no form, or one of another kind.
+    """
+    taken = 0
+
+    async def receive() -> Message:
+        nonlocal taken
+        message = await request.receive()
+        taken += len(message.get("body", b""))
+        if taken > MOST_BYTES:
+            raise TooLarge("More was sent than any form here holds, so nothing was done.")
+        return message
+
+    try:
+        return await Request(request.scope, receive).form(max_files=0, max_fields=50)
+    except (HTTPException, MultiPartException):
+        raise NotUnderstood("This form cannot be read.") from None
 
 
 async def session_of(visit: Visit) -> Session:

@@ -19,7 +19,7 @@ from carerecord.contracts.identity import (
     SessionAsked,
 )
 from carerecord.kit.errors import CareRecordError, NotSignedIn
-from carerecord.viewer.endpoint import session_of
+from carerecord.viewer.endpoint import form_of, session_of
 from carerecord.viewer.visit import SESSION_COOKIE, Visit, check_form, path_of_ours
 
 ORGANISATION_COOKIE = "carerecord_organisation"
@@ -99,10 +99,9 @@ async def sign_out(visit: Visit) -> Response:
 
 async def told_out(visit: Visit) -> Response:
     """A provider tells us that its user has signed out there; nobody's browser is at this end."""
-    form = await visit.request.form(max_files=0, max_fields=5)
-    token = form.get("logout_token", "")
     headers = {"Cache-Control": "no-store"}
     try:
+        token = (await form_of(visit.request)).get("logout_token", "")
         await visit.face.calls.ask(TOLD_OUT, LogoutTold(token if isinstance(token, str) else ""))
     except CareRecordError as error:
         return Response(error.says, 400, headers=headers)

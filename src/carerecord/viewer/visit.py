@@ -78,7 +78,10 @@ class Visit:
 
     @property
     def origin(self) -> str:
-        """Scheme, host and port by which this browser reaches us."""
+        """Scheme, host and port by which this browser reaches us. In earnest (https) that is the address we were given: a
+        Host header can be made up. Over plain http, on one machine, it goes by several names."""
+        if self.face.address.startswith("https"):
+            return self.face.address.rstrip("/")
         scheme = "https" if self.secure else "http"
         return f"{scheme}://{self.request.headers.get('host', '')}"
 
@@ -141,6 +144,7 @@ class Visit:
 
     def go(self, address: str) -> Response:
         """On to another page of ours (303: what was sent is not sent again)."""
+        address = quote(address, safe="/%:?#[]@!$&'()*+,;=~")  # an id of a path is whatever was typed: it ends no header
         if self.by_htmx:
             return Response(status_code=200, headers={**self.headers(), "HX-Redirect": address})
         return RedirectResponse(address, 303, headers=dict(self.headers()))
