@@ -1,4 +1,4 @@
-"""What do pages take from npm? Copies what is used of nhsuk-frontend and htmx beside our own styles, without their outside requests."""
+"""What do pages take from npm? What is used of nhsuk-frontend and htmx, copied beside our own styles without outside requests."""
 
 import re
 import sys
@@ -20,7 +20,7 @@ def build(modules: Path, into: Path = VENDOR) -> list[Path]:
     sheet = re.sub(r"url\((?!data:)[^)]*\)", "none", sheet)
     sheet = re.sub(r"/\*# sourceMappingURL=[^*]*\*/", "", sheet)
     if "//assets" in sheet or "url(/" in sheet:
-        raise SystemExit("nhsuk-frontend names an address that a page may not fetch; build_assets.py does not know how to leave it out")
+        raise SystemExit("nhsuk-frontend names an address that a page may not fetch, in a form that is not known here")
     script = (modules / "htmx.org/dist/htmx.min.js").read_text()
     written = {
         "nhsuk.css": sheet,
