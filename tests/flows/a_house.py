@@ -18,6 +18,7 @@ from carerecord.contracts.actors import Actor, Reason, Role
 from carerecord.contracts.ingest import ENROL_SOURCE, EnrolSourceAsked
 from carerecord.contracts.patients import SEARCH, Person, SearchAsked
 from carerecord.contracts.records import OPEN, OpenAsked, Record
+from carerecord.contracts.sources import REGISTRY, RegistryAsked
 from carerecord.kit.calls import Calls
 from carerecord.kit.part import Part
 from carerecord.region import make_region
@@ -129,6 +130,16 @@ class Whole:
                 return found.matches[0].person
             await asyncio.sleep(0.1)  # numbers that nobody has verified are being traced at the PDS
         raise AssertionError(f"{len(found.matches)} people have one number")
+
+    async def registered(self, *, until: Callable[[set[str]], bool]) -> set[str]:
+        """The ids of the sources in force, once they are as `until` says; five seconds at most."""
+        for _ in range(50):
+            registry = (await self.calls.ask(REGISTRY, RegistryAsked())).registry
+            assert registry is not None
+            if until(names := {each.id for each in registry.sources}):
+                return names
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"still registered: {sorted(names)}")
 
     async def open(self, person: str, actor: Actor = DR_NAIR, reason: Reason = EMERGENCY) -> list[Record]:
         """Every chunk of the record of this person."""

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import asyncpg
 import pytest
@@ -12,10 +13,13 @@ from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
 from carerecord.contracts.actors import Reason
 from carerecord.contracts.audit import LOOKS, LooksAsked
-from carerecord.contracts.records import OPEN, OpenAsked
+from carerecord.contracts.consent import OBJECT, WITHDRAW, ObjectAsked, WithdrawAsked
+from carerecord.contracts.records import OPEN, Entry, OpenAsked, Record
 from carerecord.kit.errors import CareRecordError, Unavailable
 from carerecord.region.servers.habits import Habit
-from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house, an_actor
+from carerecord.region.servers.running import Serving
+from carerecord.region.servers.running import running as region_running
+from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house, an_actor, sources_toml
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 
@@ -120,3 +124,56 @@ async def test_a_source_that_answers_for_somebody_else_is_discarded_whole(whole:
     assert states["aldermoor-radiology"] == "discarded"
     shown = {origin.source for section in record.sections for entry in section.entries for origin in entry.origins}
     assert "aldermoor-radiology" not in shown
+
+
+async def test_an_objection_is_obeyed_at_the_next_opening_and_named(whole: Whole):
+    gp, judge = an_actor("gp"), whole.house.calls("policy")
+    *_, before = await whole.open("harold-singh")
+    assert entries_of(before, "medicines")
+    said = await judge.ask(OBJECT, ObjectAsked(gp, before.person.patient, "medicines"))
+    asked_before = {key: len(server.asked) for key, server in whole.servers.items()}
+    *_, record = await whole.open("harold-singh")
+    assert not entries_of(record, "medicines")
+    assert entries_of(record, "problems"), "and nothing else is hidden by it"
+    asked = {each.path for key, server in whole.servers.items() for each in server.asked[asked_before[key] :]}
+    assert not [path for path in asked if "Medication" in path], "what is withheld is not fetched either"
+    assert {each.rule for each in record.withheld if each.section == "medicines"} == {"consent/objection"}
+    states = {part.state for state in record.states for part in state.sections if part.section == "medicines"}
+    assert states <= {"withheld", "not asked"}
+    assert "withheld" in states, "withheld, never an empty list"
+    await judge.ask(WITHDRAW, WithdrawAsked(gp, said.id))
+    *_, after = await whole.open("harold-singh")
+    assert {each.key for each in entries_of(after, "medicines")} == {each.key for each in entries_of(before, "medicines")}
+
+
+async def test_a_source_connected_by_dropping_a_file_is_asked_without_a_restart(whole: Whole):
+    known = next(each for each in whole.region.systems if each.key == "quayside")
+    clinic = replace(known, key="new-clinic", name="New Clinic", mark="NC", patient_system="https://new.example/Id")
+    people = [replace(each, system="new-clinic") for each in whole.region.holdings["quayside"]]
+    person = people[0].person
+    file = whole.folder / "sources" / "new-clinic.toml"
+    async with region_running([Serving(clinic, people, latency_s=0.0)]) as servers:
+        file.write_text(sources_toml(replace(whole.region, systems=(clinic,)), servers), encoding="utf-8")
+        (whole.folder / "secrets" / "new-clinic").write_text(servers["new-clinic"].secret, encoding="utf-8")
+        try:
+            assert "new-clinic" in await whole.registered(until=lambda names: "new-clinic" in names)
+            await whole.enrol("new-clinic")
+            *_, record = await whole.open(person)
+            states = {state.source: state.state for state in record.states}
+            assert states["new-clinic"] == "live"
+            assert any("new-clinic" in {origin.source for origin in entry.origins} for entry in entries_of(record))
+        finally:
+            file.unlink()
+    await whole.registered(until=lambda names: "new-clinic" not in names)
+    *_, without = await whole.open(person)
+    assert "new-clinic" not in {state.source for state in without.states}
+    for _ in range(100):
+        told = [line.states for line in (await whole.calls.ask(LOOKS, LooksAsked())).lines if line.what == "registry-changed"]
+        if ("new-clinic added",) in told and ("new-clinic removed",) in told:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the change of the registry is not in the book")
+
+
+def entries_of(record: Record, section: str = "") -> list[Entry]:
+    return [entry for each in record.sections if section in ("", each.id) for entry in each.entries]
