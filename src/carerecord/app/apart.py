@@ -22,7 +22,7 @@ from carerecord.app.serve import bound, port_of
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.tokens import keys_for, written_keys
 
-READY_WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 15.0
 
 
@@ -97,7 +97,7 @@ class Apart:
         """Wait until these services (all) are ready.
 
         Raises:
-            Unavailable: one ended, or was not ready within a minute.
+            Unavailable: one ended, or was not ready in time.
         """
         loop = asyncio.get_running_loop()
         until = loop.time() + READY_WITHIN_S

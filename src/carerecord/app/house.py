@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,16 +36,18 @@ async def kept(
 ) -> AsyncIterator[tuple[House, RunFile]]:
     """A house with its doors open, and where they are."""
     shared = os.environ.get("CARERECORD_SHARED_PORT") == "yes"
-    inner = listening(gate.inner_port, gate.host, shared=shared)
-    front = listening(gate.port, gate.host) if any(each.face for each in services) else None
-    front_address = f"http://{gate.host}:{port_of(front)}" if front is not None else ""
-    told = deployment(gate, databases=engines.databases, nats_url=engines.nats_url, address=front_address)
-    if settings:
-        told = replace(told, settings={**told.settings, **settings})
-    run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour, log=log)
-    async with running(told, services) as house, open_doors(house, inner=inner, front=front):
-        with written(gate.data_dir, run):
-            yield house, run
+    with ExitStack() as doors:
+        inner = doors.enter_context(closing(listening(gate.inner_port, gate.host, shared=shared)))
+        has_face = any(each.face for each in services)
+        front = doors.enter_context(closing(listening(gate.port, gate.host))) if has_face else None
+        front_address = f"http://{gate.host}:{port_of(front)}" if front is not None else ""
+        told = deployment(gate, databases=engines.databases, nats_url=engines.nats_url, address=front_address)
+        if settings:
+            told = replace(told, settings={**told.settings, **settings})
+        run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour, log=log)
+        async with running(told, services) as house, open_doors(house, inner=inner, front=front):
+            with written(gate.data_dir, run):
+                yield house, run
 
 
 def listening(port: int, host: str, *, shared: bool = False) -> socket.socket:
