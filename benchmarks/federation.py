@@ -2,10 +2,7 @@
 
 import argparse
 import asyncio
-import json
-import os
 import statistics
-import sys
 import tempfile
 import time
 from contextlib import AsyncExitStack
@@ -14,9 +11,9 @@ from typing import Any
 
 import aiohttp
 import orjson
-import psutil
 
 from benchmarks.near import Far, a_house, far_sources
+from benchmarks.promises import Promise, tell
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.app.wire import House
 from carerecord.contracts.locator import WHERE, WhereAsked
@@ -127,9 +124,15 @@ def main() -> None:
             results = uvloop.run(measure(cluster, place / "house", args.rounds, args.sources, args.entries))
         with embedded_postgres(place / "two") as cluster:
             results["one_hung"] = uvloop.run(one_hung(cluster, place / "hung", args.sources, args.entries))
-    results["machine"] = {"cores": psutil.cpu_count(), "load": round(os.getloadavg()[0], 2)}
-    json.dump(results, sys.stdout, indent=None if args.json else 2)
-    print()
+    hung, median_ms = results["one_hung"], results["opening_median_ms"]
+    promises = (
+        Promise("Opening at the median, beside its slowest source", median_ms, "ms", results["slowest_ms"], 1.12),
+        Promise("Time added, beside a bare gather-and-parse", results["added_ms"], "ms", results["promise_added_ms"]),
+        Promise("Event loop blocked at worst", results["loop_blocked_worst_ms"], "ms", 50.0),
+        Promise("Who, where and may, in one process", results["who_where_may"]["median_ms"], "ms", 3.0),
+        Promise("One hung source: the whole partial answer", hung["took_ms"], "ms", hung["deadline_ms"], 1.05),
+    )
+    tell(promises, results, compact=args.json)
 
 
 if __name__ == "__main__":

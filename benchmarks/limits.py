@@ -2,10 +2,7 @@
 
 import argparse
 import asyncio
-import json
-import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,10 +12,10 @@ from typing import Any
 import asyncpg
 import msgspec
 import orjson
-import psutil
 
 from benchmarks.far import a_bundle
 from benchmarks.near import a_house, far_sources
+from benchmarks.promises import tell
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.contracts.records import OPEN, Record
 from carerecord.fhir.bundle import parse, split
@@ -95,9 +92,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder, embedded_postgres(Path(folder) / "pg") as cluster:
         results["durable_commit_ms"] = asyncio.run(one_commit(cluster))
         results["record"] = asyncio.run(merging(cluster, Path(folder) / "house", args.sources, args.entries))
-    results["machine"] = {"cores": psutil.cpu_count(), "load": round(os.getloadavg()[0], 2)}
-    json.dump(results, sys.stdout, indent=None if args.json else 2)
-    print()
+    tell((), results, compact=args.json)  # what this machine can do at best; nothing is promised
 
 
 if __name__ == "__main__":

@@ -2,10 +2,7 @@
 
 import argparse
 import asyncio
-import json
-import os
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,6 +13,7 @@ from typing import Any
 import psutil
 
 from benchmarks.near import a_house, credential, far_sources, workers
+from benchmarks.promises import Promise, tell
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.contracts.records import OpenAsked
 from carerecord.kit.question import encode
@@ -127,9 +125,12 @@ def main() -> None:
 
     with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder, embedded_postgres(Path(folder) / "pg") as cluster:
         results = uvloop.run(measure(cluster, Path(folder) / "house", args.at_once, args.rounds, args.sources, args.entries))
-    results["machine"] = {"cores": psutil.cpu_count(), "load": round(os.getloadavg()[0], 2)}
-    json.dump(results, sys.stdout, indent=None if args.json else 2)
-    print()
+    slowest_ms = SLOWEST_S * 1000
+    promises = (
+        Promise("20 openings at once on two workers, 99th of 100", results["workers_2"]["p99_ms"], "ms", slowest_ms, 1.5),
+        Promise("20 openings at once on one worker, 99th of 100", results["workers_1"]["p99_ms"], "ms", slowest_ms, 2.2),
+    )
+    tell(promises, results, compact=args.json)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import json
 import random
 import statistics
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import carerecord
+from benchmarks.promises import Promise, tell
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.locator import Pointer
@@ -180,7 +180,12 @@ def main() -> None:
         embedded_postgres(Path(folder) / "postgres") as cluster,
     ):
         results = asyncio.run(measure(cluster, args.people, args.seed, args.many))
-    print(json.dumps(results, indent=None if args.json else 2))
+    slowest, who = results["slowest_median_ms"], results["who"]["median_ms"]
+    promises = (
+        Promise("Search of every kind, the slowest at the median", slowest, "ms", results["promise_ms"]),
+        Promise("Who is this person, at the median", who, "ms", 3.0),
+    )
+    tell(promises, results, compact=args.json)
 
 
 if __name__ == "__main__":
