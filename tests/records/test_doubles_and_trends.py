@@ -93,7 +93,7 @@ def test_two_laboratories_share_a_trend_where_code_unit_and_method_agree():
         a_result("lab", "Neutrophils", "4.2", id="1"),
         a_result("other", "Neutrophils", "0.9", at="2026-11-05T09:00:00Z", id="2"),
     ]
-    (trend,) = trends(results)
+    (trend,) = trends(joined(results))
 
     assert trend.entries == ("lab/Observation/1", "other/Observation/2")
     assert trend.important
@@ -107,7 +107,7 @@ def test_another_unit_or_method_never_shares_an_axis():
         a_result("fen", "Troponin", "8", unit="pg/mL", method="T", id="4"),
     ]  # fmt: skip
 
-    assert [set(trend.entries) for trend in trends(results)] == [{"lab/Observation/r", "lab/Observation/2"}]
+    assert [set(trend.entries) for trend in trends(joined(results))] == [{"lab/Observation/r", "lab/Observation/2"}]
 
 
 def test_what_was_entered_in_error_is_not_drawn():

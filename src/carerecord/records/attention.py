@@ -1,14 +1,14 @@
 """What should a reader not miss? Small rules, each with an id and where it comes from. The page shows; it does not advise."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
 
 from carerecord.connectors.reply import Reply
-from carerecord.contracts.records import Attention, Group, PlanLine, Section
-from carerecord.fhir.facts import Facts
+from carerecord.contracts.records import Attention, Entry, Group, PlanLine, Section
+from carerecord.fhir.facts import Facts, Medicine
 from carerecord.records.groups import CONFLICT, DIFFERS, DISPENSED_SINCE
 from carerecord.records.order import moment
 
@@ -75,6 +75,12 @@ _WARNINGS: Final = {
     "data awaiting filing": ("gap/awaiting-filing", "Data awaiting filing"),
     "confidential items": ("gap/confidential", "Confidential items are not sent"),
 }
+_GAPS: Final = {
+    "no answer": "{} did not answer",
+    "unreadable": "{} answered with something that could not be read",
+    "incomplete": "{}: not everything could be read",
+    "out of date": "{}: a copy, not live",
+}
 
 
 def attention(
@@ -82,13 +88,14 @@ def attention(
 ) -> tuple[Attention, ...]:
     """Everything that the rules find, the dangers first. `degraded` are ids of rules about our own services being down."""
     by_id = {section.id: section for section in sections}
+    names = {reply.source.id: reply.source.name for reply in replies}
     found = [
         *(Attention("gap", "Not everything could be looked up", RULE[rule].says, rule) for rule in degraded),
         *(each for reply in replies for each in _of_source(reply)),
         *_of_allergies(by_id.get("allergies")),
-        *_of_medicines(by_id.get("medicines")),
+        *_of_medicines(by_id.get("medicines"), names),
         *_of_results(by_id.get("results")),
-        *_of_plans(plans),
+        *_of_plans(plans, by_id.get("plans")),
         *_of_flags(by_id.get("alerts")),
     ]
     order = {"danger": 0, "gap": 1, "differs": 2, "info": 3, "late": 4}
@@ -109,7 +116,7 @@ def _of_source(reply: Reply) -> Iterable[Attention]:
         yield Attention("danger", f"{name} knows this person by another {what}", f"Here {here}; there {there}.",
                         "danger/mismatch", source=source)  # fmt: skip
     if reply.state in ("no answer", "unreadable", "incomplete", "out of date") and not reply.choices:
-        yield Attention("gap", f"{name}: {reply.state}", reply.says, "gap/source", source=source)
+        yield Attention("gap", _GAPS[reply.state].format(name), reply.says, "gap/source", source=source)
     for warning in reply.warnings:
         rule, title = _WARNINGS[warning]
         yield Attention("gap", f"{name}: {title}", RULE[rule].says, rule, source=source)
@@ -134,20 +141,59 @@ def _is_active_allergy(facts: Facts) -> bool:
     return facts.allergy is not None and not facts.allergy.negative and facts.allergy.status in ("active", "unconfirmed")
 
 
-def _of_medicines(section: Section | None) -> Iterable[Attention]:
+def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable[Attention]:
     if section is None:
         return
+    entries = {each.key: each for each in section.entries}
     for group in section.groups:
         if not group.current:
             continue
+        alike = [entries[key] for key in group.entries if key in entries]
+        in_use = [each for each in alike if each.facts.medicine and each.facts.medicine.current]
         if group.label == DISPENSED_SINCE:
-            says = "Stopped here, dispensed since"
-            yield _from_group("danger", group, says, group.says, "medicine/stopped-dispensed", "medicines")
+            says = _stopped_and_supplied(alike, names) or group.says
+            yield _from_group("danger", group, f"{group.title}: stopped, dispensed since", says,
+                              "medicine/stopped-dispensed", "medicines")  # fmt: skip
         elif group.label == DIFFERS:
-            yield _from_group("differs", group, f"{group.title}: differs", group.says, "medicine/differs", "medicines")
+            says = _side_by_side(in_use, names) if group.says.startswith(_DOSING) else ""
+            yield _from_group("differs", group, f"{group.title}: sources differ", says or group.says, "medicine/differs", "medicines")
         for watched in WATCHED:
             if watched.words.search(group.title) or watched.words.search(group.key):
-                yield _from_group("info", group, f"{group.title}: {watched.what}", group.says, watched.rule, "medicines")
+                says = ". ".join(filter(None, (_side_by_side(in_use, names), group.says)))
+                yield _from_group("info", group, f"{group.title}: {watched.what}", says, watched.rule, "medicines")
+
+
+_DOSING: Final = ("dose", "frequency", "route")
+
+
+def _side_by_side(in_use: Sequence[Entry], names: Mapping[str, str]) -> str:
+    """Both values, and who says which: "5 mg once a day (Elm Bank Surgery) or 2.5 mg once a day (Aldermoor Hospitals)"."""
+    said: dict[str, list[str]] = {}
+    for entry in in_use:
+        if entry.facts.medicine and (words := _dosing(entry.facts.medicine)):
+            said.setdefault(words, []).extend(names.get(each.source, each.source) for each in entry.origins)
+    return " or ".join(f"{words} ({', '.join(dict.fromkeys(sources))})" for words, sources in said.items())
+
+
+def _dosing(medicine: Medicine) -> str:
+    if medicine.amount and medicine.frequency:
+        return f"{medicine.amount} {medicine.frequency}"
+    return medicine.dose or medicine.amount
+
+
+def _stopped_and_supplied(alike: Sequence[Entry], names: Mapping[str, str]) -> str:
+    """Who stopped it, when and why; who has supplied it last. Days as they are stored: a page writes them for its reader."""
+    known = [(names.get(each.origins[0].source, each.origins[0].source), each.facts.medicine) for each in alike]
+    stops = [(name, each) for name, each in known if each and not each.current]
+    supplies = [(name, each) for name, each in known if each and each.kind == "dispense"]
+    if not stops or not supplies:
+        return ""
+    who, stop = max(stops, key=lambda each: moment(each[1].ended))
+    by, supply = max(supplies, key=lambda each: moment(each[1].issued))
+    day = f" on {stop.ended[:10]}" if stop.ended else ""
+    why = f": “{stop.stopped_reason.rstrip('.')}”" if stop.stopped_reason else ""
+    since = f" on {supply.issued[:10]}" if supply.issued else " since"
+    return f"{who} stopped it{day}{why}. {by} dispensed it{since}."
 
 
 def _of_results(section: Section | None) -> Iterable[Attention]:
@@ -157,7 +203,7 @@ def _of_results(section: Section | None) -> Iterable[Attention]:
     seen: set[str] = set()
     for entry in section.entries:
         result = entry.facts.result
-        if result is None or entry.mismatch or result.test in seen:
+        if result is None or result.test in seen or entry.mismatch:
             continue
         seen.add(result.test)
         if result.measure.flag.startswith("critically") and result.measure.flag_from == "source":
@@ -166,10 +212,16 @@ def _of_results(section: Section | None) -> Iterable[Attention]:
             yield Attention("danger", entry.facts.title, says, "result/critical", "results", "", (entry.key,))
 
 
-def _of_plans(plans: Sequence[PlanLine]) -> Iterable[Attention]:
+def _of_plans(plans: Sequence[PlanLine], section: Section | None) -> Iterable[Attention]:
+    """Each decision that stands, in its own first words; one that a newer plan has superseded is no news."""
+    entries = {each.key: each for each in section.entries} if section else {}
     for line in plans:
-        if line.state == "present":
-            yield Attention("info", f"{line.title}: present", line.says, "plan/decision", "plans", "", (line.entry,))
+        entry = entries.get(line.entry)
+        if line.state != "present" or (entry and entry.superseded_by):
+            continue
+        said = entry.facts.plan.decision.split("\n")[0] if entry and entry.facts.plan else ""
+        yield Attention("info", f"{line.title}: present", " ".join(filter(None, (said, line.says))), "plan/decision", "plans", "",
+                        (line.entry,))  # fmt: skip
 
 
 def _of_flags(section: Section | None) -> Iterable[Attention]:

@@ -99,7 +99,7 @@ def whole(choice: Choice, permit: Permit, granted: Mapping[str, frozenset[str]],
     refused = {each: _refusal(permit, choice.source.id, each) for each in choice.sections - here}
     if reply is None:
         reply = Reply(choice.source, worst(tuple(each.state for each in refused.values())))
-    elif any(each.facts.section in refused for each in reply.entries):
+    elif refused and any(each.facts.section in refused for each in reply.entries):
         kept = tuple(each for each in reply.entries if each.facts.section not in refused)
         reply = replace(reply, entries=kept, dropped=reply.dropped + len(reply.entries) - len(kept))
     if not refused:

@@ -1,45 +1,112 @@
 """Which items are one and the same, seen through several sources? Only on an equal business identifier, or, for results, on equal
 code, minute, value and unit; and never where what would be shown of them differs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
+from typing import Any
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from carerecord.contracts.records import Entry
-from carerecord.fhir.facts import Facts
-from carerecord.records.order import moment
+from carerecord.records.order import moment, place
+
+Mark = tuple[str, ...]  # what makes two items one
+_NOTHING: Mapping[Any, Any] = {}
 
 
-def joined(entries: Sequence[Entry]) -> list[Entry]:
-    """The entries with doubles made one. Every origin is kept; the facts shown are those of the source that recorded it first.
+class Laid(Struct, frozen=True, gc=False):
+    """What one source sent under one heading, laid out so that a whole source is taken in at a stroke."""
 
-    Two items of one source are never joined: that source says that they are two.
+    entries: dict[str, Entry]  # by the place at which each stands: `order.place`
+    marks: Mapping[str, tuple[Mark, ...]]  # by place
+    first: Mapping[Mark, str]  # the place of the first that bears a mark
+
+
+class Together:
+    """The items of one heading, source by source, with doubles made one.
+
+    Every origin is kept; the facts shown are those of the source that recorded an item first. Two items of one source are
+    never joined: that source says that they are two.
     """
-    first_by_mark: dict[tuple[str, ...], int] = {}
-    out: list[Entry] = []
-    for entry in entries:
-        marks = _marks(entry.facts) if not entry.mismatch else ()
-        place = next((first_by_mark[mark] for mark in marks if mark in first_by_mark), None)
-        if place is not None and _may_join(out[place], entry):
-            out[place] = _join(out[place], entry)
+
+    def __init__(self) -> None:
+        self._shown: dict[str, Entry] = {}
+        self._first: dict[Mark, str] = {}
+        self._moved: dict[str, str] = {}  # a place that was given up, and where its item stands now
+
+    def add(self, laid: Laid) -> None:
+        if self._first.keys().isdisjoint(laid.first) and self._shown.keys().isdisjoint(laid.entries):
+            # Nothing here was seen before: no item need be looked at.
+            self._shown |= laid.entries
+            self._first |= laid.first
+            return
+        for at, entry in laid.entries.items():
+            self._add(at, entry, laid.marks.get(at, ()))
+
+    def newest_first(self) -> tuple[Entry, ...]:
+        """By time, then by key, so that the same answers always give the same page."""
+        shown = self._shown
+        return tuple([shown[at] for at in sorted(shown, reverse=True)])
+
+    def _add(self, at: str, entry: Entry, marks: tuple[Mark, ...]) -> None:
+        known = next((self._first[mark] for mark in marks if mark in self._first), None)
+        while known in self._moved:
+            known = self._moved[known]
+        if known is not None and _may_join(self._shown[known], entry):
+            one = _join(self._shown.pop(known), entry)
+            at = _free(place(one), self._shown)
+            if at != known:
+                self._moved[known] = at
+            self._shown[at] = one
         else:
-            place = len(out)
-            out.append(entry)
+            at = _free(at, self._shown)
+            self._shown[at] = entry
         for mark in marks:
-            first_by_mark.setdefault(mark, place)
-    return out
+            self._first.setdefault(mark, at)
 
 
-def _marks(facts: Facts) -> list[tuple[str, ...]]:
-    """What makes two items one. An identifier counts with the type and what it is about: laboratories give one number to
-    every result of a sample."""
-    what = facts.result.test if facts.result else facts.title
-    marks: list[tuple[str, ...]] = [(facts.resource_type, identifier, what) for identifier in facts.identifiers]
+def laid_out(entries: Iterable[Entry]) -> Laid:
+    """The entries of one source under one heading. What waits behind a mismatch warning is joined with nothing."""
+    rows: dict[str, Entry] = {}
+    marks: dict[str, tuple[Mark, ...]] = {}
+    first: dict[Mark, str] = {}
+    for entry in entries:
+        when = moment(entry.facts.at)
+        at = _free(f"{when} {entry.key}", rows)
+        rows[at] = entry
+        if not entry.mismatch and (borne := _marks(entry, when)):
+            marks[at] = borne
+            for mark in borne:
+                first.setdefault(mark, at)
+    return Laid(rows, marks or _NOTHING, first or _NOTHING)
+
+
+def joined(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """The entries of several sources, newest first, doubles made one."""
+    together = Together()
+    for entry in entries:
+        together.add(laid_out((entry,)))
+    return together.newest_first()
+
+
+def _free(at: str, taken: Mapping[str, Entry]) -> str:
+    """Two items of one key are both shown, whatever a source means by it."""
+    while at in taken:
+        at += "'"
+    return at
+
+
+def _marks(entry: Entry, when: str) -> tuple[Mark, ...]:
+    """An identifier counts with the type and what it is about: laboratories give one number to every result of a sample."""
+    facts = entry.facts
     result = facts.result
-    if result is not None and result.measure.value and len(facts.at) > 10:
-        measure = result.measure
-        marks.append(("", result.test, moment(facts.at)[:16], measure.value, measure.unit))
-    return marks
+    if result is None:
+        return tuple([(facts.resource_type, each, facts.title) for each in facts.identifiers]) if facts.identifiers else ()
+    marks: list[Mark] = [(facts.resource_type, each, result.test) for each in facts.identifiers]
+    measure = result.measure
+    if measure.value and len(facts.at) > 10:
+        marks.append(("", result.test, when[:16], measure.value, measure.unit))
+    return tuple(marks)
 
 
 def _may_join(one: Entry, other: Entry) -> bool:

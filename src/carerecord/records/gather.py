@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Sequence
-from typing import Protocol
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
 
@@ -16,7 +16,9 @@ from carerecord.kit.log import Log
 from carerecord.kit.metrics import Metrics
 from carerecord.records.breaker import Breaker
 
-TOGETHER_S = 0.1  # late answers that come within this time of each other join the page together
+A = TypeVar("A")
+
+TOGETHER_S = 0.3  # late answers that come within this time of each other join the page together
 GRACE_S = 0.25  # a window comes back by its deadline by itself; after this much more it is given up
 
 
@@ -40,36 +42,46 @@ class Gatherer:
         self._breakers: dict[str, Breaker] = {}
 
     async def all_of(
-        self, askings: Sequence[Asking], *, insist: str = "", request: str = ""
-    ) -> AsyncGenerator[tuple[Reply, ...], None]:
+        self, askings: Sequence[Asking], then: Callable[[Reply], Awaitable[A]], *, insist: str = "", request: str = ""
+    ) -> AsyncGenerator[tuple[A, ...], None]:
         """Replies in batches: those at hand at the first paint (or all, if sooner), then late ones as they come.
 
-        The first batch comes at the first paint even when it is empty. By the last call every source has a reply. When the
-        caller goes away the asking stops and its sockets are freed.
+        `then` is done with each reply as soon as it has come, while the others are still waited for; it must not fail. The
+        first batch comes at the first paint even when it is empty. By the last call every source has a reply. When the caller
+        goes away the asking stops and its sockets are freed.
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
-        pending = {asyncio.create_task(self._named(request, each, began, insist)) for each in askings}
+        place = {
+            asyncio.create_task(self._named(request, each, began, insist, then)): each.source.id for each in askings
+        }
+        pending = set(place)
+
+        def results(done: "set[asyncio.Task[A]]") -> tuple[A, ...]:
+            return tuple(task.result() for task in sorted(done, key=place.__getitem__))
+
         try:
             paint_at = began + self.first_paint_s
             done, pending = await asyncio.wait(pending, timeout=self.first_paint_s) if pending else (set(), set())
-            yield _results(done)
+            yield results(done)
             while pending:
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 if pending and loop.time() >= paint_at:
                     more, pending = await asyncio.wait(pending, timeout=TOGETHER_S)
                     done |= more
-                yield _results(done)
+                yield results(done)
         finally:
             for task in pending:
                 task.cancel()
             if pending:
                 await asyncio.wait(pending)
 
-    async def _named(self, request: str, asking: Asking, began: float, insist: str) -> Reply:
+    async def _named(
+        self, request: str, asking: Asking, began: float, insist: str, then: Callable[[Reply], Awaitable[A]]
+    ) -> A:
         """In a task of its own, so that the request id holds for this and all that it causes."""
         with requests.request(request):
-            return await self.one(asking, began=began, insist=asking.source.id == insist)
+            return await then(await self.one(asking, began=began, insist=asking.source.id == insist))
 
     async def one(self, asking: Asking, *, began: float | None = None, insist: bool = False, within_s: float = 0.0) -> Reply:
         """Ask one source. `insist` asks even one that rests after failures: a person has said so."""
@@ -127,6 +139,3 @@ def nothing(asking: Asking, state: str, says: str) -> Reply:
     sections = tuple(SectionState(each, state, says=says) for each in SECTION_IDS if each in asking.sections)
     return Reply(asking.source, state, says, asking.local_ids, sections)
 
-
-def _results(done: "set[asyncio.Task[Reply]]") -> tuple[Reply, ...]:
-    return tuple(sorted((task.result() for task in done), key=lambda reply: reply.source.id))

@@ -1,28 +1,33 @@
-"""How do many answers become one record? By section, newest first, doubles joined, differences side by side, gaps named. Pure."""
+"""How do many answers become one record? By section, newest first, doubles joined, differences side by side, gaps named."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from carerecord.connectors.reply import MISSING, Reply
 from carerecord.contracts.actors import Reason
 from carerecord.contracts.patients import Person
 from carerecord.contracts.permit import Withheld
-from carerecord.contracts.records import AllergyTitle, Entry, Group, Mismatch, Record, Section, SourceState
+from carerecord.contracts.records import AllergyTitle, Entry, Group, Mismatch, Record, Section, SectionState, SourceState, Trend
 from carerecord.fhir.sections import ALL
 from carerecord.kit.clock import stamp
 from carerecord.records.allergies import Sharing, allergy_title
 from carerecord.records.attention import attention
-from carerecord.records.doubles import joined
+from carerecord.records.doubles import Together
 from carerecord.records.groups import Company, allergy_groups, medicine_groups, problem_groups
-from carerecord.records.order import newest_first
 from carerecord.records.plans import in_force_first, plan_lines
+from carerecord.records.sheets import AT_A_TIME_S, Sheet, digest, sheet_of
 from carerecord.records.trends import trends
 
 MEASURED = frozenset({"results", "observations"})
+GROUPED = frozenset({"medicines", "allergies", "problems"})
+
+_Share = tuple[Reply, SectionState]  # one source that shares a section, and the state of that section there
 
 
 class Frame(Struct, frozen=True):
@@ -33,108 +38,146 @@ class Frame(Struct, frozen=True):
     reason: Reason
     withheld: tuple[Withheld, ...] = ()
     degraded: tuple[str, ...] = ()  # ids of attention rules about our own services
-    first_title: AllergyTitle | None = None  # what the allergy title said at first paint
 
 
-def merge(
-    frame: Frame, replies: Sequence[Reply], *, at: datetime, complete: bool, late: frozenset[str] = frozenset(),
-    joined_now: tuple[str, ...] = (),
-) -> Record:  # fmt: skip
-    """One record of all replies: of every source that takes part, also those that are loading, were not asked, or are withheld.
+@dataclass
+class _Heading:
+    """One section as far as it has come; what does not change from one chunk to the next is kept."""
 
-    `late` are the sources that answered after the first paint; `joined_now` those that are new in this chunk.
-    """
-    held = {reply.source.id: reply.mismatches for reply in replies if reply.mismatches}
-    by_section: dict[str, list[Entry]] = defaultdict(list)
-    for reply in replies:
-        is_late, mismatch = reply.source.id in late, _in_words(held.get(reply.source.id, ()))
-        for entry in reply.entries:
-            if is_late or mismatch:
-                entry = replace(entry, late=is_late, mismatch=mismatch)
-            by_section[entry.facts.section].append(entry)
-    sharing = _sharing(replies)
-    today = stamp(at)
-    sections = tuple(
-        _section(each.id, each.title, by_section.get(each.id, []), sharing.get(each.id, ()), replies, frame.withheld, today)
-        for each in ALL
-    )
-    by_id = {section.id: section for section in sections}
-    plans = plan_lines(by_id["plans"].entries, _heard(sharing, "plans"), today)
-    return Record(
-        opening=frame.opening,
-        person=frame.person,
-        reason=frame.reason,
-        at=today,
-        complete=complete,
-        first_paint=frame.first_title is None,
-        states=tuple(_state(reply, reply.source.id in late) for reply in replies),
-        sections=sections,
-        allergies=allergy_title(by_id["allergies"].entries, _heard(sharing, "allergies"), frame.first_title),
-        plans=plans,
-        attention=attention(replies, sections, plans, degraded=frame.degraded),
-        mismatches=tuple(
-            Mismatch(reply.source.id, what, here, there, tuple(each.key for each in reply.entries))
-            for reply in replies
-            for what, here, there in reply.mismatches
-        ),
-        withheld=frame.withheld,
-        tally=_tally(replies),
-        joined=joined_now,
-    )
+    together: Together = field(default_factory=Together)
+    entries: tuple[Entry, ...] = ()
+    trends: tuple[Trend, ...] = ()
+    changed: bool = False
+    seen_by: tuple[object, ...] = ()  # what the section that stands was made from, its entries apart
+    section: Section | None = None
 
 
-class _Share(Struct, frozen=True):
-    reply: Reply
-    state: str
-    says: str
+class Merging:
+    """One opening: sheets are added as sources answer, and the record is drawn whenever it is to be shown."""
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+        self._headings = {each.id: _Heading() for each in ALL}
+        self._digests: dict[str, str] = {}
+        self.late: set[str] = set()
+
+    def add(self, sheet: Sheet) -> None:
+        source = sheet.reply.source.id
+        if sheet.digest:
+            self._digests[source] = sheet.digest
+        if sheet.late:
+            self.late.add(source)
+        for section, parts in sheet.headings.items():
+            heading = self._headings[section]
+            heading.changed = True
+            for laid in parts:
+                heading.together.add(laid)
+
+    @property
+    def digest(self) -> str:
+        return digest(self._digests)
+
+    async def drawn(
+        self, replies: Sequence[Reply], *, at: datetime, complete: bool, before: AllergyTitle | None = None,
+        joined_now: tuple[str, ...] = (),
+    ) -> Record:  # fmt: skip
+        """The record of all that was added. Others get their turn between two sections.
+
+        `replies` are those of every source that takes part, also those that are loading, were not asked, or are withheld.
+        `before` is what the allergy title said at the first paint; `joined_now` are the sources that are new in this chunk.
+        """
+        frame, today, sharing = self._frame, stamp(at), _sharing(replies)
+        sections: dict[str, Section] = {}
+        began = time.perf_counter()
+        for each in ALL:
+            sections[each.id] = self._section(each.id, each.title, sharing.get(each.id, ()), today)
+            if time.perf_counter() - began > AT_A_TIME_S:
+                await asyncio.sleep(0)
+                began = time.perf_counter()
+        standing = tuple(sections.values())
+        plans = plan_lines(sections["plans"].entries, _heard(sharing, "plans"), today)
+        return Record(
+            opening=frame.opening,
+            person=frame.person,
+            reason=frame.reason,
+            at=today,
+            complete=complete,
+            first_paint=before is None,
+            states=tuple([_state(reply, reply.source.id in self.late) for reply in replies]),
+            sections=standing,
+            allergies=allergy_title(sections["allergies"].entries, _heard(sharing, "allergies"), before),
+            plans=plans,
+            attention=attention(replies, standing, plans, degraded=frame.degraded),
+            mismatches=tuple(
+                Mismatch(reply.source.id, what, here, there, tuple(each.key for each in reply.entries))
+                for reply in replies
+                for what, here, there in reply.mismatches
+            ),
+            withheld=frame.withheld,
+            tally=_tally(replies),
+            joined=joined_now,
+        )
+
+    def _section(self, id_: str, title: str, shares: Sequence[_Share], today: str) -> Section:
+        heading = self._headings[id_]
+        missing = tuple([reply.source.id for reply, said in shares if said.state in MISSING])
+        company = _company(shares) if id_ in GROUPED and (heading.entries or heading.changed) else None
+        if heading.section and not heading.changed and heading.seen_by == (missing, company):
+            return heading.section
+        if heading.changed:
+            heading.entries = heading.together.newest_first()
+            if id_ == "plans":
+                heading.entries = in_force_first(heading.entries, today)
+            heading.trends = trends(heading.entries) if id_ in MEASURED else ()
+        heading.section = Section(
+            id=id_,
+            title=title,
+            entries=heading.entries,
+            groups=_groups(id_, heading.entries, company) if company else (),
+            trends=heading.trends,
+            missing=missing,
+            withheld=sum(1 for each in self._frame.withheld if each.section in (id_, "*")),
+        )
+        heading.changed, heading.seen_by = False, (missing, company)
+        return heading.section
+
+
+async def merge(frame: Frame, replies: Iterable[Reply], *, at: datetime) -> Record:
+    """One record of replies that are all there."""
+    all_of_them = tuple(replies)
+    merging = Merging(frame)
+    for reply in all_of_them:
+        merging.add(await sheet_of(reply))
+    return await merging.drawn(all_of_them, at=at, complete=True)
 
 
 def _sharing(replies: Sequence[Reply]) -> dict[str, list[_Share]]:
     """For each section, the sources that share it, with the state of that section there."""
-    found: dict[str, list[_Share]] = defaultdict(list)
+    found: dict[str, list[_Share]] = {each.id: [] for each in ALL}
     for reply in replies:
         for each in reply.sections:
             if each.state != "not shared":
-                found[each.section].append(_Share(reply, each.state, each.says))
+                found[each.section].append((reply, each))
     return found
 
 
-def _heard(sharing: dict[str, list[_Share]], section: str) -> tuple[Sharing, ...]:
+def _heard(sharing: Mapping[str, Sequence[_Share]], section: str) -> tuple[Sharing, ...]:
     # A source that only ever knew this person by name, or nobody, has nothing to say and leaves no gap.
     return tuple(
-        Sharing(each.reply.source.name, each.state, each.says, each.reply.last_answer) for each in sharing.get(section, ())
+        Sharing(reply.source.name, said.state, said.says, reply.last_answer) for reply, said in sharing.get(section, ())
     )
 
 
-def _section(
-    id_: str, title: str, entries: list[Entry], sharing: Iterable[_Share], replies: Sequence[Reply],
-    withheld: tuple[Withheld, ...], today: str,
-) -> Section:  # fmt: skip
-    shares = list(sharing)
-    ordered = newest_first(joined(entries)) if entries else ()
-    if id_ == "plans" and ordered:
-        ordered = in_force_first(ordered, today)
-    return Section(
-        id=id_,
-        title=title,
-        entries=ordered,
-        groups=_groups(id_, ordered, shares),
-        trends=trends(ordered) if id_ in MEASURED else (),
-        missing=tuple(each.reply.source.id for each in shares if each.state in MISSING),
-        withheld=sum(1 for each in withheld if each.section in (id_, "*")),
+def _company(shares: Sequence[_Share]) -> Company:
+    heard = [reply.source for reply, said in shares if said.state in ("live", "not recorded", "incomplete")]
+    return Company(
+        heard=frozenset([each.id for each in heard]),
+        gps_heard=frozenset([each.id for each in heard if each.kind == "gp"]),
+        gps_missing=tuple([reply.source.name for reply, said in shares if reply.source.kind == "gp" and said.state in MISSING]),
     )
 
 
-def _groups(section: str, entries: Sequence[Entry], shares: list[_Share]) -> tuple[Group, ...]:
-    if section not in ("medicines", "allergies", "problems") or not entries:
-        return ()
-    heard = [each.reply.source for each in shares if each.state in ("live", "not recorded", "incomplete")]
-    gps = [each for each in shares if each.reply.source.kind == "gp"]
-    company = Company(
-        heard=frozenset(each.id for each in heard),
-        gps_heard=frozenset(each.id for each in heard if each.kind == "gp"),
-        gps_missing=tuple(each.reply.source.name for each in gps if each.state in MISSING),
-    )
+def _groups(section: str, entries: Sequence[Entry], company: Company) -> tuple[Group, ...]:
     if section == "medicines":
         return medicine_groups(entries, company)
     return allergy_groups(entries, company) if section == "allergies" else problem_groups(entries, company)
@@ -151,8 +194,8 @@ def _state(reply: Reply, late: bool) -> SourceState:
         state=reply.state,
         says=reply.says,
         count=len(reply.entries),
-        sent=sum(each.sent for each in reply.tally),
-        unreadable=sum(each.unreadable for each in reply.tally),
+        sent=sum([each.sent for each in reply.tally]),
+        unreadable=sum([each.unreadable for each in reply.tally]),
         elapsed_s=round(reply.elapsed_s, 3),
         as_at=reply.as_at,
         last_answer=reply.last_answer,
@@ -174,7 +217,3 @@ def _tally(replies: Sequence[Reply]) -> tuple[tuple[str, int, int, int], ...]:
             shown[each.resource_type] += each.shown
             unreadable[each.resource_type] += each.unreadable
     return tuple((type_, sent[type_], shown[type_], unreadable[type_]) for type_ in sorted(sent))
-
-
-def _in_words(mismatches: tuple[tuple[str, str, str], ...]) -> str:
-    return ", ".join(what for what, _, _ in mismatches)

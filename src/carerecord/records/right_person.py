@@ -2,6 +2,7 @@
 
 import unicodedata
 from collections import Counter
+from collections.abc import Sequence
 
 from msgspec.structs import replace
 
@@ -24,7 +25,8 @@ def judged(person: Person, reply: Reply) -> Reply:
     if danger:
         return discarded(reply, danger)
     numbers = _numbers(person)
-    mine = [entry for entry in reply.entries if is_about(entry.facts.subject, reply.local_ids, numbers)]
+    about = {each: is_about(each, reply.local_ids, numbers) for each in {entry.facts.subject for entry in reply.entries}}
+    mine = [entry for entry in reply.entries if about[entry.facts.subject]] if not all(about.values()) else reply.entries
     strangers = len(reply.entries) - len(mine)
     if strangers and not mine:
         return discarded(reply, "items about somebody else")
@@ -133,7 +135,7 @@ def _name(person: Person) -> str:
     return ""
 
 
-def _without_strangers(reply: Reply, mine: list[Entry], strangers: int) -> Reply:
+def _without_strangers(reply: Reply, mine: Sequence[Entry], strangers: int) -> Reply:
     kept = {entry.key for entry in mine}
     theirs = [entry.facts for entry in reply.entries if entry.key not in kept]
     taken, types = Counter(facts.section for facts in theirs), Counter(facts.resource_type for facts in theirs)

@@ -3,15 +3,14 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from carerecord.connectors.reply import Asking, Expected, Reply
+from carerecord.connectors.reply import Asking, Reply
 from carerecord.contracts.actors import Actor, Reason
 from carerecord.contracts.audit import Line
 from carerecord.contracts.locator import WHERE, Pointer, WhereAsked
@@ -28,13 +27,12 @@ from carerecord.kit.errors import NotFound, Refused, Unavailable
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import Log
 from carerecord.kit.tokens import seal
-from carerecord.records.choosing import Choice, askings, choose, granted_by_source, not_asked, wanted, whole
+from carerecord.records.choosing import Choice, askings, choose, wanted
 from carerecord.records.counts import Counts
-from carerecord.records.gather import Gatherer, nothing
-from carerecord.records.merge import Frame, merge
+from carerecord.records.drawing import Drawing
+from carerecord.records.gather import Gatherer
 from carerecord.records.recent import Opening, Recent
 from carerecord.records.relationship import relationship
-from carerecord.records.right_person import judged
 from carerecord.records.settings import RecordsSettings
 from carerecord.records.teaching import Swept, Teacher
 
@@ -177,59 +175,41 @@ class Desk:
     # --- gather, merge, write it down
 
     async def _chunks(self, opened: Opened, what: str, kept: Opening | None, only: str) -> AsyncGenerator[Record, None]:
-        permit, choices = opened.permit, opened.choices
-        granted = granted_by_source(permit)
-        asked = {each.source.id: each for each in askings(choices, permit, opened.person)}
-        replies: dict[str, Reply] = {each.source.id: each for each in kept.replies} if kept else {}
-        to_ask = [each for id_, each in asked.items() if not kept or id_ == only or id_ not in replies]
+        permit = opened.permit
+        asked = {each.source.id: each for each in askings(opened.choices, permit, opened.person)}
+        drawing = Drawing(opened.id, opened.person, opened.reason, permit, opened.choices, asked, opened.degraded,
+                          painted=kept is not None)  # fmt: skip
+        held = {each.source.id: each for each in kept.replies} if kept else {}
+        to_ask = [each for id_, each in asked.items() if id_ == only or id_ not in held]
         for each in to_ask:
-            replies.pop(each.source.id, None)
-        late: set[str] = set()
+            held.pop(each.source.id, None)
+        for reply in held.values():
+            await drawing.keep(reply)
         title = kept.title if kept else None
-        joined: tuple[str, ...] = ()
-        async with aclosing(self.gatherer.all_of(to_ask, insist=only, request=opened.request)) as batches:
-            first = True
+        first = True
+        gathered = self.gatherer.all_of(to_ask, drawing.arrived, insist=only, request=opened.request)
+        async with aclosing(gathered) as batches:
             async for batch in batches:
-                arrived = [judged(opened.person, reply) for reply in batch]
-                replies |= {reply.source.id: reply for reply in arrived}
-                joined = tuple(reply.source.id for reply in arrived)
-                late |= set() if first and not kept else set(joined)
-                record = self._merged(opened, granted, asked, replies, late, title, joined)
-                await self._write_down(opened, what if first else "record-joined", record, arrived, to_ask if first else ())
+                record = await drawing.drawn(batch, before=title, at=self.clock.now())
+                arrived = [sheet.reply for sheet in batch]
+                asked_now = to_ask if first else ()
+                await self._write_down(opened, what if first else "record-joined", record, drawing.digest, arrived, asked_now)
                 title, first = record.allergies, False
                 if record.complete:
-                    self._afterwards(opened, [replies[each.source.id] for each in to_ask], replies, title)
+                    fresh = [drawing.replies[each.source.id] for each in to_ask]
+                    self._afterwards(opened, fresh, drawing.replies, title)
                 yield record
 
-    def _merged(
-        self, opened: Opened, granted: dict[str, frozenset[str]], asked: Iterable[str], replies: dict[str, Reply],
-        late: set[str], title: AllergyTitle | None, joined: tuple[str, ...],
-    ) -> Record:  # fmt: skip
-        pending = [id_ for id_ in asked if id_ not in replies]
-        all_replies = []
-        for choice in opened.choices:
-            id_ = choice.source.id
-            reply = replies.get(id_)
-            if reply is None and id_ in pending:
-                here = choice.sections & granted.get(id_, frozenset())
-                reply = nothing(Asking(choice.source, choice.local_ids, here, Expected()), "loading", "")
-            elif reply is None and not choice.asked:
-                all_replies.append(not_asked(choice))
-                continue
-            all_replies.append(whole(choice, opened.permit, granted, reply))
-        frame = Frame(opened.id, opened.person, opened.reason, opened.permit.withheld, opened.degraded, title)
-        return merge(frame, all_replies, at=self.clock.now(), complete=not pending, late=frozenset(late), joined_now=joined)
-
     async def _write_down(
-        self, opened: Opened, what: str, record: Record, arrived: Sequence[Reply], asked: Sequence[Asking]
+        self, opened: Opened, what: str, record: Record, digest: str, arrived: Sequence[Reply], asked: Sequence[Asking]
     ) -> None:
         """The line is durable in our outbox before the chunk leaves; when that fails nobody sees it."""
         line = self._line(
             opened, what, id_=opened.id if what != "record-joined" else "",
             sources=tuple(each.source.id for each in asked) or tuple(reply.source.id for reply in arrived),
             sections=tuple(section.id for section in record.sections if section.entries),
-            states=tuple(f"{state.source}={state.state}" for state in record.states),
-            digest=digest(record),
+            states=tuple([f"{state.source}={state.state}" for state in record.states]),
+            digest=digest,
         )  # fmt: skip
         alerts = [reply for reply in arrived if reply.danger or reply.strangers]
         for reply in alerts:
@@ -267,13 +247,3 @@ class Desk:
 
 _NO_PERMIT = Permit("", "", "", (), "", "", (), (), 0.0, 0.0)
 
-
-def digest(record: Record) -> str:
-    """SHA-256 over source, type, id and version of every item that is shown, so that "what did they see" can be proved."""
-    shown = "\n".join(
-        f"{origin.source}/{origin.resource_type}/{origin.id}/{origin.version}"
-        for section in record.sections
-        for entry in section.entries
-        for origin in entry.origins
-    )
-    return sha256(shown.encode()).hexdigest()

@@ -1,12 +1,10 @@
 """Which results may share an axis? One test, one unit, one method; two laboratories may, where all three agree."""
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable
 
 from carerecord.contracts.records import Entry, Trend
 from carerecord.fhir.facts import Measure
-from carerecord.records.order import moment
 
 # Shown on the summary: the analytes of the Royal College of Pathologists' list of results to be told without delay
 # (G158, "The communication of critical and unexpected pathology results"), with eGFR, HbA1c and CRP.
@@ -17,37 +15,43 @@ _KEY = re.compile(
     r"c-?reactive|crp|bilirubin|alanine|alt\b|lithium|digoxin|amylase|lipase|d-dimer)",
     re.IGNORECASE,
 )
+_Point = tuple[Entry, Measure]
 _NOT_DRAWN = frozenset({"entered in error", "cancelled", "no result yet", "not done"})
 
 
 def trends(entries: Iterable[Entry]) -> tuple[Trend, ...]:
-    """Every series of two or more numbers, the important ones first; entries oldest first."""
-    series: dict[tuple[str, str], list[tuple[Entry, Measure]]] = defaultdict(list)
+    """Every series of two or more numbers, important ones first. `entries` come newest first; a trend is oldest first."""
+    series: dict[tuple[str, str], list[_Point]] = {}
     for entry in entries:
-        result = entry.facts.result
-        if result is None or entry.mismatch or entry.facts.warning in _NOT_DRAWN:
+        facts = entry.facts
+        result = facts.result
+        if result is None or entry.mismatch or facts.warning in _NOT_DRAWN:
             continue
-        if result.comparable and result.measure.number is not None:
-            series[result.comparable, ""].append((entry, result.measure))
+        measure = result.measure
+        if result.comparable and measure.number is not None:
+            key = (result.comparable, "")
+            points = series.get(key)
+            if points is None:
+                points = series[key] = []
+            points.append((entry, measure))
         for part in result.components:
             if part.number is not None:
                 # Parts of one measurement, such as systolic and diastolic: each a line of its own, never mixed.
-                key = f"{result.test}|{part.name}|{part.unit}|{result.method.casefold()}"
-                series[key, part.name].append((entry, part))
+                key = (f"{result.test}|{part.name}|{part.unit}|{result.method.casefold()}", part.name)
+                series.setdefault(key, []).append((entry, part))
     made = [_trend(key, component, points) for (key, component), points in series.items() if len(points) > 1]
     return tuple(sorted(made, key=lambda each: (not each.important, each.title.casefold(), each.key)))
 
 
-def _trend(key: str, component: str, points: list[tuple[Entry, Measure]]) -> Trend:
-    points = sorted(points, key=lambda each: (moment(each[0].facts.at), each[0].key))
-    newest, measure = points[-1]
-    ranged = next((each for _, each in reversed(points) if each.low is not None or each.high is not None), measure)
+def _trend(key: str, component: str, newest_first: list[_Point]) -> Trend:
+    newest, measure = newest_first[0]
+    ranged = next((each for _, each in newest_first if each.low is not None or each.high is not None), measure)
     important = bool(_KEY.search(newest.facts.title)) and newest.facts.section == "results"
     return Trend(
         key=key,
         title=newest.facts.title,
         unit=measure.unit,
-        entries=tuple(entry.key for entry, _ in points),
+        entries=tuple([entry.key for entry, _ in reversed(newest_first)]),
         component=component,
         low=ranged.low,
         high=ranged.high,

@@ -1,0 +1,75 @@
+"""What of one source's answer can be worked out as soon as it has come? All that does not depend on the others, so that after
+the slowest source only its own items and the joining are left to do."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from hashlib import sha256
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from carerecord.connectors.reply import Reply
+from carerecord.contracts.records import Entry, Record
+from carerecord.records.doubles import Laid, laid_out
+
+AT_A_TIME_S = 0.008  # how long one answer may hold the event loop before others get their turn
+_MANY = 200  # items between two looks at the clock
+
+
+class Sheet(Struct, frozen=True):
+    """One reply, its items under their headings and in order."""
+
+    reply: Reply
+    headings: Mapping[str, tuple[Laid, ...]]  # by section
+    digest: str  # over every item: see `digest`
+    late: bool = False
+
+
+async def sheet_of(reply: Reply, *, late: bool = False) -> Sheet:
+    """The reply laid out. Others get their turn between two parts of a large answer."""
+    began = time.perf_counter()
+    mismatch = ", ".join(what for what, _, _ in reply.mismatches)
+    headings: dict[str, list[Laid]] = {}
+    for start in range(0, len(reply.entries), _MANY):
+        under: dict[str, list[Entry]] = {}
+        for entry in reply.entries[start : start + _MANY]:
+            if late or mismatch:
+                entry = replace(entry, late=late, mismatch=mismatch)
+            section = entry.facts.section
+            if section in under:
+                under[section].append(entry)
+            else:
+                under[section] = [entry]
+        for section, entries in under.items():
+            headings.setdefault(section, []).append(laid_out(entries))
+        if time.perf_counter() - began > AT_A_TIME_S:
+            await asyncio.sleep(0)
+            began = time.perf_counter()
+    shown = [_named(entry) for entry in reply.entries]
+    return Sheet(reply, {section: tuple(each) for section, each in headings.items()}, _of_source(shown), late)
+
+
+def digest(of_sources: Mapping[str, str]) -> str:
+    """SHA-256 over what was shown of each source, so that "what did they see" can be proved."""
+    return sha256("\n".join(f"{source} {each}" for source, each in sorted(of_sources.items())).encode()).hexdigest()
+
+
+def digest_of(record: Record) -> str:
+    """The digest of a record at hand, to hold beside the one in the book: for each source SHA-256 over type, id and version of
+    every item of it that is shown."""
+    shown: dict[str, list[str]] = {}
+    for section in record.sections:
+        for entry in section.entries:
+            for origin in entry.origins:
+                shown.setdefault(origin.source, []).append(f"{origin.resource_type}/{origin.id}/{origin.version}")
+    return digest({source: _of_source(names) for source, names in shown.items()})
+
+
+def _named(entry: Entry) -> str:
+    origin = entry.origins[0]
+    return f"{origin.resource_type}/{origin.id}/{origin.version}"
+
+
+def _of_source(shown: list[str]) -> str:
+    return sha256("\n".join(sorted(shown)).encode()).hexdigest() if shown else ""
