@@ -14,11 +14,12 @@ def page(found: dict[str, dict[str, Any]], today: str) -> str:
     lines = ["# Performance", "", "Written by `make bench`; not by hand. `make bench ONLY=federation` measures one of them anew.", ""]
     first = next(iter(found.values()))["machine"]
     lines += [
-        f"Measured {today} on {first['cores']} cores ({first['processor']}), {first['memory_gb']} GB, Python {first['python']}.",
+        f"Measured {today} on {first['cores']} cores ({first['processor']}), {first['memory_gb']} GB,",
+        f"Python {first['python']}.",
         "",
-        "*Ratio* is the value beside what it is held against; the promise is kept while it is not above *must*. *Restless* tells how busy",
-        "others kept the machine: the load a core, and how much longer than at best the same small work took. Above about 1.0 and 1.2 the",
-        "figures say more about the neighbours than about carerecord.",
+        "*Ratio* is the value beside what it is held against; the promise is kept while it is not above *must*.",
+        "*Restless* tells how busy others kept the machine: the load a core, and how much longer than at best the same small",
+        "work took. Above about 1.0 and 1.2 the figures say more about the neighbours than about carerecord.",
         "",
         "| benchmark | promise | value | against | ratio | must | kept | restless |",
         "| --- | --- | ---: | ---: | ---: | ---: | --- | --- |",
