@@ -109,3 +109,41 @@ def test_a_stated_negative_beside_an_active_allergy_is_a_conflict():
 def test_a_safeguarding_flag_is_a_danger_and_an_ended_one_is_not():
     assert found(alerts=[a_flag("gp", "Child protection plan", "safeguarding")]) == {"flag/safeguarding": "Child protection plan"}
     assert found(alerts=[a_flag("gp", "Child protection plan", "safeguarding", active=False)]) == {}
+
+
+def test_a_difference_gives_both_values_and_who_says_which():
+    company = Company(frozenset({"gp", "trust"}), frozenset({"gp"}))
+    entries = [
+        a_medicine("gp", "Bisoprolol", amount="5 mg", frequency="once a day"),
+        a_medicine("pharmacy", "Bisoprolol", amount="5 mg", frequency="once a day"),
+        a_medicine("trust", "Bisoprolol", amount="2.5 mg", frequency="once a day"),
+    ]
+    replies = [a_reply(each) for each in ("gp", "pharmacy", "trust")]
+    section = Section("medicines", "", tuple(entries), medicine_groups(entries, company))
+
+    (said,) = attention(replies, [section], ())
+
+    assert said.title == "bisoprolol: sources differ"
+    assert said.says == "5 mg once a day (Gp, Pharmacy) or 2.5 mg once a day (Trust)"
+
+
+def test_a_supply_after_a_stop_says_who_stopped_it_why_and_who_supplied_it():
+    company = Company(frozenset({"pharmacy", "trust"}), frozenset())
+    entries = [
+        a_medicine("trust", "Ramipril", current=False, status="stopped", ended="2026-11-13", stopped_reason="Potassium 6.1."),
+        a_medicine("pharmacy", "Ramipril", kind="dispense", issued="2026-11-18"),
+    ]
+    section = Section("medicines", "", tuple(entries), medicine_groups(entries, company))
+
+    (said,) = attention([a_reply("trust"), a_reply("pharmacy")], [section], ())
+
+    assert said.says == "Trust stopped it on 2026-11-13: “Potassium 6.1”. Pharmacy dispensed it on 2026-11-18."
+
+
+def test_a_plan_that_a_newer_one_has_superseded_is_no_news():
+    old, new = a_plan("trust", "dnacpr", "2022-10-03"), a_plan("hospice", "respect", "2026-09-13")
+    plans = in_force_first([old, new], TODAY)
+
+    said = attention((), [Section("plans", "", plans)], plan_lines(plans, HEARD, TODAY))
+
+    assert [(each.title, each.says) for each in said] == [("ReSPECT: present", "Not for CPR")]

@@ -151,16 +151,22 @@ def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable
         alike = [entries[key] for key in group.entries if key in entries]
         in_use = [each for each in alike if each.facts.medicine and each.facts.medicine.current]
         if group.label == DISPENSED_SINCE:
-            says = _stopped_and_supplied(alike, names) or group.says
+            every = [each for each in section.entries if not each.mismatch and _group_of(each) == group.key]
+            says = _stopped_and_supplied(every, names) or group.says
             yield _from_group("danger", group, f"{group.title}: stopped, dispensed since", says,
                               "medicine/stopped-dispensed", "medicines")  # fmt: skip
         elif group.label == DIFFERS:
-            says = _side_by_side(in_use, names) if group.says.startswith(_DOSING) else ""
-            yield _from_group("differs", group, f"{group.title}: sources differ", says or group.says, "medicine/differs", "medicines")
+            both = _side_by_side(in_use, names) if group.says.startswith(_DOSING) else ""
+            says = both or group.says
+            yield _from_group("differs", group, f"{group.title}: sources differ", says, "medicine/differs", "medicines")
         for watched in WATCHED:
             if watched.words.search(group.title) or watched.words.search(group.key):
                 says = ". ".join(filter(None, (_side_by_side(in_use, names), group.says)))
                 yield _from_group("info", group, f"{group.title}: {watched.what}", says, watched.rule, "medicines")
+
+
+def _group_of(entry: Entry) -> str:
+    return entry.facts.medicine.group if entry.facts.medicine else ""
 
 
 _DOSING: Final = ("dose", "frequency", "route")
@@ -203,7 +209,7 @@ def _of_results(section: Section | None) -> Iterable[Attention]:
     seen: set[str] = set()
     for entry in section.entries:
         result = entry.facts.result
-        if result is None or result.test in seen or entry.mismatch:
+        if result is None or entry.mismatch or result.test in seen:
             continue
         seen.add(result.test)
         if result.measure.flag.startswith("critically") and result.measure.flag_from == "source":
