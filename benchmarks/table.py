@@ -11,7 +11,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "performance.md"
 
 def page(found: dict[str, dict[str, Any]], today: str) -> str:
     """The page, of what each benchmark by its name printed. A promise that is missed says so first."""
-    lines = ["# Performance", "", "Written by `make bench`; not by hand. `make bench ONLY=federation` measures one of them anew.", ""]
+    lines = ["# Performance", "", "Written by `make bench`; not by hand. `make bench ONLY=federation` measures one alone.", ""]
     first = next(iter(found.values()))["machine"]
     lines += [
         f"Measured {today} on {first['cores']} cores ({first['processor']}), {first['memory_gb']} GB,",
