@@ -209,7 +209,7 @@ def _of_results(section: Section | None) -> Iterable[Attention]:
     seen: set[str] = set()
     for entry in section.entries:
         result = entry.facts.result
-        if result is None or entry.mismatch or result.test in seen:
+        if result is None or result.test in seen or entry.mismatch:
             continue
         seen.add(result.test)
         if result.measure.flag.startswith("critically") and result.measure.flag_from == "source":

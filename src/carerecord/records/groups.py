@@ -8,7 +8,7 @@ from msgspec import Struct
 from carerecord.contracts.records import Entry, Group
 from carerecord.fhir.facts import Medicine
 from carerecord.fhir.identifiers import SNOMED
-from carerecord.records.order import before, moment
+from carerecord.records.order import before, moment, place
 
 SAME, DIFFERS, ONLY_HERE, POSSIBLY = "same", "differs", "only here", "possibly replaced"
 DISPENSED_SINCE, CONFLICT = "stopped here, dispensed since", "conflict"
@@ -74,7 +74,7 @@ def problem_groups(entries: Sequence[Entry], company: Company) -> tuple[Group, .
 
 def _in_use(key: str, in_use: list[Entry], stops: list[Entry], over: list[Entry], company: Company) -> Group:
     alike = [*in_use, *stops]
-    keys = tuple(each.key for each in sorted(alike, key=lambda each: (moment(each.facts.at), each.key), reverse=True))
+    keys = _keys(sorted(alike, key=place, reverse=True) if stops else in_use)
     for stop in stops:
         if any(_supplied_since(stop, each) for each in (*in_use, *over)):
             return Group(key, key, DISPENSED_SINCE, "", keys)
@@ -123,16 +123,16 @@ def _supplied_since(stop: Entry, supply: Entry) -> bool:
 
 def _differing(medicines: list[Medicine]) -> list[str]:
     """What differs: dose, frequency, route. Words are compared only where the structured parts are missing on a side."""
-    doses = {_plain(each.amount) for each in medicines if each.amount}
-    often = {_plain(each.frequency) for each in medicines if each.frequency}
-    routes = {_plain(each.route) for each in medicines if each.route}
+    doses = _as_said(each.amount for each in medicines)
+    often = _as_said(each.frequency for each in medicines)
+    routes = _as_said(each.route for each in medicines)
     found = []
     if len(doses) > 1:
         found.append("dose")
     if len(often) > 1:
         found.append("frequency")
     structured = all(each.amount and each.frequency for each in medicines if each.dose)
-    if not found and not structured and len({_plain(each.dose) for each in medicines if each.dose}) > 1:
+    if not found and not structured and len(_as_said(each.dose for each in medicines)) > 1:
         found.append("dose as written")
     if len(routes) > 1:
         found.append("route")
@@ -167,7 +167,7 @@ def _by(entries: Iterable[Entry], key: Callable[[Entry], str]) -> dict[str, list
 
 
 def _keys(entries: Iterable[Entry]) -> tuple[str, ...]:
-    return tuple(each.key for each in entries)
+    return tuple([each.key for each in entries])
 
 
 def _source(entry: Entry) -> str:
@@ -175,7 +175,7 @@ def _source(entry: Entry) -> str:
 
 
 def _sources(entries: Iterable[Entry]) -> frozenset[str]:
-    return frozenset(origin.source for each in entries for origin in each.origins)
+    return frozenset([origin.source for each in entries for origin in each.origins])
 
 
 def _started(entry: Entry) -> str:
@@ -184,6 +184,11 @@ def _started(entry: Entry) -> str:
 
 def _ended(entry: Entry) -> str:
     return entry.facts.medicine.ended if entry.facts.medicine else ""
+
+
+def _as_said(words: Iterable[str]) -> set[str]:
+    """The different wordings, case and spacing apart."""
+    return {_plain(each) for each in set(words) if each}
 
 
 def _plain(words: str) -> str:
