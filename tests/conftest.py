@@ -1,10 +1,13 @@
 """Which engines do tests run on? One real PostgreSQL and one real NATS for a run, an empty database for a test."""
 
+import json
+import os
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import asyncpg
@@ -19,6 +22,30 @@ from carerecord.kit.log import configure
 from carerecord.kit.migrate import migrate
 
 HOUSE = Path(carerecord.__file__).parent
+
+
+DURATIONS = Path(__file__).parent / "durations.json"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--record-durations", action="store_true", help=f"write how long each file took into {DURATIONS.name}")
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Seconds by file, of those that ran and passed; what is known of others stays. tests/house/test_durations.py reads it."""
+    if not config.getoption("--record-durations"):
+        return
+    took: dict[str, float] = {}
+    failed = {report.location[0] for kind in ("failed", "error") for report in terminalreporter.stats.get(kind, ())}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport):
+                took[report.location[0]] = took.get(report.location[0], 0.0) + report.duration
+    known: dict[str, float] = json.loads(DURATIONS.read_text())["seconds"] if DURATIONS.is_file() else {}
+    known |= {file: round(seconds, 1) for file, seconds in took.items() if file not in failed}
+    there = {file: known[file] for file in sorted(known) if (config.rootpath / file).is_file()}
+    cores = len(os.sched_getaffinity(0))
+    DURATIONS.write_text(json.dumps({"cores": cores, "seconds": there}, indent=1) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

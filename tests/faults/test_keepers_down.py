@@ -1,10 +1,12 @@
 """Each service of walk one in a process of its own; one after another is killed. What is said then is what the design says."""
 
 import asyncio
+import signal
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -22,6 +24,8 @@ from carerecord.contracts.records import OPEN, OpenAsked, Record
 from carerecord.kit.calls import Calls, Socket
 from carerecord.kit.errors import CareRecordError, Refused, Unavailable
 from carerecord.kit.tokens import keys_for
+from carerecord.region.servers.habits import Habit
+from carerecord.region.servers.running import RunningServer
 from tests.flows.a_house import DR_NAIR, EMERGENCY, a_region, an_actor, drop_databases, own_databases, write_folder
 
 SYSTEMS = ("kirkgate", "quayside", "fenwick-epr", "aldermoor-community", "hartley-pharmacy", "aldermoor-pathology")
@@ -33,8 +37,8 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")
 class Town:
     """The services apart, and what a viewer would ask them."""
 
-    def __init__(self, house: Apart, calls: Calls, nhs_number: str, born: str) -> None:
-        self.house, self.calls, self.nhs_number, self.born = house, calls, nhs_number, born
+    def __init__(self, house: Apart, calls: Calls, servers: Mapping[str, RunningServer], nhs_number: str, born: str) -> None:
+        self.house, self.calls, self.servers, self.nhs_number, self.born = house, calls, servers, nhs_number, born
         self.patient = ""
 
     async def find(self) -> str:
@@ -46,6 +50,22 @@ class Town:
         asked = OpenAsked(actor, self.patient, EMERGENCY, nhs_number=number, birth_date=self.born)
         *_, last = [chunk async for chunk in self.calls.stream(OPEN, asked)]
         return last
+
+    def chunks(self) -> AsyncIterator[Record]:
+        return self.calls.stream(OPEN, OpenAsked(DR_NAIR, self.patient, EMERGENCY))
+
+    async def connections(self, name: str) -> int:
+        """How many sessions this service holds at its database."""
+        db = await asyncpg.connect(self.house.engines.databases[name])
+        try:
+            return int(
+                await db.fetchval(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1",
+                    f"carerecord {name}",
+                )
+            )
+        finally:
+            await db.close()
 
     async def opens_again_within(self, seconds: float) -> Record:
         """A service that returned is met without anybody's help."""
@@ -79,7 +99,7 @@ async def town(cluster: Cluster, nats: NatsServer, tmp_path_factory: pytest.Temp
             }
             calls = Calls("viewer", ways)
             person = next(each for each in region.people if each.key == "harold-singh")
-            town = Town(house, calls, person.nhs_number, person.born.isoformat())
+            town = Town(house, calls, servers, person.nhs_number, person.born.isoformat())
             try:
                 for each in SERVICES:
                     house.start(each.name)
@@ -123,7 +143,7 @@ async def test_each_keeper_in_turn_is_killed_named_and_met_again(town: Town):
 
     # What a person has said about sharing cannot be known: refused, and it says so.
     town.house.stop("consent", hard=True)
-    with pytest.raises(Refused, match="could not be checked, so nothing is shown"):
+    with pytest.raises(Refused, match="the consent service does not answer. Nothing is shown"):
         await town.open()
     town.house.start("consent")
     await town.house.ready(["consent"])
@@ -178,3 +198,23 @@ async def test_a_question_without_the_callers_credential_is_refused_by_every_ser
                 assert reply.status == 200, each.name
             async with session.get(f"{town.house.address(each.name)}/{each.name}/metrics") as reply:
                 assert "carerecord_question_seconds" in await reply.text()
+
+
+async def test_a_service_told_to_stop_finishes_the_opening_in_hand_and_hands_back_its_connections(town: Town):
+    town.servers["kirkgate"].set(Habit("slow", seconds=4.0))
+    process = town.house.processes["records"]
+    try:
+        chunks = town.chunks()
+        first = await anext(chunks)
+        assert not first.complete
+        process.send_signal(signal.SIGTERM)
+        assert [chunk async for chunk in chunks][-1].complete, "the stream ends whole, with the source that was late"
+        assert await asyncio.to_thread(process.wait, 15) == 0
+    finally:
+        town.servers["kirkgate"].reset()
+    with pytest.raises(Unavailable):
+        await town.open()
+    assert await town.connections("records") == 0
+    town.house.start("records")
+    await town.house.ready(["records"])
+    assert (await town.opens_again_within(10)).complete
