@@ -143,8 +143,9 @@ async def test_each_keeper_in_turn_is_killed_named_and_met_again(town: Town):
 
     # What a person has said about sharing cannot be known: refused, and it says so.
     town.house.stop("consent", hard=True)
-    with pytest.raises(Refused, match="the consent service does not answer. Nothing is shown"):
+    with pytest.raises(Refused, match="the consent service does not answer") as refused:
         await town.open()
+    assert refused.value.facts["rule"] == "consent/unavailable"
     town.house.start("consent")
     await town.house.ready(["consent"])
     assert (await town.opens_again_within(10)).complete
