@@ -63,6 +63,7 @@ class Person(Struct, frozen=True):
 
 class WhoAsked(Struct, frozen=True):
     patient: str
+    statements: bool = True  # with each source's own words; an opening does without
 
 
 class SearchAsked(Struct, frozen=True):

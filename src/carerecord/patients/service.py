@@ -36,7 +36,7 @@ class Index:
         entries = await kept.set_of(self.enrolling.db, asked.patient)
         if not entries:
             raise NotFound("There is no such person in the index.")
-        return person_of(entries, asked.patient, statements=True)
+        return person_of(entries, asked.patient, statements=asked.statements)
 
     async def people(self, asked: PeopleAsked) -> tuple[Person, ...]:
         """One Person for each id asked that exists, in the order asked; several ids of one person give it once."""

@@ -1,6 +1,6 @@
 """May this actor see these sections of this person, for this reason? Facts, choices and rules become a permit."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
@@ -42,9 +42,7 @@ class Judge:
         if (whole := self.book.whole(case)) is not None:
             _refuse(whole)
         objections = await self._objections(asked)
-        verdicts = tuple(
-            (each, self.book.section(_of_section(case, each, objections, asked.actor.organisation))) for each in asked.wanted
-        )
+        verdicts = self._verdicts(case, asked, objections)
         grants = tuple(each for each, verdict in verdicts if verdict.then == "permit")
         withheld = _notices(verdicts)
         if not grants and all(each.kind == "not-permitted" for each in withheld):
@@ -63,6 +61,18 @@ class Judge:
             ends_at=now + LIFE_S,
         )
         return sealed(permit, self.keys, asked.targets)
+
+    def _verdicts(self, case: Case, asked: MayAsked, objections: Sequence[Objection]) -> list[tuple[Grant, Verdict]]:
+        """One verdict for each wanted; sources differ only in what the person has said of them, so few are worked out."""
+        known: dict[tuple[str, bool], Verdict] = {}
+        verdicts = []
+        for each in asked.wanted:
+            objected = bool(objections) and any(_covers(said, each, asked.actor.organisation) for said in objections)
+            verdict = known.get((each.section, objected))
+            if verdict is None:
+                verdict = known[each.section, objected] = self.book.section(_of_section(case, each.section, objected))
+            verdicts.append((each, verdict))
+        return verdicts
 
     def _relationship(self, asked: MayAsked) -> str:
         """What the asker can show: an attendance counts for this user, person and organisation, until it ends."""
@@ -105,9 +115,8 @@ class Judge:
         return tuple(each.rule for each in self.book.rules)
 
 
-def _of_section(case: Case, wanted: Grant, objections: Iterable[Objection], organisation: str) -> Case:
-    objected = any(_covers(each, wanted, organisation) for each in objections)
-    return Case(case.role, case.relationship, case.purpose, wanted.section, "", case.restricted, case.reason_given, objected)
+def _of_section(case: Case, section: str, objected: bool) -> Case:
+    return Case(case.role, case.relationship, case.purpose, section, "", case.restricted, case.reason_given, objected)
 
 
 def _covers(objection: Objection, wanted: Grant, organisation: str) -> bool:

@@ -103,7 +103,7 @@ class Desk:
     async def who(self, asked: OpenAsked) -> tuple[Person, tuple[str, ...]]:
         """The person, and what is down. With the index silent a treating role may go on by exact NHS number and birth date."""
         try:
-            return await self.calls.ask(WHO, WhoAsked(asked.patient)), ()
+            return await self.calls.ask(WHO, WhoAsked(asked.patient, statements=False)), ()
         except Unavailable:
             treating = asked.actor.role.code in self.settings.treating_roles
             if not (treating and is_nhs_number(asked.nhs_number) and asked.birth_date):
@@ -117,8 +117,7 @@ class Desk:
         only: str = "", local_id: str = "",
     ) -> Opened:  # fmt: skip
         """Everything that is settled before a source is asked; a refusal is written down and raised."""
-        registry = await self.registry()
-        pointers, silent = await self.where(person)
+        registry, (pointers, silent) = await asyncio.gather(self.registry(), self.where(person))
         choices = choose(
             registry, pointers, person, all_of_them=silent, only=only, local_id=local_id,
             always=actor.role.code in self.settings.always_ask_roles,
