@@ -41,7 +41,7 @@ def test_every_item_of_the_record_stands_in_a_section(scene: Callable[[], Record
 def test_every_medicine_is_current_or_past_and_never_both() -> None:
     record = scenes.harold()
     view = a_view(record)
-    told = medicines(view, ())
+    told = medicines(view)
     current = {item.entry.key for each in told.current for item in each.rows}
     past = {item.entry.key for each in told.past for item in each.rows}
     assert current.isdisjoint(past)
@@ -49,7 +49,7 @@ def test_every_medicine_is_current_or_past_and_never_both() -> None:
 
 
 def test_those_that_disagree_come_first_and_same_words_share_a_line() -> None:
-    told = medicines(a_view(scenes.harold()), ())
+    told = medicines(a_view(scenes.harold()))
     assert [each.title for each in told.current] == [
         "ramipril", "bisoprolol", "sodium zirconium cyclosilicate", "furosemide",
     ]  # fmt: skip

@@ -122,7 +122,7 @@ def _log_in(file: Path) -> Iterator[TextIO]:
 async def opened(gate: Gate, found: Engines, region: RunningRegion, say: Say) -> AsyncIterator[RunFile]:
     """The house over the region, its people enrolled."""
     say("opening the house")
-    told = {"viewer": {"tour": region.tour}}
+    told = {"viewer": {"tour": region.tour, "region": "Fells and Harbour shared care record"}}
     places = {"control": region.control, "tour": region.tour, "log": str(gate.data_dir / LOG)}
     async with kept(gate, CATALOGUE, found, **places, settings=told) as (house, run):
         began = time.monotonic()

@@ -14,6 +14,7 @@ from carerecord.pages import dates, medicines, names
 from carerecord.pages.dates import LONDON, moment
 
 Mode = Literal["clinician", "patient"]
+_ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,10 @@ class Formatter:
         same = (when.year, when.month, when.day) == (today.year, today.month, today.day)
         return self.time(text) if same and when.timed else self.at(text)
 
+    def dated(self, text: str) -> str:
+        """A sentence in which each day is written for this reader."""
+        return _ISO_DAY.sub(lambda found: self.date(found[0]), text)
+
     def since(self, text: str) -> str:
         when = moment(text)
         return dates.since(when, self.now) if when else ""
@@ -112,8 +117,6 @@ class Formatter:
         return "We do not have this" if self.plain else word
 
 
-
-
 def joined(parts: Iterable[str], last: str = " and ") -> str:
     """A, B and C."""
     words = tuple(parts)
@@ -132,5 +135,3 @@ def css_text(text: str) -> Markup:
     """Text as a CSS string for the margins of a printed page: every character that could end it or the element is escaped."""
     safe = "".join(each if each.isalnum() or each in " .,:;()-" else f"\\{ord(each):06x} " for each in text)
     return Markup(f'"{safe}"')  # noqa: S704 - nothing is left that could end the string or the element
-
-

@@ -46,9 +46,9 @@ class MedicineLine:
     frequency: str = ""
     as_written: str = ""  # the source's dose text, when the coded parts stand in the line
 
-    def words(self) -> str:
+    def words(self, *, named: bool = True) -> str:
         dose = f"DOSE {self.dose}" if self.dose else ""
-        return " — ".join(filter(None, (self.name, self.product, self.form, dose, self.route, self.frequency)))
+        return " — ".join(filter(None, (self.name if named else "", self.product, self.form, dose, self.route, self.frequency)))
 
 
 def medicine_line(medicine: Medicine, *, plain: bool = False) -> MedicineLine:
@@ -67,6 +67,4 @@ def medicine_line(medicine: Medicine, *, plain: bool = False) -> MedicineLine:
 
 
 def _with(line: MedicineLine, verbatim: str) -> MedicineLine:
-    return MedicineLine(
-        line.name, line.product, line.form, line.dose, False, line.route, line.frequency, as_written=verbatim
-    )
+    return MedicineLine(line.name, line.product, line.form, line.dose, False, line.route, line.frequency, as_written=verbatim)

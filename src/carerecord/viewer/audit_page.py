@@ -13,7 +13,9 @@ _WORDS = {
     "objection-made": "Wrote down an objection", "objection-withdrawn": "Withdrew an objection",
     "objections-read": "Read what was said about sharing", "registry-changed": "Changed the registry of sources",
     "enrolled": "Enrolled people",
-    "audit-read": "Read this book", "attendance-checked": "Asked whether somebody attends now",
+    "audit-read": "Read this book", "role-chosen": "Chose a role", "attendance-asked": "Asked whether somebody attends now",
+    "record-joined": "Late sources joined the record", "safety-alert": "Safety alert: a source answered about somebody else",
+    "swept": "Asked skipped sources, to measure what skipping misses",
 }  # fmt: skip
 
 

@@ -111,5 +111,3 @@ def _advice(error: CareRecordError) -> str:
     if isinstance(error, Unavailable):
         return "Nothing has been lost. Try again in a moment; until then use your own system and the telephone."
     return ""
-
-

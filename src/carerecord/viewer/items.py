@@ -23,6 +23,7 @@ class Row:
     tags: tuple[tuple[str, str], ...] = ()  # (tone, words)
     text: str = ""  # a letter's own words, opened on demand
     phones: tuple[tuple[str, str], ...] = ()
+    late: bool = False  # joined after the first paint, and few did
     gone: bool = False  # entered in error, superseded: struck through or quiet, never left out
 
     @property
@@ -46,12 +47,14 @@ def row(view: View, entry: Entry) -> Row:
         tags.append(("old", "Superseded"))
     if entry.mismatch:
         tags.append(("unseen", f"{entry.mismatch} differs".capitalize()))
-    if entry.late:
+    late = entry.late and view.late_is_news
+    if late:
         tags.append(("late", "Joined late"))
     gone = facts.warning == "entered in error" or bool(entry.superseded_by)
     text = facts.document.text if facts.document else ""
     said = lines(facts, view.fmt)
-    return Row(entry, facts.at, facts.title, said, view.marks(entry), tuple(tags), text, phones(facts), gone)
+    title = facts.medicine.group or facts.title if facts.medicine else facts.title
+    return Row(entry, facts.at, title, said, view.marks(entry), tuple(tags), text, phones(facts), late, gone)
 
 
 def phones(facts: Facts) -> tuple[tuple[str, str], ...]:
@@ -103,7 +106,7 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
         kind = facts.document.kind if facts.document.kind != facts.title else ""
         return [", ".join(filter(None, (kind, facts.author, size)))]
     if facts.medicine:
-        return [stopped(facts.medicine, fmt), fmt.medicine(facts.medicine).words()]
+        return [stopped(facts.medicine, fmt), fmt.medicine(facts.medicine).words(named=False)]
     if facts.result:
         return [", ".join(filter(None, (value_words(facts.result), facts.result.conclusion)))]
     return []

@@ -49,6 +49,11 @@ class Line:
     def trouble(self) -> bool:
         return trouble(self.state.state) or bool(self.state.warnings)
 
+    @property
+    def loud(self) -> bool:
+        """Named at length in the strip. That somebody was not asked is quiet, unless it warned."""
+        return self.late or bool(self.state.warnings) or (trouble(self.state.state) and self.sign.tone != "ask")
+
 
 @dataclass(frozen=True)
 class Matrix:
@@ -59,9 +64,7 @@ class Matrix:
 def matrix(view: View) -> Matrix:
     shared = {each.section for state in view.record.states for each in state.sections if each.state != "not shared"}
     columns = tuple(
-        Column(each.id, _SHORT.get(each.id, each.title), each.title)
-        for each in ALL
-        if each.id in shared and each.id in _SHORT
+        Column(each.id, _SHORT.get(each.id, each.title), each.title) for each in ALL if each.id in shared and each.id in _SHORT
     )
     rank = {"bad": 0, "unseen": 1, "loading": 2, "part": 3, "withheld": 4, "ask": 6}
     order = sorted(view.record.states, key=lambda each: rank.get(sign(each.state).tone, 5 if each.warnings else 7))
@@ -70,8 +73,8 @@ def matrix(view: View) -> Matrix:
 
 def _line(view: View, state: SourceState, columns: tuple[Column, ...]) -> Line:
     cells = tuple(_cell(view, state, column) for column in columns)
-    answer = brief(state, view.fmt)
-    late = state.late and not trouble(state.state)
+    late = state in view.late and view.late_is_news
+    answer = brief(state, view.fmt, late=late)
     retry = RETRY.get(state.state, "Ask again" if state.warnings else "")
     told = sign(state.state)
     empty = told.tone == "empty" and not late

@@ -14,6 +14,7 @@ _LABELS = {
     "stopped here, dispensed since": ("stop", 0), "conflict": ("stop", 1), "differs": ("diff", 2),
     "possibly replaced": ("diff", 3), "only here": ("only", 4), "same": ("same", 5), "": ("same", 6),
 }  # fmt: skip
+_COUNTED = {"tablet", "capsule", "sachet", "dose", "ampoule", "cartridge", "pen", "inhaler", "bottle"}
 COLUMNS = 4  # more sources than this do not stand side by side: each statement then names its source
 
 
@@ -46,11 +47,10 @@ class Substance:
 class Medicines:
     current: tuple[Substance, ...]
     past: tuple[Substance, ...]
-    holes: tuple[tuple[Mark, str], ...]  # sources that share medicines and cannot be seen
     columns: tuple[Mark, ...]  # sources of current medicines, when they fit side by side
 
 
-def medicines(view: View, holes: tuple[tuple[Mark, str], ...]) -> Medicines:
+def medicines(view: View) -> Medicines:
     section = view.sections.get("medicines")
     groups = section.groups if section else ()
     grouped = {key for group in groups for key in group.entries}
@@ -64,7 +64,7 @@ def medicines(view: View, holes: tuple[tuple[Mark, str], ...]) -> Medicines:
     past = tuple(each for each in made_of(False) if each.rows)
     sources = dict.fromkeys(each.entry.origins[0].source for substance in current for each in substance.rows)
     columns = tuple(view.mark_of(source) for source in sources) if len(sources) <= COLUMNS else ()
-    return Medicines(tuple(current), past, holes, columns)
+    return Medicines(tuple(current), past, columns)
 
 
 def _name(entry: Entry) -> str:
@@ -100,7 +100,7 @@ def _statements(view: View, rows: tuple[Row, ...]) -> tuple[Says, ...]:
         line = view.fmt.medicine(medicine) if medicine else MedicineLine(same[0].title)
         notes = tuple(dict.fromkeys(words for each in same if (words := note(each.facts.medicine, view.fmt))))
         marks = tuple({mark.source: mark for each in same for mark in each.marks}.values())
-        said.append(Says(marks, line, notes, halt, tuple(same), any(each.entry.late for each in same)))
+        said.append(Says(marks, line, notes, halt, tuple(same), any(each.late for each in same)))
     return tuple(sorted(said, key=lambda each: not each.stopped))
 
 
@@ -109,10 +109,16 @@ def note(medicine: Medicine | None, fmt: Formatter) -> str:
     if medicine is None:
         return ""
     if medicine.kind == "dispense":
-        quantity = f"{fmt.quantity(medicine.quantity)} " if medicine.quantity else ""
+        quantity = f"{_many(fmt.quantity(medicine.quantity))} " if medicine.quantity else ""
         return f"{quantity}dispensed {fmt.date(medicine.issued)}" if medicine.issued else f"{quantity}dispensed".strip()
     if medicine.kind == "administration":
         return f"given {fmt.at(medicine.issued or medicine.started)}" if medicine.issued or medicine.started else "given"
     issued = f"last issued {fmt.date(medicine.issued)}" if medicine.issued else ""
     started = f"from {fmt.date(medicine.started)}" if medicine.started and not issued else ""
     return ", ".join(filter(None, (medicine.course, issued, started, medicine.reason)))
+
+
+def _many(quantity: str) -> str:
+    """28 tablets, as a label says it; a source's unit is in the singular."""
+    count, _, unit = quantity.partition(" ")
+    return f"{quantity}s" if unit in _COUNTED and count != "1" else quantity

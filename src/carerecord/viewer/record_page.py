@@ -1,6 +1,7 @@
 """How does a record become a page, and then, as late sources answer, the parts of it that changed?"""
 
 import asyncio
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -21,7 +22,7 @@ from carerecord.viewer.contacts import since
 from carerecord.viewer.items import origins, stopped
 from carerecord.viewer.matrix import matrix
 from carerecord.viewer.sections import sections, value_of
-from carerecord.viewer.states import sentence, sign, trouble
+from carerecord.viewer.states import sentence, sign, together, trouble
 from carerecord.viewer.summary import attention, decisions, key_results, problems
 from carerecord.viewer.view import View
 
@@ -115,21 +116,17 @@ class RecordPage:
         shown = tuple(each for each in shown if not each.hidden)
         by_section = {each.id: each for each in shown}
         person = record.person.demographics
-        holes = tuple(
-            (view.mark_of(each.source.source), each.words)
-            for each in (by_section["medicines"].holes if "medicines" in by_section else ())
-        )
         return {
             **self.base,
             "session": self.session, "patient": self.patient, "say": "", "record": record, "view": view, "person": person,
             "sections": shown, "by_section": by_section, "not_yours": not_yours,
-            "known_sections": SECTION_IDS, "allergies": _ended(record.allergies),
+            "known_sections": SECTION_IDS, "allergies": finer(view),
             "allergy_kind": _allergy_kind(record) if "allergies" in by_section else "hidden",
             "allergy_again": _allergy_again(view),
             "nhs_status": NHS_NUMBER_STATUS.get(person.nhs_number_status, "status Not recorded"),
             "flags": banner_flags(person),
             "clinical": bool(set(by_section) & _CLINICAL), "notices": attention(view),
-            "decisions": decisions(view), "since": since(view), "medicines": meds.medicines(view, holes),
+            "decisions": decisions(view), "since": since(view), "medicines": meds.medicines(view),
             "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
@@ -137,10 +134,41 @@ class RecordPage:
         }  # fmt: skip
 
 
-def _ended(title: AllergyTitle) -> AllergyTitle:
-    """Its reason as a sentence with an end."""
-    says = title.says.strip()
-    return replace(title, says=says if not says or says[-1] in ".!?" else f"{says}.")
+def finer(view: View) -> AllergyTitle:
+    """The title with its reason in whole sentences: who said what and when, who could not be heard."""
+    title, gap = view.record.allergies, together(view.troubled("allergies"), view.fmt)
+    says = f"{title.says.strip().rstrip('.')}." if title.says.strip() else ""
+    heard = sum(sign(said.state).tone in ("held", "empty") for _, said in view.about("allergies"))
+    match title.title:
+        case "Known allergies":
+            updated = f"Updated {view.fmt.date(title.updated)}." if title.updated else ""
+            says = " ".join(filter(None, (updated, f"There may be more: {gap}" if gap else says)))
+        case "Allergies unavailable":
+            says = " ".join(filter(None, (gap or says, *_not_to_rely_on(view))))
+        case "No known allergies":
+            when = f", {view.fmt.date(title.updated)}" if title.updated else ""
+            says = f"{says.rstrip('.')}{when}. {_all(heard)} that share{'s' if heard == 1 else ''} allergies answered."
+        case _:
+            says = says or (f"{_all(heard)} that share{'s' if heard == 1 else ''} allergies answered." if heard else "")
+    return replace(title, says=says.strip(), substances=tuple(_substance(each) for each in title.substances))
+
+
+def _all(count: int) -> str:
+    return "The one source" if count == 1 else f"All {count} sources"
+
+
+def _not_to_rely_on(view: View) -> Iterator[str]:
+    """While somebody is silent, what others denied is told with its date, and that it settles nothing."""
+    for entry in view.of("allergies"):
+        allergy = entry.facts.allergy
+        if allergy and allergy.negative == "all" and not entry.mismatch:
+            when = f" on {view.fmt.date(entry.facts.at)}" if entry.facts.at else ""
+            yield f"{view.mark_of(entry.origins[0].source).name} said no known allergies{when}; do not rely on it."
+
+
+def _substance(text: str) -> str:
+    """Some codes say the finding, not the substance: under "Known allergies" it would be said twice."""
+    return text[11:] if text.lower().startswith("allergy to ") else text
 
 
 def _allergy_kind(record: Record) -> str:
@@ -172,17 +200,12 @@ _ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth"}
 
 
 def tally(record: Record) -> str:
-    """8 answered, 1 did not answer (Elm Bank Surgery), 1 not asked: in words, troubles by name."""
+    """8 answered, 1 did not answer, 1 not asked: the strip below has their names."""
     fine = sum(sign(each.state).tone in ("held", "empty") for each in record.states)
-    found: dict[str, list[str]] = {}
-    for state in record.states:
-        if trouble(state.state):
-            found.setdefault(sign(state.state).word.lower(), []).append(state.name)
-    parts = [f"{fine} answered", *(f"{len(names)} {word} ({joined(tuple(names))})" for word, names in found.items())]
-    late = [state.name for state in record.states if state.late and not trouble(state.state)]
-    if late:
-        parts.append(f"{len(late)} joined late ({joined(tuple(late))})")
-    return ", ".join(parts)
+    found = Counter(sign(each.state).word.lower() for each in record.states if trouble(each.state))
+    late = sum(each.late and not trouble(each.state) for each in record.states)
+    after = f"; {late} joined after the first second" if late else ""
+    return ", ".join([f"{fine} answered", *(f"{count} {word}" for word, count in found.items())]) + after
 
 
 def reason_words(record: Record, fmt: Formatter) -> str:

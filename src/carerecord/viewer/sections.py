@@ -11,7 +11,7 @@ from carerecord.fhir.sections import SECTIONS
 from carerecord.pages.charts.trend import SHOWN, Series, trend
 from carerecord.pages.formatting import joined
 from carerecord.viewer.items import Row, row, value_words
-from carerecord.viewer.states import RETRY, Sign, sentence, sign
+from carerecord.viewer.states import RETRY, Sign, sentence, sign, together
 from carerecord.viewer.trends import series
 from carerecord.viewer.view import View
 
@@ -49,13 +49,17 @@ class SectionView:
     rows: tuple[Row, ...]
     empty: str  # "Not recorded in A, B and C."
     figures: tuple[Figure, ...] = ()
-    late: bool = False
+    gap: str = ""  # all that is missing, in one line: what a summary must say
     hidden: bool = False  # the reader's role shows nothing of it: named with the others at the end, not on its own
     held: tuple[Row, ...] = ()  # items of a source that knows this person by another name: behind a warning
 
     @property
+    def seen_only_if_asked(self) -> tuple[Say, ...]:
+        return tuple(each for each in self.says if each.sign.tone == "ask")
+
+    @property
     def holes(self) -> tuple[Say, ...]:
-        """What a summary must say: sources that cannot be seen. One that was not asked is named in the section and the strip."""
+        """Sources that were asked and cannot be seen."""
         return tuple(each for each in self.says if each.sign.tone != "ask")
 
     @property
@@ -101,7 +105,7 @@ def section_view(view: View, section: Section) -> SectionView:
         section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
         f"{answered} of {len(told)} sources that share this answered" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
-        any(each.late for each in section.entries), not every and _hidden(told, withheld), held,
+        together(view.troubled(section.id), view.fmt), not every and _hidden(told, withheld), held,
     )  # fmt: skip
 
 

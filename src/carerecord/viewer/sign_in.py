@@ -1,6 +1,7 @@
 """How does somebody sign in? By their own organisation's provider, chosen once and remembered; no password is typed here."""
 
-from urllib.parse import quote
+from ipaddress import ip_address
+from urllib.parse import quote, urlsplit
 
 from starlette.responses import Response
 
@@ -28,6 +29,8 @@ STATE_COOKIE = "carerecord_state"
 
 async def sign_in(visit: Visit) -> Response:
     """Choose the organisation; a link that names one (the tour, an intranet) goes straight on."""
+    if address := _by_its_own_name(visit):
+        return visit.go(address)
     query = visit.request.query_params
     after = path_of_ours(query.get("after", "/"))
     if provider := query.get("provider"):
@@ -37,6 +40,26 @@ async def sign_in(visit: Visit) -> Response:
     mine = next((each for each in providers if each.id == remembered), None)
     others = tuple(each for each in sorted(providers, key=lambda each: each.name) if each is not mine)
     return visit.page("sign_in.html", mine=mine, others=others, after=quote(after, safe=""), out="out" in query)
+
+
+def _by_its_own_name(visit: Visit) -> str:
+    """This page under the address that providers lead back to; "" when the browser is there.
+
+    One machine goes by several names (localhost, 127.0.0.1, [::1]), cookies by one. Any other name may be a second home.
+    """
+    ours, here = visit.face.address.rstrip("/"), visit.origin
+    if ours == here or not (_this_machine(ours) and _this_machine(here)):
+        return ""
+    query = visit.request.url.query
+    return f"{ours}/sign-in{f'?{query}' if query else ''}"
+
+
+def _this_machine(address: str) -> bool:
+    host = urlsplit(address).hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 async def _begin(visit: Visit, provider: str, after: str, hint: str) -> Response:

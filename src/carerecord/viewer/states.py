@@ -3,10 +3,11 @@
 The words are those of the display rules: "none" is never ambiguous.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carerecord.contracts.records import SectionState, SourceState
-from carerecord.pages.formatting import Formatter
+from carerecord.pages.formatting import Formatter, joined
 
 
 @dataclass(frozen=True)
@@ -87,20 +88,32 @@ def _shown(section: SectionState | None, source: SourceState) -> str:
     return f"{shown} of {'at least ' if whole <= shown else ''}{max(whole, shown)} shown"
 
 
-def brief(source: SourceState, fmt: Formatter) -> str:
-    """What stands beside a source's name in the strip: few words."""
-    late = f"Joined late, {source.elapsed_s:.0f} s. " if source.late and not trouble(source.state) else ""
+def together(told: Sequence[tuple[SourceState, SectionState]], fmt: Formatter) -> str:
+    """Several gaps in one line: a source that is alone in its state has its sentence, others are named after their word."""
+    alike: dict[str, list[tuple[SourceState, SectionState]]] = {}
+    for source, section in told:
+        alike.setdefault(sign(section.state).word, []).append((source, section))
+    return " ".join(
+        sentence(same[0][0], fmt, same[0][1]) if len(same) == 1 and word != "Not asked"
+        else f"{word}: {joined(source.name for source, _ in same)}."
+        for word, same in alike.items()
+    )  # fmt: skip
+
+
+def brief(source: SourceState, fmt: Formatter, *, late: bool) -> str:
+    """What stands beside a source's name in the strip: few words. `late`: worth saying that it was."""
+    after = f"Joined late, {source.elapsed_s:.0f} s. " if late else ""
     match source.state:
         case "live":
-            return f"{late}{source.count} item{'' if source.count == 1 else 's'}"
+            return f"{after}{source.count} item{'' if source.count == 1 else 's'}"
         case "none held" | "not recorded":
-            return f"{late}Nothing held"
+            return f"{after}Nothing held"
         case "no answer":
             return f"Did not answer {fmt.clock(source.as_at)}" if source.as_at else "Did not answer"
         case "loading":
             return f"Still loading ({source.elapsed_s:.0f} s)"
         case "incomplete":
-            return f"{late}{source.says or _shown(None, source)}"
+            return f"{after}{source.says or _shown(None, source)}"
         case "out of date":
             return f"Copy as at {fmt.at(source.as_at)}"
         case _:

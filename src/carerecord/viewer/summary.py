@@ -19,13 +19,16 @@ KEY_RESULTS = 6
 class Notice:
     attention: Attention
     icon: str
+    says: str
     retry: str = ""  # the word on the button
 
 
 def attention(view: View) -> tuple[Notice, ...]:
     """Dangers, then what cannot be seen, then the rest; nothing is left out."""
     found = sorted(view.record.attention, key=lambda each: _ATTENTION.get(each.kind, ("info", 5))[1])
-    return tuple(Notice(each, _ATTENTION.get(each.kind, ("info", 5))[0], _retry(view, each)) for each in found)
+    return tuple(
+        Notice(each, _ATTENTION.get(each.kind, ("info", 5))[0], view.fmt.dated(each.says), _retry(view, each)) for each in found
+    )
 
 
 def _retry(view: View, notice: Attention) -> str:
@@ -35,7 +38,7 @@ def _retry(view: View, notice: Attention) -> str:
 
 @dataclass(frozen=True)
 class Decision:
-    """One line of plans and decisions: present, none recorded or unavailable."""
+    """One line of plans and decisions: present, superseded by a plan of another kind, none recorded or unavailable."""
 
     title: str
     state: str
@@ -53,7 +56,10 @@ def decisions(view: View) -> tuple[Decision, ...]:
         shown = row(view, entry) if entry and line.entry not in told else None
         told.add(line.entry)
         older = tuple(row(view, view.entries[key]) for key in line.older if key in view.entries)
-        out.append(Decision(line.title, line.state, tones.get(line.state, "unseen"), line.says, shown, older))
+        state, tone = line.state, tones.get(line.state, "unseen")
+        if entry and entry.superseded_by:
+            state, tone = "superseded", "old"
+        out.append(Decision(line.title, state, tone, line.says, shown, older))
     return tuple(out)
 
 

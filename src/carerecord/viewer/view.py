@@ -8,6 +8,8 @@ from carerecord.contracts.records import Entry, Record, Section, SectionState, S
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.states import SIGNS, Sign, sign, trouble
 
+FEW_LATE = 3
+
 
 @dataclass(frozen=True)
 class View:
@@ -41,6 +43,16 @@ class View:
     def troubled(self, section: str) -> tuple[tuple[SourceState, SectionState], ...]:
         return tuple((state, said) for state, said in self.about(section) if trouble(said.state))
 
+    @cached_property
+    def late(self) -> tuple[SourceState, ...]:
+        """The sources that joined after the first paint."""
+        return tuple(state for state in self.record.states if state.late and not trouble(state.state))
+
+    @property
+    def late_is_news(self) -> bool:
+        """A mark is news only where it is rare: where many are late, the strip says so once."""
+        return len(self.late) <= FEW_LATE
+
     def of(self, section: str) -> tuple[Entry, ...]:
         found = self.sections.get(section)
         return found.entries if found else ()
@@ -49,7 +61,7 @@ class View:
         state = self.sources.get(source)
         if state is None:
             return Mark(source, source[:2].upper(), source, SIGNS["live"])
-        return Mark(state.source, state.mark, state.name, sign(state.state), state.late and not trouble(state.state))
+        return Mark(state.source, state.mark, state.name, sign(state.state), state in self.late and self.late_is_news)
 
     def marks(self, entry: Entry) -> tuple["Mark", ...]:
         """The sources that hold an item, each once, the one whose words are shown first."""
