@@ -160,8 +160,10 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise Unreadable("not a JSON object")
     if not shallow(raw):
         raise Unreadable("nested deeper than any real resource")
-    # A name given twice says two things at once: parsers keep the last in silence. Written out again it counts once.
-    if raw.count(b'":') != _written_again(value).count(b'":') and _has_double(raw):
+    # A name given twice says two things at once: parsers keep the last in silence. Written out again it is gone, with its
+    # colon; JSON can write a colon in one other way only.
+    escaped = b"\\" in raw and (b"\\u003a" in raw or b"\\u003A" in raw)
+    if (escaped or raw.count(b":") != _written_again(value).count(b":")) and _has_double(raw):
         raise Unreadable("the same element is given twice")
     return value
 

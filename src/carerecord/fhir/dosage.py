@@ -94,11 +94,12 @@ def dosage_words(dosage: dict[str, Any]) -> str:
 def dose_amount(rate: dict[str, Any], *, short: bool = False) -> str:
     """The quantity of one dose: "2 tablet", "10 to 20 millilitre" (units spelt out unless `short`)."""
     spell = _quantity_short if short else _quantity
-    low, high = dict_in(dict_in(rate, "doseRange"), "low"), dict_in(dict_in(rate, "doseRange"), "high")
-    if low and high:
-        return f"{number_text(low.get('value'))} to {spell(high)}".strip()
-    if low or high:
-        return ("at least " if low else "up to ") + spell(low or high)
+    if "doseRange" in rate:
+        low, high = dict_in(dict_in(rate, "doseRange"), "low"), dict_in(dict_in(rate, "doseRange"), "high")
+        if low and high:
+            return f"{number_text(low.get('value'))} to {spell(high)}".strip()
+        if low or high:
+            return ("at least " if low else "up to ") + spell(low or high)
     return spell(dict_in(rate, "doseQuantity"))
 
 

@@ -7,18 +7,18 @@ precision that the source stated and no more. Values are text as received, so th
 from msgspec import Struct
 
 
-class Code(Struct, frozen=True, gc=False):
+class Code(Struct, frozen=True, gc=False, omit_defaults=True):
     system: str
     code: str
     display: str = ""
 
 
-class Phone(Struct, frozen=True, gc=False):
+class Phone(Struct, frozen=True, gc=False, omit_defaults=True):
     number: str
     use: str = ""  # work, mobile, home, out of hours
 
 
-class Medicine(Struct, frozen=True, gc=False):
+class Medicine(Struct, frozen=True, gc=False, omit_defaults=True):
     """One statement about one medicine by one source: an order, an issue, a supply, a statement that it is taken."""
 
     kind: str  # order | dispense | statement | administration
@@ -40,7 +40,7 @@ class Medicine(Struct, frozen=True, gc=False):
     reason: str = ""
 
 
-class Measure(Struct, frozen=True, gc=False):
+class Measure(Struct, frozen=True, gc=False, omit_defaults=True):
     """A value with its unit: an observation, or one component of it (systolic, diastolic)."""
 
     name: str
@@ -55,7 +55,7 @@ class Measure(Struct, frozen=True, gc=False):
     absent: str = ""  # why there is no value
 
 
-class Result(Struct, frozen=True, gc=False):
+class Result(Struct, frozen=True, gc=False, omit_defaults=True):
     test: str  # system|code when coded, else the text in lower case: what may share a trend
     measure: Measure
     components: tuple[Measure, ...] = ()
@@ -68,7 +68,7 @@ class Result(Struct, frozen=True, gc=False):
     conclusion: str = ""
 
 
-class Allergy(Struct, frozen=True, gc=False):
+class Allergy(Struct, frozen=True, gc=False, omit_defaults=True):
     substance: str
     group: str  # substance in lower case, or system|code of it
     status: str  # active | inactive | resolved | refuted | unconfirmed | entered-in-error
@@ -80,7 +80,7 @@ class Allergy(Struct, frozen=True, gc=False):
     onset: str = ""
 
 
-class Plan(Struct, frozen=True, gc=False):
+class Plan(Struct, frozen=True, gc=False, omit_defaults=True):
     kind: str  # a key of plans.PLAN_KINDS: respect | dnacpr | advance-decision | treatment-escalation | crisis | …
     decision: str = ""  # what it says, verbatim
     valid_from: str = ""
@@ -89,7 +89,7 @@ class Plan(Struct, frozen=True, gc=False):
     superseded: bool = False  # the source itself says so
 
 
-class Contact(Struct, frozen=True, gc=False):
+class Contact(Struct, frozen=True, gc=False, omit_defaults=True):
     name: str
     role: str = ""  # GP, care coordinator, daughter, next of kin
     organisation: str = ""
@@ -97,7 +97,7 @@ class Contact(Struct, frozen=True, gc=False):
     professional: bool = True
 
 
-class Encounter(Struct, frozen=True, gc=False):
+class Encounter(Struct, frozen=True, gc=False, omit_defaults=True):
     kind: str  # emergency | inpatient | outpatient | home | virtual | general practice | ambulance | community | other
     started: str = ""
     ended: str = ""
@@ -108,7 +108,7 @@ class Encounter(Struct, frozen=True, gc=False):
     outcome: str = ""
 
 
-class Document(Struct, frozen=True, gc=False):
+class Document(Struct, frozen=True, gc=False, omit_defaults=True):
     kind: str
     content_type: str = ""
     text: str = ""  # inline text, when it is text and short
@@ -116,12 +116,12 @@ class Document(Struct, frozen=True, gc=False):
     size_bytes: int | None = None
 
 
-class Flag(Struct, frozen=True, gc=False):
+class Flag(Struct, frozen=True, gc=False, omit_defaults=True):
     kind: str  # reasonable-adjustment | safeguarding | clinical | administrative | safety | transfer | other
     active: bool = True
 
 
-class Appointment(Struct, frozen=True, gc=False):
+class Appointment(Struct, frozen=True, gc=False, omit_defaults=True):
     kind: str  # appointment | referral
     starts: str = ""
     ends: str = ""
@@ -130,7 +130,7 @@ class Appointment(Struct, frozen=True, gc=False):
     future: bool | None = None
 
 
-class Facts(Struct, frozen=True, gc=False):
+class Facts(Struct, frozen=True, gc=False, omit_defaults=True):
     """One resource, read once. At most one of the family fields is set."""
 
     resource_type: str

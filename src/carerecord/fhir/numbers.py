@@ -5,10 +5,19 @@ from typing import Any, Final
 
 _NUMBERS: Final = (Decimal, int, float)  # a tuple: a union would be made anew at each call
 _LONGEST: Final = 30  # a larger exponent is written with E, or a page could be made of noughts
+_PLAIN: Final = 10**_LONGEST
 
 
 def number_text(value: Any) -> str:
     """The digits as received, without an exponent where that is sane; "" for what is no number."""
+    if value is None:
+        return ""
+    if type(value) is Decimal:
+        digits = str(value)
+        if len(digits) <= _LONGEST and "E" not in digits:  # as it is nearly always sent
+            return digits
+    elif type(value) is int and -_PLAIN < value < _PLAIN:
+        return str(value)
     if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return ""
     if isinstance(value, float):
@@ -20,6 +29,8 @@ def number_text(value: Any) -> str:
 
 def number(value: Any) -> float | None:
     """The same for drawing and comparing; None for what is no finite number."""
+    if value is None:
+        return None
     if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return None
     try:

@@ -6,7 +6,7 @@ Missing a resuscitation decision is worse than listing one too many, so words co
 import re
 from typing import Any, Final
 
-from carerecord.fhir.codes import code_values, dict_in, dicts_in, text_in, words
+from carerecord.fhir.codes import code_values, codes_in, dict_in, dicts_in, text_in, words
 
 RESPECT: Final = "respect"
 DNACPR: Final = "dnacpr"
@@ -62,7 +62,6 @@ _KIND_OF_CODE: Final[dict[str, str]] = {
     "86533-7": ADVANCE_DECISION,  # living will
     "64298-3": POWER_OF_ATTORNEY,
 }
-_CODES: Final = frozenset(_KIND_OF_CODE)
 # Findings that GP systems and hospitals keep among problems and observations.
 FINDING_CODES: Final = tuple(
     code for code, kind in _KIND_OF_CODE.items() if kind in (DNACPR, ADVANCE_DECISION) and code.isdigit()
@@ -116,7 +115,10 @@ def plan_kind(resource: dict[str, Any]) -> str:
     places = _SAYS_WHAT_IT_IS.get(type_)
     if places is None:
         return ""
-    concepts = [resource.get(place) for place in places if place in resource]
+    concepts = []
+    for place in places:
+        if place in resource:
+            concepts.append(resource[place])
     found = _kind_of_codes(concepts)
     if not found and type_ not in _BY_CODE_ALONE:
         titles = (text_in(resource, "title"), text_in(resource, "description"))
@@ -131,9 +133,8 @@ def plan_kind(resource: dict[str, Any]) -> str:
 
 def _kind_of_codes(concepts: list[Any]) -> str:
     for concept in concepts:
-        known = code_values(concept) & _CODES
-        if known:
-            kinds = {_KIND_OF_CODE[code] for code in known}
+        kinds = [_KIND_OF_CODE[code] for code in codes_in(concept) if code in _KIND_OF_CODE]
+        if kinds:
             return next(kind for kind in PLAN_KINDS if kind in kinds)
     return ""
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from carerecord.fhir.codes import code_values, dict_in, text_in, words
+from carerecord.fhir.codes import code_values, codes_in, dict_in, text_in, words
 from carerecord.fhir.plans import DOCUMENT_CODES, FINDING_CODES, plan_kind
 
 
@@ -32,6 +32,12 @@ def _category(type_: str, *codes: str) -> Search:
 RESULT_CATEGORIES: Final = ("laboratory", "imaging")
 OBSERVATION_CATEGORIES: Final = ("vital-signs", "exam", "survey", "activity", "procedure", "therapy")
 SOCIAL_CATEGORIES: Final = ("social-history",)
+_HEADING_OF_CATEGORY: Final[dict[str, str]] = {
+    **dict.fromkeys(OBSERVATION_CATEGORIES, "observations"),
+    **dict.fromkeys(RESULT_CATEGORIES, "results"),
+    **dict.fromkeys(SOCIAL_CATEGORIES, "social"),
+}
+_FIRST_HEADING: Final = ("social", "results", "observations")  # where an observation has categories of several
 ADJUSTMENT_CATEGORY: Final = "national-reasonable-adjustment-flag"
 
 # In the order in which the record shows them.
@@ -197,10 +203,12 @@ def section_of_no_plan(resource: dict[str, Any], type_: str) -> str:
 
 def is_reasonable_adjustment(resource: dict[str, Any]) -> bool:
     """Whether a Flag (or the Condition behind it) belongs to the national reasonable adjustment flag, or says so."""
-    concepts = [resource.get("code"), resource.get("category")]
-    if any(ADJUSTMENT_CATEGORY in code_values(concept) for concept in concepts):
-        return True
-    return text_in(resource, "resourceType") == "Flag" and "reasonable adjustment" in words(concepts).lower()
+    for place in ("code", "category"):
+        if place in resource and ADJUSTMENT_CATEGORY in codes_in(resource[place]):
+            return True
+    if text_in(resource, "resourceType") != "Flag":
+        return False
+    return "reasonable adjustment" in words([resource.get("code"), resource.get("category")]).lower()
 
 
 def is_safeguarding(resource: dict[str, Any]) -> bool:
@@ -242,13 +250,9 @@ def _one_search_each(searches: Iterable[Search]) -> tuple[Search, ...]:
 
 
 def _section_of_observation(resource: dict[str, Any]) -> str:
-    categories = code_values(resource.get("category"))
-    if categories.intersection(SOCIAL_CATEGORIES):
-        return "social"
-    if categories.intersection(RESULT_CATEGORIES):
-        return "results"
-    if categories.intersection(OBSERVATION_CATEGORIES):
-        return "observations"
+    said = [_HEADING_OF_CATEGORY[code] for code in codes_in(resource.get("category")) if code in _HEADING_OF_CATEGORY]
+    if said:
+        return said[0] if len(said) == 1 else next(each for each in _FIRST_HEADING if each in said)
     codes = code_values(dict_in(resource, "code"))
     if codes & _VITAL_CODES:
         return "observations"

@@ -99,6 +99,11 @@ def display_unit(unit: str, code: str = "") -> str:
 
     A unit that is not known comes back exactly as it was sent: a guess about a unit can kill.
     """
+    known = _AS_SENT.get(unit)
+    return known if known is not None else _looked_up(unit, code)
+
+
+def _looked_up(unit: str, code: str = "") -> str:
     for said in (unit, code):
         said = said.strip()
         if not said:
@@ -114,3 +119,14 @@ def display_unit(unit: str, code: str = "") -> str:
 def comparable(one: str, other: str) -> bool:
     """Whether two values in these units may stand on one scale as they are; never true of a missing unit and a given one."""
     return display_unit(one) == display_unit(other)
+
+
+# What is usually sent, in the case in which UCUM and we ourselves spell it: settled in one look.
+_SPELT: Final = (
+    "10*9/L", "10*12/L", "10^9/L", "10^12/L", "umol/L", "[IU]/L", "m[IU]/L", "mm[Hg]", "Cel", "mL/min/{1.73_m2}", "[IU]", "IU",
+)  # fmt: skip
+_AS_SENT: Final = {
+    said: _looked_up(said)
+    for said in (*_SPELT, *_DISPLAY, *_DISPLAY.values(), *_EXACT)
+    if said and (said in _EXACT or said.casefold() in _DISPLAY)
+}

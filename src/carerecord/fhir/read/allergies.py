@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from carerecord.fhir.codes import code_values, dict_in, dicts_in, text_in, texts_in
+from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in, texts_in
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Allergy
 from carerecord.fhir.labels import CRITICALITY
@@ -33,14 +33,15 @@ def read_allergy(resource: Resource) -> tuple[Allergy, str]:
     if not title:
         raise Unreadable("it does not say to what")
     reactions = dicts_in(resource, "reaction")
-    severities = {text_in(each, "severity") for each in reactions}
+    severities = {text_in(each, "severity") for each in reactions} if reactions else ()
+    codes = codes_in(code)
     allergy = Allergy(
         substance=title,
         group=_group(title),
         status=_status(resource),
-        negative=next((scope for known, scope in _NEGATIVES.items() if known in code_values(code)), ""),
-        reactions=_manifestations(reactions),
-        severity=next((each for each in _SEVERITIES if each in severities), ""),
+        negative=next((scope for known, scope in _NEGATIVES.items() if known in codes), "") if codes else "",
+        reactions=_manifestations(reactions) if reactions else (),
+        severity=next((each for each in _SEVERITIES if each in severities), "") if severities else "",
         criticality=CRITICALITY.get(text_in(resource, "criticality"), ""),
         category=", ".join(texts_in(resource, "category")),
         onset=text_in(resource, "onsetDateTime") or text_in(dict_in(resource, "onsetPeriod"), "start")

@@ -40,7 +40,9 @@ def read_encounter(resource: Resource, type_: str, status: str, beside: Around) 
     class_code = text_in(class_, "code")
     kind = _kind(class_code, f"{kind_words} {title_of(class_)}".casefold())
     stay = dict_in(resource, "hospitalization")
-    places = [said_of(dict_in(each, "location"), beside) for each in dicts_in(resource, "location")]
+    places: list[str] = []
+    if "location" in resource:
+        places = [said_of(dict_in(each, "location"), beside) for each in dicts_in(resource, "location")]
     organisation = said_of(resource.get("serviceProvider") or resource.get("managingOrganization"), beside)
     encounter = Encounter(
         kind=kind,
@@ -91,9 +93,11 @@ def read_document(resource: Resource, type_: str) -> tuple[Document, str]:
     attachments = [dict_in(each, "attachment") for each in contents] if contents and type_ != "Media" else []
     if type_ == "Media":
         attachments = [dict_in(resource, "content")]
-    chosen = next((each for each in attachments if inline_text(each)), attachments[0] if attachments else {})
+    texts = [inline_text(each) for each in attachments]
+    text, chosen = next(
+        ((text, each) for text, each in zip(texts, attachments, strict=True) if text), ("", attachments[0] if attachments else {})
+    )
     size = chosen.get("size")
-    text = inline_text(chosen) if attachments else ""
     document = Document(
         kind=kind,
         content_type=text_in(chosen, "contentType").split(";")[0],
@@ -128,8 +132,9 @@ def list_warning(resource: Resource) -> str:
 
 def _kind(class_code: str, words: str) -> str:
     for kind, said in _KIND_BY_WORDS:
-        if any(word in words for word in said):
-            return kind
+        for word in said:
+            if word in words:
+                return kind
     return ENCOUNTER_KIND.get(class_code, "other")
 
 
@@ -137,9 +142,10 @@ def _planned(resource: Resource, class_code: str, stay: Resource) -> bool | None
     if class_code == "EMER":
         return False
     method = ""
-    for each in dicts_in(resource, "extension") + dicts_in(stay, "extension"):
-        if "AdmissionMethod" in text_in(each, "url"):
-            method = first_code(each.get("valueCodeableConcept"))
+    if "extension" in resource or "extension" in stay:
+        for each in dicts_in(resource, "extension") + dicts_in(stay, "extension"):
+            if "AdmissionMethod" in text_in(each, "url"):
+                method = first_code(each.get("valueCodeableConcept"))
     if method:  # NHS Data Dictionary, ADMISSION METHOD: 1x elective, 2x emergency, 3x maternity, 8x other
         return True if method.startswith("1") else False if method.startswith("2") else None
     priority = first_code(resource.get("priority"))
@@ -149,6 +155,8 @@ def _planned(resource: Resource, class_code: str, stay: Resource) -> bool | None
 
 
 def _diagnosis(resource: Resource, beside: Around) -> str:
+    if "diagnosis" not in resource:
+        return ""
     for each in dicts_in(resource, "diagnosis"):
         reference = dict_in(each, "condition")
         if said := text_in(reference, "display") or title_of(beside.find(reference).get("code")):
@@ -158,6 +166,8 @@ def _diagnosis(resource: Resource, beside: Around) -> str:
 
 def _first_said(resource: Resource, element: str, beside: Around) -> str:
     value: Any = resource.get(element)
+    if value is None:
+        return ""
     for reference in value if isinstance(value, list) else [value]:
         if isinstance(reference, dict) and (
             said := text_in(reference, "display") or title_of(beside.find(reference).get("code")) or said_of(reference, beside)

@@ -32,6 +32,7 @@ _FORMS: Final = re.compile(
     r"patch(?:es)?|pessar(?:y|ies)|suppositor(?:y|ies)|injection|infusion|pre-?filled|powder|lozenges?|mouthwash)\b.*",
     re.IGNORECASE,
 )
+_DIGIT: Final = re.compile(r"\d")
 _LEADING: Final = re.compile(r"^(?:\d+\s*(?:hr|hour)\s+|[\d.]+\s*ml\s+)", re.IGNORECASE)
 
 
@@ -54,20 +55,21 @@ def read_medicine(
     first = dosages[0] if dosages else {}
     rates = dicts_in(first, "doseAndRate")
     dose, generated = dose_words(resource, element) if dosages else ("", False)
+    timing = dict_in(first, "timing")
     supply = dict_in(resource, "dispenseRequest")
     period = dict_in(resource, "effectivePeriod")
-    bounds = dict_in(dict_in(dict_in(first, "timing"), "repeat"), "boundsPeriod")
+    bounds = dict_in(dict_in(timing, "repeat"), "boundsPeriod")
     ended = text_in(period, "end") or _stopped(resource, status) or text_in(bounds, "end")
     medicine = Medicine(
-        kind=_KINDS[type_],
-        substance=substance,
-        group=group_of(concept, product),
-        dose=dose,
-        dose_generated=generated,
+        _KINDS[type_],
+        substance,
+        group_of(concept, product),
+        dose,
+        generated,
         amount=dose_amount(rates[0] if rates else first, short=True) if first else "",
-        form=title_of(product.get("form")),
-        route=title_of(first.get("route")),
-        frequency=frequency_words(dict_in(first, "timing")) if first else "",
+        form=title_of(product.get("form")) if product else "",
+        route=title_of(first["route"]) if "route" in first else "",
+        frequency=frequency_words(timing) if timing else "",
         current=_is_current(resource, type_, status, ended, now),
         course=_course(resource),
         started=text_in(period, "start") or text_in(bounds, "start") or _started(resource, type_),
@@ -86,18 +88,26 @@ def group_of(concept: Any, product: Resource) -> str:
     The virtual therapeutic moiety where an ingredient or a coding names it; else worked out from the product's name.
     It groups for the eye only: nothing is joined, replaced or hidden by it.
     """
-    ingredients = [title_of(each.get("itemCodeableConcept")) for each in dicts_in(product, "ingredient")]
-    if ingredients and all(ingredients):
-        return " and ".join(sorted({bare_name(each) for each in ingredients}))
-    names = [text_in(coding, "display") for coding in dicts_in(concept, "coding")]
-    moieties = [name for name in names if name and not any(character.isdigit() for character in name)]
-    return bare_name(moieties[0] if moieties else title_of(concept))
+    if "ingredient" in product:
+        ingredients = [title_of(each.get("itemCodeableConcept")) for each in dicts_in(product, "ingredient")]
+        if ingredients and all(ingredients):
+            return " and ".join(sorted({bare_name(each) for each in ingredients}))
+    for coding in dicts_in(concept, "coding"):
+        name = text_in(coding, "display")
+        if name and not (_DIGIT.search(name) if name.isascii() else any(character.isdigit() for character in name)):
+            return bare_name(name)
+    return bare_name(title_of(concept))
 
 
 def bare_name(product: str) -> str:
     """ "Apixaban 5mg tablets" as "apixaban", "Insulin degludec 100units/ml solution" as "insulin degludec"."""
-    name = _LEADING.sub("", product.strip())
-    return (_FORMS.sub("", _STRENGTH.sub("", name)).strip(" ,-(") or product.strip()).casefold()
+    product = product.strip()
+    name = _LEADING.sub("", product) if _DIGIT.match(product) or product[:1] == "." else product
+    if name.split(None, 1) != [name] or "(" in name or "," in name:  # one word alone has neither strength nor form
+        name = _STRENGTH.sub("", name)
+        if name.split(None, 1) != [name]:
+            name = _FORMS.sub("", name)
+    return (name.strip(" ,-(") or product).casefold()
 
 
 def _concept(resource: Resource, beside: Around) -> tuple[Any, Resource]:
@@ -132,10 +142,16 @@ def _is_current(resource: Resource, type_: str, status: str, ended: str, now: da
 
 
 def _course(resource: Resource) -> str:
-    setting = next((_SETTINGS[code] for each in dicts_in(resource, "category") if (code := first_code(each)) in _SETTINGS), "")
-    course = _COURSES.get(first_code(resource.get("courseOfTherapyType")).lower(), "")
-    if setting or course:
-        return setting or course
+    if "category" in resource:
+        for each in dicts_in(resource, "category"):
+            if (code := first_code(each)) in _SETTINGS:
+                return _SETTINGS[code]
+    if "courseOfTherapyType" in resource:
+        course = _COURSES.get(first_code(resource["courseOfTherapyType"]).lower(), "")
+        if course:
+            return course
+    if "extension" not in resource:
+        return ""
     kind = title_of(extension(resource, "PrescriptionType-1").get("valueCodeableConcept")).lower()
     if (
         "repeat" in kind
@@ -155,10 +171,11 @@ def _started(resource: Resource, type_: str) -> str:
 def _issued(resource: Resource, type_: str) -> str:
     if type_ == "MedicationDispense":
         return text_in(resource, "whenHandedOver") or text_in(resource, "whenPrepared")
-    for name in ("MedicationStatementLastIssueDate", "MedicationStatementLastIssueDate-1"):
-        said = extension(resource, name)
-        if said:
-            return text_in(said, "valueDateTime") or text_in(said, "valueDate")
+    if "extension" in resource:
+        for name in ("MedicationStatementLastIssueDate", "MedicationStatementLastIssueDate-1"):
+            said = extension(resource, name)
+            if said:
+                return text_in(said, "valueDateTime") or text_in(said, "valueDate")
     if type_ == "MedicationRequest":
         validity = dict_in(dict_in(resource, "dispenseRequest"), "validityPeriod")
         return text_in(validity, "start") or (text_in(resource, "authoredOn") if "basedOn" in resource else "")
@@ -167,6 +184,8 @@ def _issued(resource: Resource, type_: str) -> str:
 
 def _stopped(resource: Resource, status: str) -> str:
     """When the order was ended, where an extension of UK Core or GP Connect says so."""
+    if "extension" not in resource:
+        return ""
     for each in dicts_in(resource, "extension"):
         url = text_in(each, "url").lower()
         if "statuschanged" in url.replace("-", "") and status in _PAST:
@@ -179,6 +198,8 @@ def _stopped(resource: Resource, status: str) -> str:
 
 
 def _reason(resource: Resource, beside: Around) -> str:
+    if "reasonReference" not in resource:
+        return ""
     for reference in dicts_in(resource, "reasonReference"):
         said = text_in(reference, "display") or title_of(beside.find(reference).get("code"))
         if said:

@@ -82,7 +82,7 @@ def _period(resource: Resource, type_: str) -> tuple[str, str]:
 
 
 def _replaces(resource: Resource) -> tuple[str, ...]:
-    targets = dicts_in(resource, "replaces")
+    targets = [*dicts_in(resource, "replaces")]
     for each in dicts_in(resource, "relatesTo"):
         if text_in(each, "code") in ("replaces", "transforms"):
             targets += [dict_in(each, "target"), dict_in(each, "targetReference")]

@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from carerecord.fhir.codes import dict_in, dicts_in, text_in
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Measure, Result
-from carerecord.fhir.identifiers import LOINC, SNOMED, canonical_system
+from carerecord.fhir.identifiers import ALIASES, LOINC, SNOMED
 from carerecord.fhir.labels import ABSENT, INTERPRETATION
 from carerecord.fhir.numbers import number, number_text
 from carerecord.fhir.read.words import (
@@ -35,19 +36,20 @@ def read_observation(resource: Resource, beside: Around) -> tuple[Result, str]:
     title = title_of(code)
     if not title:
         raise Unreadable("it does not say what was observed")
-    components = tuple(
-        _measure(each, title_of(each.get("code"))) for each in dicts_in(resource, "component") if title_of(each.get("code"))
-    )
-    members = tuple(text_in(each, "reference") for each in dicts_in(resource, "hasMember") if text_in(each, "reference"))
+    components: tuple[Measure, ...] = ()
+    if "component" in resource:
+        named = [(each, title_of(each.get("code"))) for each in dicts_in(resource, "component")]
+        components = tuple(_measure(each, name) for each, name in named if name)
+    members = _references(resource, "hasMember")
     measure = _measure(resource, title, empty_is_fine=bool(components or members))
     test = test_key(code, title)
-    method = title_of(resource.get("method"))
+    method = title_of(resource["method"]) if "method" in resource else ""
     result = Result(
         test=test,
         measure=measure,
         components=components,
         method=method,
-        device=said_of(resource.get("device"), beside),
+        device=said_of(resource["device"], beside) if "device" in resource else "",
         specimen=_specimen(resource, beside),
         laboratory=_laboratory(resource, beside),
         comparable=f"{test}|{measure.unit}|{method.casefold()}" if measure.number is not None else "",
@@ -59,7 +61,7 @@ def read_observation(resource: Resource, beside: Around) -> tuple[Result, str]:
 def read_report(resource: Resource, beside: Around) -> tuple[Result, str]:
     """A DiagnosticReport: its conclusion, and which results are its own."""
     title = title_of(resource.get("code")) or title_of(resource.get("category")) or "Report"
-    members = tuple(text_in(each, "reference") for each in dicts_in(resource, "result") if text_in(each, "reference"))
+    members = _references(resource, "result")
     concluded = text_in(resource, "conclusion") or title_of(resource.get("conclusionCode")) or _form_text(resource)
     result = Result(
         test=test_key(dict_in(resource, "code"), title),
@@ -88,47 +90,53 @@ def read_imaging(resource: Resource) -> tuple[Result, str]:
 
 def test_key(code: Resource, title: str) -> str:
     """What may share a trend: a national code where there is one, else any code, else the words themselves."""
-    codings = [(canonical_system(text_in(each, "system")), text_in(each, "code")) for each in dicts_in(code, "coding")]
-    for preferred in (SNOMED, LOINC):
-        for system, value in codings:
-            if system == preferred and value:
+    other = loinc = ""
+    for coding in dicts_in(code, "coding"):
+        if value := text_in(coding, "code"):
+            system = text_in(coding, "system")
+            system = ALIASES.get(system, system)
+            if system == SNOMED:
                 return f"{system}|{value}"
-    return next((f"{system}|{value}" for system, value in codings if value), title.casefold())
+            if system == LOINC:
+                loinc = loinc or f"{system}|{value}"
+            other = other or f"{system}|{value}"
+    return loinc or other or title.casefold()
+
+
+def _references(resource: Resource, element: str) -> tuple[str, ...]:
+    if element not in resource:
+        return ()
+    return tuple([to for each in dicts_in(resource, element) if (to := text_in(each, "reference"))])
 
 
 def _measure(holder: Resource, name: str, *, empty_is_fine: bool = False) -> Measure:
     text, unit, drawn = _value(holder)
-    low, high, said = _range(holder, unit)
-    flag, flag_from = _flag(holder), "source"
+    low = high = None
+    said = ""
+    ranges = dicts_in(holder, "referenceRange") if "referenceRange" in holder else ()
+    if ranges:
+        low, high, said = _range(ranges, unit)
+    flag, flag_from = _flag(holder) if "interpretation" in holder else "", "source"
     if not flag:
-        flag, flag_from = _flag_from_range(holder, drawn, low, high), "range"
+        flag = _flag_from_range(ranges, drawn, low, high)
+        flag_from = "range" if flag else ""
     absent = ""
     if not text and not empty_is_fine:
         reason = holder.get("dataAbsentReason")
         absent = ABSENT.get(first_code(reason)) or title_of(reason) or "no value given"
-    return Measure(
-        name=name,
-        value=text,
-        unit=unit,
-        number=drawn,
-        low=low,
-        high=high,
-        range=said,
-        flag=flag,
-        flag_from=flag_from if flag else "",
-        absent=absent,
-    )
+    return Measure(name, text, unit, drawn, low, high, said, flag, flag_from, absent)
 
 
 def _value(holder: Resource) -> tuple[str, str, float | None]:
     """(text, unit, number for drawing) of whichever value[x] is there."""
     measured = holder.get("valueQuantity")
-    if isinstance(measured, dict):
-        comparator = text_in(measured, "comparator")
-        digits = number_text(measured.get("value"))
+    if type(measured) is dict:
+        value = measured.get("value")
         unit = display_unit(text_in(measured, "unit"), text_in(measured, "code"))
-        # "< 5" is no point on a line: a bound is shown and never drawn.
-        return f"{comparator} {digits}".strip(), unit, None if comparator else number(measured.get("value"))
+        if "comparator" in measured and (comparator := text_in(measured, "comparator")):
+            # "< 5" is no point on a line: a bound is shown and never drawn.
+            return f"{comparator} {number_text(value)}".strip(), unit, None
+        return number_text(value), unit, number(value)
     for element, value in holder.items():
         if element.startswith("value") and value is not None and element != "value":
             return _other_value(element, value), "", number(value) if element == "valueInteger" else None
@@ -159,26 +167,30 @@ def _other_value(element: str, value: Any) -> str:
     return ""
 
 
-def _range(holder: Resource, unit: str) -> tuple[float | None, float | None, str]:
+def _range(ranges: Sequence[Resource], unit: str) -> tuple[float | None, float | None, str]:
     """The range that applies, its numbers only where it speaks the value's own unit."""
-    ranges = dicts_in(holder, "referenceRange")
-    if not ranges:
-        return None, None, ""
-    normal = next((each for each in ranges if first_code(each.get("type")) in ("", "normal")), ranges[0])
+    normal = ranges[0]
+    for each in ranges:
+        if "type" not in each or first_code(each["type"]) in ("", "normal"):
+            normal = each
+            break
     low, high = dict_in(normal, "low"), dict_in(normal, "high")
-    low_text, high_text = number_text(low.get("value")), number_text(high.get("value"))
+    low_value, high_value = low.get("value"), high.get("value")
+    low_unit = display_unit(text_in(low, "unit"), text_in(low, "code")) if low else ""
+    high_unit = display_unit(text_in(high, "unit"), text_in(high, "code")) if high else ""
+    foreign = next((each for each in (low_unit, high_unit) if each not in ("", unit)), "")
     said = text_in(normal, "text")
-    units = {display_unit(text_in(each, "unit"), text_in(each, "code")) for each in (low, high) if each} - {""}
-    foreign = next(iter(units), "") if units and units != {unit} else ""
-    if not said and (low_text or high_text):
+    if not said:
+        low_text, high_text = number_text(low_value), number_text(high_value)
         if low_text and high_text:
             said = f"{low_text} to {high_text}"
-        else:
+        elif low_text or high_text:
             said = f"{low_text} or more" if low_text else f"up to {high_text}"
-        said = f"{said} {foreign}".strip()
+        if said and foreign:
+            said = f"{said} {foreign}"
     if foreign:
         return None, None, said
-    return number(low.get("value")), number(high.get("value")), said
+    return number(low_value), number(high_value), said
 
 
 def _flag(holder: Resource) -> str:
@@ -191,11 +203,10 @@ def _flag(holder: Resource) -> str:
     return ""
 
 
-def _flag_from_range(holder: Resource, drawn: float | None, low: float | None, high: float | None) -> str:
+def _flag_from_range(ranges: Sequence[Resource], drawn: float | None, low: float | None, high: float | None) -> str:
     if drawn is None or (low is None and high is None):
         return ""
-    ranges = dicts_in(holder, "referenceRange")
-    if len(ranges) > 1 or any("appliesTo" in each or "age" in each for each in ranges):
+    if len(ranges) > 1 or "appliesTo" in ranges[0] or "age" in ranges[0]:
         return ""  # which range applies to this person is not ours to decide
     if low is not None and drawn < low:
         return "low"
@@ -203,6 +214,8 @@ def _flag_from_range(holder: Resource, drawn: float | None, low: float | None, h
 
 
 def _specimen(resource: Resource, beside: Around) -> str:
+    if "specimen" not in resource:
+        return ""
     for reference in dicts_in(resource, "specimen"):
         said = text_in(reference, "display") or title_of(beside.find(reference).get("type"))
         if said:
@@ -211,8 +224,11 @@ def _specimen(resource: Resource, beside: Around) -> str:
 
 
 def _laboratory(resource: Resource, beside: Around) -> str:
-    performers = dicts_in(resource, "performer")
-    return next((said_of(each, beside) for each in performers if is_organisation(each, beside)), "")
+    if "performer" in resource:
+        for each in dicts_in(resource, "performer"):
+            if is_organisation(each, beside):
+                return said_of(each, beside)
+    return ""
 
 
 def _form_text(resource: Resource) -> str:

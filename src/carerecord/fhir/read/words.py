@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from carerecord.fhir.codes import dict_in, dicts_in, text_in, texts_in
 from carerecord.fhir.facts import Code, Phone
-from carerecord.fhir.identifiers import canonical_system
+from carerecord.fhir.identifiers import ALIASES
 from carerecord.fhir.narrative import plain
 from carerecord.fhir.numbers import number_text
 from carerecord.fhir.units import display_unit
@@ -19,7 +19,7 @@ _DESCRIPTION_DISPLAY: Final = ("codingsctdescdisplay", "coding-sctdescid")  # UK
 _LONGEST_NOTE: Final = 4_000
 
 
-class Around(Struct, frozen=True):
+class Around(Struct, frozen=True, gc=False):
     """What may be looked up from inside one resource: what it contains, and what came in the same answer."""
 
     contained: Mapping[str, Resource]
@@ -38,8 +38,13 @@ class Around(Struct, frozen=True):
         return found or {}
 
 
+_CONTAINS_NOTHING: Final[dict[str, Resource]] = {}
+
+
 def around(resource: Resource, included: Included) -> Around:
-    contained = {text_in(each, "id"): each for each in dicts_in(resource, "contained")} if "contained" in resource else {}
+    if "contained" not in resource:
+        return Around(_CONTAINS_NOTHING, included)
+    contained = {text_in(each, "id"): each for each in dicts_in(resource, "contained")}
     return Around(contained, included)
 
 
@@ -49,14 +54,24 @@ def title_of(concept: Any) -> str:
     Order of UK Core's guidance on original term text: `text`, then the display of the chosen SNOMED description, then
     `display`, of the coding that the user selected where one is marked so.
     """
-    if isinstance(concept, list):
-        return next((title for each in concept if (title := title_of(each))), "")
-    if not isinstance(concept, dict):
+    if type(concept) is not dict:
+        if type(concept) is list:
+            for each in concept:
+                if title := title_of(each):
+                    return title
         return ""
     text = concept.get("text")
-    if isinstance(text, str) and text.strip():
-        return text.strip()
-    all_codings = dicts_in(concept, "coding") if "coding" in concept else [concept]
+    if type(text) is str and (text := text.strip()):
+        return text
+    if "coding" not in concept:
+        return _title_of_codings([concept])
+    codings = concept["coding"]
+    if type(codings) is list and len(codings) == 1 and type(coding := codings[0]) is dict and "extension" not in coding:
+        return text_in(coding, "display") or text_in(coding, "code")  # by far the most
+    return _title_of_codings(dicts_in(concept, "coding"))
+
+
+def _title_of_codings(all_codings: list[Resource]) -> str:
     chosen = [coding for coding in all_codings if coding.get("userSelected") is True] or all_codings
     for group in (chosen, all_codings):
         for coding in group:
@@ -80,21 +95,26 @@ def _description(holder: Any) -> str:
 
 
 def codes_of(concept: Any) -> tuple[Code, ...]:
-    if not isinstance(concept, dict):
+    if type(concept) is not dict or "coding" not in concept:
         return ()
     found = []
     for coding in dicts_in(concept, "coding"):
-        code = text_in(coding, "code")
-        if code:
-            found.append(Code(canonical_system(text_in(coding, "system")), code, text_in(coding, "display")))
+        if code := text_in(coding, "code"):
+            system = text_in(coding, "system")
+            found.append(Code(ALIASES.get(system, system), code, text_in(coding, "display")))
     return tuple(found)
 
 
 def first_code(concept: Any) -> str:
     """`code` of a CodeableConcept's first coding, or of a plain code, or ""."""
+    if concept is None:
+        return ""
     if isinstance(concept, str):
         return concept
-    return next((code for coding in dicts_in(concept, "coding") if (code := text_in(coding, "code"))), "")
+    for coding in dicts_in(concept, "coding"):
+        if code := text_in(coding, "code"):
+            return code
+    return ""
 
 
 def person_name(name: Mapping[str, Any]) -> str:
@@ -121,14 +141,16 @@ def name_of(resource: Mapping[str, Any]) -> str:
 
 def said_of(reference: Any, beside: Around) -> str:
     """A reference as a reader may know it: its display, else the name of what it refers to, else its business number."""
-    if isinstance(reference, list):
-        return next((said for each in reference if (said := said_of(each, beside))), "")
-    if not isinstance(reference, dict):
+    if type(reference) is not dict:
+        if type(reference) is list:
+            for each in reference:
+                if said := said_of(each, beside):
+                    return said
         return ""
-    display = text_in(reference, "display")
-    if display:
+    display = reference.get("display")
+    if type(display) is str and (display := display.strip()):
         return display
-    found = beside.find(reference)
+    found = beside.find(reference) if "reference" in reference else None
     if found:
         said = name_of(found)
         if not said and found.get("resourceType") == "PractitionerRole":
@@ -137,34 +159,39 @@ def said_of(reference: Any, beside: Around) -> str:
             said = ", ".join(filter(None, (who, role)))
         if said:
             return said
-    return text_in(dict_in(reference, "identifier"), "value")
+    return text_in(dict_in(reference, "identifier"), "value") if "identifier" in reference else ""
 
 
-def organisation_behind(reference: Any, beside: Around) -> str:
+def organisation_behind(performers: Any, beside: Around) -> str:
     """The organisation for which a referred-to professional acts, where the answer says so."""
-    for each in reference if isinstance(reference, list) else [reference]:
-        if not isinstance(each, dict):
+    for each in performers if type(performers) is list else (performers,):
+        reference = each.get("actor", each) if type(each) is dict else None
+        if type(reference) is not dict:
             continue
-        if is_organisation(each, beside):
-            return said_of(each, beside)
-        found = beside.find(each)
+        if is_organisation(reference, beside):
+            return said_of(reference, beside)
+        if "reference" not in reference:
+            continue
+        found = beside.find(reference)
         if found.get("resourceType") == "PractitionerRole" and (said := said_of(found.get("organization"), beside)):
             return said
     return ""
 
 
 def is_organisation(reference: Any, beside: Around) -> bool:
-    if not isinstance(reference, dict):
+    if type(reference) is not dict:
         return False
-    kind = text_in(reference, "type") or text_in(reference, "reference").split("/")[0]
-    if kind == "Organization" or beside.find(reference).get("resourceType") == "Organization":
+    to = text_in(reference, "reference")
+    if (text_in(reference, "type") or to.split("/", 1)[0]) == "Organization":
         return True
-    return "ods-organization-code" in text_in(dict_in(reference, "identifier"), "system")
+    if to and beside.find(reference).get("resourceType") == "Organization":
+        return True
+    return "identifier" in reference and "ods-organization-code" in text_in(dict_in(reference, "identifier"), "system")
 
 
 def quantity(value: Any) -> str:
     """A Quantity as read aloud: "< 5 mg/L"; the digits as received."""
-    if not isinstance(value, dict):
+    if type(value) is not dict:
         return ""
     digits = number_text(value.get("value"))
     if not digits:
@@ -183,8 +210,7 @@ def start_of(value: Any) -> str:
 def first_time(resource: Resource, elements: tuple[tuple[str, str], ...]) -> tuple[str, str]:
     """The first of `elements` (name, meaning) that holds a time, as received, with what it means."""
     for element, means in elements:
-        value = resource.get(element)
-        if value and (at := start_of(value)):
+        if element in resource and (value := resource[element]) and (at := start_of(value)):
             return at, means
     return "", ""
 
@@ -218,6 +244,8 @@ def _use(telecom: Mapping[str, Any]) -> str:
 
 def extension(resource: Any, name: str) -> Resource:
     """The first extension whose address ends in `name`, or {}."""
+    if type(resource) is dict and "extension" not in resource:
+        return {}
     for each in dicts_in(resource, "extension"):
         if text_in(each, "url").endswith(name):
             return each
