@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote_plus, urlencode
 
@@ -81,7 +81,7 @@ class Site:
 
     @classmethod
     def of(cls, source: Source) -> "Site":
-        return cls(source.address, source.token_address, source.client_id, source.credentials, source.ca_file)
+        return _site(source.address, source.token_address, source.client_id, source.credentials, source.ca_file)
 
     @cached_property
     def base(self) -> URL:
@@ -107,6 +107,12 @@ class Site:
         if not (same and below and ".." not in url.raw_path):
             raise Elsewhere("Its link to the next page leads to another address.")
         return url
+
+
+@lru_cache(1_000)
+def _site(address: str, token_address: str, client_id: str, credentials: str, ca_file: str) -> Site:
+    """One for each source, so that its address is taken apart once."""
+    return Site(address, token_address, client_id, credentials, ca_file)
 
 
 class Answered(msgspec.Struct, frozen=True):

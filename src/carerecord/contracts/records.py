@@ -9,7 +9,7 @@ from carerecord.fhir.facts import Facts
 from carerecord.kit.question import Question, Stream
 
 
-class SectionState(Struct, frozen=True, gc=False):
+class SectionState(Struct, frozen=True, gc=False, omit_defaults=True):
     """What one source's silence or answer means for one section."""
 
     section: str
@@ -20,7 +20,7 @@ class SectionState(Struct, frozen=True, gc=False):
     says: str = ""  # "12 of at least 15 shown"
 
 
-class Choice(Struct, frozen=True, gc=False):
+class Choice(Struct, frozen=True, gc=False, omit_defaults=True):
     """One of several entries that a source holds for one NHS number. A human chooses; nothing of either is shown before."""
 
     local_id: str
@@ -29,7 +29,7 @@ class Choice(Struct, frozen=True, gc=False):
     gender: str = ""
 
 
-class SourceState(Struct, frozen=True, gc=False):
+class SourceState(Struct, frozen=True, gc=False, omit_defaults=True):
     """What one source said, on the whole and by section."""
 
     source: str
@@ -52,7 +52,7 @@ class SourceState(Struct, frozen=True, gc=False):
     choices: tuple[Choice, ...] = ()  # several entries there for one NHS number
 
 
-class Origin(Struct, frozen=True, gc=False):
+class Origin(Struct, frozen=True, gc=False, omit_defaults=True):
     """Where one item came from."""
 
     source: str
@@ -65,7 +65,7 @@ class Origin(Struct, frozen=True, gc=False):
     version: str = ""
 
 
-class Entry(Struct, frozen=True, gc=False):
+class Entry(Struct, frozen=True, gc=False, omit_defaults=True):
     """One item of the record. Joined doubles keep every origin; the first is the one whose facts are shown."""
 
     key: str  # unique and stable within a record: "source/Type/id"
@@ -76,7 +76,7 @@ class Entry(Struct, frozen=True, gc=False):
     mismatch: str = ""  # "" or what differs: the item is held behind a warning
 
 
-class Group(Struct, frozen=True, gc=False):
+class Group(Struct, frozen=True, gc=False, omit_defaults=True):
     """Entries of several sources about one substance, test or problem, set side by side. Nothing is hidden by inference."""
 
     key: str
@@ -87,7 +87,7 @@ class Group(Struct, frozen=True, gc=False):
     current: bool = True
 
 
-class Trend(Struct, frozen=True, gc=False):
+class Trend(Struct, frozen=True, gc=False, omit_defaults=True):
     """Results that may share an axis: one test, one unit, one method."""
 
     key: str
@@ -102,7 +102,7 @@ class Trend(Struct, frozen=True, gc=False):
     rule: str = ""
 
 
-class Section(Struct, frozen=True, gc=False):
+class Section(Struct, frozen=True, gc=False, omit_defaults=True):
     id: str
     title: str
     entries: tuple[Entry, ...]  # newest first
@@ -112,7 +112,7 @@ class Section(Struct, frozen=True, gc=False):
     withheld: int = 0
 
 
-class AllergyTitle(Struct, frozen=True, gc=False):
+class AllergyTitle(Struct, frozen=True, gc=False, omit_defaults=True):
     title: str  # Known allergies | No known allergies | Allergies not recorded | Allergies unavailable
     says: str = ""  # the finer reason
     substances: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class AllergyTitle(Struct, frozen=True, gc=False):
     announce: str = ""  # a change after the first paint, in words
 
 
-class PlanLine(Struct, frozen=True, gc=False):
+class PlanLine(Struct, frozen=True, gc=False, omit_defaults=True):
     """ReSPECT, DNACPR or advance decision: present, absent or unavailable."""
 
     kind: str
@@ -132,7 +132,7 @@ class PlanLine(Struct, frozen=True, gc=False):
     says: str = ""
 
 
-class Attention(Struct, frozen=True, gc=False):
+class Attention(Struct, frozen=True, gc=False, omit_defaults=True):
     """Something that a reader should not miss, by a rule with a source. The page shows; it does not advise."""
 
     kind: str  # gap | danger | differs | info | late
@@ -144,7 +144,7 @@ class Attention(Struct, frozen=True, gc=False):
     entries: tuple[str, ...] = ()
 
 
-class Mismatch(Struct, frozen=True, gc=False):
+class Mismatch(Struct, frozen=True, gc=False, omit_defaults=True):
     """A source that knows this person by another name: both values are shown, its items wait behind a warning."""
 
     source: str
@@ -154,7 +154,7 @@ class Mismatch(Struct, frozen=True, gc=False):
     held: tuple[str, ...] = ()  # keys of the items
 
 
-class Record(Struct, frozen=True, gc=False):
+class Record(Struct, frozen=True, gc=False, omit_defaults=True):
     """One person's record at one moment, with the state of every source."""
 
     opening: str  # id of this opening, also the audit line's
@@ -174,7 +174,7 @@ class Record(Struct, frozen=True, gc=False):
     joined: tuple[str, ...] = ()  # sources that are new in this chunk
 
 
-class OpenAsked(Struct, frozen=True, gc=False):
+class OpenAsked(Struct, frozen=True, gc=False, omit_defaults=True):
     actor: Actor
     patient: str
     reason: Reason
@@ -183,7 +183,7 @@ class OpenAsked(Struct, frozen=True, gc=False):
     birth_date: str = ""
 
 
-class AgainAsked(Struct, frozen=True, gc=False):
+class AgainAsked(Struct, frozen=True, gc=False, omit_defaults=True):
     """Ask one source again, or one that was not asked: a read of its own, with its own permit and line in the book.
 
     What the others said is reused while the opening is still at hand (a minute at most, in memory alone); after that everyone
@@ -199,7 +199,7 @@ class AgainAsked(Struct, frozen=True, gc=False):
     local_id: str = ""  # the choice, where that source holds several entries for one NHS number
 
 
-class ExpandAsked(Struct, frozen=True, gc=False):
+class ExpandAsked(Struct, frozen=True, gc=False, omit_defaults=True):
     """One item exactly as its source holds it now."""
 
     actor: Actor
@@ -210,28 +210,28 @@ class ExpandAsked(Struct, frozen=True, gc=False):
     id: str
 
 
-class Expanded(Struct, frozen=True, gc=False):
+class Expanded(Struct, frozen=True, gc=False, omit_defaults=True):
     body: str  # the received text, indented for reading
     fetched_at: str
     source_name: str
 
 
-class AttendingAsked(Struct, frozen=True, gc=False):
+class AttendingAsked(Struct, frozen=True, gc=False, omit_defaults=True):
     """Is this person with the actor's organisation now, by that organisation's own systems?"""
 
     actor: Actor
     patient: str
 
 
-class Attending(Struct, frozen=True, gc=False):
+class Attending(Struct, frozen=True, gc=False, omit_defaults=True):
     attendance: Attendance | None = None
 
 
-class CountsAsked(Struct, frozen=True, gc=False):
+class CountsAsked(Struct, frozen=True, gc=False, omit_defaults=True):
     pass
 
 
-class TypeCount(Struct, frozen=True, gc=False):
+class TypeCount(Struct, frozen=True, gc=False, omit_defaults=True):
     source: str
     resource_type: str
     sent: int
