@@ -161,7 +161,8 @@ def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable
             yield _from_group("differs", group, f"{group.title}: sources differ", says, "medicine/differs", "medicines")
         for watched in WATCHED:
             if watched.words.search(group.title) or watched.words.search(group.key):
-                says = ". ".join(filter(None, (_side_by_side(in_use, names), group.says)))
+                extra = group.says if group.label != DIFFERS else ""
+                says = ". ".join(filter(None, (_side_by_side(in_use, names, "; "), extra[:1].upper() + extra[1:])))
                 yield _from_group("info", group, f"{group.title}: {watched.what}", says, watched.rule, "medicines")
 
 
@@ -172,13 +173,13 @@ def _group_of(entry: Entry) -> str:
 _DOSING: Final = ("dose", "frequency", "route")
 
 
-def _side_by_side(in_use: Sequence[Entry], names: Mapping[str, str]) -> str:
+def _side_by_side(in_use: Sequence[Entry], names: Mapping[str, str], between: str = " or ") -> str:
     """Both values, and who says which: "5 mg once a day (Elm Bank Surgery) or 2.5 mg once a day (Aldermoor Hospitals)"."""
     said: dict[str, list[str]] = {}
     for entry in in_use:
         if entry.facts.medicine and (words := _dosing(entry.facts.medicine)):
             said.setdefault(words, []).extend(names.get(each.source, each.source) for each in entry.origins)
-    return " or ".join(f"{words} ({', '.join(dict.fromkeys(sources))})" for words, sources in said.items())
+    return between.join(f"{words} ({', '.join(dict.fromkeys(sources))})" for words, sources in said.items())
 
 
 def _dosing(medicine: Medicine) -> str:
