@@ -42,8 +42,12 @@ def bound(port: int, *, host: str = HOST, shared: bool = False) -> socket.socket
     taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if shared:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    taken.bind((host, port))
-    taken.listen(1024)
+    try:
+        taken.bind((host, port))
+        taken.listen(1024)
+    except OSError:
+        taken.close()
+        raise
     taken.setblocking(False)
     return taken
 
