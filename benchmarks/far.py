@@ -1,12 +1,14 @@
 """Sources in a process of their own: prepared bytes over a raw asyncio protocol, so that serving costs next to nothing.
 
-Run by the benchmarks: `python -m benchmarks.far COUNT ENTRIES SLOWEST_MS`; it prints its ports as one line of JSON and serves
-until its input closes. The last source never answers when COUNT ends in "+hung".
+Run by the benchmarks: `python -m benchmarks.far COUNT ENTRIES SLOWEST_MS`; it prints its ports as one line of JSON, then for
+each line of input how many requests came and what CPU it has used, and serves until its input closes. The last source never
+answers when COUNT ends in "+hung".
 """
 
 import asyncio
 import json
 import sys
+import time
 from typing import Any
 
 NHS_NUMBER = "9990000018"
@@ -81,6 +83,8 @@ def _resource(source: int, number: int) -> dict[str, Any]:
 class Source(asyncio.Protocol):
     """Answers every request with the same bytes, after the same time; one that hangs never does."""
 
+    requests = 0  # to all sources
+
     def __init__(self, reply: bytes, latency_s: float, hangs: bool) -> None:
         self._reply, self._latency_s, self._hangs = reply, latency_s, hangs
         self._buffer = b""
@@ -92,6 +96,7 @@ class Source(asyncio.Protocol):
         self._buffer += data
         while b"\r\n\r\n" in self._buffer:
             _, self._buffer = self._buffer.split(b"\r\n\r\n", 1)
+            Source.requests += 1
             if not self._hangs:
                 asyncio.get_running_loop().call_later(self._latency_s, self._answer)
 
@@ -101,8 +106,8 @@ class Source(asyncio.Protocol):
 
 
 def latencies(count: int, slowest_s: float) -> list[float]:
-    """Spread evenly from a fifth of the slowest up to it."""
-    return [slowest_s * (0.2 + 0.8 * n / max(1, count - 1)) for n in range(count)]
+    """Spread evenly from a tenth of the slowest up to it: 50 to 500 ms."""
+    return [slowest_s * (0.1 + 0.9 * n / max(1, count - 1)) for n in range(count)]
 
 
 async def serve(count: int, entries: int, slowest_s: float, hung: bool) -> None:
@@ -115,7 +120,8 @@ async def serve(count: int, entries: int, slowest_s: float, hung: bool) -> None:
         server = await loop.create_server(made, "127.0.0.1", 0, backlog=1024)
         ports.append(server.sockets[0].getsockname()[1])
     print(json.dumps(ports), flush=True)
-    await loop.run_in_executor(None, sys.stdin.buffer.read)
+    while await loop.run_in_executor(None, sys.stdin.buffer.readline):
+        print(json.dumps({"requests": Source.requests, "cpu_s": round(time.process_time(), 3)}), flush=True)
 
 
 if __name__ == "__main__":

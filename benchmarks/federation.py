@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from benchmarks.near import Far, a_house, far_sources
+from benchmarks.near import SECTIONS, Far, a_house, apart, far_sources, say
 from benchmarks.promises import Promise, tell
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.app.wire import House
@@ -21,10 +21,12 @@ from carerecord.contracts.patients import WHO, WhoAsked
 from carerecord.contracts.permit import Grant
 from carerecord.contracts.policy import MAY, MayAsked
 from carerecord.contracts.records import OPEN, OpenAsked, Record
-from carerecord.kit.heartbeat import heartbeat
+from carerecord.kit.calls import Calls
 
 SLOWEST_S = 0.5
 LAST_CALL_S = 8.0
+MOST_S = 240.0  # the rounds end by then, done or not
+BEAT_S = 0.01
 
 
 async def bare(session: aiohttp.ClientSession, far: Far) -> float:
@@ -45,55 +47,79 @@ async def opening(house: House, asked: OpenAsked) -> tuple[float, list[Record]]:
     return time.perf_counter() - began, chunks
 
 
-async def three_questions(house: House, asked: OpenAsked, sources: int) -> dict[str, float]:
-    """Who, where and may, one after the other, in one process."""
-    calls, took = house.calls("records"), []
-    sections = ("alerts", "allergies", "medicines", "problems", "results", "observations", "encounters", "documents", "plans")
-    wanted = (Grant("", "demographics"), *(Grant(f"s{n}", each) for n in range(sources) for each in sections))
+async def three_questions(calls: Calls, asked: OpenAsked, sources: int) -> float:
+    """Who, where and may, one after the other, as records asks them; milliseconds at the median."""
+    took = []
+    wanted = (Grant("", "demographics"), *(Grant(f"s{n}", each) for n in range(sources) for each in sorted(SECTIONS)))
     for _ in range(60):
         began = time.perf_counter()
-        person = await calls.ask(WHO, WhoAsked(asked.patient))
+        person = await calls.ask(WHO, WhoAsked(asked.patient, statements=False))
         await calls.ask(WHERE, WhereAsked(person.ids))
         await calls.ask(MAY, MayAsked(asked.actor, person.ids, asked.reason, "claimed", wanted, ("records",)))
         took.append((time.perf_counter() - began) * 1000)
-    return {"median_ms": round(statistics.median(took), 2), "promise_ms": 3.0}
+    return round(statistics.median(took), 2)
+
+
+class Beats:
+    """By how much each beat of the event loop was late, and how much of that was our own CPU: the rest is the machine's."""
+
+    def __init__(self) -> None:
+        self.worst_s, self.worst_cpu_s = 0.0, 0.0
+
+    async def count(self) -> None:
+        while True:
+            began, cpu = time.perf_counter(), time.thread_time()
+            await asyncio.sleep(BEAT_S)
+            late = time.perf_counter() - began - BEAT_S
+            self.worst_s = max(self.worst_s, late)
+            self.worst_cpu_s = max(self.worst_cpu_s, min(late, time.thread_time() - cpu))
 
 
 async def measure(cluster: Cluster, folder: Path, rounds: int, sources: int, entries: int) -> dict[str, Any]:
     async with AsyncExitStack() as stack:
         far = await stack.enter_async_context(far_sources(sources, entries, SLOWEST_S))
-        house, asked, _ = await stack.enter_async_context(a_house(cluster, folder, far))
+        house, asked, told = await stack.enter_async_context(a_house(cluster, folder, far))
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
-        worst = 0.0
-
-        def seen(blocked_s: float) -> None:
-            nonlocal worst
-            worst = max(worst, blocked_s)
-
         for _ in range(3):
             await bare(session, far)
             _, chunks = await opening(house, asked)
         shown = sum(len(section.entries) for section in chunks[-1].sections)
-        beating = asyncio.create_task(heartbeat(seen))
+        say(f"{shown} entries of {sources} sources; {rounds} rounds")
+        beats = Beats()
+        beating = asyncio.create_task(beats.count())
         bares, openings, cpu_s = [], [], []
-        for _ in range(rounds):
+        before, ends_at = await far.used(), time.monotonic() + MOST_S
+        for number in range(rounds):
             bares.append(await bare(session, far))
-            before = time.process_time()
+            cpu = time.process_time()
             openings.append((await opening(house, asked))[0])
-            cpu_s.append(time.process_time() - before)
+            cpu_s.append(time.process_time() - cpu)
+            if number % 10 == 9:
+                say(f"round {number + 1}: {statistics.median(openings) * 1000:.0f} ms at the median")
+            if time.monotonic() > ends_at:
+                say("no more rounds: the time is up")
+                break
         beating.cancel()
-        questions = await three_questions(house, asked, sources)
+        after = await far.used()
+        together_ms = await three_questions(house.calls("records"), asked, sources)
+        say("who, where and may, each in a process of its own")
+        async with apart(told) as calls:
+            apart_ms = await three_questions(calls, asked, sources)
     wall, bare_s = statistics.median(openings), statistics.median(bares)
     added_ms, bare_ms = (wall - SLOWEST_S) * 1000, (bare_s - SLOWEST_S) * 1000
-    allowed_ms = max(3 * bare_ms, 40.0)
+    done = len(openings)
     return {
-        "sources": sources, "entries": sources * entries, "shown": shown, "rounds": rounds,
+        "sources": sources, "entries": sources * entries, "shown": shown, "rounds": done,
+        "latencies_ms": f"spread evenly from {SLOWEST_S * 100:.0f} to {SLOWEST_S * 1000:.0f}",
         "slowest_ms": SLOWEST_S * 1000, "opening_median_ms": round(wall * 1000, 1), "bare_median_ms": round(bare_s * 1000, 1),
         "cpu_of_an_opening_ms": round(statistics.median(cpu_s) * 1000, 1),
-        "ratio_to_slowest": round(wall / SLOWEST_S, 3), "promise_ratio": 1.12,
-        "added_ms": round(added_ms, 1), "added_by_bare_ms": round(bare_ms, 1), "promise_added_ms": round(allowed_ms, 1),
-        "loop_blocked_worst_ms": round(worst * 1000, 1), "promise_blocked_ms": 50,
-        "who_where_may": questions,
+        "requests_of_an_opening": round((after["requests"] - before["requests"]) / done - sources, 1),
+        "sources_cpu_ms_of_a_round": round((after["cpu_s"] - before["cpu_s"]) / done * 1000, 1),
+        "added_ms": round(added_ms, 1), "added_by_bare_ms": round(bare_ms, 1),
+        "added_allowed_ms": round(max(3 * bare_ms, 40.0), 1),
+        "loop_blocked_worst_ms": round(beats.worst_s * 1000, 1),
+        "loop_blocked_worst_own_cpu_ms": round(beats.worst_cpu_s * 1000, 1),
+        "who_where_may_ms": together_ms, "who_where_may_apart_ms": apart_ms,
     }  # fmt: skip
 
 
@@ -104,7 +130,7 @@ async def one_hung(cluster: Cluster, folder: Path, sources: int, entries: int) -
     states = [state.state for state in chunks[-1].states]
     return {
         "took_ms": round(took * 1000),
-        "deadline_ms": LAST_CALL_S * 1000, "ratio": round(took / LAST_CALL_S, 3), "promise_ratio": 1.05,
+        "deadline_ms": LAST_CALL_S * 1000,
         "live": states.count("live"), "no_answer": states.count("no answer"), "chunks": len(chunks),
     }  # fmt: skip
 
@@ -122,16 +148,19 @@ def main() -> None:
         place = Path(folder)
         with embedded_postgres(place / "one") as cluster:
             results = uvloop.run(measure(cluster, place / "house", args.rounds, args.sources, args.entries))
+        say("one source that never answers")
         with embedded_postgres(place / "two") as cluster:
             results["one_hung"] = uvloop.run(one_hung(cluster, place / "hung", args.sources, args.entries))
     hung, median_ms = results["one_hung"], results["opening_median_ms"]
     promises = (
-        Promise("Opening at the median, beside its slowest source", median_ms, "ms", results["slowest_ms"], 1.12),
-        Promise("Time added, beside a bare gather-and-parse", results["added_ms"], "ms", results["promise_added_ms"]),
+        Promise("Opening at the median, beside its slowest source (40 sources of 50 entries)", median_ms, "ms",
+                results["slowest_ms"], 1.12),
+        Promise("Time added, beside 3 bare gather-and-parse or 40 ms", results["added_ms"], "ms", results["added_allowed_ms"]),
         Promise("Event loop blocked at worst", results["loop_blocked_worst_ms"], "ms", 50.0),
-        Promise("Who, where and may, in one process", results["who_where_may"]["median_ms"], "ms", 3.0),
+        Promise("Who, where and may, in one process", results["who_where_may_ms"], "ms", 3.0),
+        Promise("Who, where and may, each in a process of its own", results["who_where_may_apart_ms"], "ms", 10.0),
         Promise("One hung source: the whole partial answer", hung["took_ms"], "ms", hung["deadline_ms"], 1.05),
-    )
+    )  # fmt: skip
     tell(promises, results, compact=args.json)
 
 

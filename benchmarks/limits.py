@@ -14,7 +14,7 @@ import msgspec
 import orjson
 
 from benchmarks.far import a_bundle
-from benchmarks.near import a_house, far_sources
+from benchmarks.near import a_house, far_sources, say
 from benchmarks.promises import tell
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.contracts.records import OPEN, Record
@@ -88,9 +88,11 @@ def main() -> None:
     told.add_argument("--entries", type=int, default=50)
     told.add_argument("--json", action="store_true")
     args = told.parse_args()
+    say("reading one answer, step by step")
     results: dict[str, Any] = {"reading": reading(args.entries)}
     with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder, embedded_postgres(Path(folder) / "pg") as cluster:
         results["durable_commit_ms"] = asyncio.run(one_commit(cluster))
+        say("one whole record")
         results["record"] = asyncio.run(merging(cluster, Path(folder) / "house", args.sources, args.entries))
     tell((), results, compact=args.json)  # what this machine can do at best; nothing is promised
 

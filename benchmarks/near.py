@@ -1,6 +1,7 @@
 """A throwaway house for the benchmarks: the true services on a cluster of their own, one person known to every source.
 
-As a program (`python -m benchmarks.near DEPLOYMENT_JSON`) it is one worker: it prints its port and serves until its input closes.
+As a program (`python -m benchmarks.near DEPLOYMENT_JSON`) it is one worker, of all services or of those named: it prints its port
+and serves until its input closes.
 """
 
 import asyncio
@@ -9,11 +10,12 @@ import logging
 import resource
 import secrets
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import aiohttp
 import structlog
 
 from benchmarks.far import NHS_NUMBER
@@ -25,7 +27,7 @@ from carerecord.contracts.locator import LEARN, LearnAsked, Pointer
 from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
 from carerecord.contracts.records import OpenAsked
 from carerecord.fhir.identifiers import NHS_NUMBER as NHS_SYSTEM
-from carerecord.kit.calls import CALLER
+from carerecord.kit.calls import CALLER, Calls, Socket
 from carerecord.kit.part import Part
 from carerecord.kit.tokens import keys_for
 
@@ -38,6 +40,15 @@ SERVICES = tuple(each for each in CATALOGUE if each.name not in ("viewer", "iden
 @dataclass(frozen=True)
 class Far:
     ports: tuple[int, ...]
+    program: asyncio.subprocess.Process
+
+    async def used(self) -> dict[str, float]:
+        """How many requests came so far, and the CPU that serving them cost."""
+        assert self.program.stdin is not None
+        assert self.program.stdout is not None
+        self.program.stdin.write(b"\n")
+        found: dict[str, float] = json.loads(await self.program.stdout.readline())
+        return found
 
     @property
     def addresses(self) -> tuple[str, ...]:
@@ -54,7 +65,7 @@ async def far_sources(count: int, entries: int, slowest_s: float, *, hung: bool 
     )  # fmt: skip
     assert program.stdout is not None
     try:
-        yield Far(tuple(json.loads(await program.stdout.readline())))
+        yield Far(tuple(json.loads(await program.stdout.readline())), program)
     finally:
         if program.returncode is None:
             program.terminate()
@@ -121,9 +132,10 @@ async def _work(told: str) -> None:
     given = json.loads(told)
     quiet()
     deployment = Deployment(
-        data_dir=Path(given["folder"]), secret=bytes.fromhex(given["secret"]), databases=given["databases"]
+        data_dir=Path(given["folder"]), secret=bytes.fromhex(given["secret"]), databases=given["databases"], peers=given["peers"]
     )
-    async with running(deployment, (*SERVICES, _A_VIEWER), builders={"viewer": lambda supplies: Part("viewer")}) as house:
+    services = tuple(each for each in (*SERVICES, _A_VIEWER) if not given["only"] or each.name in given["only"])
+    async with running(deployment, services, builders={"viewer": lambda supplies: Part("viewer")}) as house:
         listening = bound(0)
         async with open_doors(house, inner=listening, front=None):
             print(port_of(listening), flush=True)
@@ -131,26 +143,43 @@ async def _work(told: str) -> None:
 
 
 @asynccontextmanager
-async def workers(count: int, told: Deployment) -> AsyncIterator[Sequence[int]]:
-    """The ports of so many worker processes."""
-    given = json.dumps({"folder": str(told.data_dir), "secret": told.secret.hex(), "databases": dict(told.databases)})
-    programs = [
-        await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "benchmarks.near", given, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
-        )
-        for _ in range(count)
-    ]
+async def a_worker(told: Deployment, *only: str, peers: Mapping[str, str] | None = None) -> AsyncIterator[tuple[int, int]]:
+    """The port and the process id of one worker process; `only` these services, who find others at `peers`."""
+    given = {
+        "folder": str(told.data_dir), "secret": told.secret.hex(), "databases": dict(told.databases), "only": only,
+        "peers": dict(peers or {}),
+    }  # fmt: skip
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.near", json.dumps(given),
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert program.stdout is not None
     try:
-        ports = []
-        for program in programs:
-            assert program.stdout is not None
-            ports.append(int(await asyncio.wait_for(program.stdout.readline(), 60)))
-        yield ports
+        yield int(await asyncio.wait_for(program.stdout.readline(), 60)), program.pid
     finally:
-        for program in programs:
-            if program.returncode is None:
-                program.terminate()
-            await program.wait()
+        if program.returncode is None:
+            program.terminate()
+        await program.wait()
+
+
+@asynccontextmanager
+async def apart(told: Deployment) -> AsyncIterator[Calls]:
+    """What records says to its neighbours when each of them has a process of its own."""
+    async with AsyncExitStack() as stack:
+        addresses: dict[str, str] = {}
+        for name in ("patients", "locator", "consent", "policy"):
+            port, _ = await stack.enter_async_context(a_worker(told, name, peers=addresses))
+            addresses[name] = f"http://127.0.0.1:{port}"
+        session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        credentials = keys_for(told.secret, "records", NAMES, tuple(addresses)).credentials
+        yield Calls(
+            "records", {name: Socket(session, f"{address}/{name}", credentials[name]) for name, address in addresses.items()}
+        )
+
+
+def say(words: str) -> None:
+    """Progress, for who waits; the result alone goes to standard output."""
+    print(words, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":
