@@ -11,7 +11,7 @@ import orjson
 from msgspec import Raw, Struct
 
 from carerecord.fhir.errors import NotABundle, Unreadable
-from carerecord.fhir.salvage import apart, shallow
+from carerecord.fhir.salvage import DEEPEST, apart, shallow
 
 ANSWERING_TYPES: Final = frozenset(
     (
@@ -74,15 +74,27 @@ class _Wire(Struct):
     entry: list[Raw] | None = None
 
 
+class _SoundWire(Struct):
+    """The same where every entry has the form of one, as nearly always: taken in a single pass."""
+
+    resourceType: str = ""
+    type: str = ""
+    total: int | None = None
+    link: list[_Link] | None = None
+    entry: list[_Entry] | None = None
+
+
 class _Head(Struct):
     resourceType: str = ""
     id: str = ""
 
 
 _wire = msgspec.json.Decoder(_Wire)
+_sound_wire = msgspec.json.Decoder(_SoundWire)
 _entry = msgspec.json.Decoder(_Entry)
 _head = msgspec.json.Decoder(_Head)
 _plain = msgspec.json.Decoder(float_hook=Decimal)
+_NO_MARKS: Final = bytes(each for each in range(256) if each not in b":[{")
 _RESOURCE_TYPE: Final = re.compile(r"[A-Z][A-Za-z]{2,60}\Z")
 
 
@@ -96,15 +108,35 @@ def split(body: bytes) -> Bundle:
         NotABundle: no JSON, JSON of another kind, or a Bundle of a type that holds no answers. The reason never quotes
             what was received.
     """
-    wire, items = _opened(body)
+    wire: _SoundWire | _Wire
+    faulty: tuple[Faulty, ...] = ()
+    try:
+        wire = _sound_wire.decode(body)
+        taken = [_taken(entry) for entry in wire.entry or ()]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unreadable):
+        wire, taken, faulty = _split_with_care(body)
     if wire.resourceType == "OperationOutcome":
         return Bundle("outcome", (), (bytes(body),), ())
     if wire.resourceType != "Bundle":
         raise NotABundle(f"the answer is {'a FHIR resource, but no Bundle' if wire.resourceType else 'no FHIR resource'}")
     if wire.type not in ANSWERING_TYPES:
         raise NotABundle("the Bundle does not say what type it is")
-    entries: list[Entry] = []
-    outcomes: list[bytes] = []
+    links = {link.relation: link.url or "" for link in wire.link or ()}
+    return Bundle(
+        type=wire.type,
+        entries=tuple([each for each in taken if each.type != "OperationOutcome"]),
+        outcomes=tuple([each.raw for each in taken if each.type == "OperationOutcome"]),
+        faulty=faulty,
+        total=wire.total,
+        next=links.get("next", ""),
+        self_link=links.get("self", ""),
+    )
+
+
+def _split_with_care(body: bytes) -> tuple[_Wire, list[Entry], tuple[Faulty, ...]]:
+    """Entry by entry, so that one that cannot be used leaves the others standing."""
+    wire, items = _opened(body)
+    taken: list[Entry] = []
     faulty: list[Faulty] = []
     for position, raw in enumerate(items):
         try:
@@ -112,22 +144,9 @@ def split(body: bytes) -> Bundle:
         except Unreadable as fault:
             faulty.append(Faulty(position, fault.reason, bytes(raw)))
             continue
-        if made is None:
-            continue
-        if made.type == "OperationOutcome":
-            outcomes.append(made.raw)
-        else:
-            entries.append(made)
-    links = {link.relation: link.url or "" for link in wire.link or ()}
-    return Bundle(
-        type=wire.type,
-        entries=tuple(entries),
-        outcomes=tuple(outcomes),
-        faulty=tuple(faulty),
-        total=wire.total,
-        next=links.get("next", ""),
-        self_link=links.get("self", ""),
-    )
+        if made is not None:
+            taken.append(made)
+    return wire, taken, tuple(faulty)
 
 
 def _opened(body: bytes) -> tuple[_Wire, Sequence[Raw]]:
@@ -158,12 +177,14 @@ def parse(raw: bytes) -> dict[str, Any]:
         raise Unreadable("nested deeper than any real resource") from fault
     if not isinstance(value, dict):
         raise Unreadable("not a JSON object")
-    if not shallow(raw):
+    # Few opening brackets settle that it is not deep, equal counts of colons that no name is given twice: a double is gone
+    # once it is written out again, with its colon, and JSON can write a colon in one other way only.
+    marks = raw.translate(None, _NO_MARKS)
+    colons = marks.count(b":")
+    if len(marks) - colons > DEEPEST and not shallow(raw):
         raise Unreadable("nested deeper than any real resource")
-    # A name given twice says two things at once: parsers keep the last in silence. Written out again it is gone, with its
-    # colon; JSON can write a colon in one other way only.
     escaped = b"\\" in raw and (b"\\u003a" in raw or b"\\u003A" in raw)
-    if (escaped or raw.count(b":") != _written_again(value).count(b":")) and _has_double(raw):
+    if (escaped or colons != _written_again(value).count(b":")) and _has_double(raw):
         raise Unreadable("the same element is given twice")
     return value
 
@@ -171,20 +192,26 @@ def parse(raw: bytes) -> dict[str, Any]:
 def _split_entry(raw: Raw) -> Entry | None:
     try:
         entry = _entry.decode(raw)
-        if not entry.resource:
-            # Answers to a batch or a delete carry a response and no resource; elsewhere nothing means nothing.
-            if b'"response"' in bytes(raw) or b'"request"' in bytes(raw):
-                return None
-            raise Unreadable("an entry without a resource")
-        head = _head.decode(entry.resource)
+        # Answers to a batch or a delete carry a response and no resource; elsewhere nothing means nothing.
+        if not entry.resource and (b'"response"' in bytes(raw) or b'"request"' in bytes(raw)):
+            return None
+        return _taken(entry)
     except (msgspec.MsgspecError, UnicodeDecodeError) as fault:
         raise Unreadable("an entry that is malformed, or does not have the form of a Bundle entry") from fault
     except RecursionError as fault:
         raise Unreadable("nested deeper than any real resource") from fault
+
+
+def _taken(entry: _Entry) -> Entry:
+    if not entry.resource:
+        raise Unreadable("an entry without a resource")
+    head = _head.decode(entry.resource)
     if not _RESOURCE_TYPE.match(head.resourceType):
         raise Unreadable("a resource that does not say its type")
-    mode = entry.search.mode if entry.search else ""
-    return Entry(head.resourceType, head.id, bytes(entry.resource), mode or "match", entry.fullUrl or "")
+    search = entry.search
+    return Entry(
+        head.resourceType, head.id, bytes(entry.resource), (search.mode if search else "") or "match", entry.fullUrl or ""
+    )
 
 
 def _why_no_json(body: bytes) -> str:

@@ -39,6 +39,11 @@ def texts_in(source: Any, key: str) -> list[str]:
 
 def codes_in(concept: Any) -> list[str]:
     """Every code in a CodeableConcept, a Coding, or a list of either, whatever its system, in the order sent."""
+    if type(concept) is dict:  # by far the most: one concept with one coding
+        codings = concept.get("coding")
+        if type(codings) is list and len(codings) == 1 and type(coding := codings[0]) is dict:
+            code = coding.get("code")
+            return [code.strip()] if type(code) is str and code else []
     found: list[str] = []
     for each in concept if type(concept) is list else (concept,):
         if type(each) is not dict:

@@ -31,6 +31,7 @@ _UNIT_WORDS: Final = {
     "L": "litre", "l": "litre", "h": "hour", "d": "day", "min": "minute", "wk": "week", "mo": "month", "a": "year",
     "kg": "kilogram", "[iU]": "unit", "mL/h": "millilitre per hour", "L/min": "litre per minute",
 }  # fmt: skip
+_FEW: Final = {"1": "once", "2": "twice"}
 _TIME_WORDS: Final = frozenset(_PERIOD.values())
 
 
@@ -131,7 +132,7 @@ def _times(frequency: str, most: str) -> str:
         return f"up to {most} times"
     if most and most != frequency:
         return f"{frequency} to {most} times"
-    return {"1": "once", "2": "twice"}.get(frequency, f"{frequency} times")
+    return _FEW.get(frequency) or f"{frequency} times"
 
 
 def _period(period: str, longest: str, unit: str) -> str:
@@ -219,7 +220,7 @@ def _count(repeat: dict[str, Any]) -> str:
         return ""
     if most:
         return f"take {count} to {most} times"
-    return "take " + {"1": "once", "2": "twice"}.get(count, f"{count} times")
+    return "take " + (_FEW.get(count) or f"{count} times")
 
 
 def _events(timing: dict[str, Any]) -> str:

@@ -38,3 +38,12 @@ def number(value: Any) -> float | None:
     except OverflowError:
         return None
     return drawn if abs(drawn) < 1e300 else None
+
+
+def text_and_number(value: Any) -> tuple[str, float | None]:
+    """Both of these in one step."""
+    if type(value) is Decimal:
+        digits = str(value)
+        if len(digits) <= _LONGEST and "E" not in digits:
+            return digits, float(digits)
+    return number_text(value), number(value)

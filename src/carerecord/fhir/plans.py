@@ -120,7 +120,9 @@ def plan_kind(resource: dict[str, Any]) -> str:
         if place in resource:
             concepts.append(resource[place])
     found = _kind_of_codes(concepts)
-    if not found and type_ not in _BY_CODE_ALONE:
+    if not found and type_ in _BY_CODE_ALONE:
+        return ""
+    if not found:
         titles = (text_in(resource, "title"), text_in(resource, "description"))
         found = _kind_of_words(" | ".join((*titles, *map(words, concepts))))
     if not found and type_ == "Consent" and "adr" in code_values(dict_in(resource, "scope")):
@@ -133,9 +135,11 @@ def plan_kind(resource: dict[str, Any]) -> str:
 
 def _kind_of_codes(concepts: list[Any]) -> str:
     for concept in concepts:
-        kinds = [_KIND_OF_CODE[code] for code in codes_in(concept) if code in _KIND_OF_CODE]
-        if kinds:
-            return next(kind for kind in PLAN_KINDS if kind in kinds)
+        codes = codes_in(concept)
+        for code in codes:
+            if code in _KIND_OF_CODE:
+                kinds = {_KIND_OF_CODE[each] for each in codes if each in _KIND_OF_CODE}
+                return next(kind for kind in PLAN_KINDS if kind in kinds)
     return ""
 
 

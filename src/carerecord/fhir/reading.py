@@ -208,7 +208,6 @@ def _author(parsed: Resource, beside: Around) -> str:
         if element not in parsed:
             continue
         value = parsed[element]
-        own_too = element in ("participant", "performer")
         for each in value if type(value) is list else (value,):
             if type(each) is not dict:
                 continue
@@ -216,7 +215,8 @@ def _author(parsed: Resource, beside: Around) -> str:
             for inner in ("actor", "individual", "member"):
                 if inner in each:
                     reference = dict_in(each, inner)
-            if own_too and text_in(reference, "reference").startswith("Patient/"):
+            is_person = "reference" in reference and text_in(reference, "reference").startswith("Patient/")
+            if is_person and element in ("participant", "performer"):
                 continue
             if said := said_of(reference, beside):
                 return said
@@ -267,7 +267,8 @@ def _identifiers(parsed: Resource) -> tuple[str, ...]:
     for element in ("identifier", "masterIdentifier"):
         if element in parsed:
             for each in dicts_in(parsed, element):
-                if value := text_in(each, "value"):
+                value = each.get("value")
+                if type(value) is str and (value := value.strip()):
                     system = text_in(each, "system")
                     found.append(f"{ALIASES.get(system, system)}|{value}")
     return tuple(found)

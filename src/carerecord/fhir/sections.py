@@ -250,9 +250,12 @@ def _one_search_each(searches: Iterable[Search]) -> tuple[Search, ...]:
 
 
 def _section_of_observation(resource: dict[str, Any]) -> str:
-    said = [_HEADING_OF_CATEGORY[code] for code in codes_in(resource.get("category")) if code in _HEADING_OF_CATEGORY]
+    categories = codes_in(resource.get("category"))
+    if len(categories) == 1 and categories[0] in _HEADING_OF_CATEGORY:
+        return _HEADING_OF_CATEGORY[categories[0]]
+    said = {_HEADING_OF_CATEGORY[code] for code in categories if code in _HEADING_OF_CATEGORY}
     if said:
-        return said[0] if len(said) == 1 else next(each for each in _FIRST_HEADING if each in said)
+        return next(each for each in _FIRST_HEADING if each in said)
     codes = code_values(dict_in(resource, "code"))
     if codes & _VITAL_CODES:
         return "observations"

@@ -1,6 +1,6 @@
 """How is a unit written for a reader, and may two values be compared as they stand? Nothing is ever converted here."""
 
-from typing import Final
+from typing import Any, Final
 
 # UCUM codes, and spellings that laboratories and prescribing systems send, to the form that clinicians read. Two that give
 # the same form are the same unit; "micrograms" is spelt out, for the abbreviation has been misread as milligrams.
@@ -101,6 +101,16 @@ def display_unit(unit: str, code: str = "") -> str:
     """
     known = _AS_SENT.get(unit)
     return known if known is not None else _looked_up(unit, code)
+
+
+def unit_of(quantity: dict[str, Any]) -> str:
+    """The unit of a FHIR Quantity in that form; "" where it has none."""
+    said, code = quantity.get("unit"), quantity.get("code")
+    if type(said) is str:
+        known = _AS_SENT.get(said)
+        if known is not None:
+            return known
+    return _looked_up(said if type(said) is str else "", code if type(code) is str else "")
 
 
 def _looked_up(unit: str, code: str = "") -> str:

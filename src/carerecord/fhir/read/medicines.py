@@ -32,6 +32,7 @@ _FORMS: Final = re.compile(
     r"patch(?:es)?|pessar(?:y|ies)|suppositor(?:y|ies)|injection|infusion|pre-?filled|powder|lozenges?|mouthwash)\b.*",
     re.IGNORECASE,
 )
+_ONE_WORD: Final = re.compile(r"([A-Za-z]+) [0-9]+(?:\.[0-9]+)?(?:mg|g|ml|micrograms?)?\b.*")  # most products: settled at once
 _DIGIT: Final = re.compile(r"\d")
 _LEADING: Final = re.compile(r"^(?:\d+\s*(?:hr|hour)\s+|[\d.]+\s*ml\s+)", re.IGNORECASE)
 
@@ -60,24 +61,24 @@ def read_medicine(
     period = dict_in(resource, "effectivePeriod")
     bounds = dict_in(dict_in(timing, "repeat"), "boundsPeriod")
     ended = text_in(period, "end") or _stopped(resource, status) or text_in(bounds, "end")
-    medicine = Medicine(
+    medicine = Medicine(  # in the order of its elements
         _KINDS[type_],
         substance,
         group_of(concept, product),
         dose,
         generated,
-        amount=dose_amount(rates[0] if rates else first, short=True) if first else "",
-        form=title_of(product.get("form")) if product else "",
-        route=title_of(first["route"]) if "route" in first else "",
-        frequency=frequency_words(timing) if timing else "",
-        current=_is_current(resource, type_, status, ended, now),
-        course=_course(resource),
-        started=text_in(period, "start") or text_in(bounds, "start") or _started(resource, type_),
-        ended=ended,
-        stopped_reason=title_of(resource.get("statusReason")) or title_of(resource.get("statusReasonCodeableConcept")),
-        issued=_issued(resource, type_),
-        quantity=quantity(resource.get("quantity")) or quantity(supply.get("quantity")),
-        reason=title_of(resource.get("reasonCode")) or _reason(resource, beside),
+        dose_amount(rates[0] if rates else first, short=True) if first else "",
+        title_of(product.get("form")) if product else "",
+        title_of(first["route"]) if "route" in first else "",
+        frequency_words(timing) if timing else "",
+        _is_current(resource, type_, status, ended, now),
+        _course(resource),
+        text_in(period, "start") or text_in(bounds, "start") or _started(resource, type_),
+        ended,
+        title_of(resource.get("statusReason")) or title_of(resource.get("statusReasonCodeableConcept")),
+        _issued(resource, type_),
+        quantity(resource.get("quantity")) or quantity(supply.get("quantity")),
+        title_of(resource.get("reasonCode")) or _reason(resource, beside),
     )
     return medicine, substance, codes_of(concept)
 
@@ -102,6 +103,8 @@ def group_of(concept: Any, product: Resource) -> str:
 def bare_name(product: str) -> str:
     """ "Apixaban 5mg tablets" as "apixaban", "Insulin degludec 100units/ml solution" as "insulin degludec"."""
     product = product.strip()
+    if simple := _ONE_WORD.fullmatch(product):
+        return simple[1].casefold()
     name = _LEADING.sub("", product) if _DIGIT.match(product) or product[:1] == "." else product
     if name.split(None, 1) != [name] or "(" in name or "," in name:  # one word alone has neither strength nor form
         name = _STRENGTH.sub("", name)

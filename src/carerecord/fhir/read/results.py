@@ -11,7 +11,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Measure, Result
 from carerecord.fhir.identifiers import ALIASES, LOINC, SNOMED
 from carerecord.fhir.labels import ABSENT, INTERPRETATION
-from carerecord.fhir.numbers import number, number_text
+from carerecord.fhir.numbers import number, number_text, text_and_number
 from carerecord.fhir.read.words import (
     Around,
     Resource,
@@ -21,7 +21,7 @@ from carerecord.fhir.read.words import (
     said_of,
     title_of,
 )
-from carerecord.fhir.units import display_unit
+from carerecord.fhir.units import unit_of
 
 _LONGEST_TEXT: Final = 20_000
 
@@ -92,7 +92,8 @@ def test_key(code: Resource, title: str) -> str:
     """What may share a trend: a national code where there is one, else any code, else the words themselves."""
     other = loinc = ""
     for coding in dicts_in(code, "coding"):
-        if value := text_in(coding, "code"):
+        value = coding.get("code")
+        if type(value) is str and (value := value.strip()):
             system = text_in(coding, "system")
             system = ALIASES.get(system, system)
             if system == SNOMED:
@@ -113,8 +114,8 @@ def _measure(holder: Resource, name: str, *, empty_is_fine: bool = False) -> Mea
     text, unit, drawn = _value(holder)
     low = high = None
     said = ""
-    ranges = dicts_in(holder, "referenceRange") if "referenceRange" in holder else ()
-    if ranges:
+    ranges: Sequence[Resource] = ()
+    if "referenceRange" in holder and (ranges := dicts_in(holder, "referenceRange")):
         low, high, said = _range(ranges, unit)
     flag, flag_from = _flag(holder) if "interpretation" in holder else "", "source"
     if not flag:
@@ -131,12 +132,11 @@ def _value(holder: Resource) -> tuple[str, str, float | None]:
     """(text, unit, number for drawing) of whichever value[x] is there."""
     measured = holder.get("valueQuantity")
     if type(measured) is dict:
-        value = measured.get("value")
-        unit = display_unit(text_in(measured, "unit"), text_in(measured, "code"))
+        digits, drawn = text_and_number(measured.get("value"))
         if "comparator" in measured and (comparator := text_in(measured, "comparator")):
             # "< 5" is no point on a line: a bound is shown and never drawn.
-            return f"{comparator} {number_text(value)}".strip(), unit, None
-        return number_text(value), unit, number(value)
+            return f"{comparator} {digits}".strip(), unit_of(measured), None
+        return digits, unit_of(measured), drawn
     for element, value in holder.items():
         if element.startswith("value") and value is not None and element != "value":
             return _other_value(element, value), "", number(value) if element == "valueInteger" else None
@@ -174,23 +174,27 @@ def _range(ranges: Sequence[Resource], unit: str) -> tuple[float | None, float |
         if "type" not in each or first_code(each["type"]) in ("", "normal"):
             normal = each
             break
-    low, high = dict_in(normal, "low"), dict_in(normal, "high")
-    low_value, high_value = low.get("value"), high.get("value")
-    low_unit = display_unit(text_in(low, "unit"), text_in(low, "code")) if low else ""
-    high_unit = display_unit(text_in(high, "unit"), text_in(high, "code")) if high else ""
-    foreign = next((each for each in (low_unit, high_unit) if each not in ("", unit)), "")
+    low_text, low, low_unit = _bound(normal.get("low"), unit)
+    high_text, high, high_unit = _bound(normal.get("high"), unit)
+    foreign = low_unit or high_unit
     said = text_in(normal, "text")
     if not said:
-        low_text, high_text = number_text(low_value), number_text(high_value)
         if low_text and high_text:
             said = f"{low_text} to {high_text}"
         elif low_text or high_text:
             said = f"{low_text} or more" if low_text else f"up to {high_text}"
         if said and foreign:
             said = f"{said} {foreign}"
-    if foreign:
-        return None, None, said
-    return number(low_value), number(high_value), said
+    return (None, None, said) if foreign else (low, high, said)
+
+
+def _bound(bound: Any, unit: str) -> tuple[str, float | None, str]:
+    """One end of a range: its digits, their number, and its unit where that is another than the value's own."""
+    if type(bound) is not dict or not bound:
+        return "", None, ""
+    own = unit_of(bound)
+    digits, drawn = text_and_number(bound.get("value"))
+    return digits, drawn, "" if own == unit else own
 
 
 def _flag(holder: Resource) -> str:

@@ -10,7 +10,7 @@ from carerecord.fhir.facts import Code, Phone
 from carerecord.fhir.identifiers import ALIASES
 from carerecord.fhir.narrative import plain
 from carerecord.fhir.numbers import number_text
-from carerecord.fhir.units import display_unit
+from carerecord.fhir.units import unit_of
 
 Resource = dict[str, Any]
 Included = Mapping[str, Mapping[str, Any]]
@@ -99,7 +99,8 @@ def codes_of(concept: Any) -> tuple[Code, ...]:
         return ()
     found = []
     for coding in dicts_in(concept, "coding"):
-        if code := text_in(coding, "code"):
+        code = coding.get("code")
+        if type(code) is str and (code := code.strip()):
             system = text_in(coding, "system")
             found.append(Code(ALIASES.get(system, system), code, text_in(coding, "display")))
     return tuple(found)
@@ -181,11 +182,12 @@ def organisation_behind(performers: Any, beside: Around) -> str:
 def is_organisation(reference: Any, beside: Around) -> bool:
     if type(reference) is not dict:
         return False
-    to = text_in(reference, "reference")
-    if (text_in(reference, "type") or to.split("/", 1)[0]) == "Organization":
-        return True
-    if to and beside.find(reference).get("resourceType") == "Organization":
-        return True
+    if "reference" in reference or "type" in reference:
+        to = text_in(reference, "reference")
+        if (text_in(reference, "type") or to.split("/", 1)[0]) == "Organization":
+            return True
+        if to and beside.find(reference).get("resourceType") == "Organization":
+            return True
     return "identifier" in reference and "ods-organization-code" in text_in(dict_in(reference, "identifier"), "system")
 
 
@@ -196,8 +198,7 @@ def quantity(value: Any) -> str:
     digits = number_text(value.get("value"))
     if not digits:
         return ""
-    unit = display_unit(text_in(value, "unit"), text_in(value, "code"))
-    return " ".join(filter(None, (text_in(value, "comparator"), digits, unit)))
+    return " ".join(filter(None, (text_in(value, "comparator"), digits, unit_of(value))))
 
 
 def start_of(value: Any) -> str:
