@@ -4,6 +4,7 @@ Missing a resuscitation decision is worse than listing one too many, so words co
 """
 
 import re
+from collections.abc import Collection
 from typing import Any, Final
 
 from carerecord.fhir.codes import code_values, codes_in, dict_in, dicts_in, text_in, words
@@ -131,6 +132,13 @@ def plan_kind(resource: dict[str, Any]) -> str:
         activities = [dict_in(activity, "detail").get("code") for activity in dicts_in(resource, "activity")]
         return _kind_of_codes(activities) or found or CARE_PLAN
     return found
+
+
+def may_be_plan(type_: str, codes: Collection[str], resource: dict[str, Any]) -> bool:
+    """Whether `plan_kind` is worth asking of a resource whose own code is, in full, `codes`."""
+    if type_ not in _BY_CODE_ALONE:
+        return type_ in _SAYS_WHAT_IT_IS
+    return not codes or not _KIND_OF_CODE.keys().isdisjoint(codes) or "valueCodeableConcept" in resource
 
 
 def _kind_of_codes(concepts: list[Any]) -> str:

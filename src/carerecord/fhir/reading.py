@@ -12,7 +12,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Code, Facts
 from carerecord.fhir.identifiers import ALIASES, canonical_system
 from carerecord.fhir.labels import SEVERITY, WARNINGS, status_words, type_words
-from carerecord.fhir.plans import plan_kind
+from carerecord.fhir.plans import may_be_plan, plan_kind
 from carerecord.fhir.read.families import READERS, plan_facts
 from carerecord.fhir.read.words import (
     Around,
@@ -111,12 +111,13 @@ def read(
         raise Unreadable("a resource that does not say its type")
     beside = around(parsed, included)
     status = _status_code(parsed, type_)
-    kind = plan_kind(parsed)
+    coded = codes_of(parsed["code"]) if "code" in parsed else ()
+    kind = plan_kind(parsed) if may_be_plan(type_, [each.code for each in coded], parsed) else ""
     if kind:
         facts = plan_facts(parsed, type_, kind, status)
     else:
         reader = READERS.get(type_)
-        facts = reader((parsed, type_, status, beside, now)) if reader else {}
+        facts = reader((parsed, type_, status, beside, now, coded)) if reader else {}
     title = facts.pop("title", "") or _any_title(parsed, type_)
     at, at_means = first_time(parsed, _TIMES.get(type_) or _ANY_TIME)
     meta = dict_in(parsed, "meta")
@@ -135,7 +136,7 @@ def read(
         _organisation(parsed, beside),
         facts.pop("note", "") or _note(parsed, type_),
         _severity(parsed) if "severity" in parsed else "",
-        codes if codes is not None else _codes(parsed),
+        codes if codes is not None else coded or _codes(parsed),
         _identifiers(parsed),
         _subject(parsed),
         text_in(meta, "versionId"),

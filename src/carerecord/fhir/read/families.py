@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from carerecord.fhir.codes import dict_in, dicts_in, text_in, texts_in
 from carerecord.fhir.errors import Unreadable
-from carerecord.fhir.facts import Flag
+from carerecord.fhir.facts import Code, Flag
 from carerecord.fhir.read.allergies import read_allergy
 from carerecord.fhir.read.events import list_warning, read_appointment, read_document, read_encounter, read_flag
 from carerecord.fhir.read.medicines import read_medicine
@@ -39,16 +39,16 @@ def plan_facts(parsed: Resource, type_: str, kind: str, status: str) -> dict[str
 
 
 # One small adapter a family: each gives its facts, and `title`, `codes`, `warning`, `note` where it knows better.
-Given = tuple[Resource, str, str, Around, datetime | None]
+Given = tuple[Resource, str, str, Around, datetime | None, tuple[Code, ...]]
 
 
 def _observation(given: Given) -> dict[str, Any]:
-    result, title = read_observation(given[0], given[3])
+    result, title = read_observation(given[0], given[3], given[5])
     return {"result": result, "title": title}
 
 
 def _medicine(given: Given) -> dict[str, Any]:
-    medicine, title, codes = read_medicine(*given)
+    medicine, title, codes = read_medicine(*given[:5])
     warning = "do not give" if given[0].get("doNotPerform") is True else ""
     return {"medicine": medicine, "title": title, "codes": codes, "warning": warning}
 
@@ -64,7 +64,7 @@ def _allergy(given: Given) -> dict[str, Any]:
 
 
 def _report(given: Given) -> dict[str, Any]:
-    result, title = read_report(given[0], given[3])
+    result, title = read_report(given[0], given[3], given[5])
     return {"result": result, "title": title}
 
 
@@ -79,13 +79,13 @@ def _document(given: Given) -> dict[str, Any]:
 
 
 def _appointment(given: Given) -> dict[str, Any]:
-    parsed, type_, _, beside, now = given
+    parsed, type_, _, beside, now, _ = given
     appointment, title = read_appointment(parsed, type_, beside, now)
     return {"appointment": appointment, "title": title}
 
 
 def _flag(given: Given) -> dict[str, Any]:
-    parsed, _, status, _, _ = given
+    parsed, _, status, _, _, _ = given
     flag, title = read_flag(parsed, status)
     note = text_in(dict_in(extension(parsed, "FlagNotes") or extension(parsed, "FlagNote"), "valueAnnotation"), "text")
     return {"flag": flag, "title": title, "note": note}

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from carerecord.fhir.codes import dict_in, dicts_in, text_in
 from carerecord.fhir.errors import Unreadable
-from carerecord.fhir.facts import Measure, Result
-from carerecord.fhir.identifiers import ALIASES, LOINC, SNOMED
+from carerecord.fhir.facts import Code, Measure, Result
+from carerecord.fhir.identifiers import LOINC, SNOMED
 from carerecord.fhir.labels import ABSENT, INTERPRETATION
 from carerecord.fhir.numbers import number, number_text, text_and_number
 from carerecord.fhir.read.words import (
@@ -26,7 +26,7 @@ from carerecord.fhir.units import unit_of
 _LONGEST_TEXT: Final = 20_000
 
 
-def read_observation(resource: Resource, beside: Around) -> tuple[Result, str]:
+def read_observation(resource: Resource, beside: Around, codes: Sequence[Code]) -> tuple[Result, str]:
     """The result and its title.
 
     Raises:
@@ -42,7 +42,7 @@ def read_observation(resource: Resource, beside: Around) -> tuple[Result, str]:
         components = tuple(_measure(each, name) for each, name in named if name)
     members = _references(resource, "hasMember")
     measure = _measure(resource, title, empty_is_fine=bool(components or members))
-    test = test_key(code, title)
+    test = test_key(codes, title)
     method = title_of(resource["method"]) if "method" in resource else ""
     result = Result(
         test=test,
@@ -58,13 +58,13 @@ def read_observation(resource: Resource, beside: Around) -> tuple[Result, str]:
     return result, title
 
 
-def read_report(resource: Resource, beside: Around) -> tuple[Result, str]:
+def read_report(resource: Resource, beside: Around, codes: Sequence[Code]) -> tuple[Result, str]:
     """A DiagnosticReport: its conclusion, and which results are its own."""
     title = title_of(resource.get("code")) or title_of(resource.get("category")) or "Report"
     members = _references(resource, "result")
     concluded = text_in(resource, "conclusion") or title_of(resource.get("conclusionCode")) or _form_text(resource)
     result = Result(
-        test=test_key(dict_in(resource, "code"), title),
+        test=test_key(codes, title),
         measure=Measure(title, ""),
         specimen=_specimen(resource, beside),
         laboratory=_laboratory(resource, beside),
@@ -88,20 +88,15 @@ def read_imaging(resource: Resource) -> tuple[Result, str]:
     return Result(test=title.casefold(), measure=Measure(title, ""), method=modality), title
 
 
-def test_key(code: Resource, title: str) -> str:
+def test_key(codes: Sequence[Code], title: str) -> str:
     """What may share a trend: a national code where there is one, else any code, else the words themselves."""
-    other = loinc = ""
-    for coding in dicts_in(code, "coding"):
-        value = coding.get("code")
-        if type(value) is str and (value := value.strip()):
-            system = text_in(coding, "system")
-            system = ALIASES.get(system, system)
-            if system == SNOMED:
-                return f"{system}|{value}"
-            if system == LOINC:
-                loinc = loinc or f"{system}|{value}"
-            other = other or f"{system}|{value}"
-    return loinc or other or title.casefold()
+    if not codes:
+        return title.casefold()
+    chosen = codes[0]
+    if chosen.system != SNOMED and len(codes) > 1:
+        for preferred in (LOINC, SNOMED):
+            chosen = next((each for each in codes if each.system == preferred), chosen)
+    return f"{chosen.system}|{chosen.code}"
 
 
 def _references(resource: Resource, element: str) -> tuple[str, ...]:
