@@ -17,7 +17,6 @@ from typing import IO, TextIO
 
 import msgspec
 
-from carerecord.kit.errors import CareRecordError
 from carerecord.region import make_region
 from carerecord.region.organisations import BOARD, ORGANISATION_BY_ODS, USERS
 from carerecord.region.parts import PartOfRegion, Told, parts_of, serve_part
@@ -88,7 +87,7 @@ class RunningRegion:
         return self.addresses.systems
 
 
-class RegionFailed(CareRecordError):
+class RegionFailed(RuntimeError):
     """The region's process ended before it was up; what it said stands in its log."""
 
 

@@ -47,7 +47,7 @@ class Street:
         with request():
             replies = await asyncio.gather(*(self._ask(system, key, known.nhs_number) for system in self.region.systems))
         came = [judged(person, reply) for reply in replies if reply]
-        return merge(Frame("one", person, Reason("direct-care")), came, at=datetime.now(UTC), complete=True)
+        return await merge(Frame("one", person, Reason("direct-care")), came, at=datetime.now(UTC))
 
     async def _ask(self, system: System, key: str, number: str) -> Reply | None:
         held = next((each for each in self.region.holdings[system.key] if each.person == key), None)
