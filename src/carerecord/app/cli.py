@@ -27,7 +27,6 @@ from carerecord.contracts.sources import PROBE, REGISTRY, ProbeAsked, RegistryAs
 from carerecord.kit.errors import CareRecordError
 from carerecord.kit.log import configure
 from carerecord.kit.tokens import keys_for, written_keys
-from carerecord.region.run import RegionFailed
 
 T = TypeVar("T")
 
@@ -52,7 +51,7 @@ def main() -> None:
     stopped_by_term()
     try:
         app(standalone_mode=True)
-    except (CareRecordError, EngineError, RegionFailed, LookupError) as error:
+    except (CareRecordError, EngineError, LookupError) as error:
         fail(str(error.args[0]) if type(error) is LookupError and error.args else str(error))
     except OSError as error:
         fail(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}.")

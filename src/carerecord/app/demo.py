@@ -23,9 +23,9 @@ from carerecord.app.serve import port_of
 from carerecord.app.wire import House
 from carerecord.contracts.ingest import ENROL_SOURCE, Enrolment, EnrolSourceAsked
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
-from carerecord.kit.errors import BadSetting
+from carerecord.kit.errors import BadSetting, Unavailable
 from carerecord.kit.log import configure
-from carerecord.region.run import RunningRegion, pretend_region
+from carerecord.region.run import RegionFailed, RunningRegion, pretend_region
 
 Say = Callable[[str], None]
 
@@ -78,9 +78,12 @@ def started(
         configure(gate.log_level, log)
         say(f"starting a pretend region of {people} people")
         front = f"http://{gate.host}:{gate.port}"
-        region = stack.enter_context(
-            pretend_region(gate.data_dir, front=front, seed=seed, people=people, real=real, each=each, log=log)
-        )
+        try:
+            region = stack.enter_context(
+                pretend_region(gate.data_dir, front=front, seed=seed, people=people, real=real, each=each, log=log)
+            )
+        except RegionFailed as error:
+            raise Unavailable(str(error)) from None
         say("starting PostgreSQL and NATS")
         found = stack.enter_context(engines(gate.data_dir, CATALOGUE, databases={}, nats_url=""))
         yield found, region
