@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from carerecord.connectors.reply import Reply
 from carerecord.contracts.actors import Reason
 from carerecord.contracts.records import Entry, Record
+from carerecord.kit.turns import Turns
 from carerecord.records.merge import Frame, Merging, merge
 from carerecord.records.sheets import digest_of, sheet_of
 from tests.records.a_desk import EDITH
@@ -50,9 +51,10 @@ def of(source: str, entries: Sequence[Entry]) -> Reply:
 
 async def in_parts(replies: Sequence[Reply]) -> tuple[Record, str]:
     """Drawn anew after each reply; the last drawing, and the digest."""
-    merging, silent = Merging(FRAME), [a_reply(each.source.id, state="loading", said=()) for each in replies]
+    turns = Turns()
+    merging, silent = Merging(FRAME, turns), [a_reply(each.source.id, state="loading", said=()) for each in replies]
     for number, reply in enumerate(replies):
-        merging.add(await sheet_of(reply))
+        merging.add(await sheet_of(reply, turns))
         record = await merging.drawn([*replies[: number + 1], *silent[number + 1 :]], at=NOW, complete=False)
     record = await merging.drawn(replies, at=NOW, complete=True)
     return record, merging.digest

@@ -23,6 +23,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.sections import SECTION_IDS, Search
 from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.turns import Turns
 
 MOST_ENTRIES = 20_000  # of one source for one person
 MATCH_TRIES = 3
@@ -39,8 +40,9 @@ class Lost(msgspec.Struct, frozen=True):
 class FhirR4:
     """The window to every FHIR R4 source. `read` validates and reads one resource; it raises Unreadable."""
 
-    def __init__(self, web: Web, clock: Clock, read: Read) -> None:
+    def __init__(self, web: Web, clock: Clock, read: Read, turns: Turns | None = None) -> None:
         self._web, self._clock, self._read = web, clock, read
+        self._turns = turns or Turns()
         self._offers = Offers(web)
 
     async def close(self) -> None:
@@ -50,7 +52,7 @@ class FhirR4:
         """What `asking.source` holds for this person, by `until` (event loop's clock). Raises nothing but cancellation."""
         began = time.perf_counter()
         offered = self._offers.types(asking.source) if asking.source.asks == "search" else None
-        talk = _Talk(self._web, asking, until, self._read, stamp(self._clock.now()), offered)
+        talk = _Talk(self._web, asking, until, self._read, self._turns, stamp(self._clock.now()), offered)
         reply = await talk.through()
         return msgspec.structs.replace(
             reply, elapsed_s=time.perf_counter() - began, as_at=stamp(self._clock.now()), sections=_complete(reply, asking)
@@ -91,9 +93,9 @@ class _Talk:
     """One source, one person, one opening."""
 
     def __init__(
-        self, web: Web, asking: Asking, until: float, read: Read, now: str, offered: frozenset[str] | None
+        self, web: Web, asking: Asking, until: float, read: Read, turns: Turns, now: str, offered: frozenset[str] | None
     ) -> None:
-        self._offered = offered
+        self._offered, self._turns = offered, turns
         self._web, self._asking, self._until = web, asking, until
         self._source, self._site = asking.source, Site.of(asking.source)
         self._lost: dict[str, Lost] = {}  # by section: the worst that befell it
@@ -119,7 +121,8 @@ class _Talk:
         asks = [ask for local_id in ids for ask in self._questions(local_id)]
         await _all_of(asks)
         if self._answered:
-            await self._taken.finish()
+            async with self._turns.mine() as turn:
+                await self._taken.finish(turn)
         return self._reply(ids)
 
     def _questions(self, local_id: str) -> list[Coroutine[Any, Any, None]]:
@@ -202,9 +205,10 @@ class _Talk:
                 if not answered.ok:
                     return self._refused(answered, fills, type_, page)
                 self._bytes_left = max(0, self._bytes_left - len(answered.body))
-                bundle = split(answered.body)
-                self._answered += 1
-                came += await self._taken.page(bundle, type_)
+                async with self._turns.mine() as turn:
+                    bundle = split(answered.body)
+                    self._answered += 1
+                    came += await self._taken.page(bundle, type_, turn)
                 if not bundle.next:
                     return self._ended(bundle, fills, type_, came)
                 link = self._site.within(bundle.next)

@@ -1,8 +1,6 @@
 """What is in the pages that one source sent? Each resource counted once, read once, and filed under its section."""
 
-import asyncio
 import re
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,6 +15,7 @@ from carerecord.fhir.facts import Facts
 from carerecord.fhir.identifiers import nhs_number_of
 from carerecord.fhir.outcome import issues_of, state_of
 from carerecord.fhir.sections import section_of
+from carerecord.kit.turns import Turn
 
 Read = Callable[[bytes, Mapping[str, Mapping[str, Any]]], Facts]
 
@@ -25,7 +24,6 @@ READ_IN_PASSING = frozenset(
     ("Medication", "Practitioner", "PractitionerRole", "Organization", "Location", "Specimen", "Device", "Substance",
      "HealthcareService")
 )  # fmt: skip
-AT_A_TIME_S = 0.008  # how long a page may hold the event loop before others get their turn
 
 # GP Connect and UK Core: codes of the warnings on a List, and what they mean to a reader.
 WARNINGS = {
@@ -72,15 +70,14 @@ class Taken:
         if said not in self.said:
             self.said.append(said)
 
-    async def page(self, page: Bundle, type_: str) -> int:
-        """Take in one page; return how many of its resources answer the search. Yields to others every few milliseconds."""
+    async def page(self, page: Bundle, type_: str, turn: Turn) -> int:
+        """Take in one page; return how many of its resources answer the search. Others have their turn in between."""
         if type_:
             self.answered_types.add(type_)
         for outcome in page.outcomes:
             self._outcome(outcome)
         for faulty in page.faulty:
             self._unreadable(type_ or "unknown", type_, faulty.raw)
-        began = time.perf_counter()
         for entry in page.entries:
             if entry.type in READ_IN_PASSING:
                 self._in_passing(entry)
@@ -89,16 +86,15 @@ class Taken:
             matches += entry.type == type_
             if entry.type not in READ_IN_PASSING:
                 self._take(entry)
-                if time.perf_counter() - began > AT_A_TIME_S:
-                    await asyncio.sleep(0)
-                    began = time.perf_counter()
+                await turn.over()
         return matches
 
-    async def finish(self) -> None:
+    async def finish(self, turn: Turn) -> None:
         """Read what waited for a medicine that came on a later page, or never did."""
         waiting, self._waiting = self._waiting, []
         for entry in waiting:
             self._file(entry)
+            await turn.over()
 
     def tally(self) -> tuple[TypeTally, ...]:
         return tuple(

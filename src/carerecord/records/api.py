@@ -17,6 +17,7 @@ from carerecord.kit.clock import Clock
 from carerecord.kit.part import Job, Part, Supplies, answer, answer_stream
 from carerecord.kit.permits import checked
 from carerecord.kit.settings import read as told
+from carerecord.kit.turns import Turns
 from carerecord.records.gather import Gatherer
 from carerecord.records.reading import Reader
 from carerecord.records.recent import Recent
@@ -29,7 +30,8 @@ def build(supplies: Supplies) -> Part:
     settings = told(RecordsSettings, supplies.settings)
     reader = _Reading(supplies.clock)
     web = Web(supplies.secrets)
-    window = FhirR4(web, supplies.clock, reader)
+    turns = Turns()
+    window = FhirR4(web, supplies.clock, reader, turns)
     gatherer = Gatherer(
         window, supplies.clock, supplies.log, supplies.metrics, at_once=settings.sources_at_once,
         first_paint_s=settings.first_paint_s, last_call_s=settings.last_call_s,
@@ -45,6 +47,7 @@ def build(supplies: Supplies) -> Part:
     desk = Desk(
         supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check,
         attendance_key=supplies.keys.own_key("attendance"), pseudonym_key=supplies.keys.own_key("pseudonym"), recent=recent,
+        turns=turns,
     )  # fmt: skip
     beside = Reader(desk, window)
 

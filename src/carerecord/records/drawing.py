@@ -8,6 +8,7 @@ from carerecord.contracts.actors import Reason
 from carerecord.contracts.patients import Person
 from carerecord.contracts.permit import Permit
 from carerecord.contracts.records import AllergyTitle, Record
+from carerecord.kit.turns import Turns
 from carerecord.records.choosing import Choice, granted_by_source, not_asked, whole
 from carerecord.records.gather import nothing
 from carerecord.records.merge import Frame, Merging
@@ -20,13 +21,14 @@ class Drawing:
 
     def __init__(
         self, opening: str, person: Person, reason: Reason, permit: Permit, choices: Sequence[Choice],
-        asked: Mapping[str, Asking], degraded: tuple[str, ...], *, painted: bool = False,
+        asked: Mapping[str, Asking], degraded: tuple[str, ...], turns: Turns, *, painted: bool = False,
     ) -> None:  # fmt: skip
+        self._turns = turns
         self._painted = painted  # what comes from now on joins a page that the reader has before them
         self._person, self._permit, self._choices = person, permit, choices
         self._by_id = {each.source.id: each for each in choices}
         self._asked, self._granted = asked, granted_by_source(permit)
-        self._merging = Merging(Frame(opening, person, reason, permit.withheld, degraded))
+        self._merging = Merging(Frame(opening, person, reason, permit.withheld, degraded), turns)
         self._others = {each.source.id: self._silent(each) for each in choices}
         self.replies: dict[str, Reply] = {}  # as the sources gave them, once judged
         self._shown: dict[str, Reply] = {}  # with a state for each section that a source shares
@@ -43,7 +45,7 @@ class Drawing:
         """The record with this batch in it. `before` is what its allergy title said when it was last shown."""
         late, self._painted = self._painted, True
         for sheet in batch:
-            self._take(sheet if sheet.late == late else await sheet_of(sheet.reply, late=late))
+            self._take(sheet if sheet.late == late else await sheet_of(sheet.reply, self._turns, late=late))
         return await self._merging.drawn(
             [self._shown.get(id_) or other for id_, other in self._others.items()], at=at,
             complete=all(id_ in self.replies for id_ in self._asked), before=before,
@@ -56,7 +58,8 @@ class Drawing:
 
     async def _laid_out(self, reply: Reply, *, late: bool = False) -> Sheet:
         choice = self._by_id.get(reply.source.id)
-        return await sheet_of(whole(choice, self._permit, self._granted, reply) if choice else reply, late=late)
+        shown = whole(choice, self._permit, self._granted, reply) if choice else reply
+        return await sheet_of(shown, self._turns, late=late)
 
     def _take(self, sheet: Sheet) -> None:
         id_ = sheet.reply.source.id

@@ -1,7 +1,5 @@
 """How do many answers become one record? By section, newest first, doubles joined, differences side by side, gaps named."""
 
-import asyncio
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,12 +14,13 @@ from carerecord.contracts.permit import Withheld
 from carerecord.contracts.records import AllergyTitle, Entry, Group, Mismatch, Record, Section, SectionState, SourceState, Trend
 from carerecord.fhir.sections import ALL
 from carerecord.kit.clock import stamp
+from carerecord.kit.turns import Turns
 from carerecord.records.allergies import Sharing, allergy_title
 from carerecord.records.attention import attention
 from carerecord.records.doubles import Together
 from carerecord.records.groups import Company, allergy_groups, medicine_groups, problem_groups
 from carerecord.records.plans import in_force_first, plan_lines
-from carerecord.records.sheets import AT_A_TIME_S, Sheet, digest, sheet_of
+from carerecord.records.sheets import Sheet, digest, sheet_of
 from carerecord.records.trends import trends
 
 MEASURED = frozenset({"results", "observations"})
@@ -55,8 +54,8 @@ class _Heading:
 class Merging:
     """One opening: sheets are added as sources answer, and the record is drawn whenever it is to be shown."""
 
-    def __init__(self, frame: Frame) -> None:
-        self._frame = frame
+    def __init__(self, frame: Frame, turns: Turns) -> None:
+        self._frame, self._turns = frame, turns
         self._headings = {each.id: _Heading() for each in ALL}
         self._digests: dict[str, str] = {}
         self.late: set[str] = set()
@@ -86,14 +85,13 @@ class Merging:
         `replies` are those of every source that takes part, also those that are loading, were not asked, or are withheld.
         `before` is what the allergy title said at the first paint; `joined_now` are the sources that are new in this chunk.
         """
-        frame, today, sharing = self._frame, stamp(at), _sharing(replies)
+        frame, today = self._frame, stamp(at)
         sections: dict[str, Section] = {}
-        began = time.perf_counter()
-        for each in ALL:
-            sections[each.id] = self._section(each.id, each.title, sharing.get(each.id, ()), today)
-            if time.perf_counter() - began > AT_A_TIME_S:
-                await asyncio.sleep(0)
-                began = time.perf_counter()
+        async with self._turns.mine() as turn:
+            sharing = _sharing(replies)
+            for each in ALL:
+                sections[each.id] = self._section(each.id, each.title, sharing.get(each.id, ()), today)
+                await turn.over()
         standing = tuple(sections.values())
         plans = plan_lines(sections["plans"].entries, _heard(sharing, "plans"), today)
         return Record(
@@ -144,10 +142,10 @@ class Merging:
 
 async def merge(frame: Frame, replies: Iterable[Reply], *, at: datetime) -> Record:
     """One record of replies that are all there."""
-    all_of_them = tuple(replies)
-    merging = Merging(frame)
+    all_of_them, turns = tuple(replies), Turns()
+    merging = Merging(frame, turns)
     for reply in all_of_them:
-        merging.add(await sheet_of(reply))
+        merging.add(await sheet_of(reply, turns))
     return await merging.drawn(all_of_them, at=at, complete=True)
 
 

@@ -27,6 +27,7 @@ from carerecord.kit.errors import NotFound, Refused, Unavailable
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import Log
 from carerecord.kit.tokens import seal
+from carerecord.kit.turns import Turns
 from carerecord.records.choosing import Choice, askings, choose, wanted
 from carerecord.records.counts import Counts
 from carerecord.records.drawing import Drawing
@@ -65,6 +66,7 @@ class Desk:
     check: Callable[[Permit], None]  # raises Refused for a permit that was not made for this service, or is over
     attendance_key: bytes
     pseudonym_key: bytes
+    turns: Turns = field(default_factory=Turns)
     counts: Counts = field(default_factory=Counts)
     recent: Recent = field(default_factory=lambda: Recent(time.monotonic))
     _registry: Registry | None = None
@@ -177,7 +179,7 @@ class Desk:
         permit = opened.permit
         asked = {each.source.id: each for each in askings(opened.choices, permit, opened.person)}
         drawing = Drawing(opened.id, opened.person, opened.reason, permit, opened.choices, asked, opened.degraded,
-                          painted=kept is not None)  # fmt: skip
+                          self.turns, painted=kept is not None)  # fmt: skip
         held = {each.source.id: each for each in kept.replies} if kept else {}
         to_ask = [each for id_, each in asked.items() if id_ == only or id_ not in held]
         for each in to_ask:

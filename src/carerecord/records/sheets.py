@@ -1,8 +1,6 @@
 """What of one source's answer can be worked out as soon as it has come? All that does not depend on the others, so that after
 the slowest source only its own items and the joining are left to do."""
 
-import asyncio
-import time
 from collections.abc import Mapping
 from hashlib import sha256
 
@@ -11,9 +9,9 @@ from msgspec.structs import replace
 
 from carerecord.connectors.reply import Reply
 from carerecord.contracts.records import Entry, Record
+from carerecord.kit.turns import Turn, Turns
 from carerecord.records.doubles import Laid, laid_out
 
-AT_A_TIME_S = 0.008  # how long one answer may hold the event loop before others get their turn
 _MANY = 200  # items between two looks at the clock
 
 
@@ -26,9 +24,15 @@ class Sheet(Struct, frozen=True):
     late: bool = False
 
 
-async def sheet_of(reply: Reply, *, late: bool = False) -> Sheet:
+async def sheet_of(reply: Reply, turns: Turns, *, late: bool = False) -> Sheet:
     """The reply laid out. Others get their turn between two parts of a large answer."""
-    began = time.perf_counter()
+    async with turns.mine() as turn:
+        headings = await _under_headings(reply, turn, late)
+        shown = [_named(entry) for entry in reply.entries]
+        return Sheet(reply, headings, _of_source(shown), late)
+
+
+async def _under_headings(reply: Reply, turn: Turn, late: bool) -> dict[str, tuple[Laid, ...]]:
     mismatch = ", ".join(what for what, _, _ in reply.mismatches)
     headings: dict[str, list[Laid]] = {}
     for start in range(0, len(reply.entries), _MANY):
@@ -43,11 +47,8 @@ async def sheet_of(reply: Reply, *, late: bool = False) -> Sheet:
                 under[section] = [entry]
         for section, entries in under.items():
             headings.setdefault(section, []).append(laid_out(entries))
-        if time.perf_counter() - began > AT_A_TIME_S:
-            await asyncio.sleep(0)
-            began = time.perf_counter()
-    shown = [_named(entry) for entry in reply.entries]
-    return Sheet(reply, {section: tuple(each) for section, each in headings.items()}, _of_source(shown), late)
+        await turn.over()
+    return {section: tuple(each) for section, each in headings.items()}
 
 
 def digest(of_sources: Mapping[str, str]) -> str:

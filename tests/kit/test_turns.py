@@ -1,0 +1,92 @@
+"""Does the event loop stay free while many have long work to do?"""
+
+import asyncio
+import time
+
+import pytest
+
+from carerecord.kit.turns import Turns
+
+
+def work(seconds: float) -> None:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        pass
+
+
+async def rounds_until(done: "asyncio.Future[object]") -> int:
+    count = 0
+    while not done.done():
+        await asyncio.sleep(0)
+        count += 1
+    return count
+
+
+async def test_forty_who_come_together_leave_the_loop_free_between_each_slice():
+    turns = Turns(turn_s=0.002)
+
+    async def one() -> None:
+        async with turns.mine():
+            work(0.003)
+
+    everyone = asyncio.gather(*(one() for _ in range(40)))
+
+    assert await rounds_until(everyone) >= 40
+
+
+async def test_small_work_of_many_shares_a_round():
+    turns = Turns(turn_s=10.0)
+
+    async def one() -> None:
+        async with turns.mine() as turn:
+            await turn.over()
+
+    everyone = asyncio.gather(*(one() for _ in range(40)))
+
+    assert await rounds_until(everyone) < 10
+
+
+async def test_a_long_work_lets_a_short_one_through():
+    turns = Turns(turn_s=0.002)
+    ended: list[str] = []
+
+    async def long() -> None:
+        async with turns.mine() as turn:
+            for _ in range(20):
+                work(0.003)
+                await turn.over()
+        ended.append("long")
+
+    async def short() -> None:
+        async with turns.mine():
+            work(0.001)
+        ended.append("short")
+
+    await asyncio.gather(long(), short())
+
+    assert ended == ["short", "long"]
+
+
+async def test_who_is_cancelled_while_waiting_takes_nobody_elses_turn():
+    turns = Turns(turn_s=0.0)
+    order: list[str] = []
+
+    async def long(name: str) -> None:
+        async with turns.mine() as turn:
+            for _ in range(5):
+                work(0.001)
+                await turn.over()
+        order.append(name)
+
+    tasks = [asyncio.create_task(long(name)) for name in "abc"]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    tasks[0].cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await tasks[0]
+    await asyncio.gather(*tasks[1:])
+    async with asyncio.timeout(1), turns.mine():
+        order.append("after")
+
+    assert sorted(order[:2]) == ["b", "c"]
+    assert order[2] == "after"
