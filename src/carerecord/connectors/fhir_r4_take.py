@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import msgspec
+from msgspec import Struct
+
 from carerecord.connectors.fhir_r4_asks import sections_of
 from carerecord.connectors.reply import Asking, Said, TypeTally
 from carerecord.contracts.records import Entry, Origin
@@ -38,6 +41,19 @@ _MEANS = {
     "incomplete": "It says that a part of its own systems did not answer.",
     "failed": "It says that not all of it could be sent.",
 }
+
+
+class _Reference(Struct, frozen=True):
+    reference: str = ""
+
+
+class _Medicated(Struct, frozen=True):
+    """The one element that decides whether a medicine waits; the whole is read once, later."""
+
+    medicationReference: _Reference = _Reference()
+
+
+_medicated = msgspec.json.Decoder(_Medicated)
 
 
 class Taken:
@@ -81,6 +97,7 @@ class Taken:
         for entry in page.entries:
             if entry.type in READ_IN_PASSING:
                 self._in_passing(entry)
+                await turn.over()
         matches = len(page.faulty)
         for entry in page.entries:
             matches += entry.type == type_
@@ -139,9 +156,11 @@ class Taken:
             self._beside[entry.full_url] = resource
 
     def _lacks_medicine(self, raw: bytes) -> bool:
-        reference = parse(raw).get("medicationReference")
-        to = reference.get("reference", "") if isinstance(reference, dict) else ""
-        return isinstance(to, str) and not to.startswith("#") and to not in self._beside
+        try:
+            to = _medicated.decode(raw).medicationReference.reference
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return False  # reading it says what is wrong
+        return not to.startswith("#") and to not in self._beside
 
     def _file(self, entry: bundles.Entry) -> None:
         try:

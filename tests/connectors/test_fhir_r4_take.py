@@ -1,0 +1,47 @@
+"""What is taken out of one source's pages, and what one bad item must not take with it."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from carerecord.connectors.fhir_r4_take import Taken
+from carerecord.connectors.reply import Asking, Expected
+from carerecord.contracts.sources import Source
+from carerecord.fhir.bundle import parse, split
+from carerecord.fhir.facts import Facts
+from carerecord.fhir.reading import read
+from carerecord.kit.turns import Turns
+
+SOURCE = Source("elm-bank", "X99", "Elm Bank", "Elm Bank Surgery", "GP", "gp", "fhir_r4", "https://elm-bank.example/fhir")
+
+
+def reads(raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
+    return read(parse(raw), beside)
+
+
+async def taken(*resources: str) -> Taken:
+    entries = ",".join(f'{{"resource":{each}}}' for each in resources)
+    page = split(f'{{"resourceType":"Bundle","type":"searchset","entry":[{entries}]}}'.encode())
+    found = Taken(Asking(SOURCE, ("p",), frozenset({"medicines"}), Expected()), reads, "2026-11-22T14:00:00Z")
+    async with Turns().mine() as turn:
+        await found.page(page, "MedicationRequest", turn)
+        await found.finish(turn)
+    return found
+
+
+def a_medicine(id_: str, **reference: str) -> str:
+    return json.dumps({"resourceType": "MedicationRequest", "id": id_, "status": "active", "medicationReference": reference})
+
+
+async def test_a_medicine_is_named_by_what_comes_after_it() -> None:
+    product = json.dumps({"resourceType": "Medication", "id": "m", "code": {"text": "Ramipril 5mg capsules"}})
+    found = await taken(a_medicine("1", reference="Medication/m"), a_medicine("2", display="Bisoprolol"), product)
+    assert [entry.facts.title for entry in found.entries] == ["Ramipril 5mg capsules", "Bisoprolol"]
+
+
+async def test_a_medicine_that_says_an_element_twice_leaves_the_others_standing() -> None:
+    doubled = a_medicine("1", display="Ramipril").replace('"id": "1"', '"id": "1", "status": "stopped"')
+    odd = a_medicine("2").replace("{}", '{"reference": 5}')
+    found = await taken(doubled, odd, a_medicine("3", display="Bisoprolol"))
+    assert [entry.facts.title for entry in found.entries] == ["Bisoprolol"]
+    assert (found.unreadable, found.count) == (2, 3)
