@@ -1,12 +1,17 @@
 """Who looked, when and why? For privacy officers; reading the book is written in the book."""
 
+from collections.abc import Mapping
+
 from starlette.responses import Response
 
-from carerecord.contracts.audit import LOOKS, VERIFY, LooksAsked, Verified, VerifyAsked
+from carerecord.contracts.audit import LOOKS, VERIFY, Line, LooksAsked, Verified, VerifyAsked
 from carerecord.contracts.patients import PEOPLE, PeopleAsked, Person
 from carerecord.kit.errors import Unavailable
+from carerecord.pages.formatting import joined
+from carerecord.viewer.registry import source_names
 from carerecord.viewer.visit import Visit
 
+_FINE = {"live", "none held", "not recorded"}
 _WORDS = {
     "record-opened": "Opened the record", "searched": "Searched", "source-retried": "Asked a source again",
     "item-expanded": "Read an item as sent", "refused": "Was refused", "signed-in": "Signed in", "signed-out": "Signed out",
@@ -43,5 +48,27 @@ async def _page(visit: Visit, verified: Verified | None = None) -> Response:
                 people |= dict.fromkeys(person.ids, person)
         except Unavailable as error:
             unnamed = error.says
+    names = await source_names(visit)
+
+    def heard_of(line: Line) -> str:
+        return heard(line, names)
+
     words = {line.what: _WORDS.get(line.what, line.what.replace("-", " ").capitalize()) for line in looks.lines}
-    return visit.page("audit.html", looks=looks, people=people, words=words, verified=verified, unnamed=unnamed)
+    return visit.page(
+        "audit.html", looks=looks, people=people, words=words, verified=verified, unnamed=unnamed, heard_of=heard_of
+    )
+
+
+def heard(line: Line, names: Mapping[str, str]) -> str:
+    """15 sources answered; no answer: Elm Bank Surgery. Those that did not answer as they should are named."""
+    fine, others = 0, dict[str, list[str]]()
+    for each in line.states:
+        source, _, state = each.partition("=")
+        if state in _FINE:
+            fine += 1
+        else:
+            others.setdefault(state, []).append(names.get(source, source))
+    if not line.states and line.sources:
+        return joined(names.get(each, each) for each in line.sources)
+    told = [f"{fine} source{'' if fine == 1 else 's'} answered"] if fine else []
+    return "; ".join([*told, *(f"{state}: {joined(who)}" for state, who in others.items())])

@@ -229,9 +229,11 @@ def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, s
     lacking = f"MISSING OR INCOMPLETE: {joined(tuple(missing))}. Not a complete record." if missing else "None missing."
     who = f"{actor.name}, {actor.role.name}, {actor.role.organisation_name}" if actor else session.name
     substances = f": {', '.join(record.allergies.substances)}" if record.allergies.substances else ""
-    died = f"   Died {fmt.date(person.deceased)}" if person.deceased not in ("", "false", "true") else ""
+    died = f"   Died {'' if person.deceased == 'true' else fmt.date(person.deceased)}".rstrip()
+    living = person.deceased in ("", "false")
+    born = fmt.born(person.birth_date) if living else f"{fmt.date(person.birth_date)}{died}"
     return {
-        "identity": f"{fmt.name(person)}   Born {fmt.born(person.birth_date)}{died}",
+        "identity": f"{fmt.name(person)}   Born {born}",
         "numbers": f"NHS No. {fmt.nhs_number(person.nhs_number)}   {fmt.gender(person.gender)}",
         "allergy": f"{record.allergies.title}{substances}",
         "sources": f"Sources: {fine} of {len(record.states)} answered in full. {lacking}",

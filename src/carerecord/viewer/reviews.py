@@ -4,13 +4,14 @@ from starlette.responses import Response
 
 from carerecord.contracts.patients import DECIDE, REVIEWS, DecideAsked, ReviewsAsked
 from carerecord.kit.errors import NotUnderstood
+from carerecord.viewer.registry import source_names
 from carerecord.viewer.visit import Visit
 
 
 async def reviews(visit: Visit) -> Response:
     await visit.must("review")
     found = await visit.face.calls.ask(REVIEWS, ReviewsAsked())
-    return visit.page("reviews.html", reviews=found)
+    return visit.page("reviews.html", reviews=found, names=await source_names(visit))
 
 
 async def decide(visit: Visit) -> Response:

@@ -75,6 +75,8 @@ class SectionView:
         """What stands beside the name in the list of sections: a number, none, or that nothing can be said."""
         if self.id == "demographics":
             return ""
+        if self.held:
+            return f"{self.count} + {len(self.held)} held" if self.count else f"{len(self.held)} held"
         return str(self.count) if self.count else "–" if self.incomplete or not self.empty else "none"
 
 
@@ -105,8 +107,15 @@ def section_view(view: View, section: Section) -> SectionView:
         section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
         f"{answered} of {len(told)} sources that share this answered" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
-        together(view.troubled(section.id), view.fmt), not every and _hidden(told, withheld), held,
+        _gap(view, section, len(held)), not every and _hidden(told, withheld), held,
     )  # fmt: skip
+
+
+def _gap(view: View, section: Section, held: int) -> str:
+    waits = "1 item waits behind a warning: it may be about somebody else." if held else ""
+    if held > 1:
+        waits = f"{held} items wait behind a warning: they may be about somebody else."
+    return " ".join(filter(None, (together(view.troubled(section.id), view.fmt), waits)))
 
 
 def _hidden(told: tuple[tuple[SourceState, SectionState], ...], withheld: tuple[Withheld, ...]) -> bool:

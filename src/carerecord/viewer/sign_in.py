@@ -112,6 +112,7 @@ async def sign_out(visit: Visit) -> Response:
         visit.signed_in = await session_of(visit)
         check_form(visit)
         ended = await visit.face.calls.ask(SIGN_OUT, SessionAsked(_cookie(visit)))
+        visit.signed_in = None  # the page that follows bears no name
         # A form may not lead to another host (Content-Security-Policy form-action), so the way to the provider is a link.
         reply = visit.page("signed_out.html", away=ended.logout_address) if ended.logout_address else visit.go("/sign-in?out=1")
     except NotSignedIn:

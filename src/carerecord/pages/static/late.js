@@ -56,6 +56,7 @@
   function measure() {
     var fixed = doc.getElementById("fixed"), slim = doc.querySelector(".cr-slim");
     if (!fixed) { return; }
+    doc.documentElement.classList.toggle("cr-low", fixed.offsetHeight > innerHeight * 0.45);
     var sticky = getComputedStyle(fixed).position === "sticky";
     var height = sticky ? fixed.offsetHeight : slim ? slim.offsetHeight : 0;
     doc.documentElement.style.setProperty("--fixed", height + "px");

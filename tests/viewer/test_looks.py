@@ -1,0 +1,145 @@
+"""What stands beside a name, and what is said of silence: the words that a reader relies on."""
+
+import re
+
+import pytest
+from msgspec.structs import replace
+
+from carerecord.contracts.audit import Line
+from carerecord.contracts.records import AllergyTitle, Record
+from carerecord.pages.formatting import Formatter
+from carerecord.viewer.audit_page import heard
+from carerecord.viewer.items import row
+from carerecord.viewer.matrix import matrix
+from carerecord.viewer.record_page import finer, tally
+from carerecord.viewer.sections import sections
+from carerecord.viewer.summary import decisions
+from carerecord.viewer.view import View
+from tests.pages import edges, scenes
+from tests.pages.a_record import NOW, answered, med, stuck
+from tests.viewer.neighbours import Neighbours
+from tests.viewer.test_pages import opened
+
+
+def a_view(record: Record) -> View:
+    return View(record, Formatter(NOW))
+
+
+def words(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
+
+
+async def test_all_that_can_stand_beside_a_name_does() -> None:
+    page = words((await opened(Neighbours().browser(), "p-edge")).text)
+    for said in (
+        "OKONKWO-FEATHERSTONEHAUGH-WOLSTENHOLME, Maximiliana Alexandrina Persephone (Professor Dame)",
+        "Preferred name Max", "Died", "20-Nov-2026", "Age at Death 95y", "Restricted: do not disclose where this person is",
+        "Twin or other multiple birth, born second: check the given name", "Test patient: not a real person",
+        "Interpreter: British Sign Language",
+        "Penicillin, Trimethoprim, Latex, Iodinated contrast media, Chlorhexidine gluconate",
+    ):  # fmt: skip
+        assert said in page, said
+
+
+async def test_the_dead_have_no_age_beside_their_birth_and_a_banner_of_another_pattern() -> None:
+    html = (await opened(Neighbours().browser(), "p-edge")).text
+    assert "cr-banner--died" in html
+    assert "02-Mar-1931 (" not in words(html).split("Aldermoor Radiology holds")[0]
+
+
+async def test_the_whereabouts_of_the_restricted_stand_nowhere() -> None:
+    html = (await opened(Neighbours().browser(), "p-edge")).text
+    assert "Weir Lane" not in html
+    assert "01632 960 011" not in html
+
+
+async def test_of_several_entries_for_one_number_a_human_chooses() -> None:
+    html = (await opened(Neighbours().browser(), "p-edge")).text
+    assert "Aldermoor Radiology holds 2 entries for this NHS number" in html
+    assert re.findall(r'name="local_id" value="([^"]*)"', html) == ["R-1", "R-2"]
+
+
+async def test_a_page_asks_for_no_font() -> None:
+    html = (await opened(Neighbours().browser(), "p-edge")).text
+    style = (await Neighbours().browser().get(re.findall(r'href="(/static/site\.css[^"]*)"', html)[0])).text
+    assert "@font-face" not in style
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def test_while_the_practice_is_silent_a_denial_elsewhere_is_told_as_not_to_be_relied_on() -> None:
+    said = finer(a_view(scenes.edith())).says
+    assert said.startswith("Elm Bank Surgery did not answer at ")
+    assert re.search(
+        r"Aldermoor University Hospitals said no known allergies on \d\d-[A-Z][a-z]{2}-\d{4}; do not rely on it\.", said
+    )
+
+
+def test_a_finding_under_known_allergies_is_said_by_its_substance() -> None:
+    title = AllergyTitle("Known allergies", "", ("Allergy to aspirin", "Latex"))
+    assert finer(a_view(replace(scenes.harold(), allergies=title))).substances == ("aspirin", "Latex")
+
+
+def test_many_gaps_are_one_line_and_those_not_asked_are_no_hatch() -> None:
+    record = scenes.harold()
+    states = tuple(each for each in record.states if each.source not in ("elm-bank", "fenwick-epr", "fenwick-pathology"))
+    silent = (stuck("elm-bank", "no answer"), stuck("fenwick-epr", "no answer"), stuck("fenwick-pathology", "not asked"))
+    shown = {each.id: each for each in sections(a_view(replace(record, states=(*silent, *states))))}
+    assert shown["medicines"].gap == "Did not answer: Elm Bank Surgery and Fenwick General Hospital."
+    assert shown["results"].gap.endswith("Not asked: Fenwick Pathology.")
+    assert [each.source.source for each in shown["results"].seen_only_if_asked] == ["fenwick-pathology"]
+    assert not any(each.source.source == "fenwick-pathology" for each in shown["results"].holes)
+
+
+def test_what_waits_behind_a_warning_is_named_where_it_would_stand() -> None:
+    results = next(each for each in sections(a_view(scenes.mismatched())) if each.id == "results")
+    assert results.short == "1 held"
+    assert results.gap == "1 item waits behind a warning: it may be about somebody else."
+
+
+@pytest.mark.parametrize(("count", "marked"), [(3, True), (4, False)])
+def test_late_is_marked_only_while_it_is_news(count: int, marked: bool) -> None:
+    names = ("elm-bank", "aldermoor-epr", "aldermoor-pathology", "aldermoor-community")
+    record = replace(scenes.harold(), states=tuple(answered(each, (), late=place < count) for place, each in enumerate(names)))
+    entry = replace(
+        record.sections[1].entries[0] if record.sections[1].entries else med("elm-bank", "x", "1 mg", "once"), late=True
+    )
+    view = a_view(record)
+    assert (("late", "Joined late") in row(view, entry).tags) is marked
+    assert any(line.late for line in matrix(view).lines) is marked
+    assert tally(record).endswith(f"; {count} joined after the first second")
+
+
+def test_a_decision_that_a_newer_plan_has_superseded_is_never_called_present() -> None:
+    record = scenes.gwendolyn()
+    old = next(each for section in record.sections for each in section.entries if each.superseded_by)
+    line = replace(record.plans[1], state="present", entry=old.key, says="Superseded by a newer plan.")
+    told = decisions(a_view(replace(record, plans=(record.plans[0], line))))
+    assert [each.state for each in told] == ["present", "superseded"]
+
+
+def test_a_past_medicine_names_its_substance_once() -> None:
+    item = row(a_view(scenes.harold()), med("elm-bank", "furosemide", "40 mg", "once a day", current=False, ended="2026-01-02"))
+    assert item.title == "furosemide"
+    assert "furosemide" not in " ".join(item.lines).lower()
+
+
+def test_the_book_names_only_those_that_did_not_answer_as_they_should() -> None:
+    line = Line("l", "2026-11-22T14:02:07Z", "record-opened", "records", None, states=("a=live", "b=none held", "c=no answer"))
+    assert heard(line, {"c": "Elm Bank Surgery"}) == "2 sources answered; no answer: Elm Bank Surgery"
+
+
+@pytest.mark.parametrize(
+    ("here", "led"), [("http://localhost:8080", True), ("http://127.0.0.1:8080", False), ("http://ward.example", False)]
+)
+async def test_one_machine_by_another_name_is_led_to_the_address_that_providers_know(here: str, led: bool) -> None:
+    browser = Neighbours(address="http://127.0.0.1:8080").browser("")
+    reply = await browser.get(f"{here}/sign-in?provider=aldermoor&after=/search")
+    ours = "http://127.0.0.1:8080/sign-in?provider=aldermoor&after=/search"
+    assert (reply.headers["location"] == ours) is led
+
+
+def test_everything_of_the_edge_stands_in_a_section() -> None:
+    record = edges.everything_at_once()
+    shown = {item.entry.key for section in sections(a_view(record)) for item in (*section.rows, *section.held)}
+    assert shown == {entry.key for section in record.sections for entry in section.entries}
