@@ -179,6 +179,33 @@ def test_a_resource_that_says_two_things_or_nothing_is_unreadable(raw: bytes) ->
         parse(raw)
 
 
+def test_a_double_is_seen_behind_an_escaped_colon() -> None:
+    doubled = rb'{"resourceType":"Flag","status":"active","status":"inactive","note":"\u003a"}'
+    with pytest.raises(Unreadable, match="twice"):
+        parse(doubled)
+    assert parse(rb'{"resourceType":"Flag","note":"a\u003ab: c\u003A"}')["note"] == "a:b: c:"
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.decimals(allow_nan=False, allow_infinity=False).map(float) | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+        max_leaves=12,
+    ),
+    st.text(),
+    st.booleans(),
+)
+def test_an_element_given_twice_is_seen_whatever_stands_beside_it(value: Any, name: str, ascii_only: bool) -> None:
+    inner = json.dumps(value, ensure_ascii=ascii_only)
+    key = json.dumps(name, ensure_ascii=ascii_only)
+    try:
+        assert parse(f'{{"a":{{{key}:{inner}}}}}'.encode()) is not None
+    except (Unreadable, UnicodeEncodeError):
+        return  # a lone surrogate: no JSON to begin with
+    with pytest.raises(Unreadable, match="twice"):
+        parse(f'{{"a":{{{key}:{inner},{key}:{inner}}}}}'.encode())
+
+
 @pytest.mark.parametrize("raw", [b'{"a" : {"b":1}, "c":"\\u0022:"}', b'{"a":"say \\":\\" twice","b":"{[{["}'])
 def test_odd_spelling_is_not_a_double(raw: bytes) -> None:
     assert parse(raw) == json.loads(raw)

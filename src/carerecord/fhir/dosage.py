@@ -42,6 +42,8 @@ def dose_words(resource: dict[str, Any], element: str = "dosageInstruction") -> 
     texts are given; ours are made only where none has.
     """
     dosages = dicts_in(resource, element)
+    if len(dosages) == 1 and (text := text_in(dosages[0], "text")):
+        return text, False
     said = [text for dosage in dosages if (text := text_in(dosage, "text"))]
     if said:
         return "; ".join(said), False
@@ -107,8 +109,9 @@ def dose_amount(rate: dict[str, Any], *, short: bool = False) -> str:
 def frequency_words(timing: dict[str, Any]) -> str:
     """ "twice a day", "every 6 to 8 hours", "up to 3 times a day"; the words of `timing.code` when nothing is coded."""
     repeat = dict_in(timing, "repeat")
-    frequency, most = number_text(repeat.get("frequency")), number_text(repeat.get("frequencyMax"))
-    period, longest = number_text(repeat.get("period")), number_text(repeat.get("periodMax"))
+    frequency, period = number_text(repeat.get("frequency")), number_text(repeat.get("period"))
+    most = number_text(repeat["frequencyMax"]) if "frequencyMax" in repeat else ""
+    longest = number_text(repeat["periodMax"]) if "periodMax" in repeat else ""
     unit = _PERIOD.get(text_in(repeat, "periodUnit"), "")
     if not (period or longest):
         if frequency or most:
@@ -157,8 +160,10 @@ def _quantity(quantity: dict[str, Any]) -> str:
 
 def _quantity_short(quantity: dict[str, Any]) -> str:
     value = number_text(quantity.get("value"))
+    if not value:
+        return ""
     unit = text_in(quantity, "unit") or text_in(quantity, "code")
-    return f"{text_in(quantity, 'comparator')}{value} {unit}".strip() if value else ""
+    return f"{text_in(quantity, 'comparator')}{value} {unit}".strip()
 
 
 def _rate(rate: dict[str, Any]) -> str:

@@ -142,7 +142,7 @@ TYPES: Final[dict[str, str]] = {
 
 
 def status_words(code: str) -> str:
-    return STATUS.get(code, code.replace("-", " "))
+    return STATUS.get(code) or code.replace("-", " ")
 
 
 def type_words(resource_type: str) -> str:

@@ -4,7 +4,6 @@ Missing a resuscitation decision is worse than listing one too many, so words co
 """
 
 import re
-from collections.abc import Collection
 from typing import Any, Final
 
 from carerecord.fhir.codes import code_values, codes_in, dict_in, dicts_in, text_in, words
@@ -134,11 +133,11 @@ def plan_kind(resource: dict[str, Any]) -> str:
     return found
 
 
-def may_be_plan(type_: str, codes: Collection[str], resource: dict[str, Any]) -> bool:
-    """Whether `plan_kind` is worth asking of a resource whose own code is, in full, `codes`."""
-    if type_ not in _BY_CODE_ALONE:
-        return type_ in _SAYS_WHAT_IT_IS
-    return not codes or not _KIND_OF_CODE.keys().isdisjoint(codes) or "valueCodeableConcept" in resource
+def may_be_plan(type_: str, only_code: str, resource: dict[str, Any]) -> bool:
+    """Whether `plan_kind` is worth asking of a resource; `only_code` is its one code, "" where it has none or several."""
+    if type_ in _BY_CODE_ALONE:
+        return not only_code or only_code in _KIND_OF_CODE or "valueCodeableConcept" in resource
+    return type_ in _SAYS_WHAT_IT_IS
 
 
 def _kind_of_codes(concepts: list[Any]) -> str:

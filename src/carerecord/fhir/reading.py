@@ -112,7 +112,7 @@ def read(
     beside = around(parsed, included)
     status = _status_code(parsed, type_)
     coded = codes_of(parsed["code"]) if "code" in parsed else ()
-    kind = plan_kind(parsed) if may_be_plan(type_, [each.code for each in coded], parsed) else ""
+    kind = plan_kind(parsed) if may_be_plan(type_, coded[0].code if len(coded) == 1 else "", parsed) else ""
     if kind:
         facts = plan_facts(parsed, type_, kind, status)
     else:
@@ -270,7 +270,8 @@ def _identifiers(parsed: Resource) -> tuple[str, ...]:
             for each in dicts_in(parsed, element):
                 value = each.get("value")
                 if type(value) is str and (value := value.strip()):
-                    system = text_in(each, "system")
+                    system = each.get("system")
+                    system = system.strip() if type(system) is str else ""
                     found.append(f"{ALIASES.get(system, system)}|{value}")
     return tuple(found)
 

@@ -77,7 +77,7 @@ def read_medicine(
         ended,
         title_of(resource.get("statusReason")) or title_of(resource.get("statusReasonCodeableConcept")),
         _issued(resource, type_),
-        quantity(resource.get("quantity")) or quantity(supply.get("quantity")),
+        quantity(resource.get("quantity")) or (quantity(supply.get("quantity")) if supply else ""),
         title_of(resource.get("reasonCode")) or _reason(resource, beside),
     )
     return medicine, substance, codes_of(concept)

@@ -101,8 +101,9 @@ def codes_of(concept: Any) -> tuple[Code, ...]:
     for coding in dicts_in(concept, "coding"):
         code = coding.get("code")
         if type(code) is str and (code := code.strip()):
-            system = text_in(coding, "system")
-            found.append(Code(ALIASES.get(system, system), code, text_in(coding, "display")))
+            system, display = coding.get("system"), coding.get("display")
+            system = system.strip() if type(system) is str else ""
+            found.append(Code(ALIASES.get(system, system), code, display.strip() if type(display) is str else ""))
     return tuple(found)
 
 
