@@ -479,7 +479,7 @@ def harold() -> Record:
         ),
     )
     title = AllergyTitle(
-        "No known allergies", "Stated by Dr A Osei, Elm Bank Surgery, 14-Mar-2024. All 5 sources answered.", updated="2024-03-14"
+        "No known allergies", "Stated by Dr A Osei, Elm Bank Surgery", updated="2024-03-14"
     )
     return record(
         HAROLD,

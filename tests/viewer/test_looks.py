@@ -7,6 +7,7 @@ from msgspec.structs import replace
 
 from carerecord.contracts.audit import Line
 from carerecord.contracts.records import AllergyTitle, Record
+from carerecord.pages.charts.trend import trend
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.audit_page import heard
 from carerecord.viewer.items import row
@@ -14,6 +15,7 @@ from carerecord.viewer.matrix import matrix
 from carerecord.viewer.record_page import finer, tally
 from carerecord.viewer.sections import sections
 from carerecord.viewer.summary import decisions
+from carerecord.viewer.trends import series
 from carerecord.viewer.view import View
 from tests.pages import edges, scenes
 from tests.pages.a_record import NOW, answered, med, stuck
@@ -143,3 +145,33 @@ def test_everything_of_the_edge_stands_in_a_section() -> None:
     record = edges.everything_at_once()
     shown = {item.entry.key for section in sections(a_view(record)) for item in (*section.rows, *section.held)}
     assert shown == {entry.key for section in record.sections for entry in section.entries}
+
+
+def test_a_value_of_another_year_bears_its_year_and_many_of_two_days_their_times() -> None:
+    view = a_view(edges.everything_at_once())
+    trends = {each.title: each for section in view.record.sections for each in section.trends}
+    old, crowded = series(view, trends["Ferritin"]), series(view, trends["Potassium"])
+    assert old is not None
+    assert crowded is not None
+    assert [each.said for each in old.points] == ["14-Dec-2018"]
+    assert len({each.said for each in crowded.points}) == len(crowded.points)
+
+
+def test_no_value_is_written_over_another() -> None:
+    view = a_view(scenes.harold())
+    for each in (one for section in view.record.sections for one in section.trends):
+        drawn = series(view, each)
+        assert drawn is not None
+        boxes = [
+            (float(x) - len(words) * 3.6, float(y), float(x) + len(words) * 3.6)
+            for x, y, words in re.findall(r'<text x="([\d.]+)" y="([\d.]+)" class="v[^>]*>([^<]*)<', str(trend(drawn)))
+        ]
+        assert len(boxes) == len(drawn.drawn)
+        for place, (left, base, right) in enumerate(boxes):
+            for other_left, other_base, other_right in boxes[:place]:
+                assert abs(base - other_base) >= 10 or right <= other_left or other_right <= left, each.title
+
+
+def test_what_was_given_out_has_not_ended() -> None:
+    given = med("elm-bank", "ramipril", "5 mg", "once a day", kind="dispense", current=False, issued="2026-10-21")
+    assert row(a_view(scenes.harold()), given).lines[0] == "Dispensed 21-Oct-2026"

@@ -115,6 +115,8 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
 def stopped(medicine: Medicine | None, fmt: Formatter) -> str:
     if medicine is None or medicine.current:
         return ""
+    if medicine.kind == "dispense" and not medicine.ended and not medicine.stopped_reason:
+        return f"Dispensed {fmt.date(medicine.issued)}" if medicine.issued else "Dispensed"  # it was given out, not ended
     when = f" {fmt.date(medicine.ended)}" if medicine.ended else ""
     why = f": “{medicine.stopped_reason}”" if medicine.stopped_reason else ""
     return f"Stopped{when}{why}" if medicine.stopped_reason else f"Ended{when}"

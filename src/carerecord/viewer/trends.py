@@ -1,12 +1,13 @@
 """Which values are drawn together? The records desk decided that; here they become series on paper."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from hashlib import sha256
 
 from carerecord.contracts.records import Entry, Trend
 from carerecord.fhir.facts import Measure
 from carerecord.pages.charts.trend import Point, Series
-from carerecord.pages.dates import clock_24, moment, short_date
+from carerecord.pages.dates import Moment, clock_24, moment, short_date
 from carerecord.viewer.view import View
 
 
@@ -16,9 +17,7 @@ def series(view: View, trend: Trend) -> Series | None:
     dates = [when for each in entries if (when := moment(each.facts.at))]
     if not dates:
         return None
-    one_day = len({(each.year, each.month, each.day) for each in dates}) == 1 and len(dates) > 1
-    this_year = all(each.year == view.fmt.now.year for each in dates) or _span_days(dates) < 300
-    points = tuple(filter(None, (_point(view, each, trend, one_day, this_year) for each in entries)))
+    points = tuple(filter(None, (_point(view, each, trend, _label(dates, view.fmt.now)) for each in entries)))
     if not points:
         return None
     key = sha256(f"{trend.key}|{trend.component}".encode()).hexdigest()[:10]
@@ -27,9 +26,18 @@ def series(view: View, trend: Trend) -> Series | None:
     return Series(key, title, trend.unit, points, trend.low, trend.high, words)
 
 
-def _span_days(dates: Sequence[object]) -> int:
-    firsts = sorted(each.first() for each in dates)  # type: ignore[attr-defined]
-    return int((firsts[-1] - firsts[0]).days)
+def _label(dates: Sequence[Moment], now: datetime) -> Callable[[Moment], str]:
+    """How a value's moment is written under its mark: no shorter than tells it from the others and from another year."""
+    firsts = sorted(each.first() for each in dates)
+    several, days = len(firsts) > 1, (firsts[-1] - firsts[0]).days
+    timed = all(each.timed for each in dates)
+    if several and timed and len({(each.year, each.month, each.day) for each in dates}) == 1 and (now - firsts[0]).days < 1:
+        return clock_24
+    if (now - firsts[0]).days >= 300:
+        return short_date
+    if several and timed and days < 3:
+        return lambda when: f"{short_date(when)[:6]} {clock_24(when)}"
+    return lambda when: short_date(when)[:6] if when.day else short_date(when)
 
 
 def measure(entry: Entry, trend: Trend) -> Measure | None:
@@ -46,13 +54,11 @@ def _range(view: View, entry: Entry, trend: Trend) -> str:
     return found.range if found else ""
 
 
-def _point(view: View, entry: Entry, trend: Trend, one_day: bool, this_year: bool) -> Point | None:
+def _point(view: View, entry: Entry, trend: Trend, label: Callable[[Moment], str]) -> Point | None:
     found, when = measure(entry, trend), moment(entry.facts.at)
     if found is None or found.number is None or when is None or entry.mismatch or entry.facts.warning == "entered in error":
         return None
-    date = short_date(when)
-    said = clock_24(when) if one_day and when.timed else date[:6] if this_year and when.day else date
     laboratory = entry.facts.result.laboratory if entry.facts.result else ""
     laboratory = laboratory or view.mark_of(entry.origins[0].source).name
     outside = found.flag not in ("", "normal")
-    return Point(when.first(), said, found.value, found.number, outside, "" if not outside else found.flag, laboratory)
+    return Point(when.first(), label(when), found.value, found.number, outside, "" if not outside else found.flag, laboratory)

@@ -116,17 +116,36 @@ def _line(points: tuple[Point, ...], axis: Axis, time: TimeAxis) -> list[Markup]
 
 def _marks(series: Series, axis: Axis, time: TimeAxis) -> list[Markup]:
     shapes = {name: each for each, name in enumerate(series.laboratories)}
-    parts, last_x, last_y, last_half = [], -1e9, 0.0, 0.0
-    for place, point in zip(time.places, series.drawn, strict=True):
-        y = axis.at(point.number)
-        half = len(point.value) * 3.8 + 2
-        above = y - 10
-        crowded = place - half < last_x + last_half and abs(above - last_y) < 14
-        label = y + 20 if crowded else above  # two values that are near each other stand on either side of the line
-        parts.append(svg.mark(place, y, shapes.get(point.laboratory, 0), "pt out" if point.outside else "pt"))
-        parts.append(svg.text(place, label, point.value, cls="v out" if point.outside else "v", anchor="middle"))
-        last_x, last_y, last_half = place, label, half
+    spots = [(place, axis.at(point.number)) for place, point in zip(time.places, series.drawn, strict=True)]
+    labels: list[Box] = []
+    parts = []
+    for (x, y), point in zip(spots, series.drawn, strict=True):
+        label, box = _beside(x, y, point.value, spots, labels)
+        labels.append(box)
+        parts.append(svg.mark(x, y, shapes.get(point.laboratory, 0), "pt out" if point.outside else "pt"))
+        parts.append(svg.text(x, label, point.value, cls="v out" if point.outside else "v", anchor="middle"))
     return parts
+
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom
+
+
+def _beside(x: float, y: float, words: str, spots: list[tuple[float, float]], labels: list[Box]) -> tuple[float, Box]:
+    """Where a value is written: above its mark, else below it, else further off; where it hides the least."""
+    half = len(words) * 3.8 + 2
+    found: list[tuple[float, float, Box]] = []
+    for rank, base in enumerate((y - 10, y + 20, y - 23, y + 33)):
+        box = (x - half, base - 10, x + half, base + 1)
+        hidden = 4 * sum(_meet(box, each) for each in labels)
+        hidden += sum(_meet(box, (px - 5, py - 5, px + 5, py + 5)) for px, py in spots if (px, py) != (x, y))
+        outside = 9.0 if box[1] < 0 or box[3] > _BOTTOM + 8 else 0.0
+        found.append((hidden + outside + rank / 4, base, box))
+    _, base, box = min(found)
+    return base, box
+
+
+def _meet(one: Box, other: Box) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 
 def small_multiple(series: Series) -> Markup:
