@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -60,6 +60,7 @@ async def in_parts(replies: Sequence[Reply]) -> tuple[Record, str]:
     return record, merging.digest
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(st.lists(items, min_size=3, max_size=3))
 def test_a_page_that_grew_reads_like_one_that_was_drawn_at_once(of_each: list[list[Entry]]):
     replies = [of(source, entries) for source, entries in zip(SOURCES, of_each, strict=True)]
@@ -70,6 +71,7 @@ def test_a_page_that_grew_reads_like_one_that_was_drawn_at_once(of_each: list[li
     assert digest == digest_of(grown)
 
 
+@settings(deadline=None)  # a busy machine is no fault
 @given(items, items)
 def test_nothing_is_lost_and_each_section_stands_newest_first(some: list[Entry], others: list[Entry]):
     replies = [of("gp", some), of("lab", others)]

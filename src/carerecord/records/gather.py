@@ -19,6 +19,7 @@ from carerecord.records.breaker import Breaker
 A = TypeVar("A")
 
 TOGETHER_S = 0.3  # late answers that come within this time of each other join the page together
+LATE_S = 0.1  # a deadline that passes by more than this passed because we were busy: no fault of the source
 GRACE_S = 0.25  # a window comes back by its deadline by itself; after this much more it is given up
 
 
@@ -95,7 +96,7 @@ class Gatherer:
             async with asyncio.timeout_at(until + GRACE_S), self._room:
                 reply = await self._window.ask(asking, until=until)
         except TimeoutError:
-            reply = nothing(asking, "no answer", "It did not answer in time.")
+            reply = nothing(asking, "no answer", "Its answer was not taken in in time: too much was going on here.")
             reply = replace(reply, failed=True, elapsed_s=loop.time() - began, as_at=stamp(self._clock.now()))
         except asyncio.CancelledError:
             breaker.let_go()
@@ -104,18 +105,22 @@ class Gatherer:
             # A fault of ours in one source's answer must not take the others down with it.
             self._log.error("source.failed", source=source.id, exc_info=error)
             reply = nothing(asking, "unreadable", "Its answer could not be worked with.")
-        return self._noted(reply, breaker)
+        return self._noted(reply, breaker, ours=loop.time() > until + LATE_S)
 
     def last_answer(self, source: str) -> str:
         return self._breaker(source).last_answer
 
-    def _noted(self, reply: Reply, breaker: Breaker) -> Reply:
+    def _noted(self, reply: Reply, breaker: Breaker, *, ours: bool) -> Reply:
+        """`ours`: it is we who were late. A rush here must not teach us to leave every source alone."""
         before = breaker.last_answer
         if reply.failed:
-            breaker.failed()
+            if ours:
+                breaker.let_go()
+            else:
+                breaker.failed()
             self._log.warning(
                 "source.silent", source=reply.source.id, state=reply.state, waited_s=round(reply.elapsed_s, 3),
-                failures=breaker.failures, says=reply.says,
+                failures=breaker.failures, says=reply.says, ours=ours,
             )  # fmt: skip
         elif reply.state in ("live", "not recorded", "none held"):
             breaker.answered(reply.as_at)
