@@ -313,7 +313,9 @@ async def _level(*, entries: int, slow_every: int) -> None:
                 habits = slow[turn // slow_every % 2] if turn % slow_every == 0 else quick[turn % len(quick)]
                 world.servers["bad"].set(*habits)
                 await world.last()
-                world.outbox.lines.clear()
+                world.outbox.lines.clear()  # what the neighbours of a test remember is no leak either
+                world.neighbours.asked.clear()
+                world.neighbours.seen.clear()
                 world.servers["bad"].asked.clear()
                 world.servers["good"].asked.clear()
             await world.web.close()  # what is kept alive for the next opening is no leak
