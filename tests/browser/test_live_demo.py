@@ -9,14 +9,15 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
 from carerecord.app.serve import bound, port_of
-from tests.browser.test_access import WIDTHS, violations
+from tests.browser.test_access import WIDTHS, at_width, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
@@ -111,7 +112,7 @@ def test_first_content_is_there_within_two_seconds_while_a_source_is_slow(visito
     page.wait_for_selector("#record", timeout=30_000)
     expect(page.locator("#status")).to_contain_text(re.compile("still loading", re.IGNORECASE))
     expect(page.locator("#announce")).to_contain_text("North Fells Ambulance", timeout=30_000)
-    expect(page.locator("#status")).to_contain_text("Joined late")
+    expect(page.locator("#status")).to_contain_text(re.compile("Joined late|joined after the first second"))
     body = page.inner_text("body")
     assert "14 of 15" in body
     assert "Calvin" not in body
@@ -122,7 +123,7 @@ def test_live_records_break_no_rule_of_access(visitor: BrowserContext, demo: Dem
         page = arrive(visitor, demo, scene)
         page.wait_for_load_state()
         for width in WIDTHS:
-            page.set_viewport_size({"width": width, "height": 12_000})
+            at_width(page, width)
             assert violations(page) == [], (scene, width)
             assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth"), (scene, width)
         page.close()
@@ -143,7 +144,7 @@ def test_a_receptionist_finds_a_person_and_sees_nothing_clinical(visitor: Browse
     page = sign_in(visitor, demo, "Aldermoor University Hospitals", "Leah Marsden")
     page.get_by_label(re.compile("Name, NHS number")).fill("doyle leanne")
     page.keyboard.press("Enter")
-    page.get_by_role("link", name=re.compile("Choose DOYLE, Leanne")).click()
+    page.get_by_role("link", name=re.compile("(Choose|Check first) DOYLE, Leanne")).click()
     page.get_by_label(re.compile("few words")).fill("Booking her in")
     page.get_by_role("button", name="Open the record").click(no_wait_after=True)
     page.wait_for_selector("#record")
@@ -159,7 +160,7 @@ def test_a_social_worker_sees_contacts_and_no_medicines(visitor: BrowserContext,
     page = sign_in(visitor, demo, "Aldermoor Council", "Grace Ellershaw")
     page.get_by_label(re.compile("Name, NHS number")).fill("marlow edith")
     page.keyboard.press("Enter")
-    page.get_by_role("link", name=re.compile("Choose MARLOW, Edith")).click()
+    page.get_by_role("link", name=re.compile("(Choose|Check first) MARLOW, Edith")).click()
     page.get_by_label("Safeguarding").check()
     page.get_by_label(re.compile("few words")).fill("Third fall this year")
     page.get_by_role("button", name="Open the record").click(no_wait_after=True)
@@ -167,7 +168,9 @@ def test_a_social_worker_sees_contacts_and_no_medicines(visitor: BrowserContext,
     page.wait_for_load_state()
     body = page.inner_text("body")
     assert "Falls clinic" in body
-    assert "apixaban" not in body.lower()
+    # A flag that its source raised may name a medicine, and flags are for social workers too; what they take is not.
+    for word in ("bisoprolol", "28 tablets", "0 current"):
+        assert word not in body.lower()
     assert "01632" in body
 
 
@@ -184,11 +187,15 @@ def test_after_sign_out_the_browser_holds_nothing_and_back_shows_nothing(visitor
         " (await indexedDB.databases()).length]"
     )
     assert stored == [0, 0, 0, 0]
-    page.go_back()
+    for _ in range(4):
+        _back(page)
+        assert "SINGH" not in page.inner_text("body")
+
+
+def _back(page: Page) -> None:
+    with suppress(Error):  # the answer to a form is not kept: the browser then shows a page of its own (ERR_CACHE_MISS)
+        page.go_back()
     page.wait_for_load_state()
-    page.go_back()
-    page.wait_for_load_state()
-    assert "SINGH" not in page.inner_text("body")
 
 
 def test_no_file_of_the_browsers_profile_holds_what_was_shown(chromium: Browser, demo: Demo, tmp_path: Path):

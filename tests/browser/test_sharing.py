@@ -7,7 +7,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from carerecord.contracts.consent import Objection
 from tests.browser.conftest import Front, signed_in
-from tests.browser.test_access import TALL, WIDTHS, violations
+from tests.browser.test_access import WIDTHS, at_width, violations
 from tests.viewer.neighbours import actor
 
 pytestmark = pytest.mark.browser
@@ -67,6 +67,6 @@ def test_it_works_without_script(chromium: Browser, front: Front) -> None:
 
 def _at_each_width(page: Page) -> None:
     for width in WIDTHS:
-        page.set_viewport_size({"width": width, "height": TALL})
+        at_width(page, width)
         assert violations(page) == [], f"{page.url} at {width}"
         assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{page.url} scrolls sideways at {width}"

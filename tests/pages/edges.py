@@ -16,9 +16,7 @@ def everything_at_once() -> Record:
         entry("elm-bank", facts("AllergyIntolerance", "allergies", each, day(400), allergy=Allergy(each, each.lower(), "active")))
         for each in ALLERGIES
     ]
-    flags = [
-        plain("elm-bank", "alerts", f"Flag number {each}, at some length", day(each), "Flag") for each in range(9)
-    ]
+    flags = [plain("elm-bank", "alerts", f"Flag number {each}, at some length", day(each), "Flag") for each in range(9)]
     crowded = [
         lab("aldermoor-pathology", "Potassium", f"{3.5 + each % 5 / 2:.1f}", "mmol/L", ago(hours=each * 2), 3.5, 5.3)
         for each in range(24)

@@ -478,9 +478,7 @@ def harold() -> Record:
             "medicines",
         ),
     )
-    title = AllergyTitle(
-        "No known allergies", "Stated by Dr A Osei, Elm Bank Surgery", updated="2024-03-14"
-    )
+    title = AllergyTitle("No known allergies", "Stated by Dr A Osei, Elm Bank Surgery", updated="2024-03-14")
     return record(
         HAROLD,
         items,

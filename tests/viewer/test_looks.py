@@ -1,11 +1,14 @@
 """What stands beside a name, and what is said of silence: the words that a reader relies on."""
 
 import re
+from collections.abc import AsyncIterator
 
 import pytest
 from msgspec.structs import replace
 
+from carerecord.contracts import records
 from carerecord.contracts.audit import Line
+from carerecord.contracts.permit import Withheld
 from carerecord.contracts.records import AllergyTitle, Record
 from carerecord.pages.charts.trend import trend
 from carerecord.pages.formatting import Formatter
@@ -175,3 +178,27 @@ def test_no_value_is_written_over_another() -> None:
 def test_what_was_given_out_has_not_ended() -> None:
     given = med("elm-bank", "ramipril", "5 mg", "once a day", kind="dispense", current=False, issued="2026-10-21")
     assert row(a_view(scenes.harold()), given).lines[0] == "Dispensed 21-Oct-2026"
+
+
+async def test_a_title_names_nobody_because_a_browser_keeps_titles() -> None:
+    browser = Neighbours().browser()
+    for html in ((await opened(browser, "p-edge")).text, (await browser.get("/patients/p-edge/open")).text):
+        title = re.findall(r"<title>(.*?)</title>", html, re.DOTALL)[0]
+        assert "okonkwo" not in title.lower()
+
+
+async def test_a_panel_that_a_role_does_not_show_is_never_an_empty_list() -> None:
+    class Social(Neighbours):
+        async def open(self, asked: records.OpenAsked) -> AsyncIterator[Record]:
+            whole = scenes.harold()
+            kept = tuple(each for each in whole.sections if each.id in ("alerts", "encounters", "social"))
+            gone = [each.id for each in whole.sections if each not in kept]
+            withheld = tuple(Withheld("", each, "social/care", "Your role does not show this.", "not-permitted") for each in gone)
+            yield replace(whole, sections=kept, withheld=withheld)
+
+    html = (await opened(Social().browser(), "p-singh")).text
+    for panel in ("meds", "key", "probs", "decisions"):
+        shown = html.split(f'id="{panel}-h"')[1].split("</section>")[0]
+        assert "Not shown in your role." in shown, panel
+        assert "0 current" not in shown
+        assert "None recorded" not in shown
