@@ -20,6 +20,7 @@ from carerecord.kit.question import encode
 
 SLOWEST_S = 0.5
 WAIT_S = 60.0
+LAST_CALL_S = 8.0
 MOST_S = 120.0  # the rounds end by then, done or not
 # A record of 2,000 entries comes as 2 MB and is written as 2 MB; as facts it is about 5 MB, and its pages are let go as they are
 # read. With 12 MB each, 100 openings at once fit into a worker of 1.5 GB.
@@ -74,7 +75,7 @@ async def rounds_of(ports: Sequence[int], at_once: int, rounds: int, written: by
         seconds = time.perf_counter() - began
         if size < 0.98 * whole:
             partial += 1
-            seconds = max(seconds, WAIT_S)  # what came back with gaps is no answer in time
+            seconds = max(seconds, LAST_CALL_S)  # what came back with gaps is no answer in time
         took.append(seconds)
 
     for _ in range(2):
