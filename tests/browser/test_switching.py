@@ -16,7 +16,7 @@ NAMES = {"p-achebe": "ACHEBE", "p-barker": "BARKER", "p-doyle": "DOYLE"}
 
 def few(record: Record) -> Record:
     """The same person with little of each section: what is tried is whose words they are, not how many."""
-    sections = tuple(replace(each, entries=each.entries[:1], groups=(), trends=()) for each in record.sections)
+    sections = tuple(replace(each, entries=each.entries[:1], groups=(), trends=()) for each in record.sections[:6])
     return replace(record, sections=sections, states=record.states[:4], plans=(), attention=())
 
 
