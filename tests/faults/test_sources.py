@@ -16,7 +16,7 @@ from carerecord.region.servers.habits import Habit
 from carerecord.region.servers.running import Serving
 from tests.records.a_desk import CARE, DR_NAIR, OTHER_NUMBER, a_world, allergy, chart, problem, serving, state, titles
 
-FIRST_PAINT_S, LAST_CALL_S = 1.0, 2.5
+FIRST_PAINT_S, LAST_CALL_S = 1.5, 3.0
 
 
 def good() -> Serving:
