@@ -1,7 +1,6 @@
 """How does one process keep house? Engines, services, doors, and an end on the first signal."""
 
 import asyncio
-import gc
 import os
 import signal
 import socket
@@ -47,9 +46,6 @@ async def kept(
             told = replace(told, settings={**told.settings, **settings})
         run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour, log=log)
         async with running(told, services) as house, open_doors(house, inner=inner, front=front):
-            # What was made to get here stays for good: the collector need not walk over it while somebody waits for a page.
-            gc.collect()
-            gc.freeze()
             with written(gate.data_dir, run):
                 yield house, run
 
