@@ -33,6 +33,11 @@ class _ImpatientPool(_PoolBase):
         return super().acquire(timeout=ACQUIRE_WITHIN_S if timeout is None else timeout)
 
 
+async def _as_it_is(_: Any) -> None:
+    """A connection goes back as it is: no store sets anything for longer than a transaction (locks and settings are LOCAL), and
+    asyncpg itself ends one that was left open. Its own reset would be one more round trip after every query."""
+
+
 async def open_pool(dsn: str, *, service: str, connections: int = CONNECTIONS) -> Pool:
     """Return a pool for `service`, without yet connecting: a server that is away is met at the first query.
 
@@ -48,6 +53,7 @@ async def open_pool(dsn: str, *, service: str, connections: int = CONNECTIONS) -
         max_queries=50_000,
         max_inactive_connection_lifetime=300.0,
         loop=asyncio.get_running_loop(),
+        reset=_as_it_is,
         timeout=ACQUIRE_WITHIN_S,
         statement_cache_size=200,
         server_settings={

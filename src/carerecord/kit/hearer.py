@@ -228,7 +228,9 @@ def joined(position: Position, told: Sequence[_Told]) -> tuple[list[_Told], bool
 
 async def position_of(db: Database, teller: str, *, lock: bool = False) -> Position:
     """How far we have come with `teller`; its row is made when it is not there."""
-    query = "SELECT era, xid, id FROM heard WHERE teller = $1" + (" FOR UPDATE" if lock else "")
+    plain = "SELECT era, xid, id FROM heard WHERE teller = $1"
+    held = "SELECT era, xid, id FROM heard WHERE teller = $1 FOR UPDATE"
+    query = held if lock else plain
     row = await db.fetchrow(query, teller)
     if row is None:
         await db.execute("INSERT INTO heard (teller) VALUES ($1) ON CONFLICT DO NOTHING", teller)

@@ -34,7 +34,7 @@ def _bare_exception(_: Any, __: str, event: MutableMapping[str, Any]) -> Mutable
 
 
 def configure(level: str = "INFO", to: TextIO | None = None) -> None:
-    """Set up logging for the process, to standard error unless told; the front gate calls it. Libraries' own loggers stay silent."""
+    """Set up logging for the process, to standard error unless told; the front gate calls it. Libraries' loggers stay silent."""
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
