@@ -7,14 +7,16 @@ from carerecord.kit.question import Question
 
 
 class Line(Struct, frozen=True):
-    """One line of the book, in the fields that an IHE BALP AuditEvent needs. Ids only: never clinical content, no names of patients.
+    """One line of the book, in the fields that an IHE BALP AuditEvent needs. Ids only: no clinical content, no patient's name.
 
     Announced in the outbox of the service that answers, in the same breath as the answer: event kind "Line".
     """
 
     id: str  # uuid; the event's id
     at: str
-    what: str  # record-opened | searched | source-retried | item-expanded | refused | signed-in | signed-out | objection-made | registry-changed | enrolled | audit-read …
+    # record-opened | searched | source-retried | item-expanded | refused | signed-in | signed-out |
+    # objection-made | registry-changed | enrolled | audit-read …
+    what: str
     service: str
     actor: Actor | None  # None: the platform itself
     patients: tuple[str, ...] = ()  # everyone who was shown, each an entity of their own

@@ -13,7 +13,9 @@ class SectionState(Struct, frozen=True, gc=False, omit_defaults=True):
     """What one source's silence or answer means for one section."""
 
     section: str
-    state: str  # live | none held | not recorded | not shared | not asked | loading | no answer | unreadable | incomplete | out of date | withheld | not permitted | discarded
+    # live | none held | not recorded | not shared | not asked | loading | no answer | unreadable | incomplete | out of date |
+    # withheld | not permitted | discarded
+    state: str
     count: int = 0  # shown
     unreadable: int = 0
     sent: int = 0

@@ -18,7 +18,9 @@ class Source(Struct, frozen=True):
     organisation_name: str
     name: str  # what pages call it: "Elm Bank Surgery"
     mark: str  # two letters: "GP"
-    kind: str  # gp | acute | emergency | pathology | radiology | mental-health | community | social-care | ambulance | hospice | pharmacy | maternity
+    # gp | acute | emergency | pathology | radiology | mental-health | community | social-care | ambulance | hospice | pharmacy |
+    # maternity
+    kind: str
     connector: str  # fhir_r4 | pds
     address: str
     credentials: str = ""  # the name of a secret, never the secret
