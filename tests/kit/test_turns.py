@@ -14,7 +14,7 @@ def work(seconds: float) -> None:
         pass
 
 
-async def rounds_until(done: "asyncio.Future[object]") -> int:
+async def rounds_until(done: "asyncio.Future[list[None]]") -> int:
     count = 0
     while not done.done():
         await asyncio.sleep(0)
