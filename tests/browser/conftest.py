@@ -57,7 +57,7 @@ def front() -> Iterator[Front]:
     listening.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # no longer: while Playwright is open its event loop runs in this thread, and no other can
 def chromium() -> Iterator[Browser]:
     if not CHROMIUM.exists():
         pytest.skip("Debian's Chromium is not installed")
