@@ -10,9 +10,9 @@ from typing import Any, Literal
 from carerecord.region.organisations import ORGANISATION_BY_ODS, SYSTEM_BY_KEY
 from carerecord.region.people.chart import LONDON, By, Chart
 from carerecord.region.people.codes import DRUGS
-from carerecord.region.people.life import staff_of
 from carerecord.region.people.nhs_number import fixed
 from carerecord.region.people.patient import open_chart
+from carerecord.region.people.staff import staff_of
 from carerecord.region.shapes import Address, Holding, RegionPerson
 
 OSEI = By("Dr A Osei", "GP")

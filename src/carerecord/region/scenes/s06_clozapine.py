@@ -5,7 +5,7 @@ from datetime import datetime
 from carerecord.region.organisations import QUAYSIDE
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import ALLERGIES, DRUGS, PROBLEMS, TESTS
-from carerecord.region.people.life import BREATHS, PULSE, SATURATION, TEMPERATURE, pressure
+from carerecord.region.people.signs import BREATHS, PULSE, SATURATION, TEMPERATURE, pressure
 from carerecord.region.scenes.cast import Cast, Told, practice_team
 from carerecord.region.shapes import Scene, View
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from carerecord.region.organisations import ELM_BANK
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import DRUGS, PROBLEMS, TESTS
-from carerecord.region.people.life import BREATHS, PULSE, pressure
+from carerecord.region.people.signs import BREATHS, PULSE, pressure
 from carerecord.region.scenes.cast import NAIR, Cast, Told
 from carerecord.region.shapes import Fault, Scene
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from carerecord.region.organisations import ELM_BANK
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import TESTS
-from carerecord.region.people.life import WEIGHT
+from carerecord.region.people.signs import WEIGHT
 from carerecord.region.scenes.cast import NAIR, Cast, Told
 from carerecord.region.shapes import Scene
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from carerecord.region.organisations import ELM_BANK, QUAYSIDE
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import ALLERGIES, DRUGS, PROBLEMS, REACTIONS, TESTS
-from carerecord.region.people.life import PULSE, SATURATION, WEIGHT, pressure
+from carerecord.region.people.signs import PULSE, SATURATION, WEIGHT, pressure
 from carerecord.region.scenes.cast import NAIR, Cast, Told, practice_team, winters
 from carerecord.region.shapes import Fault, Scene
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from carerecord.region.organisations import KIRKGATE
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import ALLERGIES, DRUGS, PROBLEMS, TESTS
-from carerecord.region.people.life import PULSE, pressure
+from carerecord.region.people.signs import PULSE, pressure
 from carerecord.region.scenes.cast import Cast, Told, practice_team
 from carerecord.region.shapes import Scene
 
