@@ -17,4 +17,4 @@ class SystemClock:
 
 def stamp(at: datetime) -> str:
     """A moment as FHIR writes it, to the millisecond: 2026-11-22T14:02:11.120Z."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"

@@ -20,17 +20,14 @@ async def pointers_for(db: Database, person: Iterable[str]) -> tuple[Pointer, ..
         list(person),
     )
     return tuple(
-        Pointer(
-            row["source"],
-            row["local_id"],
-            row["patient"],
-            tuple(row["sections"]),
-            tuple(row["empty"]),
-            stamp(row["seen_at"]) if row["seen_at"] else "",
-            stamp(row["enrolled_at"]) if row["enrolled_at"] else "",
-        )
-        for row in rows
-    )
+        [
+            Pointer(
+                source, local_id, patient, tuple(sections), tuple(empty),
+                stamp(seen_at) if seen_at else "", stamp(enrolled_at) if enrolled_at else "",
+            )
+            for source, local_id, patient, sections, empty, seen_at, enrolled_at in rows
+        ]
+    )  # fmt: skip
 
 
 async def learn(db: Database, pointers: Sequence[Pointer], now: datetime) -> int:

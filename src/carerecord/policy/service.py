@@ -43,7 +43,7 @@ class Judge:
             _refuse(whole)
         objections = await self._objections(asked)
         verdicts = self._verdicts(case, asked, objections)
-        grants = tuple(each for each, verdict in verdicts if verdict.then == "permit")
+        grants = tuple([each for each, verdict in verdicts if verdict.then == "permit"])
         withheld = _notices(verdicts)
         if not grants and all(each.kind == "not-permitted" for each in withheld):
             _refuse(verdicts[0][1] if verdicts else self.book.section(case))
@@ -66,8 +66,9 @@ class Judge:
         """One verdict for each wanted; sources differ only in what the person has said of them, so few are worked out."""
         known: dict[tuple[str, bool], Verdict] = {}
         verdicts = []
+        here = [said for said in objections if said.organisation in ("", asked.actor.organisation)]
         for each in asked.wanted:
-            objected = bool(objections) and any(_covers(said, each, asked.actor.organisation) for said in objections)
+            objected = bool(here) and any(_covers(said, each) for said in here)
             verdict = known.get((each.section, objected))
             if verdict is None:
                 verdict = known[each.section, objected] = self.book.section(_of_section(case, each.section, objected))
@@ -119,23 +120,22 @@ def _of_section(case: Case, section: str, objected: bool) -> Case:
     return Case(case.role, case.relationship, case.purpose, section, "", case.restricted, case.reason_given, objected)
 
 
-def _covers(objection: Objection, wanted: Grant, organisation: str) -> bool:
-    """Whether what was said speaks of this section of this source, and of this organisation's looking."""
-    return (
-        objection.section in (wanted.section, EVERY_SECTION)
-        and objection.source in ("", wanted.source)
-        and objection.organisation in ("", organisation)
-    )
+def _covers(objection: Objection, wanted: Grant) -> bool:
+    """Whether what was said speaks of this section of this source."""
+    return objection.section in (wanted.section, EVERY_SECTION) and objection.source in ("", wanted.source)
 
 
 def _notices(verdicts: Sequence[tuple[Grant, Verdict]]) -> tuple[Withheld, ...]:
     """What may be told of what is kept back: once for a section where every source of it is meant, else by source."""
-    wanted: dict[str, set[str]] = {}
     kept: dict[tuple[str, str], tuple[Verdict, list[str]]] = {}
     for grant, verdict in verdicts:
-        wanted.setdefault(grant.section, set()).add(grant.source)
         if verdict.then != "permit":
             kept.setdefault((grant.section, verdict.rule.id), (verdict, []))[1].append(grant.source)
+    if not kept:
+        return ()
+    wanted: dict[str, set[str]] = {}
+    for grant, _ in verdicts:
+        wanted.setdefault(grant.section, set()).add(grant.source)
     notices = []
     for (section, rule), (verdict, sources) in kept.items():
         kind = "withheld" if verdict.then == "withhold" else "not-permitted"

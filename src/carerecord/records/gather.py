@@ -41,6 +41,7 @@ class Gatherer:
         self.first_paint_s, self.last_call_s = first_paint_s, last_call_s
         self._ticking = ticking
         self._breakers: dict[str, Breaker] = {}
+        self._took_s: dict[str, float] = {}  # by source, how long it took when it was last asked
 
     async def all_of(
         self, askings: Sequence[Asking], then: Callable[[Reply], Awaitable[A]], *, insist: str = "", request: str = ""
@@ -53,8 +54,10 @@ class Gatherer:
         """
         loop = asyncio.get_running_loop()
         began = loop.time()
+        # The slowest decides when the record is whole, so it is asked first.
+        slowest_first = sorted(askings, key=lambda each: -self._took_s.get(each.source.id, 0.0))
         place = {
-            asyncio.create_task(self._named(request, each, began, insist, then)): each.source.id for each in askings
+            asyncio.create_task(self._named(request, each, began, insist, then)): each.source.id for each in slowest_first
         }
         pending = set(place)
 
@@ -113,6 +116,7 @@ class Gatherer:
     def _noted(self, reply: Reply, breaker: Breaker, *, ours: bool) -> Reply:
         """`ours`: it is we who were late. A rush here must not teach us to leave every source alone."""
         before = breaker.last_answer
+        self._took_s[reply.source.id] = reply.elapsed_s
         if reply.failed:
             if ours:
                 breaker.let_go()
