@@ -168,6 +168,8 @@ class Neighbours:
 
     async def expand(self, asked: records.ExpandAsked) -> records.Expanded:
         await self._hear("expand", asked)
+        if asked.document:
+            return records.Expanded("{}", "2026-11-22T14:02:07Z", "Elm Bank", b"<script>letter</script>", "text/html")
         return records.Expanded(
             '{\n  "resourceType": "Observation",\n  "note": "<script>"\n}', "2026-11-22T14:02:07Z", "Elm Bank"
         )

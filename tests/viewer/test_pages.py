@@ -255,6 +255,19 @@ async def test_an_item_as_sent_is_text_whatever_it_holds() -> None:
     assert "&lt;script&gt;" in reply.text
 
 
+async def test_a_document_is_handed_over_as_a_file_and_never_opened_within_our_pages() -> None:
+    browser = Neighbours().browser()
+    await opened(browser)
+    page = await browser.post("/patients/p-marlow/as-sent", data={**TOKEN, "item": "elm-bank|DocumentReference|d1"})
+    assert 'name="document" value="1"' in page.text
+    asked = {**TOKEN, "item": "elm-bank|DocumentReference|d1", "document": "1"}
+    reply = await browser.post("/patients/p-marlow/as-sent", data=asked)
+    assert reply.content == b"<script>letter</script>"
+    assert reply.headers["content-disposition"].startswith("attachment;")
+    assert "default-src 'none'" in reply.headers["content-security-policy"]
+    assert "marlow" not in reply.headers["content-disposition"].lower()
+
+
 async def test_a_receptionist_sees_no_clinical_word_and_is_told_so() -> None:
     neighbours = Neighbours(actors={"session-1": actor("receptionist")})
     text = (await opened(neighbours.browser(), "p-singh")).text

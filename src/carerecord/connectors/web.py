@@ -29,6 +29,8 @@ BACKOFF_S = 0.15  # then twice as long each time
 MAY_PASS = frozenset({429, 502, 503, 504})  # statuses that say "not now"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
+FHIR_JSON = "application/fhir+json"
+
 Pairs = Sequence[tuple[str, str]]
 
 
@@ -124,6 +126,7 @@ class Answered(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
     elapsed_s: float = 0.0
     etag: str = ""
+    content_type_line: str = ""  # as sent, with its parameters
 
     @property
     def ok(self) -> bool:
@@ -161,6 +164,7 @@ class Web:
         *,
         params: Pairs = (),
         headers: Pairs = (),
+        accept: str = FHIR_JSON,
         until: float,
         most_bytes: int = MOST_BYTES,
     ) -> Answered:
@@ -169,22 +173,26 @@ class Web:
         Raises:
             WebTrouble: no whole answer came.
         """
-        return await self._ask("GET", site, path, params, None, "", until, most_bytes, headers)
+        return await self._ask("GET", site, path, params, None, "", until, most_bytes, (("Accept", accept), *headers))
 
     async def post(
         self,
         site: Site,
         path: str | URL,
         *,
+        params: Pairs = (),
         form: Pairs | None = None,
         body: bytes = b"",
+        kind: str = FHIR_JSON,
+        headers: Pairs = (),
+        accept: str = FHIR_JSON,
         until: float,
         most_bytes: int = MOST_BYTES,
     ) -> Answered:
-        """A form (what is asked for stays out of addresses and their logs), or FHIR JSON. As `get` otherwise."""
+        """A form (what is asked for stays out of addresses and their logs), or a body of this `kind`. As `get` otherwise."""
         sent = urlencode(form).encode() if form is not None else body
-        kind = "application/x-www-form-urlencoded" if form is not None else "application/fhir+json"
-        return await self._ask("POST", site, path, (), sent, kind, until, most_bytes)
+        kind = "application/x-www-form-urlencoded" if form is not None else kind
+        return await self._ask("POST", site, path, params, sent, kind, until, most_bytes, (("Accept", accept), *headers))
 
     async def patiently(self, ask: Callable[[], Awaitable[Answered]], *, until: float, tries: int = 3) -> Answered:
         """Ask again while the answer is "not now" or the connection drops, as long as that fits before `until`.
@@ -240,7 +248,7 @@ class Web:
         token: str,
         more: Pairs = (),
     ) -> Answered:
-        headers = {**dict(more), "Accept": "application/fhir+json", request.HEADER: request.current() or request.new()}
+        headers = {"Accept": FHIR_JSON, **dict(more), request.HEADER: request.current() or request.new()}
         if kind:
             headers["Content-Type"] = kind
         if token:
@@ -273,6 +281,7 @@ class Web:
                     _seconds(said.get("Retry-After", "")),
                     time.perf_counter() - began,
                     said.get("ETag", ""),
+                    said.get("Content-Type", ""),
                 )
         except TimeoutError:
             raise NoAnswer("It began to answer and then fell silent." if headers_came else "It did not answer in time.") from None

@@ -210,12 +210,15 @@ class ExpandAsked(Struct, frozen=True, gc=False, omit_defaults=True):
     source: str
     resource_type: str
     id: str
+    document: bool = False  # of a DocumentReference: the document itself, fetched only now
 
 
 class Expanded(Struct, frozen=True, gc=False, omit_defaults=True):
     body: str  # the received text, indented for reading
     fetched_at: str
     source_name: str
+    content: bytes = b""  # the document itself, when it was asked for
+    content_type: str = ""
 
 
 class AttendingAsked(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -7,6 +7,7 @@ from typing import Any
 
 from carerecord.connectors.fhir_r4 import FhirR4
 from carerecord.connectors.web import Web
+from carerecord.connectors.windows import Windows
 from carerecord.contracts.permit import Permit
 from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, OPEN, CountsAsked, TypeCount
 from carerecord.fhir.bundle import parse
@@ -31,7 +32,7 @@ def build(supplies: Supplies) -> Part:
     reader = _Reading(supplies.clock)
     web = Web(supplies.secrets)
     turns = Turns()
-    window = FhirR4(web, supplies.clock, reader, turns)
+    window = Windows({"fhir_r4": FhirR4(web, supplies.clock, reader, turns)})
     gatherer = Gatherer(
         window, supplies.clock, supplies.log, supplies.metrics, at_once=settings.sources_at_once,
         first_paint_s=settings.first_paint_s, last_call_s=settings.last_call_s,

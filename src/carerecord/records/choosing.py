@@ -44,7 +44,7 @@ def choose(
     choices = []
     for source in registry.sources:
         sections = frozenset(each.section for each in source.sections if each.arrangement in LIVE) - _BESIDE
-        if source.retired or source.connector != "fhir_r4" or not sections:
+        if source.retired or source.connector == "pds" or not sections:
             continue
         local_ids = (local_id,) if local_id and source.id == only else tuple(dict.fromkeys(ids.get(source.id, ())))
         wanted = all_of_them or source.id == only or (always and bool(sections.intersection(registry.always_ask)))

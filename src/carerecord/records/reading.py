@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
-from carerecord.connectors.fhir_r4 import FhirR4
 from carerecord.connectors.web import NotThere, WebTrouble
+from carerecord.connectors.windows import Content, Window
 from carerecord.contracts.actors import Attendance, Reason
 from carerecord.contracts.audit import Line
 from carerecord.contracts.policy import MAY_DO, MayDoAsked
@@ -37,7 +37,7 @@ class Reader:
     """Leans on the desk for who, where and may I: every read has a permit and a line of its own."""
 
     desk: Desk
-    window: FhirR4
+    window: Window
 
     async def expand(self, asked: ExpandAsked) -> Expanded:
         """One item exactly as its source holds it now, laid out for reading, no digit of it changed.
@@ -60,7 +60,8 @@ class Reader:
         until = asyncio.get_running_loop().time() + self.desk.settings.last_call_s
         try:
             body = await self.window.read_one(choice.source, asked.resource_type, asked.id, until=until)
-            facts = read(parse(body))
+            parsed = parse(body)
+            facts = read(parsed)
         except NotThere:
             raise NotFound(_NO_ITEM) from None
         except WebTrouble as trouble:
@@ -78,8 +79,23 @@ class Reader:
             patients=(person.patient,), purpose=asked.reason.purpose, reason=asked.reason.text, rule=opened.permit.rule,
             sources=(asked.source,), sections=(facts.section,), request=opened.request,
         )  # fmt: skip
+        # A document is fetched once all this has been settled, and written down before it is handed over.
+        content = await self._document(choice.source, parsed, until) if asked.document else Content(b"", "")
         await self.desk.outbox.announce("Line", line)
-        return Expanded(msgspec.json.format(body, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name)
+        return Expanded(
+            msgspec.json.format(body, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name,
+            content.body, content.content_type,
+        )  # fmt: skip
+
+    async def _document(self, source: Source, reference: Mapping[str, Any], until: float) -> Content:
+        try:
+            return await self.window.document(source, reference, until=until)
+        except NotThere as gone:
+            raise NotFound(f"{source.name}: {gone.says}") from None
+        except WebTrouble as trouble:
+            raise Unavailable(f"{source.name}: {trouble.says}", service="records") from None
+        except Unreadable as fault:
+            raise Unavailable(f"{source.name}: {fault.reason}.", service="records") from None
 
     async def _kept_back(self, opened: Opened, source: str, headings: frozenset[str]) -> CareRecordError:
         """What to say of an item that may not be seen, once that is written down.

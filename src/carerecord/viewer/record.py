@@ -10,6 +10,7 @@ from carerecord.contracts.records import AGAIN, EXPAND, OPEN, AgainAsked, Expand
 from carerecord.kit import request as requests
 from carerecord.kit.calls import broken
 from carerecord.kit.errors import NotUnderstood, Unavailable
+from carerecord.viewer.document import as_a_file
 from carerecord.viewer.opening import DIRECT, patient_of, reason_for
 from carerecord.viewer.reasons import Kept
 from carerecord.viewer.record_page import RecordPage
@@ -74,9 +75,12 @@ async def as_sent(visit: Visit) -> Response:
     parts = visit.sent("item").split("|")
     if len(parts) != 3:
         raise NotUnderstood("No item was named.")
-    asked = ExpandAsked(visit.actor, kept.patient, kept.reason, *parts)
+    source, kind, id_ = parts
+    asked = ExpandAsked(visit.actor, kept.patient, kept.reason, source, kind, id_, document=visit.sent("document") == "1")
     expanded = await visit.face.calls.ask(EXPAND, asked)
-    return visit.page("as_sent.html", expanded=expanded, kind=parts[1], patient=kept.patient)
+    if asked.document:
+        return as_a_file(visit, expanded)
+    return visit.page("as_sent.html", expanded=expanded, kind=kind, item=visit.sent("item"), patient=kept.patient)
 
 
 def _page_of(visit: Visit, first: Record) -> RecordPage:
