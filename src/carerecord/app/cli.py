@@ -155,8 +155,15 @@ def demo(
 
 
 @app.command()
-def catalogue() -> None:
+def catalogue(
+    openapi: Annotated[bool, typer.Option("--openapi", help="Every question as an OpenAPI 3.1 document.")] = False,
+) -> None:
     """Say who is at home: each service, its floor, whom it asks and whom it hears."""
+    if openapi:
+        from carerecord.app.openapi import written
+
+        print(written(), end="")
+        return
     table = Table("service", "floor", "asks", "hears", "database")
     for each in CATALOGUE:
         keeps = f"CARERECORD_{each.name.upper()}_DATABASE" if each.keeps else "–"

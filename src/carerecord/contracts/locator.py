@@ -58,7 +58,13 @@ class Sweep(Struct, frozen=True):
     since: str
 
 
+# Every pointer under any of these ids, by source, then as the source numbers, then by patient.
 WHERE = Question("locator", "where", WhereAsked, tuple[Pointer, ...])
+# Answers how many pointers were new; what is known already stays as it is, and what a source holds is not touched.
 LEARN = Question("locator", "learn", LearnAsked, Learned)
+# A section that held something is held, one that held nothing is empty, one not spoken of stays as it was; an answer older than
+# what stands changes nothing, and a source that knows nobody by this person (local_id "") becomes no pointer. Answers how many
+# pointers were written. `at` needs a zone, else NotUnderstood. What was_skipped counts for the sweep of its day.
 SEEN = Question("locator", "seen", SeenAsked, Learned)
+# Over all days kept; `since` is the first of them, "" when there is none.
 SWEPT = Question("locator", "swept", SweepAsked, Sweep)
