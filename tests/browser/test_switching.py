@@ -23,18 +23,20 @@ def few(record: Record) -> Record:
 @pytest.mark.timeout(300)
 def test_switching_patients_200_times_under_late_answers_never_mixes_two(page: Page, front: Front) -> None:
     last = {"p-achebe": few(scenes.gwendolyn()), "p-barker": few(scenes.colin()), "p-doyle": few(scenes.leanne())}
-    for patient, record in last.items():
+    first = {patient: replace(record, complete=False, sections=record.sections[:3]) for patient, record in last.items()}
+    for patient in last:
         open_record(page, front, patient)  # each reason is given once
-        early = replace(record, complete=False, sections=record.sections[:3])
-        front.neighbours.chunks[patient] = [(0.0, early), (0.05, record)]
     mixed, joined = [], 0
     try:
         for turn in range(200):
             patient = tuple(last)[turn % 3]
+            leaves_before_them = turn % 4 == 0
+            late_s = 10.0 if leaves_before_them else 0.05
+            front.neighbours.chunks[patient] = [(0.0, first[patient]), (late_s, last[patient])]
             page.goto(f"{front.address}/patients/{patient}/record", wait_until="commit")
             page.wait_for_selector("#record")
-            if turn % 3:
-                page.wait_for_timeout(turn % 7 * 20)  # leave before, amid and after the late answers
+            if not leaves_before_them:
+                page.wait_for_timeout(turn % 7 * 20)  # amid the late answers, and after them
             seen = page.evaluate(
                 "said => { const html = document.documentElement.innerHTML;"
                 " return [said.filter(each => html.includes(each)), html.includes('Every source has answered')] }",
