@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench screenshots soak lock clean
+.PHONY: help setup demo test check bench screenshots soak access lock clean
 
 PYTHON ?= python3
 export PYTHON
@@ -38,6 +38,9 @@ bench: .venv/.dev ## Measure what is promised: ONLY="federation" for one
 screenshots: .venv/.dev ## Take the pictures of the README anew
 	@scripts/chromium
 	@$(BIN)/python scripts/screenshots.py
+
+access: .venv/.run ## Write who sees what anew from the rules of policy
+	@$(BIN)/python -m carerecord access > docs/reference/access.md
 
 lock: .venv/.dev ## Choose versions anew after a change of requirements/*.in or package.json: UPGRADE=1 for newer ones
 	@scripts/lock

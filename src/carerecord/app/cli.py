@@ -172,6 +172,19 @@ def catalogue(
 
 
 @app.command()
+def access(
+    rules: Annotated[
+        Path | None, typer.Option(help="A folder of TOML rules instead of those that come with the program.", file_okay=False)
+    ] = None,
+) -> None:
+    """Say who sees what: the matrix of roles and sections that the rules make, with every rule and its source, in Markdown."""
+    from carerecord.policy.api import RULES_FOLDER, book_in
+    from carerecord.policy.matrix import page
+
+    print(page(book_in(rules or RULES_FOLDER)), end="")
+
+
+@app.command()
 def keys(name: Annotated[str, typer.Argument(help="A service of the catalogue.")]) -> None:
     """Print the keys of one service, derived from the deployment's secret: what its process needs when services run apart."""
     found = service(name)

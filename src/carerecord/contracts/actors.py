@@ -7,7 +7,7 @@ class Role(Struct, frozen=True):
     """One role profile of one user, as their own organisation asserts it."""
 
     id: str  # the profile's id there (CIS2: person_roleid)
-    code: str  # one of policy's roles: emergency-doctor, gp, social-worker, receptionist, administrator, privacy-officer …
+    code: str  # a key of contracts.roles.ROLES
     name: str  # for people: "A&E doctor"
     organisation: str  # ODS code
     organisation_name: str

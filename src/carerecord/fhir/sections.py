@@ -43,6 +43,7 @@ ADJUSTMENT_CATEGORY: Final = "national-reasonable-adjustment-flag"
 # In the order in which the record shows them.
 ALL: Final[tuple[Section, ...]] = (
     Section("alerts", "Alerts and flags", True, (Search("Flag"), Search("DetectedIssue"))),
+    Section("safeguarding", "Safeguarding and safety", True, (Search("Flag"),)),
     Section("adjustments", "Reasonable adjustments", False, (Search("Flag"),)),
     Section("allergies", "Allergies", True, (Search("AllergyIntolerance"),)),
     Section(
@@ -174,6 +175,7 @@ _SOCIAL_CODES: Final = frozenset(
         "105531004", "365458002",
     )
 )  # fmt: skip
+_SAFETY_CODES: Final = frozenset(("safety", "behavioral"))
 _SAFEGUARDING_WORDS: Final = ("safeguard", "child protection", "cp-is", "looked after child", "fgm", "vulnerable")
 
 
@@ -190,7 +192,7 @@ def section_of_no_plan(resource: dict[str, Any], type_: str) -> str:
     if type_ == "Observation":
         return _section_of_observation(resource)
     if type_ == "Flag":
-        return "adjustments" if is_reasonable_adjustment(resource) else "alerts"
+        return _section_of_flag(resource)
     if type_ in ("DocumentReference", "Composition"):
         return "documents"
     if type_ == "List":
@@ -199,6 +201,15 @@ def section_of_no_plan(resource: dict[str, Any], type_: str) -> str:
     if type_ == "Condition" and is_reasonable_adjustment(resource):
         return "alerts"  # the impairment behind an adjustment is clinical, the adjustment itself is not
     return _SECTION_OF_TYPE.get(type_, "other")
+
+
+def _section_of_flag(resource: dict[str, Any]) -> str:
+    """Three headings, since three circles of people need them: what must be adjusted for somebody (reception too), who may come
+    to harm or do harm (social care too), and clinical alerts. A flag that says nothing of its kind is one: the fewest see it.
+    """
+    if is_reasonable_adjustment(resource):
+        return "adjustments"
+    return "safeguarding" if is_safeguarding(resource) or is_safety(resource) else "alerts"
 
 
 def is_reasonable_adjustment(resource: dict[str, Any]) -> bool:
@@ -215,6 +226,11 @@ def is_safeguarding(resource: dict[str, Any]) -> bool:
     """Whether a Flag speaks of safeguarding, by the words of its code and category."""
     said = words([resource.get("code"), resource.get("category")]).lower()
     return any(word in said for word in _SAFEGUARDING_WORDS)
+
+
+def is_safety(resource: dict[str, Any]) -> bool:
+    """Whether a Flag warns of a hazard to the person or to staff (HL7 flag-category `safety` and `behavioral`)."""
+    return "category" in resource and not _SAFETY_CODES.isdisjoint(codes_in(resource["category"]))
 
 
 def searches_for(sections: Iterable[str], types: Collection[str] | None = None, *, clinical: bool = True) -> tuple[Search, ...]:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from carerecord.contracts.actors import Role
-from carerecord.identity.providers import ROLE_CODES, RoleWords, TrustedProvider
+from carerecord.contracts.roles import ROLES
+from carerecord.identity.providers import RoleWords, TrustedProvider
 
 _LONGEST = 200  # of a name as a page shows it
 
@@ -51,7 +52,7 @@ def _role(id: str, word: str, name: str, organisation: str, organisation_name: s
     code = provider.roles.map.get(word)
     if not id or code is None or not provider.speaks_for(organisation):
         return None
-    return Role(id, code, name or ROLE_CODES[code], organisation, organisation_name or organisation)
+    return Role(id, code, name or ROLES[code], organisation, organisation_name or organisation)
 
 
 def _at(claims: Mapping[str, Any], path: str) -> Any:

@@ -8,16 +8,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from carerecord.contracts.roles import ROLES
 from carerecord.fhir.identifiers import is_ods_code
 
-ROLE_CODES: Mapping[str, str] = {
-    "emergency-doctor": "A&E doctor",
-    "gp": "GP",
-    "social-worker": "Social worker",
-    "receptionist": "Receptionist",
-    "administrator": "Administrator",
-    "privacy-officer": "Privacy officer",
-}
 # Signatures with a private key only: what two share proves nothing about which of them signed.
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -116,8 +109,8 @@ def _read(table: Mapping[str, Any]) -> tuple[TrustedProvider | None, list[str]]:
     faults = [f"{each} is empty" for each in ("id", "organisation", "name", "client_id") if not getattr(provider, each)]
     if not provider.algorithms or not ALGORITHMS.issuperset(provider.algorithms):
         faults.append(f"algorithms may hold {', '.join(sorted(ALGORITHMS))}, and at least one of them")
-    if unknown := sorted(set(provider.roles.map.values()) - set(ROLE_CODES)):
-        faults.append(f"{', '.join(unknown)} is not a role here; they are {', '.join(ROLE_CODES)}")
+    if unknown := sorted(set(provider.roles.map.values()) - set(ROLES)):
+        faults.append(f"{', '.join(unknown)} is not a role here; they are {', '.join(ROLES)}")
     if not is_safe(provider.issuer) or "?" in provider.issuer:
         faults.append("issuer is an https address (http only on this machine), without query or fragment")
     if "openid" not in provider.scopes:

@@ -17,7 +17,7 @@ class PatientsSettings:
     """Read from the environment with the prefix CARERECORD_PATIENTS_."""
 
     searches_a_minute: int = 60  # by one user
-    restricted_for: tuple[str, ...] = ("emergency-doctor", "gp")  # roles that may find a restricted person, by number and birth
+    restricted_for: tuple[str, ...] = ("emergency-doctor", "gp", "paramedic")  # may find a restricted person, by number and birth
 
     def __post_init__(self) -> None:
         if self.searches_a_minute < 1:

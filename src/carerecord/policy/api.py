@@ -6,7 +6,7 @@ from pathlib import Path
 from carerecord.contracts.policy import MAY, MAY_DO, RULES
 from carerecord.kit.part import Part, Supplies, answer
 from carerecord.kit.settings import read
-from carerecord.policy.model import read_book
+from carerecord.policy.model import Book, read_book
 from carerecord.policy.service import Judge
 
 RULES_FOLDER = Path(__file__).parent / "rules"
@@ -19,9 +19,13 @@ class PolicySettings:
     rules: str = ""  # a folder of TOML files instead of those that come with the program
 
 
+def book_in(folder: Path = RULES_FOLDER) -> Book:
+    """The rules of a folder of TOML files."""
+    return read_book({file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.toml"))})
+
+
 def build(supplies: Supplies) -> Part:
     settings = read(PolicySettings, supplies.settings)
     folder = Path(settings.rules) if settings.rules else RULES_FOLDER
-    book = read_book({file.name: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.toml"))})
-    judge = Judge(book, supplies.calls, supplies.keys, supplies.clock)
+    judge = Judge(book_in(folder), supplies.calls, supplies.keys, supplies.clock)
     return Part("policy", answers=(answer(MAY, judge.may), answer(MAY_DO, judge.may_do), answer(RULES, judge.rules)))

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from carerecord.contracts.policy import Rule
+from carerecord.contracts.roles import ROLES
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.errors import BadSetting
 
 # What each condition may speak of: a word outside would make a rule that never applies.
 VOCABULARY: Mapping[str, frozenset[Any]] = {
-    "role": frozenset({"emergency-doctor", "gp", "social-worker", "receptionist", "administrator", "privacy-officer"}),
+    "role": frozenset(ROLES),
     "relationship": frozenset({"attending", "registered", "claimed", "none"}),
     "purpose": frozenset({"direct-care", "emergency", "safeguarding", "administration", "privacy"}),
     "section": frozenset(SECTION_IDS),

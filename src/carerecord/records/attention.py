@@ -96,6 +96,7 @@ def attention(
         *_of_medicines(by_id.get("medicines"), names),
         *_of_results(by_id.get("results")),
         *_of_plans(plans, by_id.get("plans")),
+        *_of_flags(by_id.get("safeguarding")),
         *_of_flags(by_id.get("alerts")),
     ]
     order = {"danger": 0, "gap": 1, "differs": 2, "info": 3, "late": 4}
@@ -240,7 +241,7 @@ def _of_flags(section: Section | None) -> Iterable[Attention]:
             continue
         safeguarding = flag.kind == "safeguarding"
         yield Attention("danger" if safeguarding else "info", entry.facts.title, entry.facts.note,
-                        "flag/safeguarding" if safeguarding else "flag/clinical", "alerts", "", (entry.key,))  # fmt: skip
+                        "flag/safeguarding" if safeguarding else "flag/clinical", section.id, "", (entry.key,))  # fmt: skip
 
 
 def _from_group(kind: str, group: Group, title: str, says: str, rule: str, section: str) -> Attention:

@@ -8,7 +8,8 @@ from carerecord.viewer.states import RETRY, Sign, brief, sentence, sign, trouble
 from carerecord.viewer.view import Mark, View
 
 _SHORT = {
-    "alerts": "Alerts", "adjustments": "Adjust.", "allergies": "Allergies", "medicines": "Medicines", "problems": "Problems",
+    "alerts": "Alerts", "safeguarding": "Safeg.", "adjustments": "Adjust.", "allergies": "Allergies", "medicines": "Medicines",
+    "problems": "Problems",
     "results": "Results", "observations": "Obs", "encounters": "Contacts", "immunisations": "Imms", "procedures": "Procs",
     "documents": "Docs", "plans": "Plans", "appointments": "Appts", "professionals": "People", "social": "Social",
     "other": "Other",
