@@ -220,3 +220,15 @@ async def test_a_user_who_searches_faster_than_one_can_read_is_slowed(desk):
     await slow.search(nhs(505), RECEPTION)
 
     assert refused.value.facts["retry_after_s"] == "60"
+
+
+async def test_one_line_in_the_book_says_that_somebody_searches_too_fast(desk):
+    slow = a_desk(desk.db, searches_a_minute=1)
+    await slow.search(nhs(500))
+
+    for n in range(5):
+        with pytest.raises(TooMany):
+            await slow.search(nhs(501 + n))
+
+    told = [line for line in await lines(slow) if line.what == "searched-too-often"]
+    assert [(line.outcome, line.rule, line.patients) for line in told] == [("refused", "search/pace", ())]

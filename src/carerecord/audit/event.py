@@ -35,7 +35,7 @@ _KINDS: Final[dict[str, tuple[tuple[str, str, str], tuple[str, str, str], str]]]
 }
 _SEARCH: Final = ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "E")
 _OPERATION: Final = ((_TYPES, "rest", "RESTful Operation"), (_REST, "operation", "operation"), "E")
-_SEARCHES: Final = ("record-opened", "searched", "source-retried", "refused")
+_SEARCHES: Final = ("record-opened", "searched", "searched-too-often", "source-retried", "refused")
 
 _OUTCOMES: Final = {"success": "0", "refused": "4", "failed": "8"}
 _PURPOSES: Final = {"direct-care": "TREAT", "emergency": "ETREAT", "administration": "HOPERAT", "privacy": "HCOMPL"}

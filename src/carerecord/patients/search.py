@@ -22,6 +22,7 @@ from carerecord.patients.store import finding, kept
 
 NEXT_TO_EQUAL = 0.15  # matches that lie this close to the best cannot be told apart by their order
 POOR = 0.5  # beside a match that fits in all, those below are noise
+PACE = "search/pace"
 NOBODY = "Nobody was found. Check the spelling and the date, or try a number."
 
 
@@ -31,6 +32,7 @@ class Pace:
 
     most: int
     _made: dict[str, deque[float]] = field(default_factory=dict)
+    _told: dict[str, float] = field(default_factory=dict)  # when somebody's haste was last told
 
     def step(self, who: str, now: float) -> None:
         """Raises TooMany: the user has searched more often than one person can read."""
@@ -43,6 +45,11 @@ class Pace:
             wait_s = max(1, round(60 - (now - made[0])))
             raise TooMany(f"That is many searches in one minute. Wait {wait_s} seconds.", retry_after_s=str(wait_s))
         made.append(now)
+
+    def tells(self, who: str, now: float) -> bool:
+        """Whether this haste is worth a line: once in a minute for each user, not at each refusal."""
+        self._told = {other: at for other, at in self._told.items() if at > now - 60}
+        return who not in self._told and self._told.setdefault(who, now) == now
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,12 @@ class Searching:
         if asked.actor is None:
             raise NotSignedIn("A search needs somebody who searches.")
         now = self.clock.now()
-        self.pace.step(asked.actor.key, now.timestamp())
+        try:
+            self.pace.step(asked.actor.key, now.timestamp())
+        except TooMany:
+            if self.pace.tells(asked.actor.key, now.timestamp()):
+                await self.outbox.announce("Line", _too_many(asked, now))
+            raise
         found, kinds = await self._find(asked, asked.actor, now.date())
         await self.outbox.announce("Line", _line(asked, found, kinds, now))
         return found
@@ -188,3 +200,11 @@ def _line(asked: SearchAsked, found: Found, kinds: tuple[str, ...], now: datetim
         reason=f"by {', '.join(kinds)}" if kinds else "",
         request=asked.request,
     )
+
+
+def _too_many(asked: SearchAsked, now: datetime) -> Line:
+    """For the privacy officer: it may be haste, or somebody who tries numbers one after the other."""
+    return Line(
+        id="", at=stamp(now), what="searched-too-often", service="patients", actor=asked.actor, outcome="refused",
+        rule=PACE, request=asked.request,
+    )  # fmt: skip

@@ -14,6 +14,7 @@ from carerecord.viewer.visit import Visit
 _FINE = {"live", "none held", "not recorded"}
 _WORDS = {
     "record-opened": "Opened the record", "searched": "Searched", "source-retried": "Asked a source again",
+    "searched-too-often": "Safety alert: searched more often than one person can read",
     "item-expanded": "Read an item as sent", "refused": "Was refused", "signed-in": "Signed in", "signed-out": "Signed out",
     "objection-made": "Wrote down an objection", "objection-withdrawn": "Withdrew an objection",
     "objections-read": "Read what was said about sharing", "registry-changed": "Changed the registry of sources",
