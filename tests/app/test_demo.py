@@ -87,7 +87,7 @@ def test_a_scene_that_is_broken_is_named_with_what_its_page_lacks(demo: Running,
     tables = demo.folder / "sources" / "region.toml"
     whole = tables.read_text()
     head, *each = whole.split("[[source]]")
-    tables.write_text("[[source]]".join([head, *(table for table in each if 'id = "fenwick-epr"' not in table)]))
+    tables.write_text("[[source]]".join([head, *(table for table in each if 'id = "fenwick-rheumatology"' not in table)]))
     try:
         time.sleep(1.5)  # a change takes effect within a second
         checked = carerecord(demo.folder, "demo", "--check", "--scene", "5")

@@ -23,7 +23,7 @@ from carerecord.identity.service import Desk
 from carerecord.identity.signing_in import SigningIn
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import log_for
-from carerecord.region.organisations import ORGANISATION_BY_ODS, USERS
+from carerecord.region.organisations import ORGANISATION_BY_ODS, PROVIDERS, USERS
 from carerecord.region.registry_files import provider_table, write_tables
 from carerecord.region.servers.signing_in import RunningProvider, signing_in
 
@@ -87,7 +87,7 @@ DoorMaker = Callable[..., AbstractAsyncContextManager[Door]]
 async def a_door(
     database: TestDatabase, folder: Path, *, refetch_every_s: float = 0.0, homes: tuple[str, ...] = (HOME,)
 ) -> AsyncIterator[Door]:
-    async with signing_in([HOME]) as providers, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as web:
+    async with signing_in([HOME], providers=PROVIDERS[:3]) as providers, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as web:
         tables = [provider_table(each.provider, each.issuer, USERS, ORGANISATION_BY_ODS) for each in providers.values()]
         write_tables(folder / "region.toml", "provider", tables, "The pretend region's identity providers.")
         clock, log = SetClock(), log_for("identity")

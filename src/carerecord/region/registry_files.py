@@ -14,8 +14,6 @@ from carerecord.region.shapes import IdentityProvider, Organisation, System, Use
 # The region's words for a kind of system -> those of a source; where both agree nothing stands here.
 _KINDS = {"hospital": "acute", "laboratory": "pathology", "clinic": "acute", "real": "acute"}
 _ROLES = {"ae-doctor": "emergency-doctor"}
-# Asked for everything in one request; the others type by type.
-_EVERYTHING = frozenset({"quayside", "kirkgate"})
 
 
 def source_table(
@@ -29,11 +27,11 @@ def source_table(
         "name": system.name,
         "mark": system.mark,
         "kind": _KINDS.get(system.kind, system.kind),
-        "connector": "fhir_r4",
+        "connector": system.connector,
         "address": address,
         "knows_by": system.knows_by,
         "number_system": system.patient_system,
-        "asks": asks or ("everything" if system.key in _EVERYTHING else "search"),
+        "asks": asks or system.asks,
         "sections": list(system.sections),
         "arrangement": "live",
         "deadline_s": deadline_s,

@@ -13,7 +13,8 @@ from typing import Any, Literal
 FhirJson = dict[str, Any]
 
 OrganisationKind = Literal[
-    "gp", "acute", "ambulance", "community", "mental-health", "hospice", "council", "pharmacy", "board"
+    "gp", "acute", "ambulance", "community", "mental-health", "hospice", "council", "pharmacy", "care-home",
+    "sexual-health", "out-of-hours", "board",
 ]
 SystemKind = Literal[
     "gp",
@@ -29,9 +30,16 @@ SystemKind = Literal[
     "social-care",
     "pharmacy",
     "maternity",
+    "care-home",
+    "sexual-health",
+    "out-of-hours",
 ]
 KnowsBy = Literal["nhs-number", "local", "match"]  # what the system can be asked by
-Role = Literal["ae-doctor", "gp", "social-worker", "receptionist", "administrator", "privacy-officer"]
+Role = Literal[
+    "ae-doctor", "gp", "social-worker", "receptionist", "administrator", "privacy-officer", "ward-nurse",
+    "hospital-pharmacist", "community-pharmacist", "paramedic", "midwife", "health-visitor", "community-nurse",
+    "care-home-nurse", "mental-health-worker", "safeguarding-lead", "data-quality-officer", "clinical-safety-officer",
+]  # fmt: skip
 FaultKind = Literal["unavailable", "gone", "slow", "flaky", "wrong-patient"]
 
 
@@ -64,6 +72,10 @@ class System:
     latency_s: float  # usual time to answer one request; a server varies it by a fifth
     page_size: int = 50
     needs_token: bool = False  # OAuth client credentials; the others are open on the loopback
+    asks: str = "search"  # how it is best asked: type by type, or "everything" at once
+    dialect: str = "plain"  # how it writes FHIR: a key of servers.dialects
+    connector: str = "fhir_r4"  # what it speaks: fhir_r4 | gp_connect
+    habit: str = ""  # of GP Connect: whose way of answering it has
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ def test_the_region_is_three_processes_and_known_by_its_files(tmp_path: Path) ->
         shown = [scene.number for scene in region.scenes if f'action="/scene/{scene.number}"' in tour]
         assert shown == [scene.number for scene in region.scenes if scene.complete]
         assert {1, 3, 4, 5, 6, 9}.issubset(shown)
-        assert len(json.loads(got(f"{region.control}/control"))["habits"]) == len(region.systems) + 3 + 1
+        habits = json.loads(got(f"{region.control}/control"))["habits"]
+        assert len(habits) == len(region.systems) + len(region.addresses.providers) + 1
         assert took_s < 15  # three seconds when nobody else uses the machine
     assert gone([region.pid, *parts])
 
@@ -75,7 +76,7 @@ def test_the_region_is_three_processes_and_known_by_its_files(tmp_path: Path) ->
 def test_each_system_may_have_a_process_of_its_own(tmp_path: Path) -> None:
     with pretend_region(tmp_path, front=FRONT, people=20, each=True) as region:
         parts = children(region.pid)
-        assert len(parts) == len(region.systems) + 3 + 1
+        assert len(parts) == len(region.systems) + len(region.addresses.providers) + 1
     assert gone(parts)
 
 

@@ -1,4 +1,4 @@
-"""What may befall anybody: an attendance, an admission, care at home, last plans, a new baby?"""
+"""What may befall anybody: an attendance, an admission, care at home, last plans, a new baby, an evening call?"""
 
 from __future__ import annotations
 
@@ -8,13 +8,18 @@ from datetime import timedelta
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import Term
 from carerecord.region.people.lived import Life
-from carerecord.region.people.signs import PULSE, SATURATION, pressure
+from carerecord.region.people.signs import PULSE, SATURATION, TEMPERATURE, pressure
 
 
 def ordinary(life: Life) -> None:
     rng = life.rng
     for share, happen in _HAPPENINGS:
         if rng.random() < share * (0.5 + life.age / 60):
+            happen(life)
+    if "Rowan Court" in life.person.address.lines[0]:
+        _in_a_home(life)
+    for share, happen in _SELDOM:
+        if rng.random() < share:
             happen(life)
 
 
@@ -27,7 +32,7 @@ def _attendance(life: Life) -> None:
         ("Abdominal pain", "Abdominal pain", "Settled. Discharged."),
         ("Laceration of hand", "Laceration of hand", "Wound closed, tetanus up to date."),
     ))  # fmt: skip
-    chart = life.at("aldermoor-emergency" if life.trust == "aldermoor" else "fenwick-epr")
+    chart = life.at(f"{life.trust}-emergency")
     by = By("Dr S Idowu", "emergency medicine") if life.trust == "aldermoor" else By("Dr O Brandreth", "emergency medicine")
     chart.encounter("A&E attendance", at, kind="EMER", end=min(at + timedelta(hours=3), life.now), reason=what, by=by,
                     outcome="Discharged home")  # fmt: skip
@@ -87,13 +92,58 @@ def _new_baby(life: Life) -> None:
     if life.age >= 5:
         return
     visitor = By("R Heald", "health visitor")
-    chart = life.at("aldermoor-community")
+    chart = life.at("fells-health-visiting")
     day = min(life.last, life.person.born + timedelta(days=12))
     chart.encounter("Health visitor new birth visit", life.hour(day) if day > life.person.born else day, kind="HH",
                     by=visitor)  # fmt: skip
     chart.team("Health visiting", (By(visitor.name, visitor.job, "01632 960 512"),), day)
 
 
+def _in_a_home(life: Life) -> None:
+    home = life.at("rowan-court")
+    home.social("Mobility", life.rng.choice(("walks with a frame", "transfers with one carer", "hoist for all transfers")),
+                life.ago(40))  # fmt: skip
+    home.encounter("Moved in", life.hour(life.ago(life.rng.randrange(90, 900))), kind="HH")
+    pressure(home, life.hour(life.ago(6)), life.rng.randrange(104, 148), life.rng.randrange(58, 84))
+    home.letter("Hospital passport", "What matters to me, how I communicate, how I take my medicines.", life.ago(30),
+                kind="Hospital passport")  # fmt: skip
+    home.team("Rowan Court", (By("G Okello", "nurse in charge", "01632 960 774"),), life.ago(900))
+
+
+def _evening_call(life: Life) -> None:
+    what, advice = life.rng.choice((("Fever in the evening", "Viral illness, fluids, call again if drowsy."),
+                                    ("Back pain", "No red flags. Simple analgesia."),
+                                    ("Earache", "Paracetamol; see own practice in three days.")))  # fmt: skip
+    chart, at = life.at("fells-out-of-hours"), life.hour(life.ago(life.rng.randrange(4, 700)))
+    chart.encounter("Out-of-hours consultation", at, kind="VR", reason=what, outcome="Advice given")
+    chart.observe(TEMPERATURE, at, (round(life.rng.uniform(36.4, 38.9), 1), "°C", "Cel"))
+    chart.letter("Out-of-hours report", f"{what}. {advice}", at)
+
+
+def _sexual_health(life: Life) -> None:
+    if not 16 <= life.age < 50:
+        return
+    chart, day = life.at("harbour-sexual-health"), life.ago(life.rng.randrange(15, 900))
+    chart.encounter("Sexual health clinic", life.hour(day), reason="Routine screen")
+    chart.letter("Sexual health clinic letter", "Routine screen. All results negative. Not copied to the practice, as asked.",
+                 day)  # fmt: skip
+
+
+def _at_risk(life: Life) -> None:
+    if life.age >= 16:
+        return
+    chart, day = life.at("aldermoor-child-protection"), life.ago(life.rng.randrange(20, 300))
+    chart.flag("Child protection plan: neglect", day, category="Safeguarding",
+               note="Out of hours: emergency duty team 01632 960 709.")  # fmt: skip
+    chart.encounter("Child protection conference", life.hour(day), kind="HH")
+    chart.team("Core group", (By("J Whitham", "social worker", "01632 960 706"),), day)
+
+
+_SELDOM: tuple[tuple[float, Callable[[Life], None]], ...] = (
+    (0.22, _evening_call),
+    (0.12, _sexual_health),
+    (0.05, _at_risk),
+)
 _HAPPENINGS: tuple[tuple[float, Callable[[Life], None]], ...] = (
     (0.35, _attendance),
     (0.15, _admission),

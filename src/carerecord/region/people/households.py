@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Literal
 
-from carerecord.region.organisations import ELM_BANK, KIRKGATE, QUAYSIDE
+from carerecord.region.organisations import ELM_BANK, GREENHEAD, KIRKGATE, QUAYSIDE, SALTMARSH
 from carerecord.region.people.names import COMMUNITIES, ETHNICITY, names
 from carerecord.region.people.nhs_number import fresh
 from carerecord.region.shapes import Address, RegionPerson
 
 _PLACES = (  # town, postcode district, the practice where most of its people are registered
-    ("Aldermoor", "ZZ1", ELM_BANK), ("Aldermoor", "ZZ2", ELM_BANK), ("Fenwick", "ZZ4", QUAYSIDE),
-    ("Fenwick", "ZZ5", QUAYSIDE), ("North Fells", "ZZ7", KIRKGATE),
+    ("Aldermoor", "ZZ1", ELM_BANK), ("Aldermoor", "ZZ2", GREENHEAD), ("Fenwick", "ZZ4", QUAYSIDE),
+    ("Fenwick", "ZZ5", SALTMARSH), ("North Fells", "ZZ7", KIRKGATE),
 )  # fmt: skip
 _STREETS = (
     "Station Road", "Church Lane", "Mill Street", "Beck Side", "Albert Terrace", "Victoria Road", "Harbour Street",

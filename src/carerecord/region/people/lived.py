@@ -6,7 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 
-from carerecord.region.organisations import GP_SYSTEM_BY_ODS, QUAYSIDE, SYSTEM_BY_KEY
+from carerecord.region.organisations import GP_SYSTEM_BY_ODS, QUAYSIDE, SALTMARSH, SYSTEM_BY_KEY
 from carerecord.region.people.chart import LONDON, By, Chart
 from carerecord.region.people.patient import habits_of, open_chart
 from carerecord.region.people.staff import DOCTORS, staff_of
@@ -48,7 +48,11 @@ class Life:
 
     @property
     def trust(self) -> str:
-        return "fenwick" if self.person.practice == QUAYSIDE else "aldermoor"
+        return "fenwick" if self.person.practice in (QUAYSIDE, SALTMARSH) else "aldermoor"
+
+    @property
+    def pharmacy(self) -> str:
+        return "quay-pharmacy" if self.trust == "fenwick" else "hartley-pharmacy"
 
     def ago(self, days: float) -> date:
         """That many days before the last day, not before birth."""

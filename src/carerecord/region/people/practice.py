@@ -38,7 +38,7 @@ def practice_basics(life: Life, household: Iterable[RegionPerson]) -> None:
     if person.born.year >= 1992:
         immunisations.childhood(chart, person, life.last)
     if life.age >= 65:
-        where = life.at("hartley-pharmacy") if life.trust == "aldermoor" and rng.random() < 0.3 else chart
+        where = life.at(life.pharmacy) if rng.random() < 0.3 else chart
         immunisations.winter(where, person, life.last)
     for _ in range(rng.randrange(0, 2 + life.age // 22)):
         what, outcome = rng.choice(_CONSULTATIONS)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from carerecord.region.people.chart import By
 
 DOCTORS = {"A99917": ("Dr A Osei", "Dr P Lindqvist"), "A99924": ("Dr M Howe", "Dr T Bradwell"),
-            "A99931": ("Dr N Kapoor", "Dr R Ferris")}  # fmt: skip
+            "A99931": ("Dr N Kapoor", "Dr R Ferris"), "A99948": ("Dr J Hallam", "Dr Y Adewale"),
+            "A99962": ("Dr C Pryor", "Dr S Mukherjee")}  # fmt: skip
 _STAFF: dict[str, By] = {
     "aldermoor-epr": By("Dr L Brandt", "registrar"),
     "aldermoor-emergency": By("Dr S Idowu", "emergency medicine"),
@@ -22,6 +23,16 @@ _STAFF: dict[str, By] = {
     "st-oswins": By("Dr I Merrow", "consultant in palliative medicine"),
     "aldermoor-council": By("G Ellershaw", "social worker"),
     "hartley-pharmacy": By("J Mistry", "pharmacist"),
+    "fenwick-emergency": By("Dr O Hartshorn", "emergency medicine"),
+    "fenwick-rheumatology": By("Dr E Sandford", "consultant rheumatologist"),
+    "fenwick-diabetes": By("Dr F Ahmadi", "consultant diabetologist"),
+    "fells-out-of-hours": By("Dr E Strand", "out-of-hours GP"),
+    "aldermoor-physiotherapy": By("S Whelan", "physiotherapist"),
+    "fells-health-visiting": By("R Heald", "health visitor"),
+    "rowan-court": By("G Okello", "nurse in charge"),
+    "aldermoor-child-protection": By("J Whitham", "social worker"),
+    "quay-pharmacy": By("L Fairweather", "pharmacist"),
+    "harbour-sexual-health": By("Dr T Amis", "consultant in sexual health"),
 }
 
 

@@ -32,7 +32,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Clinic:
-    """Where a story is followed up. `system` "hospital" is the trust of the person's own practice."""
+    """Where a story is followed up. `system` "hospital" is the trust of the person's own practice, a speciality its clinic."""
 
     system: str
     name: str
@@ -70,7 +70,7 @@ STORIES: tuple[Story, ...] = (
         Course("gliclazide", "80 mg once a day with breakfast", (80, "mg"), (1, 1, "d"), 0.3),
         Course("atorvastatin", "20 mg at night", (20, "mg"), (1, 1, "d"), 0.8),
     ), (Series("hba1c", 58, 0.8, 5, 2), Series("cholesterol", 4.6, -0.1, 0.4, 1), *_KIDNEYS[:2]),
-        Clinic("hospital", "Diabetes clinic", "Dr F Ahmadi", "consultant diabetologist",
+        Clinic("diabetes", "Diabetes clinic", "Dr F Ahmadi", "consultant diabetologist",
                "I reviewed {name} ({age}) for type 2 diabetes. Feet: pulses present, sensation normal. Retinal screening "
                "is up to date. No change to treatment; HbA1c to be repeated in three months.", 0.3)),
     Story("copd", ("copd",), (48, 95), 0.05, (2, 12), (
@@ -107,7 +107,7 @@ STORIES: tuple[Story, ...] = (
         Course("methotrexate", "15 mg once a week, on the same day each week", (15, "mg"), (1, 1, "wk")),
         Course("folic-acid", "5 mg once a week, on a different day from methotrexate", (5, "mg"), (1, 1, "wk")),
     ), (Series("white-cells", 6.1, -0.1, 0.6, 4), Series("alt", 26, 0.5, 5, 4), Series("crp", 9, -0.3, 3, 4)),
-        Clinic("hospital", "Rheumatology clinic", "Dr E Sandford", "consultant rheumatologist",
+        Clinic("rheumatology", "Rheumatology clinic", "Dr E Sandford", "consultant rheumatologist",
                "{name} ({age}) has seropositive rheumatoid arthritis in low disease activity. Blood monitoring every "
                "twelve weeks continues.", 1.0), flag="Difficulty with stairs: offer a ground-floor room"),
     Story("depression", ("depression",), (18, 85), 0.1, (1, 9), (
@@ -164,7 +164,7 @@ STORIES: tuple[Story, ...] = (
     Story("back-pain", ("back-pain",), (22, 70), 0.08, (0, 4), (
         Course("naproxen", "250 mg twice a day with food when required", (250, "mg"), (2, 1, "d"), 0.4, True),
         Course("omeprazole", "20 mg once a day", (20, "mg"), (1, 1, "d"), 0.4),
-    ), (), Clinic("aldermoor-community", "Musculoskeletal physiotherapy", "S Whelan", "physiotherapist",
+    ), (), Clinic("aldermoor-physiotherapy", "Musculoskeletal physiotherapy", "S Whelan", "physiotherapist",
                   "{name} ({age}) seen for low back pain. No red flags. Exercise programme given, six sessions.", 0.5)),
     Story("migraine", ("migraine",), (16, 60), 0.07, (1, 12), (
         Course("sumatriptan", "50 mg at the start of an attack, not more than two in 24 hours", (50, "mg"), None, 1.0,

@@ -36,8 +36,8 @@ def tell_story(story: Story, life: Life) -> None:
         chart.prescribe(drug, course.text, started, dose=course.dose, times=course.times, issued=issued, stopped=died,
                         reason=reference, as_needed=course.as_needed, state="stopped" if died else "active",
                         why="Died" if died else "")  # fmt: skip
-        if life.trust == "aldermoor" and rng.random() < 0.6:
-            life.at("hartley-pharmacy").dispense(drug, course.text, min(collected, life.now), dose=course.dose,
+        if rng.random() < 0.6:
+            life.at(life.pharmacy).dispense(drug, course.text, min(collected, life.now), dose=course.dose,
                                                  times=course.times)  # fmt: skip
     if story.series:
         _bloods(life, story.series, onset)
@@ -66,6 +66,9 @@ def _taken(chart: Chart, name: str) -> bool:
 
 
 def _where(life: Life, clinic: Clinic) -> str:
+    """A speciality has a system of its own at Fenwick, and is part of the hospital's at Aldermoor."""
+    if clinic.system in ("rheumatology", "diabetes"):
+        return f"fenwick-{clinic.system}" if life.trust == "fenwick" else "aldermoor-epr"
     return f"{life.trust}-epr" if clinic.system == "hospital" else clinic.system
 
 

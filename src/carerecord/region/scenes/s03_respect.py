@@ -62,6 +62,13 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     practice_team(gp, cast.days(820))
     gp.relative(("Daniel", "Achebe"), ("SONC", "son"), "01632 960 862", when=cast.days(820), roles=("next of kin",))
 
+    home = cast.chart(gwen, "rowan-court")
+    home.social("Mobility", "Hoist for all transfers; in bed most of the day", cast.days(30))
+    pressure(home, cast.at(2, 9), 104, 58)
+    home.letter("Hospital passport", "Likes the window open, gospel music, and to be called Gwen. Hard of hearing: face her.",
+                cast.days(120), kind="Hospital passport")
+    home.team("Rowan Court", (By("G Okello", "nurse in charge", "01632 960 774"),), cast.days(820))
+
     lab = cast.chart(gwen, "aldermoor-pathology", None, "upper-case", "no-address")
     for ago, calcium in ((75, 104), (240, 110), (415, 116)):
         lab.result(TESTS["haemoglobin"], calcium, cast.at(ago, 9))

@@ -15,7 +15,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     susan = cast.person("susan-whitfield", "552031", "Mrs", "Susan", "Whitfield", "female", cast.born(58, 9, 27),
                         ("31 Moor View", "Aldermoor", "ZZ1 2SW"), ELM_BANK)  # fmt: skip
     sandford = By("Dr E Sandford", "consultant rheumatologist", "01632 960 322")
-    clinic = cast.chart(susan, "fenwick-epr", sandford)
+    clinic = cast.chart(susan, "fenwick-rheumatology", sandford)
     joints = clinic.problem(PROBLEMS["rheumatoid"], cast.years(3, 4, 18), note="Seropositive, erosive")
     started = cast.years(3, 5, 9)
     clinic.prescribe(DRUGS["methotrexate"], "15 mg once a week", started, dose=(15, "mg"), times=(1, 1, "wk"),

@@ -19,7 +19,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     new.listing("933361000000108", "Medications and medical devices", "data-in-transit")
     new.listing("886921000000105", "Allergies and adverse reactions", "data-in-transit")
     old = cast.chart(aisha, "quayside")
-    clinic = cast.chart(aisha, "fenwick-epr", By("Dr F Ahmadi", "consultant diabetologist", "01632 960 331"))
+    clinic = cast.chart(aisha, "fenwick-diabetes", By("Dr F Ahmadi", "consultant diabetologist", "01632 960 331"))
     sugar = clinic.problem(PROBLEMS["diabetes-1"], cast.years(8, 1, 30))
     clinic.prescribe(DRUGS["degludec"], "18 units at night", cast.days(120), dose=(18, "unit"), times=(1, 1, "d"),
                      reason=sugar, issued=cast.days(40))

@@ -21,7 +21,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
     for baby, weight in ((zara, 3.1), (zoya, 2.9)):
         gp = cast.chart(baby, "elm-bank")
         gp.encounter("Registration of a newborn", cast.at(20, 11))
-        nurse = cast.chart(baby, "aldermoor-community", visitor)
+        nurse = cast.chart(baby, "fells-health-visiting", visitor)
         nurse.encounter("Health visitor new birth visit", cast.at(14, 10), kind="HH")
         nurse.observe(WEIGHT, cast.at(14, 10), (weight, "kg", "kg"))
         birth = cast.chart(baby, "aldermoor-maternity")

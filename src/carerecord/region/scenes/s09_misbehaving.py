@@ -36,7 +36,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         must_not_show=("BARROW", "Calvin", "Nodule in the right upper lobe"),
         faults=(Fault("aldermoor-radiology", "wrong-patient", radiology, other=stranger),
                 Fault("north-fells-ambulance", "slow", crew, seconds=6.0)),
-        not_asked=("aldermoor-council",),
+        not_asked=("aldermoor-physiotherapy", "aldermoor-council", "aldermoor-child-protection"),
         others=("calvin-barrow",),
     )  # fmt: skip
     return scene, cast.told()

@@ -1,7 +1,7 @@
-"""What does each pretend identity provider say about a user? Three organisations, three ways, as in life.
+"""What does each pretend identity provider say about a user? Several organisations, three ways, as in life.
 
 aldermoor: as CIS2 does, role profiles under `nhsid_nrbac_roles`, told at userinfo only. primary-care: the same claim, but inside
-the ID token. council: a plain list of words under `roles`, as an ordinary identity product sends.
+the ID token. council: a plain list of words under `roles`, as an ordinary identity product sends. Others do likewise.
 """
 
 from __future__ import annotations
@@ -23,8 +23,27 @@ NATIONAL: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "receptionist": ("S8010:G8011:R8010", '"Clerical":"Clerical Provision":"Receptionist Access Role"', ("B0263",)),
     "administrator": ("S8002:G8003:R8008", '"Admin":"Admin and Clinical Support":"Systems Support Access Role"', ("B0062",)),
     "privacy-officer": ("S8002:G8003:R0001", '"Admin":"Management":"Privacy Officer"', ("B0016",)),
+    "ward-nurse": ("S8000:G8001:R8001", '"Clinical":"Clinical Provision":"Nurse Access Role"', ("B0264", "B0380")),
+    "hospital-pharmacist": ("S8003:G8003:R8003", '"Clinical":"Clinical Provision":"Health Professional Access Role"', ("B0264",)),
+    "community-pharmacist": ("S0060:G0100:R0680", '"Clinical":"Community Pharmacy":"Pharmacist"', ("B0264",)),
+    "paramedic": ("S0080:G0450:R1590", '"Clinical":"Ambulance":"Paramedic"', ("B0264",)),
+    "midwife": ("S0030:G0070:R0430", '"Clinical":"Nursing and Midwifery":"Midwife"', ("B0264", "B0380")),
+    "health-visitor": ("S0030:G0070:R0560", '"Clinical":"Nursing and Midwifery":"Health Visitor"', ("B0264",)),
+    "community-nurse": ("S0030:G0070:R0600", '"Clinical":"Nursing and Midwifery":"Community Nurse"', ("B0264",)),
+    "care-home-nurse": ("S0030:G0070:R0570", '"Clinical":"Nursing and Midwifery":"Staff Nurse"', ("B0264",)),
+    "mental-health-worker": ("S8000:G8000:R8006", '"Clinical":"Clinical Provision":"Mental Health Worker"', ("B0264",)),
+    "safeguarding-lead": ("S8000:G8000:R8017", '"Clinical":"Clinical Provision":"Safeguarding Lead"', ("B0264",)),
+    "data-quality-officer": ("S8002:G8003:R8024", '"Admin":"Admin and Clinical Support":"Bank Access Role"', ("B0062",)),
+    "clinical-safety-officer": ("S8002:G8003:R8025", '"Admin":"Management":"Clinical Safety Officer"', ("B0062",)),
 }
-_PLAIN = {"administrator": "RecordsAdministrator", "social-worker": "SocialWorker"}
+_PLAIN = {
+    "administrator": "RecordsAdministrator",
+    "social-worker": "SocialWorker",
+    "safeguarding-lead": "SafeguardingLead",
+    "health-visitor": "HealthVisitor",
+    "community-nurse": "CommunityNurse",
+    "mental-health-worker": "CareCoordinator",
+}
 
 
 @dataclass(frozen=True)
@@ -46,6 +65,8 @@ MANNERS: Mapping[str, Manner] = {
     "aldermoor": Manner("RS256", "cis2", "userinfo", "openid profile nationalrbacaccess", "AAL3_ANY"),
     "primary-care": Manner("ES256", "cis2", "id_token", "openid profile nationalrbacaccess", "AAL2_OR_AAL3_ANY"),
     "council": Manner("ES256", "plain", "id_token", "openid profile", "urn:council:mfa"),
+    "fenwick": Manner("ES256", "cis2", "userinfo", "openid profile nationalrbacaccess", "AAL3_ANY"),
+    "ambulance": Manner("RS256", "cis2", "id_token", "openid profile nationalrbacaccess", "AAL2_OR_AAL3_ANY"),
 }
 
 

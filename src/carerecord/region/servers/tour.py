@@ -27,6 +27,18 @@ _JOBS = {
     "receptionist": "receptionist",
     "administrator": "administrator",
     "privacy-officer": "privacy officer",
+    "ward-nurse": "ward nurse",
+    "hospital-pharmacist": "hospital pharmacist",
+    "community-pharmacist": "pharmacist",
+    "paramedic": "paramedic",
+    "midwife": "midwife",
+    "health-visitor": "health visitor",
+    "community-nurse": "community nurse",
+    "care-home-nurse": "care-home nurse",
+    "mental-health-worker": "care coordinator",
+    "safeguarding-lead": "safeguarding lead",
+    "data-quality-officer": "data-quality officer",
+    "clinical-safety-officer": "clinical safety officer",
 }
 HEADERS = (
     (
