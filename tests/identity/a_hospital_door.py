@@ -87,7 +87,8 @@ DoorMaker = Callable[..., AbstractAsyncContextManager[Door]]
 async def a_door(
     database: TestDatabase, folder: Path, *, refetch_every_s: float = 0.0, homes: tuple[str, ...] = (HOME,)
 ) -> AsyncIterator[Door]:
-    async with signing_in([HOME], providers=PROVIDERS[:3]) as providers, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as web:
+    three = signing_in([HOME], providers=PROVIDERS[:3])  # one of each manner
+    async with three as providers, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as web:
         tables = [provider_table(each.provider, each.issuer, USERS, ORGANISATION_BY_ODS) for each in providers.values()]
         write_tables(folder / "region.toml", "provider", tables, "The pretend region's identity providers.")
         clock, log = SetClock(), log_for("identity")
