@@ -24,8 +24,11 @@ from carerecord.region.registry_files import pds_table, provider_table, source_t
 from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.servers.control import FrontControl
 from carerecord.region.servers.deathbed import die_with_parent
+from carerecord.region.servers.fhir_server import BASE as FHIR_BASE
+from carerecord.region.servers.gp_connect_server import listed_at
 from carerecord.region.servers.habits import habit_of
-from carerecord.region.servers.http import Listener
+from carerecord.region.servers.http import Listener, Reply
+from carerecord.region.servers.sds import Sds, spine_fields
 from carerecord.region.servers.tour import Tour
 from carerecord.region.shapes import Fault, Region, Scene, User
 
@@ -143,9 +146,8 @@ def run(wanted: Wanted, out: IO[bytes]) -> None:
     gc.freeze()  # what the people are made of is shared with every part and never changes
     parts = [_fork(region, part, wanted.front) for part in parts_of(region, each=wanted.each)]
     told = [_heard(pipe) for _, pipe in parts]
-    _introduce(region, told, Path(wanted.data_dir))
     try:
-        _event_loop().run_until_complete(_preside(region, told, wanted.front, out, [pid for pid, _ in parts]))
+        _event_loop().run_until_complete(_preside(region, told, wanted, out, [pid for pid, _ in parts]))
     finally:
         for pid, _ in parts:
             _end(pid)
@@ -195,13 +197,14 @@ def _heard(reading: int) -> Told:
     return msgspec.json.decode(body, type=Told)
 
 
-def _introduce(region: Region, told: Sequence[Told], folder: Path) -> None:
+def _introduce(region: Region, told: Sequence[Told], folder: Path, sds: str) -> None:
     """Leave the files by which carerecord knows the region; nothing else passes between the two but HTTP."""
     systems = {key: found for each in told for key, found in each.systems.items()}
     providers = {key: found for each in told for key, found in each.providers.items()}
     organisations = {each.ods: each for each in region.organisations}
     tables = [
         source_table(system, organisations[system.ods], systems[system.key][0], systems[system.key][1])
+        | (spine_fields(sds) if system.connector == "gp_connect" else {})
         for system in region.systems
     ]
     tables += [pds_table(each.pds, ORGANISATION_BY_ODS[BOARD]) for each in told if each.pds]
@@ -216,9 +219,15 @@ def _introduce(region: Region, told: Sequence[Told], folder: Path) -> None:
     )
 
 
-async def _preside(region: Region, told: Sequence[Told], front: str, out: IO[bytes], pids: Sequence[int]) -> None:
+def _directory(region: Region, told: Sequence[Told], address: str) -> Sds:
+    """Where each practice that speaks GP Connect is reached."""
+    roots = {key: found[0].removesuffix(FHIR_BASE) for each in told for key, found in each.systems.items()}
+    return Sds([listed_at(each, roots[each.key]) for each in region.systems if each.connector == "gp_connect"], address)
+
+
+async def _preside(region: Region, told: Sequence[Told], wanted: Wanted, out: IO[bytes], pids: Sequence[int]) -> None:
     """Show the tour and pass on what the control is told, until a signal comes or a part is lost."""
-    stopped = _on_signal()
+    stopped, front = _on_signal(), wanted.front
     control = FrontControl([each.control for each in told])
 
     async def begin(scene: int, faults: Sequence[Fault]) -> object:
@@ -226,8 +235,10 @@ async def _preside(region: Region, told: Sequence[Told], front: str, out: IO[byt
         return await control.tell(msgspec.json.encode({"scene": scene, "add": further}))
 
     tour = Tour(region, front, begin=begin)
-    listeners = [Listener(control), Listener(tour)]
+    listeners = [Listener(control), Listener(tour), Listener(lambda _: Reply(b"", 503))]
     await asyncio.gather(*(listener.listen() for listener in listeners))
+    directory = listeners[2].handler = _directory(region, told, listeners[2].address)
+    _introduce(region, told, Path(wanted.data_dir), directory.base)
     addresses = Addresses(
         tour=listeners[1].address,
         control=listeners[0].address,

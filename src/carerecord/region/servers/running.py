@@ -15,6 +15,7 @@ import orjson
 from carerecord.region.servers.certificates import Certificate
 from carerecord.region.servers.deathbed import die_with_parent
 from carerecord.region.servers.fhir_server import BASE, FhirServer
+from carerecord.region.servers.gp_connect_server import GpConnectServer
 from carerecord.region.servers.habits import Habit
 from carerecord.region.servers.http import Answer, Asked, Listener, Reply
 from carerecord.region.shapes import Holding, System
@@ -52,7 +53,8 @@ class RunningServer:
     async def start(self) -> None:
         await self.listener.listen()
         each = self._serving
-        self.fhir = FhirServer(
+        speaks = GpConnectServer if each.system.connector == "gp_connect" else FhirServer
+        self.fhir: FhirServer | GpConnectServer = speaks(
             each.system,
             each.holdings,
             self.listener.address,
