@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from carerecord.contracts.actors import Role
-from carerecord.identity.claims import name_from, roles_from
+from carerecord.identity.claims import name_from, roles_from, unknown_words
 from carerecord.identity.providers import RoleWords, TrustedProvider
 
 NATIONAL = RoleWords(
@@ -102,3 +102,10 @@ def test_a_name_is_one_printable_line(claims, name):
 
 def test_a_name_has_an_end():
     assert len(name_from({"name": "a" * 10_000})) == 200
+
+
+def test_what_a_provider_says_that_is_no_role_here_is_told_by_its_own_word_once_and_tamed():
+    national = {"nhsid_nrbac_roles": [a_profile(), *2 * [a_profile(role_code="S1:G1:R8004\n<b>")], "R1", a_profile(role_code=7)]}
+    assert unknown_words(national, a_provider(NATIONAL)) == ("S1:G1:R8004 <b>",)
+    assert unknown_words({"realm_access": {"roles": ["SocialWorker", "Gardener"]}}, a_provider(PLAIN)) == ("Gardener",)
+    assert unknown_words({}, a_provider(PLAIN)) == ()

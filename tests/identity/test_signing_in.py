@@ -82,6 +82,7 @@ async def test_a_user_with_no_role_that_is_known_here_is_refused_in_plain_words(
         await door.sign_in("aldermoor", "leah.marsden")
 
     assert refused.value.facts["rule"] == "identity/no-role"
+    assert "It gives you S8010:G8011:R8010, which is no role here." in refused.value.says
     assert [(line.what, line.rule) for line in await door.book()] == [("refused", "identity/no-role")]
 
 

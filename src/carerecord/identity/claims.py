@@ -8,18 +8,27 @@ from carerecord.contracts.roles import ROLES
 from carerecord.identity.providers import RoleWords, TrustedProvider
 
 _LONGEST = 200  # of a name as a page shows it
+_MOST_WORDS = 5  # of a provider that are told again to who was refused
 
 
 def roles_from(claims: Mapping[str, Any], provider: TrustedProvider) -> tuple[Role, ...]:
     """The roles in which this user may act, in the provider's order, each id once. May be none."""
     told = _at(claims, provider.roles.claim)
     read = _from_table if provider.roles.code else _from_word
-    found = (read(each, provider.roles, provider) for each in (told if isinstance(told, list) else ()))
+    found = (read(each, provider.roles, provider) for each in _listed(told))
     roles: dict[str, Role] = {}
     for role in found:
         if role is not None:
             roles.setdefault(role.id, role)
     return tuple(roles.values())
+
+
+def unknown_words(claims: Mapping[str, Any], provider: TrustedProvider) -> tuple[str, ...]:
+    """What the provider calls this user's posts where nothing is known here by that word: for whoever manages access."""
+    told = _at(claims, provider.roles.claim)
+    key = provider.roles.code
+    found = (_words(each.get(key) if isinstance(each, dict) else "") if key else _words(each) for each in _listed(told))
+    return tuple(dict.fromkeys(word for word in found if word and word not in provider.roles.map))[:_MOST_WORDS]
 
 
 def name_from(claims: Mapping[str, Any]) -> str:
@@ -63,6 +72,10 @@ def _at(claims: Mapping[str, Any], path: str) -> Any:
     for step in path.split("."):
         found = found.get(step) if isinstance(found, Mapping) else None
     return found
+
+
+def _listed(told: Any) -> list[Any]:
+    return told if isinstance(told, list) else []
 
 
 def _words(told: Any) -> str:

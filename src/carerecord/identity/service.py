@@ -19,7 +19,7 @@ from carerecord.contracts.identity import (
 )
 from carerecord.identity import store
 from carerecord.identity.book import line, who, without_role
-from carerecord.identity.claims import name_from, roles_from
+from carerecord.identity.claims import name_from, roles_from, unknown_words
 from carerecord.identity.logout import logout_address, told_out
 from carerecord.identity.model import SIGN_IN_LASTS, TOUCHED_EVERY, Kept, Terms, derived, hashed, origin
 from carerecord.identity.oidc import ProviderClient
@@ -86,11 +86,13 @@ class Desk:
         if not roles:
             rule = "identity/no-role"
             actor = without_role(provider.issuer, subject, name, provider.organisation, provider.name, acr)
-            self.log.warning("sign_in.refused", provider=provider.id, rule=rule)
+            words = unknown_words(claims, provider)
+            self.log.warning("sign_in.refused", provider=provider.id, rule=rule, unknown_roles=words)
             await self.outbox.announce("Line", line("refused", actor, now, outcome="refused", rule=rule))
+            unknown = f"It gives you {', '.join(words)}, which is no role here. " if words else ""
             raise Refused(
                 f"{provider.name} has signed you in, but you hold no role there that gives access to the shared record. "
-                "Ask whoever manages your access.",
+                f"{unknown}Ask whoever manages your access.",
                 rule=rule,
             )
         return Kept(
