@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 MAKEFLAGS += --no-print-directory --no-builtin-rules
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench screenshots soak access lock clean
+.PHONY: help setup demo demo-apart test check bench screenshots soak access lock clean
 
 PYTHON ?= python3
 export PYTHON
@@ -12,13 +12,16 @@ LOCKS := requirements/bootstrap.txt requirements/node.txt package-lock.json pypr
 DATA := $(or $(CARERECORD_DATA_DIR),.carerecord)
 
 help: ## Say what can be done
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: .venv/.run ## Install all that carerecord runs on (needs no root, writes only inside this folder)
 	@echo 'carerecord is set up.'
 
 demo: .venv/.run ## Start carerecord with a pretend region: PORT=8080 PEOPLE=300 REAL=folder of FHIR bundles
 	@exec $(BIN)/python -m carerecord demo $(if $(PORT),--port $(PORT)) $(if $(PEOPLE),--people $(PEOPLE)) $(if $(REAL),--real $(REAL)) $(ARGS)
+
+demo-apart: .venv/.run ## The same with each service in a process of its own: stop any of them and look
+	@$(MAKE) demo ARGS="--apart $(ARGS)"
 
 test: .venv/.dev ## Run the tests: ARGS="tests/kit -x" for some of them
 	@scripts/tests -m 'not soak' $(ARGS)

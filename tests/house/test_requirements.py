@@ -45,8 +45,8 @@ def test_what_runs_is_the_same_in_tests() -> None:
 
 
 def test_every_command_of_make_is_described_and_every_one_described_exists() -> None:
-    made = set(re.findall(r"(?m)^([a-z]+):.*## ", (ROOT / "Makefile").read_text()))
-    described = set(re.findall(r"\| `make ([a-z]+)` \|", (ROOT / "docs/reference/commands.md").read_text()))
+    made = set(re.findall(r"(?m)^([a-z-]+):.*## ", (ROOT / "Makefile").read_text()))
+    described = set(re.findall(r"\| `make ([a-z-]+)` \|", (ROOT / "docs/reference/commands.md").read_text()))
     assert made == described
 
 

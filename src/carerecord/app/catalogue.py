@@ -22,6 +22,7 @@ class Service:
     kinds: tuple[str, ...] = ()  # of events that it hears; empty: every kind
     keeps: bool = True  # has a database of its own
     face: bool = False  # serves people or outside systems at the front door
+    without: str = ""  # what people meet while it is down
 
     @property
     def migrations(self) -> tuple[Path, ...]:
@@ -30,21 +31,38 @@ class Service:
 
 
 CATALOGUE: tuple[Service, ...] = (
-    Service("identity", 2),
-    Service("sources", 2),
-    Service("patients", 2),
-    Service("locator", 2),
-    Service("consent", 2),
-    Service("audit", 2, hears=("identity", "sources", "patients", "consent", "ingest", "records"), kinds=("Line",)),
-    Service("policy", 3, calls=("consent",), keeps=False),
-    Service("ingest", 3, calls=("patients", "sources", "locator")),
-    Service("records", 4, calls=("patients", "locator", "policy", "sources")),
+    Service("identity", 2, without="Nobody signs in and no page opens: who asks cannot be known."),
+    Service("sources", 2, without="Records open from the sources that the desk knows; one that has just started refuses."),
+    Service("patients", 2, without="Search fails and says so; who treats opens by exact NHS number and birth date."),
+    Service("locator", 2, without="Every source that may know the person is asked, and the page says so."),
+    Service("consent", 2, without="Every opening is refused, and it says that the consent service does not answer."),
+    Service(
+        "audit",
+        2,
+        hears=("identity", "sources", "patients", "consent", "ingest", "records"),
+        kinds=("Line",),
+        without="Records open; lines wait where they were written. Who looked cannot be read until it is back.",
+    ),
+    Service("policy", 3, calls=("consent",), keeps=False, without="Every opening is refused, and it says so."),
+    Service(
+        "ingest",
+        3,
+        calls=("patients", "sources", "locator"),
+        without="Records open; no further source's people become findable.",
+    ),
+    Service(
+        "records",
+        4,
+        calls=("patients", "locator", "policy", "sources"),
+        without="People are found; no record opens, and the page says that the records service does not answer.",
+    ),
     Service(
         "viewer",
         5,
         calls=("identity", "patients", "records", "sources", "ingest", "audit", "policy", "consent"),
         keeps=False,
         face=True,
+        without="No page opens; everything behind it goes on.",
     ),
 )
 

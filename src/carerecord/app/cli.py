@@ -5,7 +5,7 @@ import json
 import os
 import sys
 import traceback
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
@@ -15,17 +15,19 @@ from rich.console import Console
 from rich.table import Table
 
 from carerecord.app.apart import serve_apart
+from carerecord.app.apart_door import LIST, REPLACE, START, STOP, ApartAsked
 from carerecord.app.catalogue import CATALOGUE, NAMES, chosen, service
 from carerecord.app.engine import EngineError
 from carerecord.app.engines import engines
 from carerecord.app.gate import Gate, secret_of, told_databases
 from carerecord.app.house import kept, stoppable, stopped_by_term, until_signalled
-from carerecord.app.operator import operator_calls
+from carerecord.app.operator import apart_calls, operator_calls
 from carerecord.contracts.audit import VERIFY, VerifyAsked
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
 from carerecord.contracts.sources import PROBE, REGISTRY, ProbeAsked, RegistryAsked
 from carerecord.kit.errors import CareRecordError
 from carerecord.kit.log import configure
+from carerecord.kit.question import Question
 from carerecord.kit.tokens import keys_for, written_keys
 
 T = TypeVar("T")
@@ -39,6 +41,8 @@ app = typer.Typer(
 )
 sources_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who takes part, and is each reached?")
 app.add_typer(sources_app, name="sources")
+apart_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Services that run apart: stop, start, replace one.")
+app.add_typer(apart_app, name="apart")
 out, err = Console(), Console(stderr=True)
 
 Port = Annotated[
@@ -143,6 +147,7 @@ def demo(
     ] = False,
     scene: Annotated[list[int] | None, typer.Option(help="With --check: this scene alone; may be said again.")] = None,
     each: Annotated[bool, typer.Option("--each", help="One process for each pretend system.")] = False,
+    apart: Annotated[bool, typer.Option("--apart", help="A process of its own for each service of the house.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed makes the same region.")] = 1948,
 ) -> None:
     """Start a pretend region and open the front door."""
@@ -151,7 +156,7 @@ def demo(
     gate = gate_with(port)
     if check:
         raise SystemExit(check_demo(gate, people=people, real=real, seed=seed, scenes=scene or (), say=say))
-    run_demo(gate, people=people, real=real, each=each, seed=seed, say=say)
+    run_demo(gate, people=people, real=real, each=each, seed=seed, say=say, apart=apart)
 
 
 @app.command()
@@ -263,6 +268,43 @@ def enrol_source(name: Annotated[str, typer.Argument(help="A source's id.")]) ->
 
     if run(ask()) != "done":
         raise SystemExit(1)
+
+
+async def _apart(question: Question[ApartAsked, Any], name: str = "", command: Sequence[str] = ()) -> None:
+    async with apart_calls(gate_with()) as calls:
+        told = await calls.ask(question, ApartAsked(name, tuple(command)))
+    for each in told if isinstance(told, tuple) else (told,):
+        print(f"{each.name:<9} {each.state:<8} {each.address}  {' '.join(each.command)}".rstrip())
+
+
+@apart_app.command("list")
+def list_apart() -> None:
+    """Which services run, and where."""
+    run(_apart(LIST))
+
+
+@apart_app.command("stop")
+def stop_apart(name: Annotated[str, typer.Argument(help="A service.")]) -> None:
+    """Stop one service; it stays down until it is started. The others go on."""
+    run(_apart(STOP, name))
+    print(service(name).without)
+
+
+@apart_app.command("start")
+def start_apart(name: Annotated[str, typer.Argument(help="A service.")]) -> None:
+    """Start one service; done when it is ready."""
+    run(_apart(START, name))
+
+
+@apart_app.command("replace", context_settings={"ignore_unknown_options": True})
+def replace_apart(
+    name: Annotated[str, typer.Argument(help="A service.")],
+    command: Annotated[
+        list[str] | None, typer.Argument(help="After --: another implementation. Without one: this program anew.")
+    ] = None,
+) -> None:
+    """Let another process take a service's place while it is asked, without a question lost."""
+    run(_apart(REPLACE, name, command or ()))
 
 
 @app.command("verify-audit")

@@ -12,17 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from carerecord.app.apart import kept_apart
 from carerecord.app.catalogue import CATALOGUE
 from carerecord.app.engine import LOG_KEPT_BYTES, hold, private_folder, write_private
 from carerecord.app.engines import Engines, engines
 from carerecord.app.gate import Gate
 from carerecord.app.house import kept, listening, stoppable, until_signalled
+from carerecord.app.operator import operator_calls
 from carerecord.app.runfile import RunFile, running_house
 from carerecord.app.scenes import walk_scenes
 from carerecord.app.serve import port_of
-from carerecord.app.wire import House
 from carerecord.contracts.ingest import ENROL_SOURCE, Enrolment, EnrolSourceAsked
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
+from carerecord.kit.calls import Calls
 from carerecord.kit.errors import BadSetting, Unavailable
 from carerecord.kit.log import configure
 from carerecord.region.run import RegionFailed, RunningRegion, pretend_region
@@ -30,14 +32,17 @@ from carerecord.region.run import RegionFailed, RunningRegion, pretend_region
 Say = Callable[[str], None]
 
 MARK = "demo.json"
+REGION = "Fells and Harbour shared care record"
 LOG = "carerecord.log"  # the terminal is for progress; what services say goes here
 
 
-def run_demo(gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say) -> None:
+def run_demo(gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say, apart: bool = False) -> None:
     """Stay until a signal comes."""
 
     async def stay(found: Engines, region: RunningRegion) -> None:
-        async with opened(gate, found, region, say) as run:
+        async with (opened_apart if apart else opened)(gate, found, region, say) as run:
+            if apart:
+                _tell_apart(run)
             _tell(run, region)
             await until_signalled()
             say("stopping")
@@ -125,26 +130,49 @@ def _log_in(file: Path) -> Iterator[TextIO]:
 async def opened(gate: Gate, found: Engines, region: RunningRegion, say: Say) -> AsyncIterator[RunFile]:
     """The house over the region, its people enrolled."""
     say("opening the house")
-    told = {"viewer": {"tour": region.tour, "region": "Fells and Harbour shared care record"}}
+    told = {"viewer": {"tour": region.tour, "region": REGION}}
     places = {"control": region.control, "tour": region.tour, "log": str(gate.data_dir / LOG)}
     async with kept(gate, CATALOGUE, found, **places, settings=told) as (house, run):
-        began = time.monotonic()
-        done = await enrol_everybody(house)
-        seen, new = sum(each.seen for each in done), sum(each.new for each in done)
-        say(f"enrolled {seen} entries of {len(done)} sources ({new} new) in {time.monotonic() - began:.1f} s")
-        for each in done:
-            if each.state != "done":
-                say(f"  {each.source}: {each.state}. {each.says}")
+        await _enrolled(house.calls("viewer"), say)
         yield run
 
 
-async def enrol_everybody(house: House) -> list[Enrolment]:
+@asynccontextmanager
+async def opened_apart(gate: Gate, found: Engines, region: RunningRegion, say: Say) -> AsyncIterator[RunFile]:
+    """The same house, each of its services in a process of its own."""
+    say("opening the house, a process for each service")
+    told = {"CARERECORD_VIEWER_TOUR": region.tour, "CARERECORD_VIEWER_REGION": REGION}
+    places = {"control": region.control, "tour": region.tour}
+    async with kept_apart(gate, CATALOGUE, found, **places, settings=told, log=gate.data_dir / LOG, say=say) as (_, run):
+        async with operator_calls(gate, deadline_s=600.0) as calls:
+            await _enrolled(calls, say)
+        yield run
+
+
+async def _enrolled(calls: Calls, say: Say) -> None:
+    began = time.monotonic()
+    done = await enrol_everybody(calls)
+    seen, new = sum(each.seen for each in done), sum(each.new for each in done)
+    say(f"enrolled {seen} entries of {len(done)} sources ({new} new) in {time.monotonic() - began:.1f} s")
+    for each in done:
+        if each.state != "done":
+            say(f"  {each.source}: {each.state}. {each.says}")
+
+
+async def enrol_everybody(calls: Calls) -> list[Enrolment]:
     """By the one way in: each source's own Patient search, page by page."""
-    calls = house.calls("viewer")
     registry = (await calls.ask(REGISTRY, RegistryAsked())).registry
     assert registry is not None
     wanted = [each.id for each in registry.sources if each.connector == "fhir_r4"]
     return list(await asyncio.gather(*(calls.ask(ENROL_SOURCE, EnrolSourceAsked(each, wait=True)) for each in wanted)))
+
+
+def _tell_apart(run: RunFile) -> None:
+    print()
+    print("  Each service is a process of its own. Stop one, look at the record, start it again:")
+    for each in CATALOGUE:
+        print(f"    .venv/bin/carerecord apart stop {each.name:<9} {each.without}")
+    print("    .venv/bin/carerecord apart start NAME     apart list says which run")
 
 
 def _tell(run: RunFile, region: RunningRegion) -> None:
@@ -156,7 +184,8 @@ def _tell(run: RunFile, region: RunningRegion) -> None:
     print()
     print(f"  The tour of the scenes:   {region.tour}")
     print("  Probe a source:           .venv/bin/carerecord sources probe --all")
-    print(f"  Health and metrics:       {run.inner}/health/ready  {run.inner}/metrics")
+    if not run.services:
+        print(f"  Health and metrics:       {run.inner}/health/ready  {run.inner}/metrics")
     print(f"  What the services log:    {run.log}")
     print()
     print(f"carerecord is ready at {run.front}", flush=True)

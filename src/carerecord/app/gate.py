@@ -27,6 +27,7 @@ class Gate(BaseSettings):
     host: str = Field(default="127.0.0.1", description="the interface to listen on")
     port: int = Field(default=8080, ge=0, le=65535, description="the front door; 0 takes a free one")
     inner_port: int = Field(default=0, ge=0, le=65535, description="questions, health and metrics; 0 takes a free one")
+    inner_fd: int | None = Field(default=None, ge=3, description="a bound socket for the inner door, from whoever starts us")
     nats_url: str = Field(default="", description="NATS with JetStream; empty: the program runs its own")
     peers: str = Field(default="", description="where services are that are not here: patients=http://…,locator=http://…")
     secret_file: Path | None = Field(default=None, description="the deployment's secret; empty: made in the data folder")

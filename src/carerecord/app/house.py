@@ -14,7 +14,7 @@ from carerecord.app.catalogue import Service
 from carerecord.app.engines import Engines
 from carerecord.app.gate import Gate, deployment
 from carerecord.app.runfile import RunFile, written
-from carerecord.app.serve import bound, open_doors, port_of
+from carerecord.app.serve import bound, handed_over, open_doors, port_of
 from carerecord.app.wire import House, running
 from carerecord.kit.errors import BadSetting
 
@@ -37,7 +37,8 @@ async def kept(
     """A house with its doors open, and where they are."""
     shared = os.environ.get("CARERECORD_SHARED_PORT") == "yes"
     with ExitStack() as doors:
-        inner = doors.enter_context(closing(listening(gate.inner_port, gate.host, shared=shared)))
+        inner = handed_over(gate.inner_fd) if gate.inner_fd is not None else listening(gate.inner_port, gate.host, shared=shared)
+        doors.enter_context(closing(inner))
         has_face = any(each.face for each in services)
         front = doors.enter_context(closing(listening(gate.port, gate.host))) if has_face else None
         front_address = f"http://{gate.host}:{port_of(front)}" if front is not None else ""

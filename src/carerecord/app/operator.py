@@ -5,12 +5,28 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from carerecord.app.apart_door import NAME as APART
 from carerecord.app.catalogue import NAMES, OPERATOR, OPERATOR_ASKS
 from carerecord.app.gate import Gate, secret_of
 from carerecord.app.runfile import running_house
 from carerecord.kit.calls import Calls, Socket
 from carerecord.kit.errors import Unavailable
-from carerecord.kit.tokens import keys_for
+from carerecord.kit.tokens import credential, derive, keys_for
+
+
+@asynccontextmanager
+async def apart_calls(gate: Gate) -> AsyncIterator[Calls]:
+    """A way to whoever keeps the processes of a house that runs apart.
+
+    Raises:
+        Unavailable: none runs so on this data folder.
+    """
+    run = running_house(gate.data_dir)
+    if run is None or not run.services:
+        raise Unavailable(f"Nothing runs apart on {gate.data_dir}. Start it first: make demo-apart, or carerecord serve --apart.")
+    shown = credential(derive(secret_of(gate), f"door/{APART}"), OPERATOR)
+    async with aiohttp.ClientSession() as session:
+        yield Calls(OPERATOR, {APART: Socket(session, run.inner, shown, deadline_s=180.0)})
 
 
 @asynccontextmanager

@@ -15,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from carerecord.kit.doors import WithFaultsTold, WithRequestId
+from carerecord.kit.doors import DRAIN_S, WithFarewell, WithFaultsTold, WithRequestId
 from carerecord.kit.log import log_for
 
 if TYPE_CHECKING:
@@ -25,7 +25,26 @@ HOST = "127.0.0.1"
 
 
 class Server(uvicorn.Server):
-    """uvicorn without its signal handlers: the front gate has one for all its doors."""
+    """uvicorn without its signal handlers: the front gate has one for all its doors.
+
+    One that `drains` hands its callers over when it stops: it takes no new connection, answers those it has, each with the
+    request to come back by a new one, and closes none that a caller might be about to use.
+    """
+
+    drains = False
+    leaving = False
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.drains:
+            self.leaving = True
+            for server in self.servers:
+                server.close()
+            for each in sockets or []:
+                each.close()
+            until = asyncio.get_running_loop().time() + DRAIN_S
+            while self.server_state.connections and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - uvicorn tells nobody
+                await asyncio.sleep(0.02)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -48,6 +67,13 @@ def bound(port: int, *, host: str = HOST, shared: bool = False) -> socket.socket
     except OSError:
         taken.close()
         raise
+    taken.setblocking(False)
+    return taken
+
+
+def handed_over(number: int) -> socket.socket:
+    """A socket that whoever started us has bound and not yet opened: it listens once there is somebody to answer."""
+    taken = socket.socket(fileno=number)
     taken.setblocking(False)
     return taken
 
@@ -89,7 +115,7 @@ def front_app(house: "House") -> ASGIApp:
 @asynccontextmanager
 async def open_doors(house: "House", *, inner: socket.socket, front: socket.socket | None) -> AsyncIterator[None]:
     """Serve until the block ends; then take no more, finish what is in hand (ten seconds at most), and close."""
-    servers = [server_on(inner_app(house), inner)]
+    servers = [server_on(inner_app(house), inner, drains=True)]
     if front is not None and any(each.service.face for each in house.housed):
         servers.append(server_on(front_app(house), front))
     running = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
@@ -106,9 +132,9 @@ async def open_doors(house: "House", *, inner: socket.socket, front: socket.sock
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def server_on(app: ASGIApp, listening: socket.socket) -> tuple[Server, socket.socket]:
+def server_on(app: ASGIApp, listening: socket.socket, *, drains: bool = False) -> tuple[Server, socket.socket]:
     config = uvicorn.Config(
-        app,
+        WithFarewell(app, lambda: server.leaving) if drains else app,
         log_config=None,
         access_log=False,
         lifespan="off",
@@ -118,4 +144,6 @@ def server_on(app: ASGIApp, listening: socket.socket) -> tuple[Server, socket.so
         timeout_keep_alive=75,
         h11_max_incomplete_event_size=32_768,
     )
-    return Server(config), listening
+    server = Server(config)
+    server.drains = drains
+    return server, listening

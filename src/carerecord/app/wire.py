@@ -16,7 +16,7 @@ import aiohttp
 import asyncpg
 
 from carerecord.app.catalogue import NAMES, Service, callers_of, hearers_of
-from carerecord.kit.calls import Calls, Direct, Socket, Transport
+from carerecord.kit.calls import KEPT_S, Calls, Direct, Socket, Transport
 from carerecord.kit.clock import Clock, SystemClock
 from carerecord.kit.db import Pool, open_pool
 from carerecord.kit.doors import Door
@@ -129,7 +129,9 @@ async def running(
     `builders` replaces the `build` of a service by name: for tests and for other implementations of the same contract.
     """
     async with AsyncExitStack() as stack:
-        session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
+        session = await stack.enter_async_context(
+            aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEPT_S))
+        )
         here: dict[str, Direct] = {}
         names = {each.name for each in services}
         housed: list[Housed] = []

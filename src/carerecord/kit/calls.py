@@ -20,6 +20,7 @@ R = TypeVar("R")
 CALLER = "X-Carerecord-Caller"
 FRAME = struct.Struct(">BI")  # kind (0 a value, 1 an error), length
 VALUE, ERROR = 0, 1
+KEPT_S = 2.0  # an idle connection is let go after this, before a door that is closing would (`kit/doors.DRAIN_S`)
 
 
 class Spoken(msgspec.Struct, frozen=True):

@@ -25,6 +25,7 @@ from carerecord.kit.tokens import caller_of
 Ready = Callable[[], Awaitable[str]]  # "" when ready, else what is missing, in words
 
 _MOST_BYTES = 32_000_000
+DRAIN_S = 2.5  # a door that closes answers those who are connected for this long; longer than callers keep an idle connection
 
 
 def outcome(error: CareRecordError) -> dict[str, Any]:
@@ -56,6 +57,21 @@ class WithRequestId:
                 await send(message)
 
             await self._app(scope, receive, send_named)
+
+
+class WithFarewell:
+    """While `leaving` says so, each answer asks its caller to come back by a new connection: to whoever takes our place."""
+
+    def __init__(self, app: ASGIApp, leaving: Callable[[], bool]) -> None:
+        self._app, self._leaving = app, leaving
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_marked(message: Message) -> None:
+            if message["type"] == "http.response.start" and self._leaving():
+                message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+            await send(message)
+
+        await self._app(scope, receive, send_marked)
 
 
 class WithFaultsTold:
