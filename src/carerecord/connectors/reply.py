@@ -2,18 +2,22 @@
 
 from msgspec import Struct
 
-from carerecord.contracts.records import Choice, Entry, SectionState
+from carerecord.contracts.actors import Actor
+from carerecord.contracts.records import Choice, Entry, NotCarried, SectionState
 from carerecord.contracts.sources import Source
 
 # From best to worst; the worst of a source's sections leads its own state.
 STATES = (
-    "live", "not recorded", "none held", "not shared", "not asked", "not permitted", "withheld", "loading",
-    "incomplete", "out of date", "unreadable", "no answer", "discarded",
+    "live", "not recorded", "none held", "not shared", "registered elsewhere", "not asked", "not permitted", "withheld",
+    "withheld at source", "loading", "not given", "incomplete", "out of date", "unreadable", "no answer", "discarded",
 )  # fmt: skip
 RANK = {state: place for place, state in enumerate(STATES)}
 # A section in one of these states may hold something that is not shown.
 MISSING = frozenset(
-    {"loading", "no answer", "unreadable", "incomplete", "out of date", "withheld", "not permitted", "not asked", "discarded"}
+    {
+        "loading", "no answer", "unreadable", "incomplete", "out of date", "withheld", "not permitted", "not asked", "discarded",
+        "not given", "withheld at source",
+    }
 )
 
 
@@ -34,6 +38,8 @@ class Asking(Struct, frozen=True):
     local_ids: tuple[str, ...]
     sections: frozenset[str]  # those permitted and shared: nothing else is fetched
     expected: Expected
+    actor: Actor | None = None  # on whose behalf: sources that want to know a person by name are not asked without one
+    practice: str = ""  # ODS code of the practice where the person is registered now; "" = not known
 
 
 class Said(Struct, frozen=True):
@@ -77,6 +83,7 @@ class Reply(Struct, frozen=True):
     danger: str = ""  # "" or what differs: why it was discarded
     mismatches: tuple[tuple[str, str, str], ...] = ()  # what, here, there: held behind a warning
     strangers: int = 0  # items about somebody else, not shown
+    not_carried: tuple[NotCarried, ...] = ()  # elements that came and have no place in the form in which items are shown
 
 
 def worst(states: tuple[str, ...]) -> str:

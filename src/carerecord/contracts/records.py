@@ -14,7 +14,8 @@ class SectionState(Struct, frozen=True, gc=False, omit_defaults=True):
 
     section: str
     # live | none held | not recorded | not shared | not asked | loading | no answer | unreadable | incomplete | out of date |
-    # withheld | not permitted | discarded
+    # withheld | not permitted | discarded | not given (this practice gave no record) | withheld at source |
+    # registered elsewhere (by the national register, so it has nothing to say)
     state: str
     count: int = 0  # shown
     unreadable: int = 0
@@ -29,6 +30,14 @@ class Choice(Struct, frozen=True, gc=False, omit_defaults=True):
     name: str = ""
     birth_date: str = ""
     gender: str = ""
+
+
+class NotCarried(Struct, frozen=True, gc=False, omit_defaults=True):
+    """An element that a source sent and that has no place in the form in which items are shown. Never its value."""
+
+    path: str  # "Observation.component.comment"
+    why: str
+    count: int
 
 
 class SourceState(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -52,6 +61,7 @@ class SourceState(Struct, frozen=True, gc=False, omit_defaults=True):
     warnings: tuple[str, ...] = ()  # data in transit, data awaiting filing, confidential items
     sections: tuple[SectionState, ...] = ()
     choices: tuple[Choice, ...] = ()  # several entries there for one NHS number
+    not_carried: tuple[NotCarried, ...] = ()
 
 
 class Origin(Struct, frozen=True, gc=False, omit_defaults=True):

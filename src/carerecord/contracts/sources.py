@@ -21,8 +21,8 @@ class Source(Struct, frozen=True):
     # gp | acute | emergency | pathology | radiology | mental-health | community | social-care | ambulance | hospice | pharmacy |
     # maternity
     kind: str
-    connector: str  # fhir_r4 | pds
-    address: str
+    connector: str  # fhir_r4 | gp_connect | pds
+    address: str  # of gp_connect: the directory (SDS) in which the practice's own is found
     credentials: str = ""  # the name of a secret, never the secret
     token_address: str = ""
     client_id: str = ""
@@ -38,6 +38,12 @@ class Source(Struct, frozen=True):
     phone: str = ""  # for a person to ring when it is silent
     enrol_every_s: float = 0.0  # 0 = only when told
     retired: bool = False
+    # GP Connect alone:
+    asid: str = ""  # ours, twelve digits: the accredited system in whose name is asked
+    proxy: str = ""  # the Spine Secure Proxy; "" = practices are reached at the address that the directory gives
+    areas: tuple[str, ...] = ()  # those that it offers, spelled as it spells them; () = all, as the specification spells them
+    any_practice: bool = False  # true: whichever practice a person is registered with, where it has no table of its own
+    certificate_file: str = ""  # our certificate and key (PEM), where the other end wants one
 
     def shares(self, section: str) -> bool:
         return any(shared.section == section for shared in self.sections)

@@ -202,6 +202,7 @@ def _state(reply: Reply, late: bool) -> SourceState:
         warnings=reply.warnings,
         sections=reply.sections,
         choices=reply.choices,
+        not_carried=reply.not_carried,
     )
 
 

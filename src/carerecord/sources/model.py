@@ -14,7 +14,7 @@ from carerecord.fhir.sections import SECTION_IDS
 
 ARRANGEMENTS = ("live", "copy", "both", "master")
 OFFERED_ARRANGEMENTS = ("live",)  # the others await the services that keep copies
-CONNECTORS = ("fhir_r4", "pds")
+CONNECTORS = ("fhir_r4", "gp_connect", "pds")
 KNOWS_BY = ("nhs-number", "local", "match")
 ASKS = ("search", "everything")
 REQUIRED = ("id", "organisation", "name", "connector", "address")
