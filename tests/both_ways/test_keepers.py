@@ -20,7 +20,21 @@ from carerecord.contracts.locator import (
     SweepAsked,
     WhereAsked,
 )
-from carerecord.contracts.sources import PROBE, REGISTRY, ProbeAsked, RegistryAsked
+from carerecord.contracts.sources import (
+    BOARD,
+    OBSERVED,
+    PROBE,
+    REGISTRY,
+    STAGE,
+    BoardAsked,
+    CodeCount,
+    Observed,
+    ObservedAsked,
+    ProbeAsked,
+    RegistryAsked,
+    SectionSeen,
+    StageAsked,
+)
 from carerecord.kit.part import Part
 from carerecord.locator import api as locator
 from carerecord.sources import api as sources
@@ -29,6 +43,11 @@ from tests.both_ways.ways import agree
 from tests.sources.test_model import ELM
 
 GP = Actor("https://idp.example", "7", "Dr B", Role("1", "gp", "GP", "A99917", "Elm Bank Surgery"))
+
+OFFICER = Actor("https://idp.example", "8", "Dr C", Role("1", "clinical-safety-officer", "Safety", "R9A", "Aldermoor"))
+SEEN_OF_ELM = Observed(
+    "elm-bank", 3, 2, (SectionSeen("allergies", 3, 2, 1),), ((40, 2),), "2026-11-22T14:00:00Z", (CodeCount("urn:local", 4),)
+)
 
 
 @pytest.fixture
@@ -49,9 +68,14 @@ async def test_sources(service_database, folder):
             (REGISTRY, RegistryAsked("a version that nobody knows")),
             (PROBE, ProbeAsked("elm-bank")),
             (PROBE, ProbeAsked("nobody")),
+            (STAGE, StageAsked("elm-bank", "allergies", "everyone", actor=GP)),
+            (STAGE, StageAsked("elm-bank", "allergies", "everyone", actor=OFFICER)),
+            (STAGE, StageAsked("elm-bank", "all", "off", actor=OFFICER)),
+            (OBSERVED, ObservedAsked((SEEN_OF_ELM,))),
+            (BOARD, BoardAsked()),
         ],
     )
-    assert answers[3].error == "NotFound"
+    assert [each.error for each in answers[3:]] == ["NotFound", "Refused", "NotAcceptable", "", "", ""]
 
 
 async def test_consent(service_database, folder):

@@ -42,7 +42,7 @@ def test_every_fault_is_told_at_once_with_what_to_write():
     assert registry.sources == ()
     for words in (
         "organisation is missing",
-        "one of fhir_r4, pds",
+        "one of fhir_r4, ",
         "not an http",
         "'alergies' is not known",
         "at most 30 seconds",
@@ -67,3 +67,42 @@ def test_changes_are_told_by_id_alone():
     assert changes(before, after) == ("elm-bank changed",)
     assert changes({}, after) == ("elm-bank added",)
     assert changes(after, {}) == ("elm-bank removed",)
+
+
+def test_a_table_that_names_no_stage_is_open_to_nobody():
+    (source,) = read_registry({"a.toml": ELM}).sources
+    assert {each.stage for each in source.sections} == {"off"}
+
+
+def test_sections_of_one_table_may_stand_at_stages_of_their_own():
+    stages = 'stage = "safety-testers"\nstages = { allergies = "organisations" }\n'
+    text = ELM + stages + 'open_to = ["R9A"]\nstage_at_most = "organisations"\n'
+    registry = read_registry({"a.toml": text})
+    assert registry.problems == ()
+    assert [(each.section, each.stage, each.organisations, each.ceiling) for each in registry.sources[0].sections] == [
+        ("allergies", "organisations", ("R9A",), "organisations"),
+        ("medicines", "safety-testers", ("R9A",), "organisations"),
+    ]
+
+
+def test_a_stage_that_is_misspelt_is_told_and_opens_nothing():
+    for wrong, says in (
+        ('stage = "everybody"', "one of off, safety-testers, organisations, everyone"),
+        ('stages = { allergy = "off" }', "'allergy', which it does not share"),
+        ('stage = "organisations"', "open_to names none"),
+        ('stage = "everyone"\nstage_at_most = "organisations"\nopen_to = ["R9A"]', "wider than stage_at_most"),
+        ('stage = "organisations"\nopen_to = ["not one"]', "not an ODS code"),
+    ):
+        registry = read_registry({"a.toml": ELM + wrong + "\n"})
+        assert registry.sources == ()
+        assert says in " ".join(registry.problems), wrong
+
+
+def test_safety_testers_are_named_in_a_file():
+    text = (
+        '[[safety_tester]]\nid = "rahman"\nname = "Dr A Rahman"\norganisation = "R9A"\n'
+        'issuer = "https://idp.example"\nsubject = "7"\n'
+    )
+    registry = read_registry({"a.toml": ELM, "b.toml": text, "c.toml": '[[safety_tester]]\nid = "x"\n'})
+    assert [each.key for each in registry.testers] == ["https://idp.example|7"]
+    assert "c.toml, safety_tester 1" in registry.problems[0]

@@ -286,7 +286,7 @@ class Web:
         except TimeoutError:
             raise NoAnswer("It began to answer and then fell silent." if headers_came else "It did not answer in time.") from None
         except aiohttp.ClientConnectorCertificateError as error:
-            raise NotTrusted(_why_not_trusted(error.certificate_error)) from None
+            raise NotTrusted(why_not_trusted(error.certificate_error)) from None
         except aiohttp.ClientSSLError:
             raise NotTrusted("A safe connection could not be made.") from None
         except aiohttp.ClientPayloadError:
@@ -395,7 +395,7 @@ def _seconds(retry_after: str) -> float | None:
 _EXPIRED, _NOT_YET, _REVOKED, _WRONG_NAME, _WRONG_ADDRESS = 10, 9, 23, 62, 64
 
 
-def _why_not_trusted(error: Any) -> str:
+def why_not_trusted(error: Any) -> str:
     code = int(getattr(error, "verify_code", None) or 0)
     why = {
         _EXPIRED: "has expired",

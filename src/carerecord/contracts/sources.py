@@ -2,12 +2,32 @@
 
 from msgspec import Struct
 
+from carerecord.contracts.actors import Actor
 from carerecord.kit.question import Question
 
 
 class SharedSection(Struct, frozen=True):
+    """One section that a source shares, how it takes part, and to whom it is open now."""
+
     section: str
     arrangement: str = "live"  # live | copy | both | master
+    stage: str = "everyone"  # off | safety-testers | organisations | everyone, from narrow to wide
+    organisations: tuple[str, ...] = ()  # ODS codes, where the stage is organisations
+    ceiling: str = "everyone"  # the widest stage that the file allows
+
+    def open_to(self, actor: Actor, *, tester: bool) -> bool:
+        """Whether this actor may be shown it. What a safety tester sees is never less than what others see."""
+        if self.stage == "everyone":
+            return True
+        named = self.stage == "organisations" and actor.organisation in self.organisations
+        return named or (tester and self.stage in ("safety-testers", "organisations"))
+
+
+class Repository(Struct, frozen=True):
+    """An XDS.b document repository."""
+
+    id: str  # its repositoryUniqueId, an OID
+    address: str
 
 
 class Source(Struct, frozen=True):
@@ -21,7 +41,7 @@ class Source(Struct, frozen=True):
     # gp | acute | emergency | pathology | radiology | mental-health | community | social-care | ambulance | hospice | pharmacy |
     # maternity
     kind: str
-    connector: str  # fhir_r4 | gp_connect | pds
+    connector: str  # fhir_r4 | gp_connect | rest_json | documents | pds
     address: str  # of gp_connect: the directory (SDS) in which the practice's own is found
     credentials: str = ""  # the name of a secret, never the secret
     token_address: str = ""
@@ -29,7 +49,7 @@ class Source(Struct, frozen=True):
     ca_file: str = ""
     knows_by: str = "local"  # nhs-number | local | match
     number_system: str = ""  # identifier system of its local numbers
-    asks: str = "search"  # search: one request a type; everything: Patient/$everything with _type
+    asks: str = "search"  # search: one request a type; everything: Patient/$everything with _type; documents: mhd | xds
     sections: tuple[SharedSection, ...] = ()
     deadline_s: float = 8.0
     page_size: int = 100
@@ -44,9 +64,26 @@ class Source(Struct, frozen=True):
     areas: tuple[str, ...] = ()  # those that it offers, spelled as it spells them; () = all, as the specification spells them
     any_practice: bool = False  # true: whichever practice a person is registered with, where it has no table of its own
     certificate_file: str = ""  # our certificate and key (PEM), where the other end wants one
+    # The connectors rest_json and documents alone:
+    mapping: str = ""  # the text of the supplier's mapping; in the registry's file, the name of a file in its folder `mappings`
+    repositories: tuple[Repository, ...] = ()  # by XDS.b: where each repository is that the registry names
 
     def shares(self, section: str) -> bool:
         return any(shared.section == section for shared in self.sections)
+
+
+class Tester(Struct, frozen=True):
+    """Somebody who looks at a source's answers before others do, named in the registry's files."""
+
+    id: str
+    name: str
+    organisation: str  # ODS code
+    issuer: str  # with the subject: who signs in as this person
+    subject: str
+
+    @property
+    def key(self) -> str:
+        return f"{self.issuer}|{self.subject}"
 
 
 class Registry(Struct, frozen=True):
@@ -54,6 +91,20 @@ class Registry(Struct, frozen=True):
     sources: tuple[Source, ...]
     always_ask: tuple[str, ...] = ("allergies", "medicines", "plans")  # any source that shares one of these is never skipped
     problems: tuple[str, ...] = ()  # files or tables that could not be read, in plain words
+    testers: tuple[Tester, ...] = ()
+
+    def is_tester(self, actor: Actor) -> bool:
+        return actor.role.code == "clinical-safety-officer" or any(each.key == actor.key for each in self.testers)
+
+    def closed_to(self, actor: Actor) -> frozenset[tuple[str, str]]:
+        """Source and section of all that is not open to this actor."""
+        tester = self.is_tester(actor)
+        return frozenset(
+            (source.id, each.section)
+            for source in self.sources
+            for each in source.sections
+            if each.stage != "everyone" and not each.open_to(actor, tester=tester)
+        )
 
 
 class RegistryAsked(Struct, frozen=True):
@@ -71,15 +122,132 @@ class Check(Struct, frozen=True):
     elapsed_s: float = 0.0
 
 
+class Certificate(Struct, frozen=True):
+    """What a system showed when a probe asked who it is."""
+
+    good_until: str
+    trusted: bool = True
+    says: str = ""  # why it is not trusted
+
+
 class Probe(Struct, frozen=True):
+    """What one probe found. It is kept, and is the evidence with which a section is opened."""
+
     source: str
     ok: bool
     checks: tuple[Check, ...]
+    id: str = ""
+    at: str = ""
+    by: str = ""  # the name of who asked for it
+    certificate: Certificate | None = None  # None: the way there is not encrypted, or nobody answered
 
 
 class ProbeAsked(Struct, frozen=True):
     source: str
+    actor: Actor | None = None  # None: whoever owns the data folder, at the command line
+
+
+class StageAsked(Struct, frozen=True):
+    """Open a section of a source wider, or narrow it.
+
+    Wider needs the id of a passing probe of the source as it is reached now. `actor` is a clinical safety officer or a named
+    tester; without one, `tester` is the id of a named tester for whom the owner of the data folder speaks.
+    """
+
+    source: str
+    section: str  # a section that it shares, or "all"
+    stage: str
+    organisations: tuple[str, ...] = ()
+    evidence: str = ""  # the id of a probe
+    actor: Actor | None = None
+    tester: str = ""
+
+
+class Staged(Struct, frozen=True):
+    source: str
+    sections: tuple[SharedSection, ...]  # all of the source, as they stand now
+
+
+class CodeCount(Struct, frozen=True):
+    """How many items came with no code of a system that pages know, by the system that they did come with."""
+
+    system: str  # "": words alone, without any code
+    count: int
+
+
+class SectionSeen(Struct, frozen=True):
+    section: str
+    asked: int  # openings in which it was asked for
+    answered: int  # … and said what it holds, or that it holds nothing
+    held: int  # … and held something
+
+
+class Observed(Struct, frozen=True):
+    """What openings saw of one source, added up. Numbers alone: nobody in it, and nothing clinical."""
+
+    source: str
+    asked: int
+    answered: int
+    sections: tuple[SectionSeen, ...] = ()
+    waits: tuple[tuple[int, int], ...] = ()  # step of a waiting time (see `sources.waits`), and how many answers took that long
+    last_answer: str = ""
+    unmapped: tuple[CodeCount, ...] = ()
+
+
+class ObservedAsked(Struct, frozen=True):
+    """Told by records, every now and then: what openings have seen since it last told."""
+
+    observed: tuple[Observed, ...]
+
+
+class Noted(Struct, frozen=True):
+    count: int
+
+
+class BoardSection(Struct, frozen=True):
+    shared: SharedSection
+    seen: SectionSeen
+    stage_by: str = ""  # who set the stage; "": the registry's file says it
+    stage_at: str = ""
+    evidence: str = ""  # the id of the probe with which it was opened
+
+
+class BoardSource(Struct, frozen=True):
+    """How far one source is, on the way from connected to open to everyone."""
+
+    id: str
+    name: str
+    organisation: str
+    organisation_name: str
+    mark: str
+    kind: str
+    connector: str
+    sections: tuple[BoardSection, ...]
+    retired: bool = False
+    probe: Probe | None = None  # the last one
+    evidence: str = ""  # the id of the newest probe that would open a section now; "": there is none
+    asked: int = 0
+    answered: int = 0
+    p50_s: float | None = None  # None: it has not answered yet
+    p95_s: float | None = None
+    last_answer: str = ""
+    unmapped: tuple[CodeCount, ...] = ()
+
+
+class Board(Struct, frozen=True):
+    at: str
+    since: str  # numbers count from here
+    sources: tuple[BoardSource, ...]
+    problems: tuple[str, ...]
+    evidence_days: int  # for how long a probe is evidence
+
+
+class BoardAsked(Struct, frozen=True):
+    pass
 
 
 REGISTRY = Question("sources", "registry", RegistryAsked, RegistryAnswer)
 PROBE = Question("sources", "probe", ProbeAsked, Probe)
+STAGE = Question("sources", "stage", StageAsked, Staged)
+OBSERVED = Question("sources", "observed", ObservedAsked, Noted)
+BOARD = Question("sources", "board", BoardAsked, Board)

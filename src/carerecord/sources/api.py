@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from carerecord.contracts.sources import PROBE, REGISTRY
+from carerecord.contracts.sources import BOARD, OBSERVED, PROBE, REGISTRY, STAGE
+from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Job, Part, Supplies, answer
 from carerecord.kit.settings import read
 from carerecord.sources.service import Keeper
@@ -13,7 +14,12 @@ from carerecord.sources.service import Keeper
 class SourcesSettings:
     """Read from the environment with the prefix CARERECORD_SOURCES_."""
 
-    folder: str = ""  # of TOML files; "" = `sources` in the data folder
+    folder: str = ""  # of TOML files and spreadsheets; "" = `sources` in the data folder
+    evidence_days: int = 7  # for how long a passing probe opens a section
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.evidence_days <= 90:
+            raise BadSetting("evidence_days lies between 1 and 90")
 
 
 def build(supplies: Supplies) -> Part:
@@ -25,10 +31,17 @@ def build(supplies: Supplies) -> Part:
         clock=supplies.clock,
         log=supplies.log,
         secrets=supplies.secrets,
+        evidence_days=settings.evidence_days,
     )
     return Part(
         "sources",
-        answers=(answer(REGISTRY, keeper.answer_registry), answer(PROBE, keeper.answer_probe)),
+        answers=(
+            answer(REGISTRY, keeper.answer_registry),
+            answer(PROBE, keeper.answer_probe),
+            answer(STAGE, keeper.answer_stage),
+            answer(OBSERVED, keeper.answer_observed),
+            answer(BOARD, keeper.answer_board),
+        ),
         jobs=(Job("sources.watch", keeper.watch),),
         start=keeper.read,
     )

@@ -1,16 +1,18 @@
-"""How is a registry read from text? Pure: TOML in, sources and problems in plain words out."""
+"""How is a registry read from text? Pure: TOML and spreadsheets in, sources and problems in plain words out."""
 
 import hashlib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
 
-from carerecord.contracts.sources import Registry, SharedSection, Source
+from carerecord.contracts.sources import Registry, SharedSection, Source, Tester
 from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.sections import SECTION_IDS
+from carerecord.sources.spreadsheet import rows
+from carerecord.sources.stages import EVERYONE, NAMED, OFF, STAGES, rank
 
 ARRANGEMENTS = ("live", "copy", "both", "master")
 OFFERED_ARRANGEMENTS = ("live",)  # the others await the services that keep copies
@@ -19,20 +21,30 @@ KNOWS_BY = ("nhs-number", "local", "match")
 ASKS = ("search", "everything")
 REQUIRED = ("id", "organisation", "name", "connector", "address")
 ALWAYS_ASK = ("allergies", "medicines", "plans")
+BY_SECTION = ("arrangement", "stage", "stages", "stage_at_most", "open_to")  # said of a table, and kept with its sections
 
 _fields = {each.name: each for each in msgspec.structs.fields(Source)}
 
 
 def read_registry(files: Mapping[str, str]) -> Registry:
-    """The registry that these files make, by file name; a table that cannot be read is a problem, and the others stand.
+    """The registry that these files make, by file name; a table or row that cannot be read is a problem, and the others stand.
 
-    A source stands in one table, `[[source]]`, with the fields of `contracts.sources.Source`; `sections` is a list of section
-    ids, `arrangement` the arrangement of them all.
+    A source stands in one table, `[[source]]`, or in one row of a spreadsheet (`.csv`), with the fields of
+    `contracts.sources.Source`; `sections` is a list of section ids, `arrangement` the arrangement of them all. To whom a
+    section is open is said by `stage`, by `stages` where sections differ, and bounded by `stage_at_most`; what says nothing is
+    open to nobody.
     """
     sources: dict[str, Source] = {}
     problems: list[str] = []
     always_ask: tuple[str, ...] = ALWAYS_ASK
+    testers: dict[str, Tester] = {}
     for file, text in sorted(files.items()):
+        if file.endswith(".csv"):
+            tables, faults = rows(text)
+            problems += [f"{file} {fault}" for fault in faults]
+            for row, table, wrong in tables:
+                _add(sources, problems, f"{file}, {row}, {table['id']}" if "id" in table else f"{file}, {row}", table, wrong)
+            continue
         try:
             document = tomllib.loads(text)
         except tomllib.TOMLDecodeError as error:
@@ -44,21 +56,33 @@ def read_registry(files: Mapping[str, str]) -> Registry:
                 f"{file}: always_ask names {each!r}, which is not a section" for each in always_ask if each not in SECTION_IDS
             ]
         for place, table in enumerate(document.get("source", []), 1):
-            source, faults = read_source(table)
-            named = table.get("id") or f"table {place}"
-            if source is not None and source.id in sources:
-                faults = [*faults, "another table has this id"]
-            problems += [f"{file}, {named}: {fault}" for fault in faults]
-            if source is not None and not faults:
-                sources[source.id] = source
+            _add(sources, problems, f"{file}, {table.get('id') or f'table {place}'}", table, [])
+        for place, table in enumerate(document.get("safety_tester", []), 1):
+            try:
+                tester = msgspec.convert(table, Tester)
+                testers[tester.id] = tester
+            except msgspec.ValidationError as error:
+                problems.append(f"{file}, safety_tester {place}: {error}")
     chosen = tuple(sources[each] for each in sorted(sources))
-    return Registry(version_of(chosen, always_ask), chosen, always_ask, tuple(problems))
+    named = tuple(testers[each] for each in sorted(testers))
+    return Registry(version_of(chosen, always_ask, named), chosen, always_ask, tuple(problems), named)
+
+
+def _add(sources: dict[str, Source], problems: list[str], named: str, table: Mapping[str, Any], faults: list[str]) -> None:
+    """Take one table in, when there is nothing wrong with it."""
+    source, more = read_source(table)
+    wrong = [*faults, *more]
+    if source is not None and source.id in sources:
+        wrong.append("another table has this id")
+    problems += [f"{named}: {fault}" for fault in wrong]
+    if source is not None and not wrong:
+        sources[source.id] = source
 
 
 def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
     """One table as a source, or every fault of it, each saying what to write instead."""
     faults = [f"{name} is missing" for name in REQUIRED if not table.get(name)]
-    faults += [f"{name} is not a field of a source" for name in table if name not in _fields and name != "arrangement"]
+    faults += [f"{name} is not a field of a source" for name in table if name not in _fields and name not in BY_SECTION]
     told = {name: value for name, value in table.items() if name in _fields and name != "sections"}
     arrangement = table.get("arrangement", "live")
     sections = table.get("sections", [])
@@ -70,16 +94,53 @@ def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
         f"section {each!r} is not known; they are {', '.join(SECTION_IDS)}" for each in sections if each not in SECTION_IDS
     ]
     faults += _oddities(told)
+    faults += _stage_oddities(table, _told_apart(sections))
     if faults:
         return None, faults
     told["organisation_name"] = told.get("organisation_name") or told["name"]
     told["mark"] = told.get("mark") or told["name"][:2].upper()
     told["kind"] = told.get("kind") or "acute"
-    shared = tuple(SharedSection(each, arrangement) for each in sections)
+    shared = tuple(_shared(table, each, arrangement) for each in _told_apart(sections))
     try:
         return msgspec.convert({**told, "sections": shared}, Source), []
     except msgspec.ValidationError as error:
         return None, [str(error)]
+
+
+def _told_apart(sections: Sequence[str]) -> Sequence[str]:
+    """A system that shares its flags shares those of safeguarding and safety too: one drawer there, two headings here."""
+    if "alerts" not in sections or "safeguarding" in sections:
+        return sections
+    place = sections.index("alerts") + 1
+    return (*sections[:place], "safeguarding", *sections[place:])
+
+
+def _shared(table: Mapping[str, Any], section: str, arrangement: str) -> SharedSection:
+    stages = table.get("stages", {})
+    like = "alerts" if section == "safeguarding" and section not in stages else section
+    stage = stages.get(like, table.get("stage", OFF))
+    ceiling = table.get("stage_at_most", EVERYONE)
+    named = tuple(table.get("open_to", ())) if NAMED in (stage, ceiling) else ()
+    return SharedSection(section, arrangement, stage, named, ceiling)
+
+
+def _stage_oddities(table: Mapping[str, Any], sections: Sequence[str]) -> Iterator[str]:
+    """A stage that is misspelt opens nothing, and is told."""
+    stages, named, ceiling = table.get("stages", {}), table.get("open_to", []), table.get("stage_at_most", EVERYONE)
+    if not isinstance(stages, dict) or not isinstance(named, list):
+        yield "stages is a table of sections, open_to a list of ODS codes"
+        return
+    words = {"stage": table.get("stage", OFF), "stage_at_most": ceiling}
+    words |= {f"stages.{name}": each for name, each in stages.items()}
+    wrong = {name: each for name, each in words.items() if each not in STAGES}
+    yield from (f"{name} is {each!r}; it is one of {', '.join(STAGES)}" for name, each in wrong.items())
+    yield from (f"stages names {each!r}, which it does not share" for each in stages if each not in sections)
+    yield from (f"open_to names {each!r}, which is not an ODS code" for each in named if not is_ods_code(str(each)))
+    if not wrong:
+        high = [name for name, each in words.items() if rank(each) > rank(ceiling)]
+        yield from (f"{name} is wider than stage_at_most, {ceiling}" for name in high)
+        if NAMED in words.values() and not named:
+            yield "a stage is organisations, and open_to names none"
 
 
 def _oddities(told: Mapping[str, Any]) -> list[str]:
@@ -105,9 +166,15 @@ def _is_http(address: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
 
 
-def version_of(sources: tuple[Source, ...], always_ask: tuple[str, ...]) -> str:
+def version_of(sources: tuple[Source, ...], always_ask: tuple[str, ...], testers: tuple[Tester, ...]) -> str:
     """The same sources have the same version, whoever reads them."""
-    return hashlib.sha256(msgspec.json.encode((sources, always_ask))).hexdigest()[:16]
+    return hashlib.sha256(msgspec.json.encode((sources, always_ask, testers))).hexdigest()[:16]
+
+
+def reached_as(source: Source) -> str:
+    """A digest of how a source is reached and what it shares, whoever may see it: a probe of another is no evidence for it."""
+    bare = tuple(SharedSection(each.section, each.arrangement) for each in source.sections)
+    return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(source, sections=bare))).hexdigest()[:16]
 
 
 def digests(sources: tuple[Source, ...]) -> dict[str, str]:

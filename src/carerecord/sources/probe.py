@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
+from carerecord.connectors.certificate import certificate_of
 from carerecord.connectors.web import Answered, CutShort, Denied, Elsewhere, NoAnswer, NotTrusted, Site, TooLarge, Web, WebTrouble
 from carerecord.contracts.sources import Check, Probe, Source
 from carerecord.fhir.bundle import split
@@ -67,8 +70,13 @@ class _Wrong(Exception):
 async def probe(source: Source, secret: Callable[[str], str]) -> Probe:
     """Connect, read the capability statement, find a test patient, and try each section that the source shares.
 
-    Reads; never writes. What is read is looked at and let go.
+    Reads; never writes. What is read is looked at and let go. The certificate that it shows comes with the report.
     """
+    certificate, found = await asyncio.gather(certificate_of(Site.of(source), within_s=PATIENCE_S), _checked(source, secret))
+    return replace(found, certificate=certificate)
+
+
+async def _checked(source: Source, secret: Callable[[str], str]) -> Probe:
     if source.connector != "fhir_r4":
         return await _probe_pds(source, secret)
     web = Web(secret)

@@ -1,0 +1,1 @@
+"""What sources remember: versions of the registry, stages that were set, probes, and what openings saw."""
