@@ -21,6 +21,7 @@ from carerecord.identity.oidc import ProviderClient
 from carerecord.identity.registry import Registry
 from carerecord.identity.service import Desk
 from carerecord.identity.signing_in import SigningIn
+from carerecord.identity.still_vouched import StillVouched
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import log_for
 from carerecord.region.organisations import ORGANISATION_BY_ODS, PROVIDERS, USERS
@@ -98,7 +99,8 @@ async def a_door(
         terms = Terms(timedelta(minutes=15), timedelta(hours=12))
         registry, key = Registry(folder, log), b"k" * 32
         signing = SigningIn(database.pool, clock, client, registry, key, homes)
-        desk = Desk(database.pool, outbox, clock, log, client, registry, signing, terms, key)
+        still_vouched = StillVouched(database.pool, outbox, clock, log, client, registry, terms, b"r" * 32)
+        desk = Desk(database.pool, outbox, clock, log, client, registry, signing, still_vouched, terms, key)
         await outbox.settle()
         await registry.read()
         try:

@@ -11,6 +11,7 @@ from carerecord.identity.providers import is_safe
 from carerecord.identity.registry import Registry
 from carerecord.identity.service import Desk
 from carerecord.identity.signing_in import SigningIn
+from carerecord.identity.still_vouched import StillVouched
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Job, Part, Supplies, answer
 from carerecord.kit.settings import read
@@ -42,6 +43,16 @@ def build(supplies: Supplies) -> Part:
     homes = tuple(origin(each) for each in (supplies.address, *settings.homes) if each)
     folder = Path(settings.folder) if settings.folder else supplies.data_dir / "providers"
     client, registry = ProviderClient(supplies.secrets, supplies.clock, supplies.log), Registry(folder, supplies.log)
+    still_vouched = StillVouched(
+        db=supplies.db,
+        outbox=supplies.outbox,
+        clock=supplies.clock,
+        log=supplies.log,
+        client=client,
+        registry=registry,
+        terms=settings.terms,
+        key=supplies.keys.own_key("refresh"),
+    )
     desk = Desk(
         db=supplies.db,
         outbox=supplies.outbox,
@@ -50,6 +61,7 @@ def build(supplies: Supplies) -> Part:
         client=client,
         registry=registry,
         signing_in=SigningIn(supplies.db, supplies.clock, client, registry, key, homes),
+        still_vouched=still_vouched,
         terms=settings.terms,
         key=key,
     )
@@ -64,7 +76,11 @@ def build(supplies: Supplies) -> Part:
             answer(SIGN_OUT, desk.sign_out),
             answer(TOLD_OUT, desk.told_out),
         ),
-        jobs=(Job("identity.watch", registry.watch), Job("identity.sweep", desk.sweep)),
+        jobs=(
+            Job("identity.watch", registry.watch),
+            Job("identity.sweep", desk.sweep),
+            Job("identity.still-vouched", still_vouched.work),
+        ),
         start=registry.read,
         stop=client.close,
     )

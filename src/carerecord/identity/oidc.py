@@ -51,10 +51,22 @@ class Discovered(msgspec.Struct, frozen=True):
 
 
 class Tokens(msgspec.Struct, frozen=True):
-    """What the token endpoint gave. Lives for the length of one sign-in and is stored nowhere."""
+    """What the token endpoint gave. ID and access token live for the length of one sign-in and are stored nowhere."""
 
     id_token: str
     access_token: str = ""
+    refresh_token: str = ""  # kept sealed with the session: see still_vouched.py
+
+
+class Refreshed(msgspec.Struct, frozen=True):
+    """What a refresh token gave."""
+
+    access_token: str = ""
+    refresh_token: str = ""  # "": the one that was shown serves on
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    error: str = ""
 
 
 class _KeySet(msgspec.Struct, frozen=True):
@@ -168,6 +180,28 @@ class ProviderClient:
             self.log.warning("provider.token_refused", provider=provider.id, status=status)
             raise _silent(provider)
         return self._read(provider, body, Tokens)
+
+    async def refresh(self, provider: TrustedProvider, refresh_token: str) -> Refreshed | None:
+        """What the provider gives for this user once more; None when it does not do that for us.
+
+        Raises:
+            NotSignedIn: it vouches for this user no longer.
+            Unavailable: it does not answer.
+        """
+        found = await self.discover(provider)
+        headers, fields = self._shown(provider, found)
+        form = {"grant_type": "refresh_token", "refresh_token": refresh_token, **fields}
+        headers = {"Accept": "application/json", **headers}
+        status, body = await self._send("POST", found.token_endpoint, self._of(provider), data=form, headers=headers)
+        if status == 400:
+            # RFC 6749, section 5.2: only this code speaks of the user; the others speak of us.
+            if self._read(provider, body, _Refusal).error == "invalid_grant":
+                raise NotSignedIn("Your organisation no longer confirms this sign-in.", rule="identity/left")
+            return None
+        if status != 200:
+            self.log.warning("provider.token_refused", provider=provider.id, status=status)
+            raise _silent(provider)
+        return self._read(provider, body, Refreshed)
 
     async def userinfo(self, provider: TrustedProvider, access_token: str) -> dict[str, Any]:
         found = await self.discover(provider)

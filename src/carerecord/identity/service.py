@@ -25,6 +25,7 @@ from carerecord.identity.model import SIGN_IN_LASTS, TOUCHED_EVERY, Kept, Terms,
 from carerecord.identity.oidc import ProviderClient
 from carerecord.identity.registry import Registry
 from carerecord.identity.signing_in import SigningIn, Vouched
+from carerecord.identity.still_vouched import StillVouched
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.errors import NotSignedIn, Refused
@@ -46,6 +47,7 @@ class Desk:
     client: ProviderClient
     registry: Registry
     signing_in: SigningIn
+    still_vouched: StillVouched
     terms: Terms
     key: bytes = field(repr=False)
 
@@ -66,7 +68,8 @@ class Desk:
         """
         begun = await self.signing_in.take(asked)
         try:
-            kept = await self._kept(await self.signing_in.vouched(asked, begun), origin(begun.redirect_uri))
+            vouched = await self.signing_in.vouched(asked, begun)
+            kept = await self._kept(vouched, origin(begun.redirect_uri))
         except NotSignedIn as error:
             rule = error.facts.get("rule", "")
             self.log.warning("sign_in.refused", provider=begun.provider, rule=rule)
@@ -75,7 +78,8 @@ class Desk:
         session = secrets.token_urlsafe(32)
         async with self.db.acquire() as connection, connection.transaction():
             await self._end(connection, asked.old_session)
-            await store.add_session(connection, hashed(session), kept)
+            refresh = self.still_vouched.sealed(vouched.refresh_token)
+            await store.add_session(connection, hashed(session), kept, refresh)
             await self.outbox.announce("Line", line("signed-in", who(kept), self.clock.now()), connection)
         return Finished(self._shown(session, kept), begun.after)
 

@@ -33,6 +33,7 @@ class Vouched:
 
     provider: TrustedProvider
     claims: Mapping[str, Any]
+    refresh_token: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,7 @@ class SigningIn:
             if told.get("sub") != claims["sub"]:
                 raise untrusted("userinfo")
             claims = {**told, **claims}
-        return Vouched(provider, claims)
+        return Vouched(provider, claims, tokens.refresh_token)
 
     def _is_ours(self, address: str) -> bool:
         if not is_safe(address):

@@ -1,5 +1,6 @@
 """Where are sign-ins under way and sessions kept? Statements, read aloud."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -7,6 +8,16 @@ import msgspec
 from carerecord.contracts.actors import Role
 from carerecord.identity.model import Kept, SignIn
 from carerecord.kit.db import Database, Record
+
+
+@dataclass(frozen=True)
+class Due:
+    """A session whose provider is to be asked whether it still vouches for the user."""
+
+    id_hash: bytes
+    kept: Kept
+    refresh: bytes = field(repr=False)  # sealed
+
 
 _roles = msgspec.json.Decoder(tuple[Role, ...])
 
@@ -39,11 +50,12 @@ async def take_sign_in(db: Database, state_hash: bytes, since: datetime) -> Sign
     return SignIn(*row) if row is not None and row["began_at"] > since else None
 
 
-async def add_session(db: Database, id_hash: bytes, kept: Kept) -> None:
+async def add_session(db: Database, id_hash: bytes, kept: Kept, refresh: bytes | None = None) -> None:
     await db.execute(
         """
-        INSERT INTO session (id_hash, provider, issuer, subject, name, acr, roles, role, home, sid, began_at, used_at, ends_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $11, $12)
+        INSERT INTO session (id_hash, provider, issuer, subject, name, acr, roles, role, home, sid, began_at, used_at, ends_at,
+                             refresh, vouched_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7::jsonb, $8, $9, $10, $11, $11, $12, $13, $11)
         """,
         id_hash,
         kept.provider,
@@ -57,6 +69,7 @@ async def add_session(db: Database, id_hash: bytes, kept: Kept) -> None:
         kept.sid,
         kept.used_at,
         kept.ends_at,
+        refresh,
     )
 
 
@@ -136,6 +149,32 @@ async def end_sessions(db: Database, issuer: str, subject: str, sid: str, before
         before,
     )
     return tuple(kept for row in rows if (kept := _kept(row)) is not None)
+
+
+async def due(db: Database, vouched_before: datetime, used_since: datetime, taken_as: datetime, most: int) -> tuple[Due, ...]:
+    """Sessions in use whose provider has not vouched since; taken, so that nobody else asks for them meanwhile."""
+    rows = await db.fetch(
+        """
+        UPDATE session
+           SET vouched_at = $3
+         WHERE id_hash IN (SELECT id_hash
+                             FROM session
+                            WHERE refresh IS NOT NULL AND vouched_at <= $1 AND used_at > $2
+                            ORDER BY vouched_at
+                            LIMIT $4
+                              FOR UPDATE SKIP LOCKED)
+        RETURNING id_hash, refresh, provider, issuer, subject, name, acr, roles, role, home, sid, used_at, ends_at
+        """,
+        vouched_before,
+        used_since,
+        taken_as,
+        most,
+    )
+    return tuple(Due(row["id_hash"], kept, row["refresh"]) for row in rows if (kept := _kept(row)) is not None)
+
+
+async def vouched(db: Database, id_hash: bytes, refresh: bytes | None, now: datetime) -> None:
+    await db.execute("UPDATE session SET refresh = $2, vouched_at = $3 WHERE id_hash = $1", id_hash, refresh, now)
 
 
 async def sweep(db: Database, now: datetime, idle_since: datetime, sign_ins_since: datetime) -> None:

@@ -61,6 +61,9 @@ class OidcProvider:
         self._organisations = {each.ods: each for each in organisations}
         self._grants: dict[str, Grant] = {}
         self._access: dict[str, Grant] = {}
+        self._refresh: dict[str, Grant] = {}
+        self.gives_refresh_tokens = True
+        self.left: set[str] = set()  # names of users who no longer work here
 
     def __call__(self, asked: Asked) -> Answer:
         self.asked.append(asked.path)
@@ -91,7 +94,7 @@ class OidcProvider:
             "jwks_uri": f"{at}/jwks",
             "end_session_endpoint": f"{at}/end-session",
             "response_types_supported": ["code"],
-            "grant_types_supported": ["authorization_code"],
+            "grant_types_supported": ["authorization_code", "refresh_token"],
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": [self.manner.algorithm],
             "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
@@ -148,21 +151,39 @@ class OidcProvider:
         client, secret = basic(asked) or (form.get("client_id", ""), form.get("client_secret", ""))
         if client != self.client_id or not hmac.compare_digest(secret, self.secret):
             return as_json({"error": "invalid_client"}, 401)
+        if form.get("grant_type") == "refresh_token":
+            return self._again(form.get("refresh_token", ""))
         grant = self._grants.get(form.get("code", ""))
         if form.get("grant_type") != "authorization_code" or grant is None or self.mischief == "token-refuses":
             return as_json({"error": "invalid_grant"}, 400)
         if grant.used:  # a code that comes twice was stolen once: what it bought is taken back
             for token in grant.tokens:
                 self._access.pop(token, None)
+            self._refresh = {token: other for token, other in self._refresh.items() if other is not grant}
             return as_json({"error": "invalid_grant"}, 400)
         grant.used = True
         stale = time.monotonic() - grant.made_at > _CODE_LIFE_S
         if stale or form.get("redirect_uri") != grant.asked["redirect_uri"] or not _proves(form.get("code_verifier", ""), grant):
             return as_json({"error": "invalid_grant"}, 400)
+        return self._given(grant, id_token=self._id_token(grant))
+
+    def _again(self, token: str) -> Reply:
+        """A refresh token serves once; the next comes with the answer."""
+        if not self.gives_refresh_tokens:
+            return as_json({"error": "unsupported_grant_type"}, 400)
+        grant = self._refresh.pop(token, None)
+        if grant is None or grant.user.username in self.left:
+            return as_json({"error": "invalid_grant"}, 400)
+        return self._given(grant)
+
+    def _given(self, grant: Grant, **more: str) -> Reply:
         access = secrets.token_urlsafe(24)
         grant.tokens.append(access)
         self._access[access] = grant
-        given = {"access_token": access, "token_type": "Bearer", "expires_in": _TOKEN_LIFE_S, "id_token": self._id_token(grant)}
+        if self.gives_refresh_tokens:
+            more["refresh_token"] = secrets.token_urlsafe(24)
+            self._refresh[more["refresh_token"]] = grant
+        given = {"access_token": access, "token_type": "Bearer", "expires_in": _TOKEN_LIFE_S, **more}
         return as_json(given, headers=(("Cache-Control", "no-store"),))
 
     def _id_token(self, grant: Grant) -> str:
