@@ -49,19 +49,19 @@ async def open_record(visit: Visit) -> Response:
     faults: list[tuple[str, str]] = []
     attendance: Attendance | None = None
     number, born = visit.sent("nhs_number"), visit.sent("birth_date")
-    allowed = {each[0] for each in choices(visit.actor.role.code)}
+    usual, *others = (each[0] for each in choices(visit.actor.role.code))
     if patient == DIRECT and not (number and born):
         faults.append(("nhs_number", "Give the whole NHS number and the birth date"))
     if purpose == "attending":
         attendance = await _attending(visit, patient)
         if attendance is None:
             faults.append(("purpose", "No attendance at your organisation is known any more: say why you look"))
-        purpose = "direct-care" if "direct-care" in allowed else next(iter(sorted(allowed)))
+        purpose = usual
     elif purpose == "registered":
         if not _registered(visit, person):
             faults.append(("purpose", "This person is not registered with your practice: say why you look"))
-        purpose = "direct-care" if "direct-care" in allowed else next(iter(sorted(allowed)))
-    elif purpose not in allowed:
+        purpose = usual
+    elif purpose not in (usual, *others):
         faults.append(("purpose", "Choose why you look"))
     elif not text:
         faults.append(("text", "Say in a few words why you look: the patient and the privacy officer can read it"))

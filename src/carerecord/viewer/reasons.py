@@ -26,12 +26,16 @@ _EMERGENCY: Choice = (
 )
 _SAFEGUARDING: Choice = ("safeguarding", "Safeguarding", "Somebody may be at risk of harm.", True)
 _DESK: Choice = ("administration", "Administration", "Booking, arrival, or mending an entry.", True)
+_ON_SCENE: Choice = ("emergency", "Emergency", "You attend this person in an emergency, or are on the way.", True)
+# By role, its usual purpose first: an attendance or a registration, which is shown without words, counts as that one.
 _BY_ROLE: dict[str, tuple[Choice, ...]] = {
-    "emergency-doctor": (_CARE, _EMERGENCY, _SAFEGUARDING),
-    "gp": (_CARE, _EMERGENCY, _SAFEGUARDING),
-    "social-worker": (_CARE, _SAFEGUARDING),
+    **dict.fromkeys(("emergency-doctor", "gp", "midwife", "mental-health-worker"), (_CARE, _EMERGENCY, _SAFEGUARDING)),
+    "paramedic": (_ON_SCENE, _CARE, _SAFEGUARDING),
+    **dict.fromkeys(("ward-nurse", "health-visitor", "community-nurse", "social-worker"), (_CARE, _SAFEGUARDING)),
+    **dict.fromkeys(("hospital-pharmacist", "community-pharmacist", "care-home-nurse"), (_CARE,)),
+    "safeguarding-lead": (_SAFEGUARDING,),
     "receptionist": (_DESK, _CARE),
-    "administrator": (_DESK,),
+    **dict.fromkeys(("administrator", "data-quality-officer"), (_DESK,)),
 }
 
 

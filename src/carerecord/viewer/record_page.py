@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -15,13 +15,15 @@ from carerecord.contracts.identity import Session
 from carerecord.contracts.patients import Demographics
 from carerecord.contracts.records import AllergyTitle, Record, SourceState
 from carerecord.fhir.identifiers import NHS_NUMBER_STATUS
-from carerecord.fhir.sections import SECTION_IDS, SECTIONS
+from carerecord.fhir.sections import SECTIONS
 from carerecord.pages.formatting import Formatter, joined
 from carerecord.viewer import medicines as meds
+from carerecord.viewer.briefs import brief
 from carerecord.viewer.contacts import since
+from carerecord.viewer.first_screen import FirstScreen, screen_of
 from carerecord.viewer.items import origins, stopped
 from carerecord.viewer.matrix import matrix
-from carerecord.viewer.sections import sections, value_of
+from carerecord.viewer.sections import SectionView, sections, value_of
 from carerecord.viewer.states import sentence, sign, together, trouble
 from carerecord.viewer.summary import attention, decisions, key_results, problems
 from carerecord.viewer.view import View
@@ -52,6 +54,10 @@ class RecordPage:
     patient: str
     base: Mapping[str, Any]  # what every page of this request needs: nonce, region, links, now
     _sent: dict[str, bytes] = field(default_factory=dict)
+
+    @property
+    def _screen(self) -> FirstScreen:
+        return screen_of(self.session.actor.role.code if self.session.actor else "")
 
     async def whole(self, record: Record, *, say: str = "") -> str:
         """The page. `say` is announced by the script when it takes the place of another."""
@@ -99,6 +105,9 @@ class RecordPage:
         for name, template in FRAGMENTS:
             if values["clinical"] or name not in _CLINICAL_ONLY:
                 yield name, side if template == "side" else self._fragment(template, values)
+        for panel in self._screen.briefs:
+            told = brief(values["view"], panel, values["by_section"].get(panel.show))
+            yield panel.id, self._fragment("brief", {**values, "brief": told})
         for section in values["sections"]:
             yield section.id, self._fragment("section", {**values, "section": section})
         print_style = self.env.get_template("record/print.css").render(values)
@@ -111,7 +120,9 @@ class RecordPage:
     def values(self, record: Record) -> dict[str, Any]:
         fmt: Formatter = self.base["fmt"]
         view = View(record, fmt)
-        shown = sections(view)
+        screen = self._screen
+        place = {each: number for number, each in enumerate(screen.order)}
+        shown = tuple(sorted(sections(view), key=lambda each: place[each.id]))
         not_yours = tuple(each for each in shown if each.hidden)
         shown = tuple(each for each in shown if not each.hidden)
         by_section = {each.id: each for each in shown}
@@ -120,18 +131,23 @@ class RecordPage:
             **self.base,
             "session": self.session, "patient": self.patient, "say": "", "record": record, "view": view, "person": person,
             "sections": shown, "by_section": by_section, "not_yours": not_yours,
-            "known_sections": SECTION_IDS, "allergies": finer(view),
+            "known_sections": screen.order, "screen": screen, "allergies": finer(view),
             "allergy_kind": _allergy_kind(record) if "allergies" in by_section else "hidden",
             "allergy_again": _allergy_again(view),
             "nhs_status": NHS_NUMBER_STATUS.get(person.nhs_number_status, "status Not recorded"),
             "flags": banner_flags(person),
-            "clinical": bool(set(by_section) & _CLINICAL), "notices": attention(view),
+            "clinical": _is_clinical(shown, not_yours), "notices": attention(view),
             "decisions": decisions(view), "since": since(view), "medicines": meds.medicines(view),
             "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
             "origins": origins, "value_of": value_of, "stopped": stopped, "note": meds.note,
         }  # fmt: skip
+
+
+def _is_clinical(shown: Sequence[SectionView], not_yours: Sequence[SectionView]) -> bool:
+    """Whether the reader is shown anything clinical. What no source shares is empty for anybody, and tells nothing of a role."""
+    return not not_yours or any(each.id in _CLINICAL and (each.answered or each.count or each.incomplete) for each in shown)
 
 
 def finer(view: View) -> AllergyTitle:

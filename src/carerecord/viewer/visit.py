@@ -22,14 +22,10 @@ from carerecord.kit.clock import Clock
 from carerecord.kit.errors import NotSignedIn, NotUnderstood, Refused, Unavailable
 from carerecord.kit.log import Log
 from carerecord.pages.formatting import Formatter
+from carerecord.viewer.first_screen import screen_of
 from carerecord.viewer.settings import ViewerSettings
 
 SESSION_COOKIE = "carerecord_session"
-_HOME = {"administrator": "/sources", "privacy-officer": "/audit"}
-_LINKS = {
-    "administrator": (("/search", "Find a patient"), ("/sources", "Sources"), ("/reviews", "Reviews")),
-    "privacy-officer": (("/audit", "Who looked"),),
-}
 
 
 @dataclass(frozen=True)
@@ -116,7 +112,7 @@ class Visit:
             "region": self.face.settings.region,
             "session": self.signed_in,
             "sharing": self.sharing,
-            "links": _LINKS.get(code, (("/search", "Find a patient"),)),
+            "links": screen_of(code).links,
             "fmt": Formatter(self.face.clock.now()),
             **more,
         }
@@ -158,7 +154,7 @@ class Visit:
 
     def home(self) -> str:
         code = self.session.actor.role.code if self.session.actor else ""
-        return _HOME.get(code, "/search")
+        return screen_of(code).home
 
     def keep(self, reply: Response, name: str, value: str, *, path: str = "/", days: int = 0) -> None:
         """Set one of our cookies: out of reach of scripts and of other sites' forms."""
