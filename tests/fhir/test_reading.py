@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Facts, Phone
-from carerecord.fhir.read.medicines import bare_name
+from carerecord.fhir.read.substances import bare_name
 from carerecord.fhir.reading import bare, included_of, read
 from carerecord.fhir.sections import SECTIONS
 

@@ -21,7 +21,7 @@ class Phone(Struct, frozen=True, gc=False, omit_defaults=True):
 class Medicine(Struct, frozen=True, gc=False, omit_defaults=True):
     """One statement about one medicine by one source: an order, an issue, a supply, a statement that it is taken."""
 
-    kind: str  # order | dispense | statement | administration
+    kind: str  # order | issue (of an order) | dispense | statement | administration
     substance: str  # as the source wrote it, never abbreviated
     group: str  # what sources are set side by side by: the virtual therapeutic moiety, lower case, where known
     dose: str = ""  # the source's own words, verbatim; else generated
@@ -30,7 +30,7 @@ class Medicine(Struct, frozen=True, gc=False, omit_defaults=True):
     form: str = ""
     route: str = ""
     frequency: str = ""
-    current: bool = True  # false: stopped, completed, cancelled, ended
+    current: bool = True  # false: stopped, completed, cancelled, ended; true may still be `unsure`
     course: str = ""  # repeat | acute | hospital | ""
     started: str = ""
     ended: str = ""
@@ -38,6 +38,12 @@ class Medicine(Struct, frozen=True, gc=False, omit_defaults=True):
     issued: str = ""  # last issued or dispensed
     quantity: str = ""  # "56 tablet"
     reason: str = ""
+    dose_rest: str = ""  # ours, for instructions that came without words beside others that had some; never in one line with them
+    advice: str = ""  # what the patient is told, in the source's own words, where it stands beside its dose text
+    unsure: bool = False  # neither current nor past for certain: a status or a day is missing, or they disagree
+    because: str = ""  # why it counts as what it counts as, by the medicines guide's rule; days as FHIR writes them
+    prescribed: str = ""  # who prescribed it, where the source says so: "prescribed at GP practice"
+    same_as: tuple[str, ...] = ()  # codes under which another entry is about the same medicine, whatever it is called
 
 
 class Measure(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -35,7 +35,7 @@ def number(value: Any) -> float | None:
         return None
     try:
         drawn = float(value)
-    except OverflowError:
+    except (OverflowError, ValueError):  # too large; a signalling NaN
         return None
     return drawn if abs(drawn) < 1e300 else None
 

@@ -6,7 +6,7 @@ from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in, texts_in
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Allergy
 from carerecord.fhir.labels import CRITICALITY
-from carerecord.fhir.read.medicines import bare_name
+from carerecord.fhir.read.substances import bare_name
 from carerecord.fhir.read.words import Resource, first_code, title_of
 
 # SNOMED CT: a clinician's coded statement that there is no allergy, and of what kind.

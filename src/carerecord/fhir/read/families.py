@@ -13,7 +13,10 @@ from carerecord.fhir.read.medicines import read_medicine
 from carerecord.fhir.read.people import contacts_of_patient, read_contacts
 from carerecord.fhir.read.plans import read_plan
 from carerecord.fhir.read.results import read_imaging, read_observation, read_report
-from carerecord.fhir.read.words import Around, Resource, extension, notes_of, person_name, title_of
+from carerecord.fhir.read.words import Around, Resource, codes_of, extension, first_code, notes_of, person_name, title_of
+
+
+_NO_PRODUCT: Final = frozenset(("UNK", "NI", "NA", "ASKU", "NAV", "NASK", "MSK", "OTH"))  # HL7 v3 NullFlavor
 
 
 def _vaccine_note(parsed: Resource) -> str:
@@ -75,7 +78,16 @@ def _imaging(given: Given) -> dict[str, Any]:
 
 def _document(given: Given) -> dict[str, Any]:
     document, title = read_document(given[0], given[1])
-    return {"document": document, "title": title}
+    facts: dict[str, Any] = {"document": document, "title": title}
+    if given[1] == "DocumentReference" and (written := _written(given[0])):
+        facts["at"] = (written, "written")
+    return facts
+
+
+def _written(document: Resource) -> str:
+    """When the document was made, where its content says so; its `date` is when it was filed."""
+    made = [text_in(dict_in(each, "attachment"), "creation") for each in dicts_in(document, "content")]
+    return min(filter(None, made), default="")
 
 
 def _appointment(given: Given) -> dict[str, Any]:
@@ -103,10 +115,13 @@ def _patient(given: Given) -> dict[str, Any]:
 
 def _immunisation(given: Given) -> dict[str, Any]:
     procedure = extension(given[0], "VaccinationProcedure").get("valueCodeableConcept")
-    title = title_of(given[0].get("vaccineCode")) or title_of(procedure)
+    product = given[0].get("vaccineCode")
+    if first_code(product) in _NO_PRODUCT:  # a practice that says what was done, and not with which product
+        product = procedure or product
+    title = title_of(product) or title_of(procedure)
     if not title:
         raise Unreadable("it does not say which vaccine")
-    return {"title": title, "note": _vaccine_note(given[0])}
+    return {"title": title, "codes": codes_of(product), "note": _vaccine_note(given[0])}
 
 
 def _goal(given: Given) -> dict[str, Any]:

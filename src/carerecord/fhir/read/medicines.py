@@ -1,16 +1,17 @@
 """What does a MedicationRequest, -Statement, -Dispense or -Administration say about one medicine?"""
 
-import re
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from carerecord.fhir.codes import dict_in, dicts_in, text_in
-from carerecord.fhir.dosage import dose_amount, dose_words, frequency_words
+from carerecord.fhir.dose.text import dosages_in, dose_of
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Code, Medicine
-from carerecord.fhir.numbers import number
-from carerecord.fhir.read.words import Around, Resource, codes_of, extension, first_code, quantity, title_of
-from carerecord.fhir.times import when
+from carerecord.fhir.numbers import number, number_text
+from carerecord.fhir.read.current import Told, standing
+from carerecord.fhir.read.substances import group_of, same_as
+from carerecord.fhir.read.words import Around, Resource, codes_of, first_code, quantity, title_of
+from carerecord.fhir.times import sort_key
 
 _KINDS: Final = {
     "MedicationRequest": "order",
@@ -18,23 +19,11 @@ _KINDS: Final = {
     "MedicationDispense": "dispense",
     "MedicationAdministration": "administration",
 }
-_PAST: Final = frozenset(("completed", "stopped", "cancelled", "entered-in-error", "not-taken", "not-done", "declined"))
-# A supply without a stated length is taken to be in use for three months: UK repeats are for 28, 56 or 84 days.
-_SUPPLY_DAYS: Final = 84
+_ENDED: Final = frozenset(("completed", "stopped", "cancelled", "entered-in-error", "not-taken", "not-done", "declined"))
 _COURSES: Final = {"continuous": "repeat", "continuous-repeat-dispensing": "repeat", "repeat": "repeat", "acute": "acute",
-                   "repeat-dispensing": "repeat", "delayed-prescribing": "acute"}  # fmt: skip
+                   "repeat-dispensing": "repeat", "delayed-prescribing": "acute", "acute-handwritten": "acute"}  # fmt: skip
 _SETTINGS: Final = {"inpatient": "hospital", "outpatient": "hospital", "discharge": "hospital"}
-# Where the name of the substance ends in a product name: at a strength, or at a word of form.
-_STRENGTH: Final = re.compile(r"[\s(,]+[\d.,]+\s*(?:mg|g|micrograms?|mcg|ug|µg|ml|mL|units?|%|mmol|nanograms?|iu)?\b.*", re.I)
-_FORMS: Final = re.compile(
-    r"\s+(?:(?:modified|prolonged|gastro)[- ](?:release|resistant)|m/r|e/c|oral|dispersible|soluble|effervescent|chewable|"
-    r"tablets?|capsules?|caplets?|sachets?|suspension|solution|syrup|cream|ointment|gel|lotion|drops|spray|inhaler|nebuliser|"
-    r"patch(?:es)?|pessar(?:y|ies)|suppositor(?:y|ies)|injection|infusion|pre-?filled|powder|lozenges?|mouthwash)\b.*",
-    re.IGNORECASE,
-)
-_ONE_WORD: Final = re.compile(r"([A-Za-z]+) [0-9]+(?:\.[0-9]+)?(?:mg|g|ml|micrograms?)?\b.*")  # most products: settled at once
-_DIGIT: Final = re.compile(r"\d")
-_LEADING: Final = re.compile(r"^(?:\d+\s*(?:hr|hour)\s+|[\d.]+\s*ml\s+)", re.IGNORECASE)
+_SAID_BY: Final = {"patientspecified": "by the patient's own account"}
 
 
 def read_medicine(
@@ -49,68 +38,51 @@ def read_medicine(
     substance = title_of(concept)
     if not substance:
         raise Unreadable("it does not say which medicine")
-    element = "dosage" if type_ in ("MedicationStatement", "MedicationAdministration") else "dosageInstruction"
-    if type_ == "MedicationAdministration":
-        resource = _as_instructions(resource)
-    dosages = dicts_in(resource, element)
-    first = dosages[0] if dosages else {}
-    rates = dicts_in(first, "doseAndRate")
-    dose, generated = dose_words(resource, element) if dosages else ("", False)
-    timing = dict_in(first, "timing")
+    told = _extensions(resource)
+    dosages = dosages_in(resource, type_)
+    dose = dose_of(dosages)
     supply = dict_in(resource, "dispenseRequest")
     period = dict_in(resource, "effectivePeriod")
-    bounds = dict_in(dict_in(timing, "repeat"), "boundsPeriod")
-    ended = text_in(period, "end") or _stopped(resource, status) or text_in(bounds, "end")
+    course, setting = _course(resource, told), _setting(resource)
+    ended = text_in(period, "end") or _stopped(told, status) or _last_end(dosages)
+    started = text_in(period, "start") or _first_start(dosages) or _started(resource, type_)
+    kind = "issue" if _is_issue(resource, type_) else _KINDS[type_]
+    issued = _issued(resource, kind, supply, told)
+    is_to = standing(
+        Told(
+            kind, status, text_in(resource, "intent"), course, setting == "inpatient", started, ended,
+            text_in(dict_in(supply, "validityPeriod"), "end"), issued, text_in(resource, "dateAsserted"),
+            _days(resource.get("daysSupply") if kind == "dispense" else supply.get("expectedSupplyDuration")),
+        ),
+        now,
+    )  # fmt: skip
+    first = dosages[0] if dosages else {}
     medicine = Medicine(  # in the order of its elements
-        _KINDS[type_],
+        kind,
         substance,
         group_of(concept, product),
-        dose,
-        generated,
-        dose_amount(rates[0] if rates else first, short=True) if first else "",
+        dose.words,
+        dose.generated,
+        dose.amount,
         title_of(product.get("form")) if product else "",
         title_of(first["route"]) if "route" in first else "",
-        frequency_words(timing) if timing else "",
-        _is_current(resource, type_, status, ended, now),
-        _course(resource),
-        text_in(period, "start") or text_in(bounds, "start") or _started(resource, type_),
+        dose.frequency,
+        is_to.current,
+        _SETTINGS.get(setting, "") or course,
+        started,
         ended,
-        title_of(resource.get("statusReason")) or title_of(resource.get("statusReasonCodeableConcept")),
-        _issued(resource, type_),
-        quantity(resource.get("quantity")) or (quantity(supply.get("quantity")) if supply else ""),
+        title_of(resource.get("statusReason")) or title_of(resource.get("statusReasonCodeableConcept")) or _why(told, status),
+        issued,
+        _amount(resource.get("quantity")) or _amount(supply.get("quantity")),
         title_of(resource.get("reasonCode")) or _reason(resource, beside),
+        dose.rest,
+        dose.advice,
+        is_to.unsure,
+        is_to.because,
+        _prescribed(setting, told),
+        same_as(concept, product),
     )
     return medicine, substance, codes_of(concept)
-
-
-def group_of(concept: Any, product: Resource) -> str:
-    """What sources are set side by side by: the substance in lower case, strength and form taken off.
-
-    The virtual therapeutic moiety where an ingredient or a coding names it; else worked out from the product's name.
-    It groups for the eye only: nothing is joined, replaced or hidden by it.
-    """
-    if "ingredient" in product:
-        ingredients = [title_of(each.get("itemCodeableConcept")) for each in dicts_in(product, "ingredient")]
-        if ingredients and all(ingredients):
-            return " and ".join(sorted({bare_name(each) for each in ingredients}))
-    for coding in dicts_in(concept, "coding"):
-        name = text_in(coding, "display")
-        if name and not (_DIGIT.search(name) if name.isascii() else any(character.isdigit() for character in name)):
-            return bare_name(name)
-    return bare_name(title_of(concept))
-
-
-def bare_name(product: str) -> str:
-    """ "Apixaban 5mg tablets" as "apixaban", "Insulin degludec 100units/ml solution" as "insulin degludec"."""
-    product = product.strip()
-    if simple := _ONE_WORD.fullmatch(product):
-        return simple[1].casefold()
-    name = _LEADING.sub("", product) if _DIGIT.match(product) or product[:1] == "." else product
-    if name.split(None, 1) != [name] or "(" in name or "," in name:  # one word alone has neither strength nor form
-        name = _STRENGTH.sub("", name)
-        if name.split(None, 1) != [name]:
-            name = _FORMS.sub("", name)
-    return (name.strip(" ,-(") or product).casefold()
 
 
 def _concept(resource: Resource, beside: Around) -> tuple[Any, Resource]:
@@ -124,45 +96,54 @@ def _concept(resource: Resource, beside: Around) -> tuple[Any, Resource]:
     return {"text": text_in(reference, "display")}, {}
 
 
-def _as_instructions(resource: Resource) -> Resource:
-    """An administration has one dosage with `dose`; written as the others write theirs."""
-    dosage = dict_in(resource, "dosage")
-    given = {**dosage, "doseAndRate": [{"doseQuantity": dosage["dose"]}]} if isinstance(dosage.get("dose"), dict) else dosage
-    return {**resource, "dosage": [given]} if dosage else resource
+def _extensions(resource: Resource) -> dict[str, Resource]:
+    """Extensions by the part of their name that UK Core and CareConnect share: "lastissuedate", "statusreason"."""
+    if "extension" not in resource:
+        return {}
+    found: dict[str, Resource] = {}
+    for each in dicts_in(resource, "extension"):
+        url = text_in(each, "url").lower().replace("-", "")
+        for name in _NAMES:
+            if name in url:
+                found.setdefault(name, each)
+    return found
 
 
-def _is_current(resource: Resource, type_: str, status: str, ended: str, now: datetime | None) -> bool:
-    if type_ == "MedicationDispense":
-        if status in _PAST - {"completed"}:
-            return False
-        handed = when(text_in(resource, "whenHandedOver") or text_in(resource, "whenPrepared"))
-        days = number(dict_in(resource, "daysSupply").get("value")) or _SUPPLY_DAYS
-        return now is None or handed is None or handed + timedelta(days=min(days, 3_660)) >= now
-    if status in _PAST:
+_NAMES: Final = (
+    "lastissuedate", "prescriptiontype", "repeatinformation", "statusreason", "statuschanged", "prescribingagency",
+    "prescribingorganizationtype",
+)  # fmt: skip
+
+
+def _is_issue(resource: Resource, type_: str) -> bool:
+    """An order made under another one is one issue of it: GP Connect's `intent` of order, based on a plan."""
+    if type_ != "MedicationRequest" or "basedOn" not in resource or text_in(resource, "intent") == "plan":
         return False
-    over = when(ended, end=True) if ended else None
-    return over is None or now is None or over >= now
+    return any(text_in(each, "reference").rpartition("MedicationRequest/")[1] for each in dicts_in(resource, "basedOn"))
 
 
-def _course(resource: Resource) -> str:
-    if "category" in resource:
-        for each in dicts_in(resource, "category"):
-            if (code := first_code(each)) in _SETTINGS:
-                return _SETTINGS[code]
+def _setting(resource: Resource) -> str:
+    category = resource.get("category")
+    for each in category if isinstance(category, list) else (category,):
+        code = first_code(each) if isinstance(each, dict) else ""
+        if code in _SETTINGS or code in _SAID_BY:
+            return code
+    return ""
+
+
+def _course(resource: Resource, told: dict[str, Resource]) -> str:
+    """Whether it is repeated."""
     if "courseOfTherapyType" in resource:
         course = _COURSES.get(first_code(resource["courseOfTherapyType"]).lower(), "")
         if course:
             return course
-    if "extension" not in resource:
-        return ""
-    kind = title_of(extension(resource, "PrescriptionType-1").get("valueCodeableConcept")).lower()
-    if (
-        "repeat" in kind
-        or extension(resource, "MedicationRepeatInformation")
-        or extension(resource, "MedicationRepeatInformation-1")
-    ):
+    kind = told.get("prescriptiontype", {}).get("valueCodeableConcept")
+    if course := _COURSES.get(first_code(kind).lower(), "") if isinstance(kind, dict) else "":
+        return course
+    said = title_of(kind).lower()
+    if "repeat" in said or "repeatinformation" in told:
         return "repeat"
-    return "acute" if "acute" in kind else ""
+    return "acute" if "acute" in said else ""
 
 
 def _started(resource: Resource, type_: str) -> str:
@@ -171,33 +152,73 @@ def _started(resource: Resource, type_: str) -> str:
     return text_in(resource, "authoredOn") or text_in(resource, "effectiveDateTime")
 
 
-def _issued(resource: Resource, type_: str) -> str:
-    if type_ == "MedicationDispense":
+def _issued(resource: Resource, kind: str, supply: Resource, told: dict[str, Resource]) -> str:
+    if kind == "dispense":
         return text_in(resource, "whenHandedOver") or text_in(resource, "whenPrepared")
-    if "extension" in resource:
-        for name in ("MedicationStatementLastIssueDate", "MedicationStatementLastIssueDate-1"):
-            said = extension(resource, name)
-            if said:
-                return text_in(said, "valueDateTime") or text_in(said, "valueDate")
-    if type_ == "MedicationRequest":
-        validity = dict_in(dict_in(resource, "dispenseRequest"), "validityPeriod")
-        return text_in(validity, "start") or (text_in(resource, "authoredOn") if "basedOn" in resource else "")
+    if said := told.get("lastissuedate"):
+        return text_in(said, "valueDateTime") or text_in(said, "valueDate")
+    if kind in ("order", "issue"):
+        begins = text_in(dict_in(supply, "validityPeriod"), "start")
+        return begins or (text_in(resource, "authoredOn") if kind == "issue" or "basedOn" in resource else "")
     return ""
 
 
-def _stopped(resource: Resource, status: str) -> str:
-    """When the order was ended, where an extension of UK Core or GP Connect says so."""
-    if "extension" not in resource:
+def _bounds(dosages: list[Resource], edge: str) -> list[str]:
+    return [text_in(dict_in(dict_in(dict_in(each, "timing"), "repeat"), "boundsPeriod"), edge) for each in dosages]
+
+
+def _last_end(dosages: list[Resource]) -> str:
+    """The end of its last step; "" when any step has none."""
+    ends = _bounds(dosages, "end") if dosages else []
+    return max(ends, key=sort_key) if ends and all(ends) else ""
+
+
+def _first_start(dosages: list[Resource]) -> str:
+    return min(filter(None, _bounds(dosages, "start")), key=sort_key, default="") if dosages else ""
+
+
+def _stopped(told: dict[str, Resource], status: str) -> str:
+    """When it was ended, where an extension of UK Core or GP Connect says so."""
+    if status not in _ENDED:
         return ""
-    for each in dicts_in(resource, "extension"):
-        url = text_in(each, "url").lower()
-        if "statuschanged" in url.replace("-", "") and status in _PAST:
-            return text_in(each, "valueDateTime") or text_in(each, "valueDate")
-        if "statusreason" in url.replace("-", ""):
-            for part in dicts_in(each, "extension"):
-                if text_in(part, "url") == "statusChangeDate":
-                    return text_in(part, "valueDateTime")
-    return ""
+    changed = told.get("statuschanged", {})
+    if said := text_in(changed, "valueDateTime") or text_in(changed, "valueDate"):
+        return said
+    return text_in(_part(told, "statusChangeDate"), "valueDateTime")
+
+
+def _why(told: dict[str, Resource], status: str) -> str:
+    part = _part(told, "statusReason")
+    return (title_of(part.get("valueCodeableConcept")) or text_in(part, "valueString")) if status in _ENDED else ""
+
+
+def _part(told: dict[str, Resource], url: str) -> Resource:
+    return next((each for each in dicts_in(told.get("statusreason", {}), "extension") if text_in(each, "url") == url), {})
+
+
+def _prescribed(setting: str, told: dict[str, Resource]) -> str:
+    """Who prescribed it, where its source says so."""
+    for name in ("prescribingagency", "prescribingorganizationtype"):
+        if said := title_of(told.get(name, {}).get("valueCodeableConcept")):
+            return said[:1].lower() + said[1:]
+    return _SAID_BY.get(setting, "")
+
+
+def _days(duration: Any) -> float | None:
+    return number(duration.get("value")) if isinstance(duration, dict) and duration.get("code", "d") in ("d", "day") else None
+
+
+def _amount(value: Any) -> str:
+    """A quantity as a label says it: "56 tablet"; GP Connect writes the unit, or all of it, as text."""
+    if not isinstance(value, dict):
+        return ""
+    texts = [text_in(each, "valueString") for each in dicts_in(value, "extension")
+             if "quantitytext" in text_in(each, "url").lower()]  # fmt: skip
+    said = next(filter(None, texts), "")
+    if not said or text_in(value, "unit"):
+        return quantity(value) or said
+    count = number_text(value.get("value"))
+    return said if not count or said[:1].isdigit() else f"{count} {said}"
 
 
 def _reason(resource: Resource, beside: Around) -> str:

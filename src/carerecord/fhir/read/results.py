@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from carerecord.fhir.codes import dict_in, dicts_in, text_in
+from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Code, Measure, Result
 from carerecord.fhir.identifiers import LOINC, SNOMED
@@ -24,6 +24,8 @@ from carerecord.fhir.read.words import (
 from carerecord.fhir.units import unit_of
 
 _LONGEST_TEXT: Final = 20_000
+# GP Connect's area of coded entries that are a statement by themselves ("Tired all the time"): no value is no gap.
+UNCATEGORISED: Final = "826501000000100"
 
 
 def read_observation(resource: Resource, beside: Around, codes: Sequence[Code]) -> tuple[Result, str]:
@@ -41,7 +43,8 @@ def read_observation(resource: Resource, beside: Around, codes: Sequence[Code]) 
         named = [(each, title_of(each.get("code"))) for each in dicts_in(resource, "component")]
         components = tuple(_measure(each, name) for each, name in named if name)
     members = _references(resource, "hasMember")
-    measure = _measure(resource, title, empty_is_fine=bool(components or members))
+    statement = "category" in resource and UNCATEGORISED in codes_in(resource["category"])
+    measure = _measure(resource, title, empty_is_fine=bool(components or members) or statement)
     test = test_key(codes, title)
     method = title_of(resource["method"]) if "method" in resource else ""
     result = Result(

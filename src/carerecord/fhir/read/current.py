@@ -1,0 +1,151 @@
+"""Does a medicine count as current, as past, or can neither be said? By one rule, with its reason in words.
+
+The rule is the medicines guide's ("Query for Current Medication", UK Core implementation guide for medicines, after the
+Faculty of Clinical Informatics' rendering of a consolidated medication record, appendix A): an acute medicine is current
+until its end, or, with no end, for two years from its issue; a repeat one while no end has passed and it was authorised or
+issued in the last two years; what is given in a hospital stay is not counted. Where the rule and the source's own status
+disagree, or a day or a status that it needs is missing, the medicine is neither: a page lists it apart, to be checked.
+"""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from carerecord.fhir.times import sort_key, when
+
+# Days stand in `because` as FHIR writes them; a page writes them for its reader.
+_OVER: Final = {
+    "entered-in-error": "entered in error",
+    "stopped": "stopped",
+    "cancelled": "cancelled",
+    "not-taken": "said not to be taken",
+    "not-done": "not given",
+    "declined": "declined",
+}
+_YEARS: Final = 2
+_SUPPLY_DAYS: Final = 84  # a supply without a stated length: UK repeats are for 28, 56 or 84 days
+_LONGEST_SUPPLY: Final = 3_660
+_GOING: Final = frozenset(("active", "on-hold", "in-progress", "preparation", "completed"))
+_NOT_YET: Final = {"draft": "a draft, not an order", "intended": "not begun: its source says that it is meant to be taken"}
+_NO_ORDER: Final = frozenset(("proposal", "option"))
+
+
+class Told(Struct, frozen=True, gc=False):
+    """What a resource says that the rule needs. Times as received."""
+
+    kind: str  # as in `Medicine`
+    status: str  # FHIR's code
+    intent: str = ""
+    course: str = ""  # repeat | acute | ""
+    in_stay: bool = False  # ordered for a stay in hospital
+    started: str = ""  # authorised, or begun
+    ended: str = ""  # when the taking ends or ended
+    expires: str = ""  # when what was authorised runs out
+    issued: str = ""  # last issued or supplied
+    asserted: str = ""  # when somebody last said that it is taken
+    lasts_days: float | None = None  # how long one supply lasts
+
+
+class Standing(Struct, frozen=True, gc=False):
+    current: bool  # False: it is over
+    unsure: bool  # neither current nor past for certain
+    because: str
+
+
+def standing(told: Told, now: datetime | None) -> Standing:
+    """The outcome for one statement of one source. Without `now` only the source's own word counts."""
+    if told.status in _OVER:
+        return _past(_OVER[told.status] + (f" {told.ended[:10]}" if told.ended else ""))
+    if told.status in _NOT_YET:
+        return _unsure(_NOT_YET[told.status])
+    if told.status not in _GOING:
+        return _unsure("its source does not say whether it is current")
+    if told.intent in _NO_ORDER:
+        return _unsure("a proposal, not an order")
+    if told.kind == "administration":
+        return _given(told)
+    if told.kind in ("dispense", "issue"):
+        return _supplied(told, now)
+    if now is None:
+        return _past("its source says that it is completed") if told.status == "completed" else Standing(True, False, "")
+    return _taken(told, now)
+
+
+def _given(told: Told) -> Standing:
+    if told.status == "completed":
+        return _past("a dose that was given")
+    return Standing(True, False, "being given when its source answered") if told.status == "in-progress" else _unsure(
+        "its giving was interrupted")  # fmt: skip
+
+
+def _supplied(told: Told, now: datetime | None) -> Standing:
+    """A supply is in use for as long as it lasts."""
+    what = "issued" if told.kind == "issue" else "dispensed"
+    handed = when(told.issued)
+    if handed is None:
+        if told.kind == "dispense" and told.status in ("preparation", "in-progress"):
+            return Standing(True, False, "being dispensed when its source answered")
+        return _unsure(f"its source does not say when it was {what}")
+    over = when(told.expires, end=True) if told.expires else None
+    stated = told.lasts_days is not None and told.lasts_days > 0
+    if over is None:
+        over = handed + timedelta(days=min(told.lasts_days or _SUPPLY_DAYS, _LONGEST_SUPPLY) if stated else _SUPPLY_DAYS)
+    length = f"for {told.lasts_days:g} days" if stated else "until " + told.expires[:10] if told.expires else (
+        f"for how long is not said: taken as {_SUPPLY_DAYS} days")  # fmt: skip
+    because = f"{what} {told.issued[:10]} {length}"
+    return Standing(True, False, because) if now is None or over >= now else _past(because)
+
+
+def _taken(told: Told, now: datetime) -> Standing:
+    over = when(told.ended, end=True) if told.ended else None
+    if over is not None and over < now:
+        still = "; its source still calls it active" if told.status == "active" else ""
+        return _past(f"its time ended {told.ended[:10]}{still}")
+    if told.status == "completed":
+        if over is not None:
+            return Standing(True, False, f"its time runs until {told.ended[:10]}")
+        return _past("its source says that it is completed")
+    begins = when(told.started)
+    if begins is not None and begins > now:
+        return _unsure(f"not begun: starts {told.started[:10]}")
+    if told.in_stay:
+        return _unsure("ordered for a stay in hospital")
+    if over is not None:
+        return _recent(told, now, f"its time runs until {told.ended[:10]}")
+    runs_out = when(told.expires, end=True) if told.expires else None
+    if runs_out is not None and runs_out < now:
+        return _unsure(f"active by its source, but what was authorised ran out {told.expires[:10]}")
+    return _recent(told, now, "")
+
+
+def _recent(told: Told, now: datetime, runs: str) -> Standing:
+    """Whether it was authorised, issued or said to be taken in the last two years. An acute medicine that has an end needs no
+    such day; the rule asks it of a repeat one in every case."""
+    if runs and told.course != "repeat":
+        return Standing(True, False, runs)
+    days = ((told.issued, "issued"), (told.asserted, "said to be taken"), (told.started, "authorised"))
+    known = [(at, what) for at, what in days if when(at) is not None]
+    if not known:
+        return _unsure("active by its source, which gives no day on which it was authorised or issued")
+    at, what = max(known, key=lambda each: sort_key(each[0]))
+    moment = when(at, end=True)
+    course = f"{told.course}, " if told.course else ""
+    if moment is not None and moment >= _years_before(now):
+        return Standing(True, False, f"{course}last {what} {at[:10]}" if what != "authorised" else f"{course}{what} {at[:10]}")
+    return _unsure(f"active by its source, but not authorised or issued for {_YEARS} years: last {what} {at[:10]}")
+
+
+def _years_before(now: datetime) -> datetime:
+    try:
+        return now.replace(year=now.year - _YEARS)
+    except ValueError:  # the 29th of February
+        return now.replace(year=now.year - _YEARS, day=28)
+
+
+def _past(because: str) -> Standing:
+    return Standing(False, False, because)
+
+
+def _unsure(because: str) -> Standing:
+    return Standing(True, True, because)
