@@ -80,10 +80,13 @@ class Site:
     credentials: str = ""  # the name of a secret
     ca_file: str = ""
     scope: str = ""
+    certificate_file: str = ""  # ours, with its key: where the other end wants to see one (mutual TLS)
 
     @classmethod
     def of(cls, source: Source) -> "Site":
-        return _site(source.address, source.token_address, source.client_id, source.credentials, source.ca_file)
+        return _site(
+            source.address, source.token_address, source.client_id, source.credentials, source.ca_file, source.certificate_file
+        )
 
     @cached_property
     def base(self) -> URL:
@@ -112,9 +115,9 @@ class Site:
 
 
 @lru_cache(1_000)
-def _site(address: str, token_address: str, client_id: str, credentials: str, ca_file: str) -> Site:
+def _site(address: str, token_address: str, client_id: str, credentials: str, ca_file: str, certificate_file: str) -> Site:
     """One for each source, so that its address is taken apart once."""
-    return Site(address, token_address, client_id, credentials, ca_file)
+    return Site(address, token_address, client_id, credentials, ca_file, certificate_file=certificate_file)
 
 
 class Answered(msgspec.Struct, frozen=True):
@@ -150,7 +153,7 @@ class Web:
         self._opened: aiohttp.ClientSession | None = None
         self._tokens: dict[Site, tuple[str, float]] = {}
         self._fetching: dict[Site, asyncio.Lock] = {}
-        self._trust: dict[str, ssl.SSLContext] = {}
+        self._trust: dict[tuple[str, str], ssl.SSLContext] = {}
 
     async def close(self) -> None:
         if self._opened is not None:
@@ -253,20 +256,21 @@ class Web:
             headers["Content-Type"] = kind
         if token:
             headers["Authorization"] = f"Bearer {token}"
-        return await self._exchange(method, url, headers, sent, site.ca_file, until, most)
+        return await self._exchange(method, url, headers, sent, site, until, most)
 
     async def _exchange(
-        self, method: str, url: URL, headers: Mapping[str, str], sent: bytes | None, ca_file: str, until: float, most: int
+        self, method: str, url: URL, headers: Mapping[str, str], sent: bytes | None, site: Site, until: float, most: int
     ) -> Answered:
         if url.scheme != "https" and url.host not in LOOPBACK:
             raise NotTrusted("Its address is not encrypted, so nothing is asked of it.")
         began = time.perf_counter()
         headers_came = False
+        trust = self._trusts(site)
         try:
             async with (
                 asyncio.timeout_at(until),
                 self._session.request(
-                    method, url, headers=headers, data=sent, allow_redirects=False, ssl=self._trusts(ca_file)
+                    method, url, headers=headers, data=sent, allow_redirects=False, ssl=trust
                 ) as reply,
             ):
                 headers_came = True
@@ -332,7 +336,7 @@ class Web:
         address = URL(site.token_address)
 
         async def fetch() -> Answered:
-            return await self._exchange("POST", address, headers, urlencode(form).encode(), site.ca_file, until, 65_536)
+            return await self._exchange("POST", address, headers, urlencode(form).encode(), site, until, 65_536)
 
         answered = await self.patiently(fetch, until=until)
         if answered.status in MAY_PASS or answered.status >= 500:
@@ -357,12 +361,18 @@ class Web:
             )
         return self._opened
 
-    def _trusts(self, ca_file: str) -> ssl.SSLContext:
-        if ca_file not in self._trust:
-            context = ssl.create_default_context(cafile=ca_file or None)
+    def _trusts(self, site: Site) -> ssl.SSLContext:
+        key = (site.ca_file, site.certificate_file)
+        if key not in self._trust:
+            context = ssl.create_default_context(cafile=site.ca_file or None)
             context.minimum_version = ssl.TLSVersion.TLSv1_2
-            self._trust[ca_file] = context
-        return self._trust[ca_file]
+            if site.certificate_file:
+                try:
+                    context.load_cert_chain(site.certificate_file)
+                except (OSError, ssl.SSLError):
+                    raise Denied("Our own certificate for it is missing here or cannot be read.") from None
+            self._trust[key] = context
+        return self._trust[key]
 
 
 async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:
