@@ -58,6 +58,35 @@ class Organisation:
 
 
 @dataclass(frozen=True)
+class Dialect:
+    """One way to write FHIR R4. None of it changes what is meant: the record must show the same chart from each.
+
+    paging: "next" leads on by opaque links; "offset" by a number that counts on; "none" sends all at once, whatever is asked.
+    codes: "national" SNOMED CT, LOINC and dm+d alone; "beside" them a code of its own, first; "local" its own code alone.
+    medicines: "held" as the chart has them; "concept" as a code in place; "contained"; "referenced", a resource of their own.
+    times: to the second in London's time; "utc"; "milliseconds"; "day", without the hour.
+    old: how exactly onsets of more than two years ago are known.
+    """
+
+    paging: Literal["next", "offset", "none"] = "next"
+    links: Literal["whole", "relative"] = "whole"
+    total: bool = True  # Bundle.total
+    urls: Literal["http", "urn", "none"] = "http"  # fullUrl of an entry
+    modes: bool = True  # search.mode of an entry
+    meta: bool = True  # labels of confidentiality and of test data stay, whatever is left out
+    codes: Literal["national", "beside", "local"] = "national"
+    medicines: Literal["held", "concept", "contained", "referenced"] = "held"
+    times: Literal["london", "utc", "milliseconds", "day"] = "london"
+    old: Literal["day", "month", "year"] = "day"
+    extensions: int = 0  # of its own, unknown to everybody else, on each resource
+    omits: frozenset[str] = frozenset()  # elements that it leaves out
+    narrative: bool = False  # the text that FHIR recommends, made from the rest
+
+
+PLAIN = Dialect()
+
+
+@dataclass(frozen=True)
 class System:
     """One computer system of an organisation: one FHIR server, one source of the record."""
 
@@ -73,7 +102,7 @@ class System:
     page_size: int = 50
     needs_token: bool = False  # OAuth client credentials; the others are open on the loopback
     asks: str = "search"  # how it is best asked: type by type, or "everything" at once
-    dialect: str = "plain"  # how it writes FHIR: a key of servers.dialects
+    dialect: Dialect = PLAIN
     connector: str = "fhir_r4"  # what it speaks: fhir_r4 | gp_connect
     habit: str = ""  # of GP Connect: whose way of answering it has
 

@@ -56,7 +56,8 @@ class Street:
         server = self.servers[system.key]
         organisation = next(each for each in self.region.organisations if each.ods == system.ods)
         table = source_table(system, organisation, server.address, server.token_address)
-        del table["arrangement"]
+        for each in ("arrangement", "stage"):  # of the file, not of a source
+            table.pop(each, None)
         table["sections"] = tuple(SharedSection(each) for each in table["sections"])
         ids = (held.patient_id,) if held else ()
         asking = Asking(Source(**table), ids, frozenset(system.sections), Expected(nhs_number=number))

@@ -1,5 +1,7 @@
 """Which systems hold records in the pretend region, what does each share, and how does it speak?"""
 
+from typing import Literal
+
 from carerecord.region.organisations.bodies import (
     ALDERMOOR,
     AMBULANCE,
@@ -19,7 +21,8 @@ from carerecord.region.organisations.bodies import (
     SALTMARSH,
     SEXUAL_HEALTH,
 )
-from carerecord.region.shapes import KnowsBy, System, SystemKind
+from carerecord.region.organisations.dialects import DIALECTS
+from carerecord.region.shapes import PLAIN, KnowsBy, System, SystemKind
 
 GP_SECTIONS = ("allergies", "medicines", "problems", "results", "observations", "encounters", "immunisations",
                "procedures", "documents", "plans", "appointments", "alerts", "safeguarding", "adjustments", "professionals",
@@ -33,11 +36,11 @@ _CLINIC = ("alerts", "allergies", "medicines", "problems", "observations", "enco
 
 def system(
     key: str, ods: str, name: str, mark: str, kind: SystemKind, latency_s: float, sections: tuple[str, ...], knows_by: KnowsBy,
-    page_size: int = 50, needs_token: bool = False, **more: str,
+    page_size: int = 50, needs_token: bool = False, asks: Literal["search", "everything"] = "search",
 ) -> System:  # fmt: skip
     uri = f"https://{key}.region.example/Id/patient-number"
-    shared = ("demographics", *sections)
-    return System(key, ods, name, mark, kind, uri, knows_by, shared, latency_s, page_size, needs_token, **more)
+    shared, dialect = ("demographics", *sections), DIALECTS.get(key, PLAIN)
+    return System(key, ods, name, mark, kind, uri, knows_by, shared, latency_s, page_size, needs_token, asks, dialect)
 
 
 SYSTEMS: tuple[System, ...] = (

@@ -56,7 +56,7 @@ class FhirServer:
         self.habits = Habits(system.key, habits)
         self.clients = Clients("carerecord", secret)
         self.asked: list[Asked] = []
-        self._shelf = Shelf(self.base, holdings)
+        self._shelf = Shelf(self.base, holdings, system)
         self._cursors = Cursors()
         self._latency_s = system.latency_s if latency_s is None else latency_s
         self._spread = 0.2 if latency_s is None else 0.0
@@ -114,6 +114,8 @@ class FhirServer:
     # understanding
 
     def _understood(self, asked: Asked) -> Request | None:
+        if asked.path == BASE and (token := asked.value("_getpages")):
+            return self._page_request(token)
         if not asked.path.startswith(BASE + "/"):
             return None
         parts = asked.path[len(BASE) + 1 :].strip("/").split("/")
@@ -212,7 +214,7 @@ class FhirServer:
     def _double(self, item: Item, other: str) -> Item:
         """A second patient with the same number: another one of the shelf, or a copy under another id."""
         twin = self._shelf.patient(other)
-        return twin if twin is not None else item_of(self.base, {**item.resource, "id": f"{item.id}-b"})
+        return twin if twin is not None else item_of(self.base, {**item.resource, "id": f"{item.id}-b"}, self.system)
 
     def _pages(
         self, asked: Asked, items: tuple[Item, ...], request: Request, met: Mapping[str, Habit], with_patient: str = ""
@@ -224,31 +226,51 @@ class FhirServer:
             extra.append(patient.entry.replace(b'"mode":"match"', b'"mode":"include"'))
         if "invalid-item" in met:
             extra.append(_BROKEN_ENTRY)
-        return self._page(items, 0, size, self._self(asked), met, tuple(extra))
+        if self.system.dialect.paging == "none":
+            size = max(len(items), 1)
+        return self._page(items, 0, size, self._self(asked), met, tuple(extra), included=_includes(request))
 
     def _next_page(self, asked: Asked, request: Request, met: Mapping[str, Habit]) -> Reply:
         kept = self._cursors.get(request.name)
         if kept is None:
             return failure(404, "This page is no longer kept. Search again.")
-        return self._page(*kept, self._self(asked), met, ())
+        items, start, size, included = kept
+        if (told := asked.value("_getpagesoffset")).isdigit():
+            start = int(told)
+        return self._page(items, start, size, self._self(asked), met, (), included=included)
 
     def _page(
-        self, items: tuple[Item, ...], start: int, size: int, self_link: str, met: Mapping[str, Habit], extra: tuple[bytes, ...]
-    ) -> Reply:
+        self, items: tuple[Item, ...], start: int, size: int, self_link: str, met: Mapping[str, Habit],
+        extra: tuple[bytes, ...], *, included: bool,
+    ) -> Reply:  # fmt: skip
         following = ""
         if "cyclic" in met:
-            following = self_link if "?at=" in self_link else self._link(items, start, size)
+            following = self_link if "?at=" in self_link else self._link(items, start, size, included)
         elif "endless" in met:
-            following = self._link(items, 0, size)
+            following = self._link(items, 0, size, included)
         elif start + size < len(items):
-            following = self._link(items, start + size, size)
-        total = len(items) + len(extra)
-        return Reply(bundle(items[start : start + size], total=total, self_link=self_link, next_link=following, more=extra))
+            following = self._link(items, start + size, size, included)
+        page, dialect = items[start : start + size], self.system.dialect
+        beside = [item.beside.entry for item in page if included and item.beside]
+        total = len(items) + len(extra) if dialect.total else None
+        self_link = self_link if dialect.paging != "none" else ""
+        return Reply(bundle(page, total=total, self_link=self_link, next_link=following, more=(*beside, *extra)))
 
-    def _link(self, items: tuple[Item, ...], start: int, size: int) -> str:
-        return f"{self.base}/_page?at={self._cursors.keep(items, start, size)}"
+    def _link(self, items: tuple[Item, ...], start: int, size: int, included: bool) -> str:
+        token, dialect = self._cursors.keep(items, start, size, included), self.system.dialect
+        base = self.base if dialect.links == "whole" else BASE
+        if dialect.paging == "offset":
+            return f"{base}?_getpages={token}&_getpagesoffset={start}&_count={size}&_bundletype=searchset"
+        return f"{base}/_page?at={token}"
 
     def _self(self, asked: Asked) -> str:
         """Where this page stands. Its parameters are left out: a link never repeats an identifier."""
         at = asked.value("at")
+        if asked.path == BASE:
+            return self.base
         return self.base + asked.path[len(BASE) :] + (f"?at={at}" if at else "")
+
+
+def _includes(request: Request) -> bool:
+    """Whether the Medications that are referred to are wanted in the same answer."""
+    return any(name == "_include" and value.endswith(":medication") for name, value in request.query)

@@ -139,23 +139,29 @@ class Cursors:
     """Where the next page of a search stands. The links are opaque, and the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[str, tuple[tuple[Item, ...], int, int]] = OrderedDict()
+        self._kept: OrderedDict[str, tuple[tuple[Item, ...], int, int, bool]] = OrderedDict()
 
-    def keep(self, items: tuple[Item, ...], start: int, size: int) -> str:
+    def keep(self, items: tuple[Item, ...], start: int, size: int, included: bool = False) -> str:
         token = secrets.token_urlsafe(12)
-        self._kept[token] = (items, start, size)
+        self._kept[token] = (items, start, size, included)
         if len(self._kept) > _KNOWN_CURSORS:
             self._kept.popitem(last=False)
         return token
 
-    def get(self, token: str) -> tuple[tuple[Item, ...], int, int] | None:
+    def get(self, token: str) -> tuple[tuple[Item, ...], int, int, bool] | None:
         return self._kept.get(token)
 
 
-def bundle(items: Sequence[Item], *, total: int, self_link: str, next_link: str = "", more: Sequence[bytes] = ()) -> bytes:
+def bundle(
+    items: Sequence[Item], *, total: int | None, self_link: str = "", next_link: str = "", more: Sequence[bytes] = ()
+) -> bytes:
     """A searchset, spliced from entries that were written before. `more` are entries that stand after the others."""
-    links = b'{"relation":"self","url":"%s"}' % self_link.encode()
-    if next_link:
-        links += b',{"relation":"next","url":"%s"}' % next_link.encode()
-    entries = b",".join([*(item.entry for item in items), *more])
-    return b'{"resourceType":"Bundle","type":"searchset","total":%d,"link":[%s],"entry":[%s]}' % (total, links, entries)
+    told = (("self", self_link), ("next", next_link))
+    links = b",".join(b'{"relation":"%s","url":"%s"}' % (name.encode(), url.encode()) for name, url in told if url)
+    parts = [b'"resourceType":"Bundle","type":"searchset"']
+    if total is not None:
+        parts.append(b'"total":%d' % total)
+    if links:
+        parts.append(b'"link":[%s]' % links)
+    parts.append(b'"entry":[%s]' % b",".join([*(item.entry for item in items), *more]))
+    return b"{%s}" % b",".join(parts)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
-from carerecord.region.shapes import Holding
+from carerecord.region.servers.speaking import PRODUCT, spoken
+from carerecord.region.shapes import Dialect, Holding, System
 
 # Where the moment of a resource stands, best first. Nested words are joined by a dot.
 _MOMENTS = (
@@ -26,8 +29,9 @@ class Item:
     type: str
     id: str
     resource: Mapping[str, Any]
-    raw: bytes
-    entry: bytes  # as it stands in a searchset, with its full URL
+    raw: bytes  # as the system writes it; `resource` is what it means, by which it is searched
+    entry: bytes  # as it stands in a searchset
+    beside: Item | None = None  # the Medication that it refers to, where the system keeps those apart
 
     @cached_property
     def when(self) -> str:
@@ -49,24 +53,30 @@ def _at(resource: Mapping[str, Any], path: str) -> Any:
     return value
 
 
-def item_of(base: str, resource: Mapping[str, Any], *, mode: str = "match") -> Item:
-    raw = orjson.dumps(resource)
+def item_of(base: str, resource: Mapping[str, Any], system: System, *, mode: str = "match") -> Item:
+    told, product = spoken(resource, system, datetime.now(UTC).date())
+    beside = _item(base, product, product, system.dialect, "include") if product else None
+    return replace(_item(base, resource, told, system.dialect, mode), beside=beside)
+
+
+def _item(base: str, resource: Mapping[str, Any], told: Mapping[str, Any], dialect: Dialect, mode: str) -> Item:
+    raw = orjson.dumps(told)
     kind, name = str(resource.get("resourceType", "")), str(resource.get("id", ""))
-    entry = b'{"fullUrl":"%s/%s/%s","resource":%s,"search":{"mode":"%s"}}' % (
-        base.encode(),
-        kind.encode(),
-        name.encode(),
-        raw,
-        mode.encode(),
-    )
-    return Item(kind, name, resource, raw, entry)
+    parts = [b'"resource":' + raw]
+    if dialect.urls == "http":
+        parts.insert(0, f'"fullUrl":"{base}/{kind}/{name}"'.encode())
+    elif dialect.urls == "urn":
+        parts.insert(0, f'"fullUrl":"urn:uuid:{uuid5(NAMESPACE_URL, f"{base}/{kind}/{name}")}"'.encode())
+    if dialect.modes:
+        parts.append(f'"search":{{"mode":"{mode}"}}'.encode())
+    return Item(kind, name, resource, raw, b"{" + b",".join(parts) + b"}")
 
 
 class Shelf:
     """The holdings of one system, found by patient, by identifier and by id."""
 
-    def __init__(self, base: str, holdings: Sequence[Holding]) -> None:
-        self.base = base
+    def __init__(self, base: str, holdings: Sequence[Holding], system: System) -> None:
+        self.base, self._system = base, system
         self._holdings = {holding.patient_id: holding for holding in holdings}
         self._prepared: dict[str, dict[str, tuple[Item, ...]]] = {}
         self._patients: dict[str, Item] = {}
@@ -79,7 +89,7 @@ class Shelf:
     def patient(self, patient: str) -> Item | None:
         found = self._patients.get(patient)
         if found is None and (holding := self._holdings.get(patient)) is not None:
-            found = self._patients[patient] = item_of(self.base, holding.resources[0])
+            found = self._patients[patient] = item_of(self.base, holding.resources[0], self._system)
         return found
 
     def patients(self) -> Iterator[Item]:
@@ -103,8 +113,8 @@ class Shelf:
     def read(self, type: str, name: str) -> Item | None:
         if type == "Patient":
             return self.patient(name)
-        patient = self._whose.get((type, name))
-        return None if patient is None else next(item for item in self.of(patient, type) if item.id == name)
+        patient = self._by_product.get(name) if type == "Medication" else self._whose.get((type, name))
+        return None if patient is None else next((item for item in self.of(patient, type) if item.id == name), None)
 
     def whose(self, type: str, name: str) -> str:
         """The patient that a resource is about, or nothing."""
@@ -114,7 +124,9 @@ class Shelf:
     def types(self) -> tuple[str, ...]:
         return tuple(
             sorted(
-                {str(each.get("resourceType")) for holding in self._holdings.values() for each in holding.resources} | {"Patient"}
+                {str(each.get("resourceType")) for holding in self._holdings.values() for each in holding.resources}
+                | {"Patient"}
+                | ({"Medication"} if self._system.dialect.medicines == "referenced" else set())
             )
         )
 
@@ -126,12 +138,18 @@ class Shelf:
             for each in holding.resources[1:]
         }
 
+    @cached_property
+    def _by_product(self) -> dict[str, str]:
+        return {f"{name}{PRODUCT}": patient for (_, name), patient in self._whose.items()}
+
     def _about(self, patient: str) -> dict[str, tuple[Item, ...]]:
         found = self._prepared.get(patient)
         if found is None:
             holding, sorted_out = self._holdings.get(patient), dict[str, list[Item]]()
             for resource in holding.resources if holding else ():
-                item = item_of(self.base, resource)
+                item = item_of(self.base, resource, self._system)
                 sorted_out.setdefault(item.type, []).append(item)
+                if item.beside:
+                    sorted_out.setdefault("Medication", []).append(item.beside)
             found = self._prepared[patient] = {type: tuple(items) for type, items in sorted_out.items()}
         return found
