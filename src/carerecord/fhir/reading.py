@@ -14,6 +14,7 @@ from carerecord.fhir.identifiers import ALIASES, canonical_system
 from carerecord.fhir.labels import SEVERITY, WARNINGS, status_words, type_words
 from carerecord.fhir.plans import may_be_plan, plan_kind
 from carerecord.fhir.read.families import READERS, plan_facts
+from carerecord.fhir.read.practice import said_in_extensions
 from carerecord.fhir.read.words import (
     Around,
     Resource,
@@ -119,7 +120,7 @@ def read(
         reader = READERS.get(type_)
         facts = reader((parsed, type_, status, beside, now, coded)) if reader else {}
     title = facts.pop("title", "") or _any_title(parsed, type_)
-    at, at_means = first_time(parsed, _TIMES.get(type_) or _ANY_TIME)
+    at, at_means = facts.pop("at", None) or first_time(parsed, _TIMES.get(type_) or _ANY_TIME)
     meta = dict_in(parsed, "meta")
     codes = facts.pop("codes", None)
     # By position, in the order of `Facts`: by name costs a microsecond, and a record has thousands.
@@ -236,9 +237,12 @@ def _organisation(parsed: Resource, beside: Around) -> str:
 
 def _note(parsed: Resource, type_: str) -> str:
     said = notes_of(parsed) if "note" in parsed else ""
-    if not said and type_ in ("Appointment", "ServiceRequest"):
-        said = text_in(parsed, "comment") or text_in(parsed, "patientInstruction")
-        said = said or title_of(parsed.get("reasonCode"))
+    if type_ in ("Appointment", "ServiceRequest"):
+        said = said or text_in(parsed, "comment") or text_in(parsed, "patientInstruction")
+        reason = title_of(parsed.get("reasonCode"))
+        said = f"{reason}\n{said}" if said and type_ == "ServiceRequest" and reason not in said else said or reason
+    if "extension" in parsed and (first := said_in_extensions(parsed, type_)):
+        said = "\n".join(filter(None, (*first, said)))
     if not said and type_ in ("Composition", "QuestionnaireResponse", "Communication"):
         said = narrative_of(parsed)
     return said

@@ -157,7 +157,14 @@ _SECTION_OF_LIST: Final[dict[str, str]] = {
     "933361000000108": "medicines",
     "792931000000107": "appointments",
     "717711000000103": "problems",
+    "826501000000100": "observations",
+    # Within the area of consultations: one consultation, its topics, their headings.
+    "325851000000107": "encounters",
+    "25851000000105": "encounters",
+    "24781000000107": "encounters",
 }
+# And lists of what consultations and problems hold, named after them: "problems-medications-related-to-problems".
+_SECTION_OF_INNER_LIST: Final = (("consultations-", "encounters"), ("problems-", "problems"))
 
 # Vital signs and the like, where no category says so: the FHIR vital signs profile (LOINC) and SNOMED CT of GP systems.
 _VITAL_CODES: Final = frozenset(
@@ -197,7 +204,8 @@ def section_of_no_plan(resource: dict[str, Any], type_: str) -> str:
         return "documents"
     if type_ == "List":
         codes = code_values(resource.get("code"))
-        return next((section for code, section in _SECTION_OF_LIST.items() if code in codes), "other")
+        inner = (section for start, section in _SECTION_OF_INNER_LIST for code in codes if code.startswith(start))
+        return next((section for code, section in _SECTION_OF_LIST.items() if code in codes), "") or next(inner, "other")
     if type_ == "Condition" and is_reasonable_adjustment(resource):
         return "alerts"  # the impairment behind an adjustment is clinical, the adjustment itself is not
     return _SECTION_OF_TYPE.get(type_, "other")

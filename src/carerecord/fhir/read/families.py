@@ -15,7 +15,6 @@ from carerecord.fhir.read.plans import read_plan
 from carerecord.fhir.read.results import read_imaging, read_observation, read_report
 from carerecord.fhir.read.words import Around, Resource, codes_of, extension, first_code, notes_of, person_name, title_of
 
-
 _NO_PRODUCT: Final = frozenset(("UNK", "NI", "NA", "ASKU", "NAV", "NASK", "MSK", "OTH"))  # HL7 v3 NullFlavor
 
 

@@ -5,6 +5,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
+from carerecord.fhir.read.results import UNCATEGORISED
+from carerecord.fhir.read.words import title_of
 from carerecord.fhir.stu3.extensions import named
 
 Resource = dict[str, Any]
@@ -24,6 +26,8 @@ class Around:
         self.ended: set[str] = set()  # allergies that a list of ended ones names, and no list of active ones does
         self.course: dict[str, Any] = {}  # plan of a medicine -> its prescription type, the extension as received
         self.laboratory: set[str] = set()  # results that a report with a specimen names
+        self.uncategorised: set[str] = set()  # entries that a list of uncategorised data names
+        self.problems: dict[str, str] = {}  # problem -> its title
         self.topics: dict[str, list[str]] = {}  # encounter -> its topics, each with its headings, in order
 
     def to(self, reference: str) -> str:
@@ -52,6 +56,8 @@ def survey(around: Around, resource: Resource) -> None:
     type_ = resource.get("resourceType")
     if type_ == "List":
         _list(around, resource)
+    elif type_ == "Condition":
+        around.problems[f"Condition/{text_in(resource, 'id')}"] = title_of(resource.get("code"))
     elif type_ == "MedicationRequest":
         for each in dicts_in(resource, "extension"):
             if named(each.get("url"), "PrescriptionType"):
@@ -81,20 +87,26 @@ def is_of_ended(list_: Resource) -> bool:
 
 def _list(around: Around, list_: Resource) -> None:
     if is_of_ended(list_):
-        around.ended |= set(_references([dict_in(each, "item") for each in dicts_in(list_, "entry")]))
+        around.ended |= set(_items(list_))
+    elif any(code == UNCATEGORISED or "uncategorised-data" in code for code in codes_in(list_.get("code"))):
+        around.uncategorised |= set(_items(list_))
 
 
 def spare_active(around: Around, list_: Resource) -> None:
     """An allergy that the list of active ones names as well keeps its own status: neither list may hide it."""
     if ACTIVE_ALLERGIES in codes_in(list_.get("code")):
-        around.ended -= set(_references([dict_in(each, "item") for each in dicts_in(list_, "entry")]))
+        around.ended -= set(_items(list_))
 
 
 def _topic(topic: Resource, lists: dict[str, Resource]) -> str:
-    inside = [lists.get(to, {}) for to in _references([dict_in(each, "item") for each in dicts_in(topic, "entry")])]
+    inside = [lists.get(to, {}) for to in _items(topic)]
     headings = [text_in(each, "title") for each in inside if HEADING in codes_in(each.get("code"))]
     said = ", ".join(dict.fromkeys(filter(None, headings)))
     return ": ".join(filter(None, (text_in(topic, "title"), said)))
+
+
+def _items(list_: Resource) -> list[str]:
+    return _references([dict_in(each, "item") for each in dicts_in(list_, "entry")])
 
 
 def _references(references: Iterable[Resource]) -> list[str]:

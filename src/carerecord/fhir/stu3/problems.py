@@ -2,8 +2,9 @@
 
 from typing import Any, Final
 
-from carerecord.fhir.codes import codes_in
+from carerecord.fhir.codes import codes_in, dicts_in, text_in
 from carerecord.fhir.stu3.carry import RESOURCE, Element, Rules, Work, carried, coded, group, kept, listed, same
+from carerecord.fhir.stu3.extensions import named
 from carerecord.fhir.stu3.systems import TERMINOLOGY
 
 _VERIFIED: Final = {
@@ -33,7 +34,19 @@ CONDITION: Final[Rules] = {
 
 def condition(work: Work, received: Element) -> Element:
     out = carried(work, CONDITION, received, "Condition", {})
+    for each in dicts_in(out, "extension"):
+        if named(each.get("url"), "RelatedProblemHeader"):
+            _name_target(work, each)
     return _in_error(work, out)
+
+
+def _name_target(work: Work, link: Element) -> None:
+    """A link to another problem names it, so that whoever reads one resource alone knows which."""
+    for part in dicts_in(link, "extension"):
+        target = part.get("valueReference")
+        unnamed = type(target) is dict and "display" not in target
+        if unnamed and (title := work.around.problems.get(text_in(target, "reference"))):
+            target["display"] = title
 
 
 def _in_error(work: Work, out: dict[str, Any]) -> Element:

@@ -3,6 +3,8 @@
 from typing import Any, Final
 
 from carerecord.fhir.codes import codes_in
+from carerecord.fhir.identifiers import SNOMED
+from carerecord.fhir.read.results import UNCATEGORISED
 from carerecord.fhir.stu3.carry import (
     CROSS_VERSION,
     MALFORMED,
@@ -83,15 +85,21 @@ OBSERVATION: Final[Rules] = {
 
 
 def observation(work: Work, received: Element) -> Element:
-    """A result of a laboratory says so in R4: by the specialty that it is filed under, or by the report that names it."""
+    """A result of a laboratory says so in R4: by the specialty that it is filed under, or by the report that names it.
+
+    What a list of uncategorised data names says that.
+    """
     out = carried(work, OBSERVATION, received, "Observation", {})
     sent = codes_in(out.get("category"))
     category = next((_SPECIALTIES[code] for code in sent if code in _SPECIALTIES), "")
     if not category and not sent and f"Observation/{work.id}" in work.around.laboratory:
         category = "laboratory"
     if category and category not in sent:
-        made = {"coding": [{"system": _CATEGORY, "code": category}]}
-        out["category"] = [*as_list(out.get("category")), made]
+        made = {"system": _CATEGORY, "code": category}
+        out["category"] = [*as_list(out.get("category")), {"coding": [made]}]
+    elif not sent and f"Observation/{work.id}" in work.around.uncategorised:
+        made = {"system": SNOMED, "code": UNCATEGORISED, "display": "Uncategorised data"}
+        out["category"] = [*as_list(out.get("category")), {"coding": [made]}]
     return out
 
 
