@@ -144,8 +144,10 @@ class GpConnectServer:
         about = writer.about(holding.patient_id)
         found = [stu3.document(writer, each, about, self.documents) for each in _letters(holding)]
         people = [each for each in writer.people.values() if each["resourceType"] == "Practitioner"]
+        patient = stu3.patient(writer, holding.resources[0], writer.who({"display": "Dr Registered Partner, GP"}))
+        included = (stu3.organisation(writer), patient, *people)
         entries = [{"resource": each, "search": {"mode": "match"}} for each in found]
-        entries += [{"resource": each, "search": {"mode": "include"}} for each in (stu3.organisation(writer), *people)]
+        entries += [{"resource": each, "search": {"mode": "include"}} for each in included]
         bundle = {"resourceType": "Bundle", "type": "searchset", "total": len(found), "entry": entries}
         return Reply(orjson.dumps(bundle), headers=_NO_STORE)
 

@@ -1,0 +1,77 @@
+"""What is in a practice's answer once it is R4? Each resource counted once, read once, filed; what was not carried is listed."""
+
+from collections.abc import Iterable
+
+from carerecord.connectors.fhir_r4_asks import sections_of
+from carerecord.connectors.fhir_r4_take import READ_IN_PASSING, WARNINGS, Taken
+from carerecord.contracts.records import NotCarried
+from carerecord.fhir import bundle as bundles
+from carerecord.fhir.stu3 import Converted, ListWarning, entries_of
+from carerecord.kit.turns import Turn
+
+# STU3's names of what R4 calls ServiceRequest; what belongs to no section says who, where and how the rest hangs together.
+_REQUESTS = frozenset({"ProcedureRequest", "ReferralRequest"})
+_BESIDE = READ_IN_PASSING | {"List", "Patient", "Bundle", "OperationOutcome"}
+
+
+class GpTaken(Taken):
+    """What one conversation with a practice has brought so far."""
+
+    async def converted(self, made: Converted, turn: Turn) -> None:
+        """Take in one converted answer. Others have their turn in between."""
+        self.patient(made.patient)
+        entries: list[bundles.Entry] = []
+        for entry in entries_of(made):
+            entries.append(entry)
+            if entry.type in READ_IN_PASSING:
+                self._in_passing(entry)
+            await turn.over()
+        for entry in entries:
+            if entry.type == "List":
+                self._contents(entry)
+            elif entry.type not in READ_IN_PASSING:
+                self._take(entry)
+            await turn.over()
+        for unread in made.unread:
+            self._unreadable(unread.type, unread.type, unread.raw)
+        self.warnings.extend(WARNINGS[each.code] for each in made.warnings if each.code in WARNINGS)
+
+    def whole_left_out(self, made: Converted) -> None:
+        """Resources of a type that is not converted: counted as sent and as not readable, so that the sum holds."""
+        for each in made.not_carried:
+            if each.path == each.type:
+                self._sent[each.type] += each.count
+                self._broken[each.type] += each.count
+                self.count += each.count
+
+    def _contents(self, entry: bundles.Entry) -> None:
+        """A list is the table of contents of an area or a consultation: what it lists is shown, not itself."""
+        if entry.id and (entry.type, entry.id) in self._seen:
+            return
+        self._seen.add((entry.type, entry.id))
+        self.count += 1
+        self._sent[entry.type] += 1
+        self._shown[entry.type] += 1
+
+
+def words_of(warnings: Iterable[ListWarning]) -> dict[str, str]:
+    """By section, everything that its lists say of their own completeness, each thing once."""
+    said: dict[str, dict[str, str]] = {}
+    for each in warnings:
+        kept = said.setdefault(each.section, {})
+        if each.code not in kept or len(each.words) < len(kept[each.code]):
+            kept[each.code] = each.words
+    return {section: " ".join(dict.fromkeys(by_code.values())) for section, by_code in said.items()}
+
+
+def left_out(made: Iterable[Converted], wanted: frozenset[str]) -> tuple[NotCarried, ...]:
+    """What was not carried of what this reader may see; of the rest, not even that it came."""
+    return tuple(
+        NotCarried(each.path, each.why, each.count) for one in made for each in one.not_carried if _may_be_told(each.type, wanted)
+    )
+
+
+def _may_be_told(type_: str, wanted: frozenset[str]) -> bool:
+    if type_ in _BESIDE:
+        return True
+    return bool(sections_of("ServiceRequest" if type_ in _REQUESTS else type_) & wanted)
