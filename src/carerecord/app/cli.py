@@ -22,6 +22,7 @@ from carerecord.app.engines import engines
 from carerecord.app.gate import Gate, secret_of, told_databases
 from carerecord.app.house import kept, stoppable, stopped_by_term, until_signalled
 from carerecord.app.operator import apart_calls, operator_calls
+from carerecord.app.try_mapping import try_mapping
 from carerecord.contracts.audit import VERIFY, VerifyAsked
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
 from carerecord.contracts.sources import PROBE, REGISTRY, ProbeAsked, RegistryAsked
@@ -242,6 +243,16 @@ def probe_source(
     if not name and not all_sources:
         fail("Say which source, or --all. `carerecord sources list` names them.")
     if not run(ask()):
+        raise SystemExit(1)
+
+
+@sources_app.command("try-mapping")
+def try_mapping_file(
+    file: Annotated[Path, typer.Argument(help="A mapping of the connector rest_json.", exists=True, dir_okay=False)],
+    write: Annotated[bool, typer.Option(help="Keep what came out as what is expected.")] = False,
+) -> None:
+    """Run a mapping's own test cases, and say in plain words what differs and which fields are not carried."""
+    if not try_mapping(file, write=write, out=out):
         raise SystemExit(1)
 
 

@@ -18,7 +18,7 @@ from carerecord.connectors.fhir_r4_take import Read
 from carerecord.connectors.reply import Asking, Expected, Reply
 from carerecord.connectors.talk import Lost, Talk, complete, is_sure, lost_by, refusal
 from carerecord.connectors.web import Answered, NoAnswer, NotThere, Site, Web, WebTrouble
-from carerecord.connectors.windows import Content
+from carerecord.connectors.windows import Content, One
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import Bundle, parse, split
 from carerecord.fhir.errors import Unreadable
@@ -52,12 +52,13 @@ class FhirR4:
             reply, elapsed_s=time.perf_counter() - began, as_at=stamp(self._clock.now()), sections=complete(reply, asking)
         )
 
-    async def read_one(self, source: Source, resource_type: str, id_: str, *, until: float) -> bytes:
+    async def read_one(self, about: Asking, resource_type: str, id_: str, *, until: float) -> One:
         """One resource exactly as its source holds it now.
 
         Raises:
             WebTrouble: it did not come.
         """
+        source = about.source
         site = Site.of(source)
         path = f"{resource_type}/{id_}"
         answered = await self._web.patiently(
@@ -67,10 +68,10 @@ class FhirR4:
             raise NotThere(refusal(answered.status))
         if not answered.ok:
             raise NoAnswer(refusal(answered.status))
-        return answered.body
+        return One(answered.body)
 
-    async def document(self, source: Source, reference: Mapping[str, Any], *, until: float) -> Content:
-        return await content_of(self._web, source, reference, until=until)
+    async def document(self, about: Asking, reference: Mapping[str, Any], *, until: float) -> Content:
+        return await content_of(self._web, about.source, reference, until=until)
 
     async def attending(self, source: Source, local_id: str, *, until: float) -> tuple[Mapping[str, Any], ...]:
         """The encounters in progress there, as parsed resources; none when it does not say so in time."""

@@ -19,6 +19,13 @@ class Content(Struct, frozen=True):
     content_type: str  # media type alone, lower case
 
 
+class One(Struct, frozen=True):
+    """One item: as R4, and where its source speaks something else, what it sent."""
+
+    resource: bytes
+    as_sent: str = ""
+
+
 class Window(Protocol):
     """A connector: one protocol. `until` is a moment of the event loop's clock."""
 
@@ -26,11 +33,11 @@ class Window(Protocol):
         """What the source holds for this person, by `until`, whatever happens. Raises nothing but cancellation."""
         ...
 
-    async def read_one(self, source: Source, resource_type: str, id_: str, *, until: float) -> bytes:
-        """One R4 resource as the source holds it now. Raises WebTrouble: it did not come."""
+    async def read_one(self, about: Asking, resource_type: str, id_: str, *, until: float) -> One:
+        """One item as the source holds it now, of this person, within these sections. Raises WebTrouble: it did not come."""
         ...
 
-    async def document(self, source: Source, reference: Mapping[str, Any], *, until: float) -> Content:
+    async def document(self, about: Asking, reference: Mapping[str, Any], *, until: float) -> Content:
         """What a DocumentReference of this source refers to. Raises WebTrouble, Unreadable: it did not come."""
         ...
 
@@ -55,11 +62,11 @@ class Windows:
             return Reply(asking.source, "no answer", says, asking.local_ids, sections)
         return await window.ask(asking, until=until)
 
-    async def read_one(self, source: Source, resource_type: str, id_: str, *, until: float) -> bytes:
-        return await self._of(source).read_one(source, resource_type, id_, until=until)
+    async def read_one(self, about: Asking, resource_type: str, id_: str, *, until: float) -> One:
+        return await self._of(about.source).read_one(about, resource_type, id_, until=until)
 
-    async def document(self, source: Source, reference: Mapping[str, Any], *, until: float) -> Content:
-        return await self._of(source).document(source, reference, until=until)
+    async def document(self, about: Asking, reference: Mapping[str, Any], *, until: float) -> Content:
+        return await self._of(about.source).document(about, reference, until=until)
 
     async def attending(self, source: Source, local_id: str, *, until: float) -> tuple[Mapping[str, Any], ...]:
         window = self._by_connector.get(source.connector)

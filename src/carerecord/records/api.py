@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from carerecord.connectors.fhir_r4 import FhirR4
+from carerecord.connectors.rest_json import RestJson
 from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Windows
 from carerecord.contracts.permit import Permit
@@ -32,7 +33,10 @@ def build(supplies: Supplies) -> Part:
     reader = _Reading(supplies.clock)
     web = Web(supplies.secrets)
     turns = Turns()
-    window = Windows({"fhir_r4": FhirR4(web, supplies.clock, reader, turns)})
+    window = Windows({
+        "fhir_r4": FhirR4(web, supplies.clock, reader, turns),
+        "rest_json": RestJson(web, supplies.clock, reader, turns),
+    })
     gatherer = Gatherer(
         window, supplies.clock, supplies.log, supplies.metrics, at_once=settings.sources_at_once,
         first_paint_s=settings.first_paint_s, last_call_s=settings.last_call_s,

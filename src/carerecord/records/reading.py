@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from carerecord.connectors.reply import Asking
 from carerecord.connectors.web import NotThere, WebTrouble
 from carerecord.connectors.windows import Content, Window
 from carerecord.contracts.actors import Attendance, Reason
@@ -22,7 +23,7 @@ from carerecord.fhir.sections import ALL
 from carerecord.kit import request as requests
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused, Unavailable
-from carerecord.records.choosing import Choice, granted_by_source
+from carerecord.records.choosing import Choice, expected_of, granted_by_source
 from carerecord.records.relationship import sealed
 from carerecord.records.right_person import is_about
 from carerecord.records.service import Desk, Opened
@@ -58,9 +59,10 @@ class Reader:
         if not granted or (headings and not headings & granted):
             raise await self._kept_back(opened, asked.source, headings)
         until = asyncio.get_running_loop().time() + self.desk.settings.last_call_s
+        about = Asking(choice.source, choice.local_ids, granted & choice.sections, expected_of(person))
         try:
-            body = await self.window.read_one(choice.source, asked.resource_type, asked.id, until=until)
-            parsed = parse(body)
+            one = await self.window.read_one(about, asked.resource_type, asked.id, until=until)
+            parsed = parse(one.resource)
             facts = read(parsed)
         except NotThere:
             raise NotFound(_NO_ITEM) from None
@@ -80,16 +82,17 @@ class Reader:
             sources=(asked.source,), sections=(facts.section,), request=opened.request,
         )  # fmt: skip
         # A document is fetched once all this has been settled, and written down before it is handed over.
-        content = await self._document(choice.source, parsed, until) if asked.document else Content(b"", "")
+        content = await self._document(about, parsed, until) if asked.document else Content(b"", "")
         await self.desk.outbox.announce("Line", line)
         return Expanded(
-            msgspec.json.format(body, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name,
+            one.as_sent or msgspec.json.format(one.resource, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name,
             content.body, content.content_type,
         )  # fmt: skip
 
-    async def _document(self, source: Source, reference: Mapping[str, Any], until: float) -> Content:
+    async def _document(self, about: Asking, reference: Mapping[str, Any], until: float) -> Content:
+        source = about.source
         try:
-            return await self.window.document(source, reference, until=until)
+            return await self.window.document(about, reference, until=until)
         except NotThere as gone:
             raise NotFound(f"{source.name}: {gone.says}") from None
         except WebTrouble as trouble:
@@ -123,11 +126,13 @@ class Reader:
             return Attending()
         registry = await self.desk.registry()
         pointers, _ = await self.desk.where(person)
+        closed = registry.closed_to(asked.actor)
         own = {
             each.id: each
             for each in registry.sources
             if each.organisation == asked.actor.organisation and each.shares("encounters") and not each.retired
-        }
+            and (each.id, "encounters") not in closed
+        }  # fmt: skip
         askable = [(own[pointer.source], pointer.local_id) for pointer in pointers if pointer.source in own]
         if not askable:
             return Attending()

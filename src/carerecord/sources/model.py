@@ -11,14 +11,15 @@ import msgspec
 from carerecord.contracts.sources import Registry, SharedSection, Source, Tester
 from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.sections import SECTION_IDS
+from carerecord.sources.mappings import FOLDER, document_oddities, with_mapping
 from carerecord.sources.spreadsheet import rows
 from carerecord.sources.stages import EVERYONE, NAMED, OFF, STAGES, rank
 
 ARRANGEMENTS = ("live", "copy", "both", "master")
 OFFERED_ARRANGEMENTS = ("live",)  # the others await the services that keep copies
-CONNECTORS = ("fhir_r4", "gp_connect", "pds")
+CONNECTORS = ("fhir_r4", "gp_connect", "rest_json", "documents", "pds")
 KNOWS_BY = ("nhs-number", "local", "match")
-ASKS = ("search", "everything")
+ASKS = ("search", "everything", "mhd", "xds")
 REQUIRED = ("id", "organisation", "name", "connector", "address")
 ALWAYS_ASK = ("allergies", "medicines", "plans")
 BY_SECTION = ("arrangement", "stage", "stages", "stage_at_most", "open_to")  # said of a table, and kept with its sections
@@ -38,12 +39,17 @@ def read_registry(files: Mapping[str, str]) -> Registry:
     problems: list[str] = []
     always_ask: tuple[str, ...] = ALWAYS_ASK
     testers: dict[str, Tester] = {}
+    mappings = {file: text for file, text in files.items() if file.startswith(FOLDER)}
     for file, text in sorted(files.items()):
+        if file in mappings:
+            continue
         if file.endswith(".csv"):
             tables, faults = rows(text)
             problems += [f"{file} {fault}" for fault in faults]
             for row, table, wrong in tables:
-                _add(sources, problems, f"{file}, {row}, {table['id']}" if "id" in table else f"{file}, {row}", table, wrong)
+                named = f"{file}, {row}, {table['id']}" if "id" in table else f"{file}, {row}"
+                whole, more = with_mapping(table, mappings)
+                _add(sources, problems, named, whole, [*wrong, *more])
             continue
         try:
             document = tomllib.loads(text)
@@ -56,7 +62,9 @@ def read_registry(files: Mapping[str, str]) -> Registry:
                 f"{file}: always_ask names {each!r}, which is not a section" for each in always_ask if each not in SECTION_IDS
             ]
         for place, table in enumerate(document.get("source", []), 1):
-            _add(sources, problems, f"{file}, {table.get('id') or f'table {place}'}", table, [])
+            named = f"{file}, {table.get('id') or f'table {place}'}"
+            whole, more = with_mapping(table, mappings)
+            _add(sources, problems, named, whole, more)
         for place, table in enumerate(document.get("safety_tester", []), 1):
             try:
                 tester = msgspec.convert(table, Tester)
@@ -64,8 +72,8 @@ def read_registry(files: Mapping[str, str]) -> Registry:
             except msgspec.ValidationError as error:
                 problems.append(f"{file}, safety_tester {place}: {error}")
     chosen = tuple(sources[each] for each in sorted(sources))
-    named = tuple(testers[each] for each in sorted(testers))
-    return Registry(version_of(chosen, always_ask, named), chosen, always_ask, tuple(problems), named)
+    safety = tuple(testers[each] for each in sorted(testers))
+    return Registry(version_of(chosen, always_ask, safety), chosen, always_ask, tuple(problems), safety)
 
 
 def _add(sources: dict[str, Source], problems: list[str], named: str, table: Mapping[str, Any], faults: list[str]) -> None:
@@ -93,7 +101,7 @@ def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
     faults += [
         f"section {each!r} is not known; they are {', '.join(SECTION_IDS)}" for each in sections if each not in SECTION_IDS
     ]
-    faults += _oddities(told)
+    faults += [*_oddities(told), *document_oddities(table)]
     faults += _stage_oddities(table, _told_apart(sections))
     if faults:
         return None, faults

@@ -43,7 +43,7 @@ from carerecord.sources.store.versions import add_version, last_version
 LOOK_EVERY_S = 1.0
 BOARD_DAYS = 7  # the days that the board adds up
 KEPT_DAYS = 35
-READ = ("*.toml", "*.csv")
+READ = ("*.toml", "*.csv", "mappings/*.toml")
 
 Fingerprint = tuple[tuple[str, int, int], ...]
 
@@ -191,9 +191,11 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _fingerprint(folder: Path) -> Fingerprint:
-    return tuple((file.name, (stat := file.stat()).st_mtime_ns, stat.st_size) for file in _files(folder))
+    return tuple((str(file.relative_to(folder)), (stat := file.stat()).st_mtime_ns, stat.st_size) for file in _files(folder))
 
 
 def _texts(folder: Path) -> Mapping[str, str]:
     """What cannot be read as UTF-8 becomes a mark that the reader of it meets, so that one bad letter spoils its row alone."""
-    return {file.name: file.read_text(encoding="utf-8", errors="replace") for file in _files(folder)}
+    return {
+        file.relative_to(folder).as_posix(): file.read_text(encoding="utf-8", errors="replace") for file in _files(folder)
+    }
