@@ -1,4 +1,7 @@
-"""How does each system of the region write FHIR? No two do it alike, and each way has been met in a real one."""
+"""How does each system of the region write FHIR? No two do it alike, and each way has been met in a real one.
+
+Practices that answer GP Connect do not stand here: what is theirs is in servers/gp_connect_words.
+"""
 
 from collections.abc import Mapping
 

@@ -37,10 +37,15 @@ _CLINIC = ("alerts", "allergies", "medicines", "problems", "observations", "enco
 def system(
     key: str, ods: str, name: str, mark: str, kind: SystemKind, latency_s: float, sections: tuple[str, ...], knows_by: KnowsBy,
     page_size: int = 50, needs_token: bool = False, asks: Literal["search", "everything"] = "search",
+    speaks: Literal["", "emis", "tpp"] = "",
 ) -> System:  # fmt: skip
+    """One row. `speaks`: GP Connect, in the habits of one of the two large suppliers; the others are FHIR R4 servers."""
     uri = f"https://{key}.region.example/Id/patient-number"
     shared, dialect = ("demographics", *sections), DIALECTS.get(key, PLAIN)
-    return System(key, ods, name, mark, kind, uri, knows_by, shared, latency_s, page_size, needs_token, asks, dialect)
+    connector = "gp_connect" if speaks else "fhir_r4"
+    return System(
+        key, ods, name, mark, kind, uri, knows_by, shared, latency_s, page_size, needs_token, asks, dialect, connector, speaks
+    )
 
 
 SYSTEMS: tuple[System, ...] = (
