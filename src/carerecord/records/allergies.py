@@ -92,6 +92,8 @@ def _words(sharing: Sharing) -> str:
         "incomplete": "its answer is not complete.",
         "discarded": "its answer was about somebody else.",
         "withheld": "withheld.",
+        "withheld at source": "withheld at source.",
+        "not given": "did not give a record.",
         "not permitted": "not shown to this role.",
     }.get(sharing.state, f"{sharing.state}.")
     return said

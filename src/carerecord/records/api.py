@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from carerecord.connectors.fhir_r4 import FhirR4
+from carerecord.connectors.gp_connect import GpConnect
+from carerecord.connectors.pds import Pds
+from carerecord.connectors.pds import Turns as PdsTurns
 from carerecord.connectors.rest_json import RestJson
 from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Windows
@@ -21,6 +24,7 @@ from carerecord.kit.permits import checked
 from carerecord.kit.settings import read as told
 from carerecord.kit.turns import Turns
 from carerecord.records.gather import Gatherer
+from carerecord.records.practices import Practices
 from carerecord.records.reading import Reader
 from carerecord.records.recent import Recent
 from carerecord.records.service import Desk
@@ -35,6 +39,7 @@ def build(supplies: Supplies) -> Part:
     turns = Turns()
     window = Windows({
         "fhir_r4": FhirR4(web, supplies.clock, reader, turns),
+        "gp_connect": GpConnect(web, supplies.clock, reader, supplies.secrets, turns),
         "rest_json": RestJson(web, supplies.clock, reader, turns),
     })
     gatherer = Gatherer(
@@ -49,9 +54,11 @@ def build(supplies: Supplies) -> Part:
         supplies.calls, gatherer, supplies.outbox, supplies.clock, supplies.log, settings.sweep_share, check
     )
     recent = Recent(time.monotonic)
+    practices = Practices(Pds(web, PdsTurns(settings.register_a_second, time.monotonic)), settings.register_within_s)
     desk = Desk(
         supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check,
         attendance_key=supplies.keys.own_key("attendance"), pseudonym_key=supplies.keys.own_key("pseudonym"), recent=recent,
+        practices=practices,
         turns=turns,
     )  # fmt: skip
     beside = Reader(desk, window)
@@ -63,9 +70,11 @@ def build(supplies: Supplies) -> Part:
         while True:
             await asyncio.sleep(1.0)
             recent.sweep()
+            practices.sweep()
 
     async def stop() -> None:
         recent.clear()
+        practices.clear()
         await window.close()
         await web.close()
 

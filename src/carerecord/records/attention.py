@@ -80,6 +80,8 @@ _GAPS: Final = {
     "unreadable": "{} answered with something that could not be read",
     "incomplete": "{}: not everything could be read",
     "out of date": "{}: a copy, not live",
+    "not given": "{} did not give a record",
+    "withheld at source": "{}: withheld at source",
 }
 
 
@@ -116,7 +118,7 @@ def _of_source(reply: Reply) -> Iterable[Attention]:
     for what, here, there in reply.mismatches:
         yield Attention("danger", f"{name} knows this person by another {what}", f"Here {here}; there {there}.",
                         "danger/mismatch", source=source)  # fmt: skip
-    if reply.state in ("no answer", "unreadable", "incomplete", "out of date") and not reply.choices:
+    if reply.state in _GAPS and not reply.choices:
         yield Attention("gap", _GAPS[reply.state].format(name), reply.says, "gap/source", source=source)
     for warning in reply.warnings:
         rule, title = _WARNINGS[warning]

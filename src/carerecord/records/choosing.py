@@ -6,12 +6,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from carerecord.connectors.reply import Asking, Expected, Reply, worst
+from carerecord.contracts.actors import Actor
 from carerecord.contracts.locator import Pointer
 from carerecord.contracts.patients import Person
 from carerecord.contracts.permit import Grant, Permit
 from carerecord.contracts.records import SectionState
 from carerecord.contracts.sources import Registry, Source
 from carerecord.fhir.sections import SECTION_IDS
+from carerecord.records.practices import Practice, by_registration
 
 LIVE = frozenset({"live", "both"})
 WITHHELD, NOT_PERMITTED = "withheld", "not permitted"
@@ -26,17 +28,20 @@ class Choice(Struct, frozen=True):
     local_ids: tuple[str, ...]
     asked: bool
     why_not: str = ""
+    state: str = "not asked"  # the record's word for a source that is not asked
 
 
 def choose(
     registry: Registry, pointers: Sequence[Pointer], person: Person, *, always: bool, all_of_them: bool = False,
+    practice: Practice = Practice(),  # noqa: B008 - frozen
     only: str = "", local_id: str = "",
 ) -> tuple[Choice, ...]:  # fmt: skip
     """For each source that shares anything live: is it asked, and by which of its own ids?
 
     Asked is who is known to know the person; with `always` (unscheduled care) also who shares one of the region's
     `always_ask` sections; with `all_of_them` (the locator is silent) everyone who can be asked; and `only`, the one that a
-    user insists on. A source that knows people only by its own numbers cannot be asked for a stranger.
+    user insists on. A source that knows people only by its own numbers cannot be asked for a stranger. A practice that speaks
+    GP Connect is asked when the person is registered with it now (`practice`).
     """
     ids: dict[str, list[str]] = {}
     for pointer in pointers:
@@ -47,6 +52,14 @@ def choose(
         if source.retired or source.connector == "pds" or not sections:
             continue
         local_ids = (local_id,) if local_id and source.id == only else tuple(dict.fromkeys(ids.get(source.id, ())))
+        if source.connector == "gp_connect":
+            numbered = bool(person.demographics.nhs_number)
+            found = by_registration(
+                source, registry, practice, numbered=numbered, known=bool(local_ids), insisted=source.id == only
+            )
+            if found is not None:
+                choices.append(Choice(source, sections, local_ids, found.asked, found.why_not, found.state))
+            continue
         wanted = all_of_them or source.id == only or (always and bool(sections.intersection(registry.always_ask)))
         can = source.knows_by != "local" and bool(person.demographics.nhs_number)
         if local_ids or (wanted and can):
@@ -66,12 +79,14 @@ def wanted(choices: Iterable[Choice]) -> tuple[Grant, ...]:
     return (Grant("", "demographics"), *sought)
 
 
-def askings(choices: Iterable[Choice], permit: Permit, person: Person) -> tuple[Asking, ...]:
-    """What is asked of whom: only what the permit grants is fetched."""
+def askings(
+    choices: Iterable[Choice], permit: Permit, person: Person, actor: Actor | None = None, practice: str = ""
+) -> tuple[Asking, ...]:
+    """What is asked of whom: only what the permit grants is fetched. `practice` is where the person is registered."""
     granted = granted_by_source(permit)
     expected = expected_of(person)
     return tuple(
-        Asking(each.source, each.local_ids, sections, expected)
+        Asking(each.source, each.local_ids, sections, expected, actor, practice)
         for each in choices
         if each.asked and (sections := each.sections & granted.get(each.source.id, frozenset()))
     )
@@ -85,8 +100,8 @@ def granted_by_source(permit: Permit) -> dict[str, frozenset[str]]:
 
 
 def not_asked(choice: Choice) -> Reply:
-    sections = tuple(SectionState(each, "not asked", says=choice.why_not) for each in SECTION_IDS if each in choice.sections)
-    return Reply(choice.source, "not asked", choice.why_not, sections=sections)
+    sections = tuple(SectionState(each, choice.state, says=choice.why_not) for each in SECTION_IDS if each in choice.sections)
+    return Reply(choice.source, choice.state, choice.why_not, sections=sections)
 
 
 def whole(choice: Choice, permit: Permit, granted: Mapping[str, frozenset[str]], reply: Reply | None) -> Reply:

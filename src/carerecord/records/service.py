@@ -32,6 +32,7 @@ from carerecord.records.choosing import Choice, askings, choose, wanted
 from carerecord.records.counts import Counts
 from carerecord.records.drawing import Drawing
 from carerecord.records.gather import Gatherer
+from carerecord.records.practices import Practice, Practices
 from carerecord.records.recent import Opening, Recent
 from carerecord.records.relationship import relationship
 from carerecord.records.settings import RecordsSettings
@@ -50,6 +51,7 @@ class Opened(Struct, frozen=True):
     degraded: tuple[str, ...]
     request: str
     swept: Choice | None = None  # a skipped source that is asked afterwards, to learn how often skipping errs
+    practice: str = ""  # ODS code of the practice where the person is registered
 
 
 @dataclass
@@ -66,6 +68,7 @@ class Desk:
     check: Callable[[Permit], None]  # raises Refused for a permit that was not made for this service, or is over
     attendance_key: bytes
     pseudonym_key: bytes
+    practices: Practices | None = None  # None: no source here is asked by registration
     turns: Turns = field(default_factory=Turns)
     counts: Counts = field(default_factory=Counts)
     recent: Recent = field(default_factory=lambda: Recent(time.monotonic))
@@ -119,15 +122,17 @@ class Desk:
         only: str = "", local_id: str = "",
     ) -> Opened:  # fmt: skip
         """Everything that is settled before a source is asked; a refusal is written down and raised."""
-        registry, (pointers, silent) = await asyncio.gather(self.registry(), self.where(person))
+        (registry, practice), (pointers, silent) = await asyncio.gather(
+            self._registry_and_practice(person, actor.organisation), self.where(person)
+        )
         choices = choose(
-            registry, pointers, person, all_of_them=silent, only=only, local_id=local_id,
+            registry, pointers, person, all_of_them=silent, only=only, local_id=local_id, practice=practice,
             always=actor.role.code in self.settings.always_ask_roles,
         )  # fmt: skip
         swept = self.teacher.pick(choices)
         opened = Opened(
             str(uuid.uuid4()), actor, reason, person, choices, _NO_PERMIT, (*degraded, *(("gap/locator",) if silent else ())),
-            request or requests.current() or requests.new(), swept,
+            request or requests.current() or requests.new(), swept, practice.ods,
         )  # fmt: skip
         try:
             permit = await self.permit(actor, person, reason, wanted((*choices, *((swept,) if swept else ()))))
@@ -136,6 +141,10 @@ class Desk:
             await self.outbox.announce("Line", self._line(opened, "refused", outcome="refused", rule=rule))
             raise
         return replace(opened, permit=permit)
+
+    async def _registry_and_practice(self, person: Person, organisation: str) -> tuple[Registry, Practice]:
+        registry = await self.registry()
+        return registry, await self.practices.of(person, registry, organisation) if self.practices else Practice()
 
     async def registry(self) -> Registry:
         """Who takes part: asked each time, sent only when it has changed; the last known one while the registry is down."""
@@ -177,7 +186,7 @@ class Desk:
 
     async def _chunks(self, opened: Opened, what: str, kept: Opening | None, only: str) -> AsyncGenerator[Record, None]:
         permit = opened.permit
-        asked = {each.source.id: each for each in askings(opened.choices, permit, opened.person)}
+        asked = {each.source.id: each for each in askings(opened.choices, permit, opened.person, opened.actor, opened.practice)}
         drawing = Drawing(opened.id, opened.person, opened.reason, permit, opened.choices, asked, opened.degraded,
                           self.turns, painted=kept is not None)  # fmt: skip
         held = {each.source.id: each for each in kept.replies} if kept else {}

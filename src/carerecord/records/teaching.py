@@ -62,7 +62,9 @@ class Teacher:
         """Now and then, one source that this opening skips: the permit is asked to cover it too."""
         if self.chance.random() >= self.share or self._swept.full():
             return None
-        skipped = [each for each in choices if not each.asked and each.source.knows_by != "local"]
+        # A practice is asked on behalf of a named person alone, so never by a sweep.
+        can = (each for each in choices if not each.asked and each.source.knows_by != "local")
+        skipped = [each for each in can if each.source.connector != "gp_connect"]
         return replace(self.chance.choice(skipped), asked=True) if skipped else None
 
     def sweep_later(self, swept: Swept) -> None:

@@ -94,5 +94,6 @@ def _cell(view: View, state: SourceState, column: Column) -> Cell:
         whole = max(said.sent, said.count + said.unreadable)
         shown = f"{said.count} of {whole}" if whole > said.count else str(said.count)
         return Cell(column, "part", shown, sentence(state, view.fmt, said), link=True)
-    signs = {"empty": "0", "unseen": "!", "part": "!", "loading": "…", "ask": "·", "bad": "✕", "withheld": "■", "held": "0"}
+    signs = {"empty": "0", "unseen": "!", "part": "!", "loading": "…", "ask": "·", "bad": "✕", "withheld": "■", "held": "0",
+             "unshared": "–"}  # fmt: skip
     return Cell(column, "empty" if tone == "held" else tone, signs[tone], sign(said.state).word)

@@ -31,13 +31,16 @@ SIGNS = {
     "withheld": Sign("lock", "withheld", "Some items not shown to you"),
     "not permitted": Sign("lock", "withheld", "Not shown in your role"),
     "discarded": Sign("cross", "bad", "Answer discarded"),
+    "not given": Sign("unseen", "unseen", "Gave no record"),
+    "withheld at source": Sign("lock", "withheld", "Withheld at source"),
+    "registered elsewhere": Sign("tick", "unshared", "Registered elsewhere"),
 }
 _UNKNOWN = Sign("unseen", "unseen", "Not available")
 
 # Tones of which a reader must know before relying on a list, worst first.
 TROUBLE = ("bad", "unseen", "loading", "part", "withheld", "ask")
 RETRY = {"no answer": "Retry", "unreadable": "Ask again", "incomplete": "Ask again", "discarded": "Ask again",
-         "not asked": "Ask anyway", "out of date": "Ask again"}  # fmt: skip
+         "not asked": "Ask anyway", "out of date": "Ask again", "not given": "Ask again"}  # fmt: skip
 
 
 def sign(state: str) -> Sign:
@@ -65,6 +68,12 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
             return f"{source.name}: {says or _shown(section, source)}."
         case "out of date":
             return f"{source.name}: copy as at {fmt.at(source.as_at)}."
+        case "not given":
+            return f"{source.name}: {says or 'this practice did not give a record.'}"
+        case "withheld at source":
+            return f"{source.name}: withheld at source. {says}".rstrip()
+        case "registered elsewhere":
+            return f"{source.name}: {says or 'this person is registered with another practice.'}"
         case "discarded":
             return f"{source.name} answered about another person; nothing of it is shown."
         case "withheld":
