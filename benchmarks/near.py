@@ -77,7 +77,7 @@ def registry(far: Far) -> str:
     return "\n".join(
         f'[[source]]\nid = "s{n}"\norganisation = "X{n:02d}"\norganisation_name = "Organisation {n}"\nname = "Source {n}"\n'
         f'mark = "S{n % 10}"\nkind = "acute"\nconnector = "fhir_r4"\naddress = "{address}"\nknows_by = "nhs-number"\n'
-        f'asks = "everything"\nsections = [{sections}]\n'
+        f'asks = "everything"\nsections = [{sections}]\nstage = "everyone"\n'
         for n, address in enumerate(far.addresses)
     )
 

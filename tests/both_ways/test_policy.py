@@ -5,13 +5,14 @@ from datetime import UTC, datetime
 
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
 from carerecord.contracts.policy import MAY, MAY_DO, RULES, MayDoAsked, RulesAsked
+from carerecord.contracts.sources import REGISTRY
 from carerecord.kit.calls import Direct
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.part import Part, answer
 from carerecord.policy import api as policy
 from tests.both_ways.supplies import supplies_for
 from tests.both_ways.ways import agree
-from tests.policy.test_permits import DOCTOR, asked
+from tests.policy.test_permits import DOCTOR, Registrar, asked
 
 
 class Noon:
@@ -26,7 +27,8 @@ async def test_policy(tmp_path):
         return (Objection("o1", "p1", "medicines"),)
 
     async def make(_: AsyncExitStack) -> Part:
-        ways = {"consent": Direct((answer(OBJECTIONS, said),))}
+        takes_part = answer(REGISTRY, Registrar().answer)
+        ways = {"consent": Direct((answer(OBJECTIONS, said),)), "sources": Direct((takes_part,))}
         return policy.build(supplies_for("policy", None, data_dir=tmp_path, ways=ways, clock=Noon()))
 
     answers = await agree(

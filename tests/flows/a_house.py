@@ -63,7 +63,7 @@ def sources_toml(region: Region, servers: Mapping[str, RunningServer], *, deadli
             f'[[source]]\nid = "{system.key}"\norganisation = "{system.ods}"\nname = "{system.name}"\n'
             f'organisation_name = "{organisations[system.ods].name}"\nmark = "{system.mark}"\nconnector = "fhir_r4"\n'
             f'address = "{server.address}"\nknows_by = "{system.knows_by}"\nnumber_system = "{system.patient_system}"\n'
-            f"sections = [{sections}]\ndeadline_s = {deadline_s}\n{token}"
+            f"sections = [{sections}]\nstage = \"everyone\"\ndeadline_s = {deadline_s}\n{token}"
         )
     if pds:
         tables.append(

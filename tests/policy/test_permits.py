@@ -8,6 +8,8 @@ from carerecord.contracts.actors import Actor, Attendance, Reason, Role
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
 from carerecord.contracts.permit import Grant, Permit
 from carerecord.contracts.policy import MayAsked
+from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, SharedSection, Source
+from carerecord.contracts.sources import Tester as NamedTester
 from carerecord.kit import permits
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.clock import SystemClock
@@ -15,6 +17,7 @@ from carerecord.kit.errors import NotAcceptable, NotFound, Refused, Unavailable
 from carerecord.kit.part import answer
 from carerecord.kit.tokens import keys_for
 from carerecord.policy.service import Judge
+from carerecord.policy.stages import Stages
 from tests.policy.test_rules import BOOK
 
 SECRET = b"another secret of a test, 32 byte"
@@ -23,13 +26,28 @@ DOCTOR = Actor("https://idp.example", "1", "Dr A", Role("1", "emergency-doctor",
 WANTED = (Grant("elm-bank", "allergies"), Grant("elm-bank", "medicines"), Grant("calder-vale", "medicines"))
 
 
-def a_judge(*objections: Objection, silent: bool = False) -> Judge:
+class Registrar:
+    """The registry of sources, as a test says; `silent` does not answer."""
+
+    def __init__(self, *sources: Source) -> None:
+        self.registry, self.silent = Registry("1", sources), False
+
+    async def answer(self, asked: RegistryAsked) -> RegistryAnswer:
+        if self.silent:
+            raise Unavailable("The sources service does not answer.", service="sources")
+        return RegistryAnswer(None if asked.known_version == self.registry.version else self.registry)
+
+
+def a_judge(*objections: Objection, silent: bool = False, registrar: Registrar | None = None) -> Judge:
     async def said(_: ObjectionsAsked) -> tuple[Objection, ...]:
         if silent:
             raise Unavailable("consent does not answer", service="consent")
         return objections
 
-    return Judge(BOOK, Calls("policy", {"consent": Direct((answer(OBJECTIONS, said),))}), JUDGE_KEYS, SystemClock())
+    takes_part = (registrar or Registrar()).answer
+    ways = {"consent": Direct((answer(OBJECTIONS, said),)), "sources": Direct((answer(REGISTRY, takes_part),))}
+    calls = Calls("policy", ways)
+    return Judge(BOOK, calls, JUDGE_KEYS, SystemClock(), Stages(calls))
 
 
 def asked(**more: object) -> MayAsked:
@@ -142,3 +160,60 @@ async def test_with_the_guard_taken_away_the_attack_succeeds(monkeypatch: pytest
     monkeypatch.setattr(permits, "holds", lambda *_: True)
     forged = msgspec.structs.replace(await a_permit(), person=("p9",))
     assert permits.checked(forged, RECORDS_KEYS).person == ("p9",)
+
+
+def at_stage(stage: str, *organisations: str, section: str = "medicines") -> Registrar:
+    """Calder Vale, with one section at this stage; Elm Bank is open to everyone."""
+    sources = []
+    for id_ in ("elm-bank", "calder-vale"):
+        staged = SharedSection(section, "live", stage if id_ == "calder-vale" else "everyone", organisations)
+        others = tuple(SharedSection(each) for each in ("allergies", "medicines") if each != section)
+        sources.append(Source(id_, "A99917", id_, id_, "XX", "gp", "fhir_r4", "https://x.example", sections=(staged, *others)))
+    return Registrar(*sources)
+
+
+@pytest.mark.parametrize(
+    ("registrar", "granted"),
+    [
+        (at_stage("off"), WANTED[:2]),
+        (at_stage("safety-testers"), WANTED[:2]),
+        (at_stage("organisations", "R9F"), WANTED[:2]),
+        (at_stage("organisations", "R9F", "R9A"), WANTED),
+        (at_stage("everyone"), WANTED),
+    ],
+)
+async def test_what_is_not_open_to_this_actor_is_not_granted(registrar: Registrar, granted: tuple[Grant, ...]):
+    permit = await a_judge(registrar=registrar).may(asked())
+    assert permit.grants == granted
+    closed = [(each.source, each.section, each.rule, each.kind) for each in permit.withheld]
+    assert closed == ([] if granted == WANTED else [("calder-vale", "medicines", "stage/not-open", "not-open")])
+
+
+async def test_a_named_tester_sees_before_others_what_is_being_tested_and_nothing_that_is_off():
+    for stage, granted in (("off", WANTED[:2]), ("safety-testers", WANTED), ("organisations", WANTED)):
+        registrar = at_stage(stage, "R9F")
+        me = NamedTester("a", DOCTOR.name, "R9A", DOCTOR.issuer, DOCTOR.subject)
+        registrar.registry = msgspec.structs.replace(registrar.registry, testers=(me,))
+        assert (await a_judge(registrar=registrar).may(asked())).grants == granted, stage
+
+
+async def test_a_role_that_would_not_see_it_anyway_is_not_told_that_it_is_not_switched_on():
+    desk = msgspec.structs.replace(DOCTOR, role=Role("1", "receptionist", "Receptionist", "R9A", "Aldermoor"))
+    wanted = (Grant("", "demographics"), *WANTED)
+    permit = await a_judge(registrar=at_stage("off")).may(asked(actor=desk, wanted=wanted))
+    assert {each.kind for each in permit.withheld} == {"not-permitted"}
+
+
+async def test_what_everybody_wants_of_one_source_that_is_off_is_still_said_of_that_source():
+    permit = await a_judge(registrar=at_stage("off")).may(asked(wanted=WANTED[1:]))
+    assert [each.source for each in permit.withheld] == ["calder-vale"]
+
+
+async def test_while_the_registry_is_silent_its_last_word_holds_and_without_one_nothing_is_permitted():
+    registrar = at_stage("off")
+    judge = a_judge(registrar=registrar)
+    await judge.may(asked())
+    registrar.silent = True
+    assert (await judge.may(asked())).grants == WANTED[:2]
+    with pytest.raises(Unavailable, match="switched on for whom cannot be known"):
+        await a_judge(registrar=registrar).may(asked())

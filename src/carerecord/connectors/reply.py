@@ -8,15 +8,15 @@ from carerecord.contracts.sources import Source
 
 # From best to worst; the worst of a source's sections leads its own state.
 STATES = (
-    "live", "not recorded", "none held", "not shared", "registered elsewhere", "not asked", "not permitted", "withheld",
-    "withheld at source", "loading", "not given", "incomplete", "out of date", "unreadable", "no answer", "discarded",
+    "live", "not recorded", "none held", "not shared", "registered elsewhere", "not asked", "not switched on", "not permitted",
+    "withheld", "withheld at source", "loading", "not given", "incomplete", "out of date", "unreadable", "no answer", "discarded",
 )  # fmt: skip
 RANK = {state: place for place, state in enumerate(STATES)}
 # A section in one of these states may hold something that is not shown.
 MISSING = frozenset(
     {
         "loading", "no answer", "unreadable", "incomplete", "out of date", "withheld", "not permitted", "not asked", "discarded",
-        "not given", "withheld at source",
+        "not given", "withheld at source", "not switched on",
     }
 )
 

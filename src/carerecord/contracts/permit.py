@@ -15,7 +15,7 @@ class Withheld(Struct, frozen=True):
     section: str
     rule: str
     says: str
-    kind: str = "withheld"  # withheld (consent, sensitivity) | not-permitted (role, no relationship)
+    kind: str = "withheld"  # withheld (consent, sensitivity) | not-permitted (role, no relationship) | not-open (stage)
 
 
 class Permit(Struct, frozen=True):

@@ -15,7 +15,7 @@ class SectionState(Struct, frozen=True, gc=False, omit_defaults=True):
     section: str
     # live | none held | not recorded | not shared | not asked | loading | no answer | unreadable | incomplete | out of date |
     # withheld | not permitted | discarded | not given (this practice gave no record) | withheld at source |
-    # registered elsewhere (by the national register, so it has nothing to say)
+    # registered elsewhere (by the national register, so it has nothing to say) | not switched on (not open to this reader yet)
     state: str
     count: int = 0  # shown
     unreadable: int = 0
@@ -97,6 +97,8 @@ class Group(Struct, frozen=True, gc=False, omit_defaults=True):
     says: str  # what differs: "dose"
     entries: tuple[str, ...]  # keys
     current: bool = True
+    unsure: bool = False  # a medicine of which no source's statement is current or past for certain
+    by_code: bool = False  # of several names: a code alone says that they are one
 
 
 class Trend(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -8,6 +8,7 @@ from carerecord.kit.part import Part, Supplies, answer
 from carerecord.kit.settings import read
 from carerecord.policy.model import Book, read_book
 from carerecord.policy.service import Judge
+from carerecord.policy.stages import Stages
 
 RULES_FOLDER = Path(__file__).parent / "rules"
 
@@ -27,5 +28,5 @@ def book_in(folder: Path = RULES_FOLDER) -> Book:
 def build(supplies: Supplies) -> Part:
     settings = read(PolicySettings, supplies.settings)
     folder = Path(settings.rules) if settings.rules else RULES_FOLDER
-    judge = Judge(book_in(folder), supplies.calls, supplies.keys, supplies.clock)
+    judge = Judge(book_in(folder), supplies.calls, supplies.keys, supplies.clock, Stages(supplies.calls))
     return Part("policy", answers=(answer(MAY, judge.may), answer(MAY_DO, judge.may_do), answer(RULES, judge.rules)))

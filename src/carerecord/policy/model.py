@@ -18,7 +18,7 @@ VOCABULARY: Mapping[str, frozenset[Any]] = {
     "section": frozenset(SECTION_IDS),
     "action": frozenset(
         {"search", "open", "sources-read", "probe", "enrol", "counts-read", "review", "audit-read"}
-        | {"objections-write", "objections-read"}
+        | {"objections-write", "objections-read", "board-read", "stage-write"}
     ),
     "restricted": frozenset({True, False}),
     "reason_given": frozenset({True, False}),

@@ -1,6 +1,7 @@
 """May this actor see these sections of this person, for this reason? Facts, choices and rules become a permit."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
@@ -12,6 +13,7 @@ from carerecord.kit.errors import NotAcceptable, NotFound, Refused, Unavailable
 from carerecord.kit.permits import LIFE_S, sealed
 from carerecord.kit.tokens import Keys
 from carerecord.policy.model import Book, Case, Verdict, reason_given
+from carerecord.policy.stages import NOT_OPEN, Stages
 
 EVERY_SECTION = "*"
 
@@ -22,6 +24,7 @@ class Judge:
     calls: Calls
     keys: Keys
     clock: Clock
+    stages: Stages
 
     async def may(self, asked: MayAsked) -> Permit:
         """A permit for what is permitted, naming what is withheld and by which rule.
@@ -30,7 +33,7 @@ class Judge:
             Refused: nothing is permitted; with the rule that decided.
             NotAcceptable: a reason must be stated first.
             NotFound: the person is not to be told apart from one who is unknown.
-            Unavailable: what the person has said about sharing cannot be known. Nothing is shown then.
+            Unavailable: what the person has said about sharing, or what is switched on, cannot be known. Nothing is shown then.
         """
         case = Case(
             role=asked.actor.role.code,
@@ -41,8 +44,8 @@ class Judge:
         )
         if (whole := self.book.whole(case)) is not None:
             _refuse(whole)
-        objections = await self._objections(asked)
-        verdicts = self._verdicts(case, asked, objections)
+        objections, closed = await asyncio.gather(self._objections(asked), self.stages.closed_to(asked.actor))
+        verdicts = self._verdicts(case, asked, objections, closed)
         grants = tuple([each for each, verdict in verdicts if verdict.then == "permit"])
         withheld = _notices(verdicts)
         if not grants and all(each.kind == "not-permitted" for each in withheld):
@@ -62,8 +65,13 @@ class Judge:
         )
         return sealed(permit, self.keys, asked.targets)
 
-    def _verdicts(self, case: Case, asked: MayAsked, objections: Sequence[Objection]) -> list[tuple[Grant, Verdict]]:
-        """One verdict for each wanted; sources differ only in what the person has said of them, so few are worked out."""
+    def _verdicts(
+        self, case: Case, asked: MayAsked, objections: Sequence[Objection], closed: Container[tuple[str, str]]
+    ) -> list[tuple[Grant, Verdict]]:
+        """One verdict for each wanted; sources differ only in what the person has said of them, so few are worked out.
+
+        What is not switched on is said to be so where the rules would permit it, and to nobody else.
+        """
         known: dict[tuple[str, bool], Verdict] = {}
         verdicts = []
         here = [said for said in objections if said.organisation in ("", asked.actor.organisation)]
@@ -72,6 +80,8 @@ class Judge:
             verdict = known.get((each.section, objected))
             if verdict is None:
                 verdict = known[each.section, objected] = self.book.section(_of_section(case, each.section, objected))
+            if verdict.then != "deny" and (each.source, each.section) in closed:
+                verdict = NOT_OPEN
             verdicts.append((each, verdict))
         return verdicts
 
@@ -138,8 +148,8 @@ def _notices(verdicts: Sequence[tuple[Grant, Verdict]]) -> tuple[Withheld, ...]:
         wanted.setdefault(grant.section, set()).add(grant.source)
     notices = []
     for (section, rule), (verdict, sources) in kept.items():
-        kind = "withheld" if verdict.then == "withhold" else "not-permitted"
-        for source in [""] if set(sources) == wanted[section] else sources:
+        kind = {"withhold": "withheld", "not-open": "not-open"}.get(verdict.then, "not-permitted")
+        for source in [""] if kind != "not-open" and set(sources) == wanted[section] else sources:
             notices.append(Withheld(source, section, rule, verdict.rule.says, kind))
     return tuple(notices)
 

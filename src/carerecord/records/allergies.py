@@ -87,6 +87,7 @@ def _words(sharing: Sharing) -> str:
     said = {
         "loading": "still loading.",
         "not asked": "not asked.",
+        "not switched on": "not switched on yet.",
         "no answer": "did not answer.",
         "unreadable": "its answer could not be read.",
         "incomplete": "its answer is not complete.",

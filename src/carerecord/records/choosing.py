@@ -1,6 +1,6 @@
 """Whom to ask: which sources know the person or must always be asked, and what of theirs may be fetched? Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -16,7 +16,8 @@ from carerecord.fhir.sections import SECTION_IDS
 from carerecord.records.practices import Practice, by_registration
 
 LIVE = frozenset({"live", "both"})
-WITHHELD, NOT_PERMITTED = "withheld", "not permitted"
+WITHHELD, NOT_PERMITTED, NOT_OPEN = "withheld", "not permitted", "not switched on"
+_STATES = {"withheld": WITHHELD, "not-open": NOT_OPEN}  # what a page says for each kind of refusal
 _BESIDE = frozenset({"demographics"})  # who the person is: looked at with every answer, a section of none
 
 
@@ -34,7 +35,7 @@ class Choice(Struct, frozen=True):
 def choose(
     registry: Registry, pointers: Sequence[Pointer], person: Person, *, always: bool, all_of_them: bool = False,
     practice: Practice = Practice(),  # noqa: B008 - frozen
-    only: str = "", local_id: str = "",
+    only: str = "", local_id: str = "", closed: Container[tuple[str, str]] = (),
 ) -> tuple[Choice, ...]:  # fmt: skip
     """For each source that shares anything live: is it asked, and by which of its own ids?
 
@@ -42,6 +43,9 @@ def choose(
     `always_ask` sections; with `all_of_them` (the locator is silent) everyone who can be asked; and `only`, the one that a
     user insists on. A source that knows people only by its own numbers cannot be asked for a stranger. A practice that speaks
     GP Connect is asked when the person is registered with it now (`practice`).
+
+    `closed` is what is not open to this reader. A source of which nothing is open to them takes no part, unless it is known to
+    know the person: then the record says that it is not switched on. What of the others is closed, policy says.
     """
     ids: dict[str, list[str]] = {}
     for pointer in pointers:
@@ -52,12 +56,15 @@ def choose(
         if source.retired or source.connector == "pds" or not sections:
             continue
         local_ids = (local_id,) if local_id and source.id == only else tuple(dict.fromkeys(ids.get(source.id, ())))
+        nothing_open = not local_ids and bool(closed) and all((source.id, each) in closed for each in sections)
+        if nothing_open and source.connector != "gp_connect":
+            continue
         if source.connector == "gp_connect":
             numbered = bool(person.demographics.nhs_number)
             found = by_registration(
                 source, registry, practice, numbered=numbered, known=bool(local_ids), insisted=source.id == only
             )
-            if found is not None:
+            if found is not None and (found.asked or not nothing_open):
                 choices.append(Choice(source, sections, local_ids, found.asked, found.why_not, found.state))
             continue
         wanted = all_of_them or source.id == only or (always and bool(sections.intersection(registry.always_ask)))
@@ -117,6 +124,9 @@ def whole(choice: Choice, permit: Permit, granted: Mapping[str, frozenset[str]],
     elif refused and any(each.facts.section in refused for each in reply.entries):
         kept = tuple(each for each in reply.entries if each.facts.section not in refused)
         reply = replace(reply, entries=kept, dropped=reply.dropped + len(reply.entries) - len(kept))
+    if reply.state == "none held":
+        # It says that it knows nobody of this number: what is not switched on there holds nothing of them either.
+        refused = {id_: each for id_, each in refused.items() if each.state != NOT_OPEN}
     if not refused:
         return reply
     states = {each.section: each for each in reply.sections} | refused
@@ -127,7 +137,7 @@ def whole(choice: Choice, permit: Permit, granted: Mapping[str, frozenset[str]],
 def _refusal(permit: Permit, source: str, section: str) -> SectionState:
     for each in permit.withheld:
         if each.source in ("", source) and each.section in (section, "*"):
-            return SectionState(section, WITHHELD if each.kind == "withheld" else NOT_PERMITTED, says=each.says)
+            return SectionState(section, _STATES.get(each.kind, NOT_PERMITTED), says=each.says)
     return SectionState(section, NOT_PERMITTED)
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.contracts.actors import Reason
 from carerecord.contracts.patients import Person
-from carerecord.contracts.permit import Permit
+from carerecord.contracts.permit import Permit, Withheld
 from carerecord.contracts.records import AllergyTitle, Record
 from carerecord.kit.turns import Turns
 from carerecord.records.choosing import Choice, granted_by_source, not_asked, whole
@@ -28,7 +28,7 @@ class Drawing:
         self._person, self._permit, self._choices = person, permit, choices
         self._by_id = {each.source.id: each for each in choices}
         self._asked, self._granted = asked, granted_by_source(permit)
-        self._merging = Merging(Frame(opening, person, reason, permit.withheld, degraded), turns)
+        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit), degraded), turns)
         self._others = {each.source.id: self._silent(each) for each in choices}
         self.replies: dict[str, Reply] = {}  # as the sources gave them, once judged
         self._shown: dict[str, Reply] = {}  # with a state for each section that a source shares
@@ -75,3 +75,8 @@ class Drawing:
         if not choice.asked:
             return not_asked(choice)
         return whole(choice, self._permit, self._granted, None)
+
+
+def _told_apart(permit: Permit) -> tuple[Withheld, ...]:
+    """What is kept back from this reader for good reasons. What is only not switched on yet is said of its source, not here."""
+    return tuple(each for each in permit.withheld if each.kind != "not-open")

@@ -127,7 +127,7 @@ class Desk:
         )
         choices = choose(
             registry, pointers, person, all_of_them=silent, only=only, local_id=local_id, practice=practice,
-            always=actor.role.code in self.settings.always_ask_roles,
+            always=actor.role.code in self.settings.always_ask_roles, closed=registry.closed_to(actor),
         )  # fmt: skip
         swept = self.teacher.pick(choices)
         opened = Opened(
@@ -173,8 +173,8 @@ class Desk:
         try:
             permit = await self.calls.ask(MAY, asked)
         except Unavailable as silence:
-            if silence.facts.get("service") == "consent":  # policy says in its own words that consent is silent
-                raise Refused(silence.says, rule="consent/unavailable") from None
+            if silence.facts.get("service") in ("consent", "sources"):  # policy says in its own words that one of them is silent
+                raise Refused(silence.says, rule=f"{silence.facts['service']}/unavailable") from None
             says = "Who may see this could not be checked, so nothing is shown. Try again in a moment."
             raise Refused(says, rule="policy/unavailable") from None
         self.check(permit)

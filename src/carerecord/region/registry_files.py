@@ -34,6 +34,7 @@ def source_table(
         "asks": asks or system.asks,
         "sections": list(system.sections),
         "arrangement": "live",
+        "stage": "everyone",  # the region has been through its testing
         "deadline_s": deadline_s,
         "page_size": system.page_size,
         "phone": organisation.bypass_phone or organisation.phone,
