@@ -133,11 +133,11 @@ class Apart:
         old = self.processes.get(name)
         if old is None or old.poll() is not None:
             raise Conflict(f"{name} does not run; start it first.")
+        program = shutil.which(command[0]) if command else ""
+        if program is None:
+            raise NotAcceptable(f"There is no program {command[0]} here.")
         before = self.instead.pop(name, ())
-        if command:
-            program = shutil.which(command[0])
-            if program is None:
-                raise NotAcceptable(f"There is no program {command[0]} here.")
+        if program:
             self.instead[name] = (program, *command[1:])
         self.replacing.add(name)
         try:
