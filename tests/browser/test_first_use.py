@@ -86,7 +86,9 @@ def test_find_a_patient_in_three_clicks(page: Page, front: Front, size: tuple[in
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize(("patient", "title"), [("p-singh", "No known allergies"), ("p-marlow", "Allergies unavailable")])
-def test_read_the_allergies_without_a_click_or_a_scroll(page: Page, front: Front, size: tuple[int, int], patient: str, title: str):
+def test_read_the_allergies_without_a_click_or_a_scroll(
+    page: Page, front: Front, size: tuple[int, int], patient: str, title: str
+):
     hand = at_record(page, front, patient, size)
     hand.sees(page.locator(".cr-allergy__title").filter(has_text=title))
     page.evaluate("scrollTo(0, document.body.scrollHeight / 2)")

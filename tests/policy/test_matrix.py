@@ -86,6 +86,12 @@ def test_who_cares_for_nobody_sees_nothing_clinical(role: str):
     assert [section for section in SECTION_IDS if cell(BOOK, role, section) and SECTIONS[section].clinical] == []
 
 
+def test_who_compares_two_people_is_given_nothing_clinical_of_either():
+    reviewing = [role for role in ROLES if BOOK.action(Case(role=role, action="review")).then == "permit"]
+    assert reviewing == ["administrator", "data-quality-officer"]
+    assert {cell(BOOK, role, each) for role in reviewing for each in SECTION_IDS if each != "demographics"} == {""}
+
+
 @pytest.mark.parametrize("role", ["clinical-safety-officer", "privacy-officer"])
 def test_who_watches_over_sources_or_looks_opens_no_record_and_finds_nobody(role: str):
     for relationship, purpose in product(("attending", "registered", "claimed"), PURPOSES):

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from carerecord.pages.rendering import STATIC
-from carerecord.viewer import audit_page, opening, record, reviews, search, sharing, sign_in, sources_page, tour
+from carerecord.viewer import audit_page, compare, opening, record, reviews, search, sharing, sign_in, sources_page, tour
 from carerecord.viewer.endpoint import Page, endpoint
 from carerecord.viewer.visit import Face, Visit
 
@@ -60,6 +60,7 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/sources", sources_page.sources, _GET),
         guarded("/sources/{source}/probe", sources_page.probe, _POST),
         guarded("/sources/{source}/enrol", sources_page.enrol, _POST),
+        guarded("/compare", compare.compare, ["GET", "POST"]),
         guarded("/reviews", reviews.reviews, _GET),
         guarded("/reviews", reviews.decide, _POST),
         guarded("/audit", audit_page.audit, ["GET", "POST"]),
