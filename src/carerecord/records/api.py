@@ -54,7 +54,8 @@ def build(supplies: Supplies) -> Part:
         supplies.calls, gatherer, supplies.outbox, supplies.clock, supplies.log, settings.sweep_share, check
     )
     recent = Recent(time.monotonic)
-    practices = Practices(Pds(web, PdsTurns(settings.register_a_second, time.monotonic)), settings.register_within_s)
+    register = Pds(web, PdsTurns(settings.register_a_second, time.monotonic))
+    practices = Practices(register, settings.register_within_s, settings.register_kept_s)
     desk = Desk(
         supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check,
         attendance_key=supplies.keys.own_key("attendance"), pseudonym_key=supplies.keys.own_key("pseudonym"), recent=recent,

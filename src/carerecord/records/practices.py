@@ -18,7 +18,6 @@ from carerecord.contracts.patients import Person
 from carerecord.contracts.sources import Registry, Source
 from carerecord.fhir.errors import NotAnNhsNumber
 
-KEPT_S = 60.0
 MOST_KEPT = 2_000
 
 
@@ -73,6 +72,7 @@ class Practices:
 
     pds: Pds
     within_s: float  # longer than this an opening does not wait for the register
+    kept_s: float = 60.0
     ticking: Callable[[], float] = time.monotonic
     _kept: "OrderedDict[str, tuple[str, float]]" = field(default_factory=OrderedDict)
 
@@ -108,4 +108,4 @@ class Practices:
 
     def _keep(self, number: str, ods: str) -> None:
         self._kept.pop(number, None)
-        self._kept[number] = ods, self.ticking() + KEPT_S
+        self._kept[number] = ods, self.ticking() + self.kept_s

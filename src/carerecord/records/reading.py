@@ -59,7 +59,8 @@ class Reader:
         if not granted or (headings and not headings & granted):
             raise await self._kept_back(opened, asked.source, headings)
         until = asyncio.get_running_loop().time() + self.desk.settings.last_call_s
-        about = Asking(choice.source, choice.local_ids, granted & choice.sections, expected_of(person))
+        sections = granted & choice.sections
+        about = Asking(choice.source, choice.local_ids, sections, expected_of(person), asked.actor, opened.practice)
         try:
             one = await self.window.read_one(about, asked.resource_type, asked.id, until=until)
             parsed = parse(one.resource)

@@ -17,6 +17,7 @@ class RecordsSettings:
     attending_within_s: float = 1.0  # how long the organisation's own systems have to say who is with them
     attendance_good_s: float = 14_400.0  # a seen attendance is believed for four hours
     register_within_s: float = 0.7  # how long an opening waits to hear where the person is registered (GP Connect alone)
+    register_kept_s: float = 60.0  # what it said is remembered in memory, a minute at most
     register_a_second: float = 5.0  # questions to the national register; it allows one application five in all
     sweep_share: float = 0.02  # of openings, one skipped source is asked afterwards, to learn how often skipping errs
 
@@ -25,7 +26,7 @@ class RecordsSettings:
             raise BadSetting("first_paint_s lies above 0 and at most at last_call_s, which is at most 60")
         if not 0 <= self.sweep_share <= 1:
             raise BadSetting("sweep_share lies between 0 and 1")
-        if not 0 < self.register_within_s <= 5 or self.register_a_second <= 0:
-            raise BadSetting("register_within_s lies above 0 and at most 5, register_a_second above 0")
+        if not 0 < self.register_within_s <= 5 or self.register_a_second <= 0 or not 0 <= self.register_kept_s <= 60:
+            raise BadSetting("register_within_s lies above 0 and at most 5, register_a_second above 0, register_kept_s up to 60")
         if self.sources_at_once < 1:
             raise BadSetting("sources_at_once is at least 1")

@@ -93,7 +93,7 @@ class GpConnectServer:
         if "wrong-patient" in kinds:
             holding = next((each for each in self._by_id.values() if each.patient_id == kinds["wrong-patient"].other), holding)
         if "no-match" in kinds:
-            holding, number = None, ""
+            holding = None
         answer: Answer = self._good(asked, path, number, holding)
         for habit in met:
             if isinstance(answer, Reply):
