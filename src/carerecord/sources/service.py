@@ -27,7 +27,7 @@ from carerecord.contracts.sources import (
 )  # fmt: skip
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.db import Pool
-from carerecord.kit.errors import NotFound
+from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import Log
 from carerecord.sources.board import board
@@ -101,11 +101,11 @@ class Keeper:
 
     def _line(
         self, what: str, sources: Sequence[str], states: tuple[str, ...], actor: Actor | None = None, *, rule: str = "",
-        reason: str = "",
+        reason: str = "", outcome: str = "success",
     ) -> Line:  # fmt: skip
         return Line(
             id=str(uuid.uuid4()), at=stamp(self.clock.now()), what=what, service="sources", actor=actor,
-            sources=tuple(sources), states=states, rule=rule, reason=reason,
+            sources=tuple(sources), states=states, rule=rule, reason=reason, outcome=outcome,
         )  # fmt: skip
 
     async def watch(self) -> None:
@@ -152,7 +152,13 @@ class Keeper:
         """
         await self.restage()  # another process may have changed it a moment ago
         source = self.source(asked.source)
-        actor = who_sets(asked, self.registry)
+        try:
+            actor = who_sets(asked, self.registry)
+        except Refused:
+            wanted = (f"{source.id}/{asked.section}→{asked.stage}"[:100],)
+            line = self._line("stage-changed", [source.id], wanted, asked.actor, rule=RULE, outcome="refused")
+            await self.outbox.announce("Line", line)
+            raise
         meant = sections_meant(asked, source)
         found = await probe_of(self.db, asked.evidence) if asked.evidence else None
         now = self.clock.now()
