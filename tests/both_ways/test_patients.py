@@ -12,6 +12,7 @@ from carerecord.contracts.patients import (
     REVIEWS,
     SEARCH,
     TRACED,
+    UNDO,
     WHO,
     DecideAsked,
     EnrolAsked,
@@ -22,6 +23,7 @@ from carerecord.contracts.patients import (
     ReviewsAsked,
     SearchAsked,
     TracedAsked,
+    UndoAsked,
     WhoAsked,
 )
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, Source
@@ -65,9 +67,13 @@ async def test_patients(service_database, tmp_path):
             (WHO, WhoAsked("nobody")),
             (TRACED, TracedAsked("nobody", "not-found")),
             (PART, PartAsked("nobody")),
+            (REVIEWS, ReviewsAsked(decided=True)),
+            (UNDO, lambda said: UndoAsked(review(said), actor=DR_NAIR)),
+            (UNDO, UndoAsked("none", actor=DR_NAIR)),
         ],
     )
-    assert [each.error for each in answers[9:]] == ["NotSignedIn", "NotFound", "NotFound", "NotSignedIn"]
+    assert [each.error for each in answers[9:13]] == ["NotSignedIn", "NotFound", "NotFound", "NotSignedIn"]
+    assert [each.error for each in answers[13:]] == ["", "", "NotFound"]
 
 
 async def test_ingest(service_database, tmp_path):

@@ -6,7 +6,16 @@ import msgspec
 import pytest
 from tests.patients.people import DR_NAIR, Desk, nhs, stated
 
-from carerecord.contracts.patients import DecideAsked, Demographics, Name, PartAsked, PatientsLinked, ReviewsAsked, TracedAsked
+from carerecord.contracts.patients import (
+    DecideAsked,
+    Demographics,
+    Name,
+    PartAsked,
+    PatientsLinked,
+    ReviewsAsked,
+    TracedAsked,
+    UndoAsked,
+)
 from carerecord.kit.errors import NotFound, NotSignedIn
 
 MARLOW = nhs(1)
@@ -123,6 +132,49 @@ async def test_a_link_is_undone_in_one_table_and_stays_undone(desk):
     assert [row["id"] for row in bodies] == [row["id"] for row in await desk.db.fetch("SELECT id FROM patient ORDER BY id")]
     closed = await desk.db.fetchval("SELECT count(*) FROM link WHERE until IS NOT NULL")
     assert closed >= 1, "the row that held is kept, closed"
+
+
+async def test_a_decision_that_linked_is_taken_back_and_all_is_as_it_was(desk):
+    first, second = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW))
+    third, fourth = await desk.enrol(*(stated(source, "1", given="Enid", number=MARLOW) for source in "cd"))
+    before = [(await desk.who(each.patient)).ids for each in (first, second, third, fourth)]
+    waiting = await desk.index.reviews(ReviewsAsked())
+    review = next(each for each in waiting if {each.left.patient, each.right.patient} == {first.patient, second.patient})
+    await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+    linked = (await desk.who(first.patient)).ids
+    (decided,) = await desk.index.reviews(ReviewsAsked(decided=True))
+    desk.clock.at += timedelta(minutes=1)
+
+    await desk.index.undo(UndoAsked(decided.id, actor=DR_NAIR))
+
+    assert set(linked) == {first.patient, second.patient, third.patient, fourth.patient}
+    assert (decided.id, decided.found) == (review.id, "same")
+    assert [(await desk.who(each.patient)).ids for each in (first, second, third, fourth)] == before
+    assert await desk.index.reviews(ReviewsAsked(decided=True)) == ()
+    assert review.id in {each.id for each in await desk.index.reviews(ReviewsAsked())}
+    told = msgspec.json.decode((await events(desk, "PatientsLinked"))[-1], type=PatientsLinked).people
+    assert sorted(told) == sorted({tuple(sorted(ids)) for ids in before})
+
+
+async def test_a_decision_to_keep_apart_is_taken_back_and_the_two_wait_again(desk):
+    first, _ = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW))
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+
+    await desk.index.undo(UndoAsked(review.id, actor=DR_NAIR))
+
+    assert [each.id for each in await desk.index.reviews(ReviewsAsked())] == [review.id]
+    assert (await desk.who(first.patient)).ids == (first.patient,)
+
+
+async def test_what_was_never_decided_cannot_be_undone(desk):
+    await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW))
+    (review,) = await desk.index.reviews(ReviewsAsked())
+
+    with pytest.raises(NotFound):
+        await desk.index.undo(UndoAsked(review.id, actor=DR_NAIR))
+    with pytest.raises(NotSignedIn):
+        await desk.index.undo(UndoAsked(review.id))
 
 
 async def test_nobody_decides_without_being_somebody(desk):

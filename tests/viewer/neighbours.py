@@ -65,6 +65,7 @@ class Neighbours:
     asked: list[object] = field(default_factory=list)
     may: dict[str, bool] = field(default_factory=dict)
     found: patients.Found | None = None
+    decided: tuple[patients.Review, ...] = ()
     said: list[consent.Objection] = field(default_factory=list)  # objections in force
     restricted: tuple[str, ...] = ()  # ids of people whose whereabouts are protected
     closed: int = 0
@@ -132,12 +133,18 @@ class Neighbours:
     async def people(self, asked: patients.PeopleAsked) -> tuple[patients.Person, ...]:
         return tuple(PEOPLE[each] for each in asked.patients if each in PEOPLE)
 
-    async def reviews(self, _: patients.ReviewsAsked) -> tuple[patients.Review, ...]:
+    async def reviews(self, asked: patients.ReviewsAsked) -> tuple[patients.Review, ...]:
         left, right = PEOPLE["p-iqbal"], PEOPLE["p-doyle"]
+        if asked.decided:
+            return self.decided
         return (patients.Review("r1", left, right, ("birth date same",), ("given name differs",), "2026-11-20T09:00:00Z"),)
 
     async def decide(self, asked: patients.DecideAsked) -> patients.Nothing:
         await self._hear("decide", asked)
+        return patients.Nothing()
+
+    async def undo(self, asked: patients.UndoAsked) -> patients.Nothing:
+        await self._hear("undo", asked)
         return patients.Nothing()
 
     async def attends(self, asked: records.AttendingAsked) -> records.Attending:
@@ -226,7 +233,8 @@ class Neighbours:
             answer(identity.BEGIN, self.begin), answer(identity.FINISH, self.finish), answer(identity.CHOOSE, self.choose),
             answer(identity.SIGN_OUT, self.sign_out), answer(policy.MAY_DO, self.may_do), answer(patients.WHO, self.who),
             answer(patients.SEARCH, self.search), answer(patients.PEOPLE, self.people), answer(patients.REVIEWS, self.reviews),
-            answer(patients.DECIDE, self.decide), answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
+            answer(patients.DECIDE, self.decide), answer(patients.UNDO, self.undo),
+            answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
             answer(records.COUNTS, self.counts), answer_stream(records.OPEN, self.open),
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),
             answer(sources.PROBE, self.probe), answer(ingest.ENROL_SOURCE, self.enrol),

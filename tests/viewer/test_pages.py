@@ -11,7 +11,7 @@ from carerecord.contracts.identity import BeginAsked
 from carerecord.kit.errors import Unavailable
 from carerecord.viewer.visit import SESSION_COOKIE, path_of_ours
 from tests.pages import scenes
-from tests.viewer.neighbours import REFUSED, Neighbours, actor
+from tests.viewer.neighbours import PEOPLE, REFUSED, Neighbours, actor
 
 TOKEN = {"csrf": "token-session-1"}
 
@@ -306,6 +306,22 @@ async def test_two_entries_in_review_stand_side_by_side_and_a_human_decides() ->
     await browser.post("/reviews", data={**TOKEN, "review": "r1", "decision": "different"})
     decided = next(each for each in neighbours.asked if isinstance(each, patients.DecideAsked))
     assert (decided.review, decided.same) == ("r1", False)
+
+
+async def test_a_decision_stands_on_the_page_of_reviews_until_it_is_undone() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("administrator")})
+    browser = neighbours.browser()
+    assert "Undo this decision" not in (await browser.get("/reviews")).text
+    left, right = PEOPLE["p-iqbal"], PEOPLE["p-doyle"]
+    neighbours.decided = (patients.Review("r7", left, right, (), (), "2026-11-20T09:00:00Z", "same", "2026-11-21T10:00:00Z"),)
+
+    page = (await browser.get("/reviews")).text
+    reply = await browser.post("/reviews", data={**TOKEN, "review": "r7", "decision": "undo"})
+
+    assert "One person: linked" in page
+    assert "Undo this decision" in page
+    assert reply.headers["location"] == "/reviews"
+    assert next(each.review for each in neighbours.asked if isinstance(each, patients.UndoAsked)) == "r7"
 
 
 async def test_the_privacy_officer_reads_who_looked_when_and_why() -> None:

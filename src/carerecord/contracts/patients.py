@@ -127,10 +127,13 @@ class Review(Struct, frozen=True):
     agrees: tuple[str, ...]
     conflicts: tuple[str, ...]
     since: str
+    found: str = ""  # same | different, where a human has decided
+    found_at: str = ""
 
 
 class ReviewsAsked(Struct, frozen=True):
     most: int = 50
+    decided: bool = False  # those that a human has decided, the last first, in place of those that wait
 
 
 class Nothing(Struct, frozen=True):
@@ -142,6 +145,13 @@ class DecideAsked(Struct, frozen=True):
 
     review: str
     same: bool
+    actor: Actor | None = None
+
+
+class UndoAsked(Struct, frozen=True):
+    """Take a decision back: the sets of ids are as they were before it, and the review waits again."""
+
+    review: str
     actor: Actor | None = None
 
 
@@ -177,4 +187,5 @@ ENROL = Question("patients", "enrol", EnrolAsked, tuple[Enrolled, ...])
 TRACED = Question("patients", "traced", TracedAsked, Traced)
 REVIEWS = Question("patients", "reviews", ReviewsAsked, tuple[Review, ...])
 DECIDE = Question("patients", "decide", DecideAsked, Nothing)
+UNDO = Question("patients", "undo", UndoAsked, Nothing)
 PART = Question("patients", "part", PartAsked, Nothing)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from carerecord.contracts.patients import DECIDE, ENROL, PART, PEOPLE, REVIEWS, SEARCH, TRACED, WHO
+from carerecord.contracts.patients import DECIDE, ENROL, PART, PEOPLE, REVIEWS, SEARCH, TRACED, UNDO, WHO
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Part, Supplies, answer
@@ -39,6 +39,7 @@ def build(supplies: Supplies) -> Part:
             answer(TRACED, Tracing(enrolling).traced),
             answer(REVIEWS, index.reviews),
             answer(DECIDE, index.decide),
+            answer(UNDO, index.undo),
             answer(PART, index.part),
         ),
     )

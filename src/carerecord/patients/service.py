@@ -13,6 +13,7 @@ from carerecord.contracts.patients import (
     Person,
     Review,
     ReviewsAsked,
+    UndoAsked,
     WhoAsked,
 )
 from carerecord.kit.clock import stamp
@@ -52,7 +53,8 @@ class Index:
         return await self.enrolling.enrol(asked.people)
 
     async def reviews(self, asked: ReviewsAsked) -> tuple[Review, ...]:
-        waiting = await reviews.open_reviews(self.enrolling.db, asked.most)
+        known = reviews.decided_reviews if asked.decided else reviews.open_reviews
+        waiting = await known(self.enrolling.db, asked.most)
         sets = await kept.sets_of(self.enrolling.db, {name for each in waiting for name in (each.one, each.other)})
         alone = {entry.id: entry for entries in sets.values() for entry in entries}
         found = []
@@ -67,6 +69,8 @@ class Index:
                         each.agrees,
                         each.conflicts,
                         stamp(each.since),
+                        "" if each.found is None else "same" if each.found else "different",
+                        stamp(each.found_at) if each.found_at else "",
                     )
                 )
         return tuple(found)
@@ -94,6 +98,25 @@ class Index:
                 moved = [entry.id for key, entries in sets.items() if key != person for entry in entries]
                 await kept.move(db, [(patient, person, "decided") for patient in moved], now)
                 await enrolling.tell_sets(db, pair)
+        return Nothing()
+
+    async def undo(self, asked: UndoAsked) -> Nothing:
+        """Take a decision back. What it linked stands apart again, and the two wait for review as before.
+
+        Raises:
+            NotSignedIn: nobody decides. NotFound: there is no such decision.
+        """
+        if asked.actor is None:
+            raise NotSignedIn("A finding needs somebody who made it.")
+        enrolling = self.enrolling
+        async with enrolling.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            forgotten = await reviews.forget_decision(db, asked.review)
+            if forgotten is None:
+                raise NotFound("There is no such decision.")
+            one, other, at = forgotten
+            if await kept.back(db, at, enrolling.clock.now()):
+                await enrolling.tell_sets(db, (one, other))
         return Nothing()
 
     async def part(self, asked: PartAsked) -> Nothing:

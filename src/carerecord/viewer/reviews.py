@@ -1,8 +1,8 @@
-"""Which entries might be one person, and what speaks against it? Side by side, for a human."""
+"""Which entries might be one person, what speaks against it, and what was decided? Side by side, for a human."""
 
 from starlette.responses import Response
 
-from carerecord.contracts.patients import DECIDE, REVIEWS, DecideAsked, ReviewsAsked
+from carerecord.contracts.patients import DECIDE, REVIEWS, UNDO, DecideAsked, ReviewsAsked, UndoAsked
 from carerecord.kit.errors import NotUnderstood
 from carerecord.viewer.registry import source_names
 from carerecord.viewer.visit import Visit
@@ -10,15 +10,19 @@ from carerecord.viewer.visit import Visit
 
 async def reviews(visit: Visit) -> Response:
     await visit.must("review")
-    found = await visit.face.calls.ask(REVIEWS, ReviewsAsked())
-    return visit.page("reviews.html", reviews=found, names=await source_names(visit))
+    waiting = await visit.face.calls.ask(REVIEWS, ReviewsAsked())
+    decided = await visit.face.calls.ask(REVIEWS, ReviewsAsked(decided=True))
+    return visit.page("reviews.html", reviews=waiting, decided=decided, names=await source_names(visit))
 
 
 async def decide(visit: Visit) -> Response:
-    """One person, or two. Either can be undone."""
+    """One person, or two; or neither any more, where a decision is taken back."""
     await visit.must("review")
-    same = {"same": True, "different": False}.get(visit.sent("decision"))
-    if same is None:
+    review, decision = visit.sent("review"), visit.sent("decision")
+    if decision == "undo":
+        await visit.face.calls.ask(UNDO, UndoAsked(review, visit.actor))
+    elif decision in ("same", "different"):
+        await visit.face.calls.ask(DECIDE, DecideAsked(review, decision == "same", visit.actor))
+    else:
         raise NotUnderstood("Say whether the two are one person.")
-    await visit.face.calls.ask(DECIDE, DecideAsked(visit.sent("review"), same, visit.actor))
     return visit.go("/reviews")

@@ -182,6 +182,23 @@ async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datet
     )
 
 
+async def back(db: Connection, at: datetime, now: datetime) -> list[str]:
+    """Undo what a decision at that moment moved: each id returns to the set where it was. The ids that did."""
+    rows = await db.fetch(
+        """
+        SELECT moved.patient, former.person
+          FROM link AS moved
+          JOIN link AS former ON former.patient = moved.patient AND former.until = moved.since
+         WHERE moved.since = $1
+           AND moved.until IS NULL
+           AND moved.because = 'decided'
+        """,
+        at,
+    )
+    await move(db, [(row["patient"], row["person"], "undone") for row in rows], now)
+    return [row["patient"] for row in rows]
+
+
 async def analyse(db: Database) -> None:
     """Tell the planner how large the index has become, so that no plan made for an empty table is kept."""
     await db.execute("ANALYZE patient, name, identifier, word_key, link")

@@ -52,16 +52,20 @@ async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settle
     )
 
 
-class OpenReview(Struct, frozen=True):
+class KnownReview(Struct, frozen=True):
+    """One that waits, or (with `found`) one that a human has decided."""
+
     id: str
     one: str
     other: str
     agrees: tuple[str, ...]
     conflicts: tuple[str, ...]
     since: datetime
+    found: bool | None = None  # whether the two are one person
+    found_at: datetime | None = None
 
 
-async def open_reviews(db: Database, most: int) -> tuple[OpenReview, ...]:
+async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
     """Oldest first."""
     rows = await db.fetch(
         """
@@ -74,9 +78,48 @@ async def open_reviews(db: Database, most: int) -> tuple[OpenReview, ...]:
         most,
     )
     return tuple(
-        OpenReview(row["id"], row["one"], row["other"], tuple(row["agrees"]), tuple(row["conflicts"]), row["since"])
+        KnownReview(row["id"], row["one"], row["other"], tuple(row["agrees"]), tuple(row["conflicts"]), row["since"])
         for row in rows
     )
+
+
+async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
+    """Decided by somebody, the last first."""
+    rows = await db.fetch(
+        """
+        SELECT review.id, one, other, agrees, conflicts, since, same, decided_at
+          FROM review
+          JOIN decision USING (one, other)
+         WHERE closed_at IS NOT NULL
+         ORDER BY decided_at DESC, review.id
+         LIMIT $1
+        """,
+        most,
+    )
+    return tuple(
+        KnownReview(
+            row["id"], row["one"], row["other"], tuple(row["agrees"]), tuple(row["conflicts"]), row["since"], row["same"],
+            row["decided_at"],
+        )
+        for row in rows
+    )  # fmt: skip
+
+
+async def forget_decision(db: Connection, review: str) -> tuple[str, str, datetime] | None:
+    """Open a decided review again; the two ids, and when it had been decided. None when there is no such one."""
+    row = await db.fetchrow(
+        """
+        WITH opened AS (
+            UPDATE review SET closed_at = NULL WHERE id = $1 AND closed_at IS NOT NULL RETURNING one, other
+        )
+        DELETE FROM decision USING opened
+         WHERE decision.one = opened.one
+           AND decision.other = opened.other
+        RETURNING decision.one, decision.other, decision.decided_at
+        """,
+        review,
+    )
+    return (row["one"], row["other"], row["decided_at"]) if row else None
 
 
 async def review_pair(db: Connection, review: str) -> tuple[str, str] | None:
