@@ -21,10 +21,16 @@ class GpTaken(Taken):
         """Take in one converted answer. Others have their turn in between."""
         self.patient(made.patient)
         entries: list[bundles.Entry] = []
+        here: dict[tuple[str, str], bytes] = {}
         for entry in entries_of(made):
-            entries.append(entry)
-            if entry.type in READ_IN_PASSING:
+            first = here.setdefault((entry.type, entry.id), entry.raw) if entry.id else entry.raw
+            if first is not entry.raw:
+                self._double(entry, same=first == entry.raw)
+            elif entry.type in READ_IN_PASSING:
+                entries.append(entry)
                 self._in_passing(entry)
+            else:
+                entries.append(entry)
             await turn.over()
         for entry in entries:
             if entry.type == "List":
@@ -43,6 +49,15 @@ class GpTaken(Taken):
                 self._sent[each.type] += each.count
                 self._broken[each.type] += each.count
                 self.count += each.count
+
+    def _double(self, entry: bundles.Entry, *, same: bool) -> None:
+        """Two of one id in one answer. The same twice is one; where they differ the first stands, and the other is named unread."""
+        if same or entry.type in READ_IN_PASSING:
+            self.count += 1
+            self._sent[entry.type] += 1
+            (self._shown if same else self._broken)[entry.type] += 1
+        else:
+            self._unreadable(entry.type, entry.type, entry.raw)
 
     def _contents(self, entry: bundles.Entry) -> None:
         """A list is the table of contents of an area or a consultation: what it lists is shown, not itself."""
