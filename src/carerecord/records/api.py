@@ -73,6 +73,9 @@ def build(supplies: Supplies) -> Part:
             recent.sweep()
             practices.sweep()
 
+    async def observe() -> None:
+        await desk.observing.tell(supplies.calls, turns, supplies.log)
+
     async def stop() -> None:
         recent.clear()
         practices.clear()
@@ -92,6 +95,7 @@ def build(supplies: Supplies) -> Part:
             Job("records.teach", teacher.tell),
             Job("records.sweep", teacher.sweep),
             Job("records.shelf", empty_the_shelf),
+            Job("records.observe", observe),
         ),
         start=reader.load,
         stop=stop,

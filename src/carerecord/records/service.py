@@ -32,6 +32,7 @@ from carerecord.records.choosing import Choice, askings, choose, wanted
 from carerecord.records.counts import Counts
 from carerecord.records.drawing import Drawing
 from carerecord.records.gather import Gatherer
+from carerecord.records.observing import Observing
 from carerecord.records.practices import Practice, Practices
 from carerecord.records.recent import Opening, Recent
 from carerecord.records.relationship import relationship
@@ -52,6 +53,7 @@ class Opened(Struct, frozen=True):
     request: str
     swept: Choice | None = None  # a skipped source that is asked afterwards, to learn how often skipping errs
     practice: str = ""  # ODS code of the practice where the person is registered
+    served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are
 
 
 @dataclass
@@ -71,6 +73,7 @@ class Desk:
     practices: Practices | None = None  # None: no source here is asked by registration
     turns: Turns = field(default_factory=Turns)
     counts: Counts = field(default_factory=Counts)
+    observing: Observing = field(default_factory=Observing)
     recent: Recent = field(default_factory=lambda: Recent(time.monotonic))
     _registry: Registry | None = None
 
@@ -132,7 +135,7 @@ class Desk:
         swept = self.teacher.pick(choices)
         opened = Opened(
             str(uuid.uuid4()), actor, reason, person, choices, _NO_PERMIT, (*degraded, *(("gap/locator",) if silent else ())),
-            request or requests.current() or requests.new(), swept, practice.ods,
+            request or requests.current() or requests.new(), swept, practice.ods, registry.served,
         )  # fmt: skip
         try:
             permit = await self.permit(actor, person, reason, wanted((*choices, *((swept,) if swept else ()))))
@@ -188,7 +191,7 @@ class Desk:
         permit = opened.permit
         asked = {each.source.id: each for each in askings(opened.choices, permit, opened.person, opened.actor, opened.practice)}
         drawing = Drawing(opened.id, opened.person, opened.reason, permit, opened.choices, asked, opened.degraded,
-                          self.turns, painted=kept is not None)  # fmt: skip
+                          self.turns, painted=kept is not None, served=opened.served)  # fmt: skip
         held = {each.source.id: each for each in kept.replies} if kept else {}
         to_ask = [each for id_, each in asked.items() if id_ == only or id_ not in held]
         for each in to_ask:
@@ -249,6 +252,7 @@ class Desk:
     def _afterwards(self, opened: Opened, fresh: list[Reply], replies: dict[str, Reply], title: AllergyTitle) -> None:
         """What the reader need not wait for: counts, what the locator learns, the shelf for a retry."""
         self.counts.add(fresh)
+        self.observing.saw(fresh)
         self.recent.keep(opened.id, opened.actor.key, opened.person.ids, tuple(replies.values()), title)
         self.teacher.learned(opened.person.patient, fresh)
         if opened.swept:
