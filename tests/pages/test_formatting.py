@@ -140,7 +140,26 @@ def test_dose_text_of_the_source_is_never_lost() -> None:
     weekly = Medicine("order", "Methotrexate", "methotrexate", dose="15 mg ONCE A WEEK, on Monday")
     assert CLINICIAN.medicine(weekly).dose == "15 mg ONCE A WEEK, on Monday"
     both = Medicine("order", "Methotrexate", "methotrexate", dose="six each Monday", amount="15 mg", frequency="once a week")
-    assert CLINICIAN.medicine(both).as_written == "six each Monday"
+    assert (CLINICIAN.medicine(both).dose, CLINICIAN.medicine(both).coded) == ("six each Monday", "15 mg — once a week")
+
+
+def test_dose_text_that_says_more_than_its_codes_is_never_cut_to_them() -> None:
+    text = "5 mg once a day but NOT on Tuesdays"
+    line = CLINICIAN.medicine(Medicine("order", "Warfarin", "warfarin", dose=text, amount="5 mg", frequency="once a day"))
+    assert (line.dose, line.dose_verbatim, line.frequency, line.coded) == (text, True, "", "")
+
+
+def test_dose_text_that_says_what_is_coded_is_written_in_its_elements() -> None:
+    same = Medicine("order", "Ramipril", "ramipril", dose="5 mg once a day.", amount="5 mg", route="oral", frequency="once a day")
+    assert CLINICIAN.medicine(same).words() == "ramipril — DOSE 5 mg — oral — once a day"
+
+
+def test_a_dose_in_our_words_is_whole_and_says_that_it_is_ours() -> None:
+    made = "5 milligram - once a day - as required - from 2019-11-01"
+    line = CLINICIAN.medicine(Medicine("order", "X", "x", made, True, amount="5 mg", frequency="once a day"))
+    assert line.words() == (
+        "x — DOSE 5 milligram - once a day - as required - from 01-Nov-2019 (in our words, from the source's codes)")  # fmt: skip
+    assert not line.dose_verbatim
 
 
 @pytest.mark.parametrize(

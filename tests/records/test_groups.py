@@ -80,6 +80,20 @@ def test_current_and_past_are_never_in_one_group():
     assert not set(current.entries) & set(past.entries)
 
 
+def test_a_medicine_that_may_not_be_current_is_called_neither_current_nor_past():
+    stale = a_medicine("gp", "Digoxin", started="2021-05-20", unsure=True)
+    (group,) = medicine_groups([stale], TWO)
+
+    assert (group.current, group.unsure) == (True, True), "not over, and not certain"
+
+
+def test_an_unsure_statement_stands_beside_the_current_ones_of_its_substance():
+    stale, now = a_medicine("gp", "Digoxin", unsure=True), a_medicine("trust", "Digoxin", started="2026-11-01")
+    (group,) = medicine_groups([stale, now], TWO)
+
+    assert (group.unsure, set(group.entries)) == (False, {stale.key, now.key})
+
+
 def test_a_refutation_and_an_active_entry_are_a_conflict_with_both_shown():
     (group,) = allergy_groups([an_allergy("gp"), an_allergy("clinic", status="refuted")], TWO)
 

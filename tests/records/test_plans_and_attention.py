@@ -82,6 +82,23 @@ def test_a_high_risk_medicine_in_use_is_flagged_and_a_past_one_is_not():
     assert not attention((), [Section("medicines", "", (), past)], ())
 
 
+def test_a_high_risk_medicine_that_may_be_current_is_flagged_and_says_so():
+    company = Company(frozenset({"gp", "mh"}), frozenset({"gp"}))
+    groups = medicine_groups([a_medicine("mh", "Clozapine", unsure=True)], company)
+    (found_,) = attention((), [Section("medicines", "", (a_medicine("mh", "Clozapine", unsure=True),), groups)], ())
+
+    assert (found_.rule, found_.says) == ("medicine/clozapine", "Not certain whether it is current")
+
+
+def test_a_high_risk_medicine_is_flagged_under_its_brand_where_a_code_says_what_it_is():
+    company = Company(frozenset({"gp", "mh"}), frozenset({"gp"}))
+    brand = a_medicine("gp", "Zaponex", same_as=("ingredients|387568001",))
+    generic = a_medicine("mh", "Clozapine", same_as=("ingredients|387568001",))
+    section = Section("medicines", "", (brand, generic), medicine_groups([brand, generic], company))
+
+    assert "medicine/clozapine" in {each.rule for each in attention((), [section], ())}
+
+
 def test_warnings_of_a_practice_become_gaps():
     rules = found(a_reply("gp", warnings=("data in transit", "data awaiting filing")))
 

@@ -186,6 +186,7 @@ class Record(Struct, frozen=True, gc=False, omit_defaults=True):
     withheld: tuple[Withheld, ...] = ()
     tally: tuple[tuple[str, int, int, int], ...] = ()  # type, sent, shown, unreadable
     joined: tuple[str, ...] = ()  # sources that are new in this chunk
+    served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are
 
 
 class OpenAsked(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -110,7 +110,8 @@ class Formatter:
         return medicines.quantity(text, plain=self.plain)
 
     def medicine(self, medicine: Medicine) -> medicines.MedicineLine:
-        return medicines.medicine_line(medicine, plain=self.plain)
+        line = medicines.medicine_line(medicine, plain=self.plain)
+        return replace(line, dose=self.dated(line.dose)) if line.dose_generated else line
 
     def missing(self, word: str = "Not recorded") -> str:
         """Never a blank and never a question mark (D+Ta-0022, PAB-0019)."""

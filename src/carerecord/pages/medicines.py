@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from carerecord.fhir.facts import Medicine
 
 # A number, then a unit that is a unit: `28 tablets` is left alone, `5mg` and `.5 mL` are not.
-_UNITS = r"micrograms?|mcg|mg|g|kg|mL|ml|L|mmol|units?|iu|nanograms?"
+_UNITS = r"micrograms?|mcg|ug|µg|mg|g|kg|mL|ml|L|mmol|units?|iu|nanograms?"
 _AMOUNT = re.compile(rf"(?<![\w.,])(\d[\d,]*\.?\d*|\.\d+)\s*({_UNITS})(?![\w])", re.IGNORECASE)
 _STOP = re.compile(r"(\d ?(?:mg|mL|g|kg|micrograms))\.(?=\s|$)")
-_LONG_FORMS = {"mcg": "micrograms", "iu": "units", "ml": "mL", "l": "L"}
+GENERATED = "in our words, from the source's codes"
+_LONG_FORMS = {"mcg": "micrograms", "ug": "micrograms", "µg": "micrograms", "iu": "units", "ml": "mL", "l": "L"}
 
 
 def _number(text: str) -> str:
@@ -41,30 +42,53 @@ class MedicineLine:
     product: str = ""  # the source's own words, where they say more than the name
     form: str = ""
     dose: str = ""
-    dose_verbatim: bool = False
+    dose_verbatim: bool = False  # the source's own words: they stand alone, and nothing in them is changed
+    dose_generated: bool = False  # ours, made of what the source coded: whole, and labelled
     route: str = ""
     frequency: str = ""
-    as_written: str = ""  # the source's dose text, when the coded parts stand in the line
+    coded: str = ""  # what the source coded beside its words, where that says more or other: on a line of its own
+
+    @property
+    def label(self) -> str:
+        """Whose words the dose is in, where they are ours."""
+        return GENERATED if self.dose_generated else ""
 
     def words(self, *, named: bool = True) -> str:
-        dose = f"DOSE {self.dose}" if self.dose else ""
+        dose = f"DOSE {self.dose}" + (f" ({self.label})" if self.label else "") if self.dose else ""
         return " — ".join(filter(None, (self.name if named else "", self.product, self.form, dose, self.route, self.frequency)))
 
 
 def medicine_line(medicine: Medicine, *, plain: bool = False) -> MedicineLine:
-    """The line for one statement. Coded parts stand in the line; the source's own dose text is never lost."""
+    """The line for one statement. The source's own dose text comes first, verbatim; ours only where it sent none.
+
+    The two never share a line. Text that says no more than the coded dose and frequency is written in its elements, as the
+    medication line has them.
+    """
     name = medicine.group or medicine.substance
     bare = re.sub(r"\W", "", name.lower())
     product = "" if re.sub(r"\W", "", medicine.substance.lower()) == bare else quantity(medicine.substance, plain=plain)
     amount = quantity(medicine.amount, plain=plain)
-    verbatim = medicine.dose if not medicine.dose_generated else ""
-    if amount and medicine.frequency:
-        line = MedicineLine(name, product, medicine.form, amount, False, medicine.route, medicine.frequency)
-        implied = all(part.lower() in verbatim.lower() for part in (medicine.amount, medicine.frequency) if part)
-        return line if not verbatim or implied else _with(line, verbatim)
-    dose = medicine.dose or amount
-    return MedicineLine(name, product, medicine.form, dose, bool(verbatim), medicine.route, medicine.frequency)
+    in_parts = MedicineLine(name, product, medicine.form, amount, False, False, medicine.route, medicine.frequency)
+    if not medicine.dose:
+        return in_parts
+    if medicine.dose_generated:
+        return MedicineLine(name, product, medicine.form, medicine.dose, False, True)
+    if _says_no_more(medicine):
+        return in_parts
+    said = _plain(medicine.dose)
+    parts = [each for each in (medicine.amount, medicine.route, medicine.frequency) if each]
+    new = any(_plain(each) not in said for each in (medicine.amount, medicine.frequency) if each)
+    coded = " — ".join(quantity(each, plain=plain) for each in parts) if new else ""
+    route = "" if coded or _plain(medicine.route) in said else medicine.route
+    return MedicineLine(name, product, medicine.form, medicine.dose, True, False, route, "", coded)
 
 
-def _with(line: MedicineLine, verbatim: str) -> MedicineLine:
-    return MedicineLine(line.name, line.product, line.form, line.dose, False, line.route, line.frequency, as_written=verbatim)
+def _says_no_more(medicine: Medicine) -> bool:
+    amount, route, often, said = (_plain(each) for each in (medicine.amount, medicine.route, medicine.frequency, medicine.dose))
+    if not (amount and often):
+        return False
+    return said in (f"{amount} {often}", f"{amount} {route} {often}", f"{amount} {often} {route}")
+
+
+def _plain(words: str) -> str:
+    return " ".join(quantity(words).casefold().rstrip(".").replace(",", " ").replace(" - ", " ").split())

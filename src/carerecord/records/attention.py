@@ -154,7 +154,8 @@ def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable
         alike = [entries[key] for key in group.entries if key in entries]
         in_use = [each for each in alike if each.facts.medicine and each.facts.medicine.current]
         if group.label == DISPENSED_SINCE:
-            every = [each for each in section.entries if not each.mismatch and _group_of(each) == group.key]
+            names_of_it = {_group_of(each) for each in alike}
+            every = [each for each in section.entries if not each.mismatch and _group_of(each) in names_of_it]
             says = _stopped_and_supplied(every, names) or group.says
             yield _from_group("danger", group, f"{group.title}: stopped, dispensed since", says,
                               "medicine/stopped-dispensed", "medicines")  # fmt: skip
@@ -163,14 +164,20 @@ def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable
             says = both or group.says
             yield _from_group("differs", group, f"{group.title}: sources differ", says, "medicine/differs", "medicines")
         for watched in WATCHED:
-            if watched.words.search(group.title) or watched.words.search(group.key):
-                extra = group.says if group.label != DIFFERS else ""
+            if any(watched.words.search(name) for name in _names_of(group, alike)):
+                extra = "not certain whether it is current" if group.unsure else group.says if group.label != DIFFERS else ""
                 says = ". ".join(filter(None, (_side_by_side(in_use, names, "; "), extra[:1].upper() + extra[1:])))
                 yield _from_group("info", group, f"{group.title}: {watched.what}", says, watched.rule, "medicines")
 
 
 def _group_of(entry: Entry) -> str:
     return entry.facts.medicine.group if entry.facts.medicine else ""
+
+
+def _names_of(group: Group, alike: Sequence[Entry]) -> tuple[str, ...]:
+    """Every name it goes by: a brand may stand in one source, its substance in another."""
+    known = [each.facts.medicine for each in alike if each.facts.medicine]
+    return (group.title, group.key, *[name for each in known for name in (each.group, each.substance)])
 
 
 _DOSING: Final = ("dose", "frequency", "route")
@@ -186,9 +193,10 @@ def _side_by_side(in_use: Sequence[Entry], names: Mapping[str, str], between: st
 
 
 def _dosing(medicine: Medicine) -> str:
-    if medicine.amount and medicine.frequency:
-        return f"{medicine.amount} {medicine.frequency}"
-    return medicine.dose or medicine.amount
+    """The source's own words, else what it coded, whole."""
+    if medicine.dose:
+        return medicine.dose
+    return f"{medicine.amount} {medicine.frequency}".strip()
 
 
 def _stopped_and_supplied(alike: Sequence[Entry], names: Mapping[str, str]) -> str:

@@ -8,6 +8,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from carerecord.contracts.records import Entry
+from carerecord.fhir.facts import Medicine
 from carerecord.records.order import moment, place
 
 Mark = tuple[str, ...]  # what makes two items one
@@ -119,10 +120,15 @@ def _may_join(one: Entry, other: Entry) -> bool:
         return (x.value, x.unit) == (y.value, y.unit)
     if a.medicine and b.medicine:
         m, n = a.medicine, b.medicine
-        return (m.dose, m.amount, m.frequency, m.current, m.kind) == (n.dose, n.amount, n.frequency, n.current, n.kind)
+        return _told(m) == _told(n)
     if a.allergy and b.allergy:
         return (a.allergy.status, a.allergy.severity) == (b.allergy.status, b.allergy.severity)
     return a.section == b.section and a.status == b.status
+
+
+def _told(medicine: Medicine) -> tuple[object, ...]:
+    m = medicine
+    return (m.dose, m.dose_rest, m.advice, m.amount, m.frequency, m.current, m.unsure, m.kind)
 
 
 def _join(one: Entry, other: Entry) -> Entry:

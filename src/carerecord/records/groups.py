@@ -4,10 +4,12 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from carerecord.contracts.records import Entry, Group
 from carerecord.fhir.facts import Medicine
 from carerecord.fhir.identifiers import SNOMED
+from carerecord.records.alike import alike as medicines_alike
 from carerecord.records.order import before, moment, place
 
 SAME, DIFFERS, ONLY_HERE, POSSIBLY = "same", "differs", "only here", "possibly replaced"
@@ -23,18 +25,26 @@ class Company(Struct, frozen=True):
 
 
 def medicine_groups(entries: Sequence[Entry], company: Company) -> tuple[Group, ...]:
-    """By substance: those in use first, in the order of their newest entry; past ones apart."""
-    current, past = [], []
-    for key, alike in _by(entries, lambda each: each.facts.medicine.group if each.facts.medicine else "").items():
-        in_use = [each for each in alike if _is_current(each)]
-        over = [each for each in alike if not _is_current(each)]
-        stops = [each for each in over if in_use and _contradicted(each, in_use)]
+    """By substance: those in use first, in the order of their newest entry; then those of which nobody can say whether they are;
+    past ones apart.
+
+    Where one source's statement is current, those that are unsure stand beside it: nothing is compared without its neighbour.
+    """
+    current, unsure, past = [], [], []
+    for each in medicines_alike(entries):
+        in_use = [entry for entry in each.entries if _is_current(entry)]
+        over = [entry for entry in each.entries if not _is_current(entry)]
+        stops = [entry for entry in over if in_use and _contradicted(entry, in_use)]
         if in_use:
-            current.append(_in_use(key, in_use, stops, over, company))
-        rest = [each for each in over if each not in stops]
+            group = replace(_in_use(each.name, in_use, stops, over, company), by_code=each.by_code)
+            if all(_is_unsure(entry) for entry in in_use):
+                unsure.append(replace(group, unsure=True))
+            else:
+                current.append(group)
+        rest = [entry for entry in over if entry not in stops]
         if rest:
-            past.append(_past(key, rest, in_use))
-    return (*current, *past)
+            past.append(replace(_past(each.name, rest, in_use), by_code=each.by_code))
+    return (*current, *unsure, *past)
 
 
 def allergy_groups(entries: Sequence[Entry], company: Company) -> tuple[Group, ...]:
@@ -99,6 +109,10 @@ def _past(key: str, over: list[Entry], in_use: list[Entry]) -> Group:
 def _is_current(entry: Entry) -> bool:
     medicine = entry.facts.medicine
     return medicine is not None and medicine.current and entry.facts.warning != "entered in error"
+
+
+def _is_unsure(entry: Entry) -> bool:
+    return entry.facts.medicine is not None and entry.facts.medicine.unsure
 
 
 def _contradicted(over: Entry, in_use: list[Entry]) -> bool:

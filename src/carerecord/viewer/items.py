@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from carerecord.contracts.records import Entry, Origin
 from carerecord.fhir.facts import Facts, Measure, Medicine, Result
 from carerecord.pages.formatting import Formatter
+from carerecord.pages.medicines import GENERATED
 from carerecord.viewer.view import Mark, View
 
 _MEANS = {"": "Event", "taken": "Taken", "onset": "Onset", "recorded": "Recorded", "authored": "Written", "started": "Started"}
@@ -47,6 +48,8 @@ def row(view: View, entry: Entry) -> Row:
         tags.append(("old", "Superseded"))
     if entry.mismatch:
         tags.append(("unseen", f"{entry.mismatch} differs".capitalize()))
+    if facts.medicine and facts.medicine.current and facts.medicine.unsure:
+        tags.append(("warn", "To check"))
     late = entry.late and view.late_is_news
     if late:
         tags.append(("late", "Joined late"))
@@ -106,7 +109,7 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
         kind = facts.document.kind if facts.document.kind != facts.title else ""
         return [", ".join(filter(None, (kind, facts.author, size)))]
     if facts.medicine:
-        return [stopped(facts.medicine, fmt), fmt.medicine(facts.medicine).words(named=False)]
+        return [stopped(facts.medicine, fmt), fmt.medicine(facts.medicine).words(named=False), *more_of(facts.medicine, fmt)]
     if facts.result:
         return [", ".join(filter(None, (value_words(facts.result), facts.result.conclusion)))]
     return []
@@ -115,11 +118,25 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
 def stopped(medicine: Medicine | None, fmt: Formatter) -> str:
     if medicine is None or medicine.current:
         return ""
-    if medicine.kind == "dispense" and not medicine.ended and not medicine.stopped_reason:
-        return f"Dispensed {fmt.date(medicine.issued)}" if medicine.issued else "Dispensed"  # it was given out, not ended
+    if medicine.kind in ("dispense", "issue") and not medicine.ended and not medicine.stopped_reason:
+        what = "Dispensed" if medicine.kind == "dispense" else "Issued"  # it was given out, not ended
+        return f"{what} {fmt.date(medicine.issued)}" if medicine.issued else what
+    if not medicine.ended and not medicine.stopped_reason and medicine.because:
+        return fmt.dated(medicine.because[:1].upper() + medicine.because[1:])
     when = f" {fmt.date(medicine.ended)}" if medicine.ended else ""
     why = f": “{medicine.stopped_reason}”" if medicine.stopped_reason else ""
     return f"Stopped{when}{why}" if medicine.stopped_reason else f"Ended{when}"
+
+
+def more_of(medicine: Medicine | None, fmt: Formatter) -> list[str]:
+    """What stands on lines of its own beside the dose: ours apart from the source's, and why nobody can say if it is current."""
+    if medicine is None:
+        return []
+    return [
+        f"Further steps, {GENERATED}: {fmt.dated(medicine.dose_rest)}" if medicine.dose_rest else "",
+        f"Told to the patient: “{medicine.advice}”" if medicine.advice else "",
+        f"Check whether it is current: {fmt.dated(medicine.because)}" if medicine.current and medicine.unsure else "",
+    ]
 
 
 def value_words(result: Result) -> str:
@@ -157,5 +174,8 @@ def _origin(view: View, facts: Facts, origin: Origin) -> OriginWords:
         pairs.insert(2, ("Recorded", fmt.at(origin.recorded)))
     if origin.organisation and state and origin.organisation != state.name:
         pairs.insert(1, ("Organisation", origin.organisation))
+    if facts.medicine and facts.medicine.because:
+        pairs.append(("To check" if facts.medicine.unsure else "Current" if facts.medicine.current else "Past",
+                      fmt.dated(facts.medicine.because)))  # fmt: skip
     item = f"{origin.source}|{origin.resource_type}|{origin.id}"
     return OriginWords(state.name if state else origin.source, tuple(pairs), item)

@@ -6,7 +6,7 @@ from carerecord.contracts.records import Entry, Group
 from carerecord.fhir.facts import Medicine
 from carerecord.pages.formatting import Formatter
 from carerecord.pages.medicines import MedicineLine
-from carerecord.viewer.items import Row, row, stopped
+from carerecord.viewer.items import Row, more_of, row, stopped
 from carerecord.viewer.view import Mark, View
 
 # The label that the records desk gives, how loud it is, and in which order a reader should meet it.
@@ -26,6 +26,8 @@ class Says:
     line: MedicineLine
     notes: tuple[str, ...]
     stopped: str  # "" or when and why, first of all
+    more: tuple[str, ...]  # lines of their own: further steps, what the patient is told, why it is to be checked
+    named: bool  # it goes by another name than its neighbours
     rows: tuple[Row, ...]
     late: bool = False
 
@@ -38,6 +40,8 @@ class Substance:
     says: str
     statements: tuple[Says, ...]  # grouped: for the summary
     rows: tuple[Row, ...]  # one for each entry: for the section, with origins
+    unsure: bool = False
+    by_code: bool = False
 
     def by(self, source: str) -> tuple[Row, ...]:
         return tuple(each for each in self.rows if each.entry.origins[0].source == source)
@@ -46,6 +50,7 @@ class Substance:
 @dataclass(frozen=True)
 class Medicines:
     current: tuple[Substance, ...]
+    unsure: tuple[Substance, ...]  # neither current nor past for certain
     past: tuple[Substance, ...]
     columns: tuple[Mark, ...]  # sources of current medicines, when they fit side by side
 
@@ -55,16 +60,15 @@ def medicines(view: View) -> Medicines:
     groups = section.groups if section else ()
     grouped = {key for group in groups for key in group.entries}
     alone = [each for each in view.of("medicines") if each.key not in grouped and not each.mismatch]
-    made = tuple(Group(each.key, _name(each), "", "", (each.key,), _current(each)) for each in alone)
+    made = tuple(Group(each.key, _name(each), "", "", (each.key,), _current(each), _unsure(each)) for each in alone)
+    every = [(group, _substance(view, group)) for group in (*groups, *made)]
 
-    def made_of(current: bool) -> list[Substance]:
-        return [_substance(view, each) for each in (*groups, *made) if each.current == current]
-
-    current = sorted((each for each in made_of(True) if each.rows), key=_loudest)
-    past = tuple(each for each in made_of(False) if each.rows)
+    current = sorted((each for group, each in every if each.rows and group.current and not group.unsure), key=_loudest)
+    unsure = tuple(each for group, each in every if each.rows and group.current and group.unsure)
+    past = tuple(each for group, each in every if each.rows and not group.current)
     sources = dict.fromkeys(each.entry.origins[0].source for substance in current for each in substance.rows)
     columns = tuple(view.mark_of(source) for source in sources) if len(sources) <= COLUMNS else ()
-    return Medicines(tuple(current), past, columns)
+    return Medicines(tuple(current), unsure, past, columns)
 
 
 def _name(entry: Entry) -> str:
@@ -73,6 +77,10 @@ def _name(entry: Entry) -> str:
 
 def _current(entry: Entry) -> bool:
     return entry.facts.medicine is None or entry.facts.medicine.current
+
+
+def _unsure(entry: Entry) -> bool:
+    return entry.facts.medicine is not None and entry.facts.medicine.unsure
 
 
 def _loudest(substance: Substance) -> int:
@@ -84,23 +92,34 @@ def _substance(view: View, group: Group) -> Substance:
     tone = _LABELS.get(group.label, ("diff", 3))[0]
     rows = tuple(row(view, each) for each in entries)
     names = [each.facts.medicine.group for each in entries if each.facts.medicine and each.facts.medicine.group]
-    return Substance(min(names, key=len, default=group.title), group.label, tone, group.says, _statements(view, rows), rows)
+    name = group.title if group.by_code else min(names, key=len, default=group.title)
+    return Substance(
+        name, group.label, tone, group.says, _statements(view, rows, name), rows, group.unsure, group.by_code
+    )  # fmt: skip
 
 
-def _statements(view: View, rows: tuple[Row, ...]) -> tuple[Says, ...]:
+def named_apart(medicine: Medicine | None, name: str) -> bool:
+    """Whether a statement must bear its own name: its neighbours go by another."""
+    return medicine is not None and bool(medicine.group) and medicine.group != name
+
+
+def _statements(view: View, rows: tuple[Row, ...], name: str) -> tuple[Says, ...]:
     """Rows whose line reads the same share it, with every source's mark; stopped ones come first and stand alone."""
-    found: dict[tuple[str, str], list[Row]] = {}
+    found: dict[tuple[object, ...], list[Row]] = {}
     for each in rows:
         medicine = each.facts.medicine
         words = view.fmt.medicine(medicine).words() if medicine else each.title
-        found.setdefault((stopped(medicine, view.fmt), words), []).append(each)
+        more = tuple(filter(None, more_of(medicine, view.fmt)))
+        found.setdefault((stopped(medicine, view.fmt), words, more), []).append(each)
     said = []
-    for (halt, _), same in found.items():
+    for same in found.values():
         medicine = same[0].facts.medicine
+        halt, more = stopped(medicine, view.fmt), tuple(filter(None, more_of(medicine, view.fmt)))
         line = view.fmt.medicine(medicine) if medicine else MedicineLine(same[0].title)
         notes = tuple(dict.fromkeys(words for each in same if (words := note(each.facts.medicine, view.fmt))))
         marks = tuple({mark.source: mark for each in same for mark in each.marks}.values())
-        said.append(Says(marks, line, notes, halt, tuple(same), any(each.late for each in same)))
+        apart = named_apart(medicine, name)
+        said.append(Says(marks, line, notes, halt, more, apart, tuple(same), any(each.late for each in same)))
     return tuple(sorted(said, key=lambda each: not each.stopped))
 
 
@@ -113,9 +132,13 @@ def note(medicine: Medicine | None, fmt: Formatter) -> str:
         return f"{quantity}dispensed {fmt.date(medicine.issued)}" if medicine.issued else f"{quantity}dispensed".strip()
     if medicine.kind == "administration":
         return f"given {fmt.at(medicine.issued or medicine.started)}" if medicine.issued or medicine.started else "given"
+    if medicine.kind == "issue":
+        many = f" of {_many(fmt.quantity(medicine.quantity))}" if medicine.quantity else ""
+        return ", ".join(filter(None, (f"one issue{many}, {fmt.date(medicine.issued)}" if medicine.issued else f"one issue{many}",
+                                       medicine.course)))  # fmt: skip
     issued = f"last issued {fmt.date(medicine.issued)}" if medicine.issued else ""
     started = f"from {fmt.date(medicine.started)}" if medicine.started and not issued else ""
-    return ", ".join(filter(None, (medicine.course, issued, started, medicine.reason)))
+    return ", ".join(filter(None, (medicine.course, medicine.prescribed, issued, started, medicine.reason)))
 
 
 def _many(quantity: str) -> str:

@@ -21,7 +21,7 @@ from carerecord.viewer import medicines as meds
 from carerecord.viewer.briefs import brief
 from carerecord.viewer.contacts import since
 from carerecord.viewer.first_screen import FirstScreen, screen_of
-from carerecord.viewer.items import origins, stopped
+from carerecord.viewer.items import more_of, origins, stopped
 from carerecord.viewer.matrix import matrix
 from carerecord.viewer.sections import SectionView, sections, value_of
 from carerecord.viewer.states import sentence, sign, together, trouble
@@ -41,7 +41,13 @@ _ALLERGY_KINDS = {
     "No known allergies": "none",
     "Allergies unavailable": "unavailable",
     "Allergies not recorded": "unrecorded",
+    "Allergies not part of this record": "unserved",
 }
+# What a panel is about: where a deployment serves none of it, the panel is not there, rather than empty.
+_ABOUT = {
+    "allergy-more": ("allergies",), "decisions": ("plans",), "since": ("encounters",), "meds": ("medicines",),
+    "key": ("results", "observations"), "probs": ("problems",),
+}  # fmt: skip
 _CLINICAL = {each.id for each in SECTIONS.values() if each.clinical}
 
 
@@ -103,9 +109,11 @@ class RecordPage:
     def _parts(self, values: dict[str, Any]) -> Iterator[tuple[str, Markup]]:
         side = self._fragment("side", values)
         for name, template in FRAGMENTS:
-            if values["clinical"] or name not in _CLINICAL_ONLY:
+            if (values["clinical"] or name not in _CLINICAL_ONLY) and _is_served(name, values["record"]):
                 yield name, side if template == "side" else self._fragment(template, values)
         for panel in self._screen.briefs:
+            if panel.show in SECTIONS and panel.show not in (values["record"].served or SECTIONS):
+                continue
             told = brief(values["view"], panel, values["by_section"].get(panel.show))
             yield panel.id, self._fragment("brief", {**values, "brief": told})
         for section in values["sections"]:
@@ -132,7 +140,8 @@ class RecordPage:
             "session": self.session, "patient": self.patient, "say": "", "record": record, "view": view, "person": person,
             "sections": shown, "by_section": by_section, "not_yours": not_yours,
             "known_sections": screen.order, "screen": screen, "allergies": finer(view),
-            "allergy_kind": _allergy_kind(record) if "allergies" in by_section else "hidden",
+            "allergy_kind": _allergy_kind(record) if "allergies" in by_section or not _serves_allergies(record) else "hidden",
+            "not_served": [each.title for each in SECTIONS.values() if record.served and each.id not in record.served],
             "allergy_again": _allergy_again(view),
             "nhs_status": NHS_NUMBER_STATUS.get(person.nhs_number_status, "status Not recorded"),
             "flags": banner_flags(person),
@@ -141,8 +150,17 @@ class RecordPage:
             "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
-            "origins": origins, "value_of": value_of, "stopped": stopped, "note": meds.note,
+            "origins": origins, "value_of": value_of, "stopped": stopped, "note": meds.note, "more_of": more_of,
+            "named_apart": meds.named_apart,
         }  # fmt: skip
+
+
+def _is_served(part: str, record: Record) -> bool:
+    return not record.served or any(each in record.served for each in _ABOUT.get(part, record.served))
+
+
+def _serves_allergies(record: Record) -> bool:
+    return not record.served or "allergies" in record.served
 
 
 def _is_clinical(shown: Sequence[SectionView], not_yours: Sequence[SectionView]) -> bool:

@@ -43,7 +43,7 @@ class Told(Struct, frozen=True, gc=False):
     ended: str = ""  # when the taking ends or ended
     expires: str = ""  # when what was authorised runs out
     issued: str = ""  # last issued or supplied
-    asserted: str = ""  # when somebody last said that it is taken
+    asserted: str = ""  # when it was recorded that it is taken
     lasts_days: float | None = None  # how long one supply lasts
 
 
@@ -120,11 +120,11 @@ def _taken(told: Told, now: datetime) -> Standing:
 
 
 def _recent(told: Told, now: datetime, runs: str) -> Standing:
-    """Whether it was authorised, issued or said to be taken in the last two years. An acute medicine that has an end needs no
+    """Whether it was authorised, issued or recorded as taken in the last two years. An acute medicine that has an end needs no
     such day; the rule asks it of a repeat one in every case."""
     if runs and told.course != "repeat":
         return Standing(True, False, runs)
-    days = ((told.issued, "issued"), (told.asserted, "said to be taken"), (told.started, "authorised"))
+    days = ((told.issued, "issued"), (told.started, "authorised"), (told.asserted, "recorded"))
     known = [(at, what) for at, what in days if when(at) is not None]
     if not known:
         return _unsure("active by its source, which gives no day on which it was authorised or issued")

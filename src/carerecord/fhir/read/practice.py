@@ -23,7 +23,7 @@ def said_in_extensions(parsed: Resource, type_: str) -> list[str]:
 
 def _of_problem(parsed: Resource) -> list[str]:
     """How significant its practice holds it to be, when it ended, and with which problems it is linked."""
-    said = []
+    said: list[str] = []
     for each in dicts_in(parsed, "extension"):
         url = text_in(each, "url")
         if "ProblemSignificance" in url:
