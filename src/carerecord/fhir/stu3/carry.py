@@ -101,7 +101,8 @@ def meta(work: Work, out: Element, value: Any, path: str) -> None:
     if type(value) is not dict:
         return work.lose(path, MALFORMED)
     found = plain(work, value)
-    if found.pop("profile", None) is not None:
+    if "profile" in found:
+        del found["profile"]
         work.lose(f"{path}.profile", PROFILE)
     if found:
         out["meta"] = found

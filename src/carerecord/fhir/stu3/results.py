@@ -52,7 +52,7 @@ def _related(work: Work, out: Element, value: Any, path: str) -> None:
             continue
         for name in each.keys() - {"type", "target"}:
             work.lose(f"{path}.{name}", "R4 has no place for it")
-        kind = each.get("type")
+        kind = each.get("type") if type(each.get("type")) is str else ""
         if kind in _RELATED:
             out.setdefault(_RELATED[kind], []).append(plain(work, target))
         elif kind in _RELATED_BY_EXTENSION:
@@ -60,9 +60,9 @@ def _related(work: Work, out: Element, value: Any, path: str) -> None:
             out.setdefault("extension", []).append(made)
         else:
             parts: list[Element] = [{"url": "target", "valueReference": plain(work, target)}]
-            if type(kind) is str:
+            if kind:
                 parts.insert(0, {"url": "type", "valueCode": kind})
-            elif kind is not None:
+            elif "type" in each:
                 work.lose(f"{path}.type", MALFORMED)
             out.setdefault("extension", []).append({"url": f"{CROSS_VERSION}Observation.related", "extension": parts})
 
