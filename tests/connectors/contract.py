@@ -47,6 +47,7 @@ class Played:
     other_section: str  # another that it could be asked for
     local_id: str  # the source's own number of the person, "" where it is asked by NHS number alone
     pages: bool = True  # whether its answers come in pages
+    is_who: Callable[[Asked], bool] = lambda _: False  # whether a request asks who the person is, and nothing more
 
 
 @dataclass

@@ -44,4 +44,5 @@ def _bundle(resources: list[Any], following: str = "") -> Reply:
 
 FHIR_R4 = Played(
     "fhir_r4", lambda web: FhirR4(web, SystemClock(), reader), source, plays, "allergies", "problems", "p1",
+    is_who=lambda asked: "/Patient" in asked.path,
 )  # fmt: skip

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from carerecord.connectors.rest_json import RestJson
 from carerecord.contracts.sources import SharedSection, Source
@@ -45,7 +46,7 @@ def plays_rivermead(asked: Asked, held: Held) -> Answer:
             for n in range(held.items)
         ]
         return as_json({"apiVersion": "2.3", "allergies": allergies, "staff": staff})
-    visits = [
+    visits: list[Any] = [
         {
             "visitId": f"V-{told['page']}-{n}", "personId": "RM-204", "status": "DONE", "purpose": "Wound dressing",
             "start": "yesterday" if n < held.broken else "2026-07-02T09:15:00", "seenBy": "S9", "readings": [],
@@ -87,9 +88,9 @@ def xml(inner: str) -> Reply:
 
 RIVERMEAD = Played(
     "rest_json (JSON)", lambda web: RestJson(web, SystemClock(), reader), rivermead, plays_rivermead, "encounters", "allergies",
-    "RM-204",
+    "RM-204", is_who=lambda asked: "/people/" in asked.path,
 )  # fmt: skip
 KESTREL = Played(
     "rest_json (XML)", lambda web: RestJson(web, SystemClock(), reader), kestrel, plays_kestrel, "medicines", "results", "K88",
-    pages=False,
+    pages=False, is_who=lambda asked: b"<parts>patient</parts>" in asked.body,
 )  # fmt: skip

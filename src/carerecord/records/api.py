@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from carerecord.connectors.documents import Documents
 from carerecord.connectors.fhir_r4 import FhirR4
 from carerecord.connectors.gp_connect import GpConnect
 from carerecord.connectors.pds import Pds
@@ -41,6 +42,7 @@ def build(supplies: Supplies) -> Part:
         "fhir_r4": FhirR4(web, supplies.clock, reader, turns),
         "gp_connect": GpConnect(web, supplies.clock, reader, supplies.secrets, turns),
         "rest_json": RestJson(web, supplies.clock, reader, turns),
+        "documents": Documents(web, supplies.clock, reader, turns),
     })
     gatherer = Gatherer(
         window, supplies.clock, supplies.log, supplies.metrics, at_once=settings.sources_at_once,
