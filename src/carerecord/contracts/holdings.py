@@ -1,0 +1,150 @@
+"""What the keeper of FHIR resources may be asked: read, write, search, and what it was before. Every answer under a grant."""
+
+from msgspec import Raw, Struct
+
+from carerecord.kit.question import Question
+
+
+class Client(Struct, frozen=True):
+    """Who asks: a system or an app, or a service of ours on somebody's behalf."""
+
+    id: str  # "" = the platform itself
+    organisation: str  # ODS: whose data key seals what it writes
+    chooses_ids: bool = False  # may create under an id of its own (PUT)
+    must_match: bool = False  # an update without If-Match is refused
+    on_invalid: str = "refuse"  # refuse | annotate | quarantine
+
+
+class Reach(Struct, frozen=True):
+    """Which resources this question may touch; applied to each row before anything is counted or paged."""
+
+    types: tuple[str, ...] = ("*",)
+    patients: tuple[str, ...] | None = None  # ids of Patient resources; None = any
+    most_confidential: str = "R"  # of v3-Confidentiality U < L < M < N < R < V: nothing above it is seen
+
+
+class Held(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One version of one resource."""
+
+    type: str
+    id: str
+    version: int
+    at: str  # when this version was written
+    raw: Raw = Raw(b"")  # as received, with our id and meta; empty where it is gone
+    gone: bool = False
+    method: str = ""  # in a history: POST, PUT or DELETE
+
+
+class ReadAsked(Struct, frozen=True):
+    type: str
+    id: str
+    reach: Reach
+    version: int = 0  # 0 = the current one
+
+
+class Change(Struct, frozen=True, omit_defaults=True):
+    """One write. Conditions are queries ("identifier=system|value") about resources of the same type."""
+
+    method: str  # create | update | patch | delete
+    type: str
+    id: str = ""
+    raw: Raw = Raw(b"")  # the resource; for patch a JSON Patch
+    full_url: str = ""  # as others in the same transaction refer to it
+    if_none_exist: str = ""  # create only where nothing answers this
+    condition: str = ""  # update, patch or delete what answers this
+    if_match: int = 0  # 0 = not stated
+
+
+class WriteAsked(Struct, frozen=True):
+    client: Client
+    reach: Reach
+    changes: tuple[Change, ...]
+    request: str = ""
+    check_only: bool = False  # $validate: judged, not kept
+
+
+class Issue(Struct, frozen=True, omit_defaults=True):
+    """What is wrong or worth knowing, without a word of what was sent."""
+
+    severity: str  # error | warning | information
+    code: str  # IssueType of FHIR
+    path: str  # FHIRPath, "" = the whole
+    says: str
+
+
+class Written(Struct, frozen=True, omit_defaults=True):
+    """What became of one change."""
+
+    status: int  # 200, 201, 204, or why not: 400, 404, 409, 410, 412, 422
+    held: Held | None = None
+    issues: tuple[Issue, ...] = ()
+
+
+class SearchAsked(Struct, frozen=True):
+    """A search of one type. `query` as a client wrote it, name and value; `cursor` from the page before."""
+
+    type: str
+    query: tuple[tuple[str, str], ...]
+    reach: Reach
+    strict: bool = True
+    base: str = ""  # our FHIR address, as the client knows it
+    cursor: str = ""
+    most: int = 100  # what one page may hold at most, whatever the client asks
+
+
+class Page(Struct, frozen=True, omit_defaults=True):
+    matches: tuple[Held, ...]
+    included: tuple[Held, ...] = ()
+    total: int | None = None
+    next: str = ""  # an opaque cursor; "" = this is the last page
+    ignored: tuple[str, ...] = ()  # names of parameters that were passed over
+
+
+class HistoryAsked(Struct, frozen=True):
+    """Of one resource, of a type (no id), or of everything (no type), newest first."""
+
+    reach: Reach
+    type: str = ""
+    id: str = ""
+    since: str = ""
+    cursor: str = ""
+    most: int = 100
+
+
+class EverythingAsked(Struct, frozen=True):
+    """All of one patient's compartment, in pages."""
+
+    patient: str
+    reach: Reach
+    types: tuple[str, ...] = ()
+    since: str = ""
+    start: str = ""
+    end: str = ""
+    cursor: str = ""
+    most: int = 1_000
+
+
+class CountsAsked(Struct, frozen=True):
+    reach: Reach
+
+
+class TypeCount(Struct, frozen=True):
+    type: str
+    count: int
+
+
+class Kept(Struct, frozen=True):
+    """Announced in the transaction of a write: which resources changed. Ids alone."""
+
+    client: str
+    organisation: str
+    changes: tuple[tuple[str, str, str, int, str], ...]  # patient, type, id, version, method
+    request: str = ""
+
+
+READ = Question("holdings", "read", ReadAsked, Held)
+WRITE = Question("holdings", "write", WriteAsked, tuple[Written, ...])  # all of them, or none
+SEARCH = Question("holdings", "search", SearchAsked, Page)
+HISTORY = Question("holdings", "history", HistoryAsked, Page)
+EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
+COUNTS = Question("holdings", "counts", CountsAsked, tuple[TypeCount, ...])
