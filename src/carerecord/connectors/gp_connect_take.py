@@ -51,7 +51,7 @@ class GpTaken(Taken):
                 self.count += each.count
 
     def _double(self, entry: bundles.Entry, *, same: bool) -> None:
-        """Two of one id in one answer. The same twice is one; where they differ the first stands, and the other is named unread."""
+        """Two of one id in one answer. The same twice is one; where they differ the first stands and the other is unread."""
         if same or entry.type in READ_IN_PASSING:
             self.count += 1
             self._sent[entry.type] += 1
