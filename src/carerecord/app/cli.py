@@ -16,16 +16,20 @@ from rich.table import Table
 
 from carerecord.app.apart import serve_apart
 from carerecord.app.apart_door import LIST, REPLACE, START, STOP, ApartAsked
+from carerecord.app.board import board_lines, probe_facts
 from carerecord.app.catalogue import CATALOGUE, NAMES, chosen, service
 from carerecord.app.engine import EngineError
 from carerecord.app.engines import engines
 from carerecord.app.gate import Gate, secret_of, told_databases
 from carerecord.app.house import kept, stoppable, stopped_by_term, until_signalled
+from carerecord.app.modules import named, registry_folder, serve_all, serve_modules, served_modules
 from carerecord.app.operator import apart_calls, operator_calls
 from carerecord.app.try_mapping import try_mapping
 from carerecord.contracts.audit import VERIFY, VerifyAsked
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
-from carerecord.contracts.sources import PROBE, REGISTRY, ProbeAsked, RegistryAsked
+from carerecord.contracts.sources import BOARD, PROBE, REGISTRY, STAGE, BoardAsked, ProbeAsked, RegistryAsked, StageAsked
+from carerecord.fhir.modules import ALWAYS, MODULES
+from carerecord.fhir.sections import SECTIONS
 from carerecord.kit.errors import CareRecordError
 from carerecord.kit.log import configure
 from carerecord.kit.question import Question
@@ -44,6 +48,8 @@ sources_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who
 app.add_typer(sources_app, name="sources")
 apart_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Services that run apart: stop, start, replace one.")
 app.add_typer(apart_app, name="apart")
+modules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Start basic: which modules are served?")
+app.add_typer(modules_app, name="modules")
 out, err = Console(), Console(stderr=True)
 
 Port = Annotated[
@@ -111,9 +117,12 @@ def serve(
     port: Port = None,
     inner_port: Annotated[int | None, typer.Option(help="Questions, health and metrics; 0 takes a free one.")] = None,
     apart: Annotated[bool, typer.Option("--apart", help="A process of its own for each service, on this machine.")] = False,
+    modules: Annotated[str, typer.Option(help="Serve these alone, with commas: demographics,pathology (see `modules`).")] = "",
 ) -> None:
     """Keep these services at home in this process, until it is told to stop."""
     gate = gate_with(port)
+    if modules:
+        serve_modules(registry_folder(gate, os.environ), named(modules))
     if inner_port is not None:
         gate = gate.model_copy(update={"inner_port": inner_port})
     services = chosen(target)
@@ -238,12 +247,50 @@ def probe_source(
                     mark = "[green]ok[/green]    " if check.ok else "[red]wrong[/red] "
                     says = f"  {mark} {check.what}: {check.says} ({check.elapsed_s * 1000:.0f} ms)"
                     out.print(says, highlight=False, soft_wrap=True)
+                for line in (*probe_facts(found), f"probe {found.id}"):
+                    out.print(f"         {line}", highlight=False, soft_wrap=True)
             return well
 
     if not name and not all_sources:
         fail("Say which source, or --all. `carerecord sources list` names them.")
     if not run(ask()):
         raise SystemExit(1)
+
+
+@sources_app.command("board")
+def board_of_sources(name: Annotated[str, typer.Argument(help="One source's id; else every source.")] = "") -> None:
+    """How far each source is: tested, open to whom, certificate, coverage, waiting times."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            found = await calls.ask(BOARD, BoardAsked())
+        if name and name not in {each.id for each in found.sources}:
+            fail(f"No source is called {name}. `carerecord sources list` names them.")
+        for line in board_lines(found, name):
+            print(line)
+
+    run(ask())
+
+
+@sources_app.command("stage")
+def stage_source(
+    name: Annotated[str, typer.Argument(help="A source's id.")],
+    section: Annotated[str, typer.Argument(help="A section that it shares, or all.")],
+    stage: Annotated[str, typer.Argument(help="off, safety-testers, organisations or everyone.")],
+    tester: Annotated[str, typer.Option("--as", help="The id of a safety tester whom the registry's files name.")],
+    evidence: Annotated[str, typer.Option(help="The id of a passing probe; to open it wider needs one.")] = "",
+    organisation: Annotated[list[str] | None, typer.Option(help="With organisations: an ODS code; may be said again.")] = None,
+) -> None:
+    """Open a section of a source to more people, or to fewer."""
+
+    async def ask() -> None:
+        asked = StageAsked(name, section, stage, tuple(organisation or ()), evidence, tester=tester)
+        async with operator_calls(gate_with()) as calls:
+            done = await calls.ask(STAGE, asked)
+        for each in done.sections:
+            print(f"{done.source}  {each.section:<14} {' '.join((each.stage, *each.organisations))}")
+
+    run(ask())
 
 
 @sources_app.command("try-mapping")
@@ -316,6 +363,48 @@ def replace_apart(
 ) -> None:
     """Let another process take a service's place while it is asked, without a question lost."""
     run(_apart(REPLACE, name, command or ()))
+
+
+@modules_app.command("list")
+def list_modules() -> None:
+    """Every module, the sections that it brings, and whether it is served."""
+    told = served_modules(registry_folder(gate_with(), os.environ))
+    table = Table("module", "brings", "served")
+    for name, sections in MODULES.items():
+        table.add_row(name, ", ".join(sections), "yes" if not told or name in (*told, *ALWAYS) else "–")
+    out.print(table)
+
+
+@modules_app.command("set")
+def set_modules(names: Annotated[str, typer.Argument(help="Names with commas, or all.")]) -> None:
+    """Serve these modules and no others; in force within a second, without a restart."""
+    folder = registry_folder(gate_with(), os.environ)
+    if names == "all":
+        serve_all(folder)
+    else:
+        serve_modules(folder, named(names))
+
+
+@modules_app.command("add")
+def add_module(names: Annotated[str, typer.Argument(help="A module, or several with commas.")]) -> None:
+    """Let a module join those that are served."""
+    folder = registry_folder(gate_with(), os.environ)
+    if not (now := served_modules(folder)):
+        fail("Every module is served already.")
+    serve_modules(folder, dict.fromkeys((*now, *named(names))))
+
+
+@modules_app.command("remove")
+def remove_module(names: Annotated[str, typer.Argument(help="A module, or several with commas.")]) -> None:
+    """Serve a module no more: its sections leave the record, its lines stay in the book."""
+    folder = registry_folder(gate_with(), os.environ)
+    gone, now = named(names), served_modules(folder) or tuple(SECTIONS)
+    if strange := [each for each in gone if each not in now]:
+        fail(f"{', '.join(strange)} is not among those that are served: {', '.join(now)}.")
+    left = [each for each in now if each not in gone]
+    if not left:
+        fail("Something must be served. `carerecord modules set all` serves everything.")
+    serve_modules(folder, left)
 
 
 @app.command("verify-audit")

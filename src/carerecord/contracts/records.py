@@ -184,6 +184,7 @@ class Record(Struct, frozen=True, gc=False, omit_defaults=True):
     attention: tuple[Attention, ...]
     mismatches: tuple[Mismatch, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    unnamed: tuple[Withheld, ...] = ()  # one for each rule: there are sources of which this reader is never told
     tally: tuple[tuple[str, int, int, int], ...] = ()  # type, sent, shown, unreadable
     joined: tuple[str, ...] = ()  # sources that are new in this chunk
     served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are

@@ -92,6 +92,8 @@ class Registry(Struct, frozen=True):
     always_ask: tuple[str, ...] = ("allergies", "medicines", "plans")  # any source that shares one of these is never skipped
     problems: tuple[str, ...] = ()  # files or tables that could not be read, in plain words
     testers: tuple[Tester, ...] = ()
+    modules: tuple[str, ...] = ()  # those that are served; none: all there are
+    served: tuple[str, ...] = ()  # the sections that they bring; none: all there are
 
     def is_tester(self, actor: Actor) -> bool:
         return actor.role.code == "clinical-safety-officer" or any(each.key == actor.key for each in self.testers)

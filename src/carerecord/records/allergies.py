@@ -20,6 +20,9 @@ KNOWN, UNAVAILABLE = "Known allergies", "Allergies unavailable"
 NONE_KNOWN, NOT_RECORDED = "No known allergies", "Allergies not recorded"
 ACTIVE = frozenset({"active", "unconfirmed"})
 
+# Where a deployment does not serve allergies at all, no title of the table is true of this record: not even "not recorded".
+NOT_SERVED = AllergyTitle("Allergies not part of this record", "This record does not hold allergies. Look for them elsewhere.")
+
 
 class Sharing(Struct, frozen=True):
     """One source that shares allergies, and how its answer about them stands."""

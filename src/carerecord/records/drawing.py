@@ -22,13 +22,14 @@ class Drawing:
     def __init__(
         self, opening: str, person: Person, reason: Reason, permit: Permit, choices: Sequence[Choice],
         asked: Mapping[str, Asking], degraded: tuple[str, ...], turns: Turns, *, painted: bool = False,
+        served: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         self._turns = turns
         self._painted = painted  # what comes from now on joins a page that the reader has before them
         self._person, self._permit, self._choices = person, permit, choices
         self._by_id = {each.source.id: each for each in choices}
         self._asked, self._granted = asked, granted_by_source(permit)
-        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit), degraded), turns)
+        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit), degraded, served), turns)
         self._others = {each.source.id: self._silent(each) for each in choices}
         self.replies: dict[str, Reply] = {}  # as the sources gave them, once judged
         self._shown: dict[str, Reply] = {}  # with a state for each section that a source shares

@@ -15,7 +15,7 @@ from carerecord.contracts.records import AllergyTitle, Entry, Group, Mismatch, R
 from carerecord.fhir.sections import ALL
 from carerecord.kit.clock import stamp
 from carerecord.kit.turns import Turns
-from carerecord.records.allergies import Sharing, allergy_title
+from carerecord.records.allergies import NOT_SERVED, Sharing, allergy_title
 from carerecord.records.attention import attention
 from carerecord.records.doubles import Together
 from carerecord.records.groups import Company, allergy_groups, medicine_groups, problem_groups
@@ -37,6 +37,10 @@ class Frame(Struct, frozen=True):
     reason: Reason
     withheld: tuple[Withheld, ...] = ()
     degraded: tuple[str, ...] = ()  # ids of attention rules about our own services
+    served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are
+
+    def serves(self, section: str) -> bool:
+        return not self.served or section in self.served
 
 
 @dataclass
@@ -92,8 +96,9 @@ class Merging:
             for each in ALL:
                 sections[each.id] = self._section(each.id, each.title, sharing.get(each.id, ()), today)
                 await turn.over()
-        standing = tuple(sections.values())
-        plans = plan_lines(sections["plans"].entries, _heard(sharing, "plans"), today)
+        standing = tuple([each for each in sections.values() if frame.serves(each.id)])
+        served_plans = frame.serves("plans")
+        plans = plan_lines(sections["plans"].entries, _heard(sharing, "plans"), today) if served_plans else ()
         return Record(
             opening=frame.opening,
             person=frame.person,
@@ -103,7 +108,9 @@ class Merging:
             first_paint=before is None,
             states=tuple([_state(reply, reply.source.id in self.late) for reply in replies]),
             sections=standing,
-            allergies=allergy_title(sections["allergies"].entries, _heard(sharing, "allergies"), before),
+            allergies=allergy_title(sections["allergies"].entries, _heard(sharing, "allergies"), before)
+            if frame.serves("allergies")
+            else NOT_SERVED,
             plans=plans,
             attention=attention(replies, standing, plans, degraded=frame.degraded),
             mismatches=tuple(
@@ -114,6 +121,7 @@ class Merging:
             withheld=frame.withheld,
             tally=_tally(replies),
             joined=joined_now,
+            served=frame.served,
         )
 
     def _section(self, id_: str, title: str, shares: Sequence[_Share], today: str) -> Section:

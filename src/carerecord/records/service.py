@@ -143,7 +143,7 @@ class Desk:
             rule = refusal.facts.get("rule", "")
             await self.outbox.announce("Line", self._line(opened, "refused", outcome="refused", rule=rule))
             raise
-        return replace(opened, permit=permit)
+        return _told_of(replace(opened, permit=permit))
 
     async def _registry_and_practice(self, person: Person, organisation: str) -> tuple[Registry, Practice]:
         registry = await self.registry()
@@ -192,6 +192,7 @@ class Desk:
         asked = {each.source.id: each for each in askings(opened.choices, permit, opened.person, opened.actor, opened.practice)}
         drawing = Drawing(opened.id, opened.person, opened.reason, permit, opened.choices, asked, opened.degraded,
                           self.turns, painted=kept is not None, served=opened.served)  # fmt: skip
+        unnamed = tuple(dict.fromkeys(replace(each, source="") for each in permit.unnamed))
         held = {each.source.id: each for each in kept.replies} if kept else {}
         to_ask = [each for id_, each in asked.items() if id_ == only or id_ not in held]
         for each in to_ask:
@@ -204,6 +205,7 @@ class Desk:
         async with aclosing(gathered) as batches:
             async for batch in batches:
                 record = await drawing.drawn(batch, before=title, at=self.clock.now())
+                record = replace(record, unnamed=unnamed)
                 arrived = [sheet.reply for sheet in batch]
                 asked_now = to_ask if first else ()
                 await self._write_down(opened, what if first else "record-joined", record, drawing.digest, arrived, asked_now)
@@ -257,6 +259,17 @@ class Desk:
         self.teacher.learned(opened.person.patient, fresh)
         if opened.swept:
             self.teacher.sweep_later(Swept(opened.person, opened.swept, opened.permit, opened.request))
+
+
+def _told_of(opened: Opened) -> Opened:
+    """The opening without the sources of which this reader is not told: not that they take part, nor whether they were asked."""
+    unnamed = frozenset(each.source for each in opened.permit.unnamed)
+    if not unnamed:
+        return opened
+    choices = tuple(each for each in opened.choices if each.source.id not in unnamed)
+    swept = opened.swept if opened.swept and opened.swept.source.id not in unnamed else None
+    known_by = tuple(each for each in opened.person.known_by if each not in unnamed)
+    return replace(opened, choices=choices, swept=swept, person=replace(opened.person, known_by=known_by))
 
 
 _NO_PERMIT = Permit("", "", "", (), "", "", (), (), 0.0, 0.0)

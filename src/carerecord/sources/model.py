@@ -10,8 +10,10 @@ import msgspec
 
 from carerecord.contracts.sources import Registry, SharedSection, Source, Tester
 from carerecord.fhir.identifiers import is_ods_code
+from carerecord.fhir.modules import served
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.sources.mappings import FOLDER, document_oddities, with_mapping
+from carerecord.sources.modules import read_modules
 from carerecord.sources.spreadsheet import rows
 from carerecord.sources.stages import EVERYONE, NAMED, OFF, STAGES, rank
 
@@ -39,6 +41,7 @@ def read_registry(files: Mapping[str, str]) -> Registry:
     problems: list[str] = []
     always_ask: tuple[str, ...] = ALWAYS_ASK
     testers: dict[str, Tester] = {}
+    modules: dict[str, None] = {}
     mappings = {file: text for file, text in files.items() if file.startswith(FOLDER)}
     for file, text in sorted(files.items()):
         if file in mappings:
@@ -61,6 +64,9 @@ def read_registry(files: Mapping[str, str]) -> Registry:
             problems += [
                 f"{file}: always_ask names {each!r}, which is not a section" for each in always_ask if each not in SECTION_IDS
             ]
+        named_here, faults = read_modules(file, document)
+        modules |= dict.fromkeys(named_here)
+        problems += faults
         for place, table in enumerate(document.get("source", []), 1):
             named = f"{file}, {table.get('id') or f'table {place}'}"
             whole, more = with_mapping(table, mappings)
@@ -73,7 +79,8 @@ def read_registry(files: Mapping[str, str]) -> Registry:
                 problems.append(f"{file}, safety_tester {place}: {error}")
     chosen = tuple(sources[each] for each in sorted(sources))
     safety = tuple(testers[each] for each in sorted(testers))
-    return Registry(version_of(chosen, always_ask, safety), chosen, always_ask, tuple(problems), safety)
+    version = version_of(chosen, always_ask, safety, tuple(modules))
+    return Registry(version, chosen, always_ask, tuple(problems), safety, tuple(modules), served(modules))
 
 
 def _add(sources: dict[str, Source], problems: list[str], named: str, table: Mapping[str, Any], faults: list[str]) -> None:
@@ -174,9 +181,12 @@ def _is_http(address: str) -> bool:
     return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
 
 
-def version_of(sources: tuple[Source, ...], always_ask: tuple[str, ...], testers: tuple[Tester, ...]) -> str:
-    """The same sources have the same version, whoever reads them."""
-    return hashlib.sha256(msgspec.json.encode((sources, always_ask, testers))).hexdigest()[:16]
+def version_of(
+    sources: tuple[Source, ...], always_ask: tuple[str, ...], testers: tuple[Tester, ...], modules: tuple[str, ...] = ()
+) -> str:
+    """The same sources and modules have the same version, whoever reads them."""
+    told = (sources, always_ask, testers, modules) if modules else (sources, always_ask, testers)
+    return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]
 
 
 def reached_as(source: Source) -> str:
@@ -185,8 +195,10 @@ def reached_as(source: Source) -> str:
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(source, sections=bare))).hexdigest()[:16]
 
 
-def digests(sources: tuple[Source, ...]) -> dict[str, str]:
-    return {each.id: hashlib.sha256(msgspec.json.encode(each)).hexdigest()[:16] for each in sources}
+def digests(sources: tuple[Source, ...], modules: tuple[str, ...] = ()) -> dict[str, str]:
+    """What a change is told by: a digest for each source, and a word for each module."""
+    told = {each.id: hashlib.sha256(msgspec.json.encode(each)).hexdigest()[:16] for each in sources}
+    return told | {f"module:{each}": "served" for each in modules}
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ from carerecord.kit.events import Outbox
 from carerecord.kit.log import Log
 from carerecord.sources.board import board
 from carerecord.sources.model import changes, digests, reached_as, read_registry, version_of
+from carerecord.sources.modules import narrowed
 from carerecord.sources.probe import probe
 from carerecord.sources.stages import Set, SetStages, in_force
 from carerecord.sources.staging import RULE, Evidence, check_evidence, sections_meant, told, who_sets
@@ -72,7 +73,7 @@ class Keeper:
             written = read_registry(await asyncio.to_thread(_texts, self.folder))
             version, before = await last_version(self.db)
             if written.version != version:
-                now = digests(written.sources)
+                now = digests(written.sources, written.modules)
                 changed = changes(before, now)
                 at = self.clock.now()
                 async with self.db.acquire() as connection, connection.transaction():
@@ -95,8 +96,8 @@ class Keeper:
         if changed == self._changed and self._drawn_up:
             return
         written = self._written
-        sources = in_force(written, changed)
-        version = version_of(sources, written.always_ask, written.testers)
+        sources = narrowed(in_force(written, changed), written.modules)
+        version = version_of(sources, written.always_ask, written.testers, written.modules)
         self.registry, self._changed, self._drawn_up = replace(written, version=version, sources=sources), changed, True
 
     def _line(
