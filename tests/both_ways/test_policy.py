@@ -4,7 +4,7 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
-from carerecord.contracts.policy import MAY, MAY_DO, RULES, MayDoAsked, RulesAsked
+from carerecord.contracts.policy import MAY, MAY_DO, RULES, UNNAMED, MayDoAsked, RulesAsked, UnnamedAsked
 from carerecord.contracts.sources import REGISTRY
 from carerecord.kit.calls import Direct
 from carerecord.kit.errors import Unavailable
@@ -40,7 +40,8 @@ async def test_policy(tmp_path):
             (MAY_DO, MayDoAsked(DOCTOR, "search")),
             (MAY_DO, MayDoAsked(DOCTOR, "audit-read")),
             (RULES, RulesAsked()),
+            (UNNAMED, UnnamedAsked(DOCTOR)),
         ],
     )
-    assert [each.error for each in answers] == ["", "Refused", "Unavailable", "", "", ""]
+    assert [each.error for each in answers] == ["", "Refused", "Unavailable", "", "", "", ""]
     assert answers[1].facts == (("rule", "relationship/none"),)

@@ -7,7 +7,7 @@ from carerecord.app.catalogue import NAMES
 from carerecord.contracts.actors import Actor, Attendance, Reason, Role
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
 from carerecord.contracts.permit import Grant, Permit
-from carerecord.contracts.policy import MayAsked
+from carerecord.contracts.policy import MayAsked, UnnamedAsked
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, SharedSection, Source
 from carerecord.contracts.sources import Tester as NamedTester
 from carerecord.kit import permits
@@ -217,3 +217,37 @@ async def test_while_the_registry_is_silent_its_last_word_holds_and_without_one_
     assert (await judge.may(asked())).grants == WANTED[:2]
     with pytest.raises(Unavailable, match="switched on for whom cannot be known"):
         await a_judge(registrar=registrar).may(asked())
+
+
+def with_a_clinic(organisation: str) -> Registrar:
+    """A sexual-health clinic beside the sources of `WANTED`."""
+    shared = (SharedSection("medicines"), SharedSection("allergies"))
+    kinds = (("elm-bank", "gp", "A99917"), ("calder-vale", "mental-health", "R9V"), ("harbour", "sexual-health", organisation))
+    return Registrar(
+        *(Source(id_, ods, id_, id_, "XX", kind, "fhir_r4", "https://x.example", sections=shared) for id_, kind, ods in kinds)
+    )
+
+
+async def test_of_a_sexual_health_clinic_nobody_is_told_but_its_own_staff():
+    wanted = (*WANTED, Grant("harbour", "medicines"))
+    permit = await a_judge(registrar=with_a_clinic("R9S")).may(asked(wanted=wanted))
+    assert permit.grants == WANTED
+    assert permit.withheld == ()
+    assert [(each.source, each.rule) for each in permit.unnamed] == [("harbour", "sensitive/sexual-health")]
+    own = await a_judge(registrar=with_a_clinic(DOCTOR.organisation)).may(asked(wanted=wanted))
+    assert own.grants == wanted
+    assert own.unnamed == ()
+
+
+async def test_the_permit_says_the_same_of_the_clinic_whether_or_not_it_knows_the_person():
+    judge = a_judge(registrar=with_a_clinic("R9S"))
+    knows, does_not = await judge.may(asked(wanted=(*WANTED, Grant("harbour", "medicines")))), await judge.may(asked())
+    assert (knows.grants, knows.withheld, knows.unnamed) == (does_not.grants, does_not.withheld, does_not.unnamed)
+    assert await judge.unnamed(UnnamedAsked(DOCTOR)) == ("harbour",)
+
+
+async def test_an_emergency_is_no_exception():
+    permit = await a_judge(registrar=with_a_clinic("R9S")).may(
+        asked(wanted=(*WANTED, Grant("harbour", "medicines")), reason=Reason("emergency", "Unconscious"))
+    )
+    assert "harbour" not in {each.source for each in permit.grants}

@@ -40,6 +40,12 @@ def test_an_action_is_judged_by_role(role, action, allowed, rule):
     assert (verdict.then == "permit", verdict.rule.id) == (allowed, rule)
 
 
+@pytest.mark.parametrize(("role", "kind", "own", "rule"), CASES["sources"])
+def test_of_a_source_that_tells_why_somebody_went_there_only_its_own_staff_are_told(role, kind, own, rule):
+    found = BOOK.unnamed(Case(role=role, kind=kind, own=own))
+    assert (found.id if found else "") == rule
+
+
 def test_every_rule_has_a_case():
     named = {case[-1] for table in CASES.values() for case in table}
     assert {each.rule.id for each in BOOK.rules} <= named

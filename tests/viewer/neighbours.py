@@ -67,6 +67,7 @@ class Neighbours:
     found: patients.Found | None = None
     decided: tuple[patients.Review, ...] = ()
     said: list[consent.Objection] = field(default_factory=list)  # objections in force
+    unnamed: tuple[str, ...] = ()  # sources of which nobody is told
     restricted: tuple[str, ...] = ()  # ids of people whose whereabouts are protected
     closed: int = 0
     address: str = ""
@@ -112,6 +113,9 @@ class Neighbours:
             raise NotFound("Nobody is known by that id.")
         allowed = self.may.get(asked.action, True)
         return policy.Decision(allowed, f"{asked.action}/rule", "Your role may not do this.")
+
+    async def told_nothing_of(self, _: policy.UnnamedAsked) -> tuple[str, ...]:
+        return self.unnamed
 
     async def who(self, asked: patients.WhoAsked) -> patients.Person:
         await self._hear("who", asked)
@@ -231,7 +235,8 @@ class Neighbours:
         answers = [
             answer(identity.SESSION, self.session), answer(identity.PROVIDERS, self.providers),
             answer(identity.BEGIN, self.begin), answer(identity.FINISH, self.finish), answer(identity.CHOOSE, self.choose),
-            answer(identity.SIGN_OUT, self.sign_out), answer(policy.MAY_DO, self.may_do), answer(patients.WHO, self.who),
+            answer(identity.SIGN_OUT, self.sign_out), answer(policy.MAY_DO, self.may_do),
+            answer(policy.UNNAMED, self.told_nothing_of), answer(patients.WHO, self.who),
             answer(patients.SEARCH, self.search), answer(patients.PEOPLE, self.people), answer(patients.REVIEWS, self.reviews),
             answer(patients.DECIDE, self.decide), answer(patients.UNDO, self.undo),
             answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),

@@ -347,3 +347,13 @@ async def test_static_files_may_be_kept_for_ever_only_by_their_hash() -> None:
     assert "immutable" in (await browser.get("/static/site.css?v=1")).headers["cache-control"]
     assert (await browser.get("/static/site.css")).headers["cache-control"] == "no-cache"
     assert (await browser.get("/static/../rendering.py")).status_code == 404
+
+
+async def test_no_count_is_one_too_high_where_the_reader_is_not_told_of_a_source() -> None:
+    known_by = PEOPLE["p-singh"].known_by
+    hidden = Neighbours(unnamed=(known_by[0],)).browser()
+    for make, all_of_them in ((hidden, len(known_by) - 1), (Neighbours().browser(), len(known_by))):
+        found = await make.post("/search", data={**TOKEN, "text": "singh harold"})
+        assert f"{all_of_them} source" in found.text
+        confirm = await make.get("/patients/p-singh/open")
+        assert f"<dt>Known at</dt><dd>{all_of_them} source" in confirm.text

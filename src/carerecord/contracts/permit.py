@@ -15,7 +15,7 @@ class Withheld(Struct, frozen=True):
     section: str
     rule: str
     says: str
-    kind: str = "withheld"  # withheld (consent, sensitivity) | not-permitted (role, no relationship) | not-open (stage)
+    kind: str = "withheld"  # withheld (consent, sensitivity) | not-permitted (role, no relationship) | not-open (stage) | unnamed
 
 
 class Permit(Struct, frozen=True):
@@ -36,3 +36,4 @@ class Permit(Struct, frozen=True):
     made_at: float
     ends_at: float
     seals: tuple[tuple[str, str], ...] = ()
+    unnamed: tuple[Withheld, ...] = ()  # sources of which this actor is not told, with the rule: whoever the person is

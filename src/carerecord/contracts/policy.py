@@ -48,6 +48,13 @@ class RulesAsked(Struct, frozen=True):
     pass
 
 
+class UnnamedAsked(Struct, frozen=True):
+    """Of which sources is this actor not told, whoever the person is? A name alone would tell what somebody went there for."""
+
+    actor: Actor
+
+
 MAY = Question("policy", "may", MayAsked, Permit)
 MAY_DO = Question("policy", "may-do", MayDoAsked, Decision)
 RULES = Question("policy", "rules", RulesAsked, tuple[Rule, ...])
+UNNAMED = Question("policy", "unnamed", UnnamedAsked, tuple[str, ...])

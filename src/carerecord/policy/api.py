@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from carerecord.contracts.policy import MAY, MAY_DO, RULES
+from carerecord.contracts.policy import MAY, MAY_DO, RULES, UNNAMED
 from carerecord.kit.part import Part, Supplies, answer
 from carerecord.kit.settings import read
 from carerecord.policy.model import Book, read_book
@@ -29,4 +29,12 @@ def build(supplies: Supplies) -> Part:
     settings = read(PolicySettings, supplies.settings)
     folder = Path(settings.rules) if settings.rules else RULES_FOLDER
     judge = Judge(book_in(folder), supplies.calls, supplies.keys, supplies.clock, Stages(supplies.calls))
-    return Part("policy", answers=(answer(MAY, judge.may), answer(MAY_DO, judge.may_do), answer(RULES, judge.rules)))
+    return Part(
+        "policy",
+        answers=(
+            answer(MAY, judge.may),
+            answer(MAY_DO, judge.may_do),
+            answer(RULES, judge.rules),
+            answer(UNNAMED, judge.unnamed),
+        ),
+    )

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from carerecord.contracts.roles import ROLES
 from carerecord.fhir.sections import ALL
-from carerecord.policy.model import VOCABULARY, WHOLE, Book, Case, Written
+from carerecord.policy.model import UNNAMED, VOCABULARY, WHOLE, Book, Case, Written
 
 # A purpose and its letter in a cell, in the order in which letters stand there.
 PURPOSES: Mapping[str, str] = {"direct-care": "C", "emergency": "E", "safeguarding": "S", "administration": "A", "privacy": "P"}
@@ -59,6 +59,7 @@ def _lines(book: Book) -> Iterator[str]:
     ])  # fmt: skip
     for title, thens in (
         ("Decided for the whole of an opening", WHOLE),
+        ("Never named to others", (UNNAMED,)),
         ("Withheld, whoever asks", ("withhold",)),
         ("Permitted", ("permit",)),
     ):

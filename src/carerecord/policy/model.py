@@ -10,6 +10,11 @@ from carerecord.contracts.roles import ROLES
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.errors import BadSetting
 
+# Kinds of source, as the registry says them, that a rule may speak of.
+KINDS = frozenset(
+    {"gp", "acute", "emergency", "pathology", "radiology", "maternity", "mental-health", "community", "health-visiting"}
+    | {"social-care", "care-home", "ambulance", "pharmacy", "hospice", "out-of-hours", "sexual-health"}
+)
 # What each condition may speak of: a word outside would make a rule that never applies.
 VOCABULARY: Mapping[str, frozenset[Any]] = {
     "role": frozenset(ROLES),
@@ -20,12 +25,15 @@ VOCABULARY: Mapping[str, frozenset[Any]] = {
         {"search", "open", "sources-read", "probe", "enrol", "counts-read", "review", "audit-read"}
         | {"objections-write", "objections-read", "board-read", "stage-write"}
     ),
+    "kind": KINDS,
+    "own": frozenset({True, False}),
     "restricted": frozenset({True, False}),
     "reason_given": frozenset({True, False}),
     "objected": frozenset({True, False}),
 }
 WHOLE = ("refuse", "ask-reason", "absent")  # decide for an opening as a whole
-VERDICTS = (*WHOLE, "withhold", "permit")
+UNNAMED = "unnamed"  # decides for a source as a whole: nothing of it is shown, and not that it takes part
+VERDICTS = (*WHOLE, UNNAMED, "withhold", "permit")
 DEFAULT = Rule("default/deny", "Nothing is shown that no rule permits.", "Deny by default")
 
 
@@ -41,6 +49,8 @@ class Case:
     restricted: bool = False
     reason_given: bool = True
     objected: bool = False
+    kind: str = ""  # of the source
+    own: bool = False  # the source is of the asker's own organisation
 
 
 @dataclass(frozen=True)
@@ -78,6 +88,11 @@ class Book:
         """What decides for the opening as a whole, before any section; None when nothing does."""
         found = self._first("whole", case, WHOLE, DENIED)
         return None if found is DENIED else found
+
+    def unnamed(self, case: Case) -> Rule | None:
+        """The rule by which this asker is not told of a source of this kind; None where there is none."""
+        found = self._first("source", case, (UNNAMED,), DENIED)
+        return None if found is DENIED else found.rule
 
     def section(self, case: Case) -> Verdict:
         """withhold, permit or deny, for one section: whatever withholds comes before whatever permits.

@@ -4,9 +4,13 @@ import asyncio
 from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
+from carerecord.contracts.actors import Actor
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
 from carerecord.contracts.permit import Grant, Permit, Withheld
-from carerecord.contracts.policy import Decision, MayAsked, MayDoAsked, Rule, RulesAsked
+from carerecord.contracts.policy import Decision, MayAsked, MayDoAsked, Rule, RulesAsked, UnnamedAsked
+from carerecord.contracts.sources import Registry
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
 from carerecord.kit.errors import NotAcceptable, NotFound, Refused, Unavailable
@@ -44,7 +48,11 @@ class Judge:
         )
         if (whole := self.book.whole(case)) is not None:
             _refuse(whole)
-        objections, closed = await asyncio.gather(self._objections(asked), self.stages.closed_to(asked.actor))
+        objections, registry = await asyncio.gather(self._objections(asked), self.stages.registry())
+        closed, unnamed = registry.closed_to(asked.actor), self._unnamed(asked.actor, registry)
+        if unnamed:
+            silent = frozenset(each.source for each in unnamed)
+            asked = replace(asked, wanted=tuple([each for each in asked.wanted if each.source not in silent]))
         verdicts = self._verdicts(case, asked, objections, closed)
         grants = tuple([each for each, verdict in verdicts if verdict.then == "permit"])
         withheld = _notices(verdicts)
@@ -60,6 +68,7 @@ class Judge:
             rule=next((verdict.rule.id for _, verdict in verdicts if verdict.then == "permit"), verdicts[0][1].rule.id),
             grants=grants,
             withheld=withheld,
+            unnamed=unnamed,
             made_at=now,
             ends_at=now + LIFE_S,
         )
@@ -121,6 +130,23 @@ class Judge:
                 _refuse(whole)
         verdict = self.book.action(Case(role=asked.actor.role.code, action=asked.action))
         return Decision(verdict.then == "permit", verdict.rule.id, verdict.rule.says)
+
+    async def unnamed(self, asked: UnnamedAsked) -> tuple[str, ...]:
+        """Sources of which this actor is not told, whoever the person is.
+
+        Raises:
+            Unavailable: the registry has said nothing yet.
+        """
+        return tuple(each.source for each in self._unnamed(asked.actor, await self.stages.registry()))
+
+    def _unnamed(self, actor: Actor, registry: Registry) -> tuple[Withheld, ...]:
+        """One for each source, whether or not it knows the person: who is told of none learns nothing from a name that lacks."""
+        found = []
+        for each in registry.sources:
+            own = each.organisation == actor.organisation
+            if rule := self.book.unnamed(Case(role=actor.role.code, kind=each.kind, own=own)):
+                found.append(Withheld(each.id, EVERY_SECTION, rule.id, rule.says, "unnamed"))
+        return tuple(found)
 
     async def rules(self, _: RulesAsked) -> tuple[Rule, ...]:
         return tuple(each.rule for each in self.book.rules)

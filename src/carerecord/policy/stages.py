@@ -18,6 +18,9 @@ NOT_OPEN = Verdict(
 )  # fmt: skip
 
 
+_NOBODY = Registry("", ())
+
+
 @dataclass
 class Stages:
     calls: Calls
@@ -25,6 +28,14 @@ class Stages:
 
     async def closed_to(self, actor: Actor) -> frozenset[tuple[str, str]]:
         """Source and section of what is not open to this actor.
+
+        Raises:
+            Unavailable: as `registry`.
+        """
+        return (await self.registry()).closed_to(actor)
+
+    async def registry(self) -> Registry:
+        """Who takes part.
 
         While the registry is silent the last word from it holds: nobody can open or close anything then either.
 
@@ -42,4 +53,4 @@ class Stages:
                     "Nothing is shown until it does.",
                     service="sources",
                 ) from None
-        return self._registry.closed_to(actor) if self._registry else frozenset()
+        return self._registry or _NOBODY

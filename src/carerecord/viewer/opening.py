@@ -9,6 +9,7 @@ from carerecord.contracts.patients import WHO, Person, WhoAsked
 from carerecord.contracts.records import ATTENDING, AttendingAsked
 from carerecord.kit.errors import CareRecordError, NotSignedIn
 from carerecord.viewer.reasons import COOKIE, Kept, choices, hashed, seal, unseal
+from carerecord.viewer.registry import told_of
 from carerecord.viewer.tour import Ticket
 from carerecord.viewer.visit import SESSION_COOKIE, Visit
 
@@ -87,7 +88,7 @@ async def who(visit: Visit, patient: str) -> Person:
     person = await visit.face.calls.ask(WHO, WhoAsked(patient))
     if person.demographics.restricted:
         await visit.must("open", restricted=True)
-    return person
+    return (await told_of(visit, person))[0]
 
 
 async def _shown(visit: Visit, patient: str) -> Person | None:

@@ -3,12 +3,14 @@
 import re
 from dataclasses import dataclass
 
+from msgspec.structs import replace
 from starlette.responses import Response
 
 from carerecord.contracts.patients import SEARCH, Found, Match, SearchAsked
 from carerecord.kit import request as requests
 from carerecord.kit.errors import Unavailable
 from carerecord.pages.names import nhs_number
+from carerecord.viewer.registry import told_of
 from carerecord.viewer.visit import Visit
 
 _NEAR = re.compile(r"near|sounds|same start|swapped|order|one letter|exchanged|initial|similar")
@@ -41,7 +43,9 @@ async def search(visit: Visit) -> Response:
         found = await visit.face.calls.ask(SEARCH, asked)
     except Unavailable:
         return visit.page("search.html", 503, typed=typed, hits=(), found=None, index_away=True)
-    hits = tuple(_hit(each, " ".join(typed.values())) for each in found.matches)
+    people = await told_of(visit, *(each.person for each in found.matches))
+    told = (replace(each, person=person) for each, person in zip(found.matches, people, strict=True))
+    hits = tuple(_hit(each, " ".join(typed.values())) for each in told)
     return visit.page("search.html", typed=typed, hits=hits, found=found, index_away=False)
 
 
