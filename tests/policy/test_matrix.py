@@ -15,6 +15,7 @@ from carerecord.patients.api import PatientsSettings
 from carerecord.policy.api import book_in
 from carerecord.policy.matrix import PURPOSES, cell
 from carerecord.policy.model import VOCABULARY, Case
+from carerecord.records.settings import RecordsSettings
 
 BOOK = book_in()
 
@@ -112,6 +113,8 @@ def test_a_protected_person_is_known_to_the_same_roles_in_the_index_and_here():
     asked = Case(relationship="claimed", purpose="emergency", restricted=True)
     known = [role for role in ROLES if BOOK.whole(replace(asked, role=role)) is None]
     assert sorted(known) == sorted(PatientsSettings().restricted_for)
+    # With the index down nobody can say who is protected: only those who may know them open by exact number.
+    assert sorted(known) == sorted(RecordsSettings().treating_roles)
 
 
 def test_every_role_can_do_something_and_nobody_may_do_what_no_rule_says():

@@ -11,6 +11,7 @@ from carerecord.kit.errors import BadSetting
 from carerecord.pages.formatting import Formatter
 from carerecord.policy.api import book_in
 from carerecord.policy.matrix import PURPOSES, cell
+from carerecord.policy.model import Case
 from carerecord.viewer.briefs import brief
 from carerecord.viewer.first_screen import DRAWN_FROM, STANDARD, FirstScreen, Panel, read_screens, screen_of, screens
 from carerecord.viewer.reasons import choices
@@ -28,6 +29,25 @@ CARING = [role for role in OPENING if cell(BOOK, role, "encounters")]
 
 def test_every_role_has_a_first_screen_of_its_own():
     assert set(screens()) == set(ROLES)
+
+
+@pytest.mark.parametrize(
+    ("role", "home"),
+    [("clinical-safety-officer", "/board"), ("data-quality-officer", "/compare"), ("administrator", "/sources"),
+     ("privacy-officer", "/audit"), ("midwife", "/search"), ("receptionist", "/search")],
+)  # fmt: skip
+async def test_a_sign_in_leads_where_the_role_works(role: str, home: str):
+    browser = Neighbours(actors={"session-1": actor(role)}).browser()
+    assert (await browser.get("/")).headers["location"] == home
+    assert home in {address for address, _ in screen_of(role).links}
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_every_link_of_a_role_leads_where_a_rule_lets_it(role: str):
+    needs = {"/search": "search", "/sources": "sources-read", "/board": "board-read", "/reviews": "review", "/compare": "review",
+             "/audit": "audit-read"}  # fmt: skip
+    for address, _ in screen_of(role).links:
+        assert BOOK.action(Case(role=role, action=needs[address])).then == "permit", address
 
 
 @pytest.mark.parametrize("role", OPENING)

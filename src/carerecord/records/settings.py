@@ -12,8 +12,8 @@ class RecordsSettings:
     first_paint_s: float = 1.0  # what has come by then is shown
     last_call_s: float = 8.0  # whoever has not answered by then is named as silent
     sources_at_once: int = 1_000  # conversations with sources in this process
-    always_ask_roles: tuple[str, ...] = ("emergency-doctor", "paramedic", "unscheduled-care")  # unscheduled care
-    treating_roles: tuple[str, ...] = ("emergency-doctor", "gp", "paramedic", "unscheduled-care")
+    always_ask_roles: tuple[str, ...] = ("emergency-doctor", "paramedic")  # unscheduled care
+    treating_roles: tuple[str, ...] = ("emergency-doctor", "gp", "paramedic")  # may open by exact number while the index is down
     attending_within_s: float = 1.0  # how long the organisation's own systems have to say who is with them
     attendance_good_s: float = 14_400.0  # a seen attendance is believed for four hours
     register_within_s: float = 0.7  # how long an opening waits to hear where the person is registered (GP Connect alone)
