@@ -155,7 +155,12 @@ class _Reading:
                 self.faults.append(f"headers.{name} is set elsewhere; secrets stand in the secrets folder alone")
         codes = {name: self._codes(name, table) for name, table in self._table("codes").items()}
         lists = dict(self._lists())
-        list_levels = {name: levels(ROOT, at) for name, (at, _) in lists.items()}
+        list_levels = {
+            name: found
+            for name, (at, id_) in lists.items()
+            if (found := self._try(f"lists.{name}", partial(levels, ROOT, at))) is not None
+            and self._try(f"lists.{name}", partial(names_at, found, id_)) is not None
+        }
         if self.faults:
             return None
         self._known = Known(codes, list_levels, self._zone)
@@ -225,8 +230,9 @@ class _Reading:
             for names in self._left_out(f"{where}, item {n}", each, levels(ROOT, item.list))
         ]
         reads = frozenset(names for item in items if item for names in self._reads(item))
+        turning = [each for each in (total, *((pages.next, pages.more, pages.last) if pages else ())) if each]
         turned = frozenset(
-            names_at(ROOT, each) for each in (total, *((pages.next, pages.more, pages.last) if pages else ())) if each
+            names for each in turning if (names := self._try(f"{where}, paging or total", partial(names_at, ROOT, each)))
         )
         return Request(
             name, frozenset(sections), sent, pages, total, tuple(item for item in items if item), reads | turned,
@@ -246,16 +252,17 @@ class _Reading:
         id_ = self._try(f"{where}, id", lambda: path(str(table["id"])))
         if listed is None or id_ is None:
             return None
-        at = levels(ROOT, listed)
+        at = self._try(f"{where}, list", partial(levels, ROOT, listed))
+        if at is None:
+            return None
         made = self._try(where, lambda: fields(table.get("fields"), at, self._known))
         about = self._try(f"{where}, person", lambda: path(str(table["person"]))) if "person" in table else None
         if table.get("person_is", "local") not in ("local", "nhs-number"):
             self.faults.append(f"{where}: person_is is local or nhs-number")
-        for each in (id_, about):
-            if each is not None:
-                self._try(where, partial(names_at, at, each))
+        beside = [each for each in (id_, about) if each is not None]
+        sound = [self._try(where, partial(names_at, at, each)) is not None for each in beside]
         when = self._when(where, table["when"], at) if "when" in table else None
-        if made is None:
+        if made is None or not all(sound) or ("when" in table and when is None):
             return None
         return Item(str(table["type"]), listed, id_, made, about, str(table.get("person_is", "local")), when)
 
@@ -264,9 +271,8 @@ class _Reading:
             self.faults.append(f'{where}: when is {{ field = "path", is = ["value", …] }}')
             return None
         field = self._try(f"{where}, when", lambda: path(str(table["field"])))
-        if field is None:
+        if field is None or self._try(f"{where}, when", partial(names_at, at, field)) is None:
             return None
-        self._try(f"{where}, when", lambda: names_at(at, field))
         return When(field, frozenset(str(each) for each in table["is"]))
 
     def _reads(self, item: Item) -> frozenset[Names]:

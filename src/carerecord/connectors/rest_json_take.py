@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from carerecord.connectors.rest_json_mapping import ABOUT, Item, Request, Supplier
 from carerecord.connectors.rest_json_paths import BadPath, Scope, every, leaves, one, text_of
 from carerecord.connectors.rest_json_rules import Around, Names
-from carerecord.connectors.safe_xml import PIECE_BYTES, XmlReader, plain
+from carerecord.connectors.safe_xml import PIECE_BYTES, XmlReader
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
@@ -43,7 +43,7 @@ async def answer_of(body: bytes, answers: str, turn: Turn) -> Any:
             reader.feed(body[start : start + PIECE_BYTES])
             await turn.over()
         root = reader.root()
-        return {root.name: plain(root)}
+        return {root.name: root.plain}
     body = body.removeprefix(b"\xef\xbb\xbf").strip()
     if not body:
         raise Unreadable("the answer is empty")

@@ -24,6 +24,7 @@ class Element(Struct):
     attributes: dict[str, str]
     children: list["Element"]
     text: str = ""
+    plain: Any = None  # as JSON would say it: text, or names with values; attributes as "@name", own text as "#text"
 
     def first(self, *names: str) -> "Element | None":
         """The first descendant along this path of child names."""
@@ -86,6 +87,7 @@ class XmlReader:
     def _end(self, _: str) -> None:
         element, texts = self._open.pop()
         element.text = "".join(texts)
+        element.plain = _plain(element)  # now, element by element: the whole at once would hold others up
 
     def _text(self, text: str) -> None:
         if self._open:
@@ -103,13 +105,12 @@ def read_xml(body: bytes) -> Element:
     return reader.root()
 
 
-def plain(element: Element) -> Any:
-    """An element as JSON would say it: text, or names with values; attributes as "@name", own text beside them as "#text"."""
+def _plain(element: Element) -> Any:
     if not element.children and not element.attributes:
         return element.text.strip()
     found: dict[str, Any] = {f"@{name}": value for name, value in element.attributes.items()}
     for each in element.children:
-        value = plain(each)
+        value = each.plain
         if each.name not in found:
             found[each.name] = value
         elif isinstance(found[each.name], _Several):
