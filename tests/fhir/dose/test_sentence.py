@@ -31,6 +31,11 @@ def test_our_words_and_the_sources_never_share_a_line() -> None:
     assert (got.words, got.generated, got.rest) == ("ONE at once", False, "once a day")
 
 
+def test_texts_are_given_in_the_order_in_which_they_are_taken() -> None:
+    steps = [{"text": "then 20 mg", "sequence": 2}, {"text": "40 mg for a week", "sequence": 1}]
+    assert dose_of(steps).words == "40 mg for a week; then 20 mg"
+
+
 def test_what_has_no_words_gets_ours_and_says_so() -> None:
     coded = {"timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}}}
 

@@ -2,13 +2,18 @@
 
 from typing import Any
 
-from carerecord.fhir.read.substances import same_as
+from carerecord.fhir.read import substances
+from carerecord.fhir.read.words import codes_of
 
 SNOMED = "http://snomed.info/sct"
 
 
 def coded(code: str, system: str = SNOMED) -> dict[str, Any]:
     return {"coding": [{"system": system, "code": code, "display": "any"}]}
+
+
+def same_as(concept: dict[str, Any], product: dict[str, Any]) -> tuple[str, ...]:
+    return substances.same_as(codes_of(concept), product)
 
 
 def product(*codes: str, active: bool = True) -> dict[str, Any]:

@@ -36,7 +36,7 @@ _OF_RATE: Final = frozenset(("id", "type", *_RATES))
 def sequence_words(dosages: list[dict[str, Any]]) -> str:
     """Several dosages in the order of their `sequence`: equal ones are joined with "and", later ones with "then"."""
     text, last = "", None
-    for dosage in sorted(dosages, key=lambda each: number(each.get("sequence")) or 0):
+    for dosage in in_order(dosages):
         phrase = dosage_words(dosage)
         if not phrase:
             continue
@@ -44,6 +44,10 @@ def sequence_words(dosages: list[dict[str, Any]]) -> str:
         joint = "" if not text else ", and " if sequence == last else ", then "
         text, last = text + joint + phrase, sequence
     return text
+
+
+def in_order(dosages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(dosages, key=lambda each: number(each.get("sequence")) or 0)
 
 
 def dosage_words(dosage: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from msgspec import Struct
 
 from carerecord.fhir.codes import dict_in, dicts_in, text_in
 from carerecord.fhir.dose import amounts
-from carerecord.fhir.dose.sentence import rates_of, sequence_words, text_words
+from carerecord.fhir.dose.sentence import in_order, rates_of, sequence_words, text_words
 from carerecord.fhir.dose.timing import frequency_words
 
 
@@ -25,6 +25,10 @@ def dose_of(dosages: list[dict[str, Any]]) -> Dose:
     """Texts are given as they are. Ours are made only of what has none, and stand apart from them."""
     if not dosages:
         return Dose()
+    if len(dosages) == 1 and (text := text_in(dosages[0], "text")):  # nearly always
+        beside = text_words(dosages[0].get("patientInstruction")) or ""
+        return Dose(text, False, "", beside if beside != text else "", *_in_parts(dosages))
+    dosages = in_order(dosages)
     told = [each for each in dosages if text_in(each, "text")]
     amount, frequency = _in_parts(dosages)
     if not told:
@@ -43,7 +47,11 @@ def dose_of(dosages: list[dict[str, Any]]) -> Dose:
 
 def dose_amount(rate: Any, *, short: bool = False) -> str:
     """The quantity of one dose: "2 tablet", "10 to 20 millilitre" (in full unless `short`); "" where it cannot be said."""
-    return (amounts.dose_words(rate, brief=short) or "") if isinstance(rate, dict) else ""
+    if not isinstance(rate, dict):
+        return ""
+    if "doseRange" not in rate and type(single := rate.get("doseQuantity")) is dict:  # nearly always
+        return amounts.amount_words(single, brief=short) or ""
+    return amounts.dose_words(rate, brief=short) or ""
 
 
 def _in_parts(dosages: list[dict[str, Any]]) -> tuple[str, str]:

@@ -43,6 +43,11 @@ _DAYS: Final = {
     "mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday",
     "sun": "Sunday",
 }  # fmt: skip
+_USUAL: Final = {  # nearly all that is sent: settled in one look
+    (1, 1, "d"): "once a day", (2, 1, "d"): "twice a day", (3, 1, "d"): "3 times a day", (4, 1, "d"): "4 times a day",
+    (1, 1, "wk"): "once a week", (1, 12, "h"): "every 12 hours", (1, 8, "h"): "every 8 hours", (1, 6, "h"): "every 6 hours",
+    (1, 4, "h"): "every 4 hours",
+}  # fmt: skip
 _FEW: Final = {"1": "once", "2": "twice"}
 _CLOCK: Final = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?")
 _LONDON: Final = ZoneInfo("Europe/London")
@@ -53,6 +58,10 @@ def frequency_words(timing: Mapping[str, Any]) -> Words:
     repeat = timing.get("repeat") or {}
     if not isinstance(repeat, dict):
         return None
+    if len(repeat) == 3 and type(often := repeat.get("frequency")) is int and type(repeat.get("period")) is int:
+        unit = repeat.get("periodUnit")
+        if type(unit) is str and (usual := _USUAL.get((often, repeat["period"], unit))):
+            return usual
     frequency, most = _count(repeat, "frequency"), _count(repeat, "frequencyMax")
     period, longest = _count(repeat, "period"), _count(repeat, "periodMax")
     if None in (frequency, most, period, longest) or "0" in (frequency, most, period, longest):

@@ -50,7 +50,7 @@ def unit_words(quantity: Mapping[str, Any]) -> str:
     by_code = _of_code(code) if code and text_in(quantity, "system") in (UCUM, "") else ""
     if not said:
         return by_code
-    written = _of_text(said)
+    written = _WRITTEN.get(said) or _of_text(said)
     if written and by_code and written != by_code and not _ANNOTATION.fullmatch(code):
         return ""
     if written:

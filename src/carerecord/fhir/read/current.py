@@ -7,12 +7,13 @@ issued in the last two years; what is given in a hospital stay is not counted. W
 disagree, or a day or a status that it needs is missing, the medicine is neither: a page lists it apart, to be checked.
 """
 
+import re
 from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec import Struct
 
-from carerecord.fhir.times import sort_key, when
+from carerecord.fhir.times import when
 
 # Days stand in `because` as FHIR writes them; a page writes them for its reader.
 _OVER: Final = {
@@ -26,6 +27,7 @@ _OVER: Final = {
 _YEARS: Final = 2
 _SUPPLY_DAYS: Final = 84  # a supply without a stated length: UK repeats are for 28, 56 or 84 days
 _LONGEST_SUPPLY: Final = 3_660
+_DAY: Final = re.compile(r"\d{4}(?:-(?:0[1-9]|1[0-2])(?:-(?:0[1-9]|[12]\d|3[01])(?:T.*)?)?)?\Z")
 _GOING: Final = frozenset(("active", "on-hold", "in-progress", "preparation", "completed"))
 _NOT_YET: Final = {"draft": "a draft, not an order", "intended": "not begun: its source says that it is meant to be taken"}
 _NO_ORDER: Final = frozenset(("proposal", "option"))
@@ -106,8 +108,7 @@ def _taken(told: Told, now: datetime) -> Standing:
         if over is not None:
             return Standing(True, False, f"its time runs until {told.ended[:10]}")
         return _past("its source says that it is completed")
-    begins = when(told.started)
-    if begins is not None and begins > now:
+    if told.started[:10] > now.date().isoformat() and _DAY.match(told.started):
         return _unsure(f"not begun: starts {told.started[:10]}")
     if told.in_stay:
         return _unsure("ordered for a stay in hospital")
@@ -124,23 +125,34 @@ def _recent(told: Told, now: datetime, runs: str) -> Standing:
     such day; the rule asks it of a repeat one in every case."""
     if runs and told.course != "repeat":
         return Standing(True, False, runs)
-    days = ((told.issued, "issued"), (told.started, "authorised"), (told.asserted, "recorded"))
-    known = [(at, what) for at, what in days if when(at) is not None]
-    if not known:
+    day, at, what = max(
+        (_last_day(told.issued), told.issued, "issued"),
+        (_last_day(told.started), told.started, "authorised"),
+        (_last_day(told.asserted), told.asserted, "recorded"),
+        key=_first,
+    )
+    if not day:
         return _unsure("active by its source, which gives no day on which it was authorised or issued")
-    at, what = max(known, key=lambda each: sort_key(each[0]))
-    moment = when(at, end=True)
-    course = f"{told.course}, " if told.course else ""
-    if moment is not None and moment >= _years_before(now):
-        return Standing(True, False, f"{course}last {what} {at[:10]}" if what != "authorised" else f"{course}{what} {at[:10]}")
+    if day >= _years_before(now):
+        course = f"{told.course}, " if told.course else ""
+        return Standing(True, False, f"{course}{what if what == 'authorised' else 'last ' + what} {at[:10]}")
     return _unsure(f"active by its source, but not authorised or issued for {_YEARS} years: last {what} {at[:10]}")
 
 
-def _years_before(now: datetime) -> datetime:
-    try:
-        return now.replace(year=now.year - _YEARS)
-    except ValueError:  # the 29th of February
-        return now.replace(year=now.year - _YEARS, day=28)
+def _last_day(at: str) -> str:
+    """The last day that a FHIR time covers, for comparing as text (parsing it costs more than all the rest); "" for no time."""
+    if not at or not _DAY.match(at):
+        return ""
+    return at[:10] if len(at) >= 10 else f"{at}-31" if len(at) == 7 else f"{at}-12-31"
+
+
+def _first(of: tuple[str, str, str]) -> str:
+    return of[0]
+
+
+def _years_before(now: datetime) -> str:
+    """The day two years ago, as text to compare with: of a 29th of February what comes after the 28th."""
+    return f"{now.year - _YEARS:04}{now.date().isoformat()[4:]}"
 
 
 def _past(because: str) -> Standing:

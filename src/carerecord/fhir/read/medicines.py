@@ -42,10 +42,11 @@ def read_medicine(
     dosages = dosages_in(resource, type_)
     dose = dose_of(dosages)
     supply = dict_in(resource, "dispenseRequest")
-    period = dict_in(resource, "effectivePeriod")
+    period = dict_in(resource, "effectivePeriod") if "effectivePeriod" in resource else {}
     course, setting = _course(resource, told), _setting(resource)
-    ended = text_in(period, "end") or _stopped(told, status) or _last_end(dosages)
-    started = text_in(period, "start") or _first_start(dosages) or _started(resource, type_)
+    bounds = _bounds(dosages)
+    ended = text_in(period, "end") or _stopped(told, status) or _last_end(bounds)
+    started = text_in(period, "start") or _first_start(bounds) or _started(resource, type_)
     kind = "issue" if _is_issue(resource, type_) else _KINDS[type_]
     issued = _issued(resource, kind, supply, told)
     is_to = standing(
@@ -56,7 +57,7 @@ def read_medicine(
         ),
         now,
     )  # fmt: skip
-    first = dosages[0] if dosages else {}
+    first, codes = dosages[0] if dosages else {}, codes_of(concept)
     medicine = Medicine(  # in the order of its elements
         kind,
         substance,
@@ -80,9 +81,9 @@ def read_medicine(
         is_to.unsure,
         is_to.because,
         _prescribed(setting, told),
-        same_as(concept, product),
+        same_as(codes, product),
     )
-    return medicine, substance, codes_of(concept)
+    return medicine, substance, codes
 
 
 def _concept(resource: Resource, beside: Around) -> tuple[Any, Resource]:
@@ -124,6 +125,8 @@ def _is_issue(resource: Resource, type_: str) -> bool:
 
 def _setting(resource: Resource) -> str:
     category = resource.get("category")
+    if category is None:
+        return ""
     for each in category if isinstance(category, list) else (category,):
         code = first_code(each) if isinstance(each, dict) else ""
         if code in _SETTINGS or code in _SAID_BY:
@@ -137,6 +140,8 @@ def _course(resource: Resource, told: dict[str, Resource]) -> str:
         course = _COURSES.get(first_code(resource["courseOfTherapyType"]).lower(), "")
         if course:
             return course
+    if not told:
+        return ""
     kind = told.get("prescriptiontype", {}).get("valueCodeableConcept")
     if course := _COURSES.get(first_code(kind).lower(), "") if isinstance(kind, dict) else "":
         return course
@@ -163,23 +168,28 @@ def _issued(resource: Resource, kind: str, supply: Resource, told: dict[str, Res
     return ""
 
 
-def _bounds(dosages: list[Resource], edge: str) -> list[str]:
-    return [text_in(dict_in(dict_in(dict_in(each, "timing"), "repeat"), "boundsPeriod"), edge) for each in dosages]
+def _bounds(dosages: list[Resource]) -> list[Resource]:
+    """The period of each step."""
+    return [dict_in(dict_in(dict_in(each, "timing"), "repeat"), "boundsPeriod") for each in dosages]
 
 
-def _last_end(dosages: list[Resource]) -> str:
+def _last_end(bounds: list[Resource]) -> str:
     """The end of its last step; "" when any step has none."""
-    ends = _bounds(dosages, "end") if dosages else []
-    return max(ends, key=sort_key) if ends and all(ends) else ""
+    if not any(bounds):
+        return ""
+    ends = [text_in(each, "end") for each in bounds]
+    return max(ends, key=sort_key) if all(ends) else ""
 
 
-def _first_start(dosages: list[Resource]) -> str:
-    return min(filter(None, _bounds(dosages, "start")), key=sort_key, default="") if dosages else ""
+def _first_start(bounds: list[Resource]) -> str:
+    if not any(bounds):
+        return ""
+    return min(filter(None, [text_in(each, "start") for each in bounds]), key=sort_key, default="")
 
 
 def _stopped(told: dict[str, Resource], status: str) -> str:
     """When it was ended, where an extension of UK Core or GP Connect says so."""
-    if status not in _ENDED:
+    if not told or status not in _ENDED:
         return ""
     changed = told.get("statuschanged", {})
     if said := text_in(changed, "valueDateTime") or text_in(changed, "valueDate"):
@@ -188,8 +198,10 @@ def _stopped(told: dict[str, Resource], status: str) -> str:
 
 
 def _why(told: dict[str, Resource], status: str) -> str:
+    if "statusreason" not in told or status not in _ENDED:
+        return ""
     part = _part(told, "statusReason")
-    return (title_of(part.get("valueCodeableConcept")) or text_in(part, "valueString")) if status in _ENDED else ""
+    return title_of(part.get("valueCodeableConcept")) or text_in(part, "valueString")
 
 
 def _part(told: dict[str, Resource], url: str) -> Resource:
@@ -198,7 +210,7 @@ def _part(told: dict[str, Resource], url: str) -> Resource:
 
 def _prescribed(setting: str, told: dict[str, Resource]) -> str:
     """Who prescribed it, where its source says so."""
-    for name in ("prescribingagency", "prescribingorganizationtype"):
+    for name in ("prescribingagency", "prescribingorganizationtype") if told else ():
         if said := title_of(told.get(name, {}).get("valueCodeableConcept")):
             return said[:1].lower() + said[1:]
     return _SAID_BY.get(setting, "")
@@ -212,6 +224,8 @@ def _amount(value: Any) -> str:
     """A quantity as a label says it: "56 tablet"; GP Connect writes the unit, or all of it, as text."""
     if not isinstance(value, dict):
         return ""
+    if "extension" not in value:
+        return quantity(value)
     texts = [text_in(each, "valueString") for each in dicts_in(value, "extension")
              if "quantitytext" in text_in(each, "url").lower()]  # fmt: skip
     said = next(filter(None, texts), "")

@@ -43,11 +43,11 @@ def group_of(concept: Any, product: Resource) -> str:
     return bare_name(title_of(concept))
 
 
-def same_as(concept: Any, product: Resource) -> tuple[str, ...]:
+def same_as(codes: tuple[Code, ...], product: Resource) -> tuple[str, ...]:
     """Codes under which another source's entry is about the same medicine, whatever either calls it: "product|…" for each
     national code of the product, "ingredients|…" for all of its active ingredients together. A brand and its generic meet here,
     and only where a code says so."""
-    known = [f"product|{code}" for each in codes_of(concept) if (code := _national(each))]
+    known = [f"product|{code}" for each in codes if (code := _national(each))]
     if "ingredient" not in product:
         return tuple(known)
     active = [each for each in dicts_in(product, "ingredient") if each.get("isActive") is not False]
@@ -55,7 +55,7 @@ def same_as(concept: Any, product: Resource) -> tuple[str, ...]:
         [code for each_code in codes_of(each.get("itemCodeableConcept")) if (code := _national(each_code))] for each in active
     ]
     if coded and all(coded):
-        known.append("ingredients|" + "+".join(sorted({codes[0] for codes in coded})))
+        known.append("ingredients|" + "+".join(sorted({each[0] for each in coded})))
     return tuple(known)
 
 
