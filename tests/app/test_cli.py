@@ -32,7 +32,7 @@ def test_the_keys_of_a_service_open_the_doors_that_it_may_ask_and_no_other(carer
     said = carerecord(folder, "keys", "policy")
 
     assert said.returncode == 0
-    assert set(json.loads(said.stdout)["credentials"]) == {"consent"}
+    assert set(json.loads(said.stdout)["credentials"]) == {"consent", "sources"}
 
 
 @pytest.mark.parametrize(

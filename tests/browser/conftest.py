@@ -42,6 +42,7 @@ def front() -> Iterator[Front]:
             "social": actor("social-worker", "Ms Grace Ellershaw"),
             "admin": actor("administrator", "Mr Owen Tranter"),
             "privacy": actor("privacy-officer", "Ms Ruth Adeyemi"),
+            "safety": actor("clinical-safety-officer", "Dr Amina Rahman"),
             "paramedic": actor("paramedic", "Mr Liam Foster"),
             "pharmacist": actor("hospital-pharmacist", "Ms Hana Suzuki"),
             "quality": actor("data-quality-officer", "Mr Tom Aske"),

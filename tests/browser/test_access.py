@@ -8,7 +8,10 @@ from tests.browser.conftest import AXE, Front, open_record, signed_in
 pytestmark = pytest.mark.browser
 WIDTHS = (320, 768, 1280, 1920)
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-PLAIN = {"/search": "session-1", "/sign-in": "", "/sources": "admin", "/reviews": "admin", "/audit": "privacy"}
+PLAIN = {
+    "/search": "session-1", "/sign-in": "", "/sources": "admin", "/reviews": "admin", "/audit": "privacy", "/board": "safety",
+    "/board?open=elm-bank": "safety",
+}  # fmt: skip
 
 
 def violations(page: Page) -> list[str]:

@@ -26,6 +26,7 @@ from carerecord.viewer.visit import SESSION_COOKIE, Face
 from carerecord.viewer.web import routes
 from tests.pages import edges, scenes
 from tests.pages.a_record import DOCTOR, NOW
+from tests.viewer import boards
 
 
 @cache
@@ -195,8 +196,16 @@ class Neighbours:
         return sources.RegistryAnswer(sources.Registry("1", (one,), problems=("east.toml: a table has no name",)))
 
     async def probe(self, asked: sources.ProbeAsked) -> sources.Probe:
+        await self._hear("probe", asked)
         checks = (sources.Check("connect", True, "answered"), sources.Check("allergies", False, "The certificate has expired."))
         return sources.Probe(asked.source, False, checks)
+
+    async def board(self, _: sources.BoardAsked) -> sources.Board:
+        return boards.BOARD
+
+    async def stage(self, asked: sources.StageAsked) -> sources.Staged:
+        await self._hear("stage", asked)
+        return sources.Staged(asked.source, ())
 
     async def enrol(self, asked: ingest.EnrolSourceAsked) -> ingest.Enrolment:
         await self._hear("enrol", asked)
@@ -242,7 +251,8 @@ class Neighbours:
             answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
             answer(records.COUNTS, self.counts), answer_stream(records.OPEN, self.open),
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),
-            answer(sources.PROBE, self.probe), answer(ingest.ENROL_SOURCE, self.enrol),
+            answer(sources.PROBE, self.probe), answer(sources.BOARD, self.board), answer(sources.STAGE, self.stage),
+            answer(ingest.ENROL_SOURCE, self.enrol),
             answer(ingest.ENROLMENTS, self.enrolments), answer(audit.LOOKS, self.looks), answer(audit.VERIFY, self.verify),
             answer(consent.OBJECTIONS, self.objections), answer(consent.OBJECT, self.object),
             answer(consent.WITHDRAW, self.withdraw),

@@ -49,6 +49,8 @@ def sections_meant(asked: StageAsked, source: Source) -> tuple[SharedSection, ..
         NotUnderstood: the stage, the section or an organisation is not one.
         NotAcceptable: wider than the registry's file allows.
     """
+    if not asked.section:
+        raise NotUnderstood("Say which section, or all of them.")
     if asked.stage not in STAGES:
         raise NotUnderstood(f"A stage is one of {', '.join(STAGES)}.")
     meant = tuple(each for each in source.sections if asked.section in (each.section, EVERY))

@@ -18,6 +18,7 @@ _WORDS = {
     "item-expanded": "Read an item as sent", "refused": "Was refused", "signed-in": "Signed in", "signed-out": "Signed out",
     "objection-made": "Wrote down an objection", "objection-withdrawn": "Withdrew an objection",
     "objections-read": "Read what was said about sharing", "registry-changed": "Changed the registry of sources",
+    "source-probed": "Probed a source", "stage-changed": "Opened or closed a section of a source",
     "enrolled": "Enrolled people",
     "audit-read": "Read this book", "role-chosen": "Chose a role", "attendance-asked": "Asked whether somebody attends now",
     "record-joined": "Late sources joined the record", "safety-alert": "Safety alert: a source answered about somebody else",

@@ -28,7 +28,7 @@ async def probe(visit: Visit) -> Response:
     """Connect, read what the source says of itself, try each section; what is wrong, in plain words."""
     await visit.must("probe")
     name = str(visit.request.path_params["source"])
-    found: Probe = await visit.face.calls.ask(PROBE, ProbeAsked(name))
+    found: Probe = await visit.face.calls.ask(PROBE, ProbeAsked(name, visit.actor))
     return await _page(visit, found)
 
 

@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from carerecord.pages.rendering import STATIC
-from carerecord.viewer import audit_page, compare, opening, record, reviews, search, sharing, sign_in, sources_page, tour
+from carerecord.viewer import audit_page, board, compare, opening, record, reviews, search, sharing, sign_in, sources_page, tour
 from carerecord.viewer.endpoint import Page, endpoint
 from carerecord.viewer.visit import Face, Visit
 
@@ -61,6 +61,9 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/sources/{source}/probe", sources_page.probe, _POST),
         guarded("/sources/{source}/enrol", sources_page.enrol, _POST),
         guarded("/compare", compare.compare, ["GET", "POST"]),
+        guarded("/board", board.board, _GET),
+        guarded("/board/{source}/probe", board.probe, _POST),
+        guarded("/board/{source}/stage", board.stage, _POST),
         guarded("/reviews", reviews.reviews, _GET),
         guarded("/reviews", reviews.decide, _POST),
         guarded("/audit", audit_page.audit, ["GET", "POST"]),
