@@ -106,3 +106,10 @@ def test_safety_testers_are_named_in_a_file():
     registry = read_registry({"a.toml": ELM, "b.toml": text, "c.toml": '[[safety_tester]]\nid = "x"\n'})
     assert [each.key for each in registry.testers] == ["https://idp.example|7"]
     assert "c.toml, safety_tester 1" in registry.problems[0]
+
+
+def test_a_practice_that_speaks_gp_connect_says_in_whose_name_it_is_asked():
+    table = ELM.replace("fhir_r4", "gp_connect")
+    assert "twelve digits" in read_registry({"elm.toml": table}).problems[0]
+    (source,) = read_registry({"elm.toml": table + 'asid = "200000000115"\nany_practice = true\n'}).sources
+    assert (source.connector, source.asid, source.any_practice) == ("gp_connect", "200000000115", True)

@@ -171,9 +171,17 @@ def _oddities(told: Mapping[str, Any]) -> list[str]:
     deadline = told.get("deadline_s", 8.0)
     if not isinstance(deadline, int | float) or not 0 < deadline <= 30:
         faults.append("deadline_s lies above 0 and at most 30 seconds")
+    if told.get("connector") == "gp_connect" and not _is_asid(str(told.get("asid", ""))):
+        faults.append("asid is missing or has not twelve digits; a gp_connect source says in the name of which system it asks")
+    if told.get("proxy") and not _is_http(str(told["proxy"])):
+        faults.append("proxy is not an http or https address")
     if told.get("token_address") and not (told.get("client_id") and told.get("credentials")):
         faults.append("token_address needs client_id and credentials, the name of a secret")
     return faults
+
+
+def _is_asid(text: str) -> bool:
+    return len(text) == 12 and text.isascii() and text.isdigit()
 
 
 def _is_http(address: str) -> bool:

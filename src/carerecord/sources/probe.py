@@ -15,6 +15,7 @@ from carerecord.contracts.sources import Check, Probe, Source
 from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import FhirError
 from carerecord.fhir.sections import SECTIONS
+from carerecord.sources.probe_practice import probe_practice
 
 PATIENCE_S = 10.0
 
@@ -77,6 +78,8 @@ async def probe(source: Source, secret: Callable[[str], str]) -> Probe:
 
 
 async def _checked(source: Source, secret: Callable[[str], str]) -> Probe:
+    if source.connector == "gp_connect":
+        return await probe_practice(source, secret)
     if source.connector != "fhir_r4":
         return await _probe_pds(source, secret)
     web = Web(secret)
