@@ -1,7 +1,7 @@
 """What must be known of the whole answer before one resource of it can become R4?"""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
@@ -66,14 +66,16 @@ def survey(around: Around, resource: Resource) -> None:
         around.laboratory |= set(_references(dicts_in(resource, "result")))
 
 
-def settle(around: Around, resources: Iterable[Resource]) -> None:
-    """Once all has been surveyed: what follows from several resources together."""
-    lists = {f"List/{text_in(each, 'id')}": each for each in resources if each.get("resourceType") == "List"}
-    for each in lists.values():
+def settle(around: Around, lists: Iterable[Resource]) -> Iterator[None]:
+    """Once all has been surveyed: what follows from several lists together, one list a step."""
+    by_reference = {f"List/{text_in(each, 'id')}": each for each in lists if text_in(each, "id")}
+    for each in lists:
+        _spare_active(around, each)
         if TOPIC in codes_in(each.get("code")):
             encounter = text_in(dict_in(each, "encounter"), "reference")
-            if encounter and (words := _topic(each, lists)):
+            if encounter and (words := _topic(each, by_reference)):
                 around.topics.setdefault(encounter, []).append(words)
+        yield
 
 
 def is_of_ended(list_: Resource) -> bool:
@@ -92,7 +94,7 @@ def _list(around: Around, list_: Resource) -> None:
         around.uncategorised |= set(_items(list_))
 
 
-def spare_active(around: Around, list_: Resource) -> None:
+def _spare_active(around: Around, list_: Resource) -> None:
     """An allergy that the list of active ones names as well keeps its own status: neither list may hide it."""
     if ACTIVE_ALLERGIES in codes_in(list_.get("code")):
         around.ended -= set(_items(list_))

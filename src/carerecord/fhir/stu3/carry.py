@@ -61,28 +61,42 @@ def _without_rule(work: Work, rules: Rules, name: str, value: Any, path: str, ou
 
 
 def plain(work: Work, value: Any) -> Any:
-    """A value whose form is the same in R4, with references, code systems and extensions as R4 knows them."""
+    """A value whose form is the same in R4, with references, code systems and extensions as R4 knows them.
+
+    It is changed where it stands: what was parsed belongs to the conversion, and copying it would cost half of the time.
+    """
     kind = type(value)
-    if kind is list:
-        return [plain(work, each) for each in value]
-    if kind is not dict:
-        return value
-    out: Element = {}
-    for name, inner in value.items():
+    if kind is dict:
+        _renamed(work.around.to, value)
+    elif kind is list:
+        for each in value:
+            plain(work, each)
+    return value
+
+
+def _renamed(to: Callable[[str], str], element: Element) -> None:
+    for name, inner in element.items():  # no name comes or goes meanwhile
         kind = type(inner)
         if kind is str:
-            if name == "reference":
-                inner = work.around.to(inner)
-            elif name == "system":
-                inner = system(inner)
+            if name == "system":
+                element[name] = system(inner)
+            elif name == "reference":
+                element[name] = to(inner)
         elif kind is dict:
-            inner = plain(work, inner)
+            _renamed(to, inner)
         elif kind is list:
-            inner = [plain(work, each) for each in inner]
+            _each_renamed(to, inner)
             if name == "extension":
-                inner = extended(inner)
-        out[name] = inner
-    return out
+                element[name] = extended(inner)
+
+
+def _each_renamed(to: Callable[[str], str], inner: list[Any]) -> None:
+    for each in inner:
+        kind = type(each)
+        if kind is dict:
+            _renamed(to, each)
+        elif kind is list:
+            _each_renamed(to, each)
 
 
 def same(*names: str) -> dict[str, Any]:
@@ -93,7 +107,7 @@ def extension(work: Work, out: Element, value: Any, path: str) -> None:
     """Extensions stay; the known ones under the name that UK Core gives them."""
     if type(value) is not list:
         return work.lose(path, MALFORMED)
-    out.setdefault("extension", []).extend(extended([plain(work, each) for each in value]))
+    out.setdefault("extension", []).extend(extended(plain(work, value)))
     return None
 
 

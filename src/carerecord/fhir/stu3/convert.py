@@ -12,7 +12,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.outcome import issues_of
 from carerecord.fhir.stu3 import lists
 from carerecord.fhir.stu3.allergies import ended_allergy
-from carerecord.fhir.stu3.around import Around, is_of_ended, requests_renamed, settle, spare_active, survey
+from carerecord.fhir.stu3.around import Around, is_of_ended, requests_renamed, settle, survey
 from carerecord.fhir.stu3.carry import EMPTY, MALFORMED, Work
 from carerecord.fhir.stu3.converted import (
     Converted,
@@ -78,10 +78,7 @@ class Conversion:
             survey(self._around, resource)
             yield
         found = [resource for entry, resource in parsed if entry.type == "List"]
-        for each in found:
-            spare_active(self._around, each)
-        settle(self._around, found)
-        yield
+        yield from settle(self._around, found)
         for entry, resource in parsed:
             self._take(entry, resource)
             yield

@@ -41,6 +41,13 @@ def _spellings(name: str) -> tuple[str, ...]:
     )
 
 
+_NAMES: Final = {
+    sent: name
+    for name in (
+        *_SAME_FORM, "DateRecorded", "PrescriptionType", "MedicationStatusReason", "RelatedProblemHeader", "ProblemSignificance"
+    )
+    for sent in _spellings(name)
+}  # fmt: skip
 RENAMED: Final = {sent: _UK_CORE + known for name, known in _SAME_FORM.items() for sent in _spellings(name)}
 DESCRIPTION: Final = frozenset(
     (
@@ -55,7 +62,7 @@ _DESCRIPTION_ID: Final = "http://hl7.org/fhir/StructureDefinition/coding-sctdesc
 
 def named(url: Any, *names: str) -> bool:
     """Whether an extension is one of CareConnect's `names`, in any of its spellings."""
-    return any(url in _spellings(name) for name in names)
+    return type(url) is str and _NAMES.get(url) in names
 
 
 def extended(sent: list[Any]) -> list[Any]:
@@ -80,7 +87,7 @@ def _description(sent: dict[str, Any]) -> list[Any]:
     One that holds anything else stays as it is.
     """
     inner = sent.get("extension")
-    if len(sent) != 2 or type(inner) is not list:
+    if len(sent) != 2 or type(inner) is not list or not inner:
         return [sent]
     made: list[dict[str, Any]] = []
     for each in inner:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from carerecord.fhir.codes import codes_in, dicts_in, text_in
+from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.stu3.carry import RESOURCE, Element, Rules, Work, carried, coded, group, kept, listed, same
 from carerecord.fhir.stu3.extensions import named
 from carerecord.fhir.stu3.systems import TERMINOLOGY
@@ -43,9 +43,8 @@ def condition(work: Work, received: Element) -> Element:
 def _name_target(work: Work, link: Element) -> None:
     """A link to another problem names it, so that whoever reads one resource alone knows which."""
     for part in dicts_in(link, "extension"):
-        target = part.get("valueReference")
-        unnamed = type(target) is dict and "display" not in target
-        if unnamed and (title := work.around.problems.get(text_in(target, "reference"))):
+        target = dict_in(part, "valueReference")
+        if "display" not in target and (title := work.around.problems.get(text_in(target, "reference"))):
             target["display"] = title
 
 
