@@ -168,7 +168,7 @@ class _Reading:
         requests = tuple(
             made for place, each in enumerate(_tables(told["request"]), 1) if (made := self._request(place, each)) is not None
         )
-        cases = tuple(self._cases({each.name for each in requests}))
+        cases = tuple(self._cases({str(each.get("name")) for each in _tables(told["request"])}))
         if self.faults or person is None:
             return None
         list_reads = frozenset(

@@ -18,6 +18,7 @@ from carerecord.records.practices import Practice, by_registration
 LIVE = frozenset({"live", "both"})
 WITHHELD, NOT_PERMITTED, NOT_OPEN = "withheld", "not permitted", "not switched on"
 _STATES = {"withheld": WITHHELD, "not-open": NOT_OPEN}  # what a page says for each kind of refusal
+_NOT_ENROLLED = frozenset({"rest_json", "documents"})  # their people cannot be listed, so no absence of a sign means anything
 _BESIDE = frozenset({"demographics"})  # who the person is: looked at with every answer, a section of none
 
 
@@ -41,8 +42,8 @@ def choose(
 
     Asked is who is known to know the person; with `always` (unscheduled care) also who shares one of the region's
     `always_ask` sections; with `all_of_them` (the locator is silent) everyone who can be asked; and `only`, the one that a
-    user insists on. A source that knows people only by its own numbers cannot be asked for a stranger. A practice that speaks
-    GP Connect is asked when the person is registered with it now (`practice`).
+    user insists on. Asked is also whoever cannot list its people. A source that knows people only by its own numbers cannot be
+    asked for a stranger. A practice that speaks GP Connect is asked when the person is registered with it now (`practice`).
 
     `closed` is what is not open to this reader. A source of which nothing is open to them takes no part, unless it is known to
     know the person: then the record says that it is not switched on. What of the others is closed, policy says.
@@ -50,6 +51,9 @@ def choose(
     ids: dict[str, list[str]] = {}
     for pointer in pointers:
         ids.setdefault(pointer.source, []).append(pointer.local_id)
+    for each in person.doubted:  # what may be another's is asked for only where nothing is known to be this person's
+        if all(pointer.source != each.source for pointer in pointers):
+            ids.setdefault(each.source, []).append(each.local_id)
     choices = []
     for source in registry.sources:
         sections = frozenset(each.section for each in source.sections if each.arrangement in LIVE) - _BESIDE
@@ -68,6 +72,7 @@ def choose(
                 choices.append(Choice(source, sections, local_ids, found.asked, found.why_not, found.state))
             continue
         wanted = all_of_them or source.id == only or (always and bool(sections.intersection(registry.always_ask)))
+        wanted = wanted or source.connector in _NOT_ENROLLED
         can = source.knows_by != "local" and bool(person.demographics.nhs_number)
         if local_ids or (wanted and can):
             choices.append(Choice(source, sections, local_ids, True))

@@ -16,6 +16,7 @@ from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import FhirError
 from carerecord.fhir.sections import SECTIONS
 from carerecord.sources.probe_practice import probe_practice
+from carerecord.sources.probe_window import probe_window
 
 PATIENCE_S = 10.0
 
@@ -80,6 +81,8 @@ async def probe(source: Source, secret: Callable[[str], str]) -> Probe:
 async def _checked(source: Source, secret: Callable[[str], str]) -> Probe:
     if source.connector == "gp_connect":
         return await probe_practice(source, secret)
+    if source.connector in ("rest_json", "documents"):
+        return await probe_window(source, secret)
     if source.connector != "fhir_r4":
         return await _probe_pds(source, secret)
     web = Web(secret)

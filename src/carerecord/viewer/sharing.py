@@ -153,7 +153,7 @@ async def _names(visit: Visit) -> Names:
         registry = (await visit.face.calls.ask(REGISTRY, RegistryAsked())).registry or Registry("", ())
     except Unavailable:
         registry = Registry("", ())
-    taking_part = (each for each in registry.sources if each.connector == "fhir_r4" and not each.retired)
+    taking_part = (each for each in registry.sources if each.connector != "pds" and not each.retired)
     sources = sorted(taking_part, key=lambda each: each.name)
     own = {visit.actor.organisation: visit.actor.role.organisation_name}
     organisations = own | {each.organisation: each.organisation_name for each in sources}
