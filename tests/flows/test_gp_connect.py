@@ -14,7 +14,7 @@ from carerecord.region.organisations import KIRKGATE, QUAYSIDE
 from carerecord.region.servers.habits import Habit
 from carerecord.region.shapes import FhirJson, Holding, Region
 from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house
-from tests.flows.a_spine import Practices, connect, practices, registered_with
+from tests.flows.a_spine import Practices, connect, connect_any, practices, registered_with
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 PERSON = "leanne-doyle"  # registered at Quayside, and known to other systems too
@@ -163,3 +163,16 @@ async def test_when_a_person_changes_practice_the_next_opening_asks_the_new_one(
     assert state_of(after, "quayside").state == "registered elsewhere"
     registered_with(whole.region, moved, QUAYSIDE)
 
+
+async def test_one_table_for_any_practice_follows_a_person_from_one_to_the_next(whole: Whole, spine: Practices):
+    connect_any(whole.folder, spine.directory.base)
+    await whole.registered(until=lambda names: "gp" in names and "quayside" not in names)
+
+    before = state_of((await whole.open(PERSON))[-1], "gp")
+    assert (before.state, before.name, before.organisation) == ("live", "QUAYSIDE SURGERY", QUAYSIDE)
+
+    registered_with(whole.region, PERSON, KIRKGATE)
+    after = state_of((await whole.open(PERSON))[-1], "gp")
+    assert after.state == "not given"
+    assert len(spine.servers["kirkgate"].asked) == 1
+    registered_with(whole.region, PERSON, QUAYSIDE)
