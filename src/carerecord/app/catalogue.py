@@ -43,7 +43,13 @@ CATALOGUE: tuple[Service, ...] = (
         kinds=("Line",),
         without="Records open; lines wait where they were written. Who looked cannot be read until it is back.",
     ),
-    Service("policy", 3, calls=("consent", "sources"), keeps=False, without="Every opening is refused, and it says so."),
+    Service(
+        "policy",
+        3,
+        calls=("consent", "sources"),
+        keeps=False,
+        without="Every search and every opening is refused, and it says so.",
+    ),
     Service(
         "ingest",
         3,

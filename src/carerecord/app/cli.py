@@ -179,10 +179,10 @@ def catalogue(
 
         print(written(), end="")
         return
-    table = Table("service", "floor", "asks", "hears", "database")
+    table = Table("service", "floor", "asks", "hears", "database", "while it is down")
     for each in CATALOGUE:
         keeps = f"CARERECORD_{each.name.upper()}_DATABASE" if each.keeps else "–"
-        table.add_row(each.name, str(each.floor), ", ".join(each.calls) or "–", ", ".join(each.hears) or "–", keeps)
+        table.add_row(each.name, str(each.floor), ", ".join(each.calls) or "–", ", ".join(each.hears) or "–", keeps, each.without)
     out.print(table)
 
 

@@ -109,7 +109,7 @@ class Door:
     def __init__(self, part: Part, *, key: bytes, callers: frozenset[str], ready: Ready, metrics: Metrics, log: Log) -> None:
         self._answers: Mapping[str, Answer] = {each.question.word: each for each in part.answers}
         self._key, self._callers, self._ready, self._metrics, self._log = key, callers, ready, metrics, log
-        self._name = part.name
+        self._name, self._about = part.name, part.about
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -127,7 +127,7 @@ class Door:
         return await self._ready()
 
     async def _live(self, _: Request) -> Response:
-        return JSONResponse({"service": self._name, "live": True})
+        return JSONResponse({"service": self._name, "live": True, **self._about()})
 
     async def _is_ready(self, _: Request) -> Response:
         missing = await self._ready()

@@ -105,3 +105,4 @@ class Part:
     jobs: tuple[Job, ...] = ()
     start: Callable[[], Awaitable[None]] = field(default=_nothing)  # before the first question
     stop: Callable[[], Awaitable[None]] = field(default=_nothing)  # after the last: hand back what is in hand
+    about: Callable[[], Mapping[str, object]] = field(default=dict)  # what its operators see at /health/live; never a person

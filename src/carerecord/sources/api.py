@@ -44,4 +44,5 @@ def build(supplies: Supplies) -> Part:
         ),
         jobs=(Job("sources.watch", keeper.watch),),
         start=keeper.read,
+        about=lambda: {"modules": keeper.registry.modules or "all", "sources": len(keeper.registry.sources)},
     )
