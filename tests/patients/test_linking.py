@@ -9,6 +9,7 @@ from tests.patients.people import DR_NAIR, Desk, nhs, stated
 from carerecord.contracts.patients import (
     DecideAsked,
     Demographics,
+    Doubted,
     Name,
     PartAsked,
     PatientsLinked,
@@ -165,6 +166,25 @@ async def test_a_decision_to_keep_apart_is_taken_back_and_the_two_wait_again(des
 
     assert [each.id for each in await desk.index.reviews(ReviewsAsked())] == [review.id]
     assert (await desk.who(first.patient)).ids == (first.patient,)
+
+
+async def test_an_entry_in_review_is_named_to_those_who_open_the_other_and_no_longer_once_decided(desk):
+    zara, zoya = await desk.enrol(
+        stated("a", "z1", given="Zara", number=MARLOW), stated("lab", "z2", given="Zoya", number=MARLOW)
+    )
+    waiting = (await desk.who(zara.patient)).doubted, (await desk.who(zoya.patient)).doubted
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+
+    assert waiting == ((Doubted("lab", "z2"),), (Doubted("a", "z1"),))
+    assert (await desk.who(zara.patient)).doubted == ()
+
+
+async def test_an_entry_of_another_birth_date_is_nobodys_doubt(desk):
+    one, _ = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", number=MARLOW, born="1984-03-14"))
+
+    assert await desk.index.reviews(ReviewsAsked())
+    assert (await desk.who(one.patient)).doubted == ()
 
 
 async def test_what_was_never_decided_cannot_be_undone(desk):

@@ -50,6 +50,16 @@ class SourcePatient(Struct, frozen=True):
     version: str = ""  # of the Patient resource there
 
 
+class Doubted(Struct, frozen=True):
+    """An entry of a source under this person's NHS number and birth date that says another given name or sex.
+
+    It waits for review. What stands there may be this person's, or a twin's: it is asked for, and held behind a warning.
+    """
+
+    source: str
+    local_id: str
+
+
 class Person(Struct, frozen=True):
     """One person, as the banner needs them."""
 
@@ -59,6 +69,7 @@ class Person(Struct, frozen=True):
     identifiers: tuple[Identifier, ...] = ()  # local numbers, with the system of the source
     known_by: tuple[str, ...] = ()  # sources that enrolled this person
     statements: tuple[SourcePatient, ...] = ()  # each source's own words, answered by WHO alone: where they differ, show both
+    doubted: tuple[Doubted, ...] = ()  # answered by WHO alone
 
 
 class WhoAsked(Struct, frozen=True):

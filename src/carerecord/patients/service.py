@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
+
 from carerecord.contracts.patients import (
     DecideAsked,
     EnrolAsked,
@@ -37,7 +39,8 @@ class Index:
         entries = await kept.set_of(self.enrolling.db, asked.patient)
         if not entries:
             raise NotFound("There is no such person in the index.")
-        return person_of(entries, asked.patient, statements=asked.statements)
+        doubted = await reviews.doubted(self.enrolling.db, [entry.id for entry in entries])
+        return replace(person_of(entries, asked.patient, statements=asked.statements), doubted=doubted)
 
     async def people(self, asked: PeopleAsked) -> tuple[Person, ...]:
         """One Person for each id asked that exists, in the order asked; several ids of one person give it once."""

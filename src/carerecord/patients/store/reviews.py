@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from carerecord.contracts.patients import Doubted
 from carerecord.kit.db import Connection, Database
 from carerecord.patients.linking import Decisions, Doubt
 
@@ -81,6 +82,28 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
         KnownReview(row["id"], row["one"], row["other"], tuple(row["agrees"]), tuple(row["conflicts"]), row["since"])
         for row in rows
     )
+
+
+async def doubted(db: Database, person: Sequence[str]) -> tuple[Doubted, ...]:
+    """Entries that an open review sets against one of these ids, where number and birth date are the same. By source."""
+    rows = await db.fetch(
+        """
+        WITH against AS (
+            SELECT other AS id FROM review
+             WHERE one = ANY ($1) AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
+            UNION
+            SELECT one FROM review
+             WHERE other = ANY ($1) AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
+        )
+        SELECT source, local_id
+          FROM against
+          JOIN patient USING (id)
+         WHERE NOT id = ANY ($1)
+         ORDER BY source, local_id
+        """,
+        list(person),
+    )
+    return tuple(Doubted(row["source"], row["local_id"]) for row in rows)
 
 
 async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
