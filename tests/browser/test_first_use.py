@@ -12,6 +12,8 @@ import pytest
 from playwright.sync_api import BrowserContext, Locator, Page, expect
 
 from tests.browser.conftest import Front, open_record, signed_in
+from tests.browser.test_access import violations
+from tests.viewer.neighbours import actor
 
 pytestmark = pytest.mark.browser
 
@@ -152,3 +154,46 @@ def test_a_pharmacist_meets_the_medicine_that_disagrees_without_a_click(
     hand = at_record(page, front, "p-singh", size)
     hand.sees(page.locator("#meds").get_by_text("Stopped here, dispensed since"), within_screens=1.5)
     hand.is_done(clicks=0)
+
+
+ROLE_PAGES = [
+    ("midwife", "p-singh"), ("health-visitor", "p-barker"), ("community-pharmacist", "p-singh"), ("safeguarding-lead", "p-marlow"),
+    ("mental-health-worker", "p-doyle"), ("care-home-nurse", "p-achebe"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("role", "patient"), ROLE_PAGES)
+def test_the_first_screen_of_a_role_breaks_no_rule_of_access(
+    context: BrowserContext, page: Page, front: Front, role: str, patient: str
+):
+    front.neighbours.actors[role] = actor(role)
+    signed_in(context, front, role)
+    for width in (1280, 320):
+        at_record(page, front, patient, (width, 800))
+        assert violations(page) == [], width
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_two_people_are_compared_in_four_clicks_by_the_rules_of_access(
+    context: BrowserContext, page: Page, front: Front
+):
+    signed_in(context, front, "quality")
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(front.address)
+        hand = Hand(page)
+        page.keyboard.type("singh")
+        page.keyboard.press("Tab")
+        page.keyboard.type("barker")
+        hand.enter()
+        page.locator("#left-1").check()
+        page.locator("#right-2").check()
+        assert violations(page) == []
+        hand.clicks += 2
+        page.get_by_role("button", name="Compare", exact=True).click()
+        hand.clicks += 1
+        expect(page.get_by_role("heading", name="One person or two?")).to_be_visible()
+        hand.sees(page.locator(".cr-compare tbody tr").first)
+        assert hand.clicks <= 4
+        assert violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width

@@ -123,3 +123,11 @@ def test_no_field_of_a_protected_person_tells_a_place() -> None:
     told = " ".join(each.left for each in lines(hidden, PEOPLE["p-doyle"], Formatter(NOW)))
     assert "IQBAL, Zara" in told
     assert [place for place in ("1 Mill Lane", "ZZ1 4AB", "01632", "Elm Bank") if place in told] == []
+
+
+async def test_neither_reviews_nor_a_comparison_names_a_source_of_which_the_reader_is_not_told() -> None:
+    telling = Neighbours(actors={"session-1": OFFICER})
+    silent = Neighbours(actors={"session-1": OFFICER}, unnamed=PEOPLE["p-doyle"].known_by)
+    for neighbours, named in ((telling, True), (silent, False)):
+        words = words_of(await neighbours.browser().get("/reviews"))
+        assert (PEOPLE["p-doyle"].known_by[0] in words or "Elm Bank" in words) is named
