@@ -44,6 +44,8 @@ class Medicine(Struct, frozen=True, gc=False, omit_defaults=True):
     because: str = ""  # why it counts as what it counts as, by the medicines guide's rule; days as FHIR writes them
     prescribed: str = ""  # who prescribed it, where the source says so: "prescribed at GP practice"
     same_as: tuple[str, ...] = ()  # codes under which another entry is about the same medicine, whatever it is called
+    orders: tuple[str, ...] = ()  # of what orders of its source it is an issue or a statement: "MedicationRequest/12"
+    stale: bool = False  # unsure for want of a recent day alone: another item of its source may yet say when it was last issued
 
 
 class Measure(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -128,7 +130,7 @@ class Flag(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Appointment(Struct, frozen=True, gc=False, omit_defaults=True):
-    kind: str  # appointment | referral
+    kind: str  # appointment | referral | diary (a recall that a practice means to arrange)
     starts: str = ""
     ends: str = ""
     place: str = ""

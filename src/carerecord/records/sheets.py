@@ -11,6 +11,7 @@ from carerecord.connectors.reply import Reply
 from carerecord.contracts.records import Entry, Record
 from carerecord.kit.turns import Turn, Turns
 from carerecord.records.doubles import Laid, laid_out
+from carerecord.records.issues import with_issues
 
 _MANY = 200  # items between two looks at the clock
 
@@ -27,6 +28,7 @@ class Sheet(Struct, frozen=True):
 async def sheet_of(reply: Reply, turns: Turns, *, late: bool = False) -> Sheet:
     """The reply laid out. Others get their turn between two parts of a large answer."""
     async with turns.mine() as turn:
+        reply = replace(reply, entries=with_issues(reply.entries))
         headings = await _under_headings(reply, turn, late)
         shown = [_named(entry) for entry in reply.entries]
         return Sheet(reply, headings, _of_source(shown), late)

@@ -74,7 +74,8 @@ def test_a_repeat_is_current_by_its_last_issue() -> None:
 
     assert (said.course, said.issued[:10], said.prescribed) == ("repeat", "2026-11-02", "prescribed at GP practice")
     assert (said.current, said.unsure, said.because) == (True, False, "repeat, last issued 2026-11-02")
-    assert (found["plan"].kind, found["plan"].course, found["plan"].unsure) == ("order", "repeat", True), "no issue stands in it"
+    assert (found["plan"].kind, found["plan"].course, found["plan"].stale) == ("order", "repeat", True), "no issue stands in it"
+    assert said.orders == ("MedicationRequest/plan",), "and the statement says of what it is"
 
 
 def test_what_the_patient_is_told_comes_along() -> None:

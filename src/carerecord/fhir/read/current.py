@@ -53,6 +53,7 @@ class Standing(Struct, frozen=True, gc=False):
     current: bool  # False: it is over
     unsure: bool  # neither current nor past for certain
     because: str
+    stale: bool = False  # unsure for want of a recent day alone
 
 
 def standing(told: Told, now: datetime | None) -> Standing:
@@ -132,11 +133,21 @@ def _recent(told: Told, now: datetime, runs: str) -> Standing:
         key=_first,
     )
     if not day:
-        return _unsure("active by its source, which gives no day on which it was authorised or issued")
-    if day >= _years_before(now):
-        course = f"{told.course}, " if told.course else ""
-        return Standing(True, False, f"{course}{what if what == 'authorised' else 'last ' + what} {at[:10]}")
-    return _unsure(f"active by its source, but not authorised or issued for {_YEARS} years: last {what} {at[:10]}")
+        return Standing(True, True, "active by its source, which gives no day on which it was authorised or issued", True)
+    if is_recent(at, now):
+        return Standing(True, False, recently(told.course, what, at))
+    because = f"active by its source, but not authorised or issued for {_YEARS} years: last {what} {at[:10]}"
+    return Standing(True, True, because, True)
+
+
+def is_recent(at: str, now: datetime) -> bool:
+    """Whether a day lies in the two years that the rule looks back."""
+    return _last_day(at) >= _years_before(now)
+
+
+def recently(course: str, what: str, at: str) -> str:
+    """The reason in words: "repeat, last issued 2026-11-02"."""
+    return f"{course + ', ' if course else ''}{what if what == 'authorised' else 'last ' + what} {at[:10]}"
 
 
 def _last_day(at: str) -> str:

@@ -82,6 +82,8 @@ def read_medicine(
         is_to.because,
         _prescribed(setting, told),
         same_as(codes, product),
+        tuple(_orders(resource)),
+        is_to.stale,
     )
     return medicine, substance, codes
 
@@ -120,7 +122,7 @@ def _is_issue(resource: Resource, type_: str) -> bool:
     """An order made under another one is one issue of it: GP Connect's `intent` of order, based on a plan."""
     if type_ != "MedicationRequest" or "basedOn" not in resource or text_in(resource, "intent") == "plan":
         return False
-    return any(text_in(each, "reference").rpartition("MedicationRequest/")[1] for each in dicts_in(resource, "basedOn"))
+    return bool(_orders(resource))
 
 
 def _setting(resource: Resource) -> str:
@@ -166,6 +168,14 @@ def _issued(resource: Resource, kind: str, supply: Resource, told: dict[str, Res
         begins = text_in(dict_in(supply, "validityPeriod"), "start")
         return begins or (text_in(resource, "authoredOn") if kind == "issue" or "basedOn" in resource else "")
     return ""
+
+
+def _orders(resource: Resource) -> list[str]:
+    """The orders on which it is based, each as "MedicationRequest/id"."""
+    if "basedOn" not in resource:
+        return []
+    at = [text_in(each, "reference").rpartition("MedicationRequest/") for each in dicts_in(resource, "basedOn")]
+    return [f"{type_}{id_}" for _, type_, id_ in at if type_ and id_]
 
 
 def _bounds(dosages: list[Resource]) -> list[Resource]:
