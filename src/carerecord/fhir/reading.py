@@ -166,8 +166,8 @@ def bare(facts: Facts) -> Facts | None:
     reception is there to make.
     """
     section = SECTIONS.get(facts.section)
-    is_referral = facts.appointment is not None and facts.appointment.kind == "referral"
-    if section is None or section.clinical or is_referral:
+    is_clinical = facts.appointment is not None and facts.appointment.kind != "appointment"  # a referral, a diary entry
+    if section is None or section.clinical or is_clinical:
         return None
     note = facts.note if facts.section == "adjustments" else ""
     return msgspec.structs.replace(facts, note=note, codes=(), severity="")

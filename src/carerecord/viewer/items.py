@@ -98,7 +98,8 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
     if facts.appointment:
         visit = facts.appointment
         when = f"{fmt.at(visit.starts)}" if visit.starts and visit.starts != facts.at else ""
-        return [", ".join(filter(None, (when, visit.place, visit.priority)))]
+        diary = "Diary entry of the practice" if visit.kind == "diary" else ""
+        return [", ".join(filter(None, (diary, when, visit.place, visit.priority)))]
     if facts.contact:
         return [
             ", ".join(filter(None, (each.name if each.name != facts.title else "", each.role, each.organisation)))

@@ -269,6 +269,7 @@ def lists() -> list[Resource]:
         a_list("792931000000107", "Outbound referral", note=[{"text": "Information not available"}], emptyReason={"coding": [
                {"system": "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-ListEmptyReasonCode-1",
                           "code": "no-content-recorded"}]}),
+        a_list("714311000000108", "Patient recall administration", "ProcedureRequest/8"),
         a_list(UNCATEGORISED, "Uncategorised data", "Observation/fact", "Observation/bp"),
         a_list("325851000000107", "GP surgery", "List/topic", id_="consultation", **met),
         a_list("25851000000105", "Asthma", "List/heading", "List/heading2", id_="topic", **met),

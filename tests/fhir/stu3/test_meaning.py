@@ -9,7 +9,7 @@ from tests.fhir.stu3.example import ACTIVE, ENDED, PERSON, SNOMED, a_list, aller
 
 from carerecord.fhir.codes import codes_in
 from carerecord.fhir.facts import Facts
-from carerecord.fhir.reading import included_of, read
+from carerecord.fhir.reading import bare, included_of, read
 from carerecord.fhir.stu3 import Converted, written
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -222,6 +222,7 @@ def test_a_diary_entry_a_test_and_a_referral_stand_under_appointments_and_referr
     diary, referral = FACTS["ServiceRequest/8"], FACTS["ServiceRequest/7-referral"]
     assert diary.appointment is not None
     assert (diary.title, diary.appointment.starts, diary.appointment.future) == ("Influenza vaccination", "2027-10-01", True)
+    assert (diary.appointment.kind, bare(diary)) == ("diary", None), "clinical, as a referral is"
     assert (referral.section, referral.title, referral.warning) == ("appointments", "Referral to chest clinic", "revoked")
     assert referral.note == "uncontrolled asthma\nWheeze at night"
     assert FACTS["ServiceRequest/7"].title == "Full blood count"
@@ -229,8 +230,8 @@ def test_a_diary_entry_a_test_and_a_referral_stand_under_appointments_and_referr
 
 def test_a_referral_that_is_only_described_is_called_by_its_description() -> None:
     described = only(identified("ReferralRequest", "1", status="active", intent="order", description="Knee pain", subject=PERSON))
-    bare = only(identified("ReferralRequest", "1", status="active", intent="order", subject=PERSON))
-    assert (read(written(described)).title, read(written(bare)).title) == ("Knee pain", "Patient referral")
+    plain = only(identified("ReferralRequest", "1", status="active", intent="order", subject=PERSON))
+    assert (read(written(described)).title, read(written(plain)).title) == ("Knee pain", "Patient referral")
 
 
 def test_a_document_says_when_it_was_written_not_when_it_was_filed() -> None:

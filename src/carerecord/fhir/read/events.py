@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any, Final
 
-from carerecord.fhir.codes import code_values, dict_in, dicts_in, text_in
+from carerecord.fhir.codes import code_values, codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.facts import Appointment, Document, Encounter, Flag
 from carerecord.fhir.labels import ENCOUNTER_KIND
 from carerecord.fhir.read.results import inline_text
@@ -26,6 +26,8 @@ _KIND_BY_WORDS: Final = (
 _FLAG_KINDS: Final = {"clinical": "clinical", "admin": "administrative", "safety": "safety", "behavioral": "safety",
                       "contact": "administrative", "drug": "clinical", "lab": "clinical", "advance-directive": "clinical",
                       "research": "other", "diet": "clinical"}  # fmt: skip
+# GP Connect's area of recalls: what a practice means to do, and has arranged with nobody yet.
+DIARY: Final = "714311000000108"
 WARNED: Final = {
     "data-in-transit": "transfer not finished, may be incomplete",
     "data-awaiting-filing": "data awaiting filing, may be incomplete",
@@ -65,7 +67,8 @@ def read_appointment(resource: Resource, type_: str, beside: Around, now: dateti
         starts = text_in(resource, "occurrenceDateTime") or text_in(period, "start")
         title = title_of(resource.get("code")) or title_of(resource.get("category")) or "Request"
         place = title_of(resource.get("locationCode")) or _first_said(resource, "performer", beside)
-        made = Appointment("referral", starts, text_in(period, "end"), place, text_in(resource, "priority"), _future(starts, now))
+        kind = "diary" if DIARY in codes_in(resource.get("category")) else "referral"
+        made = Appointment(kind, starts, text_in(period, "end"), place, text_in(resource, "priority"), _future(starts, now))
         return made, title
     starts = text_in(resource, "start")
     place = next(

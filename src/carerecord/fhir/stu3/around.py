@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
+from carerecord.fhir.read.events import DIARY
 from carerecord.fhir.read.results import UNCATEGORISED
 from carerecord.fhir.read.words import title_of
 from carerecord.fhir.stu3.extensions import named
@@ -27,6 +28,7 @@ class Around:
         self.course: dict[str, Any] = {}  # plan of a medicine -> its prescription type, the extension as received
         self.laboratory: set[str] = set()  # results that a report with a specimen names
         self.uncategorised: set[str] = set()  # entries that a list of uncategorised data names
+        self.diary: set[str] = set()  # requests that a list of diary entries names
         self.problems: dict[str, str] = {}  # problem -> its title
         self.topics: dict[str, list[str]] = {}  # encounter -> its topics, each with its headings, in order
 
@@ -92,6 +94,8 @@ def _list(around: Around, list_: Resource) -> None:
         around.ended |= set(_items(list_))
     elif any(code == UNCATEGORISED or "uncategorised-data" in code for code in codes_in(list_.get("code"))):
         around.uncategorised |= set(_items(list_))
+    elif any(code == DIARY or "diary-entries" in code for code in codes_in(list_.get("code"))):
+        around.diary |= set(_items(list_))
 
 
 def _spare_active(around: Around, list_: Resource) -> None:

@@ -2,6 +2,8 @@
 
 from typing import Any, Final
 
+from carerecord.fhir.identifiers import SNOMED
+from carerecord.fhir.read.events import DIARY
 from carerecord.fhir.stu3.carry import (
     MALFORMED,
     RESOURCE,
@@ -19,7 +21,8 @@ from carerecord.fhir.stu3.carry import (
 from carerecord.fhir.stu3.requesters import requester
 
 STATUSES: Final = {"suspended": "on-hold", "cancelled": "revoked"}
-_REFERRAL: Final = {"system": "http://snomed.info/sct", "code": "3457005", "display": "Patient referral"}
+_REFERRAL: Final = {"system": SNOMED, "code": "3457005", "display": "Patient referral"}
+_DIARY: Final = {"system": SNOMED, "code": DIARY, "display": "Patient recall administration"}
 _BOTH: Final[Rules] = {
     **RESOURCE,
     **same(
@@ -66,7 +69,11 @@ REFERRAL_REQUEST: Final[Rules] = {
 
 
 def procedure_request(work: Work, received: Element) -> Element:
-    return _service_request(carried(work, PROCEDURE_REQUEST, received, "ProcedureRequest", {}))
+    """One that a list of diary entries names says so in its category."""
+    out = carried(work, PROCEDURE_REQUEST, received, "ProcedureRequest", {})
+    if f"ProcedureRequest/{work.id}" in work.around.diary:
+        out["category"] = [*as_list(out.get("category")), {"coding": [_DIARY]}]
+    return _service_request(out)
 
 
 def referral_request(work: Work, received: Element) -> Element:
