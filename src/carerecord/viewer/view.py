@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from carerecord.contracts.records import Entry, Record, Section, SectionState, SourceState
-from carerecord.pages.formatting import Formatter
+from carerecord.contracts.records import Entry, Group, Record, Section, SectionState, SourceState
+from carerecord.pages.formatting import Formatter, joined
 from carerecord.viewer.states import SIGNS, Sign, sign, trouble
 
 FEW_LATE = 3
@@ -56,6 +56,19 @@ class View:
     def of(self, section: str) -> tuple[Entry, ...]:
         found = self.sections.get(section)
         return found.entries if found else ()
+
+    def conflicts(self, section: str) -> tuple[str, ...]:
+        """One sentence for each thing that one source calls active and another refuted or resolved: who says what, by name."""
+        found = self.sections.get(section)
+        return tuple(self._contradiction(each) for each in found.groups if each.label == "conflict") if found else ()
+
+    def _contradiction(self, group: Group) -> str:
+        said: dict[str, list[str]] = {}
+        for entry in (self.entries[key] for key in group.entries if key in self.entries):
+            status = entry.facts.allergy.status if entry.facts.allergy else entry.facts.status
+            said.setdefault(status, []).extend(mark.name for mark in self.marks(entry))
+        parts = [f"{status} by {joined(tuple(dict.fromkeys(names)))}" for status, names in said.items()]
+        return f"{group.title}: {', '.join(parts)}. Every entry stands below; nothing is chosen for you."
 
     def mark_of(self, source: str) -> "Mark":
         state = self.sources.get(source)
