@@ -132,6 +132,7 @@ async def test_one_item_is_read_again_among_its_own_kind():
         about = Asking(world.source, ("RM-204",), frozenset({"allergies"}), EXPECTED)
         one = await world.window.read_one(about, "AllergyIntolerance", "A-1", until=until)
         assert parse(one.resource)["id"] == "A-1"
+        assert parse(one.as_sent.encode())["substance"] == "Latex"  # in the supplier's own words
         with pytest.raises(NotThere):
             await world.window.read_one(about, "AllergyIntolerance", "A-99", until=until)
 

@@ -122,6 +122,12 @@ def test_the_mapping_that_the_mistakes_are_made_in_has_none():
     assert faults_of(RIVERMEAD) == ()
 
 
+def test_the_mapping_of_the_how_to_can_be_used():
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "connect-a-json-api.md").read_text(encoding="utf-8")
+    example = page.split("```toml\n")[1].split("```")[0]
+    assert faults_of(example) == ()
+
+
 def test_a_mapping_by_which_nobody_could_tell_whose_answer_it_is_is_refused():
     lines = [line for line in RIVERMEAD.splitlines() if not line.startswith(("birthDate", '"identifier'))]
     assert any("neither birthDate nor identifier" in each for each in faults_of("\n".join(lines)))

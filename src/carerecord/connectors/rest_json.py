@@ -15,7 +15,7 @@ from carerecord.connectors.reply import Asking, Reply
 from carerecord.connectors.rest_json_mapping import BadMapping, Request, Supplier, mapping_of
 from carerecord.connectors.rest_json_paths import BadPath, Scope, one, text_of
 from carerecord.connectors.rest_json_sending import Sending, written
-from carerecord.connectors.rest_json_take import MOST_JSON_BYTES, Made, answer_of, around_of, made_of, people_of
+from carerecord.connectors.rest_json_take import MOST_JSON_BYTES, Made, answer_of, around_of, as_json, made_of, people_of
 from carerecord.connectors.talk import Lost, Talk, complete, lost_by, refusal
 from carerecord.connectors.web import Answered, NoAnswer, NotThere, Web, WebTrouble
 from carerecord.connectors.windows import Content, One
@@ -52,7 +52,7 @@ class RestJson:
         )
 
     async def read_one(self, about: Asking, resource_type: str, id_: str, *, until: float) -> One:
-        """Asked for among all of its kind: such an API knows no other way. What is shown is what the mapping makes of it."""
+        """Asked for among all of its kind: such an API knows no other way."""
         try:
             supplier = mapping_of(about.source.mapping)
         except BadMapping:
@@ -60,7 +60,7 @@ class RestJson:
         talk = self._talk(supplier, about, until, keep=(resource_type, id_))
         reply = await talk.through()
         if talk.kept is not None:
-            return One(talk.kept)
+            return talk.kept
         if reply.state in ("live", "not recorded", "none held"):
             raise NotThere("It no longer holds this.")
         raise NoAnswer(reply.says or "It did not answer.")
@@ -84,7 +84,7 @@ class _Talk(Talk):
     ) -> None:  # fmt: skip
         super().__init__(web, asking, until, read, turns, now)
         self._supplier, self._keep = supplier, keep
-        self.kept: bytes | None = None
+        self.kept: One | None = None
         self._unmapped: set[tuple[str, ...]] = set()
 
     async def through(self) -> Reply:
@@ -185,7 +185,9 @@ class _Talk(Talk):
             await self._taken.page(Bundle("searchset", sound, (), faulty), type_, turn)
             if faulty:
                 self._lose(request.sections, Lost("incomplete", f"{len(faulty)} of {len(mine)} could not be read."))
-            self.kept = next((each.raw for each in mine if (type_, each.id) == self._keep), self.kept)
+            for each in mine:
+                if (type_, each.id) == self._keep and not each.fault:
+                    self.kept = One(each.raw, msgspec.json.format(as_json(each.sent), indent=2).decode())
         self._unmapped.update(names for each in made for names in each.unknown)
         return sum(each.counted for each in made)
 

@@ -32,6 +32,7 @@ class Made(Struct, frozen=True):
     raw: bytes  # R4 as JSON; what was received, where it is unreadable
     fault: str = ""  # names elements, never what they hold
     unknown: tuple[Names, ...] = ()  # fields of it that the mapping does not know
+    sent: Any = None  # the item as it came
     counted: bool = True  # of the list that the answer's total counts: the first that the mapping names
 
 
@@ -76,7 +77,7 @@ async def made_of(request: Request, answer: Any, around: Around, about: str, tur
             if met[key] > 1 and made.id:
                 made = _numbered(made, met[key])
             found = frozenset(leaves(scope.value, scope.names))
-            yield replace(made, unknown=tuple(_not_known(found, request)), counted=items[0] is request.items[0])
+            yield replace(made, unknown=tuple(_not_known(found, request)), sent=scope.value, counted=items[0] is request.items[0])
             await turn.over()
 
 
