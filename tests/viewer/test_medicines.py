@@ -110,3 +110,18 @@ async def test_a_brand_beside_its_generic_keeps_its_name_and_says_that_a_code_br
     assert [each.named for each in together.statements] == [True, False]
     assert "Several names: their codes say that they are one medicine." in text
     assert "eliquis" in text
+
+
+def test_an_order_and_its_issue_that_read_the_same_are_said_once_with_both_origins() -> None:
+    order = told(med("elm-bank", "furosemide", "40 mg", "once a day"), course="repeat", issued="2026-11-02")
+    issue = told(order, kind="issue")
+    issue = replace(issue, key="elm-bank/MedicationRequest/issue")
+    other = told(med("elm-bank", "furosemide", "20 mg", "at noon"))
+    record = with_medicines((Group("furosemide", "furosemide", "differs", "dose", ()), (order, issue, other)))
+    (substance,) = medicines(View(record, Formatter(NOW))).current
+    ((mark, said),) = substance.cells
+
+    assert mark.source == "elm-bank"
+    assert [len(each.rows) for each in said] == [2, 1]
+    assert said[0].notes == ("repeat, last issued 02-Nov-2026", "one issue, 02-Nov-2026, repeat")
+    assert sum(len(each.rows) for each in said) == len(substance.rows), "every item keeps its origin"

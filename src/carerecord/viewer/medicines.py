@@ -31,6 +31,10 @@ class Says:
     rows: tuple[Row, ...]
     late: bool = False
 
+    @property
+    def tags(self) -> tuple[tuple[str, str], ...]:
+        return tuple(dict.fromkeys(tag for each in self.rows for tag in each.tags))
+
 
 @dataclass(frozen=True)
 class Substance:
@@ -39,12 +43,13 @@ class Substance:
     tone: str
     says: str
     statements: tuple[Says, ...]  # grouped: for the summary
-    rows: tuple[Row, ...]  # one for each entry: for the section, with origins
+    rows: tuple[Row, ...]  # one for each entry
+    cells: tuple[tuple[Mark, tuple[Says, ...]], ...]  # by source: for the section, what reads the same said once
     unsure: bool = False
     by_code: bool = False
 
-    def by(self, source: str) -> tuple[Row, ...]:
-        return tuple(each for each in self.rows if each.entry.origins[0].source == source)
+    def by(self, source: str) -> tuple[Says, ...]:
+        return next((said for mark, said in self.cells if mark.source == source), ())
 
 
 @dataclass(frozen=True)
@@ -93,8 +98,12 @@ def _substance(view: View, group: Group) -> Substance:
     rows = tuple(row(view, each) for each in entries)
     names = [each.facts.medicine.group for each in entries if each.facts.medicine and each.facts.medicine.group]
     name = group.title if group.by_code else min(names, key=len, default=group.title)
+    by_source: dict[str, list[Row]] = {}
+    for each in rows:
+        by_source.setdefault(each.entry.origins[0].source, []).append(each)
+    cells = tuple((view.mark_of(source), _statements(view, tuple(same), name)) for source, same in by_source.items())
     return Substance(
-        name, group.label, tone, group.says, _statements(view, rows, name), rows, group.unsure, group.by_code
+        name, group.label, tone, group.says, _statements(view, rows, name), rows, cells, group.unsure, group.by_code
     )  # fmt: skip
 
 
@@ -108,9 +117,9 @@ def _statements(view: View, rows: tuple[Row, ...], name: str) -> tuple[Says, ...
     found: dict[tuple[object, ...], list[Row]] = {}
     for each in rows:
         medicine = each.facts.medicine
-        words = view.fmt.medicine(medicine).words() if medicine else each.title
+        line = view.fmt.medicine(medicine) if medicine else MedicineLine(each.title)
         more = tuple(filter(None, more_of(medicine, view.fmt)))
-        found.setdefault((stopped(medicine, view.fmt), words, more), []).append(each)
+        found.setdefault((stopped(medicine, view.fmt), line, more), []).append(each)
     said = []
     for same in found.values():
         medicine = same[0].facts.medicine
