@@ -39,6 +39,12 @@ def every_element(value: Any, at: Place = ()) -> Iterator[Place]:
         yield from every_element(inner, (*at, name))
 
 
+def with_others(number: int, odd: dict[str, Any]) -> list[dict[str, Any]]:
+    """One resource of the example, changed, beside the people and places of it."""
+    others = [each for position, each in enumerate(WHOLE[: len(example.people())]) if position != number]
+    return [*others, odd]
+
+
 def inside(value: Any, at: Place) -> Any:
     for step in at:
         value = value[step]
@@ -86,7 +92,7 @@ def test_every_value_of_the_real_answers_is_carried_or_named() -> None:
     assert seen > 1_300
 
 
-@settings(max_examples=300)
+@settings(max_examples=400)
 @given(
     where=st.sampled_from(OBJECTS),
     name=st.sampled_from(("zz", "fhir_comments", "_zz", "extension", "modifierExtension", "contained", "_status", "_code")),
@@ -94,8 +100,8 @@ def test_every_value_of_the_real_answers_is_carried_or_named() -> None:
 )
 def test_an_element_that_nobody_foresaw_is_carried_or_named_and_never_lost(where: Any, name: str, wrapped: Any) -> None:
     number, at = where
-    resources = copy.deepcopy(WHOLE)
-    holder = inside(resources[number], at)
+    odd = copy.deepcopy(WHOLE[number])
+    holder = inside(odd, at)
     if name in ("extension", "modifierExtension"):
         added = {"url": "https://example.org/unheard-of", "valueString": MARK}
         holder[name] = [*(holder.get(name) if isinstance(holder.get(name), list) else ()), added]
@@ -103,27 +109,26 @@ def test_an_element_that_nobody_foresaw_is_carried_or_named_and_never_lost(where
         return
     else:
         holder[name] = wrapped(MARK)
-    converted = example.converted(*resources)
+    answer = with_others(number, odd)
+    converted = example.converted(*answer)
     carried = [each for each in converted.resources if MARK.encode() in written(each)]
     told = [each for each in converted.not_carried if name in each.path or name.lstrip("_") in each.path]
     refused = [each for each in converted.unread if MARK.encode() in each.raw]
     assert len(carried) + len(told) + len(refused) >= 1
-    assert len(converted.resources) + len(converted.unread) == len(WHOLE) + 1, (
-        "the others stand (one allergy comes out of its list)"
-    )
+    assert len(converted.resources) + len(converted.unread) >= len(answer), "the others stand"
 
 
-@settings(max_examples=300)
+@settings(max_examples=400)
 @given(where=st.sampled_from(ELEMENTS), junk=st.sampled_from(JUNK))
 def test_one_malformed_element_costs_one_resource_at_most(where: Any, junk: Any) -> None:
     number, at = where
-    resources = copy.deepcopy(WHOLE)
-    inside(resources[number], at[:-1])[at[-1]] = junk
-    bundle = example.bundle(*resources)
+    odd = copy.deepcopy(WHOLE[number])
+    inside(odd, at[:-1])[at[-1]] = junk
+    answer = with_others(number, odd)
+    bundle = example.bundle(*answer)
     converted = convert(bundle)
-    lost = len(WHOLE) + 1 - len(converted.resources) - len(converted.unread)
-    assert lost == 0 or at[0] == "contained"
     assert len(converted.unread) <= 1
+    assert len(converted.resources) + len(converted.unread) >= len(answer)
     assert [each.why for each in converted.unread if "not of the form" in each.why] == [], "a rule stumbled"
     if at[0] != "contained":
         assert unaccounted(bundle, converted) == []

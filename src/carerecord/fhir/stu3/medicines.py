@@ -62,7 +62,7 @@ def _course(work: Work, concept: Element) -> Element:
 def _status_reason(work: Work, sent: Element, out: Element) -> bool:
     parts = {text_in(each, "url"): each for each in dicts_in(sent, "extension")}
     reason, changed = parts.get("statusReason", {}), parts.get("statusChangeDate", {})
-    usual = set(parts) <= {"statusReason", "statusChangeDate"} and len(parts) == len(sent.get("extension") or ())
+    usual = set(parts) <= {"statusReason", "statusChangeDate"} and len(parts) == len(as_list(sent.get("extension")))
     if not usual or not parts or set(sent) != {"url", "extension"} or "statusReason" in out:
         return False
     if reason and (set(reason) != {"url", "valueCodeableConcept"} or type(reason["valueCodeableConcept"]) is not dict):

@@ -86,7 +86,7 @@ def referral_request(work: Work, received: Element) -> Element:
             out["note"] = [*as_list(out.get("note")), {"text": description}]
         else:
             out["code"] = {"text": description}
-    elif description is not None:
+    elif "description" in received:
         work.lose("ReferralRequest.description", MALFORMED)
     out["category"] = [*as_list(out.get("category")), {"coding": [_REFERRAL]}]
     return _service_request(out)
