@@ -31,7 +31,7 @@ def violations(page: Page) -> list[str]:
     ("patient", "widths"),
     [
         ("p-singh", WIDTHS), ("p-achebe", WIDTHS), ("p-marlow", (320, 1280)), ("p-barker", (320, 1280)), ("p-doyle", (320, 1280)),
-        ("p-iqbal", (320, 1280)), ("p-edge", WIDTHS),
+        ("p-iqbal", (320, 1280)), ("p-edge", WIDTHS), ("p-wide", (320, 1280)),
     ],
 )  # fmt: skip
 def test_a_record_breaks_no_rule_at_any_width(page: Page, front: Front, patient: str, widths: tuple[int, ...]) -> None:

@@ -24,7 +24,7 @@ from carerecord.viewer import api
 from carerecord.viewer.settings import ViewerSettings
 from carerecord.viewer.visit import SESSION_COOKIE, Face
 from carerecord.viewer.web import routes
-from tests.pages import edges, scenes
+from tests.pages import edges, scenes, wide
 from tests.pages.a_record import DOCTOR, NOW
 from tests.viewer import boards
 
@@ -37,7 +37,7 @@ def _environment() -> Environment:
 
 RECORDS: dict[str, Callable[[], records.Record]] = {
     "p-marlow": scenes.edith, "p-singh": scenes.harold, "p-barker": scenes.colin, "p-achebe": scenes.gwendolyn,
-    "p-doyle": scenes.leanne, "p-iqbal": scenes.mismatched, "p-edge": edges.everything_at_once,
+    "p-doyle": scenes.leanne, "p-iqbal": scenes.mismatched, "p-edge": edges.everything_at_once, "p-wide": wide.wide,
 }  # fmt: skip
 PEOPLE = {name: make().person for name, make in RECORDS.items()}
 

@@ -104,7 +104,10 @@ async def test_the_role_and_the_way_out_need_their_token_too() -> None:
 
 async def test_every_page_asks_policy_and_does_nothing_that_it_refuses() -> None:
     """With policy saying no to all, nothing is shown, changed or asked for but the sealed reason's own record."""
-    actions = ("search", "open", "sources-read", "probe", "enrol", "review", "audit-read", "objections-read", "objections-write")
+    actions = (
+        "search", "open", "sources-read", "probe", "enrol", "review", "audit-read", "objections-read", "objections-write",
+        "board-read", "stage-write",
+    )  # fmt: skip
     for path, method in GUARDED:
         if path in ("/", "/arrive"):
             continue  # the first leads on; the second is there in the demo alone, and asks as the search does

@@ -61,6 +61,7 @@ class SourceState(Struct, frozen=True, gc=False, omit_defaults=True):
     warnings: tuple[str, ...] = ()  # data in transit, data awaiting filing, confidential items
     sections: tuple[SectionState, ...] = ()
     choices: tuple[Choice, ...] = ()  # several entries there for one NHS number
+    organisation_name: str = ""
     not_carried: tuple[NotCarried, ...] = ()
 
 

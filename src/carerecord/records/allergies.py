@@ -18,6 +18,7 @@ from carerecord.records.order import moment
 
 KNOWN, UNAVAILABLE = "Known allergies", "Allergies unavailable"
 NONE_KNOWN, NOT_RECORDED = "No known allergies", "Allergies not recorded"
+NAMED = 12  # sources that are missing, in one sentence
 ACTIVE = frozenset({"active", "unconfirmed"})
 
 # Where a deployment does not serve allergies at all, no title of the table is true of this record: not even "not recorded".
@@ -83,7 +84,8 @@ def _negative(entry: Entry) -> str:
 
 
 def _gap(missing: list[Sharing]) -> str:
-    return " ".join(f"{each.name}: {_words(each)}" for each in missing)
+    told = " ".join(f"{each.name}: {_words(each)}" for each in missing[:NAMED])
+    return f"{told} And {len(missing) - NAMED} more." if len(missing) > NAMED else told
 
 
 def _words(sharing: Sharing) -> str:

@@ -210,6 +210,7 @@ def _state(reply: Reply, late: bool) -> SourceState:
         warnings=reply.warnings,
         sections=reply.sections,
         choices=reply.choices,
+        organisation_name=source.organisation_name,
         not_carried=reply.not_carried,
     )
 

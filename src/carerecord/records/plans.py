@@ -13,6 +13,7 @@ from carerecord.records.order import moment
 # A ReSPECT form carries the recommendation on resuscitation, so a newer one stands before an older CPR form and the reverse
 # (Resuscitation Council UK, ReSPECT: the most recent recommendation is followed).
 _ONE_QUESTION = frozenset({RESPECT, DNACPR})
+NAMED = 7  # sources in one sentence; the strip has them all
 LINES = (RESPECT, DNACPR, ADVANCE_DECISION)
 
 
@@ -53,7 +54,8 @@ def _line(kind: str, entries: Sequence[Entry], sharing: Sequence[Sharing], today
     standing = [each for each in of_kind if not is_over(each, today) and not each.superseded_by]
     replaced = [each for each in of_kind if not is_over(each, today) and each.superseded_by]
     gaps = [each.name for each in sharing if each.state in MISSING]
-    missing = f"Could not be asked: {', '.join(gaps)}." if gaps else ""
+    who = ", ".join(gaps) if len(gaps) <= NAMED else f"{', '.join(gaps[:NAMED])} and {len(gaps) - NAMED} more"
+    missing = f"Could not be asked: {who}." if gaps else ""
     title = PLAN_KINDS[kind]
     if standing:
         older = tuple(each.key for each in of_kind if each.key != standing[0].key)

@@ -1,10 +1,12 @@
 """Who holds what? Sources by sections: how many items each source holds, and where nothing could be seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from carerecord.contracts.records import SourceState
-from carerecord.fhir.sections import ALL
-from carerecord.viewer.states import RETRY, Sign, brief, sentence, sign, trouble
+from carerecord.fhir.sections import ALL, SECTIONS
+from carerecord.pages.formatting import joined
+from carerecord.viewer.states import MANY, RETRY, Sign, brief, sentence, sign, trouble
 from carerecord.viewer.view import Mark, View
 
 _SHORT = {
@@ -45,6 +47,7 @@ class Line:
     retry: str = ""  # the word on the button, when there is one
     late: bool = False  # it answered after the first paint
     empty: bool = False  # it answered, and holds nothing
+    off: str = ""  # what of it is not switched on for this reader, where the rest is
 
     @property
     def trouble(self) -> bool:
@@ -53,7 +56,9 @@ class Line:
     @property
     def loud(self) -> bool:
         """Named at length in the strip. That somebody was not asked is quiet, unless it warned."""
-        return self.late or bool(self.state.warnings) or (trouble(self.state.state) and self.sign.tone != "ask")
+        return (
+            self.late or bool(self.state.warnings or self.off) or (trouble(self.state.state) and self.sign.tone != "ask")
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,52 @@ class Matrix:
     columns: tuple[Column, ...]
     lines: tuple[Line, ...]
 
+    @property
+    def many(self) -> bool:
+        return len(self.lines) > MANY
+
+    @property
+    def loud(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.loud)
+
+    @property
+    def answered(self) -> tuple[Line, ...]:
+        """Those that answered and hold something, or have nothing to say: few words each."""
+        return tuple(line for line in self.lines if not line.loud and not line.empty and line.sign.tone != "ask")
+
+    @property
+    def empty(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if line.empty and not line.loud)
+
+    @property
+    def unasked(self) -> tuple[Line, ...]:
+        return tuple(line for line in self.lines if not line.loud and line.sign.tone == "ask")
+
+    @property
+    def rows(self) -> tuple[Line, ...]:
+        """The lines of the table: where there are many, those that nobody had a reason to ask are counted below it."""
+        return tuple(line for line in self.lines if line.sign.tone != "ask") if self.many else self.lines
+
+
+def by_organisation(lines: Sequence[Line]) -> tuple[tuple[str, tuple[Line, ...]], ...]:
+    """Lines under the name of who holds them, in the order of the names."""
+    found: dict[str, list[Line]] = {}
+    for line in lines:
+        found.setdefault(line.state.organisation_name or line.state.name, []).append(line)
+    return tuple((name, tuple(found[name])) for name in sorted(found))
+
 
 def matrix(view: View) -> Matrix:
     shared = {each.section for state in view.record.states for each in state.sections if each.state != "not shared"}
     columns = tuple(
         Column(each.id, _SHORT.get(each.id, each.title), each.title) for each in ALL if each.id in shared and each.id in _SHORT
     )
-    rank = {"bad": 0, "unseen": 1, "loading": 2, "part": 3, "withheld": 4, "ask": 6}
-    order = sorted(view.record.states, key=lambda each: rank.get(sign(each.state).tone, 5 if each.warnings else 7))
+    rank = {"bad": 0, "unseen": 1, "loading": 2, "part": 3, "withheld": 4, "off": 5, "ask": 7}
+
+    def place(each: SourceState) -> tuple[int, str]:
+        return rank.get(sign(each.state).tone, 6 if each.warnings else 8), each.organisation_name
+
+    order = sorted(view.record.states, key=place)
     return Matrix(columns, tuple(_line(view, state, columns) for state in order))
 
 
@@ -79,7 +122,17 @@ def _line(view: View, state: SourceState, columns: tuple[Column, ...]) -> Line:
     retry = RETRY.get(state.state, "Ask again" if state.warnings else "")
     told = sign(state.state)
     empty = told.tone == "empty" and not late
-    return Line(state, view.mark_of(state.source), told, answer, sentence(state, view.fmt), cells, retry, late, empty)
+    off = _off(state) if told.tone != "off" else ""
+    return Line(state, view.mark_of(state.source), told, answer, sentence(state, view.fmt), cells, retry, late, empty, off)
+
+
+def _off(state: SourceState) -> str:
+    """Allergies and Medicines not switched on yet."""
+    closed = [each.section for each in state.sections if each.state == "not switched on"]
+    if not closed:
+        return ""
+    titles = [SECTIONS[each].title if each in SECTIONS else each for each in closed]
+    return f"{joined(titles) if len(titles) <= 3 else f'{len(titles)} sections'} not switched on yet"
 
 
 def _cell(view: View, state: SourceState, column: Column) -> Cell:
@@ -95,5 +148,5 @@ def _cell(view: View, state: SourceState, column: Column) -> Cell:
         shown = f"{said.count} of {whole}" if whole > said.count else str(said.count)
         return Cell(column, "part", shown, sentence(state, view.fmt, said), link=True)
     signs = {"empty": "0", "unseen": "!", "part": "!", "loading": "…", "ask": "·", "bad": "✕", "withheld": "■", "held": "0",
-             "unshared": "–"}  # fmt: skip
+             "unshared": "–", "off": "·"}  # fmt: skip
     return Cell(column, "empty" if tone == "held" else tone, signs[tone], sign(said.state).word)

@@ -22,9 +22,9 @@ from carerecord.viewer.briefs import brief
 from carerecord.viewer.contacts import since
 from carerecord.viewer.first_screen import FirstScreen, screen_of
 from carerecord.viewer.items import more_of, origins, stopped
-from carerecord.viewer.matrix import matrix
+from carerecord.viewer.matrix import by_organisation, matrix
 from carerecord.viewer.sections import SectionView, sections, value_of
-from carerecord.viewer.states import sentence, sign, together, trouble
+from carerecord.viewer.states import MANY, sentence, sign, together, trouble
 from carerecord.viewer.summary import attention, decisions, key_results, problems
 from carerecord.viewer.view import View
 
@@ -147,7 +147,8 @@ class RecordPage:
             "flags": banner_flags(person),
             "clinical": _is_clinical(shown, not_yours), "notices": attention(view),
             "decisions": decisions(view), "since": since(view), "medicines": meds.medicines(view),
-            "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view), "tally": tally(record),
+            "key_results": key_results(view), "problems": problems(view), "matrix": matrix(view),
+            "by_organisation": by_organisation, "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
             "origins": origins, "value_of": value_of, "stopped": stopped, "note": meds.note, "more_of": more_of,
@@ -230,6 +231,15 @@ def banner_flags(person: Demographics) -> tuple[tuple[str, str, str], ...]:
     return tuple(flags)
 
 
+def _missing(record: Record, names: Sequence[str]) -> str:
+    """Every name; of many sources, those that were asked by name and the others by number."""
+    if len(record.states) <= MANY:
+        return joined(names)
+    asked = [state.name for state in record.states if trouble(state.state) and sign(state.state).tone != "ask"]
+    unasked = [f"{len(names) - len(asked)} sources that were not asked"] if len(names) > len(asked) else []
+    return joined([*asked, *unasked])
+
+
 _ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth"}
 
 
@@ -260,7 +270,7 @@ def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, s
     actor = session.actor
     missing = [state.name for state in record.states if trouble(state.state)]
     fine = len(record.states) - len(missing)
-    lacking = f"MISSING OR INCOMPLETE: {joined(tuple(missing))}. Not a complete record." if missing else "None missing."
+    lacking = f"MISSING OR INCOMPLETE: {_missing(record, missing)}. Not a complete record." if missing else "None missing."
     who = f"{actor.name}, {actor.role.name}, {actor.role.organisation_name}" if actor else session.name
     substances = f": {', '.join(record.allergies.substances)}" if record.allergies.substances else ""
     died = f"   Died {'' if person.deceased == 'true' else fmt.date(person.deceased)}".rstrip()

@@ -11,7 +11,7 @@ from carerecord.fhir.sections import SECTIONS
 from carerecord.pages.charts.trend import SHOWN, Series, trend
 from carerecord.pages.formatting import joined
 from carerecord.viewer.items import Row, row, value_words
-from carerecord.viewer.states import RETRY, Sign, sentence, sign, together
+from carerecord.viewer.states import RETRY, Sign, named, sentence, sign, together
 from carerecord.viewer.trends import series
 from carerecord.viewer.view import View
 
@@ -139,7 +139,7 @@ def _head(section: Section, count: int, says: tuple[Say, ...], withheld: tuple[W
 
 def _empty(rows: tuple[Row, ...], bare: tuple[str, ...], told: tuple[object, ...], withheld: tuple[Withheld, ...]) -> str:
     if bare:
-        return f"Not recorded in {joined(bare)}."
+        return f"Not recorded in {named(bare)}."
     if not told and not rows and not withheld:
         return "None of the sources of this record shares this."
     return ""

@@ -13,7 +13,7 @@ from carerecord.pages.formatting import Formatter, joined
 @dataclass(frozen=True)
 class Sign:
     icon: str
-    tone: str  # held | empty | unshared | unseen | part | loading | ask | bad | withheld
+    tone: str  # held | empty | unshared | unseen | part | loading | ask | off | bad | withheld
     word: str
 
 
@@ -23,6 +23,7 @@ SIGNS = {
     "not recorded": Sign("tick", "empty", "Not recorded"),
     "not shared": Sign("tick", "unshared", "Does not share this"),
     "not asked": Sign("notasked", "ask", "Not asked"),
+    "not switched on": Sign("notasked", "off", "Not switched on yet"),
     "loading": Sign("loading", "loading", "Still loading"),
     "no answer": Sign("unseen", "unseen", "Did not answer"),
     "unreadable": Sign("unseen", "unseen", "Answer unreadable"),
@@ -38,7 +39,9 @@ SIGNS = {
 _UNKNOWN = Sign("unseen", "unseen", "Not available")
 
 # Tones of which a reader must know before relying on a list, worst first.
-TROUBLE = ("bad", "unseen", "loading", "part", "withheld", "ask")
+TROUBLE = ("bad", "unseen", "loading", "part", "withheld", "off", "ask")
+MANY = 12  # sources: with more than these a list of names is no news, and the strip folds those that answered
+NAMED = 6  # of one state in one sentence
 RETRY = {"no answer": "Retry", "unreadable": "Ask again", "incomplete": "Ask again", "discarded": "Ask again",
          "not asked": "Ask anyway", "out of date": "Ask again", "not given": "Ask again"}  # fmt: skip
 
@@ -82,6 +85,8 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
             return f"{source.name}: not shown in your role.{f' {says}' if says else ''}"
         case "not asked":
             return f"{source.name} was not asked. {says or 'No sign that it knows this person.'}"
+        case "not switched on":
+            return f"{source.name} is not switched on yet."
         case "not shared":
             return f"{source.name} does not share this."
         case "not recorded" | "none held":
@@ -104,9 +109,21 @@ def together(told: Sequence[tuple[SourceState, SectionState]], fmt: Formatter) -
         alike.setdefault(sign(section.state).word, []).append((source, section))
     return " ".join(
         sentence(same[0][0], fmt, same[0][1]) if len(same) == 1 and word != "Not asked"
-        else f"{word}: {joined(source.name for source, _ in same)}."
+        else f"{word}: {_counted(same) if word == 'Not asked' else named([source.name for source, _ in same])}."
         for word, same in alike.items()
     )  # fmt: skip
+
+
+def _counted(told: Sequence[tuple[SourceState, SectionState]]) -> str:
+    """Whom nobody had a reason to ask: by name where they are few."""
+    return named([source.name for source, _ in told]) if len(told) <= NAMED + 1 else f"{len(told)} sources"
+
+
+def named(names: Sequence[str]) -> str:
+    """Names as far as a sentence bears them; the strip has them all."""
+    if len(names) <= NAMED + 1:
+        return joined(names)
+    return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 
 
 def brief(source: SourceState, fmt: Formatter, *, late: bool) -> str:
