@@ -14,12 +14,14 @@ from msgspec.structs import replace
 from carerecord.connectors.reply import Asking, Expected, Reply
 from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Window
+from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.records import SectionState
 from carerecord.contracts.sources import Source
 from carerecord.region.servers.http import Answer, Asked, Listener
 
 NHS_NUMBER, OTHER_NUMBER = "9990000018", "9990000026"
 EXPECTED = Expected(NHS_NUMBER, "1948-06-19", "Marlow", "Edith", "female")
+ACTOR = Actor("https://idp.example", "1", "Dr Priya Nair", Role("1", "emergency-doctor", "A&E doctor", "R9A", "Aldermoor"))
 MEANS_NOTHING_IS_MISSING = frozenset({"live", "not recorded", "none held"})
 
 
@@ -47,6 +49,7 @@ class Played:
     other_section: str  # another that it could be asked for
     local_id: str  # the source's own number of the person, "" where it is asked by NHS number alone
     pages: bool = True  # whether its answers come in pages
+    unknown: str = "none held"  # its state for somebody whom it does not know
     is_who: Callable[[Asked], bool] = lambda _: False  # whether a request asks who the person is, and nothing more
 
 
@@ -66,7 +69,7 @@ class World:
     async def ask(self, *sections: str, known: bool = True, within_s: float = 5.0, **source: Any) -> Reply:
         ids = (self.played.local_id,) if known and self.played.local_id else ()
         wanted = frozenset(sections or (self.played.section,))
-        asking = Asking(replace(self.source, **source), ids, wanted, EXPECTED)
+        asking = Asking(replace(self.source, **source), ids, wanted, EXPECTED, ACTOR, self.source.organisation)
         return await self.window.ask(asking, until=asyncio.get_running_loop().time() + within_s)
 
     @property

@@ -10,10 +10,11 @@ from carerecord.region.servers.http import HTML, End, Reply, Script, redirect
 from tests.connectors.contract import MEANS_NOTHING_IS_MISSING, NHS_NUMBER, OTHER_NUMBER, Played, a_world, state_of
 from tests.connectors.played_documents import MHD, XDS
 from tests.connectors.played_fhir import FHIR_R4
+from tests.connectors.played_gp_connect import GP_CONNECT
 from tests.connectors.played_json import KESTREL, RIVERMEAD
 from tests.records.a_desk import EDITH, validators
 
-CONNECTORS = (FHIR_R4, RIVERMEAD, KESTREL, MHD, XDS)
+CONNECTORS = (FHIR_R4, GP_CONNECT, RIVERMEAD, KESTREL, MHD, XDS)
 
 pytestmark = pytest.mark.parametrize("played", CONNECTORS, ids=[each.connector for each in CONNECTORS])
 
@@ -44,7 +45,7 @@ async def test_somebody_who_is_only_known_by_number_is_found_there(played: Playe
 
 async def test_somebody_whom_it_does_not_know_is_none_held_when_found_and_incomplete_when_the_index_knew_them(played: Played):
     async with a_world(played, known=False) as world:
-        assert (await world.ask(known=False)).state == "none held"
+        assert (await world.ask(known=False)).state == played.unknown
         if played.local_id:
             assert (await world.ask()).state == "incomplete"
 
