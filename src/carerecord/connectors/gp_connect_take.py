@@ -80,10 +80,12 @@ def words_of(warnings: Iterable[ListWarning]) -> dict[str, str]:
 
 
 def left_out(made: Iterable[Converted], wanted: frozenset[str]) -> tuple[NotCarried, ...]:
-    """What was not carried of what this reader may see; of the rest, not even that it came."""
-    return tuple(
-        NotCarried(each.path, each.why, each.count) for one in made for each in one.not_carried if _may_be_told(each.type, wanted)
-    )
+    """What was not carried of what this reader may see; of the rest, not even that it came.
+
+    That an item follows a profile of STU3 is said in each of them, and is no content: it is left out of this list.
+    """
+    told = (each for one in made for each in one.not_carried if not each.path.endswith(".meta.profile"))
+    return tuple(NotCarried(each.path, each.why, each.count) for each in told if _may_be_told(each.type, wanted))
 
 
 def _may_be_told(type_: str, wanted: frozenset[str]) -> bool:

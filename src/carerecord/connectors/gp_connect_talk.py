@@ -145,8 +145,7 @@ class GpTalk(Talk):
             for _ in range(self._source.most_pages):
                 answered = await self._ask(reached, asks.DOCUMENTS, path, params=params)
                 if not answered.ok:
-                    refused = self._refused(answered.status, issues_of(answered.body))
-                    return self._lose(asks.DOCUMENT_SECTIONS, Lost(_word(refused.state), refused.says))
+                    return self._lose(asks.DOCUMENT_SECTIONS, Lost("no answer", "It gave no list of its documents"))
                 bundle = split(answered.body)
                 if bundle.entries:
                     await self._convert(lambda found=bundle: self._with_patient(found))  # type: ignore[misc]
@@ -331,9 +330,5 @@ def _warned(state: SectionState, words: str) -> SectionState:
 
 
 _SAYABLE: Final = frozenset({"live", "not recorded", "none held", "incomplete"})
-
-
-def _word(state: str) -> str:
-    return state if state in (WITHHELD, NOT_GIVEN) else "no answer"
 
 
