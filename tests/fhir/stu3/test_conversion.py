@@ -45,6 +45,13 @@ def test_references_still_lead_to_what_they_meant() -> None:
     assert encounter["basedOn"] == [{"reference": "ServiceRequest/7-referral"}], "a referral and a test were both number 7"
 
 
+def test_an_address_elsewhere_stays_as_it_is() -> None:
+    far = "https://elsewhere.example/STU3/ProcedureRequest/7"
+    near = "ProcedureRequest/unsent"
+    made = example.only(identified("Observation", "1", code={"text": "x"}, basedOn=[{"reference": far}, {"reference": near}]))
+    assert made["basedOn"] == [{"reference": far}, {"reference": "ServiceRequest/unsent"}]
+
+
 def test_a_reference_by_full_url_leads_to_the_resource() -> None:
     number = "6f1c9a3e-0000-4000-8000-000000000001"
     body = written(

@@ -1,7 +1,7 @@
 """What lists say of their own completeness, which must be shown: warnings, and areas with nothing in them."""
 
 from tests.fhir.stu3 import example
-from tests.fhir.stu3.example import ENDED, a_list, converted, extension, warned
+from tests.fhir.stu3.example import ACTIVE, ENDED, a_list, converted, extension, warned
 
 from carerecord.fhir.stu3.lists import MEANINGS, NOT_AVAILABLE
 
@@ -54,8 +54,12 @@ def test_an_empty_list_within_an_area_says_nothing_of_the_area() -> None:
 
 
 def test_the_areas_that_were_answered_are_known_even_when_empty() -> None:
-    found = converted(a_list(ENDED, "Ended allergies"), a_list("717711000000103", "Problems", "Condition/1"))
+    found = converted(a_list(ACTIVE, "Allergies"), a_list("717711000000103", "Problems", "Condition/1"))
     assert found.areas == ("allergies", "problems")
+
+
+def test_ended_allergies_alone_are_no_answer_about_allergies() -> None:
+    assert converted(a_list(ENDED, "Ended allergies")).areas == ()
 
 
 def test_a_list_stays_a_list_with_its_entries_its_note_and_its_reason() -> None:

@@ -12,7 +12,7 @@ from carerecord.fhir.stu3.extensions import named
 
 Resource = dict[str, Any]
 _REQUESTS: Final = ("ProcedureRequest", "ReferralRequest")
-_REQUEST: Final = re.compile(r"(\A|/)(?:ProcedureRequest|ReferralRequest)/")
+_REQUEST: Final = re.compile(r"\A(?:ProcedureRequest|ReferralRequest)/")
 ACTIVE_ALLERGIES: Final = "886921000000105"
 ENDED_ALLERGIES: Final = "1103671000000101"
 TOPIC: Final = "25851000000105"
@@ -36,7 +36,8 @@ class Around:
         found = self.moved.get(reference)
         if found is not None:
             return found
-        return _REQUEST.sub(r"\1ServiceRequest/", reference) if "Request/" in reference else reference
+        # An address elsewhere stays: what stands there is still of its old type.
+        return _REQUEST.sub("ServiceRequest/", reference) if "Request/" in reference else reference
 
 
 def requests_renamed(names: Iterable[tuple[str, str]]) -> dict[str, str]:

@@ -58,6 +58,7 @@ class Conversion:
         self._warnings: list[ListWarning] = []
         self._empty: list[EmptyList] = []
         self._areas: dict[str, None] = {}
+        self._allergies = {entry.id for entry in bundle.entries if entry.type == "AllergyIntolerance" and entry.id}
         self._received = Counter(entry.type for entry in bundle.entries)
 
     def __iter__(self) -> Iterator[None]:
@@ -154,12 +155,12 @@ class Conversion:
         ended = is_of_ended(received)
         held = received["contained"]
         inside = [each for each in held if type(each) is dict] if type(held) is list else []
-        allergies = [each for each in inside if each.get("resourceType") == "AllergyIntolerance"]
+        allergies = [each for each in inside if _is_allergy(each)]
         lifted: list[tuple[Work, Resource | None]] = []
         moved = self._around.moved
         for each in allergies:
             own = text_in(each, "id")
-            id_ = own if not own or not self._is_taken(own) else f"{own}-ended"[-_LONGEST_ID:]
+            id_ = own if own not in self._allergies else f"{own}-ended"[-_LONGEST_ID:]
             inner = Work("AllergyIntolerance", id_, self._around)
             self._received["AllergyIntolerance"] += 1
             try:
@@ -168,7 +169,7 @@ class Conversion:
                 self._unread.append(Unread("AllergyIntolerance", id_, fault.reason, written(each)))
             if own:
                 moved[f"#{own}"] = f"AllergyIntolerance/{id_}"
-        rest = [each for each in held if each not in allergies] if type(held) is list else held
+        rest = [each for each in held if not _is_allergy(each)] if type(held) is list else held
         made = self._made(work, {**received, "contained": rest} if rest else _without(received))
         for each in allergies:
             moved.pop(f"#{text_in(each, 'id')}", None)
@@ -176,12 +177,10 @@ class Conversion:
             self._keep(inner, one)
         return made
 
-    def _is_taken(self, id_: str) -> bool:
-        return any(each.type == "AllergyIntolerance" and each.id == id_ for each in self._bundle.entries)
-
     def _list(self, received: Resource) -> None:
         self._warnings += lists.warnings_of(received)
-        if area := lists.area_of(received):
+        area = lists.area_of(received)
+        if area and not is_of_ended(received):  # the ended allergies alone say nothing of the active ones
             self._areas[area] = None
         if (empty := lists.empty_of(received)) is not None:
             self._empty.append(empty)
@@ -222,6 +221,10 @@ def _one_person(parsed: list[tuple[Entry, Resource]]) -> None:
         raise NoPatient("the answer holds no Patient that can be read")
     if len(ids) > 1:
         raise SeveralPatients("the answer is about several people")
+
+
+def _is_allergy(held: Any) -> bool:
+    return type(held) is dict and held.get("resourceType") == "AllergyIntolerance"
 
 
 def _without(received: Resource) -> Resource:

@@ -59,7 +59,7 @@ class Converted(Struct, frozen=True):
     unread: tuple[Unread, ...]
     warnings: tuple[ListWarning, ...]
     empty: tuple[EmptyList, ...]
-    areas: tuple[str, ...]  # the sections for which the answer holds a list: those were answered, even when empty
+    areas: tuple[str, ...]  # sections for which the answer holds the list of an area: they were answered, even when empty
     outcomes: tuple[tuple[Issue, ...], ...]  # OperationOutcomes inside the answer
     received: tuple[tuple[str, int], ...]  # how many of each STU3 type, allergies contained in a list of ended ones included
 
