@@ -64,7 +64,7 @@ def test_apart_each_service_is_a_process_and_a_record_opens_across_them_all(tmp_
             commands = [" ".join(each.cmdline()) for each in serving.family()]
             for name in NAMES:
                 assert sum(f"--target {name} " in command for command in commands) == 1, name
-            for source in ("fenwick-epr", "kirkgate"):
+            for source in ("fenwick-rheumatology", "hartley-pharmacy"):
                 enrolled = carerecord(folder, "sources", "enrol", source)
                 assert enrolled.returncode == 0, enrolled.stderr
                 assert re.search(rf"{source}: done; [1-9]\d* seen", enrolled.stdout)
