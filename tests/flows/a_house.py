@@ -59,11 +59,13 @@ def sources_toml(region: Region, servers: Mapping[str, RunningServer], *, deadli
             if server.token_address
             else ""
         )
+        # Policy tells nobody of a source of this kind; the other kinds these tests do without.
+        kind = 'kind = "sexual-health"\n' if system.kind == "sexual-health" else ""
         tables.append(
             f'[[source]]\nid = "{system.key}"\norganisation = "{system.ods}"\nname = "{system.name}"\n'
             f'organisation_name = "{organisations[system.ods].name}"\nmark = "{system.mark}"\nconnector = "fhir_r4"\n'
             f'address = "{server.address}"\nknows_by = "{system.knows_by}"\nnumber_system = "{system.patient_system}"\n'
-            f"sections = [{sections}]\nstage = \"everyone\"\ndeadline_s = {deadline_s}\n{token}"
+            f"sections = [{sections}]\nstage = \"everyone\"\ndeadline_s = {deadline_s}\n{kind}{token}"
         )
     if pds:
         tables.append(

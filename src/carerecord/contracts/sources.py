@@ -1,5 +1,7 @@
 """What the registry of sources may be asked: who takes part, how is each reached, what does it share?"""
 
+from typing import Final
+
 from msgspec import Struct
 
 from carerecord.contracts.actors import Actor
@@ -30,6 +32,12 @@ class Repository(Struct, frozen=True):
     address: str
 
 
+KINDS: Final = (
+    "gp", "acute", "emergency", "pathology", "radiology", "maternity", "mental-health", "community", "health-visiting",
+    "social-care", "care-home", "ambulance", "pharmacy", "hospice", "out-of-hours", "sexual-health", "demographics",
+)  # fmt: skip
+
+
 class Source(Struct, frozen=True):
     """One system of one organisation that takes part."""
 
@@ -38,9 +46,7 @@ class Source(Struct, frozen=True):
     organisation_name: str
     name: str  # what pages call it: "Elm Bank Surgery"
     mark: str  # two letters: "GP"
-    # gp | acute | emergency | pathology | radiology | mental-health | community | social-care | ambulance | hospice | pharmacy |
-    # maternity
-    kind: str
+    kind: str  # one of KINDS: rules of policy and pages go by it
     connector: str  # fhir_r4 | gp_connect | rest_json | documents | pds
     address: str  # of gp_connect: the directory (SDS) in which the practice's own is found
     credentials: str = ""  # the name of a secret, never the secret

@@ -7,14 +7,10 @@ from typing import Any
 
 from carerecord.contracts.policy import Rule
 from carerecord.contracts.roles import ROLES
+from carerecord.contracts.sources import KINDS
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.errors import BadSetting
 
-# Kinds of source, as the registry says them, that a rule may speak of.
-KINDS = frozenset(
-    {"gp", "acute", "emergency", "pathology", "radiology", "maternity", "mental-health", "community", "health-visiting"}
-    | {"social-care", "care-home", "ambulance", "pharmacy", "hospice", "out-of-hours", "sexual-health"}
-)
 # What each condition may speak of: a word outside would make a rule that never applies.
 VOCABULARY: Mapping[str, frozenset[Any]] = {
     "role": frozenset(ROLES),
@@ -25,7 +21,7 @@ VOCABULARY: Mapping[str, frozenset[Any]] = {
         {"search", "open", "sources-read", "probe", "enrol", "counts-read", "review", "audit-read"}
         | {"objections-write", "objections-read", "board-read", "stage-write"}
     ),
-    "kind": KINDS,
+    "kind": frozenset(KINDS),
     "own": frozenset({True, False}),
     "restricted": frozenset({True, False}),
     "reason_given": frozenset({True, False}),

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from carerecord.contracts.sources import Registry, SharedSection, Source, Tester
+from carerecord.contracts.sources import KINDS, Registry, SharedSection, Source, Tester
 from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.modules import served
 from carerecord.fhir.sections import SECTION_IDS
@@ -160,7 +160,7 @@ def _stage_oddities(table: Mapping[str, Any], sections: Sequence[str]) -> Iterat
 
 def _oddities(told: Mapping[str, Any]) -> list[str]:
     faults = []
-    for name, allowed in (("connector", CONNECTORS), ("knows_by", KNOWS_BY), ("asks", ASKS)):
+    for name, allowed in (("connector", CONNECTORS), ("kind", KINDS), ("knows_by", KNOWS_BY), ("asks", ASKS)):
         if name in told and told[name] not in allowed:
             faults.append(f"{name} is {told[name]!r}; it is one of {', '.join(allowed)}")
     for name in ("address", "token_address"):
