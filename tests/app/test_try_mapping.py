@@ -52,7 +52,7 @@ def test_what_comes_out_and_is_not_r4_is_named(file: Path):
     file.write_text(text, encoding="utf-8")
     ok, said = tried(file)
     assert not ok
-    assert "AllergyIntolerance/A-1 is not R4: AllergyIntolerance.criticality is not one of the codes that FHIR allows here" in said
+    assert "AllergyIntolerance/A-1 is not R4: AllergyIntolerance.criticality is not one of the codes that FHIR allows" in said
 
 
 def test_a_mistake_in_the_file_is_told_with_its_table(file: Path):

@@ -71,6 +71,24 @@ async def test_pages_are_turned_by_number_until_there_are_no_more():
     assert [json.loads(each.body)["page"] for each in world.asked if each.path == "/api/visits/search"] == [1, 2, 3]
 
 
+async def test_of_people_who_are_nearly_meant_the_one_with_the_number_is_taken():
+    def people(*numbers: str) -> Any:
+        who = {"surname": "Marlow", "forename": "Edith", "dob": "19/06/1948"}
+        found = [{"personId": f"RM-{n}", "nhsNumber": n, **who} for n in numbers]
+        return at("/api/people/find", as_json({"person": found}))
+
+    async with a_world(RIVERMEAD) as world:
+        world.mischief = people("9990000026", "9990000018")
+        one = await world.ask("plans", known=False)
+        world.mischief = people("9990000018", "9990000018")
+        assert (await world.ask("plans", known=False)).local_ids == ("RM-9990000018",)
+        world.mischief = people("9990000026")
+        other = judged(EDITH, await world.ask("plans", known=False))
+
+    assert one.local_ids == ("RM-9990000018",)
+    assert other.state == "discarded"
+
+
 async def test_fewer_than_the_supplier_says_it_holds_are_incomplete():
     async with a_world(RIVERMEAD) as world:
         world.mischief = at("/api/visits/search", as_json({"visits": [], "hasMore": False, "count": 12}))

@@ -158,8 +158,8 @@ def test_whoever_is_asked_for_stands_in_the_body_and_in_the_address_only_where_t
 async def taken(text: str, request: str, answer: bytes) -> list[Any]:
     supplier = mapping_of(text)
     chosen = next(each for each in supplier.requests if each.name == request)
+    value = await answer_of(answer, supplier.answers, Turns())
     async with Turns().mine() as turn:
-        value = await answer_of(answer, supplier.answers, turn)
         return [each async for each in made_of(chosen, value, around_of(supplier, value), "RM-204", turn)]
 
 
@@ -198,8 +198,7 @@ async def test_an_item_of_a_kind_that_the_mapping_does_not_know_is_unreadable_an
 @pytest.mark.parametrize("answer", [b"", b"hello", b"{", b'{"a":1,"a":2}', b"[" * 100 + b"]" * 100, b"{}}"])
 async def test_an_answer_that_is_no_sound_json_is_refused(answer: bytes):
     with pytest.raises(Unreadable):
-        async with Turns().mine() as turn:
-            await answer_of(answer, "json", turn)
+        await answer_of(answer, "json", Turns())
 
 
 # --- its own test cases

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from carerecord.connectors.rest_json_mapping import BadMapping
 from carerecord.connectors.rest_json_trying import Tried, tried
 from carerecord.fhir.validate import load
 
+_validators = cache(load)
+
 
 def try_mapping(file: Path, *, write: bool, out: Console) -> bool:
     """Print what each test case shows; True when all is as expected. `write` keeps what came out as what is expected."""
-    validators = load()
+    validators = _validators()
 
     def faults(resource: Mapping[str, Any]) -> tuple[str, ...]:
         return tuple(str(each) for each in validators.faults(dict(resource)))
@@ -39,7 +42,8 @@ def try_mapping(file: Path, *, write: bool, out: Console) -> bool:
 
 
 def _told(case: Tried, say: Any) -> None:
-    say(f"{case.request}, {case.input}: {'as expected' if case.ok else 'differs'}; {case.sent} item{'s' if case.sent != 1 else ''}")
+    items = f"{case.sent} item{'s' if case.sent != 1 else ''}"
+    say(f"{case.request}, {case.input}: {'as expected' if case.ok else 'differs'}; {items}")
     for each in case.wrong:
         say(f"  {each}")
     for each in case.unknown:

@@ -132,9 +132,11 @@ class _Talk(Talk):
             return ()
         if not answered.ok:
             raise NoAnswer(refusal(answered.status))
-        async with self._turns.mine() as turn:
-            answer = await answer_of(answered.body, self._supplier.answers, turn)
-            people = people_of(self._supplier, answer)
+        people = people_of(self._supplier, await answer_of(answered.body, self._supplier.answers, self._turns))
+        if not local_id:
+            # An API that finds people who are nearly meant: those of this very number, where there are any.
+            number = self._asking.expected.nhs_number
+            people = [each for each in people if said_in(each).nhs_number == number] or people
         self._answered += 1
         for each in people:
             self._taken.patient(each)
@@ -152,8 +154,8 @@ class _Talk(Talk):
                 if not answered.ok:
                     return self._refused(request, answered.status, page)
                 self._bytes_left = max(0, self._bytes_left - len(answered.body))
+                answer = await answer_of(answered.body, self._supplier.answers, self._turns)
                 async with self._turns.mine() as turn:
-                    answer = await answer_of(answered.body, self._supplier.answers, turn)
                     around = around_of(self._supplier, answer)
                     made = [each async for each in made_of(request, answer, around, local_id, turn)]
                     self._answered += 1

@@ -1,5 +1,6 @@
 """Which R4 resources does one answer of a supplier hold, by its mapping? Every item becomes one, or is named as unreadable."""
 
+import asyncio
 import hashlib
 import re
 from collections.abc import AsyncIterator, Mapping
@@ -16,10 +17,11 @@ from carerecord.connectors.safe_xml import PIECE_BYTES, XmlReader
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.kit.turns import Turn
+from carerecord.kit.turns import Turn, Turns
 
-# A supplier's JSON is read as one piece, so it must be small enough not to hold up others; its pages are then smaller.
-MOST_JSON_BYTES: Final = 4_000_000
+# A supplier's JSON is read in one piece, so it must be small enough not to hold up others; pages are then to be smaller.
+MOST_JSON_BYTES: Final = 2_000_000
+_AT_ONCE_BYTES: Final = 32_768  # more than that is read in a thread
 _FHIR_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}\Z")
 _encoder = msgspec.json.Encoder(decimal_format="number")
 
@@ -36,15 +38,20 @@ class Made(Struct, frozen=True):
     counted: bool = True  # of the list that the answer's total counts: the first that the mapping names
 
 
-async def answer_of(body: bytes, answers: str, turn: Turn) -> Any:
+async def answer_of(body: bytes, answers: str, turns: Turns) -> Any:
     """The answer as plain values; in XML below the name of its root. Raises Unreadable."""
-    if answers == "xml":
+    if answers == "json":
+        return _json(body) if len(body) <= _AT_ONCE_BYTES else await asyncio.to_thread(_json, body)
+    async with turns.mine() as turn:
         reader = XmlReader()
         for start in range(0, len(body), PIECE_BYTES):
             reader.feed(body[start : start + PIECE_BYTES])
             await turn.over()
         root = reader.root()
         return {root.name: root.plain}
+
+
+def _json(body: bytes) -> Any:
     body = body.removeprefix(b"\xef\xbb\xbf").strip()
     if not body:
         raise Unreadable("the answer is empty")
