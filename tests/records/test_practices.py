@@ -117,3 +117,9 @@ async def test_where_no_practice_speaks_gp_connect_the_register_is_not_asked():
 
 async def test_a_restricted_person_has_no_practice_in_the_register_and_none_is_taken_from_the_index():
     assert await practices(Register(registered("")), [0.0]).of(PERSON, registry(ELM, PDS), "R9A") == Practice("", sure=True)
+
+
+def test_a_practice_that_is_not_asked_leaves_no_gap_where_no_practice_could_say_anything():
+    plans = replace(OAK, sections=(*ALLERGIES, SharedSection("plans")))
+    (choice,) = choose(registry(plans), (), PERSON, always=True, practice=Practice("A99999"))
+    assert [(each.section, each.state) for each in not_asked(choice).sections] == [("allergies", "not asked")]

@@ -47,6 +47,7 @@ _SPELLED: Final = {
 # Sections that no part of GP Connect fills: a practice says nothing about them, which is not that there is nothing.
 NO_AREA: Final = "GP Connect has no place for this."
 DOCUMENT_SECTIONS: Final = frozenset({"documents"})
+FILLED: Final = frozenset().union(*(each.sections for each in AREAS)) | DOCUMENT_SECTIONS  # all that a practice can speak of
 # Access Record HTML: the section that is asked for, and ours that it stands for.
 PAGES: Final = (
     ("ALL", frozenset({"allergies"})), ("MED", frozenset({"medicines"})), ("PRB", frozenset({"problems"})),

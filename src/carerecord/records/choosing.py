@@ -5,6 +5,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
+from carerecord.connectors.gp_connect_asks import FILLED
 from carerecord.connectors.reply import Asking, Expected, Reply, worst
 from carerecord.contracts.actors import Actor
 from carerecord.contracts.locator import Pointer
@@ -69,7 +70,9 @@ def choose(
                 source, registry, practice, numbered=numbered, known=bool(local_ids), insisted=source.id == only
             )
             if found is not None and (found.asked or not nothing_open):
-                choices.append(Choice(source, sections, local_ids, found.asked, found.why_not, found.state))
+                # Of what no practice can fill, one that is not asked leaves no gap.
+                at_stake = sections if found.asked else sections & FILLED
+                choices.append(Choice(source, at_stake, local_ids, found.asked, found.why_not, found.state))
             continue
         wanted = all_of_them or source.id == only or (always and bool(sections.intersection(registry.always_ask)))
         wanted = wanted or source.connector in _NOT_ENROLLED
