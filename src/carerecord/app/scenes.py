@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import aiohttp
 
-from carerecord.app.walk import Page, Walker, a_session
+from carerecord.app.walk import Form, Page, Walker, a_session
 from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.shapes import Scene, View
 
@@ -53,15 +53,20 @@ async def walk_scene(scene: Scene, tour: str, control: str) -> list[str]:
             faults += [f"after asking again, the page does not say {words!r}" for words in again.lacks(scene.after_retry)]
         for place, view in enumerate(scene.views, 1):
             walker.forget()
-            seen = await _arrive(walker, tour, f"/scene/{scene.number}/{place}")
+            seen = await _arrive(walker, tour, f"/scene/{scene.number}/{place}", opens=not view.page)
+            for words in view.press:
+                seen = await walker.press(seen, words)
             faults += [f"{view.says}: {fault}" for fault in _faults(view, seen)]
         return faults
 
 
-async def _arrive(walker: Walker, tour: str, click: str) -> Page:
-    """From the tour's page to the record: the scene's own click, then the one that opens."""
+async def _arrive(walker: Walker, tour: str, click: str, *, opens: bool = True) -> Page:
+    """From the tour's page to the record: the scene's own click, then the one that opens. Or to a page that is no record."""
     page = await walker.get(tour)
-    page = await walker.send(page, next((form for form in page.forms if form.action == click), page.form(click)))
+    form = next((form for form in page.forms if form.action == click), Form(click, "post"))
+    page = await walker.send(page, form)
+    if not opens:
+        return page
     if not any("/open" in form.action for form in page.forms):
         raise LookupError(f"the scene's click led to a page that says: {page.words[:300]}")
     return await walker.send(page, page.form("/open"))

@@ -12,11 +12,19 @@ _UNSEEN = frozenset({"script", "style", "head", "svg", "noscript"})
 
 
 @dataclass
+class Button:
+    name: str
+    value: str
+    words: str = ""
+
+
+@dataclass
 class Form:
     action: str
     method: str
     fields: dict[str, str] = field(default_factory=dict)
     words: str = ""
+    buttons: list[Button] = field(default_factory=list)
 
 
 class _Reader(HTMLParser):
@@ -30,6 +38,7 @@ class _Reader(HTMLParser):
         self.first_late: int | None = None  # where in the text the first late part begins
         self._form: Form | None = None
         self._link: str | None = None
+        self._button: Button | None = None
         self._unseen = 0
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
@@ -48,6 +57,9 @@ class _Reader(HTMLParser):
                 self._form.fields.setdefault(told["name"], told.get("value", ""))
             elif tag == "button" and told.get("value"):
                 self._form.fields.setdefault(told["name"], told["value"])
+        if tag == "button" and self._form is not None:
+            self._button = Button(told.get("name", ""), told.get("value", ""))
+            self._form.buttons.append(self._button)
 
     def handle_endtag(self, tag: str) -> None:
         if tag in _UNSEEN:
@@ -56,6 +68,8 @@ class _Reader(HTMLParser):
             self._form = None
         elif tag == "a":
             self._link = None
+        elif tag == "button":
+            self._button = None
 
     def handle_data(self, data: str) -> None:
         if self._unseen or not data.strip():
@@ -63,6 +77,8 @@ class _Reader(HTMLParser):
         self.text.append(data)
         if self._form is not None:
             self._form.words += data
+        if self._button is not None:
+            self._button.words += data
         if self._link is not None:
             self.links.append((data, self._link))
 
@@ -91,6 +107,18 @@ class Page:
             if said and fields.items() <= each.fields.items():
                 return each
         raise LookupError(f"no form with {words!r} on a page that says: {self.words[:200]}")
+
+    def button(self, words: str) -> tuple[Form, Button]:
+        """The first button with these words, and the form that it sends.
+
+        Raises:
+            LookupError: none has.
+        """
+        for form in self.forms:
+            for button in form.buttons:
+                if words.lower() in " ".join(button.words.split()).lower():
+                    return form, button
+        raise LookupError(f"no button with {words!r} on a page that says: {self.words[:200]}")
 
     def lacks(self, words: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(each for each in words if not _holds(self.words, each))
@@ -145,6 +173,10 @@ class Walker:
         origin = "/".join(address.split("/")[:3])
         async with self._session.post(address, data=fields, headers={"Origin": origin, "Referer": page.address}) as reply:
             return read_page(str(reply.url), reply.status, await reply.text())
+
+    async def press(self, page: Page, words: str) -> Page:
+        form, button = page.button(words)
+        return await self.send(page, form, {button.name: button.value} if button.name else None)
 
     def forget(self) -> None:
         self._session.cookie_jar.clear()

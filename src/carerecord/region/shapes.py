@@ -215,13 +215,21 @@ class IdentityProvider:
 
 @dataclass(frozen=True)
 class View:
-    """What somebody else, or the same user at another moment, must find on the same person's page."""
+    """What somebody else, or the same user at another moment, must find: on the same person's page, or on another.
+
+    A view with `press` is for the check alone: a visitor presses by hand, where the view before has led.
+    """
 
     user: str
     says: str  # "with the hospice stopped"
     must_show: tuple[str, ...] = ()
     must_not_show: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()  # switched on for this view, then off again
+    patient: str = ""  # another person of the scene; else the scene's own
+    reason: str = ""  # else the scene's own
+    purpose: str = "direct-care"
+    page: str = ""  # a page that is no record, such as "/reviews"
+    press: tuple[str, ...] = ()  # words of the buttons to press there, one after another
 
 
 @dataclass(frozen=True)
@@ -247,6 +255,7 @@ class Scene:
     not_asked: tuple[str, ...] = ()  # system keys that are skipped, with "ask anyway"
     views: tuple[View, ...] = ()
     others: tuple[str, ...] = ()  # keys of further people that belong to the scene
+    purpose: str = "direct-care"
     complete: bool = True  # an incomplete scene is left out of the tour
 
 

@@ -51,6 +51,8 @@ class Street:
 
     async def _ask(self, system: System, key: str, number: str) -> Reply | None:
         held = next((each for each in self.region.holdings[system.key] if each.person == key), None)
+        if system.connector != "fhir_r4":
+            return None  # a practice that none of these people is registered with
         if held is None and not {"allergies", "medicines", "plans"} & set(system.sections):
             return None  # not asked: no sign that it knows this person
         server = self.servers[system.key]

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from carerecord.region.organisations import ALDERMOOR, USER_BY_NAME
+from carerecord.region.organisations import ALDERMOOR, FENWICK, USER_BY_NAME
 from carerecord.region.people.chart import medicine_name
 from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.shapes import Holding, Region, Scene
 
 NOW = datetime(2026, 11, 22, 14, 2, tzinfo=UTC)
-TOUR = (1, 3, 4, 5, 6, 7, 9)
+TOUR = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)
 
 
 def scene(region: Region, number: int) -> Scene:
@@ -84,7 +84,12 @@ def test_each_scene_opens_somebody_who_exists_as_a_user_who_may_sign_in(region: 
 
     assert person.nhs_number == told.nhs_number
     assert user.profiles[0].role == "ae-doctor"
-    assert user.profiles[0].ods == ALDERMOOR
+    assert user.profiles[0].ods == (FENWICK if number == 15 else ALDERMOOR)
+    keys = {each.key for each in region.people}
+    for view in told.views:
+        assert view.user in USER_BY_NAME
+        assert not view.patient or view.patient in keys
+        assert view.must_show
     assert told.must_show
     assert told.look_for
 

@@ -1,6 +1,8 @@
 """Is each scene one click away, with the right moment, user and patient?"""
 
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import date
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
@@ -9,7 +11,7 @@ from tests.region.servers.a_system import a_region
 
 from carerecord.region.servers.http import Listener
 from carerecord.region.servers.tour import Tour
-from carerecord.region.shapes import Fault
+from carerecord.region.shapes import Fault, View
 
 FRONT = "http://127.0.0.1:8080"
 
@@ -111,3 +113,49 @@ async def test_an_address_never_says_who_the_patient_is(web: aiohttp.ClientSessi
     async with web.post(f"{tour}/scene/1", allow_redirects=False) as reply:
         assert "9990000018" not in reply.headers["Location"]
         assert "arlow" not in reply.headers["Location"]
+
+
+@pytest.fixture
+async def wide(moments: Moments) -> AsyncIterator[str]:
+    """The same tour, with views of another person, for another purpose, of a page, and one that is for the check alone."""
+    region = a_region()
+    other = replace(region.people[0], key="zoe", nhs_number="9990000026", born=date(2001, 2, 3))
+    views = (
+        View("priya.nair", "her sister", patient="zoe", reason="On the way to her", purpose="emergency"),
+        View("leah.marsden", "the review", page="/reviews"),
+        View("leah.marsden", "pressed", page="/reviews", press=("Undo",)),
+    )
+    scene = replace(region.scenes[0], views=views)
+    listener = Listener(Tour(replace(region, people=(*region.people, other), scenes=(scene,)), FRONT, begin=moments.begin))
+    await listener.listen()
+    yield listener.address
+    await listener.refuse()
+
+
+async def test_a_view_may_be_of_another_person_of_the_scene_for_another_purpose(
+    web: aiohttp.ClientSession, wide: str
+) -> None:
+    async with web.post(f"{wide}/scene/1/1", allow_redirects=False) as reply:
+        ticket = ticket_of(reply.headers["Location"])
+    async with web.get(f"{wide}/ticket/{ticket}") as reply:
+        told = await reply.json()
+
+    assert (told["nhs_number"], told["birth_date"]) == ("9990000026", "2001-02-03")
+    assert (told["reason"], told["purpose"]) == ("On the way to her", "emergency")
+
+
+async def test_a_view_of_a_page_leads_there_after_sign_in(web: aiohttp.ClientSession, wide: str) -> None:
+    async with web.post(f"{wide}/scene/1/2", allow_redirects=False) as reply:
+        told = parse_qs(urlsplit(reply.headers["Location"]).query)
+
+    assert told["after"] == ["/reviews"]
+    assert told["login_hint"] == ["leah.marsden"]
+
+
+async def test_what_is_for_the_check_alone_is_no_button_of_the_tour(web: aiohttp.ClientSession, wide: str) -> None:
+    async with web.get(wide) as reply:
+        page = await reply.text()
+
+    assert "Open the review" in page
+    assert "/scene/1/2" in page
+    assert "/scene/1/3" not in page

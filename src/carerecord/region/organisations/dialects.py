@@ -13,8 +13,6 @@ DIALECTS: Mapping[str, Dialect] = {
     "elm-bank": Dialect(narrative=True),
     "quayside": Dialect(paging="offset", total=False, codes="beside", times="utc", extensions=1),
     "kirkgate": Dialect(meta=False, old="year", medicines="contained"),
-    "greenhead": Dialect(total=False, modes=False, medicines="referenced"),
-    "saltmarsh": Dialect(paging="offset", links="relative", times="milliseconds"),
     "aldermoor-epr": Dialect(codes="beside", medicines="referenced", extensions=2, narrative=True),
     "aldermoor-emergency": Dialect(paging="none", total=False, times="utc"),
     "aldermoor-pathology": Dialect(meta=False, codes="beside", extensions=1),

@@ -54,8 +54,9 @@ SYSTEMS: tuple[System, ...] = (
     system("quayside", QUAYSIDE, "Quayside Surgery", "QS", "gp", 0.25, GP_SECTIONS, "nhs-number", 100, True,
            asks="everything"),
     system("kirkgate", KIRKGATE, "Kirkgate Medical Group", "KG", "gp", 0.3, GP_SECTIONS, "nhs-number", asks="everything"),
-    system("greenhead", GREENHEAD, "Greenhead Health Centre", "GH", "gp", 0.35, GP_SECTIONS, "nhs-number"),
-    system("saltmarsh", SALTMARSH, "Saltmarsh Surgery", "SM", "gp", 0.4, GP_SECTIONS, "nhs-number"),
+    system("greenhead", GREENHEAD, "Greenhead Health Centre", "GH", "gp", 0.35, GP_SECTIONS, "nhs-number",
+           speaks="emis"),
+    system("saltmarsh", SALTMARSH, "Saltmarsh Surgery", "SM", "gp", 0.4, GP_SECTIONS, "nhs-number", speaks="tpp"),
     # two acute trusts
     system("aldermoor-epr", ALDERMOOR, "Aldermoor University Hospitals", "AH", "hospital", 0.35, _WARD, "nhs-number",
            needs_token=True),

@@ -6,7 +6,7 @@ from carerecord.region.organisations import ELM_BANK
 from carerecord.region.people.chart import By
 from carerecord.region.people.codes import ALLERGIES, DRUGS, REACTIONS, Term
 from carerecord.region.scenes.cast import NAIR, Cast, Told, practice_team
-from carerecord.region.shapes import Scene
+from carerecord.region.shapes import Scene, View
 
 
 def tell(now: datetime) -> tuple[Scene, Told]:
@@ -39,8 +39,15 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         story="Tomasz Zielinski, 34. His GP lists penicillin, rash in childhood. Fenwick's allergy clinic refuted it after an "
         "oral challenge 8 months ago.",
         user="priya.nair", patient=tomasz.key, nhs_number=tomasz.nhs_number, reason="Attending the emergency department now",
-        look_for=("Known allergies, with both entries as a conflict", "The clinic's letter is one click away"),
-        must_show=("Known allergies", "enicillin", "efuted", "Allergy clinic letter"), must_not_show=(),
-        complete=False,  # the second half, cutting the section over to master, needs the roadmap
+        look_for=("Known allergies, with both entries as a conflict: one says active, one says refuted",
+                  "Nobody's entry is hidden, and none is chosen for you",
+                  "The clinic's letter is one click away"),
+        must_show=("Known allergies", "enicillin", "onflict", "Active", "efuted", "Rash in childhood",
+                   "Penicillin allergy label removed", "Allergy clinic letter", "He is not allergic to penicillin",
+                   "Elm Bank Surgery", "Fenwick General Hospital"),
+        must_not_show=("No known allergies",),
+        views=(View("farah.qureshi", "as the hospital pharmacist", ("onflict", "efuted", "Rash in childhood"),
+                    reason="Medicines reconciliation in the emergency department"),
+               View("leah.marsden", "as the receptionist", ("ZIELINSKI",), ("enicillin", "efuted"))),
     )  # fmt: skip
     return scene, cast.told()

@@ -90,6 +90,12 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         must_not_show=(),
         views=(View("priya.nair", "with the hospice stopped", ("navailable", "St Oswin's Hospice"),
                     ("ReSPECT None recorded", "ReSPECT Not recorded"),
-                    (Fault("st-oswins", "unavailable", hospice.patient_id),)),),
+                    (Fault("st-oswins", "unavailable", hospice.patient_id),)),
+               View("rhona.blake", "as the paramedic", ("ReSPECT", "Not for cardiopulmonary resuscitation", "comfort"),
+                    reason="On the way to Rowan Court", purpose="emergency"),
+               View("grace.okello", "as the care-home nurse", ("ReSPECT", "Not for cardiopulmonary resuscitation"),
+                    reason="A resident of Rowan Court"),
+               View("grace.ellershaw", "as the social worker", ("ReSPECT", "Hospice nurse visit"),
+                    ("etrozole", "orphine", "Oncology letter"), reason="Care package to be reviewed")),
     )  # fmt: skip
     return scene, cast.told()

@@ -8,7 +8,7 @@ from carerecord.region.people.chart import By
 from carerecord.region.people.codes import TESTS
 from carerecord.region.people.signs import WEIGHT
 from carerecord.region.scenes.cast import NAIR, Cast, Told
-from carerecord.region.shapes import Scene
+from carerecord.region.shapes import Scene, View
 
 
 def tell(now: datetime) -> tuple[Scene, Told]:
@@ -40,8 +40,24 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         title="Twins",
         story="Zara and Zoya Iqbal are 4 weeks old. Aldermoor's laboratory filed Zoya's bilirubin under Zara's NHS number.",
         user="priya.nair", patient=zara.key, nhs_number=zara.nhs_number, reason="Attending the emergency department now",
-        look_for=("The laboratory's answer is held behind a mismatch warning on the given name", "Twin in both banners"),
-        must_show=("IQBAL, Zara", "Twin", "Zoya"), must_not_show=(), others=(zoya.key,),
-        complete=False,  # the review page and its undo come later
+        look_for=("The laboratory's answer is held behind a mismatch warning on the given name",
+                  "Twin in both banners: open Zoya too, and find no bilirubin there",
+                  "The administrator sees both side by side, decides, and takes the decision back"),
+        must_show=("IQBAL, Zara", "Twin", "Zoya", "Aldermoor Pathology knows this person by another given name",
+                   "may be about somebody else"),
+        must_not_show=(),
+        others=(zoya.key,),
+        views=(
+            View("priya.nair", "her twin, Zoya", ("IQBAL, Zoya", "Twin"), ("268",), patient=zoya.key,
+                 reason="The twin of a baby in the department"),
+            View("owen.tranter", "the review, side by side",
+                 ("IQBAL, Zara", "IQBAL, Zoya", "given name differs", "birth order differs", "keep apart"), page="/reviews"),
+            View("owen.tranter", "decided by mistake", ("One person: linked", "Undo this decision"), page="/reviews",
+                 press=("One person: link them",)),
+            View("owen.tranter", "taken back", ("One person or two?", "given name differs"), ("Undo this decision",),
+                 page="/reviews", press=("Undo this decision",)),
+            View("rachel.heald", "as the health visitor", ("IQBAL, Zara", "Health visitor new birth visit"), ("268",),
+                 reason="On my caseload"),
+        ),
     )  # fmt: skip
     return scene, cast.told()

@@ -7,7 +7,7 @@ from carerecord.region.people.chart import By
 from carerecord.region.people.codes import ALLERGIES, DRUGS, PROBLEMS, TESTS
 from carerecord.region.people.signs import PULSE, pressure
 from carerecord.region.scenes.cast import Cast, Told, practice_team
-from carerecord.region.shapes import Scene
+from carerecord.region.shapes import Scene, View
 
 _PREGNANT_DAYS = 34 * 7 + 2
 
@@ -53,10 +53,16 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         title="Another hospital's maternity record",
         story="Bronwen Pryce, 31, is 34+2 weeks pregnant and at Fenwick with a blood pressure of 162/108. She booked at "
         "Aldermoor's maternity department.",
-        user="samir.haddad", patient=bronwen.key, nhs_number=bronwen.nhs_number, reason="Asked for advice by Fenwick",
-        look_for=("Aldermoor's booking record, live: O RhD negative, anti-D at 28 weeks, aspirin",),
-        must_show=("O RhD negative", "anti-D", "1,500 units", "150 mg at night", "92", "118", "86", "162"),
+        user="orla.brandreth", patient=bronwen.key, nhs_number=bronwen.nhs_number,
+        reason="In maternity triage now",
+        look_for=("Aldermoor's booking record, live: O RhD negative, anti-D at 28 weeks, aspirin at night",
+                  "Beside it Fenwick's own: 162/108, platelets 92, ALT 118, PCR 86",
+                  "The birth plan that she wrote with another hospital's midwife"),
+        must_show=("O RhD negative", "nti-D", "1,500 units", "150 mg at night", "92", "118", "86", "162", "108",
+                   "Aldermoor Maternity", "Consultant-led unit"),
         must_not_show=(),
-        complete=False,  # retiring the maternity system during use needs the roadmap
+        views=(View("dilys.roper", "as the midwife", ("O RhD negative", "nti-D", "150 mg at night", "162")),
+               View("kath.halliwell", "as her own midwife", ("O RhD negative", "162", "Consultant-led unit"),
+                    reason="I booked her; told that she is at Fenwick")),
     )  # fmt: skip
     return scene, cast.told()

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from carerecord.region.servers.http import HTML, Answer, Asked, Reply, as_json, redirect
 from carerecord.region.servers.tour_style import STYLE
-from carerecord.region.shapes import Fault, Region, Scene, System, User
+from carerecord.region.shapes import Fault, Region, Scene, System, View
 
 _MARKS: Mapping[str, tuple[str, str]] = {
     "unavailable": ("src--gap", "does not answer"),
@@ -73,36 +73,37 @@ class Tour:
             return self._collected(asked.path.removeprefix("/ticket/"))
         return Reply(self._said("Nothing here", "Go back to the tour's first page."), 404, HTML, HEADERS)
 
-    def _stop(self, path: str) -> tuple[Scene, User, tuple[Fault, ...]] | None:
+    def _stop(self, path: str) -> tuple[Scene, View] | None:
         """What `/scene/6`, or the first further view `/scene/6/1`, means: whom to sign in, and what else goes wrong."""
         number, _, place = path.removeprefix("/scene/").partition("/")
         scene = self._scenes.get(int(number)) if number.isdigit() else None
         if scene is None or not path.startswith("/scene/"):
             return None
         if not place:
-            return scene, self._users[scene.user], ()
+            return scene, View(scene.user, "", purpose=scene.purpose)
         view = scene.views[int(place) - 1] if place.isdigit() and 0 < int(place) <= len(scene.views) else None
-        return None if view is None else (scene, self._users[view.user], view.faults)
+        return None if view is None else (scene, view)
 
-    async def _go(self, scene: Scene, user: User, faults: Sequence[Fault]) -> Answer:
+    async def _go(self, scene: Scene, view: View) -> Answer:
         """The moment is set, a ticket made, and the browser sent off to sign in.
 
         An address may not say who the patient is. It bears a ticket, which carerecord collects here, once and by itself.
         """
-        await self._begin(scene.number, faults)
-        after = urlencode({"ticket": self._ticket(scene)})
-        query = urlencode({"provider": user.provider, "login_hint": user.username, "after": f"/arrive?{after}"})
+        await self._begin(scene.number, view.faults)
+        user, after = self._users[view.user], view.page or f"/arrive?{urlencode({'ticket': self._ticket(scene, view)})}"
+        query = urlencode({"provider": user.provider, "login_hint": user.username, "after": after})
         return redirect(f"{self._front}/sign-in?{query}", status=303)
 
-    def _ticket(self, scene: Scene) -> str:
-        person = next(person for person in self._region.people if person.key == scene.patient)
+    def _ticket(self, scene: Scene, view: View) -> str:
+        wanted = view.patient or scene.patient
+        person = next(person for person in self._region.people if person.key == wanted)
         ticket, now = secrets.token_hex(18), time.monotonic()
         self._tickets = {known: each for known, each in self._tickets.items() if now - each[0] < _TICKET_LASTS_S}
         says: dict[str, str | int] = {
-            "nhs_number": scene.nhs_number,
+            "nhs_number": person.nhs_number,
             "birth_date": person.born.isoformat(),
-            "reason": scene.reason,
-            "purpose": "direct-care",
+            "reason": view.reason or scene.reason,
+            "purpose": view.purpose,
             "scene": scene.number,
         }
         self._tickets[ticket] = (now, says)
@@ -140,9 +141,10 @@ No password is asked for.</p>""",
         person = next(person for person in self._region.people if person.key == scene.patient)
         user = self._users[scene.user]
         looks = "".join(f"<li>{escape(words)}</li>" for words in scene.look_for)
-        ways = _way(scene, "", "go", f"Open as {_JOBS[user.profiles[0].role]}")
+        ways = _way(scene, "", "go", f"Open as {_job(user)}")
         ways += f'<span class="who">{escape(user.name)}</span>'
-        ways += "".join(_way(scene, f"/{place}", "else", f"Open {view.says}") for place, view in enumerate(scene.views, 1))
+        by_hand = [(place, view) for place, view in enumerate(scene.views, 1) if not view.press]
+        ways += "".join(_way(scene, f"/{place}", "else", f"Open {view.says}") for place, view in by_hand)
         return f"""<li class="card"><h2><span class="n">{scene.number}</span>{escape(scene.title)}</h2>
 <p>{_story(scene.story, f"{person.given[0]} {person.family}")}</p>
 <ul class="strip" aria-label="Sources that know the patient">{self._strip(scene)}</ul>
@@ -186,6 +188,14 @@ def _mark(system: System, fault: Fault | None) -> str:
 def _src(system: System, style: str, words: str) -> str:
     mark, name = escape(system.mark), escape(system.name)
     return f'<abbr class="src {style}" title="{name} {words}">{mark}</abbr><span class="vh"> {words}</span>'
+
+
+def _job(user: User) -> str:
+    """The kind of work, or where a hospital doctor is no A&E doctor, the post: "obstetric registrar"."""
+    post = user.profiles[0]
+    if post.role == "ae-doctor" and "mergency" not in post.job:
+        return post.job[:1].lower() + post.job[1:]
+    return _JOBS[post.role]
 
 
 def _story(story: str, name: str) -> str:
