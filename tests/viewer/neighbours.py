@@ -26,6 +26,7 @@ from carerecord.viewer.visit import SESSION_COOKIE, Face
 from carerecord.viewer.web import routes
 from tests.pages import edges, scenes, wide
 from tests.pages.a_record import DOCTOR, NOW
+from tests.pages.basic import basic
 from tests.viewer import boards
 
 
@@ -38,6 +39,7 @@ def _environment() -> Environment:
 RECORDS: dict[str, Callable[[], records.Record]] = {
     "p-marlow": scenes.edith, "p-singh": scenes.harold, "p-barker": scenes.colin, "p-achebe": scenes.gwendolyn,
     "p-doyle": scenes.leanne, "p-iqbal": scenes.mismatched, "p-edge": edges.everything_at_once, "p-wide": wide.wide,
+    "p-basic": basic,
 }  # fmt: skip
 PEOPLE = {name: make().person for name, make in RECORDS.items()}
 

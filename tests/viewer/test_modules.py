@@ -4,38 +4,18 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from msgspec.structs import replace
 
-from carerecord.contracts.records import AllergyTitle, Record
 from carerecord.viewer.matrix import matrix
-from tests.pages import scenes
+from tests.pages.basic import basic
 from tests.viewer.neighbours import Neighbours
 from tests.viewer.test_pages import opened
 from tests.viewer.test_views import a_view
 
-SERVED = ("results", "demographics")
-
-
-def narrowed(record: Record) -> Record:
-    """As the records desk draws it where pathology, radiology and demographics are served."""
-    return replace(
-        record,
-        served=SERVED,
-        sections=tuple(each for each in record.sections if each.id in SERVED),
-        states=tuple(
-            replace(state, sections=tuple(each for each in state.sections if each.section in SERVED)) for state in record.states
-        ),
-        plans=(),
-        attention=(),
-        allergies=AllergyTitle("Allergies not part of this record", "This record does not hold allergies."),
-    )
-
 
 @pytest.fixture
 async def page() -> AsyncIterator[str]:
-    neighbours = Neighbours(chunks={"p-singh": [(0.0, narrowed(scenes.harold()))]})
-    async with neighbours.browser() as browser:
-        yield (await opened(browser, "p-singh")).text
+    async with Neighbours().browser() as browser:
+        yield (await opened(browser, "p-basic")).text
 
 
 async def test_navigation_lists_what_is_served_and_nothing_else(page: str) -> None:
@@ -63,7 +43,7 @@ async def test_what_it_does_not_hold_is_named_at_the_top_and_listed_at_the_end(p
 
 
 def test_the_matrix_has_a_column_for_each_section_served_and_no_other() -> None:
-    assert [each.section for each in matrix(a_view(narrowed(scenes.harold()))).columns] == ["results"]
+    assert [each.section for each in matrix(a_view(basic())).columns] == ["results"]
 
 
 async def test_where_everything_is_served_nothing_is_said_of_modules() -> None:
