@@ -4,7 +4,9 @@ import re
 from itertools import pairwise
 
 import pytest
+from msgspec.structs import replace
 
+from carerecord.contracts.permit import Withheld
 from carerecord.contracts.roles import ROLES
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.errors import BadSetting
@@ -165,3 +167,21 @@ async def test_the_headings_of_a_record_stand_in_the_order_of_the_role_in_the_ba
     assert all(one < other for one, other in pairwise(places))
     bar = page[page.index('aria-label="Sections of this record"') :]
     assert re.findall(r'href="#(\w+)"', bar)[1:4] == ["plans", "alerts", "safeguarding"]
+
+
+async def test_a_late_answer_joins_the_panels_of_a_role_too():
+    neighbours = Neighbours(actors={"session-1": actor("paramedic")})
+    neighbours.chunks["p-marlow"] = [(0.0, scenes.edith()), (0.0, scenes.edith(gp=True))]
+    page = (await opened(neighbours.browser(), "p-marlow")).text
+    before, late = page.split('data-into="first-allergies"', 1)
+    assert 'id="first-allergies"' in before
+    assert "Penicillin" in late.split("</template>")[0]
+
+
+async def test_the_page_says_on_every_record_that_there_are_sources_of_which_it_never_tells():
+    notice = Withheld("", "*", "sensitive/sexual-health", "What it holds is shown to its own staff alone.", "unnamed")
+    neighbours = Neighbours()
+    neighbours.chunks["p-singh"] = [(0.0, replace(scenes.harold(), unnamed=(notice,)))]
+    page = (await opened(neighbours.browser(), "p-singh")).text
+    assert "shown to its own staff alone. Rule sensitive/sexual-health." in page
+    assert page.count("Some items are not shown to you") == 0
