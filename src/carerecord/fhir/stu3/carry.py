@@ -37,6 +37,7 @@ class Work:
 
 def carried(work: Work, rules: Rules, received: Element, path: str, out: Element) -> Element:
     """Put each element of `received` into `out` by its rule; name each that has none."""
+    to = work.around.to
     for name, value in received.items():
         rule = rules.get(name)
         if rule is None:
@@ -45,7 +46,11 @@ def carried(work: Work, rules: Rules, received: Element, path: str, out: Element
             work.lose(f"{path}.{name}", EMPTY)
         elif type(rule) is str:
             kind = type(value)
-            out[rule] = plain(work, value) if kind is dict or kind is list else value
+            if kind is dict:
+                _renamed(to, value)
+            elif kind is list:
+                _each_renamed(to, value)
+            out[rule] = value
         else:
             rule(work, out, value, f"{path}.{name}")  # type: ignore[operator]
     return out
@@ -69,8 +74,7 @@ def plain(work: Work, value: Any) -> Any:
     if kind is dict:
         _renamed(work.around.to, value)
     elif kind is list:
-        for each in value:
-            plain(work, each)
+        _each_renamed(work.around.to, value)
     return value
 
 
