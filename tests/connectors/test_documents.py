@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from carerecord.connectors.safe_xml import read_xml
 from carerecord.connectors.web import Elsewhere, NotThere
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
+from carerecord.pages.formatting import Formatter
 from carerecord.region.servers.http import Asked, Reply, as_json
+from carerecord.viewer.items import lines
 from tests.connectors.contract import EXPECTED, NHS_NUMBER, World, a_world, state_of
 from tests.connectors.played_documents import (
     LETTER,
@@ -63,6 +66,16 @@ async def test_a_document_is_listed_with_author_date_type_and_confidentiality_an
     assert facts.document is not None
     assert (facts.document.content_type, facts.document.size_bytes) == ("application/pdf", len(LETTER))
     assert not {"/repository", "/fhir/Binary/letter"} & asked
+
+
+@BOTH
+async def test_a_reader_is_told_who_wrote_it_what_it_is_and_that_it_is_confidential(played):
+    async with a_world(played) as world:
+        facts = (await world.ask()).entries[0].facts
+    first, *others = lines(facts, Formatter(datetime(2026, 11, 22, tzinfo=UTC)))
+
+    assert "Mehta, PDF, 0 kB" in first
+    assert others == ["Its source calls it restricted"]
 
 
 @BOTH

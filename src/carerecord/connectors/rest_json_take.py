@@ -100,7 +100,7 @@ def unknown_in(
 def patient_of(supplier: Supplier, scope: Scope, around: Around) -> dict[str, Any]:
     """Who an answer is about, as a Patient; its id is the source's own number. Raises BadPath."""
     id_ = text_of(one(scope, supplier.person.item.id))
-    if not id_ or "/" in id_:
+    if not id_ or "/" in id_ or not id_.strip("."):  # it may have to stand in an address
         raise BadPath("the person has no number that could be used")
     return {"resourceType": "Patient", **supplier.person.item.fields.apply(scope, around), "id": id_}
 

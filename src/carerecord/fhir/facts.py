@@ -122,6 +122,7 @@ class Document(Struct, frozen=True, gc=False, omit_defaults=True):
     text: str = ""  # inline text, when it is text and short
     url: str = ""
     size_bytes: int | None = None
+    format: str = ""  # the template or profile that it follows, where its source names one
 
 
 class Flag(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -39,6 +39,16 @@ class OriginWords:
     item: str = ""
 
 
+# What a reader would call a file of this type; text is shown as it is.
+_FILES = {
+    "application/pdf": "PDF", "application/rtf": "RTF", "text/rtf": "RTF", "text/html": "web page", "text/xml": "XML",
+    "application/xml": "XML", "image/tiff": "scanned image", "image/jpeg": "image", "image/png": "image",
+    "application/msword": "Word document", "application/dicom": "DICOM image",
+    "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
+}  # fmt: skip
+_CONFIDENTIAL = {"R": "Its source calls it restricted", "V": "Its source calls it very restricted"}
+
+
 def row(view: View, entry: Entry) -> Row:
     facts = entry.facts
     tags = []
@@ -108,7 +118,10 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
     if facts.document:
         size = f"{facts.document.size_bytes / 1000:,.0f} kB" if facts.document.size_bytes else ""
         kind = facts.document.kind if facts.document.kind != facts.title else ""
-        return [", ".join(filter(None, (kind, facts.author, size)))]
+        written = _FILES.get(facts.document.content_type, "")
+        said = facts.document.format if facts.document.format.lower() != written.lower() else ""
+        kept = _CONFIDENTIAL.get(facts.confidentiality, "")
+        return [", ".join(filter(None, (kind, facts.author, written, said, size))), kept]
     if facts.medicine:
         return [stopped(facts.medicine, fmt), fmt.medicine(facts.medicine).words(named=False), *more_of(facts.medicine, fmt)]
     if facts.result:

@@ -107,6 +107,7 @@ def read_document(resource: Resource, type_: str) -> tuple[Document, str]:
         text=text,
         url=text_in(chosen, "url"),
         size_bytes=size if isinstance(size, int) and not isinstance(size, bool) else None,
+        format=text_in(dict_in(contents[0], "format"), "display") if contents and type_ != "Media" else "",
     )
     title = text_in(resource, "title") or text_in(resource, "description") or text_in(chosen, "title")
     return document, title or kind
