@@ -159,6 +159,7 @@ def demo(
     each: Annotated[bool, typer.Option("--each", help="One process for each pretend system.")] = False,
     apart: Annotated[bool, typer.Option("--apart", help="A process of its own for each service of the house.")] = False,
     seed: Annotated[int, typer.Option(help="The same seed makes the same region.")] = 1948,
+    sources: Annotated[int, typer.Option(help="How many pretend systems in all; 0 for those of the region.", min=0, max=600)] = 0,
 ) -> None:
     """Start a pretend region and open the front door."""
     from carerecord.app.demo import check_demo, run_demo
@@ -166,7 +167,7 @@ def demo(
     gate = gate_with(port)
     if check:
         raise SystemExit(check_demo(gate, people=people, real=real, seed=seed, scenes=scene or (), say=say))
-    run_demo(gate, people=people, real=real, each=each, seed=seed, say=say, apart=apart)
+    run_demo(gate, people=people, real=real, each=each, seed=seed, say=say, apart=apart, sources=sources)
 
 
 @app.command()

@@ -36,7 +36,9 @@ REGION = "Fells and Harbour shared care record"
 LOG = "carerecord.log"  # the terminal is for progress; what services say goes here
 
 
-def run_demo(gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say, apart: bool = False) -> None:
+def run_demo(
+    gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say, apart: bool = False, sources: int = 0
+) -> None:
     """Stay until a signal comes."""
 
     async def stay(found: Engines, region: RunningRegion) -> None:
@@ -50,7 +52,7 @@ def run_demo(gate: Gate, *, people: int, real: Path | None, each: bool, seed: in
     if (already := running_house(gate.data_dir)) is not None:
         raise BadSetting(f"A demo runs here already (pid {already.pid}), at {already.front}.")
     gate = _with_port(gate)
-    with started(gate, people=people, real=real, each=each, seed=seed, say=say) as (found, region):
+    with started(gate, people=people, real=real, each=each, seed=seed, sources=sources, say=say) as (found, region):
         import uvloop
 
         uvloop.run(stoppable(stay(found, region)))
@@ -66,7 +68,7 @@ def _with_port(gate: Gate) -> Gate:
 
 @contextmanager
 def started(
-    gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say
+    gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say, sources: int = 0
 ) -> Iterator[tuple[Engines, RunningRegion]]:
     """The engines and the pretend region, on a data folder that belongs to this region."""
     with ExitStack() as stack:
@@ -76,6 +78,7 @@ def started(
             "people": people,
             "real": str(real.absolute()) if real else "",
             "day": f"{datetime.now(UTC):%Y-%m-%d}",
+            "sources": sources,
         }
         stack.enter_context(hold(gate.data_dir))  # from now on: nobody clears away what another is about to start
         _claim(gate.data_dir, made_of, say)
@@ -85,7 +88,9 @@ def started(
         front = f"http://{gate.host}:{gate.port}"
         try:
             region = stack.enter_context(
-                pretend_region(gate.data_dir, front=front, seed=seed, people=people, real=real, each=each, log=log)
+                pretend_region(
+                    gate.data_dir, front=front, seed=seed, people=people, real=real, each=each, sources=sources, log=log
+                )
             )
         except RegionFailed as error:
             raise Unavailable(str(error)) from None

@@ -38,16 +38,22 @@ class Told:
 
 
 def parts_of(region: Region, *, each: bool) -> tuple[PartOfRegion, ...]:
-    """Three: the well-behaved systems; those with faults, so that they disturb nobody; providers and PDS. Or one for each."""
-    keys = [system.key for system in region.systems]
+    """Three: the well-behaved systems; those with faults, so that they disturb nobody; providers and PDS. Or one for each.
+
+    Small systems, where there are any, share one more.
+    """
+    keys = [system.key for system in region.systems if not system.small]
+    small = tuple(system.key for system in region.systems if system.small)
+    many = (PartOfRegion("many", systems=small),) if small else ()
     providers = tuple(provider.key for provider in region.providers)
     if each:
         alone = [PartOfRegion(key, systems=(key,)) for key in keys] + [PartOfRegion(key, providers=(key,)) for key in providers]
-        return (*alone, PartOfRegion("pds", pds=True))
+        return (*alone, *many, PartOfRegion("pds", pds=True))
     troubled = {fault.system for fault in region.faults}
     return (
         PartOfRegion("systems", systems=tuple(key for key in keys if key not in troubled)),
         PartOfRegion("misbehaving", systems=tuple(key for key in keys if key in troubled)),
+        *many,
         PartOfRegion("people", providers=providers, pds=True),
     )
 

@@ -18,6 +18,7 @@ from typing import IO, TextIO
 import msgspec
 
 from carerecord.region import make_region
+from carerecord.region.many import widened
 from carerecord.region.organisations import BOARD, ORGANISATION_BY_ODS, USERS
 from carerecord.region.parts import PartOfRegion, Told, parts_of, serve_part
 from carerecord.region.registry_files import pds_table, provider_table, source_table, write_secrets, write_tables
@@ -58,6 +59,7 @@ class Wanted(msgspec.Struct, frozen=True):
     people: int
     real: str = ""
     each: bool = False
+    sources: int = 0  # systems in all; 0: those of the region
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,7 @@ def pretend_region(
     people: int = 300,
     real: Path | None = None,
     each: bool = False,
+    sources: int = 0,
     log: TextIO | None = None,
 ) -> Iterator[RunningRegion]:
     """A region of its own processes, known to carerecord by the files that it leaves in `data_dir`: sources, providers, secrets.
@@ -113,7 +116,7 @@ def pretend_region(
     Raises:
         RegionFailed: it did not start.
     """
-    wanted = Wanted(str(data_dir), front, seed, people, str(real.absolute()) if real else "", each)
+    wanted = Wanted(str(data_dir), front, seed, people, str(real.absolute()) if real else "", each, sources)
     program = subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-m", "carerecord.region.run", str(os.getpid())],
         stdin=subprocess.PIPE,
@@ -154,7 +157,7 @@ def run(wanted: Wanted, out: IO[bytes]) -> None:
 
 
 def _made(wanted: Wanted) -> Region:
-    region = make_region(wanted.seed, wanted.people, now=datetime.now(UTC))
+    region = widened(make_region(wanted.seed, wanted.people, now=datetime.now(UTC)), wanted.sources)
     if not wanted.real:
         return region
     from carerecord.region.real import with_real

@@ -105,6 +105,7 @@ class System:
     dialect: Dialect = PLAIN
     connector: str = "fhir_r4"  # what it speaks: fhir_r4 | gp_connect
     habit: str = ""  # of GP Connect: whose way of answering it has
+    small: bool = False  # one of many that share a process
 
 
 @dataclass(frozen=True)

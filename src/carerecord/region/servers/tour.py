@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from carerecord.region.servers.http import HTML, Answer, Asked, Reply, as_json, redirect
 from carerecord.region.servers.tour_style import STYLE
-from carerecord.region.shapes import Fault, Region, Scene, System, View
+from carerecord.region.shapes import Fault, Region, Scene, System, User, View
 
 _MARKS: Mapping[str, tuple[str, str]] = {
     "unavailable": ("src--gap", "does not answer"),

@@ -92,9 +92,8 @@ class Frame:
 
     @property
     def organisation(self) -> FhirJson:
-        body = ORGANISATION_BY_ODS[self.system.ods]
-        name = body.name if self.system.kind == "gp" else self.system.name
-        return {"identifier": {"system": ODS, "value": body.ods}, "display": name}
+        name = ORGANISATION_BY_ODS[self.system.ods].name if self.system.kind == "gp" else self.system.name
+        return {"identifier": {"system": ODS, "value": self.system.ods}, "display": name}
 
     def who(self, by: By | None) -> FhirJson:
         by = by or self.by
