@@ -180,6 +180,14 @@ async def test_an_xml_bomb_and_an_outside_entity_are_refused_before_they_grow():
             assert (await world.ask()).state == "unreadable"
 
 
+async def test_an_mhd_server_that_knows_no_patients_is_no_answer_and_never_none_held():
+    async with a_world(MHD) as world:
+        world.mischief = lambda asked: Reply(b"", 404) if "/Patient" in asked.path else None
+        reply = await world.ask(known=False)
+
+    assert (reply.state, reply.entries) == ("no answer", ())
+
+
 async def test_an_mhd_document_that_lies_at_another_address_is_not_fetched():
     async with a_world(MHD) as other, a_world(MHD) as world:
         there = letter("d1-0", url=f"{other.listener.address}/fhir/Binary/letter")
