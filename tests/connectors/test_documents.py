@@ -111,8 +111,10 @@ async def test_an_xds_entry_reads_as_what_its_registry_says():
     async with a_world(XDS) as world:
         listed = (await world.ask()).entries[0].facts
         one = await world.window.read_one(about(world), "DocumentReference", listed.id, until=soon())
-    reference = parse(one.resource)
+    reference, sent = parse(one.resource), parse(one.as_sent.encode())
 
+    assert sent["ExtrinsicObject"]["@mimeType"] == "application/pdf"
+    assert "Mehta^Asha" in one.as_sent
     assert listed.title == "Rheumatology clinic letter"
     assert listed.author == "Dr Asha Mehta"
     assert [(code.code, code.display) for code in listed.codes][:1] == [("823681000000100", "Outpatient letter")]

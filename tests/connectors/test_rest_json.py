@@ -155,6 +155,14 @@ async def test_one_item_is_read_again_among_its_own_kind():
             await world.window.read_one(about, "AllergyIntolerance", "A-99", until=until)
 
 
+async def test_one_item_of_an_xml_answer_is_shown_in_its_own_words():
+    async with a_world(KESTREL) as world:
+        until = asyncio.get_running_loop().time() + 3
+        about = Asking(world.source, ("K88",), frozenset({"medicines"}), EXPECTED)
+        one = await world.window.read_one(about, "MedicationStatement", "m1", until=until)
+    assert parse(one.as_sent.encode())["product"] == "Warfarin 3mg tablets"
+
+
 async def test_an_xml_bomb_is_refused():
     async with a_world(KESTREL) as world:
         bomb = b'<!DOCTYPE x [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;">]><patientExport>&b;</patientExport>'

@@ -50,8 +50,8 @@ class Documents:
             return await self._fhir.read_one(about, resource_type, id_, until=until)
         talk = self._talk(about, until)
         reply = await talk.through()
-        if isinstance(talk, XdsTalk) and resource_type == "DocumentReference" and id_ in talk.references:
-            return One(talk.references[id_])
+        if isinstance(talk, XdsTalk) and resource_type == "DocumentReference" and (one := talk.one(id_)):
+            return one
         if reply.state in ("live", "not recorded", "none held"):
             raise NotThere("It no longer lists this document.")
         raise NoAnswer(reply.says or "It did not answer.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
 from yarl import URL
 
 from carerecord.connectors.documents_mtom import SOAP, packed, unpacked
@@ -24,7 +25,7 @@ from carerecord.connectors.rest_json_take import as_json
 from carerecord.connectors.safe_xml import PIECE_BYTES, Element, XmlReader
 from carerecord.connectors.talk import Lost, Talk, lost_by, refusal
 from carerecord.connectors.web import Answered, NoAnswer, NotThere, Site, Web, WebTrouble
-from carerecord.connectors.windows import Content
+from carerecord.connectors.windows import Content, One
 from carerecord.fhir.bundle import Bundle, Entry, Faulty
 from carerecord.fhir.codes import dict_in, dicts_in
 from carerecord.fhir.errors import Unreadable
@@ -40,7 +41,7 @@ class XdsTalk(Talk):
 
     def __init__(self, *told: Any) -> None:
         super().__init__(*told)
-        self.references: dict[str, bytes] = {}  # by id, as they came
+        self.references: dict[str, tuple[bytes, Element]] = {}  # by id: as R4, and as its registry sent it
 
     async def through(self) -> Reply:
         source, asking = self._source, self._asking
@@ -106,7 +107,7 @@ class XdsTalk(Talk):
                 self._taken.said.append(said)
             if reference.get("id"):
                 raw = as_json(reference)
-                self.references[str(reference["id"])] = raw
+                self.references[str(reference["id"])] = raw, entry
                 sound.append(Entry(_TYPE, str(reference["id"]), raw))
             else:
                 faulty.append(Faulty(place, "a document entry without an id", b""))
@@ -114,6 +115,13 @@ class XdsTalk(Talk):
         await self._taken.page(Bundle("searchset", tuple(sound), (), tuple(faulty)), _TYPE, turn)
         if faulty:
             self._lose(wanted, Lost("incomplete", f"{len(faulty)} of {len(entries)} could not be read."))
+
+    def one(self, id_: str) -> One | None:
+        """A listed document: as R4, and in the registry's own words, as names and values."""
+        if id_ not in self.references:
+            return None
+        raw, entry = self.references[id_]
+        return One(raw, msgspec.json.format(as_json({entry.name: entry.plain}), indent=2).decode())
 
     async def _post(self, soap: bytes) -> Answered:
         return await self._web.post(
