@@ -85,6 +85,15 @@ def test_a_service_hears_those_that_the_catalogue_names():
         assert ("Heard(" in text) == bool(each.hears), each.name
 
 
+def test_every_service_says_what_people_meet_while_it_is_down():
+    assert [each.name for each in CATALOGUE if not each.without.endswith(".")] == []
+
+
+def test_faces_answer_below_prefixes_of_their_own():
+    prefixes = [each.at for each in CATALOGUE if each.face]
+    assert len(set(prefixes)) == len(prefixes)
+
+
 def test_targets_are_chosen_by_name_in_the_order_of_the_floors():
     assert [each.name for each in chosen("viewer, patients")] == ["patients", "viewer"]
     assert tuple(each.name for each in chosen("all")) == NAMES

@@ -19,6 +19,7 @@ from carerecord.app.apart_door import apart_door
 from carerecord.app.catalogue import NAMES, Service
 from carerecord.app.engine import LAUNCH, private_folder, write_private
 from carerecord.app.engines import Engines
+from carerecord.app.front_door import front_door
 from carerecord.app.gate import Gate, secret_of
 from carerecord.app.house import listening, until_signalled
 from carerecord.app.runfile import RunFile, written
@@ -42,16 +43,24 @@ class Apart:
     replacing: set[str] = field(default_factory=set)  # whose new process is not to be started again should it end
     instead: dict[str, tuple[str, ...]] = field(default_factory=dict)  # service -> the command of another implementation
     ports: dict[str, int] = field(default_factory=dict)
+    fronts: dict[str, int] = field(default_factory=dict)  # where each face listens, when there are several behind one door
     processes: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        faces = [each.name for each in self.services if each.face]
         listening = {each.name: bound(0) for each in self.services}
+        at_front = {name: bound(0) for name in faces} if len(faces) > 1 else {}
         self.ports = {name: port_of(taken) for name, taken in listening.items()}
-        for taken in listening.values():
+        self.fronts = {name: port_of(taken) for name, taken in at_front.items()}
+        for taken in (*listening.values(), *at_front.values()):
             taken.close()
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
+
+    def faces(self) -> dict[str, str]:
+        """Which address answers below which prefix, when there are several faces."""
+        return {self._row(name).at: f"http://{self.gate.host}:{port}" for name, port in self.fronts.items()}
 
     def start(self, name: str) -> None:
         """Start one service; it is ready when `ready` says so."""
@@ -74,7 +83,7 @@ class Apart:
             "CARERECORD_NATS_URL": self.engines.nats_url,
             "CARERECORD_PEERS": ",".join(f"{other}={self.address(other)}" for other in each.calls if other in self.ports),
             "CARERECORD_ADDRESS": self.gate.address or f"http://{self.gate.host}:{self.gate.port}",
-            "CARERECORD_PORT": str(self.gate.port),
+            "CARERECORD_PORT": str(self.fronts.get(name, self.gate.port)),
             "CARERECORD_SOURCES_FOLDER": str(self.gate.data_dir / "sources"),
             "CARERECORD_IDENTITY_FOLDER": str(self.gate.data_dir / "providers"),
         }
@@ -239,7 +248,8 @@ async def kept_apart(
         for each in services:
             house.start(each.name)
         await house.ready()
-        async with apart_door(house, secret_of(gate)) as inner:
+        front_doors = front_door(gate.host, gate.port, house.faces()) if house.fronts else nullcontext()
+        async with front_doors, apart_door(house, secret_of(gate)) as inner:
             places = {each.name: house.address(each.name) for each in services}
             front = f"http://{gate.host}:{gate.port}" if has_face else ""
             run = RunFile(os.getpid(), front, inner, places, control=control, tour=tour, log=str(log or ""))

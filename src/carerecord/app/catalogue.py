@@ -23,6 +23,7 @@ class Service:
     keeps: bool = True  # has a database of its own
     face: bool = False  # serves people or outside systems at the front door
     without: str = ""  # what people meet while it is down
+    at: str = "/"  # a face: the first part of the paths that it answers at the front door
 
     @property
     def migrations(self) -> tuple[Path, ...]:

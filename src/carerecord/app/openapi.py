@@ -65,7 +65,8 @@ def openapi() -> dict[str, Any]:
     for each in CATALOGUE:
         for question in asked[each.name]:
             paths[f"/{each.name}/ask/{question.word}"] = {"post": _operation(question, of)}
-        paths |= _about_itself(each)
+        paths |= _about_itself(each.name, f"/{each.name}")
+    paths |= _about_itself("the-process", "")  # several services may share one
     return {
         "openapi": "3.1.0",
         "info": {
@@ -81,7 +82,10 @@ def openapi() -> dict[str, Any]:
                 "variables": {"host": {"default": "127.0.0.1"}, "port": {"default": "8000"}},
             }
         ],
-        "tags": [{"name": each.name, "description": _paragraph(each)} for each in CATALOGUE],
+        "tags": [
+            *({"name": each.name, "description": _paragraph(each)} for each in CATALOGUE),
+            {"name": "the-process", "description": "What all that live in one process say together."},
+        ],
         "security": [{"caller": []}],
         "paths": paths,
         "components": {
@@ -136,20 +140,20 @@ def _operation(question: Question[Any, Any], of: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _about_itself(service: Service) -> dict[str, Any]:
+def _about_itself(name: str, at: str) -> dict[str, Any]:
     """What every door says to whoever runs it, without a credential."""
 
     def get(word: str, says: str, media: str, **more: Any) -> dict[str, Any]:
         schema = {"type": "object" if "json" in media else "string"}
         answered = {"200": {"description": says, "content": {media: {"schema": schema}}}}
-        operation = f"{service.name}.{word}"
-        return {"get": {"operationId": operation, "tags": [service.name], "security": [], "responses": answered | more}}
+        operation = f"{name}.{word}"
+        return {"get": {"operationId": operation, "tags": [name], "security": [], "responses": answered | more}}
 
     not_ready = {"503": {"description": "Not ready: `missing` says in words what it lacks."}}
     return {
-        f"/{service.name}/health/live": get("live", "It runs.", "application/json"),
-        f"/{service.name}/health/ready": get("ready", "It can answer.", "application/json", **not_ready),
-        f"/{service.name}/metrics": get("metrics", "Prometheus text.", "text/plain"),
+        f"{at}/health/live": get("live", "It runs.", "application/json"),
+        f"{at}/health/ready": get("ready", "It can answer.", "application/json", **not_ready),
+        f"{at}/metrics": get("metrics", "Prometheus text.", "text/plain"),
     }
 
 
