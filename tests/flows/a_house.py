@@ -22,11 +22,13 @@ from carerecord.contracts.sources import REGISTRY, RegistryAsked
 from carerecord.kit.calls import Calls
 from carerecord.kit.part import Part
 from carerecord.region import make_region
+from carerecord.region.servers.gp_connect_server import listed_at
 from carerecord.region.servers.http import Listener, Reply
 from carerecord.region.servers.pds import BASE as PDS_BASE
 from carerecord.region.servers.pds import Pds
 from carerecord.region.servers.running import RunningServer, Serving
 from carerecord.region.servers.running import running as region_running
+from carerecord.region.servers.sds import OUR_ASID, Sds
 from carerecord.region.shapes import Region
 from tests.conftest import template_of
 
@@ -45,7 +47,9 @@ def an_actor(role: str, organisation: str = "R9A", subject: str = "0099") -> Act
     return Actor("https://aldermoor.example", subject, "Somebody", Role("1", role, role, organisation, organisation))
 
 
-def sources_toml(region: Region, servers: Mapping[str, RunningServer], *, deadline_s: float = 8.0, pds: str = "") -> str:
+def sources_toml(
+    region: Region, servers: Mapping[str, RunningServer], *, deadline_s: float = 8.0, pds: str = "", sds: str = ""
+) -> str:
     """The tables that connect these systems."""
     organisations = {each.ods: each for each in region.organisations}
     tables = []
@@ -54,6 +58,7 @@ def sources_toml(region: Region, servers: Mapping[str, RunningServer], *, deadli
             continue
         server = servers[system.key]
         sections = ", ".join(f'"{SECTION_OF.get(each, each)}"' for each in system.sections)
+        spine = f'asid = "{OUR_ASID}"\n' if system.connector == "gp_connect" else ""
         token = (
             f'token_address = "{server.token_address}"\nclient_id = "{server.client_id}"\ncredentials = "{system.key}"\n'
             if server.token_address
@@ -63,8 +68,9 @@ def sources_toml(region: Region, servers: Mapping[str, RunningServer], *, deadli
         kind = 'kind = "sexual-health"\n' if system.kind == "sexual-health" else ""
         tables.append(
             f'[[source]]\nid = "{system.key}"\norganisation = "{system.ods}"\nname = "{system.name}"\n'
-            f'organisation_name = "{organisations[system.ods].name}"\nmark = "{system.mark}"\nconnector = "fhir_r4"\n'
-            f'address = "{server.address}"\nknows_by = "{system.knows_by}"\nnumber_system = "{system.patient_system}"\n'
+            f'organisation_name = "{organisations[system.ods].name}"\nmark = "{system.mark}"\nconnector = "{system.connector}"\n'
+            f'{spine}address = "{sds if spine else server.address}"\nknows_by = "{system.knows_by}"\n'
+            f'number_system = "{system.patient_system}"\n'
             f"sections = [{sections}]\nstage = \"everyone\"\ndeadline_s = {deadline_s}\n{kind}{token}"
         )
     if pds:
@@ -117,7 +123,8 @@ class Whole:
         return self.house.calls("viewer")
 
     async def enrol(self, *sources: str) -> None:
-        asked = (self.calls.ask(ENROL_SOURCE, EnrolSourceAsked(each, wait=True)) for each in sources or tuple(self.servers))
+        listing = tuple(key for key, each in self.servers.items() if each.system.connector == "fhir_r4")
+        asked = (self.calls.ask(ENROL_SOURCE, EnrolSourceAsked(each, wait=True)) for each in sources or listing)
         for done in await asyncio.gather(*asked):
             assert done.state == "done", f"{done.source}: {done.state} {done.says}"
 
@@ -180,6 +187,19 @@ async def a_register(region: Region) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
+async def a_directory(servers: Mapping[str, RunningServer]) -> AsyncIterator[str]:
+    """Where the practices that speak GP Connect are found, at the address that is given."""
+    listener = Listener(lambda _: Reply(b"", 503))
+    await listener.listen()
+    speaks = [each for each in servers.values() if each.system.connector == "gp_connect"]
+    directory = listener.handler = Sds([listed_at(each.system, each.listener.address) for each in speaks], listener.address)
+    try:
+        yield directory.base
+    finally:
+        await listener.refuse()
+
+
+@asynccontextmanager
 async def a_whole_house(
     cluster: Cluster,
     folder: Path,
@@ -204,7 +224,8 @@ async def a_whole_house(
                 a_region(people, systems=systems, latency_s=latency_s, changed=changed)
             )
             pds = await stack.enter_async_context(a_register(region))
-            write_folder(folder, region, servers, deadline_s=deadline_s, pds=pds)
+            sds = await stack.enter_async_context(a_directory(servers))
+            write_folder(folder, region, servers, deadline_s=deadline_s, pds=pds, sds=sds)
             deployment = Deployment(
                 data_dir=folder,
                 secret=secrets.token_bytes(32),
@@ -229,12 +250,13 @@ async def a_whole_house(
 
 
 def write_folder(
-    folder: Path, region: Region, servers: Mapping[str, RunningServer], *, deadline_s: float = 8.0, pds: str = ""
-) -> None:
+    folder: Path, region: Region, servers: Mapping[str, RunningServer], *, deadline_s: float = 8.0, pds: str = "",
+    sds: str = "",
+) -> None:  # fmt: skip
     for name in ("sources", "secrets", "providers"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "sources" / "region.toml").write_text(
-        sources_toml(region, servers, deadline_s=deadline_s, pds=pds), encoding="utf-8"
+        sources_toml(region, servers, deadline_s=deadline_s, pds=pds, sds=sds), encoding="utf-8"
     )
     for key, server in servers.items():
         (folder / "secrets" / key).write_text(server.secret, encoding="utf-8")

@@ -139,7 +139,7 @@ async def test_an_objection_is_obeyed_at_the_next_opening_and_named(whole: Whole
     assert not [path for path in asked if "Medication" in path], "what is withheld is not fetched either"
     assert {each.rule for each in record.withheld if each.section == "medicines"} == {"consent/objection"}
     states = {part.state for state in record.states for part in state.sections if part.section == "medicines"}
-    assert states <= {"withheld", "not asked"}
+    assert states <= {"withheld", "not asked", "registered elsewhere"}
     assert "withheld" in states, "withheld, never an empty list"
     await judge.ask(WITHDRAW, WithdrawAsked(gp, said.id))
     *_, after = await whole.open("harold-singh")
