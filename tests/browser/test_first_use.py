@@ -157,8 +157,8 @@ def test_a_pharmacist_meets_the_medicine_that_disagrees_without_a_click(
 
 
 ROLE_PAGES = [
-    ("midwife", "p-singh"), ("health-visitor", "p-barker"), ("community-pharmacist", "p-singh"), ("safeguarding-lead", "p-marlow"),
-    ("mental-health-worker", "p-doyle"), ("care-home-nurse", "p-achebe"),
+    ("midwife", "p-singh"), ("health-visitor", "p-barker"), ("community-pharmacist", "p-singh"),
+    ("safeguarding-lead", "p-marlow"), ("mental-health-worker", "p-doyle"), ("care-home-nurse", "p-achebe"),
 ]  # fmt: skip
 
 

@@ -215,3 +215,40 @@ def test_no_file_of_the_browsers_profile_holds_what_was_shown(chromium: Browser,
             data = file.read_bytes()
             wide = [word.decode().encode("utf-16-le") for word in shown]
             assert not [word for word in (*shown, *wide) if word in data], file.relative_to(profile)
+
+
+def test_a_data_quality_officer_sets_two_people_side_by_side_and_sees_nothing_clinical(visitor: BrowserContext, demo: Demo):
+    demo.reset()
+    page = sign_in(visitor, demo, "Primary care in Fells and Harbour", "Piotr Lisowski")
+    page.get_by_label("First person").fill("singh harold")
+    page.get_by_label("Second person").fill("marlow edith")
+    page.keyboard.press("Enter")
+    for side in ("left", "right"):
+        page.locator(f"#{side}-1").check()
+    page.get_by_role("button", name="Compare", exact=True).click()
+    expect(page.get_by_role("heading", name="One person or two?")).to_be_visible()
+    body = page.inner_text("body")
+    assert "SINGH, Harold" in body
+    assert "MARLOW, Edith" in body
+    assert "Elm Bank Surgery" in body, "each source's own words"
+    for word in ("apixaban", "ramipril", "potassium", "Sexual Health", "allerg"):
+        assert word.lower() not in body.lower()
+    assert "SINGH" not in page.url
+
+
+def test_a_paramedic_reads_the_respect_form_on_a_phone_without_a_click_on_the_record(visitor: BrowserContext, demo: Demo):
+    demo.reset(3)
+    page = sign_in(visitor, demo, "North Fells Ambulance", "Rhona Blake")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.get_by_label(re.compile("Name, NHS number")).fill("achebe gwendolyn")
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name=re.compile("(Choose|Check first) ACHEBE, Gwendolyn")).click()
+    page.get_by_label("Emergency").check()
+    page.get_by_label(re.compile("few words")).fill("Called to the care home, breathless")
+    page.get_by_role("button", name="Open the record").click(no_wait_after=True)
+    page.wait_for_selector("#record")
+    respect = page.locator("#decisions").get_by_text("ReSPECT").first
+    expect(respect).to_be_in_viewport()
+    page.wait_for_load_state()
+    headings = page.locator(".cr-glance h2").all_inner_texts()
+    assert headings[:2] == ["Plans and decisions", "Needs attention"]
