@@ -72,28 +72,36 @@ async def far_sources(count: int, entries: int, slowest_s: float, *, hung: bool 
         await program.wait()
 
 
-def registry(far: Far) -> str:
+def registry(far: Far, registered: int = 0) -> str:
+    """The far sources; where more are `registered`, the others stand there too, and know nobody.
+
+    The locator alone then says whom to ask: with `always_ask` an emergency department would ask all who share such a section.
+    """
     sections = ", ".join(f'"{each}"' for each in SECTIONS)
-    return "\n".join(
+    addresses = [*far.addresses, *(["http://127.0.0.1:9/fhir"] * (registered - len(far.addresses)))]
+    tables = "\n".join(
         f'[[source]]\nid = "s{n}"\norganisation = "X{n:02d}"\norganisation_name = "Organisation {n}"\nname = "Source {n}"\n'
         f'mark = "S{n % 10}"\nkind = "acute"\nconnector = "fhir_r4"\naddress = "{address}"\nknows_by = "nhs-number"\n'
         f'asks = "everything"\nsections = [{sections}]\nstage = "everyone"\n'
-        for n, address in enumerate(far.addresses)
+        for n, address in enumerate(addresses)
     )
+    return f"always_ask = []\n{tables}" if registered else tables
 
 
-def deployment(folder: Path, databases: dict[str, str], secret: bytes, far: Far) -> Deployment:
+def deployment(folder: Path, databases: dict[str, str], secret: bytes, far: Far, registered: int = 0) -> Deployment:
     for name in ("sources", "secrets", "providers"):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    (folder / "sources" / "bench.toml").write_text(registry(far), encoding="utf-8")
+    (folder / "sources" / "bench.toml").write_text(registry(far, registered), encoding="utf-8")
     return Deployment(data_dir=folder, secret=secret, databases=databases)
 
 
 @asynccontextmanager
-async def a_house(cluster: Cluster, folder: Path, far: Far) -> AsyncIterator[tuple[House, OpenAsked, Deployment]]:
+async def a_house(
+    cluster: Cluster, folder: Path, far: Far, registered: int = 0
+) -> AsyncIterator[tuple[House, OpenAsked, Deployment]]:
     """The services in this process, and the question that opens the one person's record."""
     databases = await cluster.service_databases([each.name for each in SERVICES if each.keeps])
-    told = deployment(folder, databases, secrets.token_bytes(32), far)
+    told = deployment(folder, databases, secrets.token_bytes(32), far, registered)
     quiet()
     async with running(told, (*SERVICES, _A_VIEWER), builders={"viewer": lambda supplies: Part("viewer")}) as house:
         patient = await _enrolled(house, far)
@@ -167,7 +175,7 @@ async def apart(told: Deployment) -> AsyncIterator[Calls]:
     """What records says to its neighbours when each of them has a process of its own."""
     async with AsyncExitStack() as stack:
         addresses: dict[str, str] = {}
-        for name in ("patients", "locator", "consent", "policy"):
+        for name in ("patients", "locator", "consent", "sources", "policy"):
             port, _ = await stack.enter_async_context(a_worker(told, name, peers=addresses))
             addresses[name] = f"http://127.0.0.1:{port}"
         session = await stack.enter_async_context(aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)))
