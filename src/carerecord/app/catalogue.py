@@ -37,10 +37,11 @@ CATALOGUE: tuple[Service, ...] = (
     Service("patients", 2, without="Search fails and says so; who treats opens by exact NHS number and birth date."),
     Service("locator", 2, without="Every source that may know the person is asked, and the page says so."),
     Service("consent", 2, without="Every opening is refused, and it says that the consent service does not answer."),
+    Service("holdings", 2, without="Nothing is kept and nothing kept is read; live records open."),
     Service(
         "audit",
         2,
-        hears=("identity", "sources", "patients", "consent", "ingest", "records"),
+        hears=("identity", "sources", "patients", "consent", "holdings", "ingest", "records"),
         kinds=("Line",),
         without="Records open; lines wait where they were written. Who looked cannot be read until it is back.",
     ),
@@ -71,10 +72,19 @@ CATALOGUE: tuple[Service, ...] = (
         face=True,
         without="No page opens; everything behind it goes on.",
     ),
+    Service(
+        "exchange",
+        5,
+        calls=("identity", "holdings"),
+        keeps=False,
+        face=True,
+        without="No system is answered by the FHIR API; pages open.",
+        at="/fhir",
+    ),
 )
 
 OPERATOR = "operator"  # whoever owns the data folder, at the command line
-OPERATOR_ASKS = ("sources", "ingest", "audit")
+OPERATOR_ASKS = ("sources", "ingest", "audit", "identity")
 
 NAMES: tuple[str, ...] = tuple(service.name for service in CATALOGUE)
 

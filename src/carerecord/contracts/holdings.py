@@ -8,8 +8,9 @@ from carerecord.kit.question import Question
 class Client(Struct, frozen=True):
     """Who asks: a system or an app, or a service of ours on somebody's behalf."""
 
-    id: str  # "" = the platform itself
-    organisation: str  # ODS: whose data key seals what it writes
+    id: str = ""  # "" = the platform itself
+    organisation: str = ""  # ODS: whose data key seals what it writes
+    name: str = ""  # for the audit book
     chooses_ids: bool = False  # may create under an id of its own (PUT)
     must_match: bool = False  # an update without If-Match is refused
     on_invalid: str = "refuse"  # refuse | annotate | quarantine
@@ -30,9 +31,13 @@ class Held(Struct, frozen=True, gc=False, omit_defaults=True):
     id: str
     version: int
     at: str  # when this version was written
-    raw: Raw = Raw(b"")  # as received, with our id and meta; empty where it is gone
+    raw: Raw | None = None  # as received, with our id and meta; nothing where it is gone
     gone: bool = False
     method: str = ""  # in a history: POST, PUT or DELETE
+
+    @property
+    def text(self) -> bytes:
+        return b"" if self.raw is None else bytes(self.raw)
 
 
 class ReadAsked(Struct, frozen=True):
@@ -40,6 +45,8 @@ class ReadAsked(Struct, frozen=True):
     id: str
     reach: Reach
     version: int = 0  # 0 = the current one
+    client: Client = Client()
+    request: str = ""
 
 
 class Change(Struct, frozen=True, omit_defaults=True):
@@ -48,11 +55,15 @@ class Change(Struct, frozen=True, omit_defaults=True):
     method: str  # create | update | patch | delete
     type: str
     id: str = ""
-    raw: Raw = Raw(b"")  # the resource; for patch a JSON Patch
+    raw: Raw | None = None  # the resource; for patch a JSON Patch
     full_url: str = ""  # as others in the same transaction refer to it
     if_none_exist: str = ""  # create only where nothing answers this
     condition: str = ""  # update, patch or delete what answers this
     if_match: int = 0  # 0 = not stated
+
+    @property
+    def text(self) -> bytes:
+        return b"" if self.raw is None else bytes(self.raw)
 
 
 class WriteAsked(Struct, frozen=True):
@@ -90,6 +101,8 @@ class SearchAsked(Struct, frozen=True):
     base: str = ""  # our FHIR address, as the client knows it
     cursor: str = ""
     most: int = 100  # what one page may hold at most, whatever the client asks
+    client: Client = Client()
+    request: str = ""
 
 
 class Page(Struct, frozen=True, omit_defaults=True):
@@ -109,6 +122,8 @@ class HistoryAsked(Struct, frozen=True):
     since: str = ""
     cursor: str = ""
     most: int = 100
+    client: Client = Client()
+    request: str = ""
 
 
 class EverythingAsked(Struct, frozen=True):
@@ -122,6 +137,8 @@ class EverythingAsked(Struct, frozen=True):
     end: str = ""
     cursor: str = ""
     most: int = 1_000
+    client: Client = Client()
+    request: str = ""
 
 
 class CountsAsked(Struct, frozen=True):

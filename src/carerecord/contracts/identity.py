@@ -1,4 +1,4 @@
-"""What identity may be asked: who is signed in, and how does one sign in?"""
+"""What identity may be asked: who is signed in, and how does one sign in? Which system shows a good token?"""
 
 from msgspec import Struct
 
@@ -77,6 +77,81 @@ class LogoutTold(Struct, frozen=True):
     token: str
 
 
+# --- systems and apps
+
+
+class ClientRow(Struct, frozen=True):
+    """One registered system or app."""
+
+    id: str
+    name: str
+    organisation: str  # ODS
+    scopes: tuple[str, ...]  # SMART v2: "system/Observation.rs"
+    chooses_ids: bool = True
+    must_match: bool = False
+    on_invalid: str = "refuse"  # refuse | annotate | quarantine
+    revoked: bool = False
+    made_at: str = ""
+
+
+class AddClientAsked(Struct, frozen=True):
+    name: str
+    organisation: str
+    scopes: tuple[str, ...]
+    jwks: str = ""  # JSON; "" = a secret is made
+    chooses_ids: bool = True
+    must_match: bool = False
+    on_invalid: str = "refuse"
+
+
+class ClientAdded(Struct, frozen=True):
+    client: ClientRow
+    secret: str = ""  # shown once; stored as a hash
+
+
+class ClientsAsked(Struct, frozen=True):
+    pass
+
+
+class RevokeClientAsked(Struct, frozen=True):
+    client: str
+
+
+class TokenAsked(Struct, frozen=True):
+    """The token endpoint's request (RFC 6749, section 4.4; SMART Backend Services)."""
+
+    grant_type: str
+    scope: str = ""
+    client: str = ""  # with a secret
+    secret: str = ""
+    assertion_type: str = ""
+    assertion: str = ""  # a JWT signed with the client's key
+    audience: str = ""  # our token endpoint's address
+
+
+class IssueAsked(Struct, frozen=True):
+    """A token at the operator's word: for trying things out."""
+
+    client: str
+    ttl_s: float
+
+
+class Token(Struct, frozen=True):
+    access_token: str
+    expires_in: int
+    scope: str
+
+
+class BearerAsked(Struct, frozen=True):
+    token: str
+
+
+class Bearer(Struct, frozen=True):
+    client: ClientRow
+    scopes: tuple[str, ...]  # of this token
+    ends_at: float
+
+
 PROVIDERS = Question("identity", "providers", ProvidersAsked, tuple[Provider, ...])
 BEGIN = Question("identity", "begin", BeginAsked, Begun)
 FINISH = Question("identity", "finish", FinishAsked, Finished)
@@ -84,3 +159,9 @@ SESSION = Question("identity", "session", SessionAsked, Session)
 CHOOSE = Question("identity", "choose", ChooseAsked, Session)
 SIGN_OUT = Question("identity", "sign-out", SessionAsked, Ended)
 TOLD_OUT = Question("identity", "told-out", LogoutTold, Ended)
+ADD_CLIENT = Question("identity", "add-client", AddClientAsked, ClientAdded)
+CLIENTS = Question("identity", "clients", ClientsAsked, tuple[ClientRow, ...])
+REVOKE_CLIENT = Question("identity", "revoke-client", RevokeClientAsked, ClientRow)
+TOKEN = Question("identity", "token", TokenAsked, Token)
+ISSUE = Question("identity", "issue", IssueAsked, Token)
+BEARER = Question("identity", "bearer", BearerAsked, Bearer)

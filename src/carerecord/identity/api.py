@@ -4,7 +4,22 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from carerecord.contracts.identity import BEGIN, CHOOSE, FINISH, PROVIDERS, SESSION, SIGN_OUT, TOLD_OUT
+from carerecord.contracts.identity import (
+    ADD_CLIENT,
+    BEARER,
+    BEGIN,
+    CHOOSE,
+    CLIENTS,
+    FINISH,
+    ISSUE,
+    PROVIDERS,
+    REVOKE_CLIENT,
+    SESSION,
+    SIGN_OUT,
+    TOKEN,
+    TOLD_OUT,
+)
+from carerecord.identity.clients import Clients
 from carerecord.identity.model import Terms, origin
 from carerecord.identity.oidc import ProviderClient
 from carerecord.identity.providers import is_safe
@@ -65,6 +80,7 @@ def build(supplies: Supplies) -> Part:
         terms=settings.terms,
         key=key,
     )
+    clients = Clients(supplies.db, supplies.outbox, supplies.clock)
     return Part(
         "identity",
         answers=(
@@ -75,11 +91,18 @@ def build(supplies: Supplies) -> Part:
             answer(CHOOSE, desk.choose),
             answer(SIGN_OUT, desk.sign_out),
             answer(TOLD_OUT, desk.told_out),
+            answer(ADD_CLIENT, clients.add),
+            answer(CLIENTS, clients.every),
+            answer(REVOKE_CLIENT, clients.revoke),
+            answer(TOKEN, clients.token),
+            answer(ISSUE, clients.issue),
+            answer(BEARER, clients.bearer),
         ),
         jobs=(
             Job("identity.watch", registry.watch),
             Job("identity.sweep", desk.sweep),
             Job("identity.still-vouched", still_vouched.work),
+            Job("identity.sweep-clients", clients.sweep),
         ),
         start=registry.read,
         stop=client.close,

@@ -17,7 +17,6 @@ from carerecord.contracts.identity import (
     Session,
     SessionAsked,
 )
-from carerecord.identity import store
 from carerecord.identity.book import line, who, without_role
 from carerecord.identity.claims import name_from, roles_from, unknown_words
 from carerecord.identity.logout import logout_address, told_out
@@ -26,6 +25,7 @@ from carerecord.identity.oidc import ProviderClient
 from carerecord.identity.registry import Registry
 from carerecord.identity.signing_in import SigningIn, Vouched
 from carerecord.identity.still_vouched import StillVouched
+from carerecord.identity.store import sessions as store
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.errors import NotSignedIn, Refused

@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from carerecord.contracts.identity import BeginAsked, Begun, FinishAsked
-from carerecord.identity import store
 from carerecord.identity.id_token import check_access_token, header_of, untrusted, verified
 from carerecord.identity.model import SIGN_IN_LASTS, SignIn, challenge, derived, hashed, is_path_of_ours, origin
 from carerecord.identity.oidc import ProviderClient
 from carerecord.identity.providers import LOOPBACK, TrustedProvider, is_safe
 from carerecord.identity.registry import Registry
+from carerecord.identity.store import sessions as store
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
 from carerecord.kit.errors import NotFound, NotSignedIn, NotUnderstood, Unavailable

@@ -12,14 +12,14 @@ from datetime import timedelta
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from carerecord.identity import store
 from carerecord.identity.book import line, who
 from carerecord.identity.claims import roles_from
 from carerecord.identity.model import Terms
 from carerecord.identity.oidc import ProviderClient
 from carerecord.identity.providers import TrustedProvider
 from carerecord.identity.registry import Registry
-from carerecord.identity.store import Due
+from carerecord.identity.store import sessions as store
+from carerecord.identity.store.sessions import Due
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool, is_away
 from carerecord.kit.errors import NotSignedIn, Unavailable

@@ -1,0 +1,78 @@
+"""How is an answer written? Spliced from the bytes that are kept: nothing that a resource says passes through a parser again."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from email.utils import format_datetime
+from typing import Any, Final
+
+import orjson
+from starlette.responses import Response
+
+from carerecord.contracts.holdings import Held, Issue
+
+FHIR_JSON: Final = "application/fhir+json"
+
+
+def resource(held: Held, base: str, *, status: int = 200, text: bytes | None = None) -> Response:
+    """One resource with its version and time, in headers too."""
+    response = Response(held.text if text is None else text, status, media_type=FHIR_JSON)
+    stamped(response, held)
+    if status == 201:
+        response.headers["Location"] = f"{base}/{held.type}/{held.id}/_history/{held.version}"
+    return response
+
+
+def stamped(response: Response, held: Held) -> None:
+    response.headers["ETag"] = f'W/"{held.version}"'
+    response.headers["Last-Modified"] = format_datetime(datetime.fromisoformat(held.at), usegmt=True)
+
+
+def outcome(status: int, *issues: Issue) -> Response:
+    return Response(written(issues), status, media_type=FHIR_JSON)
+
+
+def written(issues: Iterable[Issue]) -> bytes:
+    return orjson.dumps({"resourceType": "OperationOutcome", "issue": [_issue(each) for each in issues]})
+
+
+def _issue(issue: Issue) -> dict[str, Any]:
+    told: dict[str, Any] = {"severity": issue.severity, "code": issue.code, "diagnostics": issue.says}
+    if issue.path:
+        told["expression"] = [issue.path]
+    return told
+
+
+def bundle(kind: str, entries: Iterable[bytes], links: Iterable[tuple[str, str]] = (), *, total: int | None = None) -> bytes:
+    """A Bundle around entries that are written already."""
+    head: dict[str, Any] = {"resourceType": "Bundle", "type": kind}
+    if total is not None:
+        head["total"] = total
+    head["link"] = [{"relation": relation, "url": url} for relation, url in links]
+    return orjson.dumps(head)[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
+
+
+def entry(held: Held, base: str, mode: str, *, text: bytes | None = None) -> bytes:
+    """One entry of a searchset."""
+    url = orjson.dumps(f"{base}/{held.type}/{held.id}")
+    body = held.text if text is None else text
+    return b'{"fullUrl":' + url + b',"resource":' + body + b',"search":{"mode":"' + mode.encode() + b'"}}'
+
+
+def outcome_entry(issues: Iterable[Issue]) -> bytes:
+    return b'{"resource":' + written(issues) + b',"search":{"mode":"outcome"}}'
+
+
+def history_entry(held: Held, base: str) -> bytes:
+    """One entry of a history: what was asked then, and what came of it."""
+    created = held.version == 1
+    told: dict[str, Any] = {
+        "request": {"method": held.method, "url": f"{held.type}" if created else f"{held.type}/{held.id}"},
+        "response": {
+            "status": "204" if held.gone else "201" if created else "200",
+            "etag": f'W/"{held.version}"',
+            "lastModified": held.at,
+        },
+    }
+    head = b'{"fullUrl":' + orjson.dumps(f"{base}/{held.type}/{held.id}")
+    body = b"" if held.gone else b',"resource":' + held.text
+    return head + body + b"," + orjson.dumps(told)[1:]

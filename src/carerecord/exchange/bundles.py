@@ -1,0 +1,198 @@
+"""Many interactions in one request: a batch, each for itself; a transaction, all or none."""
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+import orjson
+from msgspec import Raw, Struct
+from starlette.responses import Response
+
+from carerecord.contracts.holdings import (
+    READ,
+    SEARCH,
+    WRITE,
+    Change,
+    Held,
+    Issue,
+    Reach,
+    ReadAsked,
+    SearchAsked,
+    WriteAsked,
+    Written,
+)
+from carerecord.exchange import answers
+from carerecord.exchange.resources import OWNED_ELSEWHERE, kept_here
+from carerecord.exchange.visit import Visit
+from carerecord.kit.calls import broken
+from carerecord.kit.errors import CareRecordError, NotAcceptable, NotUnderstood
+
+MOST_ENTRIES: Final = 5_000
+OTHERS_FAULT: Final = 424  # of a change that was not made because one beside it could not be
+_ADDRESS: Final = re.compile(r"/?(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9\-.]{1,64}))?/?\Z")
+_ETAG: Final = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
+
+
+class _Request(Struct):
+    method: str = ""
+    url: str = ""
+    ifMatch: str = ""
+    ifNoneExist: str = ""
+
+
+class _Entry(Struct):
+    fullUrl: str = ""
+    resource: Raw = Raw(b"")
+    request: _Request = msgspec.field(default_factory=_Request)
+
+
+class _Bundle(Struct):
+    resourceType: str = ""
+    type: str = ""
+    entry: list[_Entry] = []
+
+
+_decoder = msgspec.json.Decoder(_Bundle)
+
+
+async def take(visit: Visit) -> Response:
+    """A batch or transaction at the base address."""
+    try:
+        told = _decoder.decode(await visit.body())
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise NotUnderstood("This is not a Bundle in JSON.") from None
+    if told.resourceType != "Bundle" or told.type not in ("batch", "transaction"):
+        raise NotUnderstood("A Bundle of type batch or transaction is taken here.")
+    if len(told.entry) > MOST_ENTRIES:
+        raise NotUnderstood(f"At most {MOST_ENTRIES} entries are taken at once.")
+    if told.type == "batch":
+        entries = [await _alone(visit, each) for each in told.entry]
+    else:
+        made = await _together(visit, told.entry)
+        if isinstance(made, Response):
+            return made
+        entries = made
+    return Response(answers.bundle(f"{told.type}-response", entries), media_type=answers.FHIR_JSON)
+
+
+async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Response:
+    """All writes at once, in the order that FHIR gives them (delete, create, update and patch); reads afterwards."""
+    writes: list[tuple[int, Change]] = []
+    for place, each in enumerate(entries):
+        if each.request.method != "GET":
+            writes.append((place, _change(visit, each, in_transaction=True)))
+    order = {"delete": 0, "create": 1, "update": 2, "patch": 3}
+    writes.sort(key=lambda pair: order[pair[1].method])
+    made: dict[int, bytes] = {}
+    if writes:
+        changes = tuple(change for _, change in writes)
+        # Each change was held against the scopes above, by its own letter.
+        reach = Reach(tuple(sorted({change.type for change in changes})))
+        written = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, changes, visit.request_id))
+        pairs = [(place, became) for (place, _), became in zip(writes, written, strict=True)]
+        for place, became in pairs:
+            if became.status >= 400 and became.status != OTHERS_FAULT:
+                return answers.outcome(became.status, *(_placed(issue, place) for issue in became.issues))
+        made = {place: _told(visit, became) for place, became in pairs}
+    return [made[place] if place in made else await _alone(visit, each) for place, each in enumerate(entries)]
+
+
+def _placed(issue: Issue, place: int) -> Issue:
+    within = f"Bundle.entry[{place}].resource"
+    return msgspec.structs.replace(issue, path=f"{within}.{issue.path.partition('.')[2]}" if "." in issue.path else within)
+
+
+async def _alone(visit: Visit, entry: _Entry) -> bytes:
+    """One entry of a batch: its fault is its own."""
+    try:
+        if entry.request.method == "GET":
+            return await _read(visit, entry)
+        change = _change(visit, entry, in_transaction=False)
+        letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
+        (made,) = await visit.face.calls.ask(
+            WRITE, WriteAsked(visit.client, visit.reach(letter), (change,), visit.request_id)
+        )
+        return _told(visit, made)
+    except Exception as error:
+        told = broken(error)
+        if told is not error:
+            visit.face.log.error("exchange.failed", exc_info=error)
+        return _refused(told)
+
+
+async def _read(visit: Visit, entry: _Entry) -> bytes:
+    parts = urlsplit(entry.request.url)
+    found = _ADDRESS.match(parts.path)
+    if found is None:
+        raise NotUnderstood("An entry asks for Type/id, or Type?search.")
+    type_, id_ = found["type"], found["id"]
+    kept_here(type_)
+    if id_:
+        visit.must(type_, "r")
+        held = await visit.face.calls.ask(READ, ReadAsked(type_, id_, visit.reach("r"), 0, visit.client, visit.request_id))
+        if held.gone:
+            return b'{"response":{"status":"410"}}'
+        return b'{"resource":' + held.text + b',"response":' + _response(200, held) + b"}"
+    visit.must(type_, "s")
+    query = tuple(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1_000))
+    asked = SearchAsked(type_, query, visit.reach("s"), visit.strict, visit.base, "", 100, visit.client, visit.request_id)
+    page = await visit.face.calls.ask(SEARCH, asked)
+    inner = [answers.entry(each, visit.base, "match") for each in page.matches]
+    inner += [answers.entry(each, visit.base, "include") for each in page.included]
+    bundle = answers.bundle("searchset", inner, [("self", f"{visit.base}/{entry.request.url}")], total=page.total)
+    return b'{"resource":' + bundle + b',"response":{"status":"200"}}'
+
+
+def _change(visit: Visit, entry: _Entry, *, in_transaction: bool) -> Change:
+    """What one entry wants written.
+
+    Raises:
+        NotUnderstood: a method or address that says nothing. Refused: the scopes do not allow it.
+        NotAcceptable: a type of another owner, within a transaction.
+    """
+    request = entry.request
+    parts = urlsplit(request.url)
+    found = _ADDRESS.match(parts.path)
+    method = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method)
+    if found is None or method is None:
+        raise NotUnderstood("Each entry says a method and an address of ours: POST Type, PUT Type/id, DELETE Type/id.")
+    type_, id_ = found["type"], found["id"] or ""
+    if in_transaction and type_ in OWNED_ELSEWHERE:
+        raise NotAcceptable(f"{type_} has another owner and cannot be part of a transaction.")
+    kept_here(type_)
+    visit.must(type_, {"create": "c", "update": "u", "patch": "u", "delete": "d"}[method])
+    match = _ETAG.match(request.ifMatch)
+    if request.ifMatch and match is None:
+        raise NotUnderstood('ifMatch is written W/"3", as the ETag was.')
+    condition = parts.query if method != "create" and not id_ else ""
+    if method != "create" and not id_ and not condition:
+        raise NotUnderstood("Name the resource by its id, or say by a query which one is meant.")
+    return Change(
+        method, type_, id_ if method != "create" else "", entry.resource, entry.fullUrl, request.ifNoneExist, condition,
+        int(match.group(1)) if match else 0,
+    )  # fmt: skip
+
+
+def _told(visit: Visit, made: Written) -> bytes:
+    if made.status >= 400:
+        return b'{"response":{"status":"%d","outcome":' % made.status + answers.written(made.issues) + b"}}"
+    head = b"{"
+    if made.held is not None and not made.held.gone and visit.wanted == "representation":
+        head = b'{"resource":' + made.held.text + b","
+    place = f"{visit.base}/{made.held.type}/{made.held.id}/_history/{made.held.version}" if made.held else ""
+    return head + b'"response":' + _response(made.status, made.held, place) + b"}"
+
+
+def _response(status: int, held: Held | None, place: str = "") -> bytes:
+    told = {"status": str(status)}
+    if place:
+        told["location"] = place
+    if held is not None:
+        told |= {"etag": f'W/"{held.version}"', "lastModified": held.at}
+    return orjson.dumps(told)
+
+
+def _refused(error: CareRecordError) -> bytes:
+    issue = Issue("error", error.issue, "", error.says)
+    return b'{"response":{"status":"%d","outcome":' % error.status + answers.written([issue]) + b"}}"

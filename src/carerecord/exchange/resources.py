@@ -1,0 +1,199 @@
+"""One resource: read, write, patch, delete, and what it was before."""
+
+import re
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+
+from msgspec import Raw
+from starlette.responses import Response
+
+from carerecord.contracts.holdings import (
+    HISTORY,
+    READ,
+    WRITE,
+    Change,
+    Held,
+    HistoryAsked,
+    Issue,
+    ReadAsked,
+    WriteAsked,
+    Written,
+)
+from carerecord.exchange import answers
+from carerecord.exchange.trimmed import trimmed
+from carerecord.exchange.visit import Visit
+from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood
+
+_ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
+OWNED_ELSEWHERE = {
+    "Consent": "consent", "AuditEvent": "audit", "Subscription": "subscriptions", "List": "lists", "Binary": "documents",
+}  # fmt: skip
+
+
+class NotHere(CareRecordError):
+    """A type that this API does not keep."""
+
+    status, issue = 404, "not-supported"
+
+
+class Gone(CareRecordError):
+    status, issue = 410, "deleted"
+
+
+def type_of(visit: Visit, letter: str) -> str:
+    """The type in the address, where this client may do this with it.
+
+    Raises:
+        Refused: its scopes do not allow it. NotHere: R4 has no such type, or another service keeps it.
+    """
+    type_ = str(visit.request.path_params["type"])
+    kept_here(type_)
+    visit.must(type_, letter)
+    return type_
+
+
+def kept_here(type_: str) -> None:
+    if type_ in OWNED_ELSEWHERE:
+        raise NotHere(f"{type_} is not kept by this API yet.")
+    if not re.match(r"[A-Z][A-Za-z]{2,60}\Z", type_):
+        raise NotHere("There is no such resource type in FHIR R4.")
+
+
+async def read(visit: Visit) -> Response:
+    type_ = type_of(visit, "r")
+    held = await _held(visit, type_)
+    headers = visit.request.headers
+    if "if-none-match" in headers and _version(headers["if-none-match"]) == held.version:
+        return _unchanged(held)
+    if "if-none-match" not in headers and _not_since(headers.get("if-modified-since", ""), held):
+        return _unchanged(held)
+    query = visit.request.query_params
+    elements = [each for each in query.get("_elements", "").split(",") if each]
+    text = trimmed(held.text, query.get("_summary", ""), elements)
+    return answers.resource(held, visit.base, text=text)
+
+
+async def vread(visit: Visit) -> Response:
+    type_ = type_of(visit, "r")
+    version = visit.request.path_params["version"]
+    if not version.isdecimal() or not 0 < int(version) < 2**31:
+        raise NotFound("There is no such version.")
+    return answers.resource(await _held(visit, type_, int(version)), visit.base)
+
+
+async def _held(visit: Visit, type_: str, version: int = 0) -> Held:
+    id_ = visit.request.path_params["id"]
+    asked = ReadAsked(type_, id_, visit.reach("r"), version, visit.client, visit.request_id)
+    held = await visit.face.calls.ask(READ, asked)
+    if held.gone:
+        raise Gone("It was deleted.")
+    return held
+
+
+async def create(visit: Visit) -> Response:
+    type_ = type_of(visit, "c")
+    condition = visit.request.headers.get("if-none-exist", "")
+    return await _write(visit, Change("create", type_, raw=Raw(await visit.body()), if_none_exist=condition))
+
+
+async def update(visit: Visit) -> Response:
+    type_ = type_of(visit, "u")
+    id_ = visit.request.path_params.get("id", "")
+    change = Change(
+        "update", type_, id_, Raw(await visit.body()), condition="" if id_ else _condition(visit), if_match=_if_match(visit)
+    )
+    return await _write(visit, change)
+
+
+async def patch(visit: Visit) -> Response:
+    type_ = type_of(visit, "u")
+    id_ = visit.request.path_params.get("id", "")
+    steps = Raw(await visit.body())
+    condition = "" if id_ else _condition(visit)
+    return await _write(visit, Change("patch", type_, id_, steps, condition=condition, if_match=_if_match(visit)))
+
+
+async def delete(visit: Visit) -> Response:
+    type_ = type_of(visit, "d")
+    id_ = visit.request.path_params.get("id", "")
+    condition = "" if id_ else _condition(visit)
+    return await _write(visit, Change("delete", type_, id_, condition=condition, if_match=_if_match(visit)))
+
+
+async def validate(visit: Visit) -> Response:
+    """`$validate`: judged as a write would be, and not kept."""
+    type_ = type_of(visit, "r")
+    change = Change("create", type_, raw=Raw(await visit.body()))
+    asked = WriteAsked(visit.client, visit.reach("r"), (change,), visit.request_id, check_only=True)
+    (made,) = await visit.face.calls.ask(WRITE, asked)
+    return answers.outcome(200, *(made.issues or (Issue("information", "informational", "", "It could be kept as it is."),)))
+
+
+async def history(visit: Visit) -> Response:
+    type_ = type_of(visit, "r")
+    query = visit.request.query_params
+    asked = HistoryAsked(
+        visit.reach("r"), type_, visit.request.path_params["id"], query.get("_since", ""), query.get("_page", ""),
+        min(int(query["_count"]), 100) if query.get("_count", "").isdecimal() else 100, visit.client, visit.request_id,
+    )  # fmt: skip
+    page = await visit.face.calls.ask(HISTORY, asked)
+    here = f"{visit.base}/{type_}/{asked.id}/_history"
+    links = [("self", here), *([("next", f"{here}?_page={page.next}&_count={asked.most}")] if page.next else [])]
+    entries = [answers.history_entry(each, visit.base) for each in page.matches]
+    return Response(answers.bundle("history", entries, links), media_type=answers.FHIR_JSON)
+
+
+async def _write(visit: Visit, change: Change) -> Response:
+    reach = visit.reach({"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method])
+    (made,) = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, (change,), visit.request_id))
+    return told(visit, made)
+
+
+def told(visit: Visit, made: Written) -> Response:
+    if made.status >= 400:
+        return answers.outcome(made.status, *made.issues)
+    if made.held is None or made.held.gone:
+        response = Response(status_code=204)
+        if made.held is not None:
+            answers.stamped(response, made.held)
+        return response
+    if visit.wanted == "minimal":
+        return answers.resource(made.held, visit.base, status=made.status, text=b"")
+    if visit.wanted == "OperationOutcome":
+        text = answers.written(made.issues or (Issue("information", "informational", "", "It is kept."),))
+        return answers.resource(made.held, visit.base, status=made.status, text=text)
+    return answers.resource(made.held, visit.base, status=made.status)
+
+
+def _condition(visit: Visit) -> str:
+    if not visit.request.url.query:
+        raise NotUnderstood("Name the resource by its id, or say by a query which one is meant.")
+    return visit.request.url.query
+
+
+def _if_match(visit: Visit) -> int:
+    said = visit.request.headers.get("if-match", "")
+    if not said:
+        return 0
+    if (version := _version(said)) is None:
+        raise NotUnderstood('If-Match is written W/"3", as the ETag was.')
+    return version
+
+
+def _version(said: str) -> int | None:
+    found = _ETAG.match(said.strip())
+    return int(found.group(1)) if found else None
+
+
+def _not_since(said: str, held: Held) -> bool:
+    try:
+        since = parsedate_to_datetime(said)
+    except (TypeError, ValueError):
+        return False
+    return datetime.fromisoformat(held.at).replace(microsecond=0) <= since
+
+
+def _unchanged(held: Held) -> Response:
+    response = Response(status_code=304)
+    answers.stamped(response, held)
+    return response

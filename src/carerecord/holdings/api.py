@@ -1,0 +1,57 @@
+"""The door of holdings."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from carerecord.contracts.holdings import COUNTS, EVERYTHING, HISTORY, READ, SEARCH, WRITE
+from carerecord.fhir.search import parameters
+from carerecord.fhir.validate import load
+from carerecord.holdings.bodies import Bodies
+from carerecord.holdings.book import Book
+from carerecord.holdings.finding import Finder
+from carerecord.holdings.index import Index
+from carerecord.holdings.service import Keeper
+from carerecord.holdings.writing import Writer
+from carerecord.kit.part import Part, Supplies, answer
+from carerecord.kit.tokens import seal
+from carerecord.kit.turns import Turns
+
+
+@dataclass
+class _Opening:
+    """The keeper, once the definitions are compiled: before the first question, off the event loop."""
+
+    supplies: Supplies
+    _keeper: Keeper | None = field(default=None)
+
+    async def start(self) -> None:
+        known, validators = await asyncio.gather(asyncio.to_thread(parameters.load), asyncio.to_thread(load))
+        supplies = self.supplies
+        key = supplies.keys.own_key("cursors")
+        finder = Finder(
+            supplies.db, supplies.clock, Bodies(supplies.keys.own_key("bodies")),
+            Index(known, supplies.keys.own_key("index")), known, Turns(), lambda what: seal(key, what),
+        )  # fmt: skip
+        self._keeper = Keeper(finder, Writer(finder, supplies.outbox, validators), Book(supplies.outbox, supplies.clock))
+
+    @property
+    def keeper(self) -> Keeper:
+        if self._keeper is None:
+            raise LookupError("holdings has not been started")
+        return self._keeper
+
+
+def build(supplies: Supplies) -> Part:
+    opening = _Opening(supplies)
+    return Part(
+        "holdings",
+        answers=(
+            answer(READ, lambda asked: opening.keeper.read(asked)),
+            answer(WRITE, lambda asked: opening.keeper.write(asked)),
+            answer(SEARCH, lambda asked: opening.keeper.search(asked)),
+            answer(HISTORY, lambda asked: opening.keeper.history(asked)),
+            answer(EVERYTHING, lambda asked: opening.keeper.everything(asked)),
+            answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
+        ),
+        start=opening.start,
+    )

@@ -1,0 +1,36 @@
+"""What of holdings stands in the audit book? Each read, search and write of a client, with every record that was touched."""
+
+from collections.abc import Iterable
+
+from carerecord.contracts.actors import Actor, Role
+from carerecord.contracts.audit import Line
+from carerecord.contracts.holdings import Client
+from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.events import Outbox
+
+ISSUER = "urn:carerecord:client"
+_NOBODY = "of:"
+
+
+class Book:
+    def __init__(self, outbox: Outbox, clock: Clock) -> None:
+        self._outbox, self._clock = outbox, clock
+
+    async def write(
+        self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = ""
+    ) -> None:
+        """Durable before the answer leaves. `patients`: ids of the records that were touched, told once each."""
+        touched = tuple(dict.fromkeys(each for each in patients if each and not each.startswith(_NOBODY)))
+        line = Line(
+            id="", at=stamp(self._clock.now()), what=what, service="holdings", actor=_actor(client),
+            patients=touched, outcome=outcome, request=request,
+        )  # fmt: skip
+        await self._outbox.announce("Line", line)
+
+
+def _actor(client: Client) -> Actor | None:
+    """None for the platform itself."""
+    if not client.id:
+        return None
+    role = Role(client.id, "system-client", "System or app", client.organisation, client.organisation)
+    return Actor(ISSUER, client.id, client.name or client.id, role)

@@ -1,0 +1,1 @@
+"""Where identity keeps what it keeps: sessions, and clients with their tokens."""

@@ -1,0 +1,104 @@
+"""Holdings, and identity's word on clients, are the same in process and across a socket."""
+
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import msgspec
+
+from carerecord.contracts.holdings import (
+    COUNTS,
+    EVERYTHING,
+    HISTORY,
+    READ,
+    SEARCH,
+    WRITE,
+    Change,
+    Client,
+    CountsAsked,
+    EverythingAsked,
+    HistoryAsked,
+    Reach,
+    ReadAsked,
+    SearchAsked,
+    WriteAsked,
+)
+from carerecord.contracts.identity import (
+    ADD_CLIENT,
+    BEARER,
+    CLIENTS,
+    ISSUE,
+    REVOKE_CLIENT,
+    TOKEN,
+    AddClientAsked,
+    BearerAsked,
+    ClientAdded,
+    ClientsAsked,
+    IssueAsked,
+    RevokeClientAsked,
+    Token,
+    TokenAsked,
+)
+from carerecord.holdings import api as holdings
+from carerecord.identity import api as identity
+from carerecord.kit.part import Part
+from tests.both_ways.supplies import supplies_for
+from tests.both_ways.ways import Said, agree
+
+TRUST = Client("trust", "R9A", "Aldermoor", chooses_ids=True)
+PERSON = msgspec.Raw(b'{"resourceType":"Patient","id":"p1","birthDate":"1948-03-02","multipleBirthInteger":2}')
+RESULT = msgspec.Raw(
+    b'{"resourceType":"Observation","status":"final","code":{"text":"K"},"subject":{"reference":"Patient/p1"},'
+    b'"valueQuantity":{"value":1.10}}'
+)
+
+
+async def test_holdings(service_database, tmp_path: Path):
+    async def make(_: AsyncExitStack) -> Part:
+        return holdings.build(supplies_for("holdings", await service_database("holdings"), data_dir=tmp_path))
+
+    every = Reach()
+    answers = await agree(
+        make,
+        [
+            (WRITE, WriteAsked(TRUST, every, (Change("update", "Patient", "p1", PERSON),))),
+            (WRITE, WriteAsked(TRUST, every, (Change("create", "Observation", raw=RESULT),))),
+            (WRITE, WriteAsked(TRUST, every, (Change("create", "Observation", raw=PERSON),))),
+            (READ, ReadAsked("Patient", "p1", every, client=TRUST)),
+            (READ, ReadAsked("Patient", "nobody", every)),
+            (SEARCH, SearchAsked("Observation", (("patient", "p1"),), every)),
+            (SEARCH, SearchAsked("Observation", (("colour", "red"),), every)),
+            (HISTORY, HistoryAsked(every, "Patient", "p1")),
+            (EVERYTHING, EverythingAsked("p1", every)),
+            (COUNTS, CountsAsked(every)),
+        ],
+    )
+    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", ""]
+    assert b"1.10" in answers[5].chunks[0]
+
+
+async def test_clients(service_database, tmp_path: Path):
+    (tmp_path / "providers").mkdir()
+
+    async def make(_: AsyncExitStack) -> Part:
+        return identity.build(supplies_for("identity", await service_database("identity"), data_dir=tmp_path))
+
+    answers = await agree(
+        make,
+        [
+            (ADD_CLIENT, AddClientAsked("Aldermoor EPR", "R9A", ("system/*.cruds",))),
+            (ADD_CLIENT, AddClientAsked("Aldermoor EPR", "R9A", ("user/*.cruds",))),
+            (CLIENTS, ClientsAsked()),
+            (TOKEN, lambda told: TokenAsked("client_credentials", "", _added(told).client.id, _added(told).secret)),
+            (TOKEN, lambda told: TokenAsked("client_credentials", "", _added(told).client.id, "guessed")),
+            (BEARER, lambda told: BearerAsked(msgspec.json.decode(told[3].chunks[0], type=Token).access_token)),
+            (ISSUE, lambda told: IssueAsked(_added(told).client.id, 60.0)),
+            (REVOKE_CLIENT, lambda told: RevokeClientAsked(_added(told).client.id)),
+            (BEARER, lambda told: BearerAsked(msgspec.json.decode(told[3].chunks[0], type=Token).access_token)),
+        ],
+    )
+    errors = ["", "NotAcceptable", "", "", "NotSignedIn", "", "", "", "NotSignedIn"]
+    assert [each.error for each in answers] == errors
+
+
+def _added(answers: list[Said]) -> ClientAdded:
+    return msgspec.json.decode(answers[0].chunks[0], type=ClientAdded)

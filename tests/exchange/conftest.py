@@ -1,0 +1,90 @@
+"""The FHIR API on a real port, with identity, holdings and the audit book behind it on real databases."""
+
+import asyncio
+import json
+import secrets
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+from tests.conftest import template_of
+from tests.flows.a_house import drop_databases, own_databases
+
+from carerecord.app.catalogue import service
+from carerecord.app.postgres import Cluster
+from carerecord.app.serve import bound, front_app, port_of, server_on
+from carerecord.app.wire import Deployment, House, running
+from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, ClientAdded, IssueAsked
+
+SERVICES = ("identity", "holdings", "audit", "exchange")
+
+
+@dataclass
+class Answer:
+    status: int
+    headers: Any
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Api:
+    """A client of the API: by default a trusted system that may do everything."""
+
+    house: House
+    web: aiohttp.ClientSession
+    base: str
+    token: str
+
+    async def ask(self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str) -> Answer:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        shown = self.token if token is None else token
+        if shown:
+            sent.setdefault("Authorization", f"Bearer {shown}")
+        if body is not None:
+            sent.setdefault("Content-Type", "application/json-patch+json" if method == "PATCH" else "application/fhir+json")
+        data = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
+        async with self.web.request(method, f"{self.base}{path}", data=data, headers=sent) as reply:
+            return Answer(reply.status, reply.headers, await reply.read())
+
+    async def client(self, *scopes: str, **more: Any) -> ClientAdded:
+        asked = AddClientAsked("A client of this test", "R9A", scopes, **more)
+        return await self.house.calls("exchange").ask(ADD_CLIENT, asked)
+
+    async def token_with(self, *scopes: str, **more: Any) -> str:
+        added = await self.client(*scopes, **more)
+        return (await self.house.calls("exchange").ask(ISSUE, IssueAsked(added.client.id, 600.0))).access_token
+
+
+@pytest.fixture
+async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
+    for name in ("providers", "sources", "secrets"):
+        (tmp_path / name).mkdir()
+    prefix = f"api_{uuid.uuid4().hex[:10]}"
+    assert await template_of(cluster, "holdings")
+    databases = await own_databases(cluster, prefix)
+    told = Deployment(data_dir=tmp_path, secret=secrets.token_bytes(32), databases=databases)
+    try:
+        async with AsyncExitStack() as stack:
+            house = await stack.enter_async_context(running(told, [service(each) for each in SERVICES]))
+            listening = bound(0)
+            server, _ = server_on(front_app(house), listening)
+            serving = asyncio.create_task(server.serve(sockets=[listening]))
+            while not server.started:
+                await asyncio.sleep(0.005)
+            web = await stack.enter_async_context(aiohttp.ClientSession())
+            made = Api(house, web, f"http://127.0.0.1:{port_of(listening)}/fhir", "")
+            made.token = await made.token_with("system/*.cruds")
+            yield made
+            server.should_exit = True
+            await serving
+    finally:
+        await drop_databases(cluster, prefix)

@@ -1,0 +1,80 @@
+"""The keeper on a real database."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import pytest
+from tests.conftest import TestDatabase
+
+from carerecord.contracts.holdings import Change, Client, Held, Page, Reach, ReadAsked, SearchAsked, WriteAsked, Written
+from carerecord.fhir.search import parameters
+from carerecord.fhir.search.parameters import Parameters
+from carerecord.fhir.validate import Validators, load
+from carerecord.holdings.bodies import Bodies
+from carerecord.holdings.book import Book
+from carerecord.holdings.finding import Finder
+from carerecord.holdings.index import Index
+from carerecord.holdings.service import Keeper
+from carerecord.holdings.writing import Writer
+from carerecord.kit.clock import SystemClock
+from carerecord.kit.events import Outbox
+from carerecord.kit.tokens import seal
+from carerecord.kit.turns import Turns
+
+ALL = Reach()
+TRUST = Client("trust", "R9A", "Aldermoor EPR", chooses_ids=True)
+
+
+@dataclass
+class Desk:
+    """The keeper as its neighbours meet it."""
+
+    keeper: Keeper
+    database: TestDatabase
+
+    async def write(self, *changes: Change, client: Client = TRUST, reach: Reach = ALL, **more: Any) -> tuple[Written, ...]:
+        return await self.keeper.write(WriteAsked(client, reach, changes, **more))
+
+    async def create(self, resource: dict[str, Any], **more: Any) -> Written:
+        return (await self.write(Change("create", resource["resourceType"], raw=raw(resource), **more)))[0]
+
+    async def put(self, resource: dict[str, Any], *, client: Client = TRUST, **more: Any) -> Written:
+        change = Change("update", resource["resourceType"], resource["id"], raw(resource), **more)
+        return (await self.write(change, client=client))[0]
+
+    async def read(self, type_: str, id_: str, version: int = 0, reach: Reach = ALL) -> Held:
+        return await self.keeper.read(ReadAsked(type_, id_, reach, version))
+
+    async def search(self, type_: str, *query: tuple[str, str], reach: Reach = ALL, **more: Any) -> Page:
+        return await self.keeper.search(SearchAsked(type_, query, reach, **more))
+
+
+def raw(resource: dict[str, Any]) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(resource))
+
+
+def ids(page: Page) -> list[str]:
+    return [each.id for each in page.matches]
+
+
+@pytest.fixture(scope="session")
+def compiled() -> tuple[Parameters, Validators]:
+    return parameters.load(), load()
+
+
+@pytest.fixture
+async def desk(
+    service_database: Callable[[str], Awaitable[TestDatabase]], compiled: tuple[Parameters, Validators]
+) -> AsyncIterator[Desk]:
+    database = await service_database("holdings")
+    known, validators = compiled
+    clock = SystemClock()
+    finder = Finder(
+        database.pool, clock, Bodies(b"b" * 32), Index(known, b"i" * 32), known, Turns(), lambda what: seal(b"c", what)
+    )
+    outbox = Outbox(database.pool, "holdings", clock)
+    await outbox.settle()
+    yield Desk(Keeper(finder, Writer(finder, outbox, validators), Book(outbox, clock)), database)
+    await outbox.close()
