@@ -145,7 +145,7 @@ class CountsAsked(Struct, frozen=True):
     reach: Reach
 
 
-class TypeCount(Struct, frozen=True):
+class HeldCount(Struct, frozen=True):
     type: str
     count: int
 
@@ -164,4 +164,4 @@ WRITE = Question("holdings", "write", WriteAsked, tuple[Written, ...])  # all of
 SEARCH = Question("holdings", "search", SearchAsked, Page)
 HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
-COUNTS = Question("holdings", "counts", CountsAsked, tuple[TypeCount, ...])
+COUNTS = Question("holdings", "counts", CountsAsked, tuple[HeldCount, ...])

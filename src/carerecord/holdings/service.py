@@ -8,11 +8,11 @@ from carerecord.contracts.holdings import (
     CountsAsked,
     EverythingAsked,
     Held,
+    HeldCount,
     HistoryAsked,
     Page,
     ReadAsked,
     SearchAsked,
-    TypeCount,
     WriteAsked,
     Written,
 )
@@ -120,9 +120,9 @@ class Keeper:
         shown = tuple(self._held(row) for row in rows if stamp(row.at) >= asked.since)
         return Page(shown, next=f"{rows[-1].type}/{rows[-1].id}" if more else "")
 
-    async def counts(self, asked: CountsAsked) -> tuple[TypeCount, ...]:
+    async def counts(self, asked: CountsAsked) -> tuple[HeldCount, ...]:
         """How many resources of each type are kept. Asked by operators alone, so no grant narrows it."""
-        return tuple(TypeCount(type_, many) for type_, many in await store.counts(self.finder.db))
+        return tuple(HeldCount(type_, many) for type_, many in await store.counts(self.finder.db))
 
 
 class _Label(msgspec.Struct):
