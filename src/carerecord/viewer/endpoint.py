@@ -88,8 +88,10 @@ async def session_of(visit: Visit) -> Session:
 def failed(visit: Visit, error: Exception) -> Response:
     """An error in plain words: what happened, under which rule, and what can be done."""
     told = broken(error)
-    if told is not error:
-        visit.face.log.error("page.failed", page=_page(visit), exc_info=error)
+    # A fault inside a neighbour at home in this process reaches us as what a caller is told; what it was stands behind that.
+    fault = error if told is not error else error.__cause__ if type(error) is CareRecordError else None
+    if fault is not None:
+        visit.face.log.error("page.failed", page=_page(visit), exc_info=fault)
     return visit.page(
         "message.html", told.status, title=_TITLES.get(told.status, "Something went wrong"), says=told.says,
         rule=told.facts.get("rule", ""), again=isinstance(told, Unavailable),
