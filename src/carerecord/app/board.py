@@ -23,7 +23,7 @@ def _source(source: BoardSource) -> Iterator[str]:
     for line in probe_facts(source.probe):
         yield f"  {line}"
     for stage, names in _by_stage(source.sections):
-        yield f"  open to    {stage}: {', '.join(names)}"
+        yield f"  off        {', '.join(names)}" if stage == "off" else f"  open to    {stage}: {', '.join(names)}"
     yield f"  answered   {_answered(source)}"
     worth = [_coverage(each) for each in source.sections if each.seen.asked]
     if worth:
