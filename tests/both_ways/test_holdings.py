@@ -14,12 +14,12 @@ from carerecord.contracts.holdings import (
     WRITE,
     Change,
     Client,
-    CountsAsked,
     EverythingAsked,
+    FindAsked,
+    HeldCountsAsked,
     HistoryAsked,
     Reach,
     ReadAsked,
-    SearchAsked,
     WriteAsked,
 )
 from carerecord.contracts.identity import (
@@ -65,11 +65,11 @@ async def test_holdings(service_database, tmp_path: Path):
             (WRITE, WriteAsked(TRUST, every, (Change("create", "Observation", raw=PERSON),))),
             (READ, ReadAsked("Patient", "p1", every, client=TRUST)),
             (READ, ReadAsked("Patient", "nobody", every)),
-            (SEARCH, SearchAsked("Observation", (("patient", "p1"),), every)),
-            (SEARCH, SearchAsked("Observation", (("colour", "red"),), every)),
+            (SEARCH, FindAsked("Observation", (("patient", "p1"),), every)),
+            (SEARCH, FindAsked("Observation", (("colour", "red"),), every)),
             (HISTORY, HistoryAsked(every, "Patient", "p1")),
             (EVERYTHING, EverythingAsked("p1", every)),
-            (COUNTS, CountsAsked(every)),
+            (COUNTS, HeldCountsAsked(every)),
         ],
     )
     assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", ""]

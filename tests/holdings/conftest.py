@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from tests.conftest import TestDatabase
 
-from carerecord.contracts.holdings import Change, Client, Held, Page, Reach, ReadAsked, SearchAsked, WriteAsked, Written
+from carerecord.contracts.holdings import Change, Client, FindAsked, Held, Page, Reach, ReadAsked, WriteAsked, Written
 from carerecord.fhir.search import parameters
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.validate import Validators, load
@@ -48,7 +48,7 @@ class Desk:
         return await self.keeper.read(ReadAsked(type_, id_, reach, version))
 
     async def search(self, type_: str, *query: tuple[str, str], reach: Reach = ALL, **more: Any) -> Page:
-        return await self.keeper.search(SearchAsked(type_, query, reach, **more))
+        return await self.keeper.search(FindAsked(type_, query, reach, **more))
 
 
 def raw(resource: dict[str, Any]) -> msgspec.Raw:

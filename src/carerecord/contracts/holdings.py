@@ -91,7 +91,7 @@ class Written(Struct, frozen=True, omit_defaults=True):
     issues: tuple[Issue, ...] = ()
 
 
-class SearchAsked(Struct, frozen=True):
+class FindAsked(Struct, frozen=True):
     """A search of one type. `query` as a client wrote it, name and value; `cursor` from the page before."""
 
     type: str
@@ -141,7 +141,7 @@ class EverythingAsked(Struct, frozen=True):
     request: str = ""
 
 
-class CountsAsked(Struct, frozen=True):
+class HeldCountsAsked(Struct, frozen=True):
     reach: Reach
 
 
@@ -161,7 +161,7 @@ class Kept(Struct, frozen=True):
 
 READ = Question("holdings", "read", ReadAsked, Held)
 WRITE = Question("holdings", "write", WriteAsked, tuple[Written, ...])  # all of them, or none
-SEARCH = Question("holdings", "search", SearchAsked, Page)
+SEARCH = Question("holdings", "search", FindAsked, Page)
 HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
-COUNTS = Question("holdings", "counts", CountsAsked, tuple[HeldCount, ...])
+COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])

@@ -14,11 +14,11 @@ from carerecord.contracts.holdings import (
     SEARCH,
     WRITE,
     Change,
+    FindAsked,
     Held,
     Issue,
     Reach,
     ReadAsked,
-    SearchAsked,
     WriteAsked,
     Written,
 )
@@ -136,7 +136,7 @@ async def _read(visit: Visit, entry: _Entry) -> bytes:
         return b'{"resource":' + held.text + b',"response":' + _response(200, held) + b"}"
     visit.must(type_, "s")
     query = tuple(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1_000))
-    asked = SearchAsked(type_, query, visit.reach("s"), visit.strict, visit.base, "", 100, visit.client, visit.request_id)
+    asked = FindAsked(type_, query, visit.reach("s"), visit.strict, visit.base, "", 100, visit.client, visit.request_id)
     page = await visit.face.calls.ask(SEARCH, asked)
     inner = [answers.entry(each, visit.base, "match") for each in page.matches]
     inner += [answers.entry(each, visit.base, "include") for each in page.included]

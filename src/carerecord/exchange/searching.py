@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import Response
 
-from carerecord.contracts.holdings import EVERYTHING, SEARCH, EverythingAsked, Issue, Page, SearchAsked
+from carerecord.contracts.holdings import EVERYTHING, SEARCH, EverythingAsked, FindAsked, Issue, Page
 from carerecord.exchange import answers
 from carerecord.exchange.resources import kept_here, type_of
 from carerecord.exchange.trimmed import trimmed
@@ -69,7 +69,7 @@ async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
     told = dict(pairs)
     query = tuple((name, value) for name, value in pairs if name not in _NOT_HANDED_ON)
     size = _size(told.get("_count", ""), USUAL)
-    asked = SearchAsked(
+    asked = FindAsked(
         type_, query, visit.reach("s"), visit.strict, visit.base, told.get(_CURSOR, ""), size, visit.client, visit.request_id
     )
     page = await visit.face.calls.ask(SEARCH, asked)

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from carerecord.contracts.holdings import Held, Page, Reach, SearchAsked
+from carerecord.contracts.holdings import FindAsked, Held, Page, Reach
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.search.match import Answers, answers
 from carerecord.fhir.search.parameters import Parameter, Parameters
@@ -63,7 +63,7 @@ class Finder:
     turns: Turns
     sealed: Callable[[bytes], str]  # a MAC over a cursor
 
-    async def search(self, asked: SearchAsked) -> tuple[Page, list[str]]:
+    async def search(self, asked: FindAsked) -> tuple[Page, list[str]]:
         """One page, and whose records it shows.
 
         Raises:
@@ -248,11 +248,11 @@ class Finder:
             return [parameter]
         return [each for each in self.parameters.of(type_).values() if each.type == "reference"]
 
-    def _cursor(self, asked: SearchAsked, place: int) -> str:
+    def _cursor(self, asked: FindAsked, place: int) -> str:
         text = msgspec.json.encode(Cursor(_same(asked), stamp(self.clock.now()), place))
         return f"{base64.urlsafe_b64encode(text).decode().rstrip('=')}.{self.sealed(text)[:32]}"
 
-    def _opened(self, asked: SearchAsked) -> int:
+    def _opened(self, asked: FindAsked) -> int:
         written, _, mac = asked.cursor.partition(".")
         try:
             text = base64.urlsafe_b64decode(written + "=" * (-len(written) % 4))
@@ -271,7 +271,7 @@ def _points_at(chained: Chained, ids: set[str]) -> Answers:
     )
 
 
-def _same(asked: SearchAsked) -> str:
+def _same(asked: FindAsked) -> str:
     return sha256(msgspec.json.encode((asked.type, asked.query, asked.reach, asked.most))).hexdigest()[:24]
 
 

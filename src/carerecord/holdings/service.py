@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import msgspec
 
 from carerecord.contracts.holdings import (
-    CountsAsked,
     EverythingAsked,
+    FindAsked,
     Held,
     HeldCount,
+    HeldCountsAsked,
     HistoryAsked,
     Page,
     ReadAsked,
-    SearchAsked,
     WriteAsked,
     Written,
 )
@@ -72,7 +72,7 @@ class Keeper:
             await self.book.write("resource-written", asked.client, patients, outcome=outcome, request=asked.request)
         return written
 
-    async def search(self, asked: SearchAsked) -> Page:
+    async def search(self, asked: FindAsked) -> Page:
         page, patients = await self.finder.search(asked)
         await self.book.write("resource-searched", asked.client, patients, request=asked.request)
         return page
@@ -120,7 +120,7 @@ class Keeper:
         shown = tuple(self._held(row) for row in rows if stamp(row.at) >= asked.since)
         return Page(shown, next=f"{rows[-1].type}/{rows[-1].id}" if more else "")
 
-    async def counts(self, asked: CountsAsked) -> tuple[HeldCount, ...]:
+    async def counts(self, asked: HeldCountsAsked) -> tuple[HeldCount, ...]:
         """How many resources of each type are kept. Asked by operators alone, so no grant narrows it."""
         return tuple(HeldCount(type_, many) for type_, many in await store.counts(self.finder.db))
 
