@@ -60,7 +60,7 @@ def test_an_answer_and_an_error_hold_to_their_schemas_and_another_shape_does_not
 
 def test_every_reference_leads_somewhere_and_every_shape_is_used(document):
     text = json.dumps(document)
-    named = set(re.findall(r'"#/components/(\w+/\w+)"', text))
+    named = set(re.findall(r'"#/components/(\w+/[\w.]+)"', text))
     there = {f"{kind}/{name}" for kind in ("schemas", "responses", "headers") for name in document["components"][kind]}
     assert named == there
 

@@ -179,7 +179,8 @@ def _paragraph(service: Service) -> str:
 
 def _with_remarks(components: dict[str, Any], shapes: list[Any]) -> None:
     for kind in _structs(shapes):
-        schema = components.get(kind.__name__, {})
+        # Where two contracts have a shape of one name, each bears its contract's name too.
+        schema = components.get(kind.__name__) or components.get(f"{kind.__module__}.{kind.__name__}", {})
         if "description" in schema:
             schema["description"] = inspect.cleandoc(schema["description"])
         fields = schema.get("properties", {})
