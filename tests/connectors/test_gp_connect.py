@@ -63,6 +63,16 @@ async def test_every_request_bears_the_headers_of_the_spine_and_a_token_of_its_o
     assert len({each.headers["ssp-traceid"] for each in asked}) == len(asked) == 2
 
 
+async def test_each_organisations_users_ask_in_the_name_of_its_own_system():
+    async with a_practice() as practice:
+        await practice.ask("allergies", asids=(("R9A", "200000000999"), ("R9F", "200000000888")))
+        asked = practice.server.asked[-1]
+
+    assert asked.headers["ssp-from"] == "200000000999"
+    device = _decoded(asked.headers["authorization"].split(".")[1])["requesting_device"]
+    assert device["identifier"][0]["value"] == "200000000999"
+
+
 async def test_the_token_is_unsigned_and_says_which_person_asks_for_direct_care():
     async with a_practice() as practice:
         await practice.ask("allergies")

@@ -111,5 +111,6 @@ def test_safety_testers_are_named_in_a_file():
 def test_a_practice_that_speaks_gp_connect_says_in_whose_name_it_is_asked():
     table = ELM.replace("fhir_r4", "gp_connect")
     assert "twelve digits" in read_registry({"elm.toml": table}).problems[0]
+    assert "pairs" in read_registry({"elm.toml": table + 'asid = "200000000115"\nasids = [["R9A"]]\n'}).problems[0]
     (source,) = read_registry({"elm.toml": table + 'asid = "200000000115"\nany_practice = true\n'}).sources
     assert (source.connector, source.asid, source.any_practice) == ("gp_connect", "200000000115", True)

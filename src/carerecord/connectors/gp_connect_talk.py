@@ -73,6 +73,9 @@ class GpTalk(Talk):
         self._spine, self._now = spine, now
         self._taken: GpTaken = GpTaken(asking, read, now)
         self._practice = asking.practice if asking.source.any_practice else asking.source.organisation
+        # Whoever's user asks is named, not who hosts us: each organisation has an ASID of its own.
+        actor = asking.actor
+        self._asid = dict(asking.source.asids).get(actor.organisation if actor else "", asking.source.asid)
         self._areas = asks.areas_for(asking.sections, asking.source.areas)
         self._made: list[Converted] = []
         self._sent: dict[str, Entry] = {}  # as received, by id: for who looks at one item
@@ -310,10 +313,10 @@ class GpTalk(Talk):
         """New for each request, also for a repeat of one."""
         assert self._asking.actor is not None
         now = self._spine.clock.now().timestamp()
-        token = bearer(self._asking.actor, audience=reached.endpoint, asid=self._source.asid, now=now)
+        token = bearer(self._asking.actor, audience=reached.endpoint, asid=self._asid, now=now)
         return (
             ("Ssp-TraceID", str(uuid4())),
-            ("Ssp-From", self._source.asid),
+            ("Ssp-From", self._asid),
             ("Ssp-To", reached.asid),
             ("Ssp-InteractionID", interaction),
             ("Authorization", token),

@@ -66,6 +66,7 @@ class Source(Struct, frozen=True):
     retired: bool = False
     # GP Connect alone:
     asid: str = ""  # ours, twelve digits: the accredited system in whose name is asked
+    asids: tuple[tuple[str, str], ...] = ()  # … of an organisation's own users: its ODS code, its ASID
     proxy: str = ""  # the Spine Secure Proxy; "" = practices are reached at the address that the directory gives
     areas: tuple[str, ...] = ()  # those that it offers, spelled as it spells them; () = all, as the specification spells them
     any_practice: bool = False  # true: whichever practice a person is registered with, where it has no table of its own

@@ -173,6 +173,8 @@ def _oddities(told: Mapping[str, Any]) -> list[str]:
         faults.append("deadline_s lies above 0 and at most 30 seconds")
     if told.get("connector") == "gp_connect" and not _is_asid(str(told.get("asid", ""))):
         faults.append("asid is missing or has not twelve digits; a gp_connect source says in the name of which system it asks")
+    if wrong := [each for each in told.get("asids", []) if len(each) != 2 or not _is_asid(str(each[-1]))]:
+        faults.append(f"asids holds {wrong[0]!r}; it is a list of pairs, an ODS code and twelve digits")
     if told.get("proxy") and not _is_http(str(told["proxy"])):
         faults.append("proxy is not an http or https address")
     if told.get("token_address") and not (told.get("client_id") and told.get("credentials")):
