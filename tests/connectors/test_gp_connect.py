@@ -75,13 +75,13 @@ async def test_each_organisations_users_ask_in_the_name_of_its_own_system():
 
 async def test_the_token_is_unsigned_and_says_which_person_asks_for_direct_care():
     async with a_practice() as practice:
-        await practice.ask("allergies")
+        await practice.ask("allergies", client_id="https://record.example")
         header = practice.server.asked[-1].headers["authorization"]
 
     head, claims, signature = header.removeprefix("Bearer ").split(".")
     told = _decoded(claims)
     assert (_decoded(head), signature) == ({"alg": "none", "typ": "JWT"}, "")
-    assert told["exp"] - told["iat"] == 300
+    assert (told["iss"], told["exp"] - told["iat"]) == ("https://record.example", 300)
     assert (told["reason_for_request"], told["requested_scope"]) == ("directcare", "patient/*.read")
     assert told["requesting_practitioner"]["id"] == told["sub"] == ACTOR.subject
     assert told["requesting_practitioner"]["name"] == [{"family": "Nair", "given": ["Priya"], "prefix": ["Dr"]}]

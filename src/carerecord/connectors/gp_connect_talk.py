@@ -313,7 +313,8 @@ class GpTalk(Talk):
         """New for each request, also for a repeat of one."""
         assert self._asking.actor is not None
         now = self._spine.clock.now().timestamp()
-        token = bearer(self._asking.actor, audience=reached.endpoint, asid=self._asid, now=now)
+        issuer = self._source.client_id
+        token = bearer(self._asking.actor, audience=reached.endpoint, asid=self._asid, now=now, issuer=issuer)
         return (
             ("Ssp-TraceID", str(uuid4())),
             ("Ssp-From", self._asid),

@@ -12,17 +12,20 @@ import msgspec
 from carerecord.contracts.actors import Actor
 
 LIFE_S: Final = 300
-SYSTEM: Final = "https://carerecord.example"
+NAMELESS: Final = "urn:carerecord"  # where the registry gives this system no address of its own
 _ODS: Final = "https://fhir.nhs.uk/Id/ods-organization-code"
 _USER: Final = "https://fhir.nhs.uk/Id/sds-user-id"
 _ROLE: Final = "https://fhir.nhs.uk/Id/sds-role-profile-id"
 _TITLES: Final = frozenset({"Dr", "Mr", "Mrs", "Ms", "Miss", "Mx", "Prof", "Sister"})
 
 
-def bearer(actor: Actor, *, audience: str, asid: str, now: float) -> str:
-    """The value of the Authorization header. `audience` is the FHIR base that is asked, `now` in seconds since the epoch."""
+def bearer(actor: Actor, *, audience: str, asid: str, now: float, issuer: str = "") -> str:
+    """The value of the Authorization header. `audience` is the FHIR base that is asked, `now` in seconds since the epoch.
+
+    `issuer` is the address by which this system is known.
+    """
     claims: dict[str, Any] = {
-        "iss": SYSTEM,
+        "iss": issuer or NAMELESS,
         "sub": actor.subject,
         "aud": audience,
         "iat": int(now),
