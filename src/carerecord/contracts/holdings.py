@@ -1,8 +1,14 @@
 """What the keeper of FHIR resources may be asked: read, write, search, and what it was before. Every answer under a grant."""
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, field
 
 from carerecord.kit.question import Question
+
+_NULL = b"null"
+
+
+def _nothing() -> Raw:
+    return Raw(_NULL)
 
 
 class Client(Struct, frozen=True):
@@ -31,13 +37,14 @@ class Held(Struct, frozen=True, gc=False, omit_defaults=True):
     id: str
     version: int
     at: str  # when this version was written
-    raw: Raw | None = None  # as received, with our id and meta; nothing where it is gone
+    raw: Raw = field(default_factory=_nothing)  # as received, with our id and meta; null where it is gone
     gone: bool = False
     method: str = ""  # in a history: POST, PUT or DELETE
 
     @property
     def text(self) -> bytes:
-        return b"" if self.raw is None else bytes(self.raw)
+        text = bytes(self.raw)
+        return b"" if text == _NULL else text
 
 
 class ReadAsked(Struct, frozen=True):
@@ -55,7 +62,7 @@ class Change(Struct, frozen=True, omit_defaults=True):
     method: str  # create | update | patch | delete
     type: str
     id: str = ""
-    raw: Raw | None = None  # the resource; for patch a JSON Patch
+    raw: Raw = field(default_factory=_nothing)  # the resource; for patch a JSON Patch
     full_url: str = ""  # as others in the same transaction refer to it
     if_none_exist: str = ""  # create only where nothing answers this
     condition: str = ""  # update, patch or delete what answers this
@@ -63,7 +70,8 @@ class Change(Struct, frozen=True, omit_defaults=True):
 
     @property
     def text(self) -> bytes:
-        return b"" if self.raw is None else bytes(self.raw)
+        text = bytes(self.raw)
+        return b"" if text == _NULL else text
 
 
 class WriteAsked(Struct, frozen=True):

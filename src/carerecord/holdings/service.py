@@ -61,8 +61,10 @@ class Keeper:
 
     def _held(self, row: Row) -> Held:
         gone = row.method == "D"
-        raw = None if gone else msgspec.Raw(self.finder.text(row))
-        return Held(row.type, row.id, row.version, stamp(row.at), raw, gone, _METHODS[row.method])
+        if gone:
+            return Held(row.type, row.id, row.version, stamp(row.at), gone=True, method=_METHODS[row.method])
+        raw = msgspec.Raw(self.finder.text(row))
+        return Held(row.type, row.id, row.version, stamp(row.at), raw, method=_METHODS[row.method])
 
     async def write(self, asked: WriteAsked) -> tuple[Written, ...]:
         written, patients = await self.writer.write(asked)
