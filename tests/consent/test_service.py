@@ -46,6 +46,11 @@ async def test_withdrawn_it_is_no_longer_in_force_but_stays_written(listener):
         await listener.withdraw(WithdrawAsked(GP, said.id))
 
 
+async def test_what_protects_somebody_cannot_be_hidden(listener):
+    with pytest.raises(NotAcceptable, match="cannot be hidden"):
+        await listener.object(ObjectAsked(GP, "p1", "safeguarding"))
+
+
 async def test_a_section_that_does_not_exist_cannot_be_hidden(listener):
     with pytest.raises(NotAcceptable, match="no section 'medicine'"):
         await listener.object(ObjectAsked(GP, "p1", "medicine"))

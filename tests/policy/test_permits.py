@@ -84,6 +84,13 @@ async def test_an_objection_to_all_leaves_a_permit_that_grants_nothing_and_says_
     assert {each.rule for each in permit.withheld} == {"consent/objection"}
 
 
+async def test_no_objection_hides_what_protects_somebody():
+    wanted = (Grant("aldermoor-council", "safeguarding"), Grant("elm-bank", "medicines"))
+    for said in ("*", "safeguarding"):
+        permit = await a_judge(Objection("o1", "p1", said)).may(asked(wanted=wanted))
+        assert wanted[0] in permit.grants
+
+
 async def test_while_consent_is_silent_nothing_is_permitted_and_it_says_so():
     with pytest.raises(Unavailable, match="sharing cannot be known"):
         await a_judge(silent=True).may(asked())

@@ -15,6 +15,8 @@ from carerecord.kit.errors import NotAcceptable, NotFound
 from carerecord.kit.events import Outbox
 
 WHOLE_RECORD = "*"
+# Policy obeys no objection to these; a parent could otherwise hide a child's protection plan.
+PROTECTS = frozenset(("safeguarding",))
 
 
 @dataclass(frozen=True)
@@ -34,8 +36,10 @@ class Listener:
         """An objection, in force at once; said twice it is one.
 
         Raises:
-            NotAcceptable: there is no such section.
+            NotAcceptable: there is no such section, or it is one that protects somebody.
         """
+        if asked.section in PROTECTS:
+            raise NotAcceptable("What keeps a child or an adult at risk safe cannot be hidden by an objection.")
         if asked.section not in (*SECTION_IDS, WHOLE_RECORD):
             raise NotAcceptable(f"There is no section {asked.section!r}; they are: {', '.join(SECTION_IDS)}, and * for all.")
         at = self.clock.now()

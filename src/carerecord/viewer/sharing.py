@@ -17,6 +17,8 @@ from carerecord.viewer.record_page import banner_flags
 from carerecord.viewer.visit import Visit
 
 WHOLE = "*"
+# No objection hides what protects somebody: consent refuses one, and policy obeys none.
+_MAY_BE_HIDDEN = tuple(each for each in ALL if each.id != "safeguarding")
 _DONE = {
     "made": "It is written down, and in force from the next opening.",
     "withdrawn": "It is withdrawn, from the next opening.",
@@ -98,7 +100,8 @@ async def _page(
         nhs_status=NHS_NUMBER_STATUS.get(demographics.nhs_number_status, "status Not recorded"),
         flags=banner_flags(demographics), allergy_kind="elsewhere", parts={"allergy": allergy},
         said=tuple(_said(each, names) for each in in_force),
-        may_write=await visit.may("objections-write"), names=names, all_sections=ALL, wanted=wanted or Objection("", "", ""),
+        may_write=await visit.may("objections-write"), names=names, all_sections=_MAY_BE_HIDDEN,
+        wanted=wanted or Objection("", "", ""),
         effect=_effect(wanted, names) if wanted and checked else (), faults=faults,
         done=_DONE.get(visit.request.query_params.get("done", ""), ""),
     )  # fmt: skip
@@ -106,7 +109,7 @@ async def _page(
 
 def _faults(wanted: Objection, names: Names) -> tuple[tuple[str, str], ...]:
     faults = []
-    if wanted.section not in (*SECTIONS, WHOLE):
+    if wanted.section not in (*(each.id for each in _MAY_BE_HIDDEN), WHOLE):
         faults.append(("section", "Choose what is not to be shown"))
     if wanted.source and wanted.source not in names.sources:
         faults.append(("source", "Choose a source of this region"))
@@ -137,6 +140,8 @@ def _effect(wanted: Objection, names: Names) -> tuple[str, ...]:
         sentences.append("Every other organisation is shown it as before.")
     if wanted.section in ("allergies", WHOLE):
         sentences.append("Where no allergy is known from elsewhere, the banner will say “Allergies unavailable”.")
+    if wanted.section == WHOLE:
+        sentences.append("What keeps a child or an adult at risk safe is still shown to those who may see it.")
     if wanted.section in ("demographics", WHOLE):
         sentences.append("Name, birth date and NHS number stay on the banner, so that nobody is taken for somebody else.")
     if wanted.section != WHOLE:
