@@ -15,6 +15,7 @@ class Ticket(Struct, frozen=True):
 
     nhs_number: str = ""
     birth_date: str = ""
+    given: str = ""  # one number may stand with two names: whom a visitor would choose
     reason: str = ""
     purpose: str = ""
     scene: int = 0
@@ -35,7 +36,8 @@ async def arrive(visit: Visit) -> Response:
     found = await visit.face.calls.ask(SEARCH, asked)
     if not found.matches:
         raise NotFound("Nobody of that number is known here.")
-    return await confirm_page(visit, found.matches[0].person.patient, ticket=ticket)
+    called = (each for each in found.matches if any(ticket.given in name.given for name in each.person.demographics.names))
+    return await confirm_page(visit, next(called, found.matches[0]).person.patient, ticket=ticket)
 
 
 async def _fetch(address: str) -> Ticket:

@@ -102,6 +102,7 @@ async def test_the_ticket_says_whom_the_visitor_came_for_and_only_once(web: aioh
     assert told == {
         "nhs_number": "9990000018",
         "birth_date": "1948-03-02",
+        "given": "Ann",
         "reason": "Attending",
         "purpose": "direct-care",
         "scene": 1,

@@ -102,6 +102,7 @@ class Tour:
         says: dict[str, str | int] = {
             "nhs_number": person.nhs_number,
             "birth_date": person.born.isoformat(),
+            "given": person.given[0],
             "reason": view.reason or scene.reason,
             "purpose": view.purpose,
             "scene": scene.number,
