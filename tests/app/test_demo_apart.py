@@ -95,7 +95,7 @@ async def _look_while_each_is_down(demo: Running, number: str) -> None:
     async with a_session() as session, apart_calls(Gate(data_dir=demo.folder)) as apart:
         doctor = Doctor(demo.front, number, session)
         await doctor.sign_in()
-        for name in (each for each in NAMES if each != "viewer"):
+        for name in (*WHILE_DOWN, "sources", "audit"):
             where, status, words = WHILE_DOWN.get(name, UNNOTICED)
             await apart.ask(STOP, ApartAsked(name))
             place, page = await doctor.look()
