@@ -17,6 +17,7 @@ from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 LARGEST_BYTES = 300_000
+SCENES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -57,6 +58,20 @@ def arrive(page: Page, demo: Demo, scene: int) -> None:
     page.get_by_role("button", name="Open the record").click(no_wait_after=True)
     page.wait_for_selector("#record")
     page.wait_for_load_state()
+
+
+def scene_pictures(page: Page, demo: Demo) -> None:
+    """One picture of each scene of the tour as its visitor meets it, and the review of the twins."""
+    for scene in SCENES:
+        page.context.clear_cookies()
+        arrive(page, demo, scene)
+        page.evaluate("window.scrollTo(0, 0)")
+        picture(page, f"scene-{scene}")
+    page.context.clear_cookies()
+    page.goto(demo.tour)
+    page.get_by_role("button", name="Open the review, side by side").click()
+    page.wait_for_selector("h1")
+    picture(page, "scene-8-review")
 
 
 def picture(page: Page, name: str, clip: FloatRect | None = None) -> None:
@@ -106,6 +121,8 @@ def take(browser: Browser, demo: Demo) -> None:
     found = page.locator("#medicines").bounding_box()
     assert found is not None
     picture(page, "medicines", {**found, "height": min(found["height"], WIDE["height"])})
+
+    scene_pictures(page_of(WIDE), demo)
 
     page = page_of(PHONE)
     arrive(page, demo, 1)
