@@ -145,7 +145,7 @@ def allergy(writer: Writer, each: FhirJson, about: FhirJson) -> FhirJson:
         body["note"] = each["note"]
     if ended:
         reason = {"refuted": "No longer relevant"}.get(_code(each.get("verificationStatus")), "Ended")
-        ended_on = {"url": "endDate", "valueDateTime": each.get("recordedDate", "")}
+        ended_on: FhirJson = {"url": "endDate", "valueDateTime": each.get("recordedDate", "")}
         body["extension"] = [{"url": f"{GPC}Extension-CareConnect-GPC-AllergyIntoleranceEnd-1", "extension": [
             ended_on, {"url": "reasonEnded", "valueString": reason}]}]  # fmt: skip
     return writer.made("AllergyIntolerance", each["id"], body)
@@ -168,10 +168,10 @@ def medicine(writer: Writer, each: FhirJson, about: FhirJson, *, issues: bool) -
     status = "active" if each["status"] == "active" else "stopped" if stopped else "completed"
     period = {"start": started[:10] or issued, **({"end": stopped[:10]} if stopped else {})}
     kind = "repeat" if repeat else "acute"
-    typed = {"url": f"{GPC}Extension-CareConnect-GPC-PrescriptionType-1", "valueCodeableConcept": {"coding": [
+    typed: FhirJson = {"url": f"{GPC}Extension-CareConnect-GPC-PrescriptionType-1", "valueCodeableConcept": {"coding": [
         {"system": "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-PrescriptionType-1", "code": kind,
          "display": kind.capitalize()}]}}  # fmt: skip
-    extensions = [typed]
+    extensions: list[FhirJson] = [typed]
     if repeat:
         extensions.append({"url": f"{GPC}Extension-CareConnect-GPC-MedicationRepeatInformation-1", "extension": [
             {"url": "numberOfRepeatPrescriptionsAllowed", "valuePositiveInt": 12},
@@ -187,7 +187,7 @@ def medicine(writer: Writer, each: FhirJson, about: FhirJson, *, issues: bool) -
         "extension": extensions, "status": status, "intent": "plan", "authoredOn": started, **common,
         "dispenseRequest": {"validityPeriod": period, **supply}, **({"note": each["note"]} if "note" in each else {}),
     })  # fmt: skip
-    stated = [{"url": f"{GPC}Extension-CareConnect-GPC-PrescribingAgency-1", "valueCodeableConcept": {"coding": [
+    stated: list[FhirJson] = [{"url": f"{GPC}Extension-CareConnect-GPC-PrescribingAgency-1", "valueCodeableConcept": {"coding": [
         {"system": "https://fhir.nhs.uk/STU3/CodeSystem/CareConnect-PrescribingAgency-1",
          "code": "prescribed-at-gp-practice", "display": "Prescribed at GP practice"}]}}]  # fmt: skip
     if issued:
