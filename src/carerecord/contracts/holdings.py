@@ -1,14 +1,13 @@
 """What the keeper of FHIR resources may be asked: read, write, search, and what it was before. Every answer under a grant."""
 
+from functools import partial
+
 from msgspec import Raw, Struct, field
 
 from carerecord.kit.question import Question
 
 _NULL = b"null"
-
-
-def _nothing() -> Raw:
-    return Raw(_NULL)
+_nothing = partial(Raw, _NULL)
 
 
 class Client(Struct, frozen=True):
