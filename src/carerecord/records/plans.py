@@ -55,7 +55,7 @@ def _line(kind: str, entries: Sequence[Entry], sharing: Sequence[Sharing], today
     replaced = [each for each in of_kind if not is_over(each, today) and each.superseded_by]
     gaps = [each.name for each in sharing if each.state in MISSING]
     who = ", ".join(gaps) if len(gaps) <= NAMED else f"{', '.join(gaps[:NAMED])} and {len(gaps) - NAMED} more"
-    missing = f"Could not be asked: {who}." if gaps else ""
+    missing = f"Not heard: {who}." if gaps else ""
     title = PLAN_KINDS[kind]
     if standing:
         older = tuple(each.key for each in of_kind if each.key != standing[0].key)

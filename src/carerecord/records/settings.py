@@ -12,7 +12,8 @@ class RecordsSettings:
     first_paint_s: float = 1.0  # what has come by then is shown
     last_call_s: float = 8.0  # whoever has not answered by then is named as silent
     sources_at_once: int = 1_000  # conversations with sources in this process
-    always_ask_roles: tuple[str, ...] = ("emergency-doctor", "paramedic")  # unscheduled care
+    # Unscheduled care, and those who give or prescribe at a bedside: whoever may know of an allergy is asked.
+    always_ask_roles: tuple[str, ...] = ("emergency-doctor", "paramedic", "ward-nurse", "midwife", "hospital-pharmacist")
     treating_roles: tuple[str, ...] = ("emergency-doctor", "gp", "paramedic")  # may open by exact number while the index is down
     attending_within_s: float = 1.0  # how long the organisation's own systems have to say who is with them
     attendance_good_s: float = 14_400.0  # a seen attendance is believed for four hours
