@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import msgspec
 import orjson
@@ -24,6 +24,7 @@ from carerecord.contracts.holdings import (
 )
 from carerecord.exchange import answers
 from carerecord.exchange.resources import OWNED_ELSEWHERE, kept_here
+from carerecord.exchange.searching import pairs_of
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import broken
 from carerecord.kit.errors import CareRecordError, NotAcceptable, NotUnderstood
@@ -135,7 +136,7 @@ async def _read(visit: Visit, entry: _Entry) -> bytes:
             return b'{"response":{"status":"410"}}'
         return b'{"resource":' + held.text + b',"response":' + _response(200, held) + b"}"
     visit.must(type_, "s")
-    query = tuple(parse_qsl(parts.query, keep_blank_values=True, max_num_fields=1_000))
+    query = pairs_of(parts.query)
     asked = FindAsked(type_, query, visit.reach("s"), visit.strict, visit.base, "", 100, visit.client, visit.request_id)
     page = await visit.face.calls.ask(SEARCH, asked)
     inner = [answers.entry(each, visit.base, "match") for each in page.matches]

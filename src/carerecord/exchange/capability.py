@@ -6,6 +6,8 @@ import orjson
 from starlette.responses import Response
 
 from carerecord.exchange.answers import FHIR_JSON
+from carerecord.exchange.formats import FHIR_XML, PATCH
+from carerecord.exchange.operations import OPERATIONS
 from carerecord.exchange.resources import OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.search.parameters import Parameters
@@ -27,8 +29,8 @@ class Capability:
             "software": {"name": "carerecord"},
             "implementation": {"description": "carerecord's FHIR API", "url": visit.base},
             "fhirVersion": "4.0.1",
-            "format": ["json"],
-            "patchFormat": ["application/json-patch+json"],
+            "format": ["json", "xml", FHIR_JSON, FHIR_XML],
+            "patchFormat": [PATCH],
             "rest": [
                 {
                     "mode": "server",
@@ -69,9 +71,7 @@ def _resource(type_: str, parameters: Parameters) -> dict[str, Any]:
             for each in sorted(known.values(), key=lambda parameter: parameter.code)
         ],
     }
-    operations = [("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate")]
-    if type_ == "Patient":
-        operations.append(("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"))
+    operations = [*OPERATIONS["*"], *OPERATIONS.get(type_, ())]
     told["operation"] = [{"name": name, "definition": url} for name, url in operations]
     return told
 

@@ -19,7 +19,7 @@ from carerecord.contracts.holdings import (
     WriteAsked,
     Written,
 )
-from carerecord.exchange import answers
+from carerecord.exchange import answers, formats
 from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood
@@ -61,11 +61,8 @@ def kept_here(type_: str) -> None:
 
 async def read(visit: Visit) -> Response:
     type_ = type_of(visit, "r")
-    held = await _held(visit, type_)
-    headers = visit.request.headers
-    if "if-none-match" in headers and _version(headers["if-none-match"]) == held.version:
-        return _unchanged(held)
-    if "if-none-match" not in headers and _not_since(headers.get("if-modified-since", ""), held):
+    held = await held_here(visit, type_)
+    if _known_already(visit, held):
         return _unchanged(held)
     query = visit.request.query_params
     elements = [each for each in query.get("_elements", "").split(",") if each]
@@ -78,10 +75,11 @@ async def vread(visit: Visit) -> Response:
     version = visit.request.path_params["version"]
     if not version.isdecimal() or not 0 < int(version) < 2**31:
         raise NotFound("There is no such version.")
-    return answers.resource(await _held(visit, type_, int(version)), visit.base)
+    held = await held_here(visit, type_, int(version))
+    return _unchanged(held) if _known_already(visit, held) else answers.resource(held, visit.base)
 
 
-async def _held(visit: Visit, type_: str, version: int = 0) -> Held:
+async def held_here(visit: Visit, type_: str, version: int = 0) -> Held:
     id_ = visit.request.path_params["id"]
     asked = ReadAsked(type_, id_, visit.reach("r"), version, visit.client, visit.request_id)
     held = await visit.face.calls.ask(READ, asked)
@@ -108,7 +106,7 @@ async def update(visit: Visit) -> Response:
 async def patch(visit: Visit) -> Response:
     type_ = type_of(visit, "u")
     id_ = visit.request.path_params.get("id", "")
-    steps = Raw(await visit.body())
+    steps = Raw(await formats.steps(visit.request))
     condition = "" if id_ else _condition(visit)
     return await _write(visit, Change("patch", type_, id_, steps, condition=condition, if_match=_if_match(visit)))
 
@@ -118,15 +116,6 @@ async def delete(visit: Visit) -> Response:
     id_ = visit.request.path_params.get("id", "")
     condition = "" if id_ else _condition(visit)
     return await _write(visit, Change("delete", type_, id_, condition=condition, if_match=_if_match(visit)))
-
-
-async def validate(visit: Visit) -> Response:
-    """`$validate`: judged as a write would be, and not kept."""
-    type_ = type_of(visit, "r")
-    change = Change("create", type_, raw=Raw(await visit.body()))
-    asked = WriteAsked(visit.client, visit.reach("r"), (change,), visit.request_id, check_only=True)
-    (made,) = await visit.face.calls.ask(WRITE, asked)
-    return answers.outcome(200, *(made.issues or (Issue("information", "informational", "", "It could be kept as it is."),)))
 
 
 async def history(visit: Visit) -> Response:
@@ -183,6 +172,15 @@ def _if_match(visit: Visit) -> int:
 def _version(said: str) -> int | None:
     found = _ETAG.match(said.strip())
     return int(found.group(1)) if found else None
+
+
+def _known_already(visit: Visit, held: Held) -> bool:
+    """Whether the client has this version (FHIR R4, 3.1.0.3): by its ETag, else by its time."""
+    headers = visit.request.headers
+    if "if-none-match" in headers:
+        said = [each.strip() for each in headers["if-none-match"].split(",")[:100]]
+        return "*" in said or any(_version(each) == held.version for each in said)
+    return _not_since(headers.get("if-modified-since", ""), held)
 
 
 def _not_since(said: str, held: Held) -> bool:

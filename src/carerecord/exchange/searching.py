@@ -1,40 +1,41 @@
-"""Many resources: searches by GET and POST, within a compartment, and everything of one person."""
+"""Many resources: searches by GET and POST, and within a compartment."""
 
 from collections.abc import Sequence
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.responses import Response
 
-from carerecord.contracts.holdings import EVERYTHING, SEARCH, EverythingAsked, FindAsked, Issue, Page
-from carerecord.exchange import answers
-from carerecord.exchange.resources import kept_here, type_of
+from carerecord.contracts.holdings import SEARCH, FindAsked, Issue, Page
+from carerecord.exchange import answers, formats
+from carerecord.exchange.formats import Form, NotTaken
+from carerecord.exchange.resources import type_of
 from carerecord.exchange.trimmed import trimmed
-from carerecord.exchange.visit import NotTaken, TooLarge, Visit
+from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import NotUnderstood
 
 MOST = 1_000  # resources on a page
 USUAL = 100
+MOST_PARAMETERS = 1_000
 _MOST_FORM = 200_000
-_CURSOR = "_page"
-_NOT_HANDED_ON = frozenset(("_format", "_pretty", _CURSOR))
+CURSOR = "_page"
+_NOT_HANDED_ON = frozenset(("_format", "_pretty", CURSOR))
 Query = tuple[tuple[str, str], ...]
 
 
 async def by_get(visit: Visit) -> Response:
     type_ = type_of(visit, "s")
-    return await _search(visit, type_, _pairs(visit.request.url.query))
+    return await _search(visit, type_, pairs_of(visit.request.url.query))
 
 
 async def by_post(visit: Visit) -> Response:
     type_ = type_of(visit, "s")
-    if visit.request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
-        raise NotTaken("Send the search as application/x-www-form-urlencoded.")
-    taken = bytearray()
-    async for part in visit.request.stream():
-        taken += part
-        if len(taken) > _MOST_FORM:
-            raise TooLarge("The search is longer than any that is answered.")
-    return await _search(visit, type_, _pairs(visit.request.url.query) + _pairs(taken.decode("utf-8", "replace")))
+    if visit.request.headers.get("content-type", "").partition(";")[0].strip().lower() != formats.FORM:
+        raise NotTaken(f"Send the search as {formats.FORM}.")
+    said = pairs_of((await formats.sent(visit.request, _MOST_FORM)).decode("utf-8", "replace"))
+    told = dict(said)
+    pretty = visit.form.pretty or told.get("_pretty", "").lower() == "true"
+    visit.form = formats.named(told["_format"], pretty=pretty) if told.get("_format") else Form(visit.form.xml, pretty)
+    return await _search(visit, type_, pairs_of(visit.request.url.query) + said)
 
 
 async def in_compartment(visit: Visit) -> Response:
@@ -44,44 +45,26 @@ async def in_compartment(visit: Visit) -> Response:
     whose = ("patient", str(visit.request.path_params["id"]))
     if type_ == "Patient":
         whose = ("_id", whose[1])
-    return await _search(visit, type_, (whose, *_pairs(visit.request.url.query)))
-
-
-async def everything(visit: Visit) -> Response:
-    visit.must("Patient", "r")
-    query = visit.request.query_params
-    types = tuple(each for each in query.get("_type", "").split(",") if each)
-    for each in types:
-        kept_here(each)
-    if unknown := set(query) - {"_type", "_since", "_count", _CURSOR, "_format"}:
-        raise NotUnderstood(f"$everything takes _type, _since and _count, not {', '.join(sorted(unknown))[:80]}.")
-    asked = EverythingAsked(
-        str(visit.request.path_params["id"]), visit.reach("r"), types, query.get("_since", ""), cursor=query.get(_CURSOR, ""),
-        most=_size(query.get("_count", ""), MOST), client=visit.client, request=visit.request_id,
-    )  # fmt: skip
-    page = await visit.face.calls.ask(EVERYTHING, asked)
-    here = f"{visit.base}/Patient/{asked.patient}/$everything"
-    kept = tuple((name, value) for name, value in query.items() if name != _CURSOR)
-    return _bundle(visit, page, here, kept, "", ())
+    return await _search(visit, type_, (whose, *pairs_of(visit.request.url.query)))
 
 
 async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
     told = dict(pairs)
     query = tuple((name, value) for name, value in pairs if name not in _NOT_HANDED_ON)
-    size = _size(told.get("_count", ""), USUAL)
+    most = size(told.get("_count", ""), USUAL)
     asked = FindAsked(
-        type_, query, visit.reach("s"), visit.strict, visit.base, told.get(_CURSOR, ""), size, visit.client, visit.request_id
+        type_, query, visit.reach("s"), visit.strict, visit.base, told.get(CURSOR, ""), most, visit.client, visit.request_id
     )
     page = await visit.face.calls.ask(SEARCH, asked)
     elements = [each for each in told.get("_elements", "").split(",") if each]
-    return _bundle(visit, page, f"{visit.base}/{type_}", query, told.get("_summary", ""), elements)
+    return searchset(visit, page, f"{visit.base}/{type_}", query, told.get("_summary", ""), elements)
 
 
-def _bundle(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> Response:
+def searchset(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> Response:
     understood = tuple((name, value) for name, value in query if name not in page.ignored)
     links = [("self", _address(here, understood))]
     if page.next:
-        links.append(("next", _address(here, (*understood, (_CURSOR, page.next)))))
+        links.append(("next", _address(here, (*understood, (CURSOR, page.next)))))
     entries = [
         answers.entry(each, visit.base, "match", text=trimmed(each.text, summary, elements)) for each in page.matches
     ]
@@ -96,9 +79,13 @@ def _address(here: str, query: Query) -> str:
     return f"{here}?{urlencode(query)}" if query else here
 
 
-def _pairs(text: str) -> Query:
-    return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=1_000))
+def pairs_of(text: str) -> Query:
+    """A query as it was written. Raises NotUnderstood: more parameters than any search has."""
+    try:
+        return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS))
+    except ValueError:
+        raise NotUnderstood(f"At most {MOST_PARAMETERS} parameters are read.") from None
 
 
-def _size(said: str, usual: int) -> int:
+def size(said: str, usual: int) -> int:
     return min(int(said), MOST) if said.isdecimal() and 0 < len(said) < 7 and int(said) else usual

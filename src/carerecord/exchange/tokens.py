@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, unquote_plus
 from starlette.responses import JSONResponse, Response
 
 from carerecord.contracts.identity import TOKEN, TokenAsked
-from carerecord.exchange.visit import TooLarge, Visit
+from carerecord.exchange.formats import TooLarge
+from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import CareRecordError, NotSignedIn, NotUnderstood
 
 _MOST_FORM = 50_000

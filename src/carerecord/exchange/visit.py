@@ -8,36 +8,22 @@ from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import Message
+from starlette.types import Receive, Scope, Send
 
 from carerecord.contracts.holdings import Client, Issue, Reach
 from carerecord.contracts.identity import BEARER, Bearer, BearerAsked
-from carerecord.exchange.answers import FHIR_JSON, outcome
+from carerecord.exchange import formats
+from carerecord.exchange.answers import outcome
+from carerecord.exchange.formats import Form, NotServed
 from carerecord.fhir.scopes import allows, types_with
+from carerecord.fhir.xml import Elements
 from carerecord.kit import request as requests
 from carerecord.kit.calls import Calls, broken
-from carerecord.kit.errors import CareRecordError, NotSignedIn, NotUnderstood, Refused
+from carerecord.kit.errors import NotSignedIn, Refused
 from carerecord.kit.log import Log
 
-MOST_BYTES: Final = 50_000_000
 BEARER_AT_HAND_S: Final = 10.0  # a client that is revoked is out after at most so long
 _AT_HAND: Final = 10_000
-
-
-class TooLarge(NotUnderstood):
-    status, issue = 413, "too-long"
-
-
-class NotServed(CareRecordError):
-    """A format that is not written here."""
-
-    status, issue = 406, "not-supported"
-
-
-class NotTaken(CareRecordError):
-    """A format that is not read here."""
-
-    status, issue = 415, "not-supported"
 
 
 @dataclass
@@ -47,6 +33,7 @@ class Face:
     calls: Calls
     log: Log
     address: str  # where clients reach the front door
+    elements: Elements = field(default_factory=dict)  # what XML needs to know; loaded at start
     _bearers: dict[bytes, tuple[float, Bearer]] = field(default_factory=dict)
 
     async def bearer(self, token: str) -> Bearer:
@@ -70,6 +57,7 @@ class Visit:
     request: Request
     bearer: Bearer | None = None
     request_id: str = ""
+    form: Form = field(default_factory=Form)  # of the answer
 
     @property
     def base(self) -> str:
@@ -108,43 +96,52 @@ class Visit:
         return "representation"
 
     async def body(self) -> bytes:
-        """What was sent, as JSON.
-
-        Raises:
-            TooLarge: more than is read. NotTaken: not JSON.
-        """
-        kind = self.request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind not in (FHIR_JSON, "application/json", "application/json-patch+json"):
-            raise NotTaken(f"Send {FHIR_JSON}; a patch as application/json-patch+json.")
-        taken = bytearray()
-        async for part in self.request.stream():
-            taken += part
-            if len(taken) > MOST_BYTES:
-                raise TooLarge(f"At most {MOST_BYTES // 1_000_000} MB are read at once.")
-        return bytes(taken)
+        """The resource that was sent, as JSON. Raises as `formats.resource` does."""
+        return await formats.resource(self.request, self.face.elements)
 
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
-def endpoint(face: Face, handler: Handler, *, guarded: bool = True) -> Callable[[Request], Awaitable[Response]]:
-    """The handler as Starlette calls it: behind a token unless said otherwise, its errors as OperationOutcome."""
+class Address:
+    """One address, for every method: a guard, a handler, and its errors as OperationOutcome."""
 
-    async def answer(request: Request) -> Response:
-        visit = Visit(face, request, request_id=requests.current())
+    def __init__(self, face: Face, handler: Handler, *, guarded: bool = True) -> None:
+        self._face, self._handler, self._guarded = face, handler, guarded
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        visit = Visit(self._face, request, request_id=requests.current())
         try:
-            _format(request)
-            if guarded:
-                visit.bearer = await face.bearer(_token(request))
-            response = await handler(visit)
+            visit.form = formats.form_of(request)
+            if self._guarded:
+                visit.bearer = await self._face.bearer(_token(request))
+            response = await self._handler(visit)
         except Exception as error:
             response = failed(visit, error)
-        if "x-request-id" in request.headers and "x-request-id" not in response.headers:
-            response.headers["X-Request-Id"] = visit.request_id
+        response = await _written(visit, response)
         response.headers.setdefault("Cache-Control", "no-store")
         return response
 
-    return answer
+
+async def _written(visit: Visit, response: Response) -> Response:
+    """In the form that the client wants. What was changed stays changed where its answer cannot be written so."""
+    elements = visit.face.elements
+    try:
+        await formats.dressed(response, visit.form, elements)
+    except NotServed as error:
+        read = visit.request.method in ("GET", "HEAD")
+        told = outcome(406 if read else response.status_code, Issue("error" if read else "warning", error.issue, "", error.says))
+        for name in ("Location", "ETag", "Last-Modified"):
+            if name in response.headers:
+                told.headers[name] = response.headers[name]
+        await formats.dressed(told, visit.form, elements)
+        response = told
+    await formats.packed(response, visit.request)
+    return response
 
 
 def failed(visit: Visit, error: Exception) -> Response:
@@ -154,6 +151,8 @@ def failed(visit: Visit, error: Exception) -> Response:
     response = outcome(told.status, Issue("error", told.issue, "", told.says))
     if told.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
+    if "allow" in told.facts:
+        response.headers["Allow"] = told.facts["allow"]
     if "retry_after_s" in told.facts:
         response.headers["Retry-After"] = told.facts["retry_after_s"]
     return response
@@ -164,16 +163,3 @@ def _token(request: Request) -> str:
     if kind.lower() != "bearer" or not token.strip():
         raise NotSignedIn("Show a bearer token.")
     return token.strip()
-
-
-def _format(request: Request) -> None:
-    said = request.query_params.get("_format", "") or request.headers.get("accept", "")
-    kinds = [each.partition(";")[0].strip().lower() for each in said.split(",")]
-    if said and not any(each in ("*/*", "application/*", "json", "application/json", FHIR_JSON, "") for each in kinds):
-        raise NotServed(f"Answers are written as {FHIR_JSON}.")
-
-
-async def drained(receive: Callable[[], Awaitable[Message]]) -> None:
-    """Read a body that nobody wants, so that the connection can be used again."""
-    while (await receive()).get("more_body"):
-        pass

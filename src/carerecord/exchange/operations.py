@@ -1,0 +1,197 @@
+"""What else may be asked of a resource or a type? The operations of FHIR, each named in the capability statement."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw, Struct
+from starlette.responses import Response
+
+from carerecord.contracts.holdings import (
+    EVERYTHING,
+    SEARCH,
+    WRITE,
+    Change,
+    EverythingAsked,
+    FindAsked,
+    Held,
+    Issue,
+    Page,
+    WriteAsked,
+)
+from carerecord.exchange import answers
+from carerecord.exchange.resources import held_here, kept_here, type_of
+from carerecord.exchange.searching import CURSOR, MOST, pairs_of, searchset, size
+from carerecord.exchange.visit import Visit
+from carerecord.kit.errors import NotAcceptable, NotUnderstood
+
+MOST_LASTN: Final = 100  # for each code
+MOST_LOOKED_AT: Final = 20_000
+_RESULT: Final = frozenset(("_format", "_pretty", "_count", "_sort", "_total", "_summary", "_elements", "max", CURSOR))
+_INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z")
+
+
+class _Parameter(Struct):
+    name: str = ""
+    resource: Raw = Raw(b"")
+    valueCode: str = ""
+    valueUri: str = ""
+    valueCanonical: str = ""
+
+
+class _Parameters(Struct):
+    resourceType: str = ""
+    parameter: list[_Parameter] = []
+
+
+class _Coding(Struct):
+    system: str = ""
+    code: str = ""
+
+
+class _Concept(Struct):
+    coding: list[_Coding] = []
+    text: str = ""
+
+
+class _Coded(Struct):
+    code: _Concept = msgspec.field(default_factory=_Concept)
+
+
+_parameters: Final = msgspec.json.Decoder(_Parameters)
+_coded: Final = msgspec.json.Decoder(_Coded)
+
+
+async def everything(visit: Visit) -> Response:
+    """`Patient/p1/$everything`, in pages.
+
+    Raises:
+        NotUnderstood: a parameter that it does not take, or a time that is no instant.
+    """
+    visit.must("Patient", "r")
+    query = visit.request.query_params
+    types = tuple(each for each in query.get("_type", "").split(",") if each)
+    for each in types:
+        kept_here(each)
+    if unknown := set(query) - {"_type", "_since", "_count", CURSOR, "_format", "_pretty"}:
+        raise NotUnderstood(f"$everything takes _type, _since and _count, not {', '.join(sorted(unknown))[:80]}.")
+    since = query.get("_since", "")
+    if since and not _INSTANT.match(since):
+        raise NotUnderstood("_since is an instant with its zone, as 2026-01-31T09:00:00Z.")
+    asked = EverythingAsked(
+        str(visit.request.path_params["id"]), visit.reach("r"), types, since, cursor=query.get(CURSOR, ""),
+        most=size(query.get("_count", ""), MOST), client=visit.client, request=visit.request_id,
+    )  # fmt: skip
+    page = await visit.face.calls.ask(EVERYTHING, asked)
+    here = f"{visit.base}/Patient/{asked.patient}/$everything"
+    kept = tuple((name, value) for name, value in query.items() if name not in (CURSOR, "_format", "_pretty"))
+    return searchset(visit, page, here, kept, "", ())
+
+
+async def validate(visit: Visit) -> Response:
+    """`$validate`: judged as a write would be, and not kept. On an instance by GET: what is kept is judged.
+
+    Raises:
+        NotUnderstood: Parameters that hold no resource. NotAcceptable: a profile or mode that nothing here judges by.
+    """
+    type_ = type_of(visit, "r")
+    id_ = str(visit.request.path_params.get("id", ""))
+    by_get = visit.request.method in ("GET", "HEAD")
+    raw = (await held_here(visit, type_)).text if by_get else _given(await visit.body())
+    if profile := visit.request.query_params.get("profile", ""):
+        _no_profile(profile)
+    change = Change("update" if id_ else "create", type_, id_, Raw(raw))
+    asked = WriteAsked(visit.client, visit.reach("r"), (change,), visit.request_id, check_only=True)
+    (made,) = await visit.face.calls.ask(WRITE, asked)
+    return answers.outcome(200, *(made.issues or (Issue("information", "informational", "", "It could be kept as it is."),)))
+
+
+def _given(body: bytes) -> bytes:
+    """The resource that is to be judged: by itself, or within Parameters."""
+    try:
+        told = _parameters.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return body  # holdings says what is wrong with it
+    if told.resourceType != "Parameters":
+        return body
+    for each in told.parameter:
+        if each.name == "profile":
+            _no_profile(each.valueUri or each.valueCanonical)
+        if each.name == "mode" and each.valueCode not in ("create", "update"):
+            raise NotAcceptable("What is judged is whether it could be created or updated: mode is create or update.")
+    found = [each.resource for each in told.parameter if each.name == "resource" and bytes(each.resource)]
+    if len(found) != 1:
+        raise NotUnderstood("Parameters hold one parameter `resource`, with the resource that is to be judged.")
+    return bytes(found[0])
+
+
+def _no_profile(profile: str) -> None:
+    if not profile.startswith("http://hl7.org/fhir/StructureDefinition/"):
+        raise NotAcceptable("Resources are judged by FHIR R4 itself; by no other profile yet.")
+
+
+async def meta(visit: Visit) -> Response:
+    """`$meta` of one resource, letter for letter."""
+    held = await held_here(visit, type_of(visit, "r"))
+    found = msgspec.json.decode(held.text, type=dict[str, Raw]).get("meta", Raw(b"{}"))
+    told = b'{"resourceType":"Parameters","parameter":[{"name":"return","valueMeta":' + bytes(found) + b"}]}"
+    return Response(told, media_type=answers.FHIR_JSON)
+
+
+async def lastn(visit: Visit) -> Response:
+    """`Observation/$lastn`: of one patient, for each code the newest `max` (1 unless said).
+
+    Raises:
+        NotUnderstood: it does not say whose, or `max` is no number.
+    """
+    visit.must("Observation", "s")
+    pairs = pairs_of(visit.request.url.query)
+    told = dict(pairs)
+    if not {"patient", "subject"} & {name.partition(":")[0] for name in told}:
+        raise NotUnderstood("$lastn needs to say whose: add patient=….")
+    most = told.get("max", "1")
+    if not most.isdecimal() or not 0 < int(most[:6]) <= MOST_LASTN:
+        raise NotUnderstood(f"max is 1 to {MOST_LASTN}.")
+    query = (*((name, value) for name, value in pairs if name not in _RESULT), ("_sort", "-date"), ("_total", "none"))
+    many: dict[Any, int] = {}
+    newest: list[Held] = []
+    cursor, looked_at = "", 0
+    while True:
+        asked = FindAsked(
+            "Observation", query, visit.reach("s"), visit.strict, visit.base, cursor, MOST, visit.client, visit.request_id
+        )
+        page = await visit.face.calls.ask(SEARCH, asked)
+        for held in page.matches:
+            key = _same_code(held.text)
+            many[key] = many.get(key, 0) + 1
+            if many[key] <= int(most):
+                newest.append(held)
+        cursor, looked_at = page.next, looked_at + len(page.matches)
+        if not cursor:
+            break
+        if looked_at >= MOST_LOOKED_AT:
+            raise NotUnderstood("This person has more results than are looked through at once: add a category, code or date.")
+    here = f"{visit.base}/Observation/$lastn"
+    kept = tuple((name, value) for name, value in pairs if name not in ("_format", "_pretty"))
+    return searchset(visit, Page(tuple(newest), total=len(newest), ignored=page.ignored), here, kept, "", ())
+
+
+def _same_code(text: bytes) -> Any:
+    """What makes two results one kind: their first coding with its system; else their words; else nothing that is known."""
+    try:
+        code = _coded.decode(text).code
+    except msgspec.ValidationError:
+        return None
+    coding = next((each for each in code.coding if each.code), None)
+    return (coding.system, coding.code) if coding else code.text.strip().casefold()
+
+
+OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
+    "*": (
+        ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
+        ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta"),
+    ),
+    "Patient": (("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),),
+    "Observation": (("lastn", "http://hl7.org/fhir/OperationDefinition/Observation-lastn"),),
+}

@@ -1,0 +1,72 @@
+"""Do the operations answer as FHIR says?"""
+
+from typing import Any
+
+from tests.exchange.conftest import Api
+
+PATIENT = {"resourceType": "Patient", "id": "p1"}
+
+
+def result(code: str, when: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation", "status": "final", "effectiveDateTime": when, "subject": {"reference": "Patient/p1"},
+        "code": {"coding": [{"system": "http://loinc.org", "code": code}]},
+    }  # fmt: skip
+
+
+async def test_lastn_gives_the_newest_of_each_code(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", PATIENT)
+    for code, when in (("K", "2020-01-01"), ("K", "2022-01-01"), ("K", "2021-01-01"), ("Na", "2019-01-01")):
+        await api.ask("POST", "/Observation", result(code, when))
+
+    async def times(query: str) -> set[str]:
+        found = (await api.ask("GET", f"/Observation/$lastn?{query}")).json
+        assert found["total"] == len(found["entry"])
+        return {each["resource"]["effectiveDateTime"] for each in found["entry"]}
+
+    assert await times("patient=p1") == {"2022-01-01", "2019-01-01"}
+    assert await times("patient=p1&max=2") == {"2022-01-01", "2021-01-01", "2019-01-01"}
+    assert await times("subject=Patient/p1&code=K&max=1") == {"2022-01-01"}
+    assert (await api.ask("GET", "/Observation/$lastn?code=K")).status == 400
+    assert (await api.ask("GET", "/Observation/$lastn?patient=p1&max=x")).status == 400
+
+
+async def test_meta_of_one_resource(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", {**PATIENT, "meta": {"tag": [{"code": "t"}]}})
+    told = (await api.ask("GET", "/Patient/p1/$meta")).json
+
+    assert told["parameter"][0]["name"] == "return"
+    assert told["parameter"][0]["valueMeta"]["tag"] == [{"code": "t"}]
+    assert told["parameter"][0]["valueMeta"]["versionId"] == "1"
+    assert (await api.ask("GET", "/Patient/p2/$meta")).status == 404
+
+
+async def test_validate_takes_parameters_and_instances(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", PATIENT)
+    bad = {"resourceType": "Patient", "birthDate": "MARLOW"}
+
+    def within(*more: dict[str, Any]) -> dict[str, Any]:
+        return {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": bad}, *more]}
+
+    wrapped = await api.ask("POST", "/Patient/$validate", within({"name": "mode", "valueCode": "create"}))
+    kept = await api.ask("GET", "/Patient/p1/$validate")
+    on_it = await api.ask("POST", "/Patient/p1/$validate", {**bad, "id": "p1"})
+    profiled = await api.ask("POST", "/Patient/$validate", within({"name": "profile", "valueUri": "https://e.example/p"}))
+    empty = await api.ask("POST", "/Patient/$validate", {"resourceType": "Parameters"})
+
+    assert [wrapped.json["issue"][0]["expression"], on_it.json["issue"][0]["expression"]] == [["Patient.birthDate"]] * 2
+    assert "MARLOW" not in str(wrapped.json)
+    assert kept.json["issue"][0]["severity"] == "information"
+    assert [profiled.status, empty.status] == [422, 400]
+    assert (await api.ask("GET", "/Patient/p1")).headers["ETag"] == 'W/"1"'
+
+
+async def test_everything_since_and_by_type(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", PATIENT)
+    await api.ask("POST", "/Observation", result("K", "2020-01-01"))
+    types = {"Patient": 1, "Observation": 1, "Patient,Observation": 2}
+    for said, many in types.items():
+        assert len((await api.ask("GET", f"/Patient/p1/$everything?_type={said}")).json["entry"]) == many
+    assert (await api.ask("GET", "/Patient/p1/$everything?_since=2100-01-01T00:00:00Z")).json["entry"] == []
+    assert (await api.ask("GET", "/Patient/p1/$everything?_since=MARLOW")).status == 400
+    assert (await api.ask("GET", "/Patient/p1/$everything?colour=red")).status == 400
