@@ -1,12 +1,16 @@
 """What does a JSON Patch (RFC 6902) make of a resource? Numbers keep their digits; what cannot be done is said."""
 
+import re
 from typing import Any, Final
 
 import msgspec
 
 from carerecord.fhir.bundle import parse
+from carerecord.fhir.errors import Unreadable
 
 MOST_STEPS: Final = 200
+MOST_COPIED: Final = 20_000  # elements that one patch may copy: steps that double a list would else fill the memory
+_PLACE: Final = re.compile(r"(?:0|[1-9][0-9]{0,8})\Z")
 _OPERATIONS: Final = frozenset(("add", "remove", "replace", "move", "copy", "test"))
 
 
@@ -21,23 +25,32 @@ def patched(text: bytes, patch: bytes) -> bytes:
 
     Raises:
         BadPatch: a step that is malformed, points at nothing, or a test that fails. Nothing of the values is told.
-        Unreadable: the patch is no JSON.
     """
-    steps = msgspec.json.decode(patch, type=list[dict[str, Any]], strict=True) if _is_list(patch) else None
-    if steps is None or len(steps) > MOST_STEPS:
+    try:
+        steps = parse(b'{"steps":' + patch + b"}")["steps"]  # with digits kept: a step may set a decimal
+    except Unreadable as fault:
+        raise BadPatch(f"The patch is {fault.reason}.", 400) from None
+    if not isinstance(steps, list) or len(steps) > MOST_STEPS or not all(isinstance(each, dict) for each in steps):
         raise BadPatch(f"A JSON Patch is a list of at most {MOST_STEPS} steps.", 400)
-    # Decoded once more with digits kept: a step may set a decimal.
-    kept = parse(b'{"steps":' + patch + b"}")["steps"]
     resource: Any = parse(text)
-    for place, step in enumerate(kept):
+    copied = 0
+    for place, step in enumerate(steps):
+        if step.get("op") in ("copy", "move") and isinstance(begin := step.get("from"), str):
+            copied += _size(_found(resource, _steps(begin), place))
+            if copied > MOST_COPIED:
+                raise BadPatch(f"A JSON Patch copies at most {MOST_COPIED} elements.")
         resource = _done(resource, step, place)
     if not isinstance(resource, dict):
         raise BadPatch("What is left is no resource.")
-    return _written(resource)
+    try:
+        return _written(resource)
+    except (RecursionError, ValueError, msgspec.MsgspecError):
+        raise BadPatch("What is left cannot be written as JSON.") from None
 
 
-def _is_list(patch: bytes) -> bool:
-    return bytes(patch[:64]).lstrip().startswith(b"[")
+def _size(value: Any) -> int:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return 1 + sum(map(_size, inner))
 
 
 def _done(resource: Any, step: dict[str, Any], place: int) -> Any:
@@ -77,7 +90,7 @@ def _found(node: Any, steps: list[str], place: int) -> Any:
     for step in steps:
         if isinstance(node, dict) and step in node:
             node = node[step]
-        elif isinstance(node, list) and step.isdecimal() and int(step) < len(node):
+        elif isinstance(node, list) and _PLACE.match(step) and int(step) < len(node):
             node = node[int(step)]
         else:
             raise BadPatch(f"Step {place + 1} points at nothing.")
@@ -102,7 +115,7 @@ def _added(resource: Any, steps: list[str], value: Any, place: int) -> Any:
     parent, last = _found(resource, steps[:-1], place), steps[-1]
     if isinstance(parent, dict):
         parent[last] = value
-    elif isinstance(parent, list) and (last == "-" or (last.isdecimal() and int(last) <= len(parent))):
+    elif isinstance(parent, list) and (last == "-" or (_PLACE.match(last) and int(last) <= len(parent))):
         parent.insert(len(parent) if last == "-" else int(last), value)
     else:
         raise BadPatch(f"Step {place + 1} points at nothing.")
