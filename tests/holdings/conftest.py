@@ -16,6 +16,7 @@ from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.index import Index
+from carerecord.holdings.paging import Links
 from carerecord.holdings.service import Keeper
 from carerecord.holdings.writing import Writer
 from carerecord.kit.clock import SystemClock
@@ -72,9 +73,10 @@ async def desk(
     known, validators = compiled
     clock = SystemClock()
     finder = Finder(
-        database.pool, clock, Bodies(b"b" * 32), Index(known, b"i" * 32), known, Turns(), lambda what: seal(b"c", what)
+        database.pool, clock, Bodies(b"b" * 32), Index(known, b"i" * 32), known, Turns(), Links(lambda what: seal(b"c", what))
     )
     outbox = Outbox(database.pool, "holdings", clock)
     await outbox.settle()
-    yield Desk(Keeper(finder, Writer(finder, outbox, validators), Book(outbox, clock)), database)
+    book = Book(outbox, clock)
+    yield Desk(Keeper(finder, Writer(finder, outbox, validators, book), book), database)
     await outbox.close()

@@ -93,7 +93,7 @@ class Issue(Struct, frozen=True, omit_defaults=True):
 class Written(Struct, frozen=True, omit_defaults=True):
     """What became of one change."""
 
-    status: int  # 200, 201, 204, or why not: 400, 404, 409, 410, 412, 422
+    status: int  # 200, 201, 204, 202 for what was kept aside, or why not: 400, 404, 409, 410, 412, 422
     held: Held | None = None
     issues: tuple[Issue, ...] = ()
 
@@ -148,6 +148,27 @@ class EverythingAsked(Struct, frozen=True):
     request: str = ""
 
 
+class AsideAsked(Struct, frozen=True):
+    """What faulty clients sent and nobody is served: for those who mend it. Asked by operators alone."""
+
+    organisation: str = ""  # "" = of all
+    before: str = ""  # older than this moment; "" = from the newest
+    most: int = 100
+
+
+class Aside(Struct, frozen=True):
+    """One resource that was kept aside, as it came."""
+
+    id: str
+    at: str
+    type: str
+    client: str
+    organisation: str
+    request: str
+    issues: tuple[Issue, ...]
+    raw: Raw
+
+
 class HeldCountsAsked(Struct, frozen=True):
     reach: Reach
 
@@ -171,4 +192,5 @@ WRITE = Question("holdings", "write", WriteAsked, tuple[Written, ...])  # all of
 SEARCH = Question("holdings", "search", FindAsked, Page)
 HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
+ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])

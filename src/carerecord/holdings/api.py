@@ -3,13 +3,14 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from carerecord.contracts.holdings import COUNTS, EVERYTHING, HISTORY, READ, SEARCH, WRITE
+from carerecord.contracts.holdings import ASIDE, COUNTS, EVERYTHING, HISTORY, READ, SEARCH, WRITE
 from carerecord.fhir.search import parameters
 from carerecord.fhir.validate import load
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.index import Index
+from carerecord.holdings.paging import Links
 from carerecord.holdings.service import Keeper
 from carerecord.holdings.writing import Writer
 from carerecord.kit.part import Part, Supplies, answer
@@ -30,9 +31,10 @@ class _Opening:
         key = supplies.keys.own_key("cursors")
         finder = Finder(
             supplies.db, supplies.clock, Bodies(supplies.keys.own_key("bodies")),
-            Index(known, supplies.keys.own_key("index")), known, Turns(), lambda what: seal(key, what),
+            Index(known, supplies.keys.own_key("index")), known, Turns(), Links(lambda what: seal(key, what)),
         )  # fmt: skip
-        self._keeper = Keeper(finder, Writer(finder, supplies.outbox, validators), Book(supplies.outbox, supplies.clock))
+        book = Book(supplies.outbox, supplies.clock)
+        self._keeper = Keeper(finder, Writer(finder, supplies.outbox, validators, book), book)
 
     @property
     def keeper(self) -> Keeper:
@@ -51,6 +53,7 @@ def build(supplies: Supplies) -> Part:
             answer(SEARCH, lambda asked: opening.keeper.search(asked)),
             answer(HISTORY, lambda asked: opening.keeper.history(asked)),
             answer(EVERYTHING, lambda asked: opening.keeper.everything(asked)),
+            answer(ASIDE, lambda asked: opening.keeper.aside(asked)),
             answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
         ),
         start=opening.start,

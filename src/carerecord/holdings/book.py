@@ -6,6 +6,7 @@ from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import Line
 from carerecord.contracts.holdings import Client
 from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.db import Connection
 from carerecord.kit.events import Outbox
 
 ISSUER = "urn:carerecord:client"
@@ -17,15 +18,16 @@ class Book:
         self._outbox, self._clock = outbox, clock
 
     async def write(
-        self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = ""
-    ) -> None:
-        """Durable before the answer leaves. `patients`: ids of the records that were touched, told once each."""
+        self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = "",
+        db: Connection | None = None,
+    ) -> None:  # fmt: skip
+        """Durable before the answer leaves, or in the caller's transaction. `patients`: ids of the records touched."""
         touched = tuple(dict.fromkeys(each for each in patients if each and not each.startswith(_NOBODY)))
         line = Line(
             id="", at=stamp(self._clock.now()), what=what, service="holdings", actor=_actor(client),
             patients=touched, outcome=outcome, request=request,
         )  # fmt: skip
-        await self._outbox.announce("Line", line)
+        await self._outbox.announce("Line", line, db)
 
 
 def _actor(client: Client) -> Actor | None:

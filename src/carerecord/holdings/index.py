@@ -93,10 +93,18 @@ class Index:
                 found.append(self._hash(f"{type_}.{code}", value[:10]))
         return found
 
-    def _when(self, resource: Mapping[str, Any], type_: str) -> datetime | None:
+    def claim(self, type_: str, condition: Iterable[tuple[str, str]]) -> bytes:
+        """The hash under which one resource at most may answer a condition, however it is written."""
+        said = "\0".join(f"{name}\1{value}" for name, value in sorted(condition))
+        return blake2b(f"claim\0{type_}\0{said}".encode(), digest_size=16, key=self._key).digest()
+
+    def spans(self, resource: Mapping[str, Any], type_: str) -> list[Span]:
+        """When it happened, as far as it says."""
         parameter = self._parameters.of(type_).get(WHEN.get(type_, ""))
-        found = [each.since for each in parameter.values(resource) if isinstance(each, Span)] if parameter else []
-        return max(found, default=None)
+        return [each for each in parameter.values(resource) if isinstance(each, Span)] if parameter else []
+
+    def _when(self, resource: Mapping[str, Any], type_: str) -> datetime | None:
+        return max((each.since for each in self.spans(resource, type_)), default=None)
 
     def _asked(self, clause: Clause, written: str) -> int | None:
         parameter = clause.parameter
@@ -152,6 +160,7 @@ def whose(resource: Mapping[str, Any], type_: str, parameters: Parameters) -> st
         if parameter is None or (parameter.targets and "Patient" not in parameter.targets):
             continue
         for value in parameter.values(resource):
-            if isinstance(value, Link) and value.type == "Patient" and value.id:
+            # A whole address is of another server: its Patient is not ours, though the id may be the same.
+            if isinstance(value, Link) and value.type == "Patient" and value.id and not value.url:
                 return value.id
     return ""

@@ -1,31 +1,43 @@
-"""Read what is kept, and what was kept before: one resource, its history, all of one person's."""
+"""Read what is kept, and what was kept before: one resource, its history, all of one person's, what was kept aside."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
 
 import msgspec
 
 from carerecord.contracts.holdings import (
+    Aside,
+    AsideAsked,
     EverythingAsked,
     FindAsked,
     Held,
     HeldCount,
     HeldCountsAsked,
     HistoryAsked,
+    Issue,
     Page,
     ReadAsked,
     WriteAsked,
     Written,
 )
-from carerecord.holdings import store
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.search.values import FIRST, LAST, Span, span
 from carerecord.holdings.book import Book
-from carerecord.holdings.finding import CONFIDENTIALITY, Finder, may_see
-from carerecord.holdings.store import Row
-from carerecord.holdings.writing import Writer, within
+from carerecord.holdings.finding import ID, Finder
+from carerecord.holdings.paging import Place, same
+from carerecord.holdings.reaching import may_see, most, within
+from carerecord.holdings.store import changing, looking
+from carerecord.holdings.store.changing import Row
+from carerecord.holdings.writing import Writer
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound, NotUnderstood
 
-_METHODS = {"C": "POST", "U": "PUT", "D": "DELETE"}
-_NEWEST = 2**31 - 1
+_METHODS: Final = {"C": "POST", "U": "PUT", "D": "DELETE"}
+_NEWEST: Final = 2**31 - 1
+_BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_WINDOW: Final = timedelta(minutes=1)
+_WIDER: Final = 8  # each window of time that holds too little is followed by one so many times as wide
 
 
 @dataclass(frozen=True)
@@ -40,39 +52,25 @@ class Keeper:
         Raises:
             NotFound: there is none, or not for this client: the two are not told apart.
         """
-        row = None
-        lies = (await store.addresses(self.finder.db, [(asked.type, asked.id)])).get((asked.type, asked.id))
-        if lies is not None and may_see(asked.reach, asked.type) and within(asked.reach, lies.patient):
-            for patient in (lies.patient, *lies.before):
-                row = row or await store.read(self.finder.db, patient, asked.type, asked.id, asked.version)
-        if row is None or not self._plain_enough(row, asked):
+        stands = None
+        if ID.match(asked.id) and may_see(asked.reach, asked.type) and 0 <= asked.version <= _NEWEST:
+            stands = await looking.one(self.finder.db, asked.type, asked.id, asked.version)
+        # What is more confidential today hides what it was before.
+        if stands is None or max(stands[0].confidential, stands[1]) > most(asked.reach) or not self._within(asked, stands[0]):
             raise NotFound("There is no such resource.")
-        await self.book.write("resource-read", asked.client, [row.patient], request=asked.request)
-        return self._held(row)
+        await self.book.write("resource-read", asked.client, [stands[0].patient], request=asked.request)
+        return self._held(stands[0])
 
-    def _plain_enough(self, row: Row, asked: ReadAsked | HistoryAsked) -> bool:
-        """Labels are part of a version: a stricter one of today hides nothing of what an older one says by itself."""
-        if row.method == "D":
-            return True
-        meta = msgspec.json.decode(self.finder.text(row), type=_Labelled).meta
-        codes = [each.code for each in meta.security if each.system.endswith("v3-Confidentiality")]
-        most = CONFIDENTIALITY.index(asked.reach.most_confidential)
-        return all(code in CONFIDENTIALITY and CONFIDENTIALITY.index(code) <= most for code in codes)
+    def _within(self, asked: ReadAsked, row: Row) -> bool:
+        return within(asked.reach, row.patient, row.type, self.finder.parameters)
 
     def _held(self, row: Row) -> Held:
-        gone = row.method == "D"
-        if gone:
+        if row.method == "D":
             return Held(row.type, row.id, row.version, stamp(row.at), gone=True, method=_METHODS[row.method])
-        raw = msgspec.Raw(self.finder.text(row))
-        return Held(row.type, row.id, row.version, stamp(row.at), raw, method=_METHODS[row.method])
+        return Held(row.type, row.id, row.version, stamp(row.at), msgspec.Raw(self.finder.text(row)), method=_METHODS[row.method])
 
     async def write(self, asked: WriteAsked) -> tuple[Written, ...]:
-        written, patients = await self.writer.write(asked)
-        if not asked.check_only:
-            kept = all(each.status < 400 for each in written)
-            outcome = "success" if kept else "refused"
-            await self.book.write("resource-written", asked.client, patients, outcome=outcome, request=asked.request)
-        return written
+        return await self.writer.write(asked)
 
     async def search(self, asked: FindAsked) -> Page:
         page, patients = await self.finder.search(asked)
@@ -80,61 +78,144 @@ class Keeper:
         return page
 
     async def history(self, asked: HistoryAsked) -> Page:
-        """Versions of one resource, newest first.
+        """Versions, newest first: of one resource, of a type, or of everything.
 
         Raises:
-            NotFound: no such resource for this client. NotUnderstood: a cursor that is not ours, or no resource named.
+            NotFound: no such resource for this client. NotUnderstood: a cursor that is not ours, or a `_since` that is no time.
         """
-        if not asked.type or not asked.id:
-            raise NotUnderstood("History is kept by resource: name its type and id.")
-        lies = (await store.addresses(self.finder.db, [(asked.type, asked.id)])).get((asked.type, asked.id))
-        if lies is None or not may_see(asked.reach, asked.type) or not within(asked.reach, lies.patient):
+        key = same("history", asked.type, asked.id, asked.reach, asked.since, asked.client.id)
+        place = self.finder.links.read(asked.cursor, key)
+        since = _moment(asked.since, "_since") or _BEGINNING
+        moment = place.moment if place else self.finder.clock.now()
+        if asked.id:
+            rows = await self._of_one(asked, place.version if place else _NEWEST, since)
+        else:
+            rows = await self._of_many(asked, place, since, moment)
+        more, rows = len(rows) > asked.most, rows[: asked.most]
+        await self.book.write("resource-read", asked.client, [row.patient for row in rows], request=asked.request)
+        following = ""
+        if more:
+            last = rows[-1]
+            following = self.finder.links.write(
+                Place(key, moment, when=last.at, patient=last.patient, type=last.type, id=last.id, version=last.version)
+            )
+        return Page(tuple(self._held(row) for row in rows), next=following)
+
+    async def _of_one(self, asked: HistoryAsked, below: int, since: datetime) -> list[Row]:
+        stands = await looking.one(self.finder.db, asked.type, asked.id, 0) if ID.match(asked.id) else None
+        reach, known = asked.reach, self.finder.parameters
+        if (
+            stands is None or stands[1] > most(reach) or not may_see(reach, asked.type)
+            or not within(reach, stands[0].patient, asked.type, known)
+        ):  # fmt: skip
             raise NotFound("There is no such resource.")
-        if asked.cursor and not asked.cursor.isdecimal():
-            raise NotUnderstood("This page link is not one of ours.")
-        before = int(asked.cursor) if asked.cursor else _NEWEST
-        rows = await store.history(
-            self.finder.db, [lies.patient, *lies.before], asked.type, asked.id, before, asked.most + 1
+        lies = (await changing.addresses(self.finder.db, [(asked.type, asked.id)]))[asked.type, asked.id]
+        # What lay in another person's record once is shown to those alone who may see that record too.
+        where = [each for each in (lies.patient, *lies.before) if within(reach, each, asked.type, known)]
+        return list(
+            await looking.history(self.finder.db, where, asked.type, asked.id, below, most(reach), since, asked.most + 1)
         )
-        shown = [row for row in rows[: asked.most] if self._plain_enough(row, asked) and stamp(row.at) >= asked.since]
-        await self.book.write("resource-read", asked.client, [lies.patient], request=asked.request)
-        following = str(rows[asked.most - 1].version) if len(rows) > asked.most else ""
-        return Page(tuple(self._held(row) for row in shown), next=following)
+
+    async def _of_many(self, asked: HistoryAsked, place: Place | None, since: datetime, moment: datetime) -> list[Row]:
+        """By windows of time, from the newest on, each wider than the last until the page is full: no window is read for nothing
+        but the sparse ones, and none holds more than a page of rows in hand."""
+        types: tuple[str, ...] = (asked.type,) if asked.type else () if "*" in asked.reach.types else asked.reach.types
+        if asked.type and not may_see(asked.reach, asked.type):
+            return []
+        until = place.when + timedelta(microseconds=1) if place and place.when else moment + timedelta(microseconds=1)
+        below = (place.when, place.patient, place.type, place.id, place.version) if place and place.when else None
+        window = _FIRST_WINDOW if asked.reach.patients is None else moment - _BEGINNING
+        rows: list[Row] = []
+        while len(rows) <= asked.most and until > since:
+            begun = max(since, until - window)
+            rows += await looking.written_between(
+                self.finder.db, begun, until, below, types, asked.reach.patients, most(asked.reach), asked.most + 1 - len(rows)
+            )
+            until, below = begun, None
+            window = min(window * _WIDER, moment - _BEGINNING)
+        return rows
 
     async def everything(self, asked: EverythingAsked) -> Page:
-        """All of one person's record, by type and id.
+        """All of one person's record, by type and id. Between start and end comes what happened then, and what has no time.
 
         Raises:
-            NotFound: no such person for this client.
+            NotFound: no such person for this client. NotUnderstood: a time that is none, or a link that is not ours.
         """
-        if not within(asked.reach, asked.patient):
+        key = same("everything", asked.patient, asked.reach, asked.types, asked.since, asked.start, asked.end, asked.client.id)
+        place = self.finder.links.read(asked.cursor, key)
+        since = _moment(asked.since, "_since")
+        care = Span(_moment(asked.start, "start") or FIRST, _until(asked.end, "end") or LAST)
+        dated = bool(asked.start or asked.end)
+        stands = await looking.one(self.finder.db, "Patient", asked.patient, 0) if ID.match(asked.patient) else None
+        if (
+            stands is None or stands[0].method == "D" or stands[1] > most(asked.reach)
+            or not within(asked.reach, asked.patient, "Patient", self.finder.parameters)
+        ):  # fmt: skip
             raise NotFound("There is no such patient.")
-        lies = (await store.addresses(self.finder.db, [("Patient", asked.patient)])).get(("Patient", asked.patient))
-        if lies is None:
-            raise NotFound("There is no such patient.")
-        type_, _, id_ = asked.cursor.partition("/")
-        most = CONFIDENTIALITY.index(asked.reach.most_confidential)
         types = asked.types if "*" in asked.reach.types else tuple(set(asked.types or asked.reach.types) & set(asked.reach.types))
-        rows = await store.whole_record(self.finder.db, asked.patient, types, most, (type_, id_), asked.most + 1)
+        after = (place.type, place.id) if place else ("", "")
+        shown: list[Held] = []
+        last: Row | None = None
+        newest, more = self.finder.clock.now(), bool(types) or "*" in asked.reach.types
+        while more and len(shown) < asked.most:
+            wanted = asked.most - len(shown)
+            rows = await looking.whole_record(
+                self.finder.db, asked.patient, types, most(asked.reach), after, wanted + 1,
+                moment=place.moment if place else None, since=since,
+            )  # fmt: skip
+            more, rows = len(rows) > wanted, rows[:wanted]
+            async with self.finder.turns.mine() as turn:
+                for last in rows:
+                    held = self._held(last)
+                    newest = max(newest, last.at)
+                    if (since is None or last.at >= since) and (not dated or self._happened(held, care)):
+                        shown.append(held)
+                    await turn.over()
+            if last is not None:
+                after = (last.type, last.id)
         await self.book.write("resource-searched", asked.client, [asked.patient], request=asked.request)
-        more = len(rows) > asked.most
-        rows = rows[: asked.most]
-        shown = tuple(self._held(row) for row in rows if stamp(row.at) >= asked.since)
-        return Page(shown, next=f"{rows[-1].type}/{rows[-1].id}" if more else "")
+        if not more or last is None:
+            return Page(tuple(shown))
+        moment = place.moment if place else newest
+        return Page(tuple(shown), next=self.finder.links.write(Place(key, moment, type=last.type, id=last.id)))
+
+    def _happened(self, held: Held, care: Span) -> bool:
+        spans = self.finder.index.spans(parse(held.text), held.type)
+        return not spans or any(each.since < care.until and each.until > care.since for each in spans)
 
     async def counts(self, asked: HeldCountsAsked) -> tuple[HeldCount, ...]:
         """How many resources of each type are kept. Asked by operators alone, so no grant narrows it."""
-        return tuple(HeldCount(type_, many) for type_, many in await store.counts(self.finder.db))
+        return tuple(HeldCount(type_, many) for type_, many in await looking.counts(self.finder.db))
+
+    async def aside(self, asked: AsideAsked) -> tuple[Aside, ...]:
+        """What was kept aside, newest first, opened for those who mend it."""
+        before = _moment(asked.before, "before") or LAST
+        rows = await looking.aside(self.finder.db, asked.organisation, before, asked.most)
+        unpack = self.finder.bodies.unpack
+        return tuple(
+            Aside(
+                str(row["id"]), stamp(row["at"]), row["type"], row["client"], row["organisation"], row["request"],
+                msgspec.json.decode(row["issues"], type=tuple[Issue, ...]),
+                msgspec.Raw(
+                    unpack(row["body"], organisation=row["organisation"], patient=row["patient"], place=f"aside/{row['id']}")
+                ),
+            )
+            for row in rows
+        )  # fmt: skip
 
 
-class _Label(msgspec.Struct):
-    system: str = ""
-    code: str = ""
+def _moment(said: str, name: str) -> datetime | None:
+    """The begin of a time that may be partial; None where nothing is said."""
+    return found.since if (found := _span(said, name)) else None
 
 
-class _Meta(msgspec.Struct):
-    security: list[_Label] = []
+def _until(said: str, name: str) -> datetime | None:
+    return found.until if (found := _span(said, name)) else None
 
 
-class _Labelled(msgspec.Struct):
-    meta: _Meta = msgspec.field(default_factory=_Meta)
+def _span(said: str, name: str) -> Span | None:
+    if not said:
+        return None
+    if (found := span(said)) is None:
+        raise NotUnderstood(f"{name} is a date or an instant, as FHIR writes them.")
+    return found

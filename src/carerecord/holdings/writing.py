@@ -1,327 +1,348 @@
-"""How does a resource come to be kept? Judged, addressed, sealed and indexed in one transaction: all of a bundle, or none."""
+"""How does a resource come to be kept? Judged, addressed, sealed and indexed in one transaction: all of a bundle, or none.
 
-import re
+Single writes that wait at the same moment and do not touch the same resource share one transaction: one commit for many.
+"""
+
+import asyncio
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import asyncpg
+import msgspec
 from msgspec import Raw
 
-from carerecord.contracts.holdings import Change, Held, Issue, Kept, Reach, WriteAsked, Written
-from carerecord.fhir.bundle import parse
-from carerecord.fhir.errors import Unreadable
-from carerecord.fhir.search.query import BadSearch, read
+from carerecord.contracts.holdings import Held, Issue, Kept, WriteAsked, Written
 from carerecord.fhir.validate import Validators
-from carerecord.holdings import store
 from carerecord.holdings.bodies import with_ours
-from carerecord.holdings.finding import CONFIDENTIALITY, NOBODY, Finder, may_see
+from carerecord.holdings.book import Book
+from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
+from carerecord.holdings.finding import Finder
 from carerecord.holdings.index import whose
-from carerecord.holdings.patch import BadPatch, patched
-from carerecord.holdings.store import Current, Lies, Row
+from carerecord.holdings.reaching import CONFIDENTIALITY, NOBODY, STRICTEST, most, within
+from carerecord.holdings.store import changing
+from carerecord.holdings.store.changing import Current, Last, Lies, Row
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection
+from carerecord.kit.errors import Unavailable
 from carerecord.kit.events import Outbox
 
-TRIES: Final = 4
-_ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
-_REFERENCE: Final = re.compile(rb'("reference"\s*:\s*")((?:[^"\\]|\\.)*)(")')
-_REPEAT: Final = (
-    asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError,
-)  # fmt: skip
+TRIES: Final = 5
+GROUP: Final = 32  # single writes in one transaction
+_TOLD_AT_ONCE: Final = 2_000  # changes in one event
+_REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
 
-
-class Refusal(Exception):
-    """One change cannot be made, and so none of those beside it."""
-
-    def __init__(self, place: int, status: int, *issues: Issue) -> None:
-        super().__init__(status)
-        self.place, self.status, self.issues = place, status, issues
-
-
-@dataclass
-class Draft:
-    """One change on its way."""
-
-    place: int
-    change: Change
-    type: str
-    id: str
-    raw: bytes = b""
-    parsed: dict[str, Any] = field(default_factory=dict)
-    patient: str = ""
-    done: Written | None = None  # settled without a write
+Outcome = tuple[Written, ...]
 
 
 @dataclass(frozen=True)
+class _Waiting:
+    draft: Draft
+    done: "asyncio.Future[None]"
+
+
+@dataclass
 class Writer:
     finder: Finder
     outbox: Outbox
     check: Validators
+    book: Book
+    drafting: Drafting = field(init=False)
+    _waiting: list[_Waiting] = field(default_factory=list)
+    _flush: "asyncio.Task[None] | None" = None
 
-    async def write(self, asked: WriteAsked) -> tuple[tuple[Written, ...], list[str]]:
-        """What became of each change, in order, and whose records were written. When one is refused none is made.
+    def __post_init__(self) -> None:
+        self.drafting = Drafting(self.finder, self.check)
+
+    async def write(self, asked: WriteAsked) -> Outcome:
+        """What became of each change, in order. When one is refused none is made; the audit line commits with what was written.
 
         Raises:
-            asyncpg.SerializationError: others wrote the same again and again.
+            Unavailable: others wrote the same again and again.
         """
+        try:
+            return await self._written(asked)
+        except Refusal as refusal:
+            faulty = refusal.status == 422 and all(each.code == "structure" for each in refusal.issues)
+            if faulty and asked.client.on_invalid == "quarantine" and not asked.check_only:
+                return await self._aside(asked, refusal)
+            written = [Written(424) for _ in asked.changes]
+            written[refusal.place] = Written(refusal.status, None, refusal.issues)
+            if not asked.check_only:
+                await self.book.write("resource-written", asked.client, (), outcome="refused", request=asked.request)
+            return tuple(written)
+        except _CheckedOnly as checked:
+            return checked.written
+
+    async def _written(self, asked: WriteAsked) -> Outcome:
+        first = asked.changes[0] if len(asked.changes) == 1 else None
+        if first and not asked.check_only and first.method != "patch" and not first.condition and not first.if_none_exist:
+            draft = self.drafting.begun(0, first, asked)
+            if first.method != "delete":
+                self.drafting.worked_out(draft, first.text, {})
+            return (await self._in_a_group(draft),)
+        return await self._again_if_crossed(lambda db: self._within(db, asked))
+
+    async def _again_if_crossed(self, work: Callable[[Connection], Awaitable[Outcome]]) -> Outcome:
         for again in range(TRIES):
             try:
                 async with self.finder.db.acquire() as db, db.transaction():
-                    return await self._within(db, asked)
-            except Refusal as refusal:
-                written = [Written(424) for _ in asked.changes]
-                written[refusal.place] = Written(refusal.status, None, refusal.issues)
-                return tuple(written), []
-            except _CheckedOnly as checked:
-                return checked.written, []
+                    return await work(db)
             except _REPEAT:
-                if again == TRIES - 1:
-                    raise
-        raise AssertionError("unreachable")
+                await asyncio.sleep(0.005 * again)
+        raise Unavailable("Others are writing the same just now. Try again in a moment.", retry_after_s="1")
 
-    async def _within(self, db: Connection, asked: WriteAsked) -> tuple[tuple[Written, ...], list[str]]:
-        drafts = [await self._begun(db, place, each, asked) for place, each in enumerate(asked.changes)]
-        names = {each.change.full_url: f"{each.type}/{each.id}" for each in drafts if each.change.full_url and each.id}
+    async def _within(self, db: Connection, asked: WriteAsked) -> Outcome:
+        drafts = [self.drafting.begun(place, each, asked) for place, each in enumerate(asked.changes)]
         for draft in drafts:
-            if draft.done is None and draft.change.method != "delete":
-                await self._worked_out(db, draft, names, asked)
-        issues = {draft.place: self._judged(draft, asked) for draft in drafts if draft.done is None and draft.parsed}
+            await self.drafting.found(db, draft)
+        names = {each.change.full_url: f"{each.type}/{each.id}" for each in drafts if each.change.full_url and each.id}
+        async with self.finder.turns.mine() as turn:
+            for draft in drafts:
+                if draft.writes and draft.change.method in ("create", "update"):
+                    self.drafting.worked_out(draft, draft.change.text, names)
+                    await turn.over()
+        for draft in drafts:
+            if draft.writes and draft.change.method == "patch":
+                self.drafting.worked_out(draft, await self.drafting.patched(db, draft), names)
         _each_once(drafts)
-        written = await self._kept(db, [each for each in drafts if each.done is None], asked)
-        answered = tuple(
-            draft.done or Written(*written[draft.place], issues.get(draft.place, ()))
-            for draft in drafts
-        )
+        await self._kept(db, [each for each in drafts if each.writes])
+        answered = tuple(draft.done or Written(500) for draft in drafts)
         if asked.check_only:
             raise _CheckedOnly(answered)
-        return answered, [draft.patient for draft in drafts if draft.done is None]
+        await self._told(db, drafts)
+        return answered
 
-    async def _begun(self, db: Connection, place: int, change: Change, asked: WriteAsked) -> Draft:
-        """What a change is about: the resource that it names, or that its condition finds."""
-        if not may_see(asked.reach, change.type):
-            raise Refusal(place, 403, _error("forbidden", "", f"This client may not write {change.type}."))
-        draft = Draft(place, change, change.type, change.id)
-        if change.method == "create":
-            draft.id = str(uuid.uuid4())
-            if change.if_none_exist:
-                await self._only_if_none(db, draft, asked)
-        elif change.condition:
-            await self._conditional(db, draft, asked)
-        elif not _ID.match(change.id):
-            raise Refusal(place, 400, _error("value", "id", "An id is 1 to 64 letters, digits, hyphens and full stops."))
-        return draft
+    # --- one commit for many
 
-    async def _only_if_none(self, db: Connection, draft: Draft, asked: WriteAsked) -> None:
-        hashed = sha256(f"{asked.client.organisation}\0{draft.type}\0{draft.change.if_none_exist}".encode()).digest()
-        # First the claim, which waits for others who claim the same; then the look, which sees what they wrote.
-        holder = await store.claim(db, hashed, draft.type, draft.id)
-        found = await self._answering(db, draft, draft.change.if_none_exist, asked.reach)
-        if len(found) > 1:
-            raise Refusal(draft.place, 412, _error("multiple-matches", "", "More than one resource answers the condition."))
-        if found:
-            draft.done = Written(200, found[0])
-            draft.id = found[0].id
-        elif holder is not None:
-            await store.move_claim(db, hashed, draft.type, draft.id)  # what held it is gone, or answers no more
+    async def _in_a_group(self, draft: Draft) -> Written:
+        waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
+        self._waiting.append(waiting)
+        if self._flush is None:
+            self._flush = asyncio.create_task(self._flush_all(), name="holdings writes")
+        await waiting.done
+        assert draft.done is not None
+        return draft.done
 
-    async def _conditional(self, db: Connection, draft: Draft, asked: WriteAsked) -> None:
-        found = await self._answering(db, draft, draft.change.condition, asked.reach)
-        if len(found) > 1:
-            raise Refusal(draft.place, 412, _error("multiple-matches", "", "More than one resource answers the condition."))
-        if found:
-            draft.id = found[0].id
-        elif draft.change.method == "delete":
-            draft.done = Written(204)
-        elif draft.change.method == "patch":
-            raise Refusal(draft.place, 404, _error("not-found", "", "No resource answers the condition."))
-        else:
-            draft.id = str(uuid.uuid4())
-            hashed = sha256(f"{asked.client.organisation}\0{draft.type}\0{draft.change.condition}".encode()).digest()
-            holder = await store.claim(db, hashed, draft.type, draft.id)
-            if holder is not None:
-                again = await self._answering(db, draft, draft.change.condition, asked.reach)
-                if again:
-                    draft.id = again[0].id
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                group: dict[tuple[str, str], _Waiting] = {}
+                later: list[_Waiting] = []
+                for each in self._waiting:
+                    key = (each.draft.type, each.draft.id)
+                    if key in group or len(group) >= GROUP:
+                        later.append(each)
+                    else:
+                        group[key] = each
+                self._waiting = later
+                await self._flush_group(list(group.values()))
+        finally:
+            self._flush = None
+
+    async def _flush_group(self, group: Sequence[_Waiting]) -> None:
+        """All in one transaction; where one of them is refused, each by itself, so that nobody pays for another's fault."""
+        try:
+            if len(group) > 1:
+                try:
+                    async with self.finder.db.acquire() as db, db.transaction():
+                        await self._kept_and_told(db, [each.draft for each in group])
+                except (Refusal, *_REPEAT):
+                    for each in group:
+                        each.draft.done = None
                 else:
-                    await store.move_claim(db, hashed, draft.type, draft.id)
+                    for each in group:
+                        _settled(each)
+                    return
+            for each in group:
+                await self._alone(each)
+        except BaseException as fault:
+            for each in group:
+                _settled(each, fault if isinstance(fault, Exception) else Unavailable("It is closing. Try again in a moment."))
+            if not isinstance(fault, Exception):
+                raise
 
-    async def _answering(self, db: Connection, draft: Draft, condition: str, reach: Reach) -> list[Held]:
-        try:
-            query = read(draft.type, parse_qsl(condition, keep_blank_values=True), self.finder.parameters)
-            if not query.clauses:
-                raise BadSearch("", "A condition needs at least one search parameter.")
-            return [each.held for each in (await self.finder.all_of(db, query, reach))[:2]]
-        except BadSearch as bad:
-            raise Refusal(draft.place, 412, _error("invalid", "", bad.reason)) from None
-
-    async def _worked_out(self, db: Connection, draft: Draft, names: Mapping[str, str], asked: WriteAsked) -> None:
-        raw = draft.change.text
-        try:
-            if draft.change.method == "patch":
-                raw = await self._patched(db, draft, raw, asked)
-            if names:
-                raw = _REFERENCE.sub(lambda found: found[1] + _named(found[2], names) + found[3], raw)
-            draft.raw, draft.parsed = raw, parse(raw)
-        except Unreadable as fault:
-            raise Refusal(draft.place, 400, _error("structure", "", f"The resource is {fault.reason}.")) from None
-        if draft.parsed.get("resourceType") != draft.type:
-            raise Refusal(draft.place, 400, _error("invalid", "resourceType", f"This address takes a {draft.type}."))
-        told = draft.parsed.get("id")
-        if draft.change.method == "update" and not draft.change.condition and told != draft.id:
-            raise Refusal(draft.place, 400, _error("invalid", "id", "The id of the resource is not the one of the address."))
-        draft.parsed["id"] = draft.id
-
-    async def _patched(self, db: Connection, draft: Draft, patch: bytes, asked: WriteAsked) -> bytes:
-        lies = (await store.addresses(db, [(draft.type, draft.id)])).get((draft.type, draft.id))
-        row = await store.read(db, lies.patient, draft.type, draft.id, 0) if lies else None
-        if row is None or not within(asked.reach, row.patient) or row.method == "D":
-            raise Refusal(draft.place, 404, _error("not-found", "", "There is no such resource."))
-        try:
-            return patched(self.finder.text(row), patch)
-        except BadPatch as bad:
-            raise Refusal(draft.place, bad.status, _error("processing", "", bad.says)) from None
-
-    def _judged(self, draft: Draft, asked: WriteAsked) -> tuple[Issue, ...]:
-        faults = self.check.faults(draft.parsed)
-        if not faults:
+    async def _alone(self, waiting: _Waiting) -> None:
+        async def kept(db: Connection) -> Outcome:
+            await self._kept_and_told(db, [waiting.draft])
             return ()
-        severity = "warning" if asked.client.on_invalid == "annotate" else "error"
-        issues = tuple(Issue(severity, "structure", each.path, each.says) for each in faults)
-        if severity == "error":
-            raise Refusal(draft.place, 422, *issues)
-        return issues
 
-    async def _kept(
-        self, db: Connection, drafts: Sequence[Draft], asked: WriteAsked
-    ) -> dict[int, tuple[int, Held | None]]:
-        """Status and new version of each, by place; everything is written at the end, in groups."""
-        known = await store.locked(db, [(each.type, each.id) for each in drafts])
-        fresh: list[store.Key] = []
-        for draft in drafts:
-            lies = known.get((draft.type, draft.id))
-            if draft.change.method == "delete":
-                draft.patient = lies.patient if lies else ""
-                continue
-            patient = whose(draft.parsed, draft.type, self.finder.parameters) or NOBODY + asked.client.organisation
-            if not within(asked.reach, patient):
-                raise Refusal(draft.place, 403, _error("forbidden", "", "This client may not write to that person's record."))
-            draft.patient = patient
-            if lies is None or lies.patient != patient:
-                fresh.append((patient, draft.type, draft.id))
-        if fresh:
-            await store.settle(db, fresh)
-        places = [(lies.patient, type_, id_) for (type_, id_), lies in known.items()]
-        places += [(each, type_, id_) for (type_, id_), lies in known.items() for each in lies.before]
-        last = await store.latest(db, places)
+        try:
+            await self._again_if_crossed(kept)
+        except Exception as fault:
+            _settled(waiting, fault)
+        else:
+            _settled(waiting)
+
+    async def _kept_and_told(self, db: Connection, drafts: Sequence[Draft]) -> None:
+        await self._kept(db, drafts)
+        await self._told(db, drafts)
+
+    # --- what is written
+
+    async def _kept(self, db: Connection, drafts: Sequence[Draft]) -> None:
+        """Everything is written at the end, in groups; `done` of each says what became of it."""
+        there = [(each.type, each.id) for each in drafts if each.change.method != "create"]  # a new one has an id of our making
+        known = await changing.locked(db, there) if there else {}
+        places = [(at, *key) for key, lies in known.items() for at in (lies.patient, *lies.before)]
+        last = await changing.latest(db, places) if places else {}
         now = self.finder.clock.now()
+        fresh: list[changing.Key] = []
         rows: list[Row] = []
         current: list[Current] = []
-        gone: list[store.Key] = []
-        result: dict[int, tuple[int, Held | None]] = {}
-        for draft in drafts:
-            lies = known.get((draft.type, draft.id))
-            version, method = _last(draft, lies, last)
-            self._may_go_on(draft, lies, version, method, asked)
-            if draft.change.method == "delete":
-                if method in ("", "D"):
-                    result[draft.place] = (204, None)
+        out: list[changing.Key] = []
+        async with self.finder.turns.mine() as turn:
+            for draft in drafts:
+                lies = known.get((draft.type, draft.id))
+                was = _last(draft, lies, last)
+                self._may_go_on(draft, lies, was)
+                if draft.change.method == "delete":
+                    draft.patient = lies.patient if lies else ""
+                    draft.done = Written(204)
+                    if was.method not in ("", "D"):
+                        rows.append(self._deletion(draft, was, now))
+                        out.append((draft.patient, draft.type, draft.id))
+                        draft.done = Written(204, Held(draft.type, draft.id, was.version + 1, stamp(now), gone=True))
                     continue
-                row = Row(draft.patient, draft.type, draft.id, version + 1, now, "D", asked.client.organisation, b"")
+                draft.patient = self._whose(draft)
+                if lies is None or lies.patient != draft.patient:
+                    fresh.append((draft.patient, draft.type, draft.id))
+                if lies is not None:
+                    out.append((lies.patient, draft.type, draft.id))
+                row, text, index = self._made(draft, was, now)
                 rows.append(row)
-                gone.append((draft.patient, draft.type, draft.id))
-                result[draft.place] = (204, Held(draft.type, draft.id, version + 1, stamp(now), gone=True))
-                continue
-            if lies is not None and lies.patient != draft.patient:
-                gone.append((lies.patient, draft.type, draft.id))
-            made, index = self._made(draft, version + 1, now, asked)
-            rows.append(made[0])
-            current.append(index)
-            status = 201 if method in ("", "D") else 200
-            result[draft.place] = (status, Held(draft.type, draft.id, version + 1, stamp(now), Raw(made[1])))
-        await store.drop_current(db, gone)
-        await store.add_versions(db, rows)
-        await store.put_current(db, current)
-        if rows and not asked.check_only:
-            changes = tuple((row.patient, row.type, row.id, row.version, row.method) for row in rows)
-            told = Kept(asked.client.id, asked.client.organisation, changes, asked.request)
-            await self.outbox.announce("Kept", told, db)
-        return result
+                current.append(index)
+                held = Held(draft.type, draft.id, row.version, stamp(now), Raw(text))
+                draft.done = Written(201 if was.method in ("", "D") else 200, held, draft.issues)
+                await turn.over()
+        if fresh:
+            await changing.settle(db, fresh)
+        await changing.drop_current(db, out)
+        await changing.add_versions(db, rows)
+        await changing.put_current(db, current)
 
-    def _may_go_on(self, draft: Draft, lies: Lies | None, version: int, method: str, asked: WriteAsked) -> None:
-        change = draft.change
-        if lies is not None and not within(asked.reach, lies.patient):
-            raise Refusal(draft.place, 404, _error("not-found", "", "There is no such resource."))
-        if change.if_match and change.if_match != version:
-            raise Refusal(draft.place, 412, _error("conflict", "", "Somebody has written it since: read it again."))
-        if change.method == "update" and method and not change.if_match and asked.client.must_match:
-            raise Refusal(draft.place, 412, _error("required", "", "An update says which version it replaces: send If-Match."))
-        if change.method == "update" and not method and not change.condition and not asked.client.chooses_ids:
+    async def _told(self, db: Connection, drafts: Sequence[Draft]) -> None:
+        """The event and the audit line of each request, in the transaction that wrote."""
+        for asked in {id(draft.asked): draft.asked for draft in drafts}.values():
+            mine = [each for each in drafts if each.asked is asked]
+            written = [(each, each.done.held) for each in mine if each.done is not None and each.done.held is not None]
+            changes = tuple(
+                (each.patient, each.type, each.id, held.version, "D" if held.gone else "U" if held.version > 1 else "C")
+                for each, held in written
+                if each.patient
+            )
+            for begun in range(0, len(changes), _TOLD_AT_ONCE):
+                part = changes[begun : begun + _TOLD_AT_ONCE]
+                await self.outbox.announce("Kept", Kept(asked.client.id, asked.client.organisation, part, asked.request), db)
+            await self.book.write("resource-written", asked.client, [each.patient for each in mine], request=asked.request, db=db)
+
+    def _whose(self, draft: Draft) -> str:
+        asked = draft.asked
+        patient = whose(draft.parsed, draft.type, self.finder.parameters) or NOBODY + asked.client.organisation
+        if not within(asked.reach, patient, draft.type, self.finder.parameters):
+            raise Refusal(draft.place, 403, error("forbidden", "", "This client may not write to that person's record."))
+        return patient
+
+    def _may_go_on(self, draft: Draft, lies: Lies | None, was: Last) -> None:
+        change, asked = draft.change, draft.asked
+        if lies is not None and (
+            not within(asked.reach, lies.patient, draft.type, self.finder.parameters) or was.confidential > most(asked.reach)
+        ):
+            raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
+        if change.if_match and change.if_match != was.version:
+            raise Refusal(draft.place, 412, error("conflict", "", "Somebody has written it since: read it again."))
+        if change.method == "update" and was.method and not change.if_match and asked.client.must_match:
+            raise Refusal(draft.place, 412, error("required", "", "An update says which version it replaces: send If-Match."))
+        if change.method == "update" and not was.method and not change.condition and not asked.client.chooses_ids:
             says = "This client may not choose ids: create it by POST."
-            raise Refusal(draft.place, 405, _error("not-supported", "", says))
+            raise Refusal(draft.place, 405, error("not-supported", "", says))
 
-    def _made(self, draft: Draft, version: int, now: datetime, asked: WriteAsked) -> tuple[tuple[Row, bytes], Current]:
+    def _deletion(self, draft: Draft, was: Last, now: datetime) -> Row:
+        organisation, when = draft.asked.client.organisation, was.when_at or now
+        return Row(
+            draft.patient, draft.type, draft.id, was.version + 1, now, "D", organisation, b"", when, was.confidential
+        )  # fmt: skip
+
+    def _made(self, draft: Draft, was: Last, now: datetime) -> tuple[Row, bytes, Current]:
+        version, organisation = was.version + 1, draft.asked.client.organisation
         text = with_ours(draft.raw, id_=draft.id, version=version, at=stamp(now))
-        organisation = asked.client.organisation
         place = f"{draft.type}/{draft.id}/{version}"
         body = self.finder.bodies.pack(text, organisation=organisation, patient=draft.patient, place=place)
-        row = Row(draft.patient, draft.type, draft.id, version, now, "U" if version > 1 else "C", organisation, body)
         index = self.finder.index.row(draft.parsed, draft.type)
-        return (row, text), Current(
-            draft.patient, draft.type, draft.id, version, now, index.when or now, _confidential(draft.parsed),
-            index.tokens, index.across,
-        )  # fmt: skip
+        when, label = index.when or now, confidential(draft.parsed)
+        method = "U" if version > 1 else "C"
+        row = Row(draft.patient, draft.type, draft.id, version, now, method, organisation, body, when, label)
+        narrow = Current(draft.patient, draft.type, draft.id, version, now, when, label, index.tokens, index.across)
+        return row, text, narrow
+
+    async def _aside(self, asked: WriteAsked, refusal: Refusal) -> Outcome:
+        """Kept for people to mend, all that came with it too; served to nobody, and no event tells of it."""
+        now = self.finder.clock.now()
+        rows: list[tuple[str, uuid.UUID, datetime, str]] = []
+        bodies: list[bytes] = []
+        for change in asked.changes:
+            id_ = uuid.uuid4()
+            patient = NOBODY + asked.client.organisation
+            rows.append((patient, id_, now, change.type))
+            place = f"aside/{id_}"
+            bodies.append(
+                self.finder.bodies.pack(change.text, organisation=asked.client.organisation, patient=patient, place=place)
+            )
+        issues = tuple(msgspec.structs.replace(each, severity="warning") for each in refusal.issues)
+        client = asked.client
+        async with self.finder.db.acquire() as db, db.transaction():
+            told = msgspec.json.encode(refusal.issues)
+            await changing.add_aside(db, rows, client.id, client.organisation, asked.request, told, bodies)
+            await self.book.write("resource-kept-aside", client, (), request=asked.request, db=db)
+        says = "Kept aside with its faults for people to mend. It is not part of any record and is not served."
+        kept = Issue("warning", "suppressed", "", says)
+        return tuple(
+            Written(202, None, (kept, *issues) if place == refusal.place else (kept,)) for place in range(len(asked.changes))
+        )
 
 
 class _CheckedOnly(Exception):
     """Everything would have been kept; nothing is."""
 
-    def __init__(self, written: tuple[Written, ...]) -> None:
+    def __init__(self, written: Outcome) -> None:
         super().__init__()
         self.written = written
+
+
+def _settled(waiting: _Waiting, fault: Exception | None = None) -> None:
+    if waiting.done.done():
+        return
+    if fault is None:
+        waiting.done.set_result(None)
+    else:
+        waiting.done.set_exception(fault)
 
 
 def _each_once(drafts: Sequence[Draft]) -> None:
     seen: set[tuple[str, str]] = set()
     for draft in drafts:
-        if draft.done is None and (draft.type, draft.id) in seen:
-            raise Refusal(draft.place, 400, _error("duplicate", "", "The same resource is written twice in one transaction."))
+        if draft.writes and (draft.type, draft.id) in seen:
+            raise Refusal(draft.place, 400, error("duplicate", "", "The same resource is written twice in one transaction."))
         seen.add((draft.type, draft.id))
 
 
-def within(reach: Reach, patient: str) -> bool:
-    return reach.patients is None or patient in reach.patients or patient.startswith(NOBODY)
-
-
-def _last(draft: Draft, lies: Lies | None, last: Mapping[store.Key, tuple[int, str]]) -> tuple[int, str]:
-    """The highest version so far, wherever it lies, and how it was written; (0, "") for a new resource."""
+def _last(draft: Draft, lies: Lies | None, last: Mapping[changing.Key, Last]) -> Last:
+    """The highest version so far, wherever it lies; 0 for a new resource."""
     if lies is None:
-        return 0, ""
+        return Last()
     found = [last[key] for each in (lies.patient, *lies.before) if (key := (each, draft.type, draft.id)) in last]
-    return max(found, default=(0, ""))
+    return max(found, key=lambda each: each.version, default=Last())
 
 
-def _named(reference: bytes, names: Mapping[str, str]) -> bytes:
-    return names.get(reference.decode("utf-8", "replace"), "").encode() or reference
-
-
-def _confidential(parsed: Mapping[str, Any]) -> int:
+def confidential(parsed: Mapping[str, Any]) -> int:
     """The place of the strictest label; N where there is none. A label of that system that is not known is the strictest."""
     meta = parsed.get("meta")
     labels = meta.get("security") if isinstance(meta, dict) else None
     found = [
-        CONFIDENTIALITY.index(code) if (code := each.get("code")) in CONFIDENTIALITY else len(CONFIDENTIALITY) - 1
+        CONFIDENTIALITY.index(code) if (code := each.get("code")) in CONFIDENTIALITY else STRICTEST
         for each in (labels if isinstance(labels, list) else ())
         if isinstance(each, dict) and str(each.get("system", "")).endswith("v3-Confidentiality")
     ]
     return max(found, default=CONFIDENTIALITY.index("N"))
-
-
-def _error(code: str, path: str, says: str) -> Issue:
-    return Issue("error", code, path, says)
-
-

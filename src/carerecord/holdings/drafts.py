@@ -1,0 +1,180 @@
+"""What is one change about, and may it be made as it is? Its resource found, its references named, its faults judged."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from carerecord.contracts.holdings import Change, Client, Held, Issue, WriteAsked, Written
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.search.query import BadSearch, read
+from carerecord.fhir.validate import Validators
+from carerecord.holdings.finding import ID, Finder, View
+from carerecord.holdings.patch import BadPatch, patched
+from carerecord.holdings.reaching import may_see, most, within
+from carerecord.holdings.store import changing, looking
+from carerecord.kit.db import Connection
+
+_REFERENCE: Final = re.compile(rb'("reference"\s*:\s*")((?:[^"\\]|\\.)*)(")')
+_NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+class Refusal(Exception):
+    """One change cannot be made, and so none of those beside it."""
+
+    def __init__(self, place: int, status: int, *issues: Issue) -> None:
+        super().__init__(status)
+        self.place, self.status, self.issues = place, status, issues
+
+
+@dataclass
+class Draft:
+    """One change on its way."""
+
+    place: int
+    change: Change
+    asked: WriteAsked
+    id: str
+    raw: bytes = b""
+    parsed: dict[str, Any] = field(default_factory=dict)
+    patient: str = ""
+    issues: tuple[Issue, ...] = ()
+    done: Written | None = None
+
+    @property
+    def type(self) -> str:
+        return self.change.type
+
+    @property
+    def writes(self) -> bool:
+        return self.done is None
+
+
+@dataclass(frozen=True)
+class Drafting:
+    finder: Finder
+    check: Validators
+
+    def begun(self, place: int, change: Change, asked: WriteAsked) -> Draft:
+        """A change that names its resource, or will be found by its condition."""
+        if not self.finder.parameters.of(change.type):
+            raise Refusal(place, 404, error("not-supported", "", "There is no such resource type in FHIR R4."))
+        if not may_see(asked.reach, change.type):
+            raise Refusal(place, 403, error("forbidden", "", f"This client may not write {change.type}."))
+        draft = Draft(place, change, asked, change.id)
+        if change.method == "create":
+            draft.id = str(uuid.uuid4())
+        elif not change.condition and not ID.match(change.id):
+            raise Refusal(place, 400, error("value", "id", "An id is 1 to 64 letters, digits, hyphens and full stops."))
+        return draft
+
+    async def found(self, db: Connection, draft: Draft) -> None:
+        """What its condition finds, if it has one."""
+        if draft.change.method == "create":
+            if draft.change.if_none_exist:
+                await self._only_if_none(db, draft)
+        elif draft.change.condition:
+            await self._conditional(db, draft)
+
+    async def _only_if_none(self, db: Connection, draft: Draft) -> None:
+        # First the claim, which waits for others who claim the same; then the look, which sees what they wrote.
+        hashed = self._claim(draft, draft.change.if_none_exist)
+        holder = await changing.claim(db, hashed, draft.type, draft.id)
+        if found := await self._one_answering(db, draft, draft.change.if_none_exist):
+            draft.done = Written(200, found)
+            draft.id = found.id
+        if holder not in (None, (draft.type, draft.id)) or found:
+            await changing.move_claim(db, hashed, draft.type, draft.id)  # what held it is gone, or answers no more
+
+    async def _conditional(self, db: Connection, draft: Draft) -> None:
+        condition = draft.change.condition
+        found = await self._one_answering(db, draft, condition)
+        if found is None and draft.change.method == "update":
+            draft.id = str(uuid.uuid4())
+            hashed = self._claim(draft, condition)
+            await changing.claim(db, hashed, draft.type, draft.id)
+            found = await self._one_answering(db, draft, condition)
+            await changing.move_claim(db, hashed, draft.type, found.id if found else draft.id)
+        if found is not None:
+            draft.id = found.id
+        elif draft.change.method == "delete":
+            draft.done = Written(204)
+        elif draft.change.method == "patch":
+            raise Refusal(draft.place, 404, error("not-found", "", "No resource answers the condition."))
+
+    def _claim(self, draft: Draft, condition: str) -> bytes:
+        return self.finder.index.claim(draft.type, parse_qsl(condition, keep_blank_values=True))
+
+    async def _one_answering(self, db: Connection, draft: Draft, condition: str) -> Held | None:
+        """Raises Refusal when several answer, or when the condition cannot be asked."""
+        try:
+            query = read(draft.type, parse_qsl(condition, keep_blank_values=True), self.finder.parameters)
+            if not query.clauses:
+                raise BadSearch("", "A condition needs at least one search parameter.")
+            found = await self.finder.all_of(query, View(db, draft.asked.reach), 2)
+        except BadSearch as bad:
+            raise Refusal(draft.place, 412, error("invalid", "", bad.reason)) from None
+        if len(found) > 1:
+            raise Refusal(draft.place, 412, error("multiple-matches", "", "More than one resource answers the condition."))
+        return found[0].held if found else None
+
+    async def patched(self, db: Connection, draft: Draft) -> bytes:
+        """The resource with the steps of the patch done."""
+        stands = await looking.one(db, draft.type, draft.id, 0)
+        if stands is None or stands[0].method == "D" or not self._seen(draft, stands[0].patient, stands[1]):
+            raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
+        try:
+            return patched(self.finder.text(stands[0]), draft.change.text)
+        except BadPatch as bad:
+            raise Refusal(draft.place, bad.status, error("processing", "", bad.says)) from None
+        except Unreadable as fault:
+            raise Refusal(draft.place, 400, error("structure", "", f"The patch is {fault.reason}.")) from None
+
+    def _seen(self, draft: Draft, patient: str, confidential: int) -> bool:
+        reach = draft.asked.reach
+        return within(reach, patient, draft.type, self.finder.parameters) and confidential <= most(reach)
+
+    def worked_out(self, draft: Draft, raw: bytes, names: Mapping[str, str]) -> None:
+        """Read, its references to others of the same transaction named, and judged.
+
+        Raises:
+            Refusal: it cannot be kept as it is.
+        """
+        if names:
+            raw = _REFERENCE.sub(lambda found: found[1] + _named(found[2], names) + found[3], raw)
+        if b"\\u0000" in raw and _NUL.search(raw):
+            raise Refusal(draft.place, 400, error("value", "", "Text in FHIR has no character of code 0."))
+        try:
+            draft.raw, draft.parsed = raw, parse(raw)
+        except Unreadable as fault:
+            raise Refusal(draft.place, 400, error("structure", "", f"The resource is {fault.reason}.")) from None
+        if draft.parsed.get("resourceType") != draft.type:
+            raise Refusal(draft.place, 400, error("invalid", "resourceType", f"This address takes a {draft.type}."))
+        told = draft.parsed.get("id")
+        if draft.change.method == "update" and not draft.change.condition and told != draft.id:
+            raise Refusal(draft.place, 400, error("invalid", "id", "The id of the resource is not the one of the address."))
+        if draft.change.method == "patch" and told != draft.id:
+            raise Refusal(draft.place, 422, error("business-rule", "id", "A patch changes no id."))
+        if not isinstance(draft.parsed.get("meta", {}), dict):
+            raise Refusal(draft.place, 422, error("structure", f"{draft.type}.meta", "must be an object"))
+        draft.parsed["id"] = draft.id
+        draft.issues = self._judged(draft, draft.asked.client)
+
+    def _judged(self, draft: Draft, client: Client) -> tuple[Issue, ...]:
+        faults = self.check.faults(draft.parsed)
+        severity = "warning" if client.on_invalid == "annotate" else "error"
+        issues = tuple(Issue(severity, "structure", each.path, each.says) for each in faults)
+        if issues and severity == "error":
+            raise Refusal(draft.place, 422, *issues)
+        return issues
+
+
+def _named(reference: bytes, names: Mapping[str, str]) -> bytes:
+    return names.get(reference.decode("utf-8", "replace"), "").encode() or reference
+
+
+def error(code: str, path: str, says: str) -> Issue:
+    return Issue("error", code, path, says)

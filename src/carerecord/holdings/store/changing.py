@@ -1,0 +1,193 @@
+"""How do versions, index rows, addresses and claims come to stand where they do?"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from msgspec import Struct
+
+from carerecord.kit.db import Connection, Database
+
+Key = tuple[str, str, str]  # patient, type, id
+
+
+class Row(Struct, frozen=True, gc=False):
+    """One version, its body still sealed."""
+
+    patient: str
+    type: str
+    id: str
+    version: int
+    at: datetime
+    method: str
+    organisation: str
+    body: bytes
+    when_at: datetime  # its place in the order
+    confidential: int  # place in U < L < M < N < R < V; a deletion is what it deleted
+
+    @property
+    def place(self) -> str:
+        return f"{self.type}/{self.id}/{self.version}"
+
+
+class Current(Struct, frozen=True, gc=False):
+    """The index row of one current version."""
+
+    patient: str
+    type: str
+    id: str
+    version: int
+    at: datetime
+    when_at: datetime
+    confidential: int
+    tokens: tuple[int, ...]
+    across: tuple[int, ...] = ()
+
+
+class Lies(Struct, frozen=True, gc=False):
+    patient: str
+    before: tuple[str, ...] = ()
+
+
+async def addresses(db: Database, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Lies]:
+    rows = await db.fetch(
+        """
+        SELECT type, id, patient, before
+          FROM unnest($1::text[], $2::text[]) AS asked (type, id)
+          JOIN address USING (type, id)
+        """,
+        [type_ for type_, _ in wanted],
+        [id_ for _, id_ in wanted],
+    )
+    return {(row["type"], row["id"]): Lies(row["patient"], tuple(row["before"])) for row in rows}
+
+
+async def locked(db: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Lies]:
+    """Nobody else writes these until the transaction ends. One order for all, so that two writers never wait for each other."""
+    rows = await db.fetch(
+        """
+        SELECT type, id, patient, before
+          FROM address
+         WHERE (type, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+         ORDER BY type, id
+           FOR UPDATE
+        """,
+        *columns(sorted(set(wanted)), 2),
+    )
+    return {(row["type"], row["id"]): Lies(row["patient"], tuple(row["before"])) for row in rows}
+
+
+async def settle(db: Connection, new: Sequence[Key]) -> None:
+    """Addresses of resources that are new, and of those that now lie in another record. Waits for others who write the same."""
+    await db.execute(
+        """
+        INSERT INTO address AS known (type, id, patient)
+        SELECT type, id, patient FROM unnest($1::text[], $2::text[], $3::text[]) AS told (patient, type, id)
+         ORDER BY type, id
+        ON CONFLICT (type, id) DO UPDATE
+           SET patient = excluded.patient, before = array_append(known.before, known.patient)
+         WHERE known.patient <> excluded.patient
+        """,
+        *columns(new, 3),
+    )
+
+
+class Last(Struct, frozen=True, gc=False):
+    """The last version of a resource in one record."""
+
+    version: int = 0  # 0 = there is none
+    method: str = ""  # D is gone
+    confidential: int = 0
+    when_at: datetime | None = None
+
+
+async def latest(db: Database, keys: Sequence[Key]) -> dict[Key, Last]:
+    rows = await db.fetch(
+        """
+        SELECT patient, type, id, last.version, last.method::text, last.confidential, last.when_at
+          FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (patient, type, id)
+         CROSS JOIN LATERAL (SELECT version, method, confidential, when_at
+                               FROM version
+                              WHERE (patient, type, id) = (asked.patient, asked.type, asked.id)
+                              ORDER BY version DESC
+                              LIMIT 1) AS last
+        """,
+        *columns(keys, 3),
+    )
+    return {
+        (row["patient"], row["type"], row["id"]): Last(*row[3:]) for row in rows
+    }
+
+
+async def add_versions(db: Connection, rows: Sequence[Row]) -> None:
+    if not rows:
+        return
+    await db.copy_records_to_table(
+        "version",
+        records=[
+            (r.patient, r.type, r.id, r.version, r.at, r.method.encode(), r.organisation, r.body, r.when_at, r.confidential)
+            for r in rows
+        ],
+        columns=("patient", "type", "id", "version", "at", "method", "organisation", "body", "when_at", "confidential"),
+    )
+
+
+async def put_current(db: Connection, rows: Sequence[Current]) -> None:
+    """Their index rows; those that stood there are dropped first."""
+    if not rows:
+        return
+    await db.copy_records_to_table(
+        "held",
+        records=[
+            (row.patient, row.type, row.id, row.version, row.at, row.when_at, row.confidential, list(row.tokens)) for row in rows
+        ],
+        columns=("patient", "type", "id", "version", "at", "when_at", "confidential", "tokens"),
+    )
+    wide = [(hashed, row.patient, row.type, row.id) for row in rows for hashed in row.across]
+    if wide:
+        await db.copy_records_to_table("across", records=wide, columns=("hash", "patient", "type", "id"))
+
+
+async def drop_current(db: Connection, keys: Sequence[Key]) -> None:
+    if not keys:
+        return
+    for delete in (
+        "DELETE FROM held WHERE (patient, type, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
+        "DELETE FROM across WHERE (patient, type, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
+    ):
+        await db.execute(delete, *columns(keys, 3))
+
+
+async def add_aside(
+    db: Connection, rows: Sequence[tuple[str, UUID, datetime, str]], client: str, organisation: str, request: str,
+    issues: bytes, bodies: Sequence[bytes],
+) -> None:  # fmt: skip
+    await db.copy_records_to_table(
+        "aside",
+        records=[(*row, client, organisation, request, issues, body) for row, body in zip(rows, bodies, strict=True)],
+        columns=("patient", "id", "at", "type", "client", "organisation", "request", "issues", "body"),
+    )
+
+
+async def claim(db: Connection, hashed: bytes, type_: str, id_: str) -> tuple[str, str] | None:
+    """Who holds this claim already; None: it is ours now. Waits for another who is claiming the same."""
+    row = await db.fetchrow(
+        """
+        INSERT INTO claim AS held (hash, type, id) VALUES ($1, $2, $3)
+        ON CONFLICT (hash) DO UPDATE SET hash = excluded.hash
+        RETURNING type, id
+        """,
+        hashed,
+        type_,
+        id_,
+    )
+    assert row is not None
+    return None if (row["type"], row["id"]) == (type_, id_) else (row["type"], row["id"])
+
+
+async def move_claim(db: Connection, hashed: bytes, type_: str, id_: str) -> None:
+    await db.execute("UPDATE claim SET type = $2, id = $3 WHERE hash = $1", hashed, type_, id_)
+
+
+def columns(rows: Sequence[tuple[str, ...]], many: int) -> list[list[str]]:
+    return [[row[place] for row in rows] for place in range(many)]
