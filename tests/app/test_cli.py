@@ -120,3 +120,22 @@ def test_the_book_of_a_running_house_is_found_whole(demo: Running, carerecord: C
 
     assert verified.returncode == 0
     assert "lines agree" in verified.stdout
+
+
+def test_a_client_of_the_api_is_added_given_a_token_listed_and_revoked(demo: Running, carerecord: Carerecord):
+    words = ("--organisation", "R9A", "--scopes", "system/Observation.rs,system/Patient.r")
+    added = carerecord(demo.folder, "client", "add", "A test's client", *words)
+    id_, secret = (line.split()[1] for line in added.stdout.splitlines())
+    given = carerecord(demo.folder, "client", "token", id_, "--ttl", "8h")
+    listed = carerecord(demo.folder, "client", "list")
+    revoked = carerecord(demo.folder, "client", "revoke", id_)
+    refused = carerecord(demo.folder, "client", "token", id_)
+    wrong = carerecord(demo.folder, "client", "add", "Another", "--organisation", "R9A", "--scopes", "everything")
+
+    assert [added.returncode, given.returncode, listed.returncode, revoked.returncode] == [0, 0, 0, 0]
+    assert len(given.stdout.strip()) > 40
+    assert id_ in listed.stdout
+    assert secret not in listed.stdout
+    assert "revoked" in revoked.stdout
+    assert (refused.returncode, wrong.returncode) == (1, 1)
+    assert "Scopes are written system/Type.cruds" in wrong.stderr

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.exchange.conftest import Api
 
-SAMPLE = {
+SAMPLE: dict[str, dict[str, Any]] = {
     "Patient": {"name": [{"family": "Marlow"}]},
     "Observation": {"status": "final", "code": {"text": "K"}, "subject": {"reference": "Patient/p1"}},
     "Condition": {"subject": {"reference": "Patient/p1"}, "code": {"text": "Asthma"}},

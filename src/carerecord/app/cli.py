@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 
+from carerecord.app import clients
 from carerecord.app.apart import serve_apart
 from carerecord.app.apart_door import LIST, REPLACE, START, STOP, ApartAsked
 from carerecord.app.board import board_lines, probe_facts
@@ -50,6 +51,8 @@ apart_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Servi
 app.add_typer(apart_app, name="apart")
 modules_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Start basic: which modules are served?")
 app.add_typer(modules_app, name="modules")
+client_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Which systems and apps may ask the FHIR API?")
+app.add_typer(client_app, name="client")
 out, err = Console(), Console(stderr=True)
 
 Port = Annotated[
@@ -406,6 +409,40 @@ def remove_module(names: Annotated[str, typer.Argument(help="A module, or severa
     if not left:
         fail("Something must be served. `carerecord modules set all` serves everything.")
     serve_modules(folder, left)
+
+
+@client_app.command("add")
+def add_client(
+    name: Annotated[str, typer.Argument(help="As the audit book will call it.")],
+    organisation: Annotated[str, typer.Option(help="The ODS code of the organisation that it belongs to.")],
+    scopes: Annotated[list[str], typer.Option(help="system/Observation.rs; several with commas, or said again.")],
+    jwks: Annotated[Path | None, typer.Option(help="Its public keys; without them a secret is made.", exists=True)] = None,
+    on_invalid: Annotated[str, typer.Option(help="What is done with invalid input: refuse, annotate or quarantine.")] = "refuse",
+) -> None:
+    """Let a system or app ask the FHIR API; prints its id, and its secret this once."""
+    keys = jwks.read_text("utf-8") if jwks else ""
+    run(clients.add(lambda: operator_calls(gate_with()), name, organisation, scopes, keys, on_invalid))
+
+
+@client_app.command("list")
+def list_clients() -> None:
+    """Every client, with its scopes."""
+    run(clients.every(lambda: operator_calls(gate_with()), out))
+
+
+@client_app.command("revoke")
+def revoke_client(client: Annotated[str, typer.Argument(help="Its id.")]) -> None:
+    """End a client and every token that it has."""
+    run(clients.revoke(lambda: operator_calls(gate_with()), client))
+
+
+@client_app.command("token")
+def client_token(
+    client: Annotated[str, typer.Argument(help="Its id.")],
+    ttl: Annotated[str, typer.Option(help="How long it lasts: 8h, 30m, 900s; 24 hours at most.")] = "1h",
+) -> None:
+    """Print a bearer token, to try things out with."""
+    run(clients.token(lambda: operator_calls(gate_with()), client, ttl))
 
 
 @app.command("verify-audit")

@@ -1,0 +1,70 @@
+"""Who may ask the FHIR API? The operator's words for it: add a client, list them, revoke one, print a token."""
+
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from rich.console import Console
+from rich.table import Table
+
+from carerecord.contracts.identity import (
+    ADD_CLIENT,
+    CLIENTS,
+    ISSUE,
+    REVOKE_CLIENT,
+    AddClientAsked,
+    ClientsAsked,
+    IssueAsked,
+    RevokeClientAsked,
+)
+from carerecord.kit.calls import Calls
+from carerecord.kit.errors import NotAcceptable
+
+Ways = Callable[[], AbstractAsyncContextManager[Calls]]
+_LASTS = re.compile(r"(\d{1,6})([smh])\Z")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+
+
+def seconds(text: str) -> float:
+    """8h, 30m or 900s.
+
+    Raises:
+        NotAcceptable: it is written in another way.
+    """
+    found = _LASTS.match(text)
+    if found is None:
+        raise NotAcceptable("How long a token lasts is written 8h, 30m or 900s.")
+    return float(found[1]) * _SECONDS[found[2]]
+
+
+async def add(ways: Ways, name: str, organisation: str, scopes: Sequence[str], keys: str, on_invalid: str) -> None:
+    """Prints the id, and the secret where the client brings no keys: this once."""
+    told = tuple(each for text in scopes for each in text.replace(",", " ").split())
+    async with ways() as calls:
+        added = await calls.ask(ADD_CLIENT, AddClientAsked(name, organisation, told, jwks=keys, on_invalid=on_invalid))
+    print(f"id      {added.client.id}")
+    if added.secret:
+        print(f"secret  {added.secret}")
+
+
+async def every(ways: Ways, out: Console) -> None:
+    async with ways() as calls:
+        found = await calls.ask(CLIENTS, ClientsAsked())
+    table = Table("id", "name", "organisation", "scopes", "since", "state")
+    for each in found:
+        state = "revoked" if each.revoked else "in use"
+        table.add_row(each.id, each.name, each.organisation, " ".join(each.scopes), each.made_at[:10], state)
+    out.print(table)
+
+
+async def revoke(ways: Ways, client: str) -> None:
+    async with ways() as calls:
+        row = await calls.ask(REVOKE_CLIENT, RevokeClientAsked(client))
+    print(f"{row.id}  {row.name}: revoked, with all its tokens")
+
+
+async def token(ways: Ways, client: str, ttl: str) -> None:
+    """Prints a bearer token alone, as a program reads it."""
+    lasts = seconds(ttl)
+    async with ways() as calls:
+        print((await calls.ask(ISSUE, IssueAsked(client, lasts))).access_token)
