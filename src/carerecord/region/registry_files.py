@@ -88,6 +88,17 @@ def provider_table(
     }
 
 
+def tester_table(user: User, issuer: str) -> dict[str, Any]:
+    """One `[[safety_tester]]`: who looks at a source's answers before others do. They sign in with their own organisation."""
+    return {
+        "id": user.family.lower(),
+        "name": user.name,
+        "organisation": user.profiles[0].ods,
+        "issuer": issuer,
+        "subject": user.sub,
+    }
+
+
 def write_tables(path: Path, word: str, tables: Sequence[Mapping[str, Any]], says: str) -> None:
     """One TOML file of tables `[[word]]`, put in place whole: who watches the folder never reads half of it."""
     text = f"# {says}\n" + "".join(f"\n[[{word}]]\n{_table(each, word)}" for each in tables)

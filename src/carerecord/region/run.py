@@ -19,9 +19,9 @@ import msgspec
 
 from carerecord.region import make_region
 from carerecord.region.many import widened
-from carerecord.region.organisations import BOARD, ORGANISATION_BY_ODS, USERS
+from carerecord.region.organisations import BOARD, ORGANISATION_BY_ODS, SAFETY_TESTERS, USER_BY_NAME, USERS
 from carerecord.region.parts import PartOfRegion, Told, parts_of, serve_part
-from carerecord.region.registry_files import pds_table, provider_table, source_table, write_secrets, write_tables
+from carerecord.region.registry_files import pds_table, provider_table, source_table, tester_table, write_secrets, write_tables
 from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.servers.control import FrontControl
 from carerecord.region.servers.deathbed import die_with_parent
@@ -211,12 +211,14 @@ def _introduce(region: Region, told: Sequence[Told], folder: Path, sds: str) -> 
         for system in region.systems
     ]
     tables += [pds_table(each.pds, ORGANISATION_BY_ODS[BOARD]) for each in told if each.pds]
+    testers = [tester_table(USER_BY_NAME[name], providers[USER_BY_NAME[name].provider][0]) for name in SAFETY_TESTERS]
     known = [provider_table(each, providers[each.key][0], region.users, organisations) for each in region.providers]
     secrets = {f"source-{key}": secret for key, (_, token, secret) in systems.items() if token}
     write_secrets(folder / "secrets", secrets | {f"oidc-{key}": secret for key, (_, secret) in providers.items()})
     write_tables(
         folder / "sources" / "region.toml", "source", tables, "The pretend region's systems. Written anew at each start."
     )
+    write_tables(folder / "sources" / "testers.toml", "safety_tester", testers, "Who may look first. Written anew at each start.")
     write_tables(
         folder / "providers" / "region.toml", "provider", known, "The pretend region's sign-in. Written anew at each start."
     )

@@ -90,3 +90,6 @@ USERS: tuple[User, ...] = (
 )  # fmt: skip
 
 USER_BY_NAME = {user.username: user for user in USERS}
+
+# Those who look at a source before others do. They treat people: to test is to look, and who opens no record sees nothing.
+SAFETY_TESTERS = ("priya.nair", "nisha.kapoor")
