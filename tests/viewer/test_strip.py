@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from carerecord.contracts.identity import Session
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.matrix import by_organisation, matrix
-from carerecord.viewer.record_page import print_words
+from carerecord.viewer.record_page import print_words, tally
 from carerecord.viewer.states import named
 from carerecord.viewer.view import View
 from tests.pages import scenes
@@ -120,3 +120,12 @@ def test_paper_names_every_source_that_was_asked_and_is_missing(many: bool):
 
 def _session() -> Session:
     return Session("s", DOCTOR.name, (DOCTOR.role,), DOCTOR, "t", "", "")
+
+
+def test_the_numbers_of_the_line_add_up_and_paper_counts_none_as_answered_that_was_not_asked():
+    elsewhere = replace(wide().states[0], source="old-practice", name="Old Practice", state="registered elsewhere", late=False)
+    record = replace(wide(), states=(*wide().states, elsewhere))
+    said = tally(record)
+    assert "1 registered elsewhere" in said
+    assert sum(int(number) for number in re.findall(r"\d+", said.split(";")[0])) == len(record.states)
+    assert print_words(record, _session(), Formatter(NOW))["sources"].startswith(f"Sources: {said.split()[0]} of {len(record.states)} ")

@@ -244,9 +244,9 @@ _ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth"}
 
 
 def tally(record: Record) -> str:
-    """8 answered, 1 did not answer, 1 not asked: the strip below has their names."""
+    """8 answered, 1 did not answer, 1 not asked: the strip below has their names. The numbers add up to all sources."""
     fine = sum(sign(each.state).tone in ("held", "empty") for each in record.states)
-    found = Counter(sign(each.state).word.lower() for each in record.states if trouble(each.state))
+    found = Counter(sign(each.state).word.lower() for each in record.states if sign(each.state).tone not in ("held", "empty"))
     late = sum(each.late and not trouble(each.state) for each in record.states)
     after = f"; {late} joined after the first second" if late else ""
     return ", ".join([f"{fine} answered", *(f"{count} {word}" for word, count in found.items())]) + after
@@ -269,7 +269,7 @@ def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, s
     person = record.person.demographics
     actor = session.actor
     missing = [state.name for state in record.states if trouble(state.state)]
-    fine = len(record.states) - len(missing)
+    fine = sum(sign(state.state).tone in ("held", "empty") for state in record.states)
     lacking = f"MISSING OR INCOMPLETE: {_missing(record, missing)}. Not a complete record." if missing else "None missing."
     who = f"{actor.name}, {actor.role.name}, {actor.role.organisation_name}" if actor else session.name
     substances = f": {', '.join(record.allergies.substances)}" if record.allergies.substances else ""

@@ -22,8 +22,15 @@ def series(view: View, trend: Trend) -> Series | None:
         return None
     key = sha256(f"{trend.key}|{trend.component}".encode()).hexdigest()[:10]
     words = next((each for each in (_range(view, entry, trend) for entry in reversed(entries)) if each), "")
-    title = " ".join(filter(None, (trend.title, trend.component if trend.component not in trend.title else "")))
-    return Series(key, title, trend.unit, points, trend.low, trend.high, words)
+    return Series(key, _title(trend), trend.unit, points, trend.low, trend.high, words)
+
+
+def _title(trend: Trend) -> str:
+    """Full blood count Haemoglobin; where one says the other, it alone: Systolic blood pressure."""
+    whole, part = trend.title, trend.component
+    if part.casefold() in whole.casefold():
+        return whole
+    return part if whole.casefold() in part.casefold() else f"{whole} {part}"
 
 
 def _label(dates: Sequence[Moment], now: datetime) -> Callable[[Moment], str]:
