@@ -133,6 +133,8 @@ async def history(visit: Visit) -> Response:
 
 
 async def _write(visit: Visit, change: Change) -> Response:
+    if change.condition or change.if_none_exist:
+        visit.must(change.type, "s")  # a condition is a search: what came of it tells what is there
     reach = visit.reach({"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method])
     (made,) = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, (change,), visit.request_id))
     return told(visit, made)

@@ -57,9 +57,15 @@ class Keeper:
             stands = await looking.one(self.finder.db, asked.type, asked.id, asked.version)
         # What is more confidential today hides what it was before.
         if stands is None or max(stands[0].confidential, stands[1]) > most(asked.reach) or not self._within(asked, stands[0]):
+            await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
         await self.book.write("resource-read", asked.client, [stands[0].patient], request=asked.request)
         return self._held(stands[0])
+
+    async def _not_shown(self, asked: ReadAsked | HistoryAsked, row: Row | None) -> None:
+        """In the book, for what is absent too: else the time that a line takes would tell the two apart."""
+        patients = [row.patient] if row else []
+        await self.book.write("resource-read", asked.client, patients, outcome="refused", request=asked.request)
 
     def _within(self, asked: ReadAsked, row: Row) -> bool:
         return within(asked.reach, row.patient, row.type, self.finder.parameters)
@@ -108,6 +114,7 @@ class Keeper:
             stands is None or stands[1] > most(reach) or not may_see(reach, asked.type)
             or not within(reach, stands[0].patient, asked.type, known)
         ):  # fmt: skip
+            await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
         lies = (await changing.addresses(self.finder.db, [(asked.type, asked.id)]))[asked.type, asked.id]
         # What lay in another person's record once is shown to those alone who may see that record too.

@@ -272,6 +272,10 @@ class Writer:
         body = self.finder.bodies.pack(text, organisation=organisation, patient=draft.patient, place=place)
         index = self.finder.index.row(draft.parsed, draft.type)
         when, label = index.when or now, confidential(draft.parsed)
+        if label < was.confidential and draft.asked.client.id:
+            # Nobody lifts a label by writing a resource anew without it.
+            says = "A confidentiality label may be made stricter here, and not looser."
+            raise Refusal(draft.place, 403, error("forbidden", f"{draft.type}.meta.security", says))
         method = "U" if version > 1 else "C"
         row = Row(draft.patient, draft.type, draft.id, version, now, method, organisation, body, when, label)
         narrow = Current(draft.patient, draft.type, draft.id, version, now, when, label, index.tokens, index.across)
