@@ -107,10 +107,20 @@ def test_another_unit_or_method_never_shares_an_axis():
         a_result("fen", "Troponin", "8", unit="pg/mL", method="T", id="4"),
     ]  # fmt: skip
 
-    assert [set(trend.entries) for trend in trends(joined(results))] == [{"lab/Observation/r", "lab/Observation/2"}]
+    drawn = [set(trend.entries) for trend in trends(joined(results))]
+    assert sorted(drawn, key=len, reverse=True) == [
+        {"lab/Observation/r", "lab/Observation/2"}, {"fen/Observation/3"}, {"fen/Observation/4"},
+    ]  # fmt: skip
 
 
 def test_what_was_entered_in_error_is_not_drawn():
     wrong = a_result("lab", "Potassium", "7.1", warning="entered in error", id="2")
 
-    assert trends([a_result("lab", "Potassium", "5.0"), wrong]) == ()
+    assert [trend.entries for trend in trends([a_result("lab", "Potassium", "5.0"), wrong])] == [("lab/Observation/r",)]
+
+
+def test_a_key_result_that_stands_alone_is_told_and_another_is_no_trend():
+    """The first platelet count may be the one that matters; a first vitamin B12 waits in its section."""
+    alone = [a_result("lab", "Platelets", "92"), a_result("lab", "Vitamin B12", "300", id="2")]
+
+    assert [(trend.title, trend.important, len(trend.entries)) for trend in trends(alone)] == [("Platelets", True, 1)]

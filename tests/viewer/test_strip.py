@@ -128,4 +128,5 @@ def test_the_numbers_of_the_line_add_up_and_paper_counts_none_as_answered_that_w
     said = tally(record)
     assert "1 registered elsewhere" in said
     assert sum(int(number) for number in re.findall(r"\d+", said.split(";")[0])) == len(record.states)
-    assert print_words(record, _session(), Formatter(NOW))["sources"].startswith(f"Sources: {said.split()[0]} of {len(record.states)} ")
+    paper = print_words(record, _session(), Formatter(NOW))["sources"]
+    assert paper.startswith(f"Sources: {said.split()[0]} of {len(record.states)} ")

@@ -20,7 +20,10 @@ _NOT_DRAWN = frozenset({"entered in error", "cancelled", "no result yet", "not d
 
 
 def trends(entries: Iterable[Entry]) -> tuple[Trend, ...]:
-    """Every series of two or more numbers, important ones first. `entries` come newest first; a trend is oldest first."""
+    """Every series of two or more numbers, and a key result that stands alone: the first may be the one that matters.
+
+    Important ones first. `entries` come newest first; a trend is oldest first.
+    """
     series: dict[tuple[str, str], list[_Point]] = {}
     for entry in entries:
         facts = entry.facts
@@ -39,8 +42,9 @@ def trends(entries: Iterable[Entry]) -> tuple[Trend, ...]:
                 # Parts of one measurement, such as systolic and diastolic: each a line of its own, never mixed.
                 key = (f"{result.test}|{part.name}|{part.unit}|{result.method.casefold()}", part.name)
                 series.setdefault(key, []).append((entry, part))
-    made = [_trend(key, component, points) for (key, component), points in series.items() if len(points) > 1]
-    return tuple(sorted(made, key=lambda each: (not each.important, each.title.casefold(), each.key)))
+    made = [_trend(key, component, points) for (key, component), points in series.items()]
+    told = (each for each in made if each.important or len(each.entries) > 1)
+    return tuple(sorted(told, key=lambda each: (not each.important, each.title.casefold(), each.key)))
 
 
 def _trend(key: str, component: str, newest_first: list[_Point]) -> Trend:
