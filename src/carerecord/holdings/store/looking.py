@@ -17,8 +17,11 @@ _STOOD = """
                                       WHERE (patient, type, id) = (changed.patient, changed.type, changed.id) AND at <= $1
                                       ORDER BY version DESC
                                       LIMIT 1) AS stood
-                  LEFT JOIN held ON (held.patient, held.type, held.id) = (stood.patient, stood.type, stood.id)
-                 WHERE stood.method <> 'D' AND greatest(stood.confidential, held.confidential) <= $3"""
+                 WHERE stood.method <> 'D'
+                   AND greatest(stood.confidential,
+                                (SELECT confidential
+                                   FROM held
+                                  WHERE (patient, type, id) = (stood.patient, stood.type, stood.id))) <= $3"""
 
 
 async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, int] | None:
@@ -150,8 +153,11 @@ async def rows_of(
                               WHERE (patient, type, id) = (asked.patient, asked.type, asked.id) AND at <= $5
                               ORDER BY version DESC
                               LIMIT 1) AS version
-          LEFT JOIN held USING (patient, type, id)
-         WHERE version.method <> 'D' AND greatest(version.confidential, held.confidential) <= $4
+         WHERE version.method <> 'D'
+           AND greatest(version.confidential,
+                        (SELECT confidential
+                           FROM held
+                          WHERE (patient, type, id) = (version.patient, version.type, version.id))) <= $4
         """,  # noqa: S608
         *columns(keys, 3),
         most_confidential,
@@ -228,11 +234,15 @@ async def written_between(
         f"""
         SELECT {_ROW}
           FROM version
-          LEFT JOIN held ON (held.patient, held.type, held.id) = (version.patient, version.type, version.id)
+         CROSS JOIN LATERAL (SELECT confidential
+                               FROM version AS last
+                              WHERE (last.patient, last.type, last.id) = (version.patient, version.type, version.id)
+                              ORDER BY last.version DESC
+                              LIMIT 1) AS today
          WHERE version.at >= $1 AND version.at < $2
            AND (cardinality($3::text[]) = 0 OR version.type = ANY ($3))
            AND {"version.patient = ANY ($4)" if patients is not None else "$4::text[] IS NULL"}
-           AND greatest(version.confidential, held.confidential) <= $5
+           AND greatest(version.confidential, today.confidential) <= $5
            {later}
          ORDER BY {order.replace(",", " DESC,")} DESC
          LIMIT {int(many)}
