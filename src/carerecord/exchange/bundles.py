@@ -167,6 +167,8 @@ def _change(visit: Visit, entry: _Entry, *, in_transaction: bool) -> Change:
     if request.ifMatch and match is None:
         raise NotUnderstood('ifMatch is written W/"3", as the ETag was.')
     condition = parts.query if method != "create" and not id_ else ""
+    if method == "patch":
+        visit.must(type_, "r")
     if condition or request.ifNoneExist:
         visit.must(type_, "s")
     if method != "create" and not id_ and not condition:

@@ -133,6 +133,8 @@ async def history(visit: Visit) -> Response:
 
 
 async def _write(visit: Visit, change: Change) -> Response:
+    if change.method == "patch":
+        visit.must(change.type, "r")  # its tests, and the whole that is sent back, tell what is there
     if change.condition or change.if_none_exist:
         visit.must(change.type, "s")  # a condition is a search: what came of it tells what is there
     reach = visit.reach({"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method])
