@@ -176,8 +176,14 @@ def demo(
 @app.command()
 def catalogue(
     openapi: Annotated[bool, typer.Option("--openapi", help="Every question as an OpenAPI 3.1 document.")] = False,
+    fhir: Annotated[bool, typer.Option("--fhir", help="What the FHIR API does, as a page in Markdown.")] = False,
 ) -> None:
     """Say who is at home: each service, its floor, whom it asks and whom it hears."""
+    if fhir:
+        from carerecord.exchange.reference import page
+
+        print(page(), end="")
+        return
     if openapi:
         from carerecord.app.openapi import written
 

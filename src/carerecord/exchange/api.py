@@ -39,11 +39,37 @@ class _Known:
         return await self._capability.metadata(visit)
 
 
+Handlers = Mapping[str, Handler]
+
+
+def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
+    """Every address of the API, what it takes, and whether a token is asked for."""
+    one: Handlers = {"GET": resources.read, "PUT": resources.update, "PATCH": resources.patch, "DELETE": resources.delete}
+    many: Handlers = {**one, "GET": searching.by_get, "POST": resources.create}
+    return (
+        ("/metadata", {"GET": metadata}, False),
+        ("/.well-known/smart-configuration", {"GET": tokens.configuration}, False),
+        ("/oauth/token", {"POST": tokens.token}, False),
+        ("/", {"POST": bundles.take}, True),
+        ("/Patient/{id}/$everything", {"GET": operations.everything}, True),
+        ("/Observation/$lastn", {"GET": operations.lastn}, True),
+        ("/{type}/$validate", {"POST": operations.validate}, True),
+        ("/{type}/{id}/$validate", {"GET": operations.validate, "POST": operations.validate}, True),
+        ("/{type}/{id}/$meta", {"GET": operations.meta}, True),
+        ("/{type}/_search", {"POST": searching.by_post}, True),
+        ("/{type}/{id}/_history", {"GET": resources.history}, True),
+        ("/{type}/{id}/_history/{version}", {"GET": resources.vread}, True),
+        ("/Patient/{id}/{type}", {"GET": searching.in_compartment}, True),
+        ("/{type}/{id}", one, True),
+        ("/{type}", {name: many[name] for name in ("GET", "POST", "PUT", "PATCH", "DELETE")}, True),
+    )
+
+
 def build(supplies: Supplies) -> Part:
     face = Face(supplies.calls, supplies.log, supplies.address)
     known = _Known(supplies, face)
 
-    def at(path: str, handlers: Mapping[str, Handler], *, guarded: bool = True) -> Route:
+    def at(path: str, handlers: Handlers, *, guarded: bool = True) -> Route:
         takes = ", ".join(("HEAD", *handlers) if "GET" in handlers else handlers)
 
         async def handle(visit: Visit) -> Response:
@@ -57,33 +83,8 @@ def build(supplies: Supplies) -> Part:
     async def nothing(_: Visit) -> Response:
         raise NotFound("There is no such address in this API.")
 
-    routes: list[BaseRoute] = [
-        at("/metadata", {"GET": known.metadata}, guarded=False),
-        at("/.well-known/smart-configuration", {"GET": tokens.configuration}, guarded=False),
-        at("/oauth/token", {"POST": tokens.token}, guarded=False),
-        at("/", {"POST": bundles.take}),
-        at("/Patient/{id}/$everything", {"GET": operations.everything}),
-        at("/Observation/$lastn", {"GET": operations.lastn}),
-        at("/{type}/$validate", {"POST": operations.validate}),
-        at("/{type}/{id}/$validate", {"GET": operations.validate, "POST": operations.validate}),
-        at("/{type}/{id}/$meta", {"GET": operations.meta}),
-        at("/{type}/_search", {"POST": searching.by_post}),
-        at("/{type}/{id}/_history", {"GET": resources.history}),
-        at("/{type}/{id}/_history/{version}", {"GET": resources.vread}),
-        at("/Patient/{id}/{type}", {"GET": searching.in_compartment}),
-        at(
-            "/{type}/{id}",
-            {"GET": resources.read, "PUT": resources.update, "PATCH": resources.patch, "DELETE": resources.delete},
-        ),
-        at(
-            "/{type}",
-            {
-                "GET": searching.by_get, "POST": resources.create, "PUT": resources.update, "PATCH": resources.patch,
-                "DELETE": resources.delete,
-            },
-        ),
-        Route("/{path:path}", Address(face, nothing)),
-    ]
+    routes: list[BaseRoute] = [at(path, handlers, guarded=guarded) for path, handlers, guarded in addresses(known.metadata)]
+    routes.append(Route("/{path:path}", Address(face, nothing)))
     # The base itself, without a stroke at its end, is an address too: a redirect would lose the body.
     base = at("/fhir", {"POST": bundles.take})
     return Part("exchange", routes=(base, Mount("/fhir", routes=routes)), start=known.start)

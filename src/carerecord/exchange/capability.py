@@ -13,6 +13,7 @@ from carerecord.exchange.visit import Visit
 from carerecord.fhir.search.parameters import Parameters
 
 INTERACTIONS = ("read", "vread", "create", "update", "patch", "delete", "history-instance", "search-type")
+SYSTEM = ("batch", "transaction")
 
 
 class Capability:
@@ -45,7 +46,7 @@ class Capability:
                         ],
                     },
                     "resource": self._resources,
-                    "interaction": [{"code": "batch"}, {"code": "transaction"}],
+                    "interaction": [{"code": each} for each in SYSTEM],
                 }
             ],
         }

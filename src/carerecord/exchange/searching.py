@@ -18,7 +18,8 @@ USUAL = 100
 MOST_PARAMETERS = 1_000
 _MOST_FORM = 200_000
 CURSOR = "_page"
-_NOT_HANDED_ON = frozenset(("_format", "_pretty", CURSOR))
+# `_totalMethod` is what fhirpy adds when it counts: it asks for no more than a total, which is there anyway.
+_NOT_HANDED_ON = frozenset(("_format", "_pretty", "_totalMethod", CURSOR))
 Query = tuple[tuple[str, str], ...]
 
 
@@ -50,6 +51,8 @@ async def in_compartment(visit: Visit) -> Response:
 
 async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
     told = dict(pairs)
+    if told.get("_contained", "false") != "false":
+        raise NotUnderstood("Contained resources are found with those that hold them: _contained is false.")
     query = tuple((name, value) for name, value in pairs if name not in _NOT_HANDED_ON)
     most = size(told.get("_count", ""), USUAL)
     asked = FindAsked(

@@ -1,0 +1,96 @@
+"""How does the reference page of the FHIR API read? Written from the code that answers, so that it says what is done."""
+
+from collections.abc import Iterator
+
+from starlette.responses import Response
+
+from carerecord.exchange import bundles, formats, operations, searching
+from carerecord.exchange.answers import FHIR_JSON
+from carerecord.exchange.api import addresses
+from carerecord.exchange.capability import INTERACTIONS, SYSTEM
+from carerecord.exchange.resources import OWNED_ELSEWHERE
+from carerecord.exchange.visit import Visit
+from carerecord.fhir.search import parameters
+from carerecord.fhir.search.parameters import Parameters
+from carerecord.fhir.search.query import LONGEST_VALUE, MODIFIERS, MOST_CLAUSES, MOST_VALUES, RESULT_PARAMETERS
+
+
+def page() -> str:
+    """In Markdown. A second's work: the definitions are compiled as they are at start."""
+    return "\n".join(_lines(parameters.load())) + "\n"
+
+
+async def _metadata(_: Visit) -> Response:
+    """Says what the page says."""
+    return Response()
+
+
+def _lines(known: Parameters) -> Iterator[str]:
+    yield "# The FHIR API"
+    yield ""
+    yield "Written by `carerecord catalogue --fhir` from the code that answers; a test fails when this page is out of date."
+    yield "FHIR R4 (4.0.1), under `/fhir` of the front door. How to begin: [connect a client](../how-to/connect-a-client.md)."
+    yield ""
+    yield "## Addresses"
+    yield ""
+    yield "| address | takes | token |"
+    yield "| --- | --- | --- |"
+    for path, handlers, guarded in addresses(_metadata):
+        yield f"| `{path}` | {', '.join(handlers)} | {'yes' if guarded else '–'} |"
+    yield ""
+    yield "HEAD is taken wherever GET is. Any other method is a 405 with `Allow`; every error is an OperationOutcome."
+    yield ""
+    yield "## Interactions"
+    yield ""
+    yield f"For each type: {', '.join(INTERACTIONS)}. For the whole: {', '.join(SYSTEM)}."
+    yield "Create, update, patch and delete may be conditional; so may a read, by `If-None-Match` or `If-Modified-Since`."
+    yield ""
+    yield "| operation | of | definition |"
+    yield "| --- | --- | --- |"
+    for type_, rows in operations.OPERATIONS.items():
+        for name, url in rows:
+            yield f"| `${name}` | {'every type' if type_ == '*' else type_} | {url} |"
+    yield ""
+    yield "## Formats"
+    yield ""
+    yield f"In and out: `{FHIR_JSON}` and `{formats.FHIR_XML}`; a patch as `{formats.PATCH}`. `_format` goes before Accept."
+    yield "`Content-Encoding: gzip` is read, and written where the client takes it. `_pretty=true` writes on many lines."
+    yield "`Prefer: return=minimal`, `return=representation` or `return=OperationOutcome`; `handling=lenient` passes over unknown"
+    yield "parameters, and says which."
+    yield ""
+    yield "## Limits"
+    yield ""
+    yield "| what | at most |"
+    yield "| --- | --- |"
+    for what, most in (
+        ("bytes of a body, unpacked", formats.MOST_BYTES), ("times that a body is packed", formats.MOST_TIMES),
+        ("entries of a batch or transaction", bundles.MOST_ENTRIES), ("resources of a page", searching.MOST),
+        ("resources of a page, unless `_count` says", searching.USUAL), ("parameters of a query", searching.MOST_PARAMETERS),
+        ("clauses of a search", MOST_CLAUSES), ("alternatives of a clause", MOST_VALUES), ("letters of a value", LONGEST_VALUE),
+        ("results of a code with `$lastn`", operations.MOST_LASTN),
+    ):  # fmt: skip
+        yield f"| {what} | {most:,} |"
+    yield ""
+    yield "## Searching"
+    yield ""
+    yield "| kind of parameter | modifiers |"
+    yield "| --- | --- |"
+    for kind, modifiers in MODIFIERS.items():
+        told = [f"`:{each}`" for each in (*sorted(modifiers), *(("Type",) if kind == "reference" else ()))]
+        yield f"| {kind} | {' '.join(told)} |"
+    yield ""
+    yield f"Of results: {' '.join(f'`{each}`' for each in sorted(RESULT_PARAMETERS))}."
+    yield "`_contained` is `false` alone. A token's `:in`, `:not-in`, `:below` and `:above` need its code system to be loaded;"
+    yield "none is yet, so they are a 400."
+    yield "A search of a type that lies in people's records says whose it is (`patient=…`), or searches by `_id` or `identifier`;"
+    yield "Patient by `family`, `given`, `name` or `birthdate` as well."
+    yield ""
+    yield "## Types and their search parameters"
+    yield ""
+    for name, owner in OWNED_ELSEWHERE.items():
+        yield f"- {name} belongs to `{owner}` and is not kept by this API yet."
+    yield ""
+    yield "| type | parameters |"
+    yield "| --- | --- |"
+    for type_ in sorted(known.types - OWNED_ELSEWHERE.keys()):
+        yield f"| {type_} | {', '.join(sorted(known.of(type_)))} |"
