@@ -27,7 +27,7 @@ from carerecord.kit.turns import Turns
 
 MOST_OPENED: Final = 20_000  # bodies that one search may open: a whole long record, and no more
 MOST_INCLUDED: Final = 1_000
-ID: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}\Z")
+ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")  # not . or .., which a proxy would resolve
 _LONGEST_STEP: Final = 1_000  # rows asked of the database at once, after a first step of a page
 
 Parsed = dict[str, Any]
