@@ -26,3 +26,10 @@ def test_one_source_may_be_asked_for_alone():
     said = "\n".join(board_lines(BOARD, "fenwick-epr"))
     assert "elm-bank" not in said
     assert "cannot be read" not in said
+
+
+def test_what_needs_somebody_stands_first_and_says_why():
+    said = [line for line in board_lines(BOARD) if line]
+    assert said[0].startswith("hartley-pharmacy")
+    assert said[1].startswith("  TROUBLE    The last probe found something wrong; Its certificate is not trusted")
+    assert "fenwick-epr" not in " ".join(said[:12])

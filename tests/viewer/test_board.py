@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from carerecord.contracts.sources import ProbeAsked, StageAsked
 from carerecord.kit.errors import NotAcceptable
-from carerecord.viewer.board import lines_of, tally
+from carerecord.viewer.board import MANY, groups, lines_of, tally
 from tests.pages.a_record import NOW
 from tests.viewer.boards import BOARD, ELM, EVIDENCE
 from tests.viewer.neighbours import Neighbours, actor
@@ -41,9 +41,9 @@ async def test_each_source_is_shown_with_its_test_stage_certificate_coverage_cod
 
 def test_what_needs_somebody_comes_first_then_what_is_on_the_way():
     lines = lines_of(BOARD.sources, now=NOW)
-    assert [line.source.id for line in lines] == ["elm-bank", "hartley-pharmacy", "fenwick-epr"]
-    assert lines[0].troubles == ("Its certificate ends in 9 days",)
-    assert lines[1].troubles == (
+    assert [line.source.id for line in lines] == ["hartley-pharmacy", "elm-bank", "fenwick-epr"]
+    assert lines[1].troubles == ("Its certificate ends in 9 days",)
+    assert lines[0].troubles == (
         "The last probe found something wrong", "Its certificate is not trusted", "Answered 2 of 20 openings",
         "5 answers in 100 take longer than 6.1 s",
     )  # fmt: skip
@@ -114,3 +114,19 @@ def test_a_source_that_is_open_and_was_never_probed_is_trouble():
     (line,) = lines_of([replace(ELM, probe=None)], now=NOW, opened="elm-bank")
     assert line.troubles == ("Open, and never probed",)
     assert line.open
+
+
+def test_of_many_sources_only_those_in_trouble_are_spread_out_and_none_is_lost():
+    never = [replace(ELM, id=f"never-{place}", probe=None) for place in range(90)]
+    off = [replace(BOARD.sources[1], id=f"off-{place}") for place in range(90)]
+    lines = lines_of([*BOARD.sources, *never, *off], now=NOW, opened="off-7")
+    found = groups(lines)
+    assert [(each.title, len(each.lines), each.folded, each.open) for each in found] == [
+        ("Needs somebody", 2, False, False), ("Open, and never probed", 90, True, False), ("Off", 91, True, True),
+    ]  # fmt: skip
+    assert [line for group in found for line in group.lines] == list(lines)
+
+
+def test_a_board_of_few_sources_folds_none():
+    assert len(BOARD.sources) <= MANY
+    assert not any(group.folded for group in groups(lines_of(BOARD.sources, now=NOW)))

@@ -1,6 +1,7 @@
 """How is the state of every source said at a terminal? One block for each source, what needs somebody first."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
 from carerecord.contracts.sources import Board, BoardSection, BoardSource, Probe
 
@@ -8,17 +9,21 @@ STAGE_WORDS = {"off": "off", "safety-testers": "safety testers", "everyone": "ev
 
 
 def board_lines(board: Board, only: str = "") -> Iterator[str]:
-    """The board as plain lines. `only`: one source."""
-    for source in board.sources:
-        if not only or source.id == only:
-            yield from _source(source)
+    """The board as plain lines, in the order of its page. `only`: one source."""
+    from carerecord.viewer.board import lines_of  # here: no other command needs what pages need
+
+    for line in lines_of(board.sources, now=datetime.fromisoformat(board.at)):
+        if not only or line.source.id == only:
+            yield from _source(line.source, line.troubles)
     if not only:
         yield from (f"cannot be read: {problem}" for problem in board.problems)
         yield f"Numbers of openings since {board.since[:10]}. A passing probe is evidence for {board.evidence_days} days."
 
 
-def _source(source: BoardSource) -> Iterator[str]:
+def _source(source: BoardSource, troubles: tuple[str, ...]) -> Iterator[str]:
     yield f"{source.id}  {source.name}, {source.organisation_name} ({source.organisation}){', retired' if source.retired else ''}"
+    if troubles:
+        yield f"  TROUBLE    {'; '.join(troubles)}"
     yield f"  tested     {_tested(source)}"
     for line in probe_facts(source.probe):
         yield f"  {line}"

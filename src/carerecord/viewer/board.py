@@ -32,6 +32,8 @@ STAGES: Mapping[str, str] = {
 ENDS_SOON_DAYS = 30
 SELDOM, ENOUGH = 0.9, 10  # answers fewer than this share of the openings that asked it, where there were enough to tell
 SLOW_S = 4.0
+MANY = 12  # sources: with more than these only those in trouble are spread out
+NEVER = "Open, and never probed"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,29 @@ class Line:
     certificate: str
     wait: str
     open: bool = False  # shown unfolded
+
+    @property
+    def group(self) -> int:
+        """Its place in GROUPS."""
+        if self.troubles:
+            return 1 if self.troubles == (NEVER,) else 0
+        return 2 + (2, 0, 1, 3)[self.place]
+
+
+GROUPS = ("Needs somebody", "Open, and never probed", "On the way", "Off", "Open to everyone", "Asked for no section")
+
+
+@dataclass(frozen=True)
+class Group:
+    """Lines of one kind. Where there are many sources, only those in trouble are spread out."""
+
+    title: str
+    lines: tuple[Line, ...]
+    folded: bool
+
+    @property
+    def open(self) -> bool:
+        return any(line.open for line in self.lines)
 
 
 async def board(visit: Visit) -> Response:
@@ -93,15 +118,28 @@ async def _page(visit: Visit, *, opened: str = "", fault: str = "", status: int 
     found = await visit.face.calls.ask(BOARD, BoardAsked())
     lines = lines_of(found.sources, now=visit.face.clock.now(), opened=opened)
     return visit.page(
-        "board.html", status, board=found, lines=lines, tally=tally(lines), stages=STAGES, fault=fault, faulty=opened,
+        "board.html", status, board=found, lines=lines, groups=groups(lines), tally=tally(lines), stages=STAGES, fault=fault,
+        faulty=opened,
         may_probe=await visit.may("probe"), may_stage=await visit.may("stage-write"),
     )  # fmt: skip
 
 
 def lines_of(sources: Sequence[BoardSource], *, now: datetime, opened: str = "") -> tuple[Line, ...]:
-    """What needs somebody first, then what is on the way, what is off, and what is open to everyone."""
+    """What needs somebody first, the most trouble at the top; then what is on the way, what is off, what is open to everyone."""
     lines = [_line(each, now, opened) for each in sources]
-    return tuple(sorted(lines, key=lambda line: (not line.troubles, (2, 0, 1, 3)[line.place], line.source.name)))
+    return tuple(sorted(lines, key=lambda line: (line.group, _calm(line.source), -len(line.troubles), line.source.name)))
+
+
+def groups(lines: Sequence[Line]) -> tuple[Group, ...]:
+    """The lines under what they have in common, none lost."""
+    many = len(lines) > MANY
+    found = [(place, title, tuple(line for line in lines if line.group == place)) for place, title in enumerate(GROUPS)]
+    return tuple(Group(title, of, many and place > 0) for place, title, of in found if of)
+
+
+def _calm(source: BoardSource) -> bool:
+    """No probe of it failed: what is wrong with it does not yet keep anybody from its answers."""
+    return source.probe is None or source.probe.ok
 
 
 def tally(lines: Sequence[Line]) -> str:
@@ -152,7 +190,7 @@ def _troubles(source: BoardSource, now: datetime) -> Sequence[str]:
     if source.probe is not None and not source.probe.ok:
         found.append("The last probe found something wrong")
     if source.probe is None and any(each.shared.stage != "off" for each in source.sections):
-        found.append("Open, and never probed")
+        found.append(NEVER)
     certificate = source.probe.certificate if source.probe else None
     if certificate is not None and not certificate.trusted:
         found.append("Its certificate is not trusted")
