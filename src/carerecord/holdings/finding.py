@@ -283,9 +283,10 @@ class Finder:
                     by_patient.setdefault(each.row.patient, []).append(f"{each.row.type}/{each.row.id}")
             for patient, places in by_patient.items():
                 clause = Clause(parameter, tuple(places))
-                hashes = self.index.narrows(clause) or []
+                hashes = self.index.narrows(clause)
+                narrowed = [] if hashes is None else [hashes]
                 rows = await looking.in_records(
-                    view.db, [patient], include.source, [hashes], most(view.reach), MOST_INCLUDED, moment=view.moment
+                    view.db, [patient], include.source, narrowed, most(view.reach), MOST_INCLUDED, moment=view.moment
                 )
                 found += await self._opened_and_tested(rows, [answers(clause)])
         return found

@@ -21,6 +21,8 @@ ACROSS: Final[Mapping[str, frozenset[str]]] = {
     "Patient": frozenset(("identifier", "family", "given", "name", "birthdate")),
     "": frozenset(("identifier",)),
 }
+# Not hashed: whose it is says the place where it lies; an id has an address; the marks in `meta` are all but never asked alone.
+UNHASHED: Final = frozenset(("_id", "patient", "subject", "beneficiary", "_profile", "_security", "_source", "_tag"))
 _PREFIXES: Final = 8  # letters of a name that are hashed one by one: Ma, Mar, Marl …
 # By which time a type is sorted and paged, newest first.
 WHEN: Final[Mapping[str, str]] = {
@@ -45,7 +47,11 @@ class Index:
     def __init__(self, parameters: Parameters, key: bytes) -> None:
         self._parameters, self._key = parameters, key
         self._hashed = {
-            type_: [each for each in parameters.of(type_).values() if each.type in ("token", "reference", "uri")]
+            type_: [
+                each
+                for each in parameters.of(type_).values()
+                if each.type in ("token", "reference", "uri") and each.code not in UNHASHED
+            ]
             for type_ in parameters.types
         }
 
@@ -63,7 +69,7 @@ class Index:
 
     def narrows(self, clause: Clause) -> list[int] | None:
         """Hashes of which a resource that answers bears at least one; None where any might answer."""
-        if clause.modifier and clause.parameter.type != "reference":
+        if clause.parameter.code in UNHASHED or (clause.modifier and clause.parameter.type != "reference"):
             return None
         found: list[int] = []
         for written in clause.values:
