@@ -9,6 +9,7 @@ from carerecord.fhir.errors import FhirError
 from carerecord.fhir.search.parameters import Parameter, Parameters
 
 MOST_CLAUSES: Final = 50
+MOST_INCLUDES: Final = 50
 MOST_VALUES: Final = 500  # alternatives of one clause
 LONGEST_VALUE: Final = 1_000
 DEEPEST_CHAIN: Final = 4
@@ -100,7 +101,7 @@ def read(type_: str, pairs: Iterable[tuple[str, str]], parameters: Parameters, *
     given: dict[str, str] = {}
     for name, value in pairs:
         base = name.partition(":")[0]
-        if len(value) > LONGEST_VALUE * 10 or len(clauses) >= MOST_CLAUSES:
+        if len(value) > LONGEST_VALUE * 10 or len(clauses) >= MOST_CLAUSES or len(includes) >= MOST_INCLUDES:
             raise BadSearch(base[:60], "the search is longer than any that is answered")
         try:
             if base in ("_include", "_revinclude"):
@@ -114,7 +115,7 @@ def read(type_: str, pairs: Iterable[tuple[str, str]], parameters: Parameters, *
                 raise
             ignored.append(name[:60])
     return Query(
-        type_, tuple(clauses), _sort(type_, given.get("_sort", ""), parameters), tuple(includes), _count(given.get("_count")),
+        type_, tuple(clauses), _sort(type_, given.get("_sort", ""), parameters), tuple(dict.fromkeys(includes)), _count(given.get("_count")),
         _one_of(given, "_total", ("none", "estimate", "accurate")),
         _one_of(given, "_summary", ("true", "text", "data", "count", "false")),
         tuple(each.strip() for each in given.get("_elements", "").split(",") if each.strip()), tuple(ignored),
