@@ -41,9 +41,27 @@ async def test_every_interaction_works_for_every_sampled_type(api: Api) -> None:
             "vread": (await api.ask("GET", f"{path}/_history/2")).json["language"] == "en",
             "search-type": (await api.ask("GET", f"/{type_}?_id={made.json['id']}")).json["total"] == 1,
             "history-instance": len((await api.ask("GET", f"{path}/_history")).json["entry"]) == 3,
+            "history-type": len((await api.ask("GET", f"/{type_}/_history?_count=3")).json["entry"]) == 3,
             "delete": (await api.ask("DELETE", path)).status == 204,
         }
         assert did == {each["code"]: True for each in told[type_]["interaction"]}
+
+
+async def test_every_interaction_of_the_whole_works(api: Api) -> None:
+    put = {"resource": {"resourceType": "Patient", "id": "p1"}, "request": {"method": "PUT", "url": "Patient/p1"}}
+    did = {}
+    for kind in ("batch", "transaction"):
+        done = await api.ask("POST", "/", {"resourceType": "Bundle", "type": kind, "entry": [put]})
+        did[kind] = done.json["entry"][0]["response"]["status"][:2] == "20"
+    first = (await api.ask("GET", "/_history?_count=1&_since=2020-01-01T00:00:00Z")).json
+    following = next(each["url"] for each in first["link"] if each["relation"] == "next").removeprefix(api.base)
+    second = (await api.ask("GET", following)).json
+    did["history-system"] = [each["entry"][0]["response"]["etag"] for each in (first, second)] == ['W/"2"', 'W/"1"']
+    reader = await api.token_with("system/Patient.r")
+
+    assert did == {each["code"]: True for each in (await statement(api))["rest"][0]["interaction"]}
+    assert (await api.ask("GET", "/_history", token=reader)).status == 403
+    assert (await api.ask("GET", "/_history?_at=2020")).status == 400
 
 
 async def test_every_search_parameter_is_answered(api: Api) -> None:

@@ -70,3 +70,18 @@ async def test_everything_since_and_by_type(api: Api) -> None:
     assert (await api.ask("GET", "/Patient/p1/$everything?_since=2100-01-01T00:00:00Z")).json["entry"] == []
     assert (await api.ask("GET", "/Patient/p1/$everything?_since=MARLOW")).status == 400
     assert (await api.ask("GET", "/Patient/p1/$everything?colour=red")).status == 400
+
+
+async def test_everything_of_a_time_of_care(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", PATIENT)
+    for when in ("2019-05-01", "2020-05-01", "2021-05-01"):
+        await api.ask("POST", "/Observation", result("K", when))
+
+    async def times(query: str) -> list[str]:
+        entries = (await api.ask("GET", f"/Patient/p1/$everything?{query}")).json["entry"]
+        found = [each["resource"] for each in entries if each["resource"]["resourceType"] == "Observation"]
+        return sorted(each["effectiveDateTime"][:4] for each in found)
+
+    assert await times("start=2020-01-01") == ["2020", "2021"]
+    assert await times("start=2020-01-01&end=2020-12-31") == ["2020"]
+    assert (await api.ask("GET", "/Patient/p1/$everything?start=MARLOW")).status == 400

@@ -56,6 +56,8 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/{type}/$validate", {"POST": operations.validate}, True),
         ("/{type}/{id}/$validate", {"GET": operations.validate, "POST": operations.validate}, True),
         ("/{type}/{id}/$meta", {"GET": operations.meta}, True),
+        ("/_history", {"GET": resources.history}, True),
+        ("/{type}/_history", {"GET": resources.history}, True),
         ("/{type}/_search", {"POST": searching.by_post}, True),
         ("/{type}/{id}/_history", {"GET": resources.history}, True),
         ("/{type}/{id}/_history/{version}", {"GET": resources.vread}, True),

@@ -12,8 +12,8 @@ from carerecord.exchange.resources import OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.search.parameters import Parameters
 
-INTERACTIONS = ("read", "vread", "create", "update", "patch", "delete", "history-instance", "search-type")
-SYSTEM = ("batch", "transaction")
+INTERACTIONS = ("read", "vread", "create", "update", "patch", "delete", "history-instance", "history-type", "search-type")
+SYSTEM = ("batch", "transaction", "history-system")
 
 
 class Capability:

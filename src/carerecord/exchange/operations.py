@@ -74,14 +74,14 @@ async def everything(visit: Visit) -> Response:
     types = tuple(each for each in query.get("_type", "").split(",") if each)
     for each in types:
         kept_here(each)
-    if unknown := set(query) - {"_type", "_since", "_count", CURSOR, "_format", "_pretty"}:
-        raise NotUnderstood(f"$everything takes _type, _since and _count, not {', '.join(sorted(unknown))[:80]}.")
+    if unknown := set(query) - {"_type", "_since", "_count", "start", "end", CURSOR, "_format", "_pretty"}:
+        raise NotUnderstood(f"$everything takes _type, _since, start, end and _count, not {', '.join(sorted(unknown))[:80]}.")
     since = query.get("_since", "")
     if since and not _INSTANT.match(since):
         raise NotUnderstood("_since is an instant with its zone, as 2026-01-31T09:00:00Z.")
     asked = EverythingAsked(
-        str(visit.request.path_params["id"]), visit.reach("r"), types, since, cursor=query.get(CURSOR, ""),
-        most=size(query.get("_count", ""), MOST), client=visit.client, request=visit.request_id,
+        str(visit.request.path_params["id"]), visit.reach("r"), types, since, query.get("start", ""), query.get("end", ""),
+        cursor=query.get(CURSOR, ""), most=size(query.get("_count", ""), MOST), client=visit.client, request=visit.request_id,
     )  # fmt: skip
     page = await visit.face.calls.ask(EVERYTHING, asked)
     here = f"{visit.base}/Patient/{asked.patient}/$everything"

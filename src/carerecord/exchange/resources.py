@@ -3,6 +3,7 @@
 import re
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlencode
 
 from msgspec import Raw
 from starlette.responses import Response
@@ -22,9 +23,10 @@ from carerecord.contracts.holdings import (
 from carerecord.exchange import answers, formats
 from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
-from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood
+from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
 
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
+_MOST_HISTORY = 100
 OWNED_ELSEWHERE = {
     "Consent": "consent", "AuditEvent": "audit", "Subscription": "subscriptions", "List": "lists", "Binary": "documents",
 }  # fmt: skip
@@ -119,17 +121,37 @@ async def delete(visit: Visit) -> Response:
 
 
 async def history(visit: Visit) -> Response:
-    type_ = type_of(visit, "r")
+    """Of one resource, of a type, or of all: whatever the address names, newest first.
+
+    Raises:
+        NotUnderstood: a parameter that it does not take. Refused: nothing of it is within the token's scopes.
+    """
+    named = visit.request.path_params
+    letter = "r" if "id" in named else "s"  # as SMART has it: what was, of a type or of all, is searched for
+    type_ = type_of(visit, letter) if "type" in named else ""
+    if not visit.reach(letter).types:
+        raise Refused("The token's scopes do not allow this.", rule="scope")
     query = visit.request.query_params
+    if unknown := set(query) - {"_since", "_count", "_page", "_format", "_pretty"}:
+        raise NotUnderstood(f"A history takes _since and _count, not {', '.join(sorted(unknown))[:80]}.")
+    said = query.get("_count", "")
+    most = min(int(said), _MOST_HISTORY) if said.isdecimal() and 0 < len(said) < 7 and int(said) else _MOST_HISTORY
     asked = HistoryAsked(
-        visit.reach("r"), type_, visit.request.path_params["id"], query.get("_since", ""), query.get("_page", ""),
-        min(int(query["_count"]), 100) if query.get("_count", "").isdecimal() else 100, visit.client, visit.request_id,
+        visit.reach(letter), type_, str(named.get("id", "")), query.get("_since", ""), query.get("_page", ""), most,
+        visit.client, visit.request_id,
     )  # fmt: skip
     page = await visit.face.calls.ask(HISTORY, asked)
-    here = f"{visit.base}/{type_}/{asked.id}/_history"
-    links = [("self", here), *([("next", f"{here}?_page={page.next}&_count={asked.most}")] if page.next else [])]
+    here = "/".join(each for each in (visit.base, type_, asked.id, "_history") if each)
+    told = [("_since", asked.since)] if asked.since else []
+    if said:
+        told.append(("_count", str(most)))
+    links = [("self", _with(here, told)), *([("next", _with(here, [*told, ("_page", page.next)]))] if page.next else [])]
     entries = [answers.history_entry(each, visit.base) for each in page.matches]
     return Response(answers.bundle("history", entries, links), media_type=answers.FHIR_JSON)
+
+
+def _with(here: str, query: list[tuple[str, str]]) -> str:
+    return f"{here}?{urlencode(query)}" if query else here
 
 
 async def _write(visit: Visit, change: Change) -> Response:
