@@ -115,7 +115,8 @@ def read(type_: str, pairs: Iterable[tuple[str, str]], parameters: Parameters, *
                 raise
             ignored.append(name[:60])
     return Query(
-        type_, tuple(clauses), _sort(type_, given.get("_sort", ""), parameters), tuple(dict.fromkeys(includes)), _count(given.get("_count")),
+        type_, tuple(clauses), _sort(type_, given.get("_sort", ""), parameters), tuple(dict.fromkeys(includes)),
+        _count(given.get("_count")),
         _one_of(given, "_total", ("none", "estimate", "accurate")),
         _one_of(given, "_summary", ("true", "text", "data", "count", "false")),
         tuple(each.strip() for each in given.get("_elements", "").split(",") if each.strip()), tuple(ignored),
