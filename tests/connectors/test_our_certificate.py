@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from carerecord.connectors.certificate import certificate_of
 from carerecord.connectors.web import Denied, Site, Web, WebTrouble
 from carerecord.region.servers.certificates import Authority
 from carerecord.region.servers.http import Listener, Reply
@@ -53,3 +54,10 @@ async def test_without_it_there_is_no_answer(spine: Spine):
 async def test_a_certificate_that_is_missing_here_is_said_to_be_ours(spine: Spine):
     with pytest.raises(Denied, match="Our own certificate"):
         await spine.ask(str(Path(spine.ours).with_name("gone.pem")))
+
+
+async def test_a_missing_file_of_whom_to_trust_is_said_and_stops_nobody(spine: Spine):
+    gone = str(Path(spine.ca).with_name("gone.pem"))
+    with pytest.raises(Denied, match="ca_file"):
+        await spine.web.get(Site(spine.listener.address, ca_file=gone), "metadata", until=asyncio.get_running_loop().time() + 2.0)
+    assert await certificate_of(Site(spine.listener.address, ca_file=gone), within_s=1.0) is None

@@ -13,13 +13,17 @@ from carerecord.kit.clock import stamp
 
 
 async def certificate_of(site: Site, *, within_s: float) -> Certificate | None:
-    """What it shows now. None: the way there is not encrypted, or nobody answers there in time.
+    """What it shows now. None: the way there is not encrypted, nobody answers in time, or `ca_file` is missing.
 
     One that is not trusted is read as well, so that "expired" comes with its date; nothing is said to who shows it.
     """
     if site.base.scheme != "https":
         return None
-    shown = await _shown(site, ssl.create_default_context(cafile=site.ca_file or None), within_s)
+    try:
+        trusting = ssl.create_default_context(cafile=site.ca_file or None)
+    except (OSError, ssl.SSLError):
+        return None  # whoever then asks it something is told
+    shown = await _shown(site, trusting, within_s)
     if isinstance(shown, bytes):
         return Certificate(_good_until(shown))
     if not isinstance(shown, ssl.SSLCertVerificationError):

@@ -364,7 +364,10 @@ class Web:
     def _trusts(self, site: Site) -> ssl.SSLContext:
         key = (site.ca_file, site.certificate_file)
         if key not in self._trust:
-            context = ssl.create_default_context(cafile=site.ca_file or None)
+            try:
+                context = ssl.create_default_context(cafile=site.ca_file or None)
+            except (OSError, ssl.SSLError):
+                raise Denied("The file that `ca_file` names is missing here or cannot be read.") from None
             context.minimum_version = ssl.TLSVersion.TLSv1_2
             if site.certificate_file:
                 try:
