@@ -228,7 +228,7 @@ def _sort(type_: str, said: str, parameters: Parameters) -> tuple[tuple[Paramete
         code = each.removeprefix("-")
         parameter = parameters.of(type_).get(code)
         if parameter is None or parameter.type in ("composite", "reference"):
-            raise BadSearch("_sort", f"{code[:40]} is nothing that {type_} can be sorted by")
+            raise BadSearch("_sort", f"names something that {type_} cannot be sorted by")
         keys.append((parameter, each.startswith("-")))
     return tuple(keys)
 
