@@ -23,7 +23,7 @@ from carerecord.contracts.holdings import (
     Written,
 )
 from carerecord.exchange import answers
-from carerecord.exchange.resources import OWNED_ELSEWHERE, kept_here
+from carerecord.exchange.resources import KEPT_ASIDE, OWNED_ELSEWHERE, kept_here
 from carerecord.exchange.searching import pairs_of
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import broken
@@ -180,7 +180,7 @@ def _change(visit: Visit, entry: _Entry, *, in_transaction: bool) -> Change:
 
 
 def _told(visit: Visit, made: Written) -> bytes:
-    if made.status >= 400:
+    if made.status >= 400 or made.status == KEPT_ASIDE:
         return b'{"response":{"status":"%d","outcome":' % made.status + answers.written(made.issues) + b"}}"
     head = b"{"
     if made.held is not None and not made.held.gone and visit.wanted == "representation":

@@ -25,6 +25,7 @@ from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
 
+KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
 _MOST_HISTORY = 100
 OWNED_ELSEWHERE = {
@@ -165,7 +166,7 @@ async def _write(visit: Visit, change: Change) -> Response:
 
 
 def told(visit: Visit, made: Written) -> Response:
-    if made.status >= 400:
+    if made.status >= 400 or made.status == KEPT_ASIDE:
         return answers.outcome(made.status, *made.issues)
     if made.held is None or made.held.gone:
         response = Response(status_code=204)
