@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from msgspec.structs import replace
 
 from carerecord.contracts.records import Record
 from carerecord.fhir.facts import Contact, Phone
@@ -82,6 +83,17 @@ def test_an_item_held_behind_a_mismatch_is_in_no_summary_and_no_trend() -> None:
     assert len(results.held) == 1
     assert results.rows == ()
     assert key_results(view) == ()
+
+
+def test_a_course_that_no_rule_names_has_what_room_the_key_results_leave() -> None:
+    record = scenes.harold()
+    whole = [each.series.title for each in key_results(a_view(record))]
+    quiet = tuple(
+        replace(section, trends=tuple(replace(each, important=each.title != whole[0]) for each in section.trends))
+        for section in record.sections
+    )
+    told = [each.series.title for each in key_results(a_view(replace(record, sections=quiet)))]
+    assert told == [*whole[1:], whole[0]]
 
 
 def test_each_state_has_a_sign_and_a_word_of_its_own() -> None:

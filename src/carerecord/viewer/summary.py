@@ -1,10 +1,11 @@
 """What should ten seconds show? Attention, decisions, key results and problems: the record's first screen."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from carerecord.contracts.records import Attention, Entry
+from carerecord.contracts.records import Attention, Entry, Trend
 from carerecord.pages.charts.trend import Point, Series, small_multiple
 from carerecord.viewer.items import Row, row
 from carerecord.viewer.states import RETRY
@@ -83,11 +84,19 @@ class KeyResult:
 
 
 def key_results(view: View) -> tuple[KeyResult, ...]:
-    """The trends that a rule of the records desk names as key; where it names none, the newest."""
+    """The trends that a rule of the records desk names as key, what is outside its range first.
+
+    The room that is left is for others: of late where some are key, such as a blood pressure, and any where none is.
+    """
     trends = [each for section in view.record.sections for each in section.trends]
-    chosen = [each for each in trends if each.important] or trends
+    chosen = _key_results(view, [each for each in trends if each.important])
+    others = _key_results(view, [each for each in trends if not each.important])
+    return (*chosen, *(each for each in others if not (chosen and each.old)))[:KEY_RESULTS]
+
+
+def _key_results(view: View, trends: Iterable[Trend]) -> list[KeyResult]:
     found = []
-    for trend in chosen:
+    for trend in trends:
         drawn = series(view, trend)
         if drawn is None:
             continue
@@ -96,8 +105,7 @@ def key_results(view: View) -> tuple[KeyResult, ...]:
         age, old = view.fmt.since(at), view.fmt.is_old(at)
         marks = view.marks(newest)
         found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, small_multiple(drawn), marks))
-    flagged = sorted(found, key=lambda each: (not each.newest.outside, each.old))
-    return tuple(flagged[:KEY_RESULTS])
+    return sorted(found, key=lambda each: (not each.newest.outside, each.old))
 
 
 @dataclass(frozen=True)
