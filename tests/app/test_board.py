@@ -1,7 +1,8 @@
 """The board at a terminal: what was tested, to whom it is open, how it answers; in plain lines and without a person."""
 
-from carerecord.app.board import board_lines
 from tests.viewer.boards import BOARD
+
+from carerecord.app.board import board_lines
 
 
 def test_the_board_says_of_each_source_what_was_tested_and_to_whom_it_is_open():
