@@ -13,7 +13,7 @@ from tests.exchange.conftest import Api
 
 DEEP = 10_000
 PERSON = '{"resourceType":"Patient","name":[{"family":"' + PLANTED_NAME + '"}],'
-NO_JSON = {
+NO_JSON: dict[str, str | bytes] = {
     "nested objects": PERSON + '"extension":' + '{"a":' * DEEP + "1" + "}" * DEEP + "}",
     "nested lists": PERSON + '"extension":' + "[" * DEEP + "]" * DEEP + "}",
     "never closed": PERSON + '"extension":' + "[" * DEEP,

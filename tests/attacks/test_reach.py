@@ -8,6 +8,7 @@ the service that keeps documents, and bulk files (case 51) to exports: neither e
 import json
 import statistics
 import time
+from typing import Any
 
 import pytest
 from msgspec import Raw
@@ -267,7 +268,7 @@ async def test_a_grant_for_one_person_writes_to_nobody_else(api: Api) -> None:
         (written,) = await api.house.calls("exchange").ask(WRITE, WriteAsked(APP, OF_ONE, (change,)))
         return written.status
 
-    def raw(resource: dict) -> bytes:
+    def raw(resource: dict[str, Any]) -> bytes:
         return json.dumps(resource).encode()
 
     assert await status(Change("update", "Observation", "o1", Raw(raw(result("o1", "p2"))))) in (403, 404, 422)
