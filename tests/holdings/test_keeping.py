@@ -1,14 +1,12 @@
 """Is what was written kept, byte for byte, and is every version of it?"""
 
 import asyncio
-from uuid import UUID
 
 import msgspec
 import pytest
 from tests.holdings.conftest import TRUST, Desk, ids, raw
 
 from carerecord.contracts.holdings import Change, Client, HistoryAsked, Reach
-from carerecord.holdings.drafts import fresh_id
 from carerecord.kit.errors import NotFound, NotUnderstood
 
 PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"family": "Marlow", "given": ["Edith"]}], "birthDate": "1948-03-02",
@@ -180,12 +178,3 @@ async def test_who_may_not_choose_ids_is_told_so(desk: Desk) -> None:
 
     assert (await desk.put(PATIENT, client=app)).status == 405
     assert TRUST.chooses_ids
-
-
-async def test_ids_of_our_making_follow_the_time_and_never_meet(desk: Desk) -> None:
-    made = [(await desk.create({"resourceType": "Patient"})).held.id for _ in range(3)]
-    at_once = {fresh_id(desk.keeper.finder.clock.now()) for _ in range(2_000)}
-
-    assert made == sorted(made)
-    assert {UUID(each).version for each in at_once} == {7}
-    assert len(at_once) == 2_000
