@@ -6,12 +6,14 @@ from pathlib import Path
 import msgspec
 
 from carerecord.contracts.holdings import (
+    ASIDE,
     COUNTS,
     EVERYTHING,
     HISTORY,
     READ,
     SEARCH,
     WRITE,
+    AsideAsked,
     Change,
     Client,
     EverythingAsked,
@@ -70,9 +72,10 @@ async def test_holdings(service_database, tmp_path: Path):
             (HISTORY, HistoryAsked(every, "Patient", "p1")),
             (EVERYTHING, EverythingAsked("p1", every)),
             (COUNTS, HeldCountsAsked(every)),
+            (ASIDE, AsideAsked()),
         ],
     )
-    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", ""]
+    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", ""]
     assert b"1.10" in answers[5].chunks[0]
 
 

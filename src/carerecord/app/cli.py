@@ -28,7 +28,7 @@ from carerecord.app.operator import apart_calls, operator_calls
 from carerecord.app.try_mapping import try_mapping
 from carerecord.contracts.audit import VERIFY, VerifyAsked
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
-from carerecord.contracts.sources import BOARD, PROBE, REGISTRY, STAGE, BoardAsked, ProbeAsked, RegistryAsked, StageAsked
+from carerecord.contracts.sources import BOARD, PROBE, REGISTRY, STAGE, BoardAsked, Probe, ProbeAsked, RegistryAsked, StageAsked
 from carerecord.fhir.modules import ALWAYS, MODULES
 from carerecord.fhir.sections import SECTIONS
 from carerecord.kit.errors import CareRecordError
@@ -37,6 +37,7 @@ from carerecord.kit.question import Question
 from carerecord.kit.tokens import keys_for, written_keys
 
 T = TypeVar("T")
+PROBES_AT_ONCE = 8
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -249,8 +250,15 @@ def probe_source(
             assert registry is not None
             names = [each.id for each in registry.sources] if all_sources else [name]
             well = True
-            for each in names:
-                found = await calls.ask(PROBE, ProbeAsked(each))
+            room = asyncio.Semaphore(PROBES_AT_ONCE)
+
+            async def one(source: str) -> Probe:
+                async with room:
+                    return await calls.ask(PROBE, ProbeAsked(source))
+
+            asked = [asyncio.ensure_future(one(each)) for each in names]
+            for each in asked:  # told in the registry's order
+                found = await each
                 well = well and found.ok
                 out.print(f"[bold]{found.source}[/bold] {'answers' if found.ok else 'needs attention'}", highlight=False)
                 for check in found.checks:
