@@ -114,12 +114,18 @@ def migration_folders(service: str) -> list[Path]:
 
 
 async def template_of(cluster: Cluster, service: str) -> str:
-    """The name of a database with this service's tables, to be copied: made at the first call, brought up to date at others."""
+    """The name of a database with this service's tables, to be copied: made at the first call of a run."""
     name = f"template_{service}"
+    if (cluster.dsn, service) in _migrated:
+        return name
     with suppress(asyncpg.DuplicateDatabaseError):
         await _as_admin(cluster, f'CREATE DATABASE "{name}" TEMPLATE template0')
     await migrate(cluster.dsn_for(name), migration_folders(service))
+    _migrated.add((cluster.dsn, service))
     return name
+
+
+_migrated: set[tuple[str, str]] = set()
 
 
 @asynccontextmanager

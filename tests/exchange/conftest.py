@@ -22,6 +22,7 @@ from carerecord.app.wire import Deployment, House, running
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, ClientAdded, IssueAsked
 
 SERVICES = ("identity", "holdings", "audit", "exchange")
+KEEPERS = ("identity", "holdings", "audit")
 
 
 @dataclass
@@ -70,7 +71,7 @@ async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
         (tmp_path / name).mkdir()
     prefix = f"api_{uuid.uuid4().hex[:10]}"
     assert await template_of(cluster, "holdings")
-    databases = await own_databases(cluster, prefix)
+    databases = await own_databases(cluster, prefix, KEEPERS)
     told = Deployment(data_dir=tmp_path, secret=secrets.token_bytes(32), databases=databases)
     try:
         async with AsyncExitStack() as stack:
@@ -87,4 +88,4 @@ async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
             server.should_exit = True
             await serving
     finally:
-        await drop_databases(cluster, prefix)
+        await drop_databases(cluster, prefix, KEEPERS)

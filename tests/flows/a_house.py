@@ -81,28 +81,26 @@ def sources_toml(
     return "\n".join(tables)
 
 
-async def own_databases(cluster: Cluster, prefix: str) -> dict[str, str]:
+KEEPERS = tuple(each.name for each in CATALOGUE if each.keeps)
+
+
+async def own_databases(cluster: Cluster, prefix: str, keepers: Sequence[str] = KEEPERS) -> dict[str, str]:
     """A database for each keeper, of this test alone, with its tables: copies of migrated ones."""
-    keepers = [each.name for each in CATALOGUE if each.keeps]
     templates = {each: await template_of(cluster, each) for each in keepers}
     admin = await asyncpg.connect(cluster.dsn)
     try:
-        found = {}
-        for each in CATALOGUE:
-            if each.keeps:
-                name = f"{prefix}_{each.name}"
-                await admin.execute(f'CREATE DATABASE "{name}" TEMPLATE "{templates[each.name]}"')
-                found[each.name] = cluster.dsn_for(name)
-        return found
+        for each in keepers:
+            await admin.execute(f'CREATE DATABASE "{prefix}_{each}" TEMPLATE "{templates[each]}"')
+        return {each: cluster.dsn_for(f"{prefix}_{each}") for each in keepers}
     finally:
         await admin.close()
 
 
-async def drop_databases(cluster: Cluster, prefix: str) -> None:
+async def drop_databases(cluster: Cluster, prefix: str, keepers: Sequence[str] = KEEPERS) -> None:
     admin = await asyncpg.connect(cluster.dsn)
     try:
-        for each in CATALOGUE:
-            await admin.execute(f'DROP DATABASE IF EXISTS "{prefix}_{each.name}" WITH (FORCE)')
+        for each in keepers:
+            await admin.execute(f'DROP DATABASE IF EXISTS "{prefix}_{each}" WITH (FORCE)')
     finally:
         await admin.close()
 

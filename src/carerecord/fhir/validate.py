@@ -4,7 +4,9 @@ Messages are built from the place, the rule and what was expected; the library's
 """
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib.resources import files
+from threading import Lock
 from typing import Any, Final
 
 import jsonschema_rs
@@ -101,11 +103,20 @@ class Validators:
 
 
 def load(types: Iterable[str] = RECORD_TYPES) -> Validators:
-    """Compile the checks of `types`: a good part of a second, so at start and never on the event loop.
+    """The checks of `types`, compiled once in a process: a good part of a second, so at start and never on the event loop.
 
     Raises:
         DefinitionsMissing: set-up has not made the definitions.
     """
+    with _one_at_a_time:
+        return _loaded(tuple(types))
+
+
+_one_at_a_time = Lock()
+
+
+@cache
+def _loaded(types: tuple[str, ...]) -> Validators:
     found = files("carerecord.fhir").joinpath("definitions", "r4.json")
     if not found.is_file():
         raise DefinitionsMissing("the FHIR definitions are not installed: run `make setup`")

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from importlib.resources import files
+from threading import Lock
 from typing import Any, Final
 
 import orjson
@@ -85,11 +87,20 @@ def build(definitions: Mapping[str, Any], published: list[Mapping[str, Any]], ty
 
 
 def load() -> Parameters:
-    """Those of HL7's definitions.
+    """Those of HL7's definitions: compiled once in a process, whoever asks.
 
     Raises:
         DefinitionsMissing: set-up has not made them. CannotCompile: see `build`.
     """
+    with _one_at_a_time:
+        return _loaded()
+
+
+_one_at_a_time = Lock()
+
+
+@cache
+def _loaded() -> Parameters:
     folder = files("carerecord.fhir").joinpath("definitions")
     if not folder.joinpath("search.json").is_file():
         raise DefinitionsMissing("the FHIR search parameters are not installed: run `make setup`")
