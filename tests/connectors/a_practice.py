@@ -18,7 +18,7 @@ from carerecord.fhir.bundle import parse
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.reading import read
 from carerecord.kit.clock import SystemClock
-from carerecord.region.servers.gp_connect_server import listed_at
+from carerecord.region.servers.gp_connect_server import GpConnectServer, listed_at
 from carerecord.region.servers.http import Asked, Listener
 from carerecord.region.servers.http import Reply as Answered
 from carerecord.region.servers.running import RunningServer, Serving, running
@@ -117,6 +117,12 @@ class Practice:
         """What the structured record was last asked with."""
         asked = next(each for each in reversed(self.server.asked) if each.path.endswith("getstructuredrecord"))
         return parse(asked.body)
+
+    @property
+    def listed(self) -> Listed:
+        """How the directory knows the practice's system."""
+        assert isinstance(self.server.fhir, GpConnectServer)
+        return self.server.fhir.listed
 
     def lists(self, *listed: Listed) -> None:
         self.directory.lists(*listed)

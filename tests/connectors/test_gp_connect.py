@@ -58,7 +58,7 @@ async def test_every_request_bears_the_headers_of_the_spine_and_a_token_of_its_o
         asked = [each for each in practice.server.asked if "/gpconnect/" in each.path]
 
     assert {each.headers["ssp-from"] for each in asked} == {practice.source.asid}
-    assert {each.headers["ssp-to"] for each in asked} == {practice.server.fhir.listed.asid}
+    assert {each.headers["ssp-to"] for each in asked} == {practice.listed.asid}
     assert asked[0].headers["ssp-interactionid"] == STRUCTURED
     assert len({each.headers["ssp-traceid"] for each in asked}) == len(asked) == 2
 
@@ -100,7 +100,7 @@ async def test_nobody_is_asked_on_behalf_of_no_one():
 
 async def test_through_the_proxy_its_address_stands_before_that_of_the_practice():
     async with a_practice() as practice:
-        practice.proxy.handler = lambda asked: practice.proxied.append(asked) or practice.server.listener.answer(  # type: ignore[func-returns-value,return-value]
+        practice.proxy.handler = lambda asked: practice.proxied.append(asked) or practice.server.listener.answer(  # type: ignore[func-returns-value]
             _unwrapped(asked, practice.server.listener.address)
         )
         reply = await practice.ask("allergies", proxy=practice.proxy.address)
@@ -290,7 +290,7 @@ async def test_an_item_that_is_gone_is_not_there():
 
 async def test_a_practice_that_does_not_list_documents_does_not_share_them():
     async with a_practice() as practice:
-        listed = practice.server.fhir.listed
+        listed = practice.listed
         practice.lists(Listed(listed.ods, listed.asid, listed.party_key, {STRUCTURED: listed.endpoints[STRUCTURED]}))
         reply = await practice.ask("documents", "allergies")
 
@@ -300,7 +300,7 @@ async def test_a_practice_that_does_not_list_documents_does_not_share_them():
 
 async def test_a_practice_with_pages_alone_shows_them_as_documents_and_calls_no_section_whole():
     async with a_practice(*CHART, a_medicine("m2", "Apixaban 5mg tablets")) as practice:
-        listed = practice.server.fhir.listed
+        listed = practice.listed
         practice.lists(Listed(listed.ods, listed.asid, listed.party_key, {HTML: listed.endpoints[HTML]}))
         reply = await practice.ask("documents", "allergies", "medicines")
         alone = await practice.ask("allergies")

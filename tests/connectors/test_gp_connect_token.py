@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from carerecord.connectors.gp_connect_token import bearer
 from carerecord.identity.id_token import header_of
 from carerecord.identity.providers import RoleWords, TrustedProvider, read_providers
-from carerecord.kit.doors import CALLER
+from carerecord.kit.calls import CALLER
 from carerecord.kit.errors import NotSignedIn
 from carerecord.kit.part import Part, answer
 from carerecord.kit.question import Question

@@ -56,6 +56,12 @@ def raw(resource: dict[str, Any]) -> msgspec.Raw:
     return msgspec.Raw(msgspec.json.encode(resource))
 
 
+def held(written: Written) -> Held:
+    """What was kept of a change that was made."""
+    assert written.held is not None, written.issues
+    return written.held
+
+
 def ids(page: Page) -> list[str]:
     return [each.id for each in page.matches]
 

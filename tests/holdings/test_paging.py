@@ -1,7 +1,9 @@
 """Does a page link go on with what stood when the first page was made, whatever is written meanwhile?"""
 
+from typing import Any
+
 import pytest
-from tests.holdings.conftest import Desk, ids
+from tests.holdings.conftest import Desk, held, ids
 from tests.holdings.test_keeping import PATIENT, potassium
 
 from carerecord.contracts.holdings import Change, Client, EverythingAsked, FindAsked, HistoryAsked, Reach
@@ -14,11 +16,13 @@ async def five(desk: Desk) -> list[str]:
     """Five results, newest first."""
     await desk.put(PATIENT)
     made = [await desk.create(potassium(4.0 + month / 10, f"2026-0{month}-01")) for month in range(1, 6)]
-    return [each.held.id for each in reversed(made)]
+    return [held(each).id for each in reversed(made)]
 
 
 @pytest.mark.parametrize("more", [(), (("_sort", "-date"),), (("_total", "accurate"),)], ids=["index", "sorted", "counted"])
-async def test_pages_show_what_stood_at_the_first_though_others_write_between(desk: Desk, more: tuple) -> None:
+async def test_pages_show_what_stood_at_the_first_though_others_write_between(
+    desk: Desk, more: tuple[tuple[str, str], ...]
+) -> None:
     newest, second, third, fourth, oldest = await five(desk)
     first = await desk.search("Observation", WHOSE, ("_count", "2"), *more)
     # Meanwhile one comes, one is changed so that its place would be another, one is deleted, one shown is changed.
@@ -89,7 +93,7 @@ async def test_no_more_is_opened_than_a_page_needs_and_the_total_is_told_where_i
 async def test_everything_goes_on_as_of_its_first_page(desk: Desk) -> None:
     found = await five(desk)
     first = await desk.keeper.everything(EverythingAsked("p1", Reach(), most=2))
-    fresh = (await desk.create(potassium(9.9, "2026-02-15"))).held.id
+    fresh = held(await desk.create(potassium(9.9, "2026-02-15"))).id
     for each in found:
         await desk.write(Change("delete", "Observation", each))
     shown, link = list(first.matches), first.next
@@ -125,7 +129,7 @@ async def test_the_history_of_a_type_and_of_everything_is_newest_first_and_pages
     await desk.put({**potassium(7.7, "2026-12-24"), "id": found[2]})
     await desk.write(Change("delete", "Observation", found[0]))
 
-    async def whole(**more: object) -> list[tuple[str, int, str]]:
+    async def whole(**more: Any) -> list[tuple[str, int, str]]:
         shown, link = [], ""
         while True:
             page = await desk.keeper.history(HistoryAsked(Reach(), most=3, cursor=link, **more))
@@ -148,12 +152,12 @@ async def test_no_history_shows_what_a_read_refuses(desk: Desk) -> None:
     await desk.put(PATIENT)
     label = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}
     plain = await desk.create(potassium(4.0, "2026-01-01"))
-    await desk.put({**potassium(4.0, "2026-01-01"), "id": plain.held.id, "meta": label})
+    await desk.put({**potassium(4.0, "2026-01-01"), "id": held(plain).id, "meta": label})
     for asked in (HistoryAsked(Reach(), "Observation"), HistoryAsked(Reach())):
-        assert plain.held.id not in ids(await desk.keeper.history(asked))
+        assert held(plain).id not in ids(await desk.keeper.history(asked))
     everyone = Reach(most_confidential="V")
     assert len((await desk.keeper.history(HistoryAsked(everyone, "Observation"))).matches) == 2
-    await desk.write(Change("delete", "Observation", plain.held.id), reach=everyone)
+    await desk.write(Change("delete", "Observation", held(plain).id), reach=everyone)
     for asked in (HistoryAsked(Reach(), "Observation"), HistoryAsked(Reach())):
-        assert [each.version for each in (await desk.keeper.history(asked)).matches if each.id == plain.held.id] == []
+        assert [each.version for each in (await desk.keeper.history(asked)).matches if each.id == held(plain).id] == []
     assert ids(await desk.keeper.history(HistoryAsked(Reach(patients=("p2",))))) == []

@@ -75,7 +75,8 @@ async def crowd(service_database) -> TestDatabase:
         "INSERT INTO aside SELECT 'of:' || p, gen_random_uuid(), now(), 'x', 'c', 'o', '', '', '' FROM generate_series(1, 3000) p"
     )
     await database.pool.execute("ANALYZE")
-    return database
+    filled: TestDatabase = database
+    return filled
 
 
 async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase) -> None:

@@ -6,11 +6,10 @@ from contextlib import suppress
 import asyncpg
 import msgspec
 import pytest
-from tests.holdings.conftest import TRUST, Desk, ids, raw
+from tests.holdings.conftest import TRUST, Desk, held, ids, raw
 from tests.holdings.test_keeping import PATIENT, potassium
 
 from carerecord.contracts.holdings import AsideAsked, Change, Client, EverythingAsked, HistoryAsked, Kept, Reach
-from carerecord.holdings import writing
 from carerecord.kit.errors import NotFound, NotUnderstood, Unavailable
 
 LABEL = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}
@@ -50,33 +49,33 @@ async def test_conditional_creates_that_are_written_differently_make_one_resourc
     )  # fmt: skip
 
     assert sorted(each[0].status for each in made) == [200] * 5 + [201]
-    one = made[0][0].held.id
+    one = held(made[0][0]).id
     await desk.write(Change("delete", "Location", one))
     again = await desk.create(ward, if_none_exist=ways[0])
     assert again.status == 201
-    assert again.held.id != one
+    assert held(again).id != one
 
 
 async def test_an_update_moves_nothing_into_a_record_beyond_the_reach_or_out_of_one(desk: Desk) -> None:
     mine = Reach(patients=("p1",))
     made = await desk.create(potassium(4.0, "2026-01-01"))
     theirs = await desk.create(potassium(4.0, "2026-01-01", subject={"reference": "Patient/p2"}))
-    moved = {**potassium(4.0, "2026-01-01", subject={"reference": "Patient/p2"}), "id": made.held.id}
-    taken = {**potassium(4.0, "2026-01-01"), "id": theirs.held.id}
-    change = Change("update", "Observation", made.held.id, raw(moved))
+    moved = {**potassium(4.0, "2026-01-01", subject={"reference": "Patient/p2"}), "id": held(made).id}
+    taken = {**potassium(4.0, "2026-01-01"), "id": held(theirs).id}
+    change = Change("update", "Observation", held(made).id, raw(moved))
     (there,) = await desk.write(change, reach=mine)
-    (here,) = await desk.write(Change("update", "Observation", theirs.held.id, raw(taken)), reach=mine)
+    (here,) = await desk.write(Change("update", "Observation", held(theirs).id, raw(taken)), reach=mine)
 
     assert (there.status, here.status) == (403, 404)
     assert {each.version for each in (await desk.search("Observation", ("patient", "p1,p2"))).matches} == {1}
     assert (await desk.write(change))[0].status == 200
     assert ids(await desk.search("Observation", ("patient", "p1"))) == []
-    assert len((await desk.keeper.history(HistoryAsked(Reach(), "Observation", made.held.id))).matches) == 2
+    assert len((await desk.keeper.history(HistoryAsked(Reach(), "Observation", held(made).id))).matches) == 2
 
 
 async def test_what_lies_beyond_the_reach_by_its_label_is_neither_written_patched_nor_deleted(desk: Desk) -> None:
     await desk.put(PATIENT)
-    hidden = (await desk.create({**potassium(4.0, "2026-01-01"), "meta": LABEL})).held.id
+    hidden = held(await desk.create({**potassium(4.0, "2026-01-01"), "meta": LABEL})).id
     steps = msgspec.Raw(b'[{"op":"test","path":"/status","value":"final"}]')
     tried = [
         (await desk.write(change))[0].status
@@ -112,7 +111,7 @@ async def test_faults_are_refused_annotated_or_kept_aside_as_the_client_is_set(d
     assert (refused.status, noted.status, [each.status for each in aside]) == (422, 201, [202, 202])
     assert {each.severity for each in (*noted.issues, *aside[0].issues)} == {"warning"}
     assert "Marlow" not in str((refused, aside))
-    assert ids(await desk.search("Observation", ("patient", "p1"))) == [noted.held.id]
+    assert ids(await desk.search("Observation", ("patient", "p1"))) == [held(noted).id]
     assert len((await desk.keeper.everything(EverythingAsked("p1", Reach()))).matches) == 2
     kept = await desk.keeper.aside(AsideAsked())
     assert sorted(bytes(each.raw) for each in kept) == sorted([bytes(raw(FAULTY)), bytes(raw(potassium(1, "2026-01-01")))])
@@ -153,7 +152,7 @@ async def test_writers_who_cross_again_and_again_are_told_to_try_later(desk: Des
     async def crossed(*_: object) -> None:
         raise asyncpg.SerializationError("could not serialize access")
 
-    monkeypatch.setattr(writing.changing, "add_versions", crossed)
+    monkeypatch.setattr("carerecord.holdings.store.changing.add_versions", crossed)
     with pytest.raises(Unavailable) as told:
         await desk.put(PATIENT)
     assert (told.value.status, told.value.facts["retry_after_s"]) == (503, "1")

@@ -1,5 +1,7 @@
 """Flags come under one type and stand under three headings: who may see one of them is shown nothing of the others."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from carerecord.contracts.permit import Withheld
@@ -9,9 +11,9 @@ HAZARD = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/flag-cate
 CLINICAL = {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/flag-category", "code": "clinical"}]}
 
 
-def flag(id_: str, of: str, words: str, category: dict[str, object] | None = None) -> dict[str, object]:
+def flag(id_: str, of: str, words: str, category: Mapping[str, object] | None = None) -> dict[str, object]:
     about = {"reference": f"Patient/{of}"}
-    told = {"resourceType": "Flag", "id": id_, "status": "active", "code": {"text": words}, "subject": about}
+    told: dict[str, object] = {"resourceType": "Flag", "id": id_, "status": "active", "code": {"text": words}, "subject": about}
     return {**told, "category": [category]} if category else told
 
 

@@ -34,7 +34,7 @@ async def test_a_source_of_which_nobody_is_told_is_not_asked_and_stands_nowhere(
         telling_nobody_of(world, "clinic")
         record = await world.last()
         asked = list(world.servers["clinic"].asked)
-        lines = world.desk.outbox.lines
+        lines = world.desk.outbox.lines  # type: ignore[attr-defined]
 
     assert asked == []
     assert [each.source for each in record.states] == ["gp"]

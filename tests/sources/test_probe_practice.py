@@ -13,7 +13,7 @@ SHARED = (SharedSection("allergies"), SharedSection("documents"))
 
 
 async def probed(practice: Practice, **more: object) -> tuple[bool, dict[str, tuple[bool, str]]]:
-    found = await probe(replace(practice.source, sections=SHARED, **more), lambda _: "")  # type: ignore[arg-type]
+    found = await probe(replace(practice.source, sections=SHARED, **more), lambda _: "")
     return found.ok, {each.what: (each.ok, each.says) for each in found.checks}
 
 

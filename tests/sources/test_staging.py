@@ -267,7 +267,9 @@ async def test_the_keeper_answers_while_it_reads_the_folder_anew(keeper: Keeper)
     (keeper.folder / "elm.toml").write_text(ELM.replace("elm.example", "new.example") + TESTER)
     reading = asyncio.create_task(keeper.read())
     while not reading.done():
-        assert (await keeper.answer_registry(RegistryAsked())).registry.sources
+        registry = (await keeper.answer_registry(RegistryAsked())).registry
+        assert registry is not None
+        assert registry.sources
         await asyncio.sleep(0)
     await reading
     assert replace(keeper.source("elm-bank"), sections=()).address == "https://new.example/fhir"

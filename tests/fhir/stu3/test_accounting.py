@@ -56,7 +56,8 @@ ELEMENTS = [
     (number, at) for number, each in enumerate(WHOLE) for at in every_element(each) if at[-1] not in ("resourceType", "id")
 ]
 MARK = "a mark that stands nowhere else"
-JUNK = [None, True, 7, "", "junk", [], {}, [None], [[]], [{}], ["junk"], {"junk": "junk"}, [{"junk": ["junk"]}], {"coding": 7},
+JUNK: list[Any] = [
+        None, True, 7, "", "junk", [], {}, [None], [[]], [{}], ["junk"], {"junk": "junk"}, [{"junk": ["junk"]}], {"coding": 7},
         {"coding": ["junk"]}, {"reference": 7}, {"reference": "#nobody"}, [{"url": 7}],
         [{"url": "junk", "extension": 7}]]  # fmt: skip
 

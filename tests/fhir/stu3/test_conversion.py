@@ -6,7 +6,8 @@ import pytest
 from tests.fhir.stu3 import example
 from tests.fhir.stu3.example import converted, identified, people
 
-from carerecord.fhir.bundle import NotABundle, parse, split
+from carerecord.fhir.bundle import parse, split
+from carerecord.fhir.errors import NotABundle
 from carerecord.fhir.outcome import state_of
 from carerecord.fhir.stu3 import (
     NoPatient,
