@@ -252,6 +252,26 @@ async def test_an_item_is_expanded_as_its_source_holds_it_with_a_line_of_its_own
     assert world.outbox.lines[-1].what == "item-expanded"
 
 
+async def test_a_reader_quicker_than_the_locator_sees_the_item_of_a_source_that_was_asked_as_a_stranger():
+    async with a_world(gp(), unknown=("gp",)) as world:
+        asked = ExpandAsked(DR_NAIR, "p1", CARE, "gp", "Condition", "c1")
+        expanded = await world.reader.expand(asked)
+        world.change("gp", address="http://127.0.0.1:9/fhir")
+        with pytest.raises(Unavailable):
+            await world.reader.expand(asked)
+
+    assert '"text": "Asthma"' in expanded.body
+
+
+async def test_an_item_of_a_source_that_answers_about_somebody_else_or_several_is_not_expanded():
+    born = serving("born", chart("g1", problem("c1", "g1"), born="1960-01-01"))
+    twice = serving("twice", chart("g1", problem("c1", "g1")), chart("g2", problem("c2", "g2")))
+    async with a_world(born, twice, unknown=("born", "twice")) as world:
+        for each in ("born", "twice"):
+            with pytest.raises(NotFound):
+                await world.reader.expand(ExpandAsked(DR_NAIR, "p1", CARE, each, "Condition", "c1"))
+
+
 async def test_an_item_of_another_person_cannot_be_expanded():
     two = serving("gp", chart("g1", problem("c1", "g1")), chart("g2", problem("c2", "g2", "Epilepsy"), number=""))
     async with a_world(two) as world:

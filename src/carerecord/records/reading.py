@@ -13,6 +13,7 @@ from carerecord.connectors.web import NotThere, WebTrouble
 from carerecord.connectors.windows import Content, Window
 from carerecord.contracts.actors import Attendance, Reason
 from carerecord.contracts.audit import Line
+from carerecord.contracts.patients import Person
 from carerecord.contracts.policy import MAY_DO, MayDoAsked
 from carerecord.contracts.records import Attending, AttendingAsked, ExpandAsked, Expanded, OpenAsked
 from carerecord.contracts.sources import Source
@@ -25,7 +26,7 @@ from carerecord.kit.clock import stamp
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused, Unavailable
 from carerecord.records.choosing import Choice, expected_of, granted_by_source
 from carerecord.records.relationship import sealed
-from carerecord.records.right_person import is_about
+from carerecord.records.right_person import is_about, judged
 from carerecord.records.service import Desk, Opened
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")  # a FHIR id
@@ -61,6 +62,8 @@ class Reader:
         until = asyncio.get_running_loop().time() + self.desk.settings.last_call_s
         sections = granted & choice.sections
         about = Asking(choice.source, choice.local_ids, sections, expected_of(person), asked.actor, opened.practice)
+        if not about.local_ids:
+            about = await self._introduced(person, about, until)
         try:
             one = await self.window.read_one(about, asked.resource_type, asked.id, until=until)
             parsed = parse(one.resource)
@@ -72,7 +75,7 @@ class Reader:
         except Unreadable as fault:
             raise Unavailable(f"{choice.source.name}: its answer cannot be read: {fault.reason}.", service="records") from None
         numbers = frozenset({person.demographics.nhs_number} - {""})
-        ids = choice.local_ids
+        ids = about.local_ids
         if not is_about(facts.subject, ids, numbers) or (facts.resource_type, facts.id) != (asked.resource_type, asked.id):
             raise NotFound(_NO_ITEM)
         if facts.section not in granted:
@@ -89,6 +92,21 @@ class Reader:
             one.as_sent or msgspec.json.format(one.resource, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name,
             content.body, content.content_type,
         )  # fmt: skip
+
+    async def _introduced(self, person: Person, about: Asking, until: float) -> Asking:
+        """Under which of its ids does the source know this person? Asked where nobody knows yet: the locator learns from an
+        opening a moment after it, and a reader may be quicker.
+
+        Raises:
+            NotFound: it does not know the person, or knows several, or answers about somebody else.
+            Unavailable: it does not answer.
+        """
+        reply = judged(person, await self.window.ask(replace(about, sections=frozenset()), until=until))
+        if reply.failed or reply.state in ("no answer", "unreadable"):
+            raise Unavailable(f"{about.source.name}: {reply.says or 'It did not answer.'}", service="records")
+        if not reply.local_ids or reply.choices or reply.danger:
+            raise NotFound(_NO_ITEM)
+        return replace(about, local_ids=reply.local_ids)
 
     async def _document(self, about: Asking, reference: Mapping[str, Any], until: float) -> Content:
         source = about.source
@@ -175,7 +193,7 @@ class Reader:
 
 def _choice(choices: Sequence[Choice], source: str) -> Choice:
     for each in choices:
-        if each.source.id == source and each.local_ids:
+        if each.source.id == source and each.asked:
             return each
     raise NotFound("This source holds nothing about this person, as far as is known.")
 
