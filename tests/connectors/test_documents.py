@@ -17,7 +17,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.pages.formatting import Formatter
 from carerecord.region.servers.http import Asked, Reply, as_json
 from carerecord.viewer.items import lines
-from tests.connectors.contract import EXPECTED, NHS_NUMBER, World, a_world, state_of
+from tests.connectors.contract import EXPECTED, NHS_NUMBER, Played, World, a_world, state_of
 from tests.connectors.played_documents import (
     LETTER,
     MHD,
@@ -29,6 +29,7 @@ from tests.connectors.played_documents import (
     queried,
     retrieved,
 )
+from tests.connectors.played_fhir import FHIR_R4
 from tests.records.a_desk import validators
 
 BOTH = pytest.mark.parametrize("played", [MHD, XDS], ids=["MHD", "XDS.b"])
@@ -182,9 +183,11 @@ async def test_an_xml_bomb_and_an_outside_entity_are_refused_before_they_grow():
             assert (await world.ask()).state == "unreadable"
 
 
-async def test_an_mhd_server_that_knows_no_patients_is_no_answer_and_never_none_held():
-    async with a_world(MHD) as world:
-        world.mischief = lambda asked: Reply(b"", 404) if "/Patient" in asked.path else None
+@pytest.mark.parametrize("played", [MHD, FHIR_R4], ids=["MHD", "FHIR R4"])
+@pytest.mark.parametrize("status", [404, 410])
+async def test_a_server_that_has_no_search_for_people_is_no_answer_and_never_none_held(played: Played, status: int):
+    async with a_world(played) as world:
+        world.mischief = lambda asked: Reply(b"", status) if "/Patient" in asked.path else None
         reply = await world.ask(known=False)
 
     assert (reply.state, reply.entries) == ("no answer", ())

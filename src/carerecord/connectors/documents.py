@@ -15,9 +15,9 @@ from carerecord.connectors.fhir_content import content_of
 from carerecord.connectors.fhir_r4 import FhirR4, FhirTalk
 from carerecord.connectors.fhir_r4_asks import searches
 from carerecord.connectors.fhir_r4_take import Read
-from carerecord.connectors.reply import Asking, Expected, Reply
+from carerecord.connectors.reply import Asking, Reply
 from carerecord.connectors.talk import Lost, complete
-from carerecord.connectors.web import Answered, NoAnswer, NotThere, Web
+from carerecord.connectors.web import NoAnswer, NotThere, Web
 from carerecord.connectors.windows import Content, One
 from carerecord.contracts.sources import Source
 from carerecord.fhir.sections import Search
@@ -71,13 +71,6 @@ class Documents:
 
 class _MhdTalk(FhirTalk):
     """ITI-67 asks with POST, so that nobody stands in an address; `status` is always said, as MHD wants it."""
-
-    async def _ask_who(self, expected: Expected) -> Answered:
-        """A registry may hold documents and no patients; that it has no such search says nothing of the person."""
-        answered = await super()._ask_who(expected)
-        if answered.status in (404, 410):
-            raise NoAnswer("It cannot be asked who a person is, so whose its documents are cannot be known.")
-        return answered
 
     def _questions(self, local_id: str) -> list[Coroutine[Any, Any, None]]:
         self._lose(self._asking.sections - HELD, Lost("not shared", "It holds documents alone."))

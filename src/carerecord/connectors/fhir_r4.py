@@ -129,7 +129,8 @@ class FhirTalk(Talk):
             return ()
         answered = await self._patiently(lambda: self._ask_who(expected))
         if answered.status in (404, 410):
-            return ()
+            # Nobody found is an empty Bundle. This is a wrong address, or a server without the search: no word on the person.
+            raise NoAnswer("It cannot be asked who a person is, so whether it knows this one cannot be known.")
         if not answered.ok:
             raise NoAnswer(refusal(answered.status))
         patients = [entry for entry in split(answered.body).entries if entry.type == "Patient"]
