@@ -129,6 +129,14 @@ class Traced(Struct, frozen=True):
     linked: bool
 
 
+class Weighed(Struct, frozen=True):
+    """How one fact of two statements compares, and how much that tells: bits of evidence, above 0 for one person."""
+
+    fact: str  # "NHS number", "given name", "family name", "birth date", "sex", "address", "postcode", "telephone", …
+    how: str  # "same", "form", "near", "differs", "not stated", …
+    bits: float
+
+
 class Review(Struct, frozen=True):
     """Two entries that might be one person, and what speaks against it. A human decides."""
 
@@ -140,6 +148,8 @@ class Review(Struct, frozen=True):
     since: str
     found: str = ""  # same | different, where a human has decided
     found_at: str = ""
+    bits: float = 0.0  # the weight of all evidence together
+    weighed: tuple[Weighed, ...] = ()  # fact by fact, strongest first
 
 
 class ReviewsAsked(Struct, frozen=True):
@@ -173,6 +183,165 @@ class PartAsked(Struct, frozen=True):
     actor: Actor | None = None
 
 
+class MatchAsked(Struct, frozen=True):
+    """Who might this be? What is claimed is set beside everybody in the index. Asking links nothing and keeps nothing.
+
+    The caller writes the line of the book. Restricted people are among the answers only by exact NHS number and birth date.
+    """
+
+    claim: SourcePatient  # source and local_id may be ""; identifiers and demographics as far as they are known
+    most: int = 20
+    certain: bool = False  # onlyCertainMatches: the one person who is certainly meant, or nobody
+
+
+class Candidate(Struct, frozen=True):
+    person: Person
+    grade: str  # certain | probable | possible: FHIR's match grades; certain is what the index would link by itself
+    score: float  # 0 to 1: how probable it is that the two are one person
+    bits: float  # the weight of evidence that the score is made of
+    why: tuple[Weighed, ...]
+
+
+class Matched(Struct, frozen=True):
+    """Best first. `say`: what is missing in a claim that says too little to be compared."""
+
+    candidates: tuple[Candidate, ...]
+    say: str = ""
+
+
+class KnownAsAsked(Struct, frozen=True):
+    """PIXm: by which other numbers is the bearer of this one known?"""
+
+    system: str
+    value: str
+    systems: tuple[str, ...] = ()  # only numbers of these; all where empty
+
+
+class KnownAs(Struct, frozen=True):
+    """A restricted person's local numbers are left out: they would say where the person is."""
+
+    ids: PersonIds
+    identifiers: tuple[Identifier, ...]
+
+
+class Claim(Struct, frozen=True):
+    """What one message says of whose it is."""
+
+    stated: SourcePatient  # source: the key of the sender; local_id: the number by which the sender knows the person
+    recorded: str = ""  # when the sender recorded it (EVN-2, else MSH-7), ISO 8601: an older statement never replaces a newer one
+    message: str = ""  # id of the archived message, for the lineage
+    partial: bool = False  # only what is stated counts; a field left empty keeps what was known (HL7: empty keeps, "" deletes)
+
+
+class TakeAsked(Struct, frozen=True):
+    claims: tuple[Claim, ...]
+
+
+class Taken(Struct, frozen=True):
+    """Whose a message is. What is filed goes under `patient`, whose set is `person`.
+
+    `waits`: a human must look first (the sender uses one number for what looks like somebody else, or says too little to know
+    anybody again): nothing of the claim was taken over; file under nobody and ask again later with the same claim.
+    """
+
+    source: str
+    local_id: str
+    patient: str  # the entry to file under: of a merged number, the survivor's; "" where it waits
+    person: PersonIds
+    outcome: str  # new | linked | review | changed | unchanged | late | waits
+    review: str = ""  # id of the review that it waits for
+    origin: str = ""  # the entry of the number that was sent, where a merge leads to another
+    trace: bool = False  # an NHS number nobody has verified yet
+    say: str = ""  # why it waits, in words, without a name or a number
+
+
+class Instruction(Struct, frozen=True):
+    """What a source, or a human, says of two of its numbers. Saying it again changes nothing.
+
+    merge: `local_id` was the same person as `into` and is used no more (A34, A40; a superseded NHS number). unmerge: that was
+    wrong (A37). link, unlink: both stay in use (A24, A37). move: the identifier `system|value` belongs to `into` (A43, A47).
+    """
+
+    kind: str  # merge | unmerge | link | unlink | move
+    source: str
+    local_id: str
+    into_source: str
+    into: str
+    recorded: str = ""  # as Claim.recorded: an instruction older than what has been done since is "late"
+    message: str = ""
+    identifier: Identifier | None = None  # of a move
+
+
+class InstructAsked(Struct, frozen=True):
+    instructions: tuple[Instruction, ...]
+    actor: Actor | None = None  # the human who says so; None: the source does
+
+
+class Instructed(Struct, frozen=True):
+    outcome: str  # done | already | review | unknown | refused
+    patient: str = ""  # the entry under which later messages of `local_id` are filed
+    person: PersonIds = ()
+    review: str = ""
+    say: str = ""
+
+
+class LineageAsked(Struct, frozen=True):
+    patient: str
+
+
+class Step(Struct, frozen=True):
+    """One thing that happened to the set of an id. A set is known by one of its ids."""
+
+    at: str
+    patient: str
+    because: str  # enrolled | number | likeness | decided | parted | undone | merged | unmerged | corrected | severed
+    together: PersonIds  # who were one person from then on
+    message: str = ""
+    by: str = ""
+
+
+class SeverAsked(Struct, frozen=True):
+    """Two histories that must never meet (adoption, gender recognition): no link, suggestion, review or hint across, ever.
+
+    Each side is named by an NHS number or by an id of the index.
+    """
+
+    one: str
+    other: str
+    actor: Actor | None = None
+    undo: bool = False
+
+
+class QueueAsked(Struct, frozen=True):
+    pass
+
+
+class Queue(Struct, frozen=True):
+    """How long do pairs wait for a human?"""
+
+    waiting: int
+    oldest_since: str  # "" where nothing waits
+    median_age_s: float
+    over_a_week: int
+    decided_in_a_week: int
+    undone_in_a_week: int
+
+
+class PersonLinked(Struct, frozen=True):
+    """Event: these ids are one person from now on."""
+
+    person: PersonIds
+    because: str
+
+
+class PersonSplit(Struct, frozen=True):
+    """Event: these ids were one person, and are these people from now on."""
+
+    person: PersonIds
+    people: tuple[PersonIds, ...]
+    because: str
+
+
 class PatientEnrolled(Struct, frozen=True):
     """Event: these ids came into the index, or what their source says of them changed."""
 
@@ -200,3 +369,10 @@ REVIEWS = Question("patients", "reviews", ReviewsAsked, tuple[Review, ...])
 DECIDE = Question("patients", "decide", DecideAsked, Nothing)
 UNDO = Question("patients", "undo", UndoAsked, Nothing)
 PART = Question("patients", "part", PartAsked, Nothing)
+MATCH = Question("patients", "match", MatchAsked, Matched)
+KNOWN_AS = Question("patients", "known-as", KnownAsAsked, KnownAs)
+TAKE = Question("patients", "take", TakeAsked, tuple[Taken, ...])
+INSTRUCT = Question("patients", "instruct", InstructAsked, tuple[Instructed, ...])
+LINEAGE = Question("patients", "lineage", LineageAsked, tuple[Step, ...])
+SEVER = Question("patients", "sever", SeverAsked, Nothing)
+QUEUE = Question("patients", "queue", QueueAsked, Queue)
