@@ -59,6 +59,7 @@ id = "letters"
 organisation = "RX9"
 name = "Aldermoor letters"
 connector = "documents"
+kind = "acute"
 asks = "xds"
 address = "{registry}/registry"
 repositories = [{{ id = "{REPOSITORY}", address = "{registry}/repository" }}]

@@ -8,6 +8,7 @@ id = "elm-bank"
 organisation = "A99917"
 name = "Elm Bank"
 connector = "fhir_r4"
+kind = "acute"
 address = "https://elm-bank.example/fhir"
 sections = {sections}
 stage = "everyone"

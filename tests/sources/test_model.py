@@ -8,6 +8,7 @@ id = "elm-bank"
 organisation = "A99917"
 name = "Elm Bank Surgery"
 connector = "fhir_r4"
+kind = "acute"
 address = "https://elm.example/fhir"
 sections = ["allergies", "medicines"]
 """
@@ -42,6 +43,7 @@ def test_every_fault_is_told_at_once_with_what_to_write():
     assert registry.sources == ()
     for words in (
         "organisation is missing",
+        "kind is missing; it is one of gp, acute",
         "one of fhir_r4, ",
         "not an http",
         "'alergies' is not known",

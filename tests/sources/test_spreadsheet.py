@@ -2,12 +2,12 @@
 
 from carerecord.sources.model import read_registry
 
-HEAD = "id,organisation,name,connector,address,sections,stage,open_to,deadline_s,retired,note for us\n"
+HEAD = "id,organisation,name,kind,connector,address,sections,stage,open_to,deadline_s,retired,note for us\n"
 ELM = (
-    "elm-bank,A99917,Elm Bank Surgery,fhir_r4,https://elm.example/fhir,allergies;medicines,"
+    "elm-bank,A99917,Elm Bank Surgery,gp,fhir_r4,https://elm.example/fhir,allergies;medicines,"
     "organisations,R9A; R9F,4.5,no,ring Jo\n"
 )
-OAK = 'oak,A99918,"Oak, Ash and Partners",fhir_r4,https://oak.example/fhir,"allergies, problems",,,,,\n'
+OAK = 'oak,A99918,"Oak, Ash and Partners",gp,fhir_r4,https://oak.example/fhir,"allergies, problems",,,,,\n'
 
 
 def test_one_row_is_one_source():
@@ -23,7 +23,7 @@ def test_one_row_is_one_source():
 
 
 def test_a_spreadsheet_and_tables_stand_beside_each_other_and_one_id_is_one_source():
-    table = '[[source]]\nid = "oak"\norganisation = "A99918"\nname = "Oak"\nconnector = "fhir_r4"\naddress = "https://o.example"\n'
+    table = '[[source]]\nid = "oak"\norganisation = "A99918"\nname = "Oak"\nkind = "gp"\nconnector = "fhir_r4"\naddress = "https://o.example"\n'
     registry = read_registry({"a.toml": table, "b.csv": HEAD + ELM + OAK})
     assert [(each.id, each.name) for each in registry.sources] == [("elm-bank", "Elm Bank Surgery"), ("oak", "Oak")]
     assert registry.problems == ("b.csv, row 3, oak: another table has this id",)
@@ -31,11 +31,11 @@ def test_a_spreadsheet_and_tables_stand_beside_each_other_and_one_id_is_one_sour
 
 def test_each_bad_row_is_told_in_plain_words_by_its_number_and_the_good_ones_stand():
     bad = (
-        "x,A99919,X,ftp,https://x.example,allergies,,,,,\n"
-        "y,A99919,Y,fhir_r4,https://y.example,allergies,,,soon,,\n"
-        'z,A99919,"Z,fhir_r4,https://z.example,allergies,,,,,\n'
-        ",,,,,,,,,,\n"
-        "w,A99919,W,fhir_r4,https://w.example,allergies,,,,maybe,,,and more\n"
+        "x,A99919,X,gp,ftp,https://x.example,allergies,,,,,\n"
+        "y,A99919,Y,gp,fhir_r4,https://y.example,allergies,,,soon,,\n"
+        'z,A99919,"Z,gp,fhir_r4,https://z.example,allergies,,,,,\n'
+        ",,,,,,,,,,,\n"
+        "w,A99919,W,gp,fhir_r4,https://w.example,allergies,,,,maybe,,,and more\n"
     )
     registry = read_registry({"region.csv": HEAD + bad + ELM})
     assert [each.id for each in registry.sources] == ["elm-bank"]

@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from carerecord.contracts.sources import KINDS, Registry, SharedSection, Source, Tester
+from carerecord.contracts.sources import KINDS, Registry, Sender, SharedSection, Source, Tester
 from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.modules import served
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.sources.mappings import FOLDER, document_oddities, with_mapping
 from carerecord.sources.modules import read_modules
+from carerecord.sources.senders import read_senders
 from carerecord.sources.spreadsheet import rows
 from carerecord.sources.stages import EVERYONE, NAMED, OFF, STAGES, rank
 
@@ -33,15 +34,16 @@ def read_registry(files: Mapping[str, str]) -> Registry:
     """The registry that these files make, by file name; a table or row that cannot be read is a problem, and the others stand.
 
     A source stands in one table, `[[source]]`, or in one row of a spreadsheet (`.csv`), with the fields of
-    `contracts.sources.Source`; `sections` is a list of section ids, `arrangement` the arrangement of them all. To whom a
-    section is open is said by `stage`, by `stages` where sections differ, and bounded by `stage_at_most`; what says nothing is
-    open to nobody.
+    `contracts.sources.Source`; who sends messages in a table `[[sender]]` (`contracts.sources.Sender`). `sections` is a list of
+    section ids, `arrangement` the arrangement of them all. To whom a section is open is said by `stage`, by `stages` where
+    sections differ, and bounded by `stage_at_most`; what says nothing is open to nobody.
     """
     sources: dict[str, Source] = {}
     problems: list[str] = []
     always_ask: tuple[str, ...] = ALWAYS_ASK
     testers: dict[str, Tester] = {}
     modules: dict[str, None] = {}
+    sending: list[tuple[str, Mapping[str, Any]]] = []
     mappings = {file: text for file, text in files.items() if file.startswith(FOLDER)}
     for file, text in sorted(files.items()):
         if file in mappings:
@@ -71,6 +73,8 @@ def read_registry(files: Mapping[str, str]) -> Registry:
             named = f"{file}, {table.get('id') or f'table {place}'}"
             whole, more = with_mapping(table, mappings)
             _add(sources, problems, named, whole, more)
+        for place, table in enumerate(document.get("sender", []), 1):
+            sending.append((f"{file}, sender {table.get('id') or place}", table))
         for place, table in enumerate(document.get("safety_tester", []), 1):
             try:
                 tester = msgspec.convert(table, Tester)
@@ -79,8 +83,10 @@ def read_registry(files: Mapping[str, str]) -> Registry:
                 problems.append(f"{file}, safety_tester {place}: {error}")
     chosen = tuple(sources[each] for each in sorted(sources))
     safety = tuple(testers[each] for each in sorted(testers))
-    version = version_of(chosen, always_ask, safety, tuple(modules))
-    return Registry(version, chosen, always_ask, tuple(problems), safety, tuple(modules), served(modules))
+    senders, faults = read_senders(sending, sources)
+    problems += faults
+    version = version_of(chosen, always_ask, safety, tuple(modules), senders)
+    return Registry(version, chosen, always_ask, tuple(problems), safety, tuple(modules), served(modules), senders)
 
 
 def _add(sources: dict[str, Source], problems: list[str], named: str, table: Mapping[str, Any], faults: list[str]) -> None:
@@ -97,6 +103,8 @@ def _add(sources: dict[str, Source], problems: list[str], named: str, table: Map
 def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
     """One table as a source, or every fault of it, each saying what to write instead."""
     faults = [f"{name} is missing" for name in REQUIRED if not table.get(name)]
+    if not table.get("kind"):  # rules go by it: a sexual-health clinic taken for a hospital would be told of to everybody
+        faults.append(f"kind is missing; it is one of {', '.join(KINDS)}")
     faults += [f"{name} is not a field of a source" for name in table if name not in _fields and name not in BY_SECTION]
     told = {name: value for name, value in table.items() if name in _fields and name != "sections"}
     arrangement = table.get("arrangement", "live")
@@ -114,7 +122,6 @@ def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
         return None, faults
     told["organisation_name"] = told.get("organisation_name") or told["name"]
     told["mark"] = told.get("mark") or told["name"][:2].upper()
-    told["kind"] = told.get("kind") or "acute"
     shared = tuple(_shared(table, each, arrangement) for each in _told_apart(sections))
     try:
         return msgspec.convert({**told, "sections": shared}, Source), []
@@ -192,10 +199,11 @@ def _is_http(address: str) -> bool:
 
 
 def version_of(
-    sources: tuple[Source, ...], always_ask: tuple[str, ...], testers: tuple[Tester, ...], modules: tuple[str, ...] = ()
-) -> str:
-    """The same sources and modules have the same version, whoever reads them."""
-    told = (sources, always_ask, testers, modules) if modules else (sources, always_ask, testers)
+    sources: tuple[Source, ...], always_ask: tuple[str, ...], testers: tuple[Tester, ...], modules: tuple[str, ...] = (),
+    senders: tuple[Sender, ...] = (),
+) -> str:  # fmt: skip
+    """The same sources, modules and senders have the same version, whoever reads them."""
+    told = (sources, always_ask, testers, *([modules] if modules or senders else []), *([senders] if senders else []))
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]
 
 
@@ -205,10 +213,13 @@ def reached_as(source: Source) -> str:
     return hashlib.sha256(msgspec.json.encode(msgspec.structs.replace(source, sections=bare))).hexdigest()[:16]
 
 
-def digests(sources: tuple[Source, ...], modules: tuple[str, ...] = ()) -> dict[str, str]:
-    """What a change is told by: a digest for each source, and a word for each module."""
+def digests(
+    sources: tuple[Source, ...], modules: tuple[str, ...] = (), senders: tuple[Sender, ...] = ()
+) -> dict[str, str]:
+    """What a change is told by: a digest for each source and sender, and a word for each module."""
     told = {each.id: hashlib.sha256(msgspec.json.encode(each)).hexdigest()[:16] for each in sources}
-    return told | {f"module:{each}": "served" for each in modules}
+    sending = {f"sender:{each.id}": hashlib.sha256(msgspec.json.encode(each)).hexdigest()[:16] for each in senders}
+    return told | {f"module:{each}": "served" for each in modules} | sending
 
 
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, ...]:

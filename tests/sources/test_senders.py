@@ -1,0 +1,67 @@
+"""Who may send messages? A table is taken whole or not at all, and says what is wrong with it."""
+
+from carerecord.contracts.sources import Registry
+from carerecord.sources.model import read_registry
+
+SOURCE = """
+[[source]]
+id = "fenwick-epr"
+organisation = "R1A"
+name = "Fenwick General"
+kind = "acute"
+connector = "fhir_r4"
+address = "http://fenwick.test/fhir"
+number_system = "https://fenwick.test/Id/number"
+"""
+
+
+def registry(*senders: str) -> Registry:
+    return read_registry({"region.toml": SOURCE + "".join(f"[[sender]]\n{each}\n" for each in senders)})
+
+
+PAS = 'id = "fenwick-pas"\nsource = "fenwick-epr"\nsends_as = [["PAS", "R1A"]]'
+
+
+def test_a_sender_takes_what_it_does_not_say_from_its_source():
+    (sender,) = registry(PAS).senders
+
+    assert (sender.organisation, sender.name, sender.number_system) == ("R1A", "Fenwick General", "https://fenwick.test/Id/number")
+    assert sender.sends_as == (("PAS", "R1A"),)
+
+
+def test_a_fingerprint_may_be_written_as_openssl_prints_it():
+    pairs = ":".join(["AB"] * 32)
+
+    (sender,) = registry(f'{PAS}\ncertificates = ["SHA256:{pairs}"]').senders
+
+    assert sender.certificates == ("sha256:" + "ab" * 32,)
+
+
+def test_a_sender_of_an_unknown_source_is_left_out_and_told():
+    found = registry('id = "x"\nsource = "nowhere"\nsends_as = [["PAS", "R1A"]]')
+
+    assert found.senders == ()
+    assert found.problems == ("region.toml, sender x: source names 'nowhere', which is not in the registry",)
+
+
+def test_two_senders_of_one_name_must_show_certificates_of_their_own():
+    lab = PAS.replace("fenwick-pas", "fenwick-lab")
+
+    assert "fenwick-pas uses too" in registry(PAS, lab).problems[0]
+    own = [f'{each}\ncertificates = ["sha256:{digit * 64}"]' for each, digit in ((PAS, "a"), (lab, "b"))]
+    assert len(registry(*own).senders) == 2
+
+
+def test_each_fault_says_what_to_write_instead():
+    faults = 'acknowledge = "never"\nunable = "AA"\nvisit_number = "visit"\nzone = "Mars/Olympus"\ncharset = "klingon"'
+
+    problems = registry(f"{PAS}\n{faults}").problems
+
+    assert [each.split(": ", 1)[1].split(";")[0].split(" is ")[0] for each in problems] == [
+        "acknowledge", "unable", "visit_number", "zone 'Mars/Olympus'", "charset 'klingon'",
+    ]  # fmt: skip
+
+
+def test_a_change_of_a_sender_is_a_new_version_of_the_registry():
+    assert registry(PAS).version != registry(f'{PAS}\nzone = "Europe/Dublin"').version
+    assert registry().version != registry(PAS).version
