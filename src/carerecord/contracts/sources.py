@@ -79,6 +79,33 @@ class Source(Struct, frozen=True):
         return any(shared.section == section for shared in self.sections)
 
 
+class Sender(Struct, frozen=True):
+    """A system, or a trust's engine for many, that sends HL7 v2 messages: how it is known, and how it writes.
+
+    What differs from hospital to hospital stands here as data, so that a new one is a table and not a program.
+    """
+
+    id: str  # a short key, unique in the region: "fenwick-pas"
+    source: str  # the source in whose name its messages are filed
+    organisation: str = ""  # ODS code; left out: the source's
+    name: str = ""  # what pages call it; left out: the source's name
+    sends_as: tuple[tuple[str, str], ...] = ()  # pairs of MSH-3 and MSH-4 that it may use; "*" stands for any
+    certificates: tuple[str, ...] = ()  # "sha256:" and the fingerprint of its client certificate, or "subject:" and CN=…,O=…
+    clients: tuple[str, ...] = ()  # clients of the FHIR API that may send for it over HTTP
+    # How it wants to be answered:
+    acknowledge: str = "as-asked"  # as-asked: by MSH-15 and MSH-16; original: always AA, AE or AR
+    unable: str = "AR"  # what it is told where a message could not be made durable: AR | AE | silence
+    silent_after_s: float = 0.0  # flagged when nothing came for so long; 0: learnt from its own rhythm
+    # How it writes:
+    number_system: str = ""  # identifier system of local numbers whose authority stands in no table; left out: the source's
+    authorities: tuple[tuple[str, str], ...] = ()  # pairs of CX.4 and the identifier system it means
+    systems: tuple[tuple[str, str], ...] = ()  # pairs of a local code system's name and its URI
+    visit_number: str = "PV1-19"  # the field that holds it
+    zone: str = "Europe/London"  # of times that say none
+    charset: str = ""  # of messages whose MSH-18 is empty; left out: UTF-8, and where it is none Windows-1252
+    retired: bool = False
+
+
 class Tester(Struct, frozen=True):
     """Somebody who looks at a source's answers before others do, named in the registry's files."""
 
@@ -101,6 +128,7 @@ class Registry(Struct, frozen=True):
     testers: tuple[Tester, ...] = ()
     modules: tuple[str, ...] = ()  # those that are served; none: all there are
     served: tuple[str, ...] = ()  # the sections that they bring; none: all there are
+    senders: tuple[Sender, ...] = ()  # who sends messages
 
     def is_tester(self, actor: Actor) -> bool:
         return actor.role.code == "clinical-safety-officer" or any(each.key == actor.key for each in self.testers)

@@ -73,7 +73,7 @@ class Keeper:
             written = read_registry(await asyncio.to_thread(_texts, self.folder))
             version, before = await last_version(self.db)
             if written.version != version:
-                now = digests(written.sources, written.modules)
+                now = digests(written.sources, written.modules, written.senders)
                 changed = changes(before, now)
                 at = self.clock.now()
                 async with self.db.acquire() as connection, connection.transaction():
@@ -97,7 +97,7 @@ class Keeper:
             return
         written = self._written
         sources = narrowed(in_force(written, changed), written.modules)
-        version = version_of(sources, written.always_ask, written.testers, written.modules)
+        version = version_of(sources, written.always_ask, written.testers, written.modules, written.senders)
         self.registry, self._changed, self._drawn_up = replace(written, version=version, sources=sources), changed, True
 
     def _line(
