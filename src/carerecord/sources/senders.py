@@ -1,5 +1,6 @@
 """Who may send messages, and how do they write? Tables `[[sender]]` of the registry's files, and their faults in words. Pure."""
 
+import codecs
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -90,7 +91,7 @@ def _oddities(sender: Sender) -> Iterator[str]:
         yield f"zone {sender.zone!r} is not known; Europe/London is"
     if sender.charset:
         try:
-            b"".decode(sender.charset)
+            codecs.lookup(sender.charset)
         except LookupError:
             yield f"charset {sender.charset!r} is not known; utf-8, latin-1 and cp1252 are"
 
