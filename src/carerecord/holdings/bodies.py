@@ -1,4 +1,4 @@
-"""How does a resource lie on the disk? The very text that came, with our id and version in it; deflated, then sealed.
+"""How does a resource lie on the disk? The very text that came, with our id and version in it; made small, then sealed.
 
 A thief of the table has neither a word nor a name: AES-256-GCM under a key of the organisation that sent it and of the patient id
 there. A person has no key of their own, so a merge seals nothing anew.
@@ -6,17 +6,22 @@ there. A person has no key of their own, so a merge seals nothing anew.
 
 import hmac
 import os
+import threading
 import zlib
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 
 import msgspec
+import zstandard
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from msgspec import Raw
 
-# Each sealed body names the dictionary it was deflated with; a new one gets the next number and the old ones stay.
-DICTIONARY = 1
+# Each sealed body names the dictionary it was made small with; a new one gets the next number and the old ones stay. The first
+# is of deflate; the second of Zstandard, trained by `scripts/train_dictionary.py`: half the size for a tenth of the time.
+DEFLATED = 1
+DICTIONARY = 2
+_LEVEL = 3
 _NONCE = 12
 _KEYS_AT_HAND = 20_000
 
@@ -29,22 +34,43 @@ class Bodies:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
-        self._dictionaries = {1: files("carerecord.holdings").joinpath("dictionary-1.txt").read_bytes()}
+        folder = files("carerecord.holdings")
+        self._deflated = folder.joinpath("dictionary-1.txt").read_bytes()
+        self._words = zstandard.ZstdCompressionDict(folder.joinpath("dictionary-2.zstd").read_bytes())
+        self._words.precompute_compress(level=_LEVEL)
+        self._presses = threading.local()  # a press serves one thread at a time
         self._sealer = lru_cache(_KEYS_AT_HAND)(self._derived)
 
     def pack(self, text: bytes, *, organisation: str, patient: str, place: str) -> bytes:
         """Sealed for this place ("Observation/k1/3"): moved to another row it opens no more."""
-        deflate = zlib.compressobj(6, zlib.DEFLATED, -15, 9, zlib.Z_DEFAULT_STRATEGY, self._dictionaries[DICTIONARY])
-        small = deflate.compress(text) + deflate.flush()
-        nonce = os.urandom(_NONCE)
+        small, nonce = self._press.compress(text), os.urandom(_NONCE)
         return bytes((DICTIONARY,)) + nonce + self._sealer(organisation, patient).encrypt(nonce, small, place.encode())
 
     def unpack(self, body: bytes, *, organisation: str, patient: str, place: str) -> bytes:
         """The text. Raises cryptography's InvalidTag for what was changed or moved."""
         nonce, sealed = body[1 : 1 + _NONCE], body[1 + _NONCE :]
         small = self._sealer(organisation, patient).decrypt(nonce, sealed, place.encode())
-        inflate = zlib.decompressobj(-15, self._dictionaries[body[0]])
-        return inflate.decompress(small) + inflate.flush()
+        if body[0] == DEFLATED:
+            inflate = zlib.decompressobj(-15, self._deflated)
+            return inflate.decompress(small) + inflate.flush()
+        return self._opener.decompress(small)
+
+    @property
+    def _press(self) -> zstandard.ZstdCompressor:
+        try:
+            return self._presses.press  # type: ignore[no-any-return]
+        except AttributeError:
+            press = zstandard.ZstdCompressor(_LEVEL, dict_data=self._words, write_checksum=False, write_dict_id=False)
+            self._presses.press = press
+            return press
+
+    @property
+    def _opener(self) -> zstandard.ZstdDecompressor:
+        try:
+            return self._presses.opener  # type: ignore[no-any-return]
+        except AttributeError:
+            opener = self._presses.opener = zstandard.ZstdDecompressor(dict_data=self._words)
+            return opener
 
     def _derived(self, organisation: str, patient: str) -> AESGCM:
         of_organisation = hmac.new(self._key, f"organisation/{organisation}".encode(), sha256).digest()
