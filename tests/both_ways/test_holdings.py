@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from carerecord.contracts.holdings import (
     ASIDE,
@@ -11,6 +12,7 @@ from carerecord.contracts.holdings import (
     EVERYTHING,
     HISTORY,
     READ,
+    RECORD,
     SEARCH,
     WRITE,
     AsideAsked,
@@ -20,8 +22,10 @@ from carerecord.contracts.holdings import (
     FindAsked,
     HeldCountsAsked,
     HistoryAsked,
+    KeptEntry,
     Reach,
     ReadAsked,
+    RecordAsked,
     WriteAsked,
 )
 from carerecord.contracts.identity import (
@@ -40,11 +44,15 @@ from carerecord.contracts.identity import (
     Token,
     TokenAsked,
 )
+from carerecord.contracts.permit import Grant, Permit
 from carerecord.holdings import api as holdings
 from carerecord.identity import api as identity
+from carerecord.kit.clock import SystemClock
 from carerecord.kit.part import Part
+from carerecord.kit.permits import sealed
+from carerecord.kit.tokens import keys_for
 from tests.both_ways.supplies import supplies_for
-from tests.both_ways.ways import Said, agree
+from tests.both_ways.ways import SECRET, Said, agree
 
 TRUST = Client("trust", "R9A", "Aldermoor", chooses_ids=True)
 PERSON = msgspec.Raw(b'{"resourceType":"Patient","id":"p1","birthDate":"1948-03-02","multipleBirthInteger":2}')
@@ -77,6 +85,28 @@ async def test_holdings(service_database, tmp_path: Path):
     )
     assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", ""]
     assert b"1.10" in answers[5].chunks[0]
+
+
+async def test_what_is_kept_of_one_person(service_database, tmp_path: Path):
+    async def make(_: AsyncExitStack) -> Part:
+        return holdings.build(supplies_for("holdings", await service_database("holdings"), data_dir=tmp_path))
+
+    grant, now = Grant("epr", "results"), SystemClock().now().timestamp()
+    bare = Permit("a", "R9A", "gp", ("n1",), "direct-care", "test/1", (grant,), (), now, now + 60)
+    permit = sealed(bare, keys_for(SECRET, "policy", ("holdings",), ()), ("holdings",))
+    sender, entries = replace(TRUST, source="epr"), (KeptEntry("epr", ("p1",)),)
+    answers = await agree(
+        make,
+        [
+            (WRITE, WriteAsked(sender, Reach(), (Change("update", "Patient", "p1", PERSON),))),
+            (WRITE, WriteAsked(sender, Reach(), (Change("create", "Observation", raw=RESULT),))),
+            (RECORD, RecordAsked(permit, entries, (grant,))),
+            (RECORD, RecordAsked(bare, entries, (grant,))),
+            (RECORD, RecordAsked(permit, entries, (grant,), ("Observation", "nobody"))),
+        ],
+    )
+    assert [each.error for each in answers] == ["", "", "", "Refused", "NotFound"]
+    assert b"1.10" in answers[2].chunks[0]
 
 
 async def test_clients(service_database, tmp_path: Path):

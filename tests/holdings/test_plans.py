@@ -96,6 +96,8 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
             for moment in (None, NOW + hour):
                 await looking.in_records(db, ["p7"], "Observation", [[1, 2]], 4, 100, after=after, moment=moment)
                 await looking.in_records(db, ["p7", "p8"], "Observation", [], 4, 100, after=after, moment=moment)
+        for only in (("", ""), ("Observation", "p7-1")):
+            await looking.kept_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5, 100, only)
         await looking.across(db, "Patient", [[5]], 100)
         await looking.across(db, "Patient", [[5], [6, 7]], 100, ("p7", "p7-0"))
         for moment in (None, NOW + hour):

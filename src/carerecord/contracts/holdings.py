@@ -4,6 +4,7 @@ from functools import partial
 
 from msgspec import Raw, Struct, field
 
+from carerecord.contracts.permit import Grant, Permit
 from carerecord.kit.question import Question
 
 _NULL = b"null"
@@ -19,6 +20,7 @@ class Client(Struct, frozen=True):
     chooses_ids: bool = False  # may create under an id of its own (PUT)
     must_match: bool = False  # an update without If-Match is refused
     on_invalid: str = "refuse"  # refuse | annotate | quarantine
+    source: str = ""  # the registered source in whose name it writes; what bears none is shown in no person's record
 
 
 class Reach(Struct, frozen=True):
@@ -169,6 +171,36 @@ class Aside(Struct, frozen=True):
     raw: Raw
 
 
+class KeptEntry(Struct, frozen=True):
+    """One entry of one source: under which ids of Patient resources what it sent may lie here."""
+
+    source: str
+    patients: tuple[str, ...]
+
+
+class RecordAsked(Struct, frozen=True):
+    """What is kept of one person, for one opening, in one go. What the permit does not grant is not read.
+
+    `wanted` narrows the grants: a section that is asked live is not read here too. The asker's own line in the book speaks of
+    this read: none is written here.
+    """
+
+    permit: Permit
+    entries: tuple[KeptEntry, ...]
+    wanted: tuple[Grant, ...]
+    only: tuple[str, str] = ("", "")  # this one resource alone, by type and id
+
+
+class KeptOf(Struct, frozen=True, omit_defaults=True):
+    """What is kept of one source."""
+
+    source: str
+    at: str  # when the newest of it came
+    resources: tuple[Held, ...]  # with the Patient resources under which they lie
+    beside: tuple[Held, ...] = ()  # in nobody's record, and referred to: a medicine, a practitioner
+    more: bool = False  # there is more than is handed over at once
+
+
 class HeldCountsAsked(Struct, frozen=True):
     reach: Reach
 
@@ -192,5 +224,6 @@ WRITE = Question("holdings", "write", WriteAsked, tuple[Written, ...])  # all of
 SEARCH = Question("holdings", "search", FindAsked, Page)
 HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
+RECORD = Question("holdings", "record", RecordAsked, tuple[KeptOf, ...])  # those alone of whom something is kept
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])

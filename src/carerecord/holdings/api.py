@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from carerecord.contracts.holdings import ASIDE, COUNTS, EVERYTHING, HISTORY, READ, SEARCH, WRITE
+from carerecord.contracts.holdings import ASIDE, COUNTS, EVERYTHING, HISTORY, READ, RECORD, SEARCH, WRITE
 from carerecord.fhir.search import parameters
 from carerecord.fhir.validate import load
 from carerecord.holdings.bodies import Bodies
@@ -11,9 +11,11 @@ from carerecord.holdings.book import Book
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.index import Index
 from carerecord.holdings.paging import Links
+from carerecord.holdings.record import Drawer
 from carerecord.holdings.service import Keeper
 from carerecord.holdings.writing import Writer
 from carerecord.kit.part import Part, Supplies, answer
+from carerecord.kit.permits import checked
 from carerecord.kit.tokens import seal
 from carerecord.kit.turns import Turns
 
@@ -24,6 +26,7 @@ class _Opening:
 
     supplies: Supplies
     _keeper: Keeper | None = field(default=None)
+    _drawer: Drawer | None = field(default=None)
 
     async def start(self) -> None:
         known, validators = await asyncio.gather(asyncio.to_thread(parameters.load), asyncio.to_thread(load))
@@ -35,12 +38,19 @@ class _Opening:
         )  # fmt: skip
         book = Book(supplies.outbox, supplies.clock)
         self._keeper = Keeper(finder, Writer(finder, supplies.outbox, validators, book), book)
+        self._drawer = Drawer(finder, lambda permit: checked(permit, supplies.keys, now=supplies.clock.now().timestamp()))
 
     @property
     def keeper(self) -> Keeper:
         if self._keeper is None:
             raise LookupError("holdings has not been started")
         return self._keeper
+
+    @property
+    def drawer(self) -> Drawer:
+        if self._drawer is None:
+            raise LookupError("holdings has not been started")
+        return self._drawer
 
 
 def build(supplies: Supplies) -> Part:
@@ -53,6 +63,7 @@ def build(supplies: Supplies) -> Part:
             answer(SEARCH, lambda asked: opening.keeper.search(asked)),
             answer(HISTORY, lambda asked: opening.keeper.history(asked)),
             answer(EVERYTHING, lambda asked: opening.keeper.everything(asked)),
+            answer(RECORD, lambda asked: opening.drawer.record(asked)),
             answer(ASIDE, lambda asked: opening.keeper.aside(asked)),
             answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
         ),

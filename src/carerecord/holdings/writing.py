@@ -262,7 +262,8 @@ class Writer:
     def _deletion(self, draft: Draft, was: Last, now: datetime) -> Row:
         organisation, when = draft.asked.client.organisation, was.when_at or now
         return Row(
-            draft.patient, draft.type, draft.id, was.version + 1, now, "D", organisation, b"", when, was.confidential
+            draft.patient, draft.type, draft.id, was.version + 1, now, "D", organisation, b"", when, was.confidential,
+            draft.asked.client.source,
         )  # fmt: skip
 
     def _made(self, draft: Draft, was: Last, now: datetime) -> tuple[Row, bytes, Current]:
@@ -277,7 +278,8 @@ class Writer:
             says = "A confidentiality label may be made stricter here, and not looser."
             raise Refusal(draft.place, 403, error("forbidden", f"{draft.type}.meta.security", says))
         method = "U" if version > 1 else "C"
-        row = Row(draft.patient, draft.type, draft.id, version, now, method, organisation, body, when, label)
+        source = draft.asked.client.source
+        row = Row(draft.patient, draft.type, draft.id, version, now, method, organisation, body, when, label, source)
         narrow = Current(draft.patient, draft.type, draft.id, version, now, when, label, index.tokens, index.across)
         return row, text, narrow
 

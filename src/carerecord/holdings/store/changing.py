@@ -24,6 +24,7 @@ class Row(Struct, frozen=True, gc=False):
     body: bytes
     when_at: datetime  # its place in the order
     confidential: int  # place in U < L < M < N < R < V; a deletion is what it deleted
+    source: str = ""  # the registered source in whose name it was written
 
     @property
     def place(self) -> str:
@@ -125,10 +126,13 @@ async def add_versions(db: Connection, rows: Sequence[Row]) -> None:
     await db.copy_records_to_table(
         "version",
         records=[
-            (r.patient, r.type, r.id, r.version, r.at, r.method.encode(), r.organisation, r.body, r.when_at, r.confidential)
+            (
+                r.patient, r.type, r.id, r.version, r.at, r.method.encode(), r.organisation, r.body, r.when_at, r.confidential,
+                r.source,
+            )
             for r in rows
         ],
-        columns=("patient", "type", "id", "version", "at", "method", "organisation", "body", "when_at", "confidential"),
+        columns=("patient", "type", "id", "version", "at", "method", "organisation", "body", "when_at", "confidential", "source"),
     )
 
 

@@ -197,6 +197,32 @@ async def whole_record(
     return tuple(Row(*row) for row in rows)
 
 
+async def kept_of(
+    db: Database, whose: Sequence[tuple[str, str]], types: Sequence[str], most_confidential: int, many: int,
+    only: tuple[str, str] = ("", ""),
+) -> tuple[Row, ...]:  # fmt: skip
+    """The current versions of these types in records of patients, each written in the name of the source that goes with it."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_ROW}, version.source
+          FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
+         CROSS JOIN LATERAL (SELECT patient, type, id, version
+                               FROM held
+                              WHERE patient = asked.whose AND type = ANY ($3) AND confidential <= $4
+                                AND ($6 = '' OR (type, id) = ($6, $7))) AS found
+          JOIN version USING (patient, type, id, version)
+         WHERE version.source = asked.source
+         LIMIT $5
+        """,  # noqa: S608
+        *columns(whose, 2),
+        list(types),
+        most_confidential,
+        many,
+        *only,
+    )
+    return tuple(Row(*row) for row in rows)
+
+
 async def history(
     db: Database, patients: Sequence[str], type_: str, id_: str, below: int, most_confidential: int, since: datetime, many: int
 ) -> tuple[Row, ...]:

@@ -1,0 +1,128 @@
+"""What is kept of one person, for one opening: one question, the right source, and nothing that the permit does not grant."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+from tests.holdings.conftest import Desk, raw
+
+from carerecord.contracts.holdings import Change, Client, KeptEntry, KeptOf, RecordAsked
+from carerecord.contracts.permit import Grant, Permit
+from carerecord.fhir.bundle import parse
+from carerecord.holdings.record import Drawer
+from carerecord.kit.errors import NotFound, Refused
+from carerecord.kit.permits import checked, sealed
+from carerecord.kit.tokens import keys_for
+
+SECRET = b"a secret of the tests"
+PAS = Client("", "R9A", "Fenwick PAS", chooses_ids=True, source="pas")
+LAB = replace(PAS, source="lab")
+RESULTS, ALLERGIES = Grant("pas", "results"), Grant("pas", "allergies")
+NOW = 1_800_000_000.0
+
+
+def permit(*grants: Grant, targets: Sequence[str] = ("records", "holdings")) -> Permit:
+    bare = Permit("a", "R9A", "emergency-doctor", ("p1",), "direct-care", "test/1", grants, (), NOW, NOW + 60)
+    return sealed(bare, keys_for(SECRET, "policy", ("records", "holdings"), ()), tuple(targets))
+
+
+def drawer(desk: Desk, *, at: float = NOW) -> Drawer:
+    keys = keys_for(SECRET, "holdings", ("records", "holdings"), ())
+    return Drawer(desk.keeper.finder, lambda told: checked(told, keys, now=at))
+
+
+async def record(desk: Desk, *grants: Grant, **more: Any) -> tuple[KeptOf, ...]:
+    asked = {"permit": permit(*grants), "entries": (KeptEntry("pas", ("e1",)),), "wanted": grants} | more
+    return await drawer(desk).record(RecordAsked(**asked))
+
+
+def names(kept: Sequence[KeptOf]) -> list[str]:
+    return sorted(f"{each.type}/{each.id}" for one in kept for each in one.resources)
+
+
+def observation(id_: str, of: str = "e1", **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation", "id": id_, "status": "final", "code": {"text": "Potassium"},
+        "subject": {"reference": f"Patient/{of}"},
+    } | more  # fmt: skip
+
+
+def allergy(id_: str, of: str = "e1") -> dict[str, Any]:
+    return {"resourceType": "AllergyIntolerance", "id": id_, "patient": {"reference": f"Patient/{of}"}, "code": {"text": "Latex"}}
+
+
+@pytest.fixture
+async def filled(desk: Desk) -> Desk:
+    await desk.put({"resourceType": "Patient", "id": "e1", "birthDate": "1948-06-19"}, client=PAS)
+    await desk.put(observation("o1"), client=PAS)
+    await desk.put(allergy("a1"), client=PAS)
+    await desk.put(observation("o2"), client=LAB)
+    await desk.put(observation("o3"), client=replace(PAS, source=""))
+    await desk.put(observation("o4", "e2"), client=PAS)
+    return desk
+
+
+async def test_everything_that_is_wanted_and_granted_comes_in_one_answer_with_whose_it_is(filled: Desk) -> None:
+    kept = await record(filled, RESULTS, ALLERGIES)
+    assert names(kept) == ["AllergyIntolerance/a1", "Observation/o1", "Patient/e1"]
+    assert kept[0].source == "pas"
+
+
+async def test_what_is_not_granted_is_not_read_whatever_is_wanted(filled: Desk) -> None:
+    asked = RecordAsked(permit(RESULTS), (KeptEntry("pas", ("e1",)),), (RESULTS, ALLERGIES))
+    assert names(await drawer(filled).record(asked)) == ["Observation/o1", "Patient/e1"]
+    assert await record(filled, Grant("lab", "results")) == (), "a grant for one source opens nothing of another"
+
+
+async def test_what_is_granted_and_not_wanted_is_not_read_either(filled: Desk) -> None:
+    assert names(await record(filled, RESULTS, ALLERGIES, wanted=(ALLERGIES,))) == ["AllergyIntolerance/a1", "Patient/e1"]
+
+
+async def test_what_another_source_or_nobody_wrote_into_the_same_record_is_not_this_sources(filled: Desk) -> None:
+    both = (KeptEntry("pas", ("e1",)), KeptEntry("lab", ("e1",)))
+    kept = await record(filled, RESULTS, Grant("lab", "results"), entries=both)
+    assert {each.source: names([each]) for each in kept} == {
+        "pas": ["Observation/o1", "Patient/e1"], "lab": ["Observation/o2"],
+    }  # fmt: skip
+
+
+async def test_a_permit_for_another_service_a_changed_one_and_an_old_one_open_nothing(filled: Desk) -> None:
+    entries = (KeptEntry("pas", ("e1",)),)
+    for wrong in (permit(RESULTS, targets=("records",)), replace(permit(ALLERGIES), grants=(RESULTS,))):
+        with pytest.raises(Refused):
+            await drawer(filled).record(RecordAsked(wrong, entries, (RESULTS,)))
+    with pytest.raises(Refused):
+        await drawer(filled, at=NOW + 61).record(RecordAsked(permit(RESULTS), entries, (RESULTS,)))
+
+
+async def test_its_time_is_that_of_the_newest_statement_and_what_was_deleted_or_replaced_is_not_in_it(filled: Desk) -> None:
+    before = (await record(filled, RESULTS))[0].at
+    await filled.put(observation("o5"), client=PAS)
+    later = (await record(filled, RESULTS))[0]
+    await filled.put(observation("o1", status="amended"), client=PAS)
+    await filled.write(Change("delete", "Observation", "o5"), client=PAS)
+    kept = (await record(filled, RESULTS))[0]
+
+    assert later.at > before
+    assert kept.at > later.at
+    assert names([kept]) == ["Observation/o1", "Patient/e1"]
+    assert [parse(each.text)["status"] for each in kept.resources if each.id == "o1"] == ["amended"]
+
+
+async def test_a_medicine_in_nobodys_record_comes_with_what_refers_to_it(desk: Desk) -> None:
+    medicine = {"resourceType": "Medication", "id": "m1", "code": {"text": "Warfarin"}}
+    request = {
+        "resourceType": "MedicationRequest", "id": "r1", "status": "active", "intent": "order",
+        "subject": {"reference": "Patient/e1"}, "medicationReference": {"reference": "Medication/m1"},
+    }  # fmt: skip
+    await desk.write(*(Change("update", each["resourceType"], each["id"], raw(each)) for each in (medicine, request)), client=PAS)
+    kept = await record(desk, Grant("pas", "medicines"))
+    assert [each.id for each in kept[0].beside] == ["m1"]
+
+
+async def test_one_resource_alone_is_read_under_the_same_permit(filled: Desk) -> None:
+    assert names(await record(filled, RESULTS, only=("Observation", "o1"))) == ["Observation/o1"]
+    for absent in (("Observation", "o2"), ("Observation", "o4"), ("AllergyIntolerance", "a1")):
+        with pytest.raises(NotFound):
+            await record(filled, RESULTS, only=absent)
