@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.table import Table
 
 from carerecord.app.apart import serve_apart
 from carerecord.app.catalogue import CATALOGUE, NAMES, chosen, service
@@ -127,11 +126,12 @@ def catalogue(
 
         print(written(), end="")
         return
-    table = Table("service", "floor", "asks", "hears", "database", "while it is down")
     for each in CATALOGUE:
-        keeps = f"CARERECORD_{each.name.upper()}_DATABASE" if each.keeps else "–"
-        table.add_row(each.name, str(each.floor), ", ".join(each.calls) or "–", ", ".join(each.hears) or "–", keeps, each.without)
-    out.print(table)
+        print(f"{each.name}  (floor {each.floor})")
+        print(f"    asks       {', '.join(each.calls) or '–'}")
+        print(f"    hears      {', '.join(each.hears) or '–'}")
+        print(f"    database   {f'CARERECORD_{each.name.upper()}_DATABASE' if each.keeps else '–'}")
+        print(f"    without it {each.without}")
 
 
 @app.command()

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from rich.console import Console
-from rich.table import Table
 
 from carerecord.contracts.identity import (
     ADD_CLIENT,
@@ -50,11 +49,10 @@ async def add(ways: Ways, name: str, organisation: str, scopes: Sequence[str], k
 async def every(ways: Ways, out: Console) -> None:
     async with ways() as calls:
         found = await calls.ask(CLIENTS, ClientsAsked())
-    table = Table("id", "name", "organisation", "scopes", "since", "state")
     for each in found:
-        state = "revoked" if each.revoked else "in use"
-        table.add_row(each.id, each.name, each.organisation, " ".join(each.scopes), each.made_at[:10], state)
-    out.print(table)
+        since = f"since {each.made_at[:10]}{', revoked' if each.revoked else ''}"
+        for line in (f"{each.id}  {each.name} ({each.organisation}, {since})", f"    {' '.join(each.scopes)}"):
+            out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 async def revoke(ways: Ways, client: str) -> None:
