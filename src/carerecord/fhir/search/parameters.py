@@ -10,7 +10,7 @@ from typing import Any, Final
 import orjson
 
 from carerecord.fhir.errors import FhirError
-from carerecord.fhir.search.path import CannotCompile, Find, Shapes, compiled, resting_type
+from carerecord.fhir.search.path import Branch, CannotCompile, Find, Shapes, compiled_with_members, resting_type
 from carerecord.fhir.search.values import READ, Value, all_of
 
 # Searching in the words of whole resources, by a named query or by distance is not offered (standards: "not wanted").
@@ -32,6 +32,8 @@ class Parameter:
     find: Find = field(repr=False)
     components: tuple["Parameter", ...] = ()  # of a composite; each finds from the element that the composite finds
     url: str = ""
+    members: frozenset[str] = frozenset()  # of a resource, at which it looks: no other need be parsed to know its values
+    branches: tuple[Branch, ...] = field(default=(), repr=False)  # what `find` was made of
 
     def values(self, resource: Mapping[str, Any]) -> tuple[Value, ...]:
         """What the resource holds under it."""
@@ -109,7 +111,7 @@ def _loaded() -> Parameters:
 
 
 def _made(told: Mapping[str, Any], base: str, shapes: Shapes, by_url: Mapping[str, Mapping[str, Any]]) -> Parameter:
-    find = compiled(told["expression"], base, shapes)
+    find, members, sides = compiled_with_members(told["expression"], base, shapes)
     if find is None:
         raise CannotCompile(f"search parameter {told['code']} says that {base} has it, and its expression does not speak of it")
     kind = told["type"]
@@ -119,7 +121,8 @@ def _made(told: Mapping[str, Any], base: str, shapes: Shapes, by_url: Mapping[st
         components = tuple(_component(each, base, starts, shapes, by_url) for each in told["component"])
     elif kind not in READ:
         raise CannotCompile(f"search parameter {told['code']} is of type {kind}, which nothing here reads")
-    return Parameter(told["code"], kind, base, tuple(told.get("target", ())), find, components, told["url"])
+    members = members.union(*(each.members for each in components))
+    return Parameter(told["code"], kind, base, tuple(told.get("target", ())), find, components, told["url"], members, sides)
 
 
 def _component(
@@ -127,5 +130,7 @@ def _component(
 ) -> Parameter:
     named = by_url[told["definition"]]
     # Where a composite starts from several elements they bear the same names; each is compiled, so that it is held to that.
-    finds = [found for each in starts if (found := compiled(told["expression"], base, shapes, start=each)) is not None]
-    return Parameter(named["code"], named["type"], base, tuple(named.get("target", ())), finds[0])
+    made = [compiled_with_members(told["expression"], base, shapes, start=each) for each in starts]
+    find = next(find for find, _, _ in made if find is not None)
+    members = frozenset[str]().union(*(each for _, each, _ in made))
+    return Parameter(named["code"], named["type"], base, tuple(named.get("target", ())), find, members=members)

@@ -7,7 +7,9 @@ definitions of the type when it is compiled: an expression that would silently f
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
+
+from msgspec import Struct
 
 from carerecord.fhir.errors import FhirError
 
@@ -21,6 +23,48 @@ _SUFFIX: Final = {
     "string": "String", "dateTime": "DateTime", "date": "Date", "boolean": "Boolean", "integer": "Integer", "decimal": "Decimal",
     "uri": "Uri", "canonical": "Canonical", "code": "Code", "instant": "Instant", "time": "Time",
 }  # fmt: skip
+
+
+class Child(Struct, frozen=True):
+    """The elements of these names; a choice has several, and a list is each of its items."""
+
+    names: tuple[str, ...]
+
+
+class Equal(Struct, frozen=True):
+    """Those whose element of this name is this text."""
+
+    name: str
+    wanted: str
+
+
+class RefersTo(Struct, frozen=True):
+    type: str
+
+
+class AtPlace(Struct, frozen=True):
+    place: int
+
+
+class Exists(Struct, frozen=True):
+    pass
+
+
+class IsNot(Struct, frozen=True):
+    value: bool
+
+
+class Both(Struct, frozen=True):
+    one: "Branch"
+    other: "Branch"
+
+
+class Itself(Struct, frozen=True):
+    """The whole resource, from within a part of it."""
+
+
+Part: TypeAlias = Child | Equal | RefersTo | AtPlace | Exists | IsNot | Both | Itself
+Branch: TypeAlias = tuple[Part, ...]  # one side of a union, step by step
 
 
 class CannotCompile(FhirError):
@@ -53,15 +97,36 @@ def _type_of(node: Any) -> str:
     return _type_of(node.get("items")) or next((found for each in node.get("anyOf", ()) if (found := _type_of(each))), "")
 
 
-def compiled(expression: str, type_: str, shapes: Shapes, *, start: str = "") -> Find | None:
-    """What finds the values of `expression` in a resource of `type_`; None where the expression does not speak of that type.
+def branches(expression: str, type_: str, shapes: Shapes, *, start: str = "") -> tuple[Branch, ...]:
+    """How the values of `expression` are found in a resource of `type_`; () where the expression does not speak of that type.
 
-    `start`: for a component of a composite, the path of the element that it is relative to; it is then given that element.
+    `start`: for a component of a composite, the path of the element that it is relative to.
 
     Raises:
         CannotCompile: the subset does not hold it.
     """
     return _Compiler(expression, type_, shapes, start).whole()
+
+
+def compiled(expression: str, type_: str, shapes: Shapes, *, start: str = "") -> Find | None:
+    """What finds the values of `expression`, as `branches` does; with a `start` it is given that element."""
+    return finding(branches(expression, type_, shapes, start=start))
+
+
+def compiled_with_members(
+    expression: str, type_: str, shapes: Shapes, *, start: str = ""
+) -> tuple[Find | None, frozenset[str], tuple[Branch, ...]]:
+    """What `compiled` gives, the members of the resource at which it looks, and the branches that it was made of."""
+    compiler = _Compiler(expression, type_, shapes, start)
+    sides = compiler.whole()
+    return finding(sides), frozenset(compiler.members), sides
+
+
+def finding(sides: tuple[Branch, ...]) -> Find | None:
+    """The same as a function of a resource."""
+    if not sides:
+        return None
+    return _alone(sides[0]) if len(sides) == 1 else _union(sides)
 
 
 def resting_type(expression: str, type_: str, shapes: Shapes) -> tuple[str, ...]:
@@ -77,24 +142,21 @@ class _Compiler:
         self._tokens = self._read(expression)
         self._at = 0
         self.ends: list[str] = []
+        self.members: set[str] = set()
 
-    def whole(self) -> Find | None:
-        branches = []
+    def whole(self) -> tuple[Branch, ...]:
+        found = []
         while True:
             branch = self._branch()
             if branch is not None:
-                branches.append(branch)
+                found.append(tuple(branch))
             if not self._take("|"):
                 break
         if self._at < len(self._tokens):
             self._stop(f"does not understand {self._tokens[self._at]!r}")
-        if not branches:
-            return None
-        if len(branches) == 1:
-            return _alone(branches[0])
-        return _union(branches)
+        return tuple(found)
 
-    def _branch(self) -> list[Step] | None:
+    def _branch(self) -> list[Part] | None:
         """One side of a union; None when it is about another type. It is read to its end either way."""
         if self._take("("):
             steps = self._branch()
@@ -104,14 +166,14 @@ class _Compiler:
             return self._tail(steps)
         name = self._name()
         if name == "%resource":
-            return self._tail([_resource], [self._type])
+            return self._tail([Itself()], [self._type])
         # Relative to where we start: a component of a composite, and one parameter that leaves out its type.
         if self._start or (name not in self._shapes and self._shapes.names(self._type, name)):
             return self._tail(self._child([], [self._start or self._type], name), self.ends_now)
         mine = name in (self._type, "Resource", "DomainResource")
         return self._tail([] if mine else None, [self._type] if mine else [])
 
-    def _tail(self, steps: list[Step] | None, types: list[str] | None = None) -> list[Step] | None:
+    def _tail(self, steps: list[Part] | None, types: list[str] | None = None) -> list[Part] | None:
         self.ends_now = types if types is not None else getattr(self, "ends_now", [self._type])
         while True:
             if self._take("."):
@@ -120,28 +182,29 @@ class _Compiler:
                 place = int(self._next())
                 self._must("]")
                 if steps is not None:
-                    steps = [*steps, _at_place(place)]
+                    steps = [*steps, AtPlace(place)]
             elif self._take("as"):
                 steps = self._as(steps, self._name())
             elif self._take("and"):
                 # "X.exists() and X != false": true when there is one that is not the boolean false.
                 other = self._branch()
-                steps = None if steps is None or other is None else [_both(steps, other)]
+                steps = None if steps is None or other is None else [Both(tuple(steps), tuple(other))]
             elif self._take("!="):
                 word = self._next()
                 if word not in ("true", "false"):
                     self._stop("compares with booleans only")
                 if steps is not None:
-                    steps = [*steps, _is_not(word == "true")]
+                    steps = [*steps, IsNot(word == "true")]
             else:
                 if steps is not None:
                     self.ends += self.ends_now
                 return steps
 
-    def _part(self, steps: list[Step] | None) -> list[Step] | None:
+    def _part(self, steps: list[Part] | None) -> list[Part] | None:
         name = self._name()
         if not self._take("("):
             return None if steps is None else self._child(steps, self.ends_now, name)
+        made: Part
         if name == "where":
             made = self._where(steps is not None)
         elif name == "ofType":
@@ -149,28 +212,29 @@ class _Compiler:
             self._must(")")
             return self._as(steps, type_)
         elif name == "exists":
-            made = _exists
+            made = Exists()
         else:
             self._stop(f"has no function {name}")
         self._must(")")
         return None if steps is None else [*steps, made]
 
-    def _where(self, mine: bool) -> Step:
+    def _where(self, mine: bool) -> Part:
         name = self._name()
         if name == "resolve":
             self._must("(")
             self._must(")")
             self._must("is")
-            return _refers_to(self._name())
+            self.members.add("contained")  # where "#1" points
+            return RefersTo(self._name())
         self._must("=")
         wanted = self._next()
         if not wanted.startswith("'"):
             self._stop("compares with texts only")
         if mine and not any(self._shapes.names(each, name) for each in self.ends_now):
             self._stop(f"asks for {name}, which {' or '.join(self.ends_now)} does not have")
-        return _where_equal(name, wanted[1:-1])
+        return Equal(name, wanted[1:-1])
 
-    def _child(self, steps: list[Step], types: list[str], name: str) -> list[Step]:
+    def _child(self, steps: list[Part], types: list[str], name: str) -> list[Part]:
         names: dict[str, str] = {}
         for each in types:
             names |= self._shapes.names(each, name)
@@ -179,9 +243,11 @@ class _Compiler:
         self.ends_now = list(dict.fromkeys(names.values()))
         # What a choice found may be narrowed by a type that comes next, so the names are kept beside.
         self._choice = names
-        return [*steps, _child(tuple(names))]
+        if not steps or steps == [Itself()]:
+            self.members |= names.keys()
+        return [*steps, Child(tuple(names))]
 
-    def _as(self, steps: list[Step] | None, type_: str) -> list[Step] | None:
+    def _as(self, steps: list[Part] | None, type_: str) -> list[Part] | None:
         if steps is None:
             return None
         suffix = _SUFFIX.get(type_, type_)
@@ -191,7 +257,7 @@ class _Compiler:
         if not kept:
             self._stop(f"asks for a {type_}, which is none of {', '.join(self._choice)}")
         self.ends_now = list(dict.fromkeys(kept.values()))
-        return [*steps[:-1], _child(tuple(kept))]
+        return [*steps[:-1], Child(tuple(kept))]
 
     @staticmethod
     def _read(text: str) -> list[str]:
@@ -230,7 +296,9 @@ class _Compiler:
         raise CannotCompile(f"search parameter expression {self._text!r} for {self._type}: {why}")
 
 
-def _alone(steps: list[Step]) -> Find:
+def _alone(branch: Branch) -> Find:
+    steps = [_step(each) for each in branch]
+
     def find(node: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> Nodes:
         nodes: Nodes = [node]
         for step in steps:
@@ -242,8 +310,8 @@ def _alone(steps: list[Step]) -> Find:
     return find
 
 
-def _union(branches: list[list[Step]]) -> Find:
-    finds = [_alone(each) for each in branches]
+def _union(sides: tuple[Branch, ...]) -> Find:
+    finds = [_alone(each) for each in sides]
 
     def find(node: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> Nodes:
         found: Nodes = []
@@ -252,6 +320,26 @@ def _union(branches: list[list[Step]]) -> Find:
         return found
 
     return find
+
+
+def _step(part: Part) -> Step:
+    match part:
+        case Child(names):
+            return _child(names)
+        case Equal(name, wanted):
+            return _where_equal(name, wanted)
+        case RefersTo(type_):
+            return _refers_to(type_)
+        case AtPlace(place):
+            return lambda nodes, _: nodes[place : place + 1]
+        case Exists():
+            return lambda nodes, _: [bool(nodes)]
+        case IsNot(value):
+            return lambda nodes, _: [any(each is not value for each in nodes)] if nodes else []
+        case Both(one, other):
+            return _both(one, other)
+        case Itself():
+            return lambda _, resource: [resource]
 
 
 def _child(names: tuple[str, ...]) -> Step:
@@ -285,50 +373,34 @@ def _child(names: tuple[str, ...]) -> Step:
     return several
 
 
-def _at_place(place: int) -> Step:
-    return lambda nodes, _: nodes[place : place + 1]
-
-
 def _where_equal(name: str, wanted: str) -> Step:
     return lambda nodes, _: [each for each in nodes if type(each) is dict and each.get(name) == wanted]
 
 
 def _refers_to(type_: str) -> Step:
-    prefix = f"{type_}/"
-
-    def fits(node: Any, resource: Mapping[str, Any]) -> bool:
-        if type(node) is not dict:
-            return False
-        said = node.get("reference")
-        if type(said) is str and said:
-            if said.startswith("#"):
-                inside = resource.get("contained")
-                return type(inside) is list and any(
-                    type(each) is dict and each.get("id") == said[1:] and each.get("resourceType") == type_ for each in inside
-                )
-            if said.startswith(prefix) or f"/{prefix}" in said:
-                return True
-        return node.get("type") == type_
-
-    return lambda nodes, resource: [each for each in nodes if fits(each, resource)]
+    return lambda nodes, resource: [each for each in nodes if refers(each, resource, type_)]
 
 
-def _exists(nodes: Nodes, _: Mapping[str, Any]) -> Nodes:
-    return [bool(nodes)]
+def refers(node: Any, resource: Mapping[str, Any], type_: str) -> bool:
+    """Whether a reference points at a resource of this type, as far as it says so itself."""
+    if type(node) is not dict:
+        return False
+    said = node.get("reference")
+    if type(said) is str and said:
+        if said.startswith("#"):
+            inside = resource.get("contained")
+            return type(inside) is list and any(
+                type(each) is dict and each.get("id") == said[1:] and each.get("resourceType") == type_ for each in inside
+            )
+        if said.startswith(f"{type_}/") or f"/{type_}/" in said:
+            return True
+    return bool(node.get("type") == type_)
 
 
-def _is_not(value: bool) -> Step:
-    return lambda nodes, _: [any(each is not value for each in nodes)] if nodes else []
-
-
-def _both(one: list[Step], other: list[Step]) -> Step:
+def _both(one: Branch, other: Branch) -> Step:
     first, second = _alone(one), _alone(other)
 
     def both(_: Nodes, resource: Mapping[str, Any]) -> Nodes:
         return [first(resource) == [True] and second(resource) == [True]]
 
     return both
-
-
-def _resource(_: Nodes, resource: Mapping[str, Any]) -> Nodes:
-    return [resource]
