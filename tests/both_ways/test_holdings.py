@@ -10,6 +10,10 @@ from carerecord.contracts.holdings import (
     ASIDE,
     COUNTS,
     EVERYTHING,
+    EXPORT,
+    EXPORT_CANCEL,
+    EXPORT_ROWS,
+    EXPORT_STATE,
     HISTORY,
     READ,
     RECORD,
@@ -19,6 +23,10 @@ from carerecord.contracts.holdings import (
     Change,
     Client,
     EverythingAsked,
+    Export,
+    ExportAsked,
+    ExportNamed,
+    ExportRowsAsked,
     FindAsked,
     HeldCountsAsked,
     HistoryAsked,
@@ -107,6 +115,27 @@ async def test_what_is_kept_of_one_person(service_database, tmp_path: Path):
     )
     assert [each.error for each in answers] == ["", "", "", "Refused", "NotFound"]
     assert b"1.10" in answers[2].chunks[0]
+
+
+async def test_exports(service_database, tmp_path: Path):
+    async def make(_: AsyncExitStack) -> Part:
+        return holdings.build(supplies_for("holdings", await service_database("holdings"), data_dir=tmp_path))
+
+    def named(told: list[Said]) -> str:
+        return msgspec.json.decode(told[0].chunks[0], type=Export).id
+
+    answers = await agree(
+        make,
+        [
+            (EXPORT, ExportAsked("system", Reach(), client=TRUST)),
+            (EXPORT, ExportAsked("group", Reach(), "nobody", client=TRUST)),
+            (EXPORT_STATE, lambda told: ExportNamed(named(told), TRUST)),
+            (EXPORT_STATE, lambda told: ExportNamed(named(told), Client("another"))),
+            (EXPORT_ROWS, lambda told: ExportRowsAsked(named(told), 1, Reach(), TRUST)),
+            (EXPORT_CANCEL, lambda told: ExportNamed(named(told), TRUST)),
+        ],
+    )
+    assert [each.error for each in answers] == ["", "NotFound", "", "NotFound", "NotFound", ""]
 
 
 async def test_clients(service_database, tmp_path: Path):

@@ -14,7 +14,9 @@ NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
 _WHOLE_TABLES = {"version", "held", "address", "across", "claim", "aside"}
 # Led by something other than a person: each is spread by its own key.
-_OWN_KEY = {"address": ["type", "id"], "claim": ["hash"], "across": ["hash", "patient", "type", "id"]}
+_OWN_KEY = {"address": ["type", "id"], "claim": ["hash"], "across": ["hash", "patient", "type", "id"],
+            "export": ["id"], "export_file": ["export", "number"], "load": ["id"], "load_part": ["load", "number"],
+            "load_fault": ["load", "line"]}  # fmt: skip
 _OF_THE_KIT = {"outbox", "cluster_era", "hearer", "heard", "parked"}
 
 

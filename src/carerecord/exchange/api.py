@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from carerecord.exchange import bundles, operations, resources, searching, tokens
+from carerecord.exchange import bundles, exporting, operations, resources, searching, tokens
 from carerecord.exchange.capability import Capability
 from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
@@ -51,6 +51,11 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/.well-known/smart-configuration", {"GET": tokens.configuration}, False),
         ("/oauth/token", {"POST": tokens.token}, False),
         ("/", {"POST": bundles.take}, True),
+        ("/$export", {"GET": exporting.of_all, "POST": exporting.of_all}, True),
+        ("/Patient/$export", {"GET": exporting.of_people, "POST": exporting.of_people}, True),
+        ("/Group/{id}/$export", {"GET": exporting.of_group, "POST": exporting.of_group}, True),
+        ("/_export/{id}", {"GET": exporting.state, "DELETE": exporting.cancel}, True),
+        ("/_export/{id}/{number}", {"GET": exporting.file}, True),
         ("/Patient/{id}/$everything", {"GET": operations.everything}, True),
         ("/Observation/$lastn", {"GET": operations.lastn}, True),
         ("/{type}/$validate", {"POST": operations.validate}, True),

@@ -47,6 +47,7 @@ class Capability:
                     },
                     "resource": self._resources,
                     "interaction": [{"code": each} for each in SYSTEM],
+                    "operation": [{"name": name, "definition": url} for name, url in OPERATIONS[""]],
                 }
             ],
         }

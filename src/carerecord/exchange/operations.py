@@ -192,6 +192,11 @@ OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
         ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
         ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta"),
     ),
-    "Patient": (("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),),
+    "": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),),
+    "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
+    "Patient": (
+        ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
+        ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
+    ),
     "Observation": (("lastn", "http://hl7.org/fhir/OperationDefinition/Observation-lastn"),),
 }

@@ -14,6 +14,8 @@ from carerecord.fhir.search import parameters
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import LONGEST_VALUE, MODIFIERS, MOST_CLAUSES, MOST_VALUES, RESULT_PARAMETERS
 
+_OF = {"*": "every type", "": "the whole"}
+
 
 def page() -> str:
     """In Markdown. A second's work: the definitions are compiled as they are at start."""
@@ -49,7 +51,7 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield "| --- | --- | --- |"
     for type_, rows in operations.OPERATIONS.items():
         for name, url in rows:
-            yield f"| `${name}` | {'every type' if type_ == '*' else type_} | {url} |"
+            yield f"| `${name}` | {_OF.get(type_, type_)} | {url} |"
     yield ""
     yield "## Formats"
     yield ""

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from carerecord.contracts.holdings import Client, Issue, Reach
@@ -118,7 +118,7 @@ class Address:
         try:
             visit.form = formats.form_of(request)
             if self._guarded:
-                visit.bearer = await self._face.bearer(_token(request))
+                visit.bearer = await self._face.bearer(token_of(request))
             response = await self._handler(visit)
         except Exception as error:
             response = failed(visit, error)
@@ -130,6 +130,8 @@ class Address:
 async def _written(visit: Visit, response: Response) -> Response:
     """In the form that the client wants. What was changed stays changed where its answer cannot be written so."""
     elements = visit.face.elements
+    if isinstance(response, StreamingResponse):
+        return response
     try:
         await formats.dressed(response, visit.form, elements)
     except NotServed as error:
@@ -158,7 +160,7 @@ def failed(visit: Visit, error: Exception) -> Response:
     return response
 
 
-def _token(request: Request) -> str:
+def token_of(request: Request) -> str:
     kind, _, token = request.headers.get("authorization", "").partition(" ")
     if kind.lower() != "bearer" or not token.strip():
         raise NotSignedIn("Show a bearer token.")

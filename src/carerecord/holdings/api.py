@@ -3,18 +3,32 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from carerecord.contracts.holdings import ASIDE, COUNTS, EVERYTHING, HISTORY, READ, RECORD, SEARCH, WRITE
+from carerecord.contracts.holdings import (
+    ASIDE,
+    COUNTS,
+    EVERYTHING,
+    EXPORT,
+    EXPORT_CANCEL,
+    EXPORT_ROWS,
+    EXPORT_STATE,
+    HISTORY,
+    READ,
+    RECORD,
+    SEARCH,
+    WRITE,
+)
 from carerecord.fhir.search import parameters
 from carerecord.fhir.validate import load
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
+from carerecord.holdings.exporting import Exporter
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.index import Index
 from carerecord.holdings.paging import Links
 from carerecord.holdings.record import Drawer
 from carerecord.holdings.service import Keeper
 from carerecord.holdings.writing import Writer
-from carerecord.kit.part import Part, Supplies, answer
+from carerecord.kit.part import Job, Part, Supplies, answer
 from carerecord.kit.permits import checked
 from carerecord.kit.tokens import seal
 from carerecord.kit.turns import Turns
@@ -26,6 +40,7 @@ class _Opening:
 
     supplies: Supplies
     _keeper: Keeper | None = field(default=None)
+    _exporter: Exporter | None = field(default=None)
     _drawer: Drawer | None = field(default=None)
 
     async def start(self) -> None:
@@ -38,6 +53,7 @@ class _Opening:
         )  # fmt: skip
         book = Book(supplies.outbox, supplies.clock)
         self._keeper = Keeper(finder, Writer(finder, supplies.outbox, validators, book), book)
+        self._exporter = Exporter(finder, book, supplies.log)
         self._drawer = Drawer(finder, lambda permit: checked(permit, supplies.keys, now=supplies.clock.now().timestamp()))
 
     @property
@@ -45,6 +61,12 @@ class _Opening:
         if self._keeper is None:
             raise LookupError("holdings has not been started")
         return self._keeper
+
+    @property
+    def exporter(self) -> Exporter:
+        if self._exporter is None:
+            raise LookupError("holdings has not been started")
+        return self._exporter
 
     @property
     def drawer(self) -> Drawer:
@@ -66,6 +88,11 @@ def build(supplies: Supplies) -> Part:
             answer(RECORD, lambda asked: opening.drawer.record(asked)),
             answer(ASIDE, lambda asked: opening.keeper.aside(asked)),
             answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
+            answer(EXPORT, lambda asked: opening.exporter.begin(asked)),
+            answer(EXPORT_STATE, lambda asked: opening.exporter.state(asked)),
+            answer(EXPORT_CANCEL, lambda asked: opening.exporter.cancel(asked)),
+            answer(EXPORT_ROWS, lambda asked: opening.exporter.rows(asked)),
         ),
+        jobs=(Job("holdings.exports", lambda: opening.exporter.run()),),
         start=opening.start,
     )
