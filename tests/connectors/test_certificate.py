@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from carerecord.connectors.certificate import certificate_of
-from carerecord.connectors.web import Site
+from carerecord.connectors.site import Site
 from carerecord.region.organisations import SYSTEM_BY_KEY
 from carerecord.region.servers.certificates import Authority
 from carerecord.region.servers.running import Serving, running

@@ -11,7 +11,7 @@ from carerecord.connectors.documents_mtom import packed, unpacked
 from carerecord.connectors.documents_xds_messages import find_documents
 from carerecord.connectors.reply import Asking
 from carerecord.connectors.safe_xml import read_xml
-from carerecord.connectors.web import Elsewhere, NotThere
+from carerecord.connectors.web_trouble import Elsewhere, NotThere
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.pages.formatting import Formatter

@@ -6,7 +6,9 @@ import pytest
 
 from carerecord.connectors.fhir_r4_asks import searches
 from carerecord.connectors.fhir_r4_offers import searched_types
-from carerecord.connectors.web import Denied, Elsewhere, NoAnswer, NotTrusted, Site, TooLarge, Web
+from carerecord.connectors.site import Site
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import Denied, Elsewhere, NoAnswer, NotTrusted, TooLarge
 from carerecord.region.servers.habits import Habit
 from carerecord.region.servers.running import RunningServer, Serving, running
 from tests.records.a_desk import a_system, chart, problem

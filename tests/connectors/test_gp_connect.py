@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from carerecord.connectors.gp_connect_asks import areas_for
-from carerecord.connectors.web import Elsewhere, NotThere
+from carerecord.connectors.web_trouble import Elsewhere, NotThere
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.region.servers.gp_connect_words import HTML, STRUCTURED

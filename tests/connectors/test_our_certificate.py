@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from carerecord.connectors.certificate import certificate_of
-from carerecord.connectors.web import Denied, Site, Web, WebTrouble
+from carerecord.connectors.site import Site
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import Denied, WebTrouble
 from carerecord.region.servers.certificates import Authority
 from carerecord.region.servers.http import Listener, Reply
 

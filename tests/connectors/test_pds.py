@@ -11,7 +11,8 @@ from uuid import UUID
 import pytest
 
 from carerecord.connectors.pds import NotRegistered, Pds, Registered, Turns
-from carerecord.connectors.web import NoAnswer, Web
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import NoAnswer
 from carerecord.contracts.sources import Source
 from carerecord.fhir.errors import NotAnNhsNumber
 from carerecord.kit import request

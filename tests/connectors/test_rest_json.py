@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from carerecord.connectors.reply import Asking
-from carerecord.connectors.web import NotThere
+from carerecord.connectors.web_trouble import NotThere
 from carerecord.fhir.bundle import parse
 from carerecord.records.right_person import judged
 from carerecord.region.servers.http import Asked, Reply, as_json

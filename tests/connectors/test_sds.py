@@ -7,7 +7,8 @@ import pytest
 from msgspec.structs import replace
 
 from carerecord.connectors.sds import KEPT_S, NotListed, Reached, Sds
-from carerecord.connectors.web import Denied, NoAnswer, Web
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import Denied, NoAnswer
 from carerecord.contracts.sources import Source
 from carerecord.region.servers.habits import Habit
 from carerecord.region.servers.http import Listener, Reply

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from carerecord.connectors.pds import NotRegistered, Registered
-from carerecord.connectors.web import NoAnswer
+from carerecord.connectors.web_trouble import NoAnswer
 from carerecord.contracts.patients import Demographics, Person
 from carerecord.contracts.sources import Registry, SharedSection, Source
 from carerecord.fhir.person import PersonFacts

@@ -7,7 +7,8 @@ from datetime import UTC
 
 from cryptography import x509
 
-from carerecord.connectors.web import Site, why_not_trusted
+from carerecord.connectors.site import Site
+from carerecord.connectors.web_trouble import why_not_trusted
 from carerecord.contracts.sources import Certificate
 from carerecord.kit.clock import stamp
 

@@ -17,7 +17,8 @@ from carerecord.connectors.fhir_r4_asks import searches
 from carerecord.connectors.fhir_r4_take import Read
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.connectors.talk import Lost, complete
-from carerecord.connectors.web import NoAnswer, NotThere, Web
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import NoAnswer, NotThere
 from carerecord.connectors.windows import Content, One
 from carerecord.contracts.sources import Source
 from carerecord.fhir.sections import Search

@@ -23,8 +23,10 @@ from carerecord.connectors.fhir_content import ANY_TYPE, checked
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.connectors.rest_json_take import as_json
 from carerecord.connectors.safe_xml import PIECE_BYTES, Element, XmlReader
+from carerecord.connectors.site import Site
 from carerecord.connectors.talk import Lost, Talk, lost_by, refusal
-from carerecord.connectors.web import Answered, NoAnswer, NotThere, Site, Web, WebTrouble
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import NoAnswer, NotThere, WebTrouble
 from carerecord.connectors.windows import Content, One
 from carerecord.fhir.bundle import Bundle, Entry, Faulty
 from carerecord.fhir.codes import dict_in, dicts_in

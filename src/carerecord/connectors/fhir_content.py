@@ -6,8 +6,10 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any, Final
 
+from carerecord.connectors.site import Site
 from carerecord.connectors.talk import refusal
-from carerecord.connectors.web import NoAnswer, NotThere, Site, Web
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import NoAnswer, NotThere
 from carerecord.connectors.windows import Content
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import parse

@@ -6,7 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from carerecord.connectors.web import Answered, NoAnswer, Site, Web, WebTrouble
+from carerecord.connectors.site import Site
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import NoAnswer, WebTrouble
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import Unreadable

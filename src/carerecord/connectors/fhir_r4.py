@@ -16,8 +16,10 @@ from carerecord.connectors.fhir_r4_asks import WITH_MEDICATION, match_body, sear
 from carerecord.connectors.fhir_r4_offers import Offers
 from carerecord.connectors.fhir_r4_take import Read
 from carerecord.connectors.reply import Asking, Expected, Reply
+from carerecord.connectors.site import Site
 from carerecord.connectors.talk import Lost, Talk, complete, is_sure, lost_by, refusal
-from carerecord.connectors.web import Answered, NoAnswer, NotThere, Site, Web, WebTrouble
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import NoAnswer, NotThere, WebTrouble
 from carerecord.connectors.windows import Content, One
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import Bundle, parse, split

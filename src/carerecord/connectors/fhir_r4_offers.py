@@ -7,7 +7,9 @@ from typing import Any
 
 import orjson
 
-from carerecord.connectors.web import Site, Web, WebTrouble
+from carerecord.connectors.site import Site
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import WebTrouble
 from carerecord.contracts.sources import Source
 
 KEPT_S, TRIED_AGAIN_S = 3_600.0, 60.0

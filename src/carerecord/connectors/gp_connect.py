@@ -15,7 +15,8 @@ from carerecord.connectors.gp_connect_talk import GpTalk, Spine
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.connectors.sds import Sds
 from carerecord.connectors.talk import complete
-from carerecord.connectors.web import NotThere, Web
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import NotThere
 from carerecord.connectors.windows import Content, One
 from carerecord.contracts.sources import Source
 from carerecord.kit.clock import Clock, stamp

@@ -17,8 +17,10 @@ from carerecord.connectors.gp_connect_take import GpTaken, left_out, words_of
 from carerecord.connectors.gp_connect_token import bearer
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.connectors.sds import NotListed, Reached, Sds
+from carerecord.connectors.site import Pairs, Site
 from carerecord.connectors.talk import Lost, Talk, lost_by, refusal
-from carerecord.connectors.web import FHIR_JSON, Answered, NoAnswer, NotThere, Pairs, Site, Web, WebTrouble
+from carerecord.connectors.web import FHIR_JSON, Answered, Web
+from carerecord.connectors.web_trouble import NoAnswer, NotThere, WebTrouble
 from carerecord.connectors.windows import Content, One
 from carerecord.contracts.records import SectionState
 from carerecord.contracts.sources import Source

@@ -12,7 +12,9 @@ from uuid import uuid4
 
 import msgspec
 
-from carerecord.connectors.web import Answered, NoAnswer, Pairs, Site, Web
+from carerecord.connectors.site import Pairs, Site
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import NoAnswer
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import Unreadable

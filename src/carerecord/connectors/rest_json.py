@@ -17,7 +17,8 @@ from carerecord.connectors.rest_json_paths import BadPath, Scope, one, text_of
 from carerecord.connectors.rest_json_sending import Sending, written
 from carerecord.connectors.rest_json_take import MOST_JSON_BYTES, Made, answer_of, around_of, as_json, made_of, people_of
 from carerecord.connectors.talk import Lost, Talk, complete, lost_by, refusal
-from carerecord.connectors.web import Answered, NoAnswer, NotThere, Web, WebTrouble
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import NoAnswer, NotThere, WebTrouble
 from carerecord.connectors.windows import Content, One
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import Bundle, Entry, Faulty

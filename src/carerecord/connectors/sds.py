@@ -10,7 +10,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from carerecord.connectors.web import Answered, Denied, NoAnswer, NotThere, Pairs, Site, Web
+from carerecord.connectors.site import Pairs, Site
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import Denied, NoAnswer, NotThere
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.codes import dicts_in, text_in

@@ -9,7 +9,9 @@ import msgspec
 
 from carerecord.connectors.fhir_r4_take import Read, Taken
 from carerecord.connectors.reply import Asking, Expected, Reply, Said, worst
-from carerecord.connectors.web import Answered, CutShort, Site, TooLarge, Web, WebTrouble
+from carerecord.connectors.site import Site
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import CutShort, TooLarge, WebTrouble
 from carerecord.contracts.records import Choice, SectionState
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.turns import Turns

@@ -18,7 +18,8 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from carerecord.contracts.sources import Source
+from carerecord.connectors.site import Pairs, Site
+from carerecord.connectors.web_trouble import CutShort, Denied, Elsewhere, NoAnswer, NotTrusted, TooLarge, why_not_trusted
 from carerecord.kit import request
 from carerecord.kit.errors import BadSetting
 
@@ -30,95 +31,6 @@ MAY_PASS = frozenset({429, 502, 503, 504})  # statuses that say "not now"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 FHIR_JSON = "application/fhir+json"
-
-Pairs = Sequence[tuple[str, str]]
-
-
-class WebTrouble(Exception):
-    """Why no usable answer came. `says` is for people."""
-
-    def __init__(self, says: str) -> None:
-        super().__init__(says)
-        self.says = says
-
-
-class NoAnswer(WebTrouble):
-    """Refused, dropped, or silent until the time was up."""
-
-
-class NotThere(NoAnswer):
-    """It answers that it has no such thing."""
-
-
-class NotTrusted(WebTrouble):
-    """The other end could not prove who it is, or the way there is not encrypted."""
-
-
-class TooLarge(WebTrouble):
-    """More was coming than may be taken in; the rest was never read."""
-
-
-class CutShort(WebTrouble):
-    """The answer began and broke off."""
-
-
-class Elsewhere(WebTrouble):
-    """It sent us to another address. Nobody is followed there."""
-
-
-class Denied(WebTrouble):
-    """It does not accept our credentials."""
-
-
-@dataclass(frozen=True)
-class Site:
-    """One system outside: where it is, and how we show who we are."""
-
-    address: str
-    token_address: str = ""
-    client_id: str = ""
-    credentials: str = ""  # the name of a secret
-    ca_file: str = ""
-    scope: str = ""
-    certificate_file: str = ""  # ours, with its key: where the other end wants to see one (mutual TLS)
-
-    @classmethod
-    def of(cls, source: Source) -> "Site":
-        return _site(
-            source.address, source.token_address, source.client_id, source.credentials, source.ca_file, source.certificate_file
-        )
-
-    @cached_property
-    def base(self) -> URL:
-        return URL(self.address.rstrip("/") + "/")
-
-    def at(self, path: str, params: Pairs = ()) -> URL:
-        """The address of `path` below this site; parameters in order, repeated names kept."""
-        url = self.base.join(URL(path))
-        return url.with_query(tuple(params)) if params else url
-
-    def within(self, link: str) -> URL:
-        """A link that the site gave, when it stays at the same scheme, host and port and below the same path.
-
-        Raises:
-            Elsewhere: it leads out. A source could otherwise make us ask anything that we can reach.
-        """
-        try:
-            url = self.base.join(URL(link))
-            same = url.origin() == self.base.origin() and url.user is None and url.password is None
-        except ValueError:
-            raise Elsewhere("Its link to the next page cannot be read.") from None
-        below = url.path == self.base.path.rstrip("/") or url.path.startswith(self.base.path)
-        if not (same and below and ".." not in url.raw_path):
-            raise Elsewhere("Its link to the next page leads to another address.")
-        return url
-
-
-@lru_cache(1_000)
-def _site(address: str, token_address: str, client_id: str, credentials: str, ca_file: str, certificate_file: str) -> Site:
-    """One for each source, so that its address is taken apart once."""
-    return Site(address, token_address, client_id, credentials, ca_file, certificate_file=certificate_file)
-
 
 class Answered(msgspec.Struct, frozen=True):
     """What came back, whatever its status."""
@@ -402,19 +314,3 @@ def _seconds(retry_after: str) -> float | None:
         return max(0.0, float(retry_after))
     except ValueError:
         return 3_600.0
-
-
-# X509_V_ERR_*, openssl/x509_vfy.h
-_EXPIRED, _NOT_YET, _REVOKED, _WRONG_NAME, _WRONG_ADDRESS = 10, 9, 23, 62, 64
-
-
-def why_not_trusted(error: Any) -> str:
-    code = int(getattr(error, "verify_code", None) or 0)
-    why = {
-        _EXPIRED: "has expired",
-        _NOT_YET: "is not valid yet",
-        _REVOKED: "has been withdrawn",
-        _WRONG_NAME: "is for another name",
-        _WRONG_ADDRESS: "is for another name",
-    }.get(code, "was not issued by anyone whom we trust")
-    return f"Its certificate {why}, so it cannot be trusted."

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from msgspec import Struct
 
 from carerecord.connectors.reply import Asking, Reply
-from carerecord.connectors.web import NotThere
+from carerecord.connectors.web_trouble import NotThere
 from carerecord.contracts.records import SectionState
 from carerecord.contracts.sources import Source
 from carerecord.fhir.sections import SECTION_IDS

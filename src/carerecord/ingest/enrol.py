@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from carerecord.connectors.fhir_people import Broken, GoesRound, Page, PageGone, pages
-from carerecord.connectors.web import NotTrusted, Web, WebTrouble
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import NotTrusted, WebTrouble
 from carerecord.contracts.locator import LEARN, LearnAsked, Pointer
 from carerecord.contracts.patients import ENROL, EnrolAsked, Enrolled
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAsked, Source

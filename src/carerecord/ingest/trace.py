@@ -10,7 +10,7 @@ from datetime import timedelta
 from msgspec import structs
 
 from carerecord.connectors.pds import NotRegistered, Pds
-from carerecord.connectors.web import WebTrouble
+from carerecord.connectors.web_trouble import WebTrouble
 from carerecord.contracts.patients import TRACED, WHO, TracedAsked, WhoAsked
 from carerecord.contracts.sources import Source
 from carerecord.fhir.errors import NotAnNhsNumber

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from carerecord.connectors.pds import Pds, Registered
-from carerecord.connectors.web import WebTrouble
+from carerecord.connectors.web_trouble import WebTrouble
 from carerecord.contracts.patients import Person
 from carerecord.contracts.sources import Registry, Source
 from carerecord.fhir.errors import NotAnNhsNumber

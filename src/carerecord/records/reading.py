@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from carerecord.connectors.reply import Asking
-from carerecord.connectors.web import NotThere, WebTrouble
+from carerecord.connectors.web_trouble import NotThere, WebTrouble
 from carerecord.connectors.windows import Content, Window
 from carerecord.contracts.actors import Attendance, Reason
 from carerecord.contracts.audit import Line

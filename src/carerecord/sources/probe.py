@@ -10,7 +10,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from carerecord.connectors.certificate import certificate_of
-from carerecord.connectors.web import Answered, CutShort, Denied, Elsewhere, NoAnswer, NotTrusted, Site, TooLarge, Web, WebTrouble
+from carerecord.connectors.site import Site
+from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web_trouble import CutShort, Denied, Elsewhere, NoAnswer, NotTrusted, TooLarge, WebTrouble
 from carerecord.contracts.sources import Check, Probe, Source
 from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import FhirError

@@ -7,7 +7,8 @@ from typing import Final
 
 from carerecord.connectors.gp_connect_asks import BINARY, DOCUMENTS, HTML, STRUCTURED
 from carerecord.connectors.sds import NotListed, Sds
-from carerecord.connectors.web import Web, WebTrouble
+from carerecord.connectors.web import Web
+from carerecord.connectors.web_trouble import WebTrouble
 from carerecord.contracts.sources import Check, Probe, Source
 
 PATIENCE_S: Final = 10.0
