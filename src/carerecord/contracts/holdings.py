@@ -81,6 +81,8 @@ class WriteAsked(Struct, frozen=True):
     changes: tuple[Change, ...]
     request: str = ""
     check_only: bool = False  # $validate: judged, not kept
+    transaction: bool = False  # its references may name other entries, or say by a query what they mean …
+    looks: Reach = Reach(())  # … and what they may find
 
 
 class Issue(Struct, frozen=True, omit_defaults=True):
@@ -120,6 +122,7 @@ class Page(Struct, frozen=True, omit_defaults=True):
     total: int | None = None
     next: str = ""  # an opaque cursor; "" = this is the last page
     ignored: tuple[str, ...] = ()  # names of parameters that were passed over
+    cut: bool = False  # one match has more to be included beside it than a page holds; the first of it is here
 
 
 class HistoryAsked(Struct, frozen=True):

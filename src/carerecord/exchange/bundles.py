@@ -90,7 +90,8 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
         changes = tuple(change for _, change in writes)
         # Each change was held against the scopes above, by its own letter.
         reach = Reach(tuple(sorted({change.type for change in changes})))
-        written = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, changes, visit.request_id))
+        asked = WriteAsked(visit.client, reach, changes, visit.request_id, transaction=True, looks=visit.reach("s"))
+        written = await visit.face.calls.ask(WRITE, asked)
         pairs = [(place, became) for (place, _), became in zip(writes, written, strict=True)]
         for place, became in pairs:
             if became.status >= 400 and became.status != OTHERS_FAULT:

@@ -20,8 +20,8 @@ from carerecord.holdings.bodies import with_ours
 from carerecord.holdings.book import Book
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
 from carerecord.holdings.finding import Finder
-from carerecord.holdings.index import whose
 from carerecord.holdings.reaching import CONFIDENTIALITY, NOBODY, STRICTEST, most, within
+from carerecord.holdings.referring import Referring
 from carerecord.holdings.store import changing
 from carerecord.holdings.store.changing import Current, Last, Lies, Row
 from carerecord.kit.clock import stamp
@@ -50,11 +50,13 @@ class Writer:
     check: Validators
     book: Book
     drafting: Drafting = field(init=False)
+    referring: Referring = field(init=False)
     _waiting: list[_Waiting] = field(default_factory=list)
     _flush: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
         self.drafting = Drafting(self.finder, self.check)
+        self.referring = Referring(self.finder)
 
     async def write(self, asked: WriteAsked) -> Outcome:
         """What became of each change, in order. When one is refused none is made; the audit line commits with what was written.
@@ -78,7 +80,8 @@ class Writer:
 
     async def _written(self, asked: WriteAsked) -> Outcome:
         first = asked.changes[0] if len(asked.changes) == 1 else None
-        if first and not asked.check_only and first.method != "patch" and not first.condition and not first.if_none_exist:
+        alone = first and not asked.check_only and not asked.transaction
+        if first and alone and first.method != "patch" and not first.condition and not first.if_none_exist:
             draft = self.drafting.begun(0, first, asked)
             if first.method != "delete":
                 self.drafting.worked_out(draft, first.text, {})
@@ -99,6 +102,8 @@ class Writer:
         for draft in drafts:
             await self.drafting.found(db, draft)
         names = {each.change.full_url: f"{each.type}/{each.id}" for each in drafts if each.change.full_url and each.id}
+        if asked.transaction:
+            names |= await self.referring.found(db, asked, drafts, names)
         async with self.finder.turns.mine() as turn:
             for draft in drafts:
                 if draft.writes and draft.change.method in ("create", "update"):
@@ -148,7 +153,7 @@ class Writer:
             if len(group) > 1:
                 try:
                     async with self.finder.db.acquire() as db, db.transaction():
-                        await self._kept_and_told(db, [each.draft for each in group])
+                        await self.kept_and_told(db, [each.draft for each in group])
                 except (Refusal, *_REPEAT):
                     for each in group:
                         each.draft.done = None
@@ -166,7 +171,7 @@ class Writer:
 
     async def _alone(self, waiting: _Waiting) -> None:
         async def kept(db: Connection) -> Outcome:
-            await self._kept_and_told(db, [waiting.draft])
+            await self.kept_and_told(db, [waiting.draft])
             return ()
 
         try:
@@ -176,7 +181,7 @@ class Writer:
         else:
             _settled(waiting)
 
-    async def _kept_and_told(self, db: Connection, drafts: Sequence[Draft]) -> None:
+    async def kept_and_told(self, db: Connection, drafts: Sequence[Draft]) -> None:
         await self._kept(db, drafts)
         await self._told(db, drafts)
 
@@ -240,7 +245,7 @@ class Writer:
 
     def _whose(self, draft: Draft) -> str:
         asked = draft.asked
-        patient = whose(draft.parsed, draft.type, self.finder.parameters) or NOBODY + asked.client.organisation
+        patient = self.finder.index.whose(draft.parsed, draft.type) or NOBODY + asked.client.organisation
         if not within(asked.reach, patient, draft.type, self.finder.parameters):
             raise Refusal(draft.place, 403, error("forbidden", "", "This client may not write to that person's record."))
         return patient

@@ -1,0 +1,94 @@
+"""To what do references within a transaction point that name no resource yet? By a query, or by a name that nothing bears."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+import msgspec
+
+from carerecord.contracts.holdings import WriteAsked
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.search.query import BadSearch, read
+from carerecord.holdings.drafts import Draft, Refusal, error
+from carerecord.holdings.finding import Finder, View
+from carerecord.kit.db import Connection
+
+MOST: Final = 500  # different queries in one transaction
+_WRITTEN: Final = re.compile(rb'"reference"\s*:\s*("(?:[^"\\]|\\.)*")')
+_QUERY: Final = re.compile(r"([A-Z][A-Za-z]{2,60})\?(.+)\Z", re.DOTALL)
+_NAMES: Final = ("urn:uuid:", "urn:oid:")
+
+
+@dataclass(frozen=True)
+class Referring:
+    finder: Finder
+
+    async def found(self, db: Connection, asked: WriteAsked, drafts: Sequence[Draft], names: dict[str, str]) -> dict[str, str]:
+        """What each query stands for, letter for letter as it is written: the one resource that answers it.
+
+        Raises:
+            Refusal: none or several answer, or it cannot be asked (412); a name that no entry bears (422). Both name the path.
+        """
+        known: dict[str, str] = {}
+        for draft in drafts:
+            if draft.writes and draft.change.method in ("create", "update"):
+                for written in _references(draft.change.text):
+                    said = msgspec.json.decode(written, type=str)
+                    if said.startswith(_NAMES) and said not in names:
+                        says = "No entry of this transaction bears that name as its fullUrl."
+                        raise Refusal(draft.place, 422, error("not-found", _path(draft, said), says))
+                    key = written[1:-1].decode()
+                    if key not in known and (query := _QUERY.match(said)):
+                        if len(known) >= MOST:
+                            says = f"At most {MOST} different queries are resolved in one transaction."
+                            raise Refusal(draft.place, 422, error("too-costly", "", says))
+                        known[key] = await self._one(db, asked, draft, said, query[1], query[2])
+        return known
+
+    async def _one(self, db: Connection, asked: WriteAsked, draft: Draft, said: str, type_: str, query: str) -> str:
+        try:
+            wanted = read(type_, parse_qsl(query, keep_blank_values=True), self.finder.parameters)
+            if not wanted.clauses:
+                raise BadSearch("", "A conditional reference needs at least one search parameter.")
+            found = await self.finder.all_of(wanted, View(db, asked.looks), 2)
+        except BadSearch as bad:
+            raise Refusal(draft.place, 412, error("invalid", _path(draft, said), bad.reason)) from None
+        if len(found) != 1:
+            code, many = ("multiple-matches", "More than one resource answers") if found else ("not-found", "No resource answers")
+            raise Refusal(draft.place, 412, error(code, _path(draft, said), f"{many} this conditional reference."))
+        return f"{type_}/{found[0].row.id}"
+
+
+def _references(text: bytes) -> Iterator[bytes]:
+    """Those that may need to be looked up, each once."""
+    if b"urn:" in text or b"?" in text or b"\\u" in text:
+        for written in dict.fromkeys(_WRITTEN.findall(text)):
+            try:
+                msgspec.json.decode(written)
+            except msgspec.DecodeError:
+                continue  # the resource is no JSON, and is refused as such
+            yield written
+
+
+def _path(draft: Draft, said: str) -> str:
+    """Where in the resource a reference stands."""
+    try:
+        found = next(_places(parse(draft.change.text), draft.type, said), draft.type)
+    except Unreadable:
+        found = draft.type
+    return found
+
+
+def _places(value: Any, path: str, said: str) -> Iterator[str]:
+    if isinstance(value, dict):
+        for name, each in value.items():
+            if name == "reference" and each == said:
+                yield f"{path}.reference"
+            else:
+                yield from _places(each, f"{path}.{name}", said)
+    elif isinstance(value, list):
+        for place, each in enumerate(value):
+            yield from _places(each, f"{path}[{place}]", said)
