@@ -5,17 +5,20 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from msgspec import Struct
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
 LAST: Final = datetime.max.replace(tzinfo=UTC)
+_AT_HAND: Final = 4_096
 _INSTANT: Final = timedelta(microseconds=1)
 _DATE: Final = re.compile(
     r"(?P<y>\d{4})(?:-(?P<m>\d\d)(?:-(?P<d>\d\d)(?:T(?P<H>\d\d):(?P<M>\d\d)(?::(?P<S>\d\d)(?:\.(?P<f>\d+))?)?"
     r"(?P<z>Z|[+-]\d\d:\d\d)?)?)?)?\Z"
 )
+_RELATIVE: Final = re.compile(r"([A-Z][A-Za-z]+)/([A-Za-z0-9\-.]{1,64})").fullmatch
 _MARKS: Final = re.compile(r"[\W_]+")
 
 
@@ -158,6 +161,8 @@ READ: Final[Mapping[str, Read]] = {
 
 def link(said: str) -> Link:
     """Relative, absolute, versioned, canonical: `Patient/1/_history/3` points at Patient/1."""
+    if relative := _RELATIVE(said):
+        return Link(relative[1], relative[2])
     if not said or said.startswith("#"):
         return Link()
     parts = said.split("/_history/")[0].split("/")
@@ -166,6 +171,7 @@ def link(said: str) -> Link:
     return Link(url=said)
 
 
+@lru_cache(_AT_HAND)  # what was done in one encounter bears one time
 def span(said: str) -> Span | None:
     """The span of a date as FHIR writes it, whatever is left out; without a zone it is taken as UTC. None: no date."""
     found = _DATE.match(said.strip())

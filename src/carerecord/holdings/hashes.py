@@ -1,0 +1,81 @@
+"""Under which words is a value found again, and what is their keyed hash? Words that many resources share are hashed once.
+
+What is asked of a node here is what `fhir.search.values` says of it, without what a hash leaves out: systems, texts, displays.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from hashlib import blake2b
+from typing import Any, Final
+
+from carerecord.fhir.search.values import link, tokens
+
+_AT_HAND: Final = 1_024  # words of one parameter
+_NOTHING: Final = ()
+# What says who somebody is, is not kept at hand: each is seen once, and memory is no place for it.
+OF_SOMEBODY: Final = frozenset(("Patient", "Person", "RelatedPerson", "Practitioner", "PractitionerRole"))
+NUMBERED: Final = frozenset(("identifier", "telecom", "phone", "email"))
+
+
+def hashed(key: bytes, name: str, value: str) -> int:
+    made = blake2b(f"{name}\0{value}".encode(), digest_size=8, key=key).digest()
+    return int.from_bytes(made, "big", signed=True)
+
+
+class Hashes(dict[str, int]):
+    """The hashes of one parameter's words, by word."""
+
+    def __init__(self, key: bytes, name: str, *, folds: bool, keeps: bool) -> None:
+        super().__init__()
+        self._key, self._name, self._folds, self._keeps = key, name, folds, keeps
+
+    def __missing__(self, word: str) -> int:
+        made = hashed(self._key, self._name, word.casefold() if self._folds else word)
+        if self._keeps:
+            if len(self) >= _AT_HAND:
+                self.clear()
+            self[word] = made
+        return made
+
+
+def codes(node: Any) -> Sequence[str]:
+    """The codes of a token: of each coding, of an identifier its value, of a flag the word for it."""
+    kind = type(node)
+    if kind is dict:
+        if "coding" in node or "text" in node:
+            coding = node.get("coding")
+            listed = coding if type(coding) is list else (coding,)
+            return [code for each in listed if type(each) is dict and type(code := each.get("code")) is str and code]
+        code = node.get("value") if "value" in node else node.get("code")
+        return (code,) if type(code) is str and code else _NOTHING
+    if kind is str:
+        return (node,) if node else _NOTHING
+    if kind is bool:
+        return ("true",) if node else ("false",)
+    return (str(node),) if kind is int or kind is Decimal else _NOTHING
+
+
+def said(node: Any) -> Sequence[str]:
+    """What a reference points at: an id, or the last word of an address."""
+    if type(node) is dict:
+        if "resourceType" in node:
+            id_ = node.get("id")
+            return (id_,) if type(id_) is str and id_ else _NOTHING
+        node = node.get("reference")
+    if type(node) is not str:
+        return _NOTHING
+    found = link(node)
+    word = found.id or found.url.rsplit("/", 1)[-1]
+    return (word,) if word else _NOTHING
+
+
+def named(node: Any) -> Sequence[str]:
+    """The business identifier by which a reference names what it points at."""
+    if type(node) is not dict or "resourceType" in node or type(node.get("identifier")) is not dict:
+        return _NOTHING
+    inner = next(tokens(node["identifier"]), None)
+    return (inner.code,) if inner is not None and inner.code else _NOTHING
+
+
+def words(node: Any) -> Sequence[str]:
+    return (node,) if type(node) is str else _NOTHING
