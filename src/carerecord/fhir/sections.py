@@ -6,6 +6,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from carerecord.fhir.codes import code_values, codes_in, dict_in, text_in, words
+from carerecord.fhir.lists import section_of_list
 from carerecord.fhir.plans import DOCUMENT_CODES, FINDING_CODES, plan_kind
 
 
@@ -146,26 +147,6 @@ _SECTION_OF_TYPE: Final[dict[str, str]] = {
     "Media": "documents",
 }
 
-# GP Connect answers each area as a List of this code (standards digest, section 4): the list belongs to that area.
-_SECTION_OF_LIST: Final[dict[str, str]] = {
-    "886921000000105": "allergies",
-    "1103671000000101": "allergies",
-    "1149501000000101": "encounters",
-    "714311000000108": "appointments",
-    "1102181000000102": "immunisations",
-    "887191000000108": "results",
-    "933361000000108": "medicines",
-    "792931000000107": "appointments",
-    "717711000000103": "problems",
-    "826501000000100": "observations",
-    # Within the area of consultations: one consultation, its topics, their headings.
-    "325851000000107": "encounters",
-    "25851000000105": "encounters",
-    "24781000000107": "encounters",
-}
-# And lists of what consultations and problems hold, named after them: "problems-medications-related-to-problems".
-_SECTION_OF_INNER_LIST: Final = (("consultations-", "encounters"), ("problems-", "problems"))
-
 # Vital signs and the like, where no category says so: the FHIR vital signs profile (LOINC) and SNOMED CT of GP systems.
 _VITAL_CODES: Final = frozenset(
     (
@@ -203,9 +184,7 @@ def section_of_no_plan(resource: dict[str, Any], type_: str) -> str:
     if type_ in ("DocumentReference", "Composition"):
         return "documents"
     if type_ == "List":
-        codes = code_values(resource.get("code"))
-        inner = (section for start, section in _SECTION_OF_INNER_LIST for code in codes if code.startswith(start))
-        return next((section for code, section in _SECTION_OF_LIST.items() if code in codes), "") or next(inner, "other")
+        return section_of_list(codes_in(resource.get("code")))
     if type_ == "Condition" and is_reasonable_adjustment(resource):
         return "alerts"  # the impairment behind an adjustment is clinical, the adjustment itself is not
     return _SECTION_OF_TYPE.get(type_, "other")

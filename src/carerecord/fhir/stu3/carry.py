@@ -175,6 +175,21 @@ def flag(work: Work, value: Any, path: str) -> bool:
     return value
 
 
+def carried_if_done(work: Work, rules: Rules, received: Element, type_: str, negation: str) -> Element:
+    """As `carried`, for a type whose STU3 says by a boolean that the thing was not done; R4 says so by its status.
+
+    Raises:
+        Unreadable: whether it was done is said by something that is neither true nor false.
+    """
+    not_done = negation in received and flag(work, received[negation], f"{type_}.{negation}")
+    out = carried(work, rules, received, type_, {})
+    if not_done and out.get("status") != "entered-in-error":
+        if "status" in out:
+            work.lose(f"{type_}.status", "R4 says of what was not done that alone")
+        out["status"] = "not-done"
+    return out
+
+
 def kept(element: str, value_name: str) -> Any:
     """What R4 has dropped stays in the extension that FHIR defines for elements of its third version."""
     is_object = value_name in _OBJECTS

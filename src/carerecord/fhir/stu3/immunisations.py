@@ -10,9 +10,8 @@ from carerecord.fhir.stu3.carry import (
     Element,
     Rules,
     Work,
-    carried,
+    carried_if_done,
     extension,
-    flag,
     group,
     kept,
     plain,
@@ -90,12 +89,7 @@ def immunization(work: Work, received: Element) -> Element:
     """Raises:
     Unreadable: whether it was given is said by something that is neither true nor false.
     """
-    not_given = "notGiven" in received and flag(work, received["notGiven"], "Immunization.notGiven")
-    out = carried(work, IMMUNIZATION, received, "Immunization", {})
-    if not_given and out.get("status") != "entered-in-error":
-        if "status" in out:
-            work.lose("Immunization.status", "R4 says of what was not given that alone")
-        out["status"] = "not-done"
+    out = carried_if_done(work, IMMUNIZATION, received, "Immunization", "notGiven")
     if "occurrenceDateTime" not in out:  # R4 asks for it
         out["occurrenceString"] = "not stated"
     return out

@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from carerecord.fhir.codes import codes_in, dicts_in, text_in
+from carerecord.fhir.lists import AREAS, section_of_list
 from carerecord.fhir.read.words import first_code, title_of
 from carerecord.fhir.stu3.carry import RESOURCE, Element, Rules, Work, carried, same
 from carerecord.fhir.stu3.converted import EmptyList, ListWarning
@@ -15,21 +16,6 @@ LIST: Final[Rules] = {
         "emptyReason",
     ),
 }  # fmt: skip
-# GP Connect: the primary list of each area, by its SNOMED CT code. Other lists stand within an area.
-AREAS: Final = {
-    "886921000000105": "allergies",
-    "1103671000000101": "allergies",
-    "1149501000000101": "encounters",
-    "714311000000108": "appointments",
-    "1102181000000102": "immunisations",
-    "887191000000108": "results",
-    "933361000000108": "medicines",
-    "792931000000107": "appointments",
-    "717711000000103": "problems",
-    "826501000000100": "observations",
-}
-# Lists of what consultations and problems hold are named after them: "problems-medications-related-to-problems".
-_WITHIN: Final = (("consultations-", "encounters"), ("problems-", "problems"))
 # What each code means to a reader, where the source's own note does not say it.
 MEANINGS: Final = {
     "confidential-items": "Some items are confidential and were not sent.",
@@ -45,11 +31,7 @@ def list_(work: Work, received: Element) -> Element:
 
 def section_of(received: Element) -> str:
     """The heading that a list belongs to; "other" where nobody can say."""
-    codes = codes_in(received.get("code"))
-    for code in codes:
-        if code in AREAS:
-            return AREAS[code]
-    return next((section for start, section in _WITHIN if any(code.startswith(start) for code in codes)), "other")
+    return section_of_list(codes_in(received.get("code")))
 
 
 def area_of(received: Element) -> str:

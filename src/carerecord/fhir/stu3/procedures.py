@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from carerecord.fhir.stu3.carry import RESOURCE, Element, Rules, Work, carried, flag, group, kept, listed, same, status
+from carerecord.fhir.stu3.carry import RESOURCE, Element, Rules, Work, carried_if_done, group, kept, listed, same, status
 
 PROCEDURE: Final[Rules] = {
     **RESOURCE,
@@ -24,13 +24,7 @@ def procedure(work: Work, received: Element) -> Element:
     """Raises:
     Unreadable: whether it was done is said by something that is neither true nor false.
     """
-    not_done = "notDone" in received and flag(work, received["notDone"], "Procedure.notDone")
-    out = carried(work, PROCEDURE, received, "Procedure", {})
-    if not_done and out.get("status") != "entered-in-error":
-        if "status" in out:
-            work.lose("Procedure.status", "R4 says of what was not done that alone")
-        out["status"] = "not-done"
-    return out
+    return carried_if_done(work, PROCEDURE, received, "Procedure", "notDone")
 
 
 FAMILY_HISTORY: Final[Rules] = {
