@@ -22,12 +22,16 @@ class Book:
         db: Connection | None = None,
     ) -> None:  # fmt: skip
         """Durable before the answer leaves, or in the caller's transaction. `patients`: ids of the records touched."""
+        await self._outbox.announce("Line", self.line(what, client, patients, outcome=outcome, request=request), db)
+
+    def line(
+        self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = ""
+    ) -> Line:
         touched = tuple(dict.fromkeys(each for each in patients if each and not each.startswith(_NOBODY)))
-        line = Line(
+        return Line(
             id="", at=stamp(self._clock.now()), what=what, service="holdings", actor=_actor(client),
             patients=touched, outcome=outcome, request=request,
         )  # fmt: skip
-        await self._outbox.announce("Line", line, db)
 
 
 def _actor(client: Client) -> Actor | None:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import asyncpg
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from carerecord.contracts.holdings import Held, Issue, Kept, WriteAsked, Written
 from carerecord.fhir.validate import Validators
@@ -229,19 +229,26 @@ class Writer:
         await changing.put_current(db, current)
 
     async def _told(self, db: Connection, drafts: Sequence[Draft]) -> None:
-        """The event and the audit line of each request, in the transaction that wrote."""
-        for asked in {id(draft.asked): draft.asked for draft in drafts}.values():
-            mine = [each for each in drafts if each.asked is asked]
-            written = [(each, each.done.held) for each in mine if each.done is not None and each.done.held is not None]
+        """The event and the audit line of each request, in the transaction that wrote, by one statement for all."""
+        by_request: dict[int, list[Draft]] = {}
+        for draft in drafts:
+            by_request.setdefault(id(draft.asked), []).append(draft)
+        told: list[tuple[str, Struct]] = []
+        for mine in by_request.values():
+            asked = mine[0].asked
             changes = tuple(
-                (each.patient, each.type, each.id, held.version, "D" if held.gone else "U" if held.version > 1 else "C")
-                for each, held in written
-                if each.patient
+                [
+                    (each.patient, each.type, each.id, held.version, "D" if held.gone else "U" if held.version > 1 else "C")
+                    for each in mine
+                    if each.patient and each.done is not None and (held := each.done.held) is not None
+                ]
             )
             for begun in range(0, len(changes), _TOLD_AT_ONCE):
                 part = changes[begun : begun + _TOLD_AT_ONCE]
-                await self.outbox.announce("Kept", Kept(asked.client.id, asked.client.organisation, part, asked.request), db)
-            await self.book.write("resource-written", asked.client, [each.patient for each in mine], request=asked.request, db=db)
+                told.append(("Kept", Kept(asked.client.id, asked.client.organisation, part, asked.request)))
+            patients = [each.patient for each in mine]
+            told.append(("Line", self.book.line("resource-written", asked.client, patients, request=asked.request)))
+        await self.outbox.announce_all(told, db)
 
     def _whose(self, draft: Draft) -> str:
         asked = draft.asked

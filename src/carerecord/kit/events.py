@@ -99,22 +99,37 @@ class Outbox:
         Raises:
             Unavailable: it could not be written. The caller must not answer as if it had been.
         """
-        written = encode(body)
-        if len(written) > LARGEST_BYTES:
-            raise ValueError(f"an event of {len(written)} bytes: announce it in groups of at most {LARGEST_BYTES}")
-        said = _Said(event or str(uuid4()), kind, self._clock.now(), written, asyncio.get_running_loop().create_future())
+        said = self._said(kind, body, event)
         if connection is not None:
-            try:
-                await _insert(connection, (said,))
-            except Exception as error:
-                raise _unwritten(error) from error
-            self._wake()
+            await self._join(connection, (said,))
             return said.event
         self._waiting.append(said)
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all(), name=f"{self.service} outbox")
         await said.done
         return said.event
+
+    async def announce_all(self, said: Sequence[tuple[str, msgspec.Struct]], connection: Connection) -> None:
+        """Several at once, kind and body, in the caller's transaction: one statement for all of them.
+
+        Raises:
+            Unavailable: as `announce`.
+        """
+        if said:
+            await self._join(connection, tuple([self._said(kind, body) for kind, body in said]))
+
+    def _said(self, kind: str, body: msgspec.Struct, event: str = "") -> _Said:
+        written = encode(body)
+        if len(written) > LARGEST_BYTES:
+            raise ValueError(f"an event of {len(written)} bytes: announce it in groups of at most {LARGEST_BYTES}")
+        return _Said(event or str(uuid4()), kind, self._clock.now(), written, asyncio.get_running_loop().create_future())
+
+    async def _join(self, connection: Connection, group: Sequence[_Said]) -> None:
+        try:
+            await _insert(connection, group)
+        except Exception as error:
+            raise _unwritten(error) from error
+        self._wake()
 
     async def _flush_all(self) -> None:
         try:
