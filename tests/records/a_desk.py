@@ -15,6 +15,7 @@ from carerecord.connectors.fhir_r4 import FhirR4
 from carerecord.connectors.web import Web
 from carerecord.contracts.actors import Actor, Reason, Role
 from carerecord.contracts.audit import Line
+from carerecord.contracts.holdings import RECORD, Held, KeptOf, RecordAsked
 from carerecord.contracts.locator import SEEN, WHERE, Learned, Pointer, Seen, SeenAsked, WhereAsked
 from carerecord.contracts.patients import WHO, Demographics, Identifier, Name, Person, WhoAsked
 from carerecord.contracts.permit import Permit, Withheld
@@ -41,7 +42,7 @@ from carerecord.region.servers.running import RunningServer, Serving, running
 from carerecord.region.shapes import Holding, System
 
 SECRET = b"a secret of the tests"
-SERVICES = ("records", "policy", "patients", "locator", "sources", "viewer")
+SERVICES = ("records", "policy", "patients", "locator", "sources", "holdings", "viewer")
 NHS_NUMBER, OTHER_NUMBER = "9990000018", "9990000026"
 EDITH = Person(
     ("p1", "p2"),
@@ -157,10 +158,13 @@ class Neighbours:
     person: Person = EDITH
     pointers: tuple[Pointer, ...] = ()
     withheld: tuple[Withheld, ...] = ()
+    unnamed: tuple[Withheld, ...] = ()
     down: set[str] = field(default_factory=set)
     refusal: CareRecordError | None = None
     asked: list[Any] = field(default_factory=list)
     seen: list[Seen] = field(default_factory=list)
+    kept: dict[str, tuple[Mapping[str, Any], ...]] = field(default_factory=dict)  # by source
+    came_at: str = "2026-11-01T09:30:00Z"
 
     def _heard(self, service: str, asked: Any) -> None:
         self.asked.append(asked)
@@ -189,7 +193,7 @@ class Neighbours:
         self._heard("policy", asked)
         if self.refusal is not None:
             raise self.refusal
-        kept_back = {(each.source, each.section) for each in self.withheld}
+        kept_back = {(each.source, each.section) for each in (*self.withheld, *self.unnamed)}
         grants = tuple(
             each for each in asked.wanted
             if not kept_back & {(each.source, each.section), ("", each.section), (each.source, "*"), ("", "*")}
@@ -197,7 +201,7 @@ class Neighbours:
         now = SystemClock().now().timestamp()
         permit = Permit(
             asked.actor.key, asked.actor.organisation, asked.actor.role.code, asked.person, asked.reason.purpose,
-            "test/1", grants, self.withheld, now, now + 60,
+            "test/1", grants, self.withheld, now, now + 60, (), self.unnamed,
         )  # fmt: skip
         return sealed(permit, keys_for(SECRET, "policy", SERVICES, ()), asked.targets)
 
@@ -205,12 +209,28 @@ class Neighbours:
         self._heard("policy", asked)
         return Decision(True, "test/2", "Yes.")
 
+    async def record(self, asked: RecordAsked) -> tuple[KeptOf, ...]:
+        """What a test says is kept, of those whom the question names: it does not narrow by section, as holdings does."""
+        self._heard("holdings", asked)
+        checked(asked.permit, keys_for(SECRET, "holdings", SERVICES, ()), now=SystemClock().now().timestamp())
+        sources = {each.source for each in asked.wanted if each in asked.permit.grants}
+        return tuple(
+            KeptOf(each.source, self.came_at, tuple(self._held(one) for one in self.kept[each.source]))
+            for each in asked.entries
+            if each.source in sources and each.source in self.kept
+        )
+
+    def _held(self, resource: Mapping[str, Any]) -> Held:
+        raw = msgspec.Raw(msgspec.json.encode({**resource, "meta": {"versionId": "1", "lastUpdated": self.came_at}}))
+        return Held(resource["resourceType"], resource["id"], 1, self.came_at, raw)
+
     def calls(self) -> Calls:
         """Each answer goes through the encoder, as between processes."""
         ways = {
             "patients": Direct([answer(WHO, self.who)], round_trip=True),
             "locator": Direct([answer(WHERE, self.where), answer(SEEN, self.told)], round_trip=True),
             "sources": Direct([answer(REGISTRY, self.takes_part)], round_trip=True),
+            "holdings": Direct([answer(RECORD, self.record)], round_trip=True),
             "policy": Direct([answer(MAY, self.may), answer(MAY_DO, self.may_do)], round_trip=True),
         }
         return Calls("records", ways)
@@ -266,7 +286,7 @@ async def a_world(*servings: Serving, unknown: Sequence[str] = (), **settings: A
 
 def _world(neighbours: Neighbours, servers: Mapping[str, RunningServer], web: Web, settings: RecordsSettings) -> World:
     calls, said, clock, log = neighbours.calls(), Said(), SystemClock(), log_for("records")
-    keys = keys_for(SECRET, "records", SERVICES, ("patients", "locator", "policy", "sources"))
+    keys = keys_for(SECRET, "records", SERVICES, ("patients", "locator", "policy", "sources", "holdings"))
     window = FhirR4(web, clock, reader)
     gatherer = Gatherer(
         window, clock, log, Metrics("records"), first_paint_s=settings.first_paint_s, last_call_s=settings.last_call_s
@@ -277,7 +297,7 @@ def _world(neighbours: Neighbours, servers: Mapping[str, RunningServer], web: We
 
     teacher = Teacher(calls, gatherer, said, clock, log, settings.sweep_share, check, random.Random(1))  # type: ignore[arg-type]
     desk = Desk(
-        calls, said, clock, log, gatherer, teacher, settings, check,  # type: ignore[arg-type]
+        calls, said, clock, log, gatherer, teacher, settings, check, read=reader,  # type: ignore[arg-type]
         attendance_key=keys.own_key("attendance"), pseudonym_key=keys.own_key("pseudonym"),
     )  # fmt: skip
     return World(desk, Reader(desk, window), neighbours, servers, said, web)

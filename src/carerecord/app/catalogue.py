@@ -37,7 +37,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service("patients", 2, without="Search fails and says so; who treats opens by exact NHS number and birth date."),
     Service("locator", 2, without="Every source that may know the person is asked, and the page says so."),
     Service("consent", 2, without="Every opening is refused, and it says that the consent service does not answer."),
-    Service("holdings", 2, without="Nothing is kept and nothing kept is read; live records open."),
+    Service("holdings", 2, without="Nothing is kept and nothing kept is read; records open from what is asked live, and name the copies."),
     Service(
         "audit",
         2,
@@ -61,7 +61,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "records",
         4,
-        calls=("patients", "locator", "policy", "sources"),
+        calls=("patients", "locator", "policy", "sources", "holdings"),
         without="People are found; no record opens, and the page says that the records service does not answer.",
     ),
     Service(

@@ -8,8 +8,9 @@ from carerecord.contracts.sources import Source
 
 # From best to worst; the worst of a source's sections leads its own state.
 STATES = (
-    "live", "not recorded", "none held", "not shared", "registered elsewhere", "not asked", "not switched on", "not permitted",
-    "withheld", "withheld at source", "loading", "not given", "incomplete", "out of date", "unreadable", "no answer", "discarded",
+    "live", "copy", "not recorded", "none held", "not shared", "registered elsewhere", "not asked", "not switched on",
+    "not permitted", "withheld", "withheld at source", "loading", "not given", "incomplete", "out of date", "unreadable",
+    "no answer", "discarded",
 )  # fmt: skip
 RANK = {state: place for place, state in enumerate(STATES)}
 # A section in one of these states may hold something that is not shown.
@@ -83,6 +84,8 @@ class Reply(Struct, frozen=True):
     danger: str = ""  # "" or what differs: why it was discarded
     mismatches: tuple[tuple[str, str, str], ...] = ()  # what, here, there: held behind a warning
     strangers: int = 0  # items about somebody else, not shown
+    kept: str = ""  # copy | here, where any of it is read from what is kept here
+    copy_at: str = ""  # of what is kept: when the newest statement in it came
     not_carried: tuple[NotCarried, ...] = ()  # elements that came and have no place in the form in which items are shown
 
 

@@ -13,7 +13,8 @@ class SectionState(Struct, frozen=True, gc=False, omit_defaults=True):
     """What one source's silence or answer means for one section."""
 
     section: str
-    # live | none held | not recorded | not shared | not asked | loading | no answer | unreadable | incomplete | out of date |
+    # live | copy (as at `as_at`: the source is not asked) | none held | not recorded | not shared | not asked | loading |
+    # no answer | unreadable | incomplete | out of date (a copy as at `as_at`: it is silent, or the copy is too old) |
     # withheld | not permitted | discarded | not given (this practice gave no record) | withheld at source |
     # registered elsewhere (by the national register, so it has nothing to say) | not switched on (not open to this reader yet)
     state: str
@@ -21,6 +22,8 @@ class SectionState(Struct, frozen=True, gc=False, omit_defaults=True):
     unreadable: int = 0
     sent: int = 0
     says: str = ""  # "12 of at least 15 shown"
+    kept: str = ""  # "" = the source said it now | copy | here (this record is where it is kept)
+    as_at: str = ""  # of what is kept: when the newest statement in it came
 
 
 class Choice(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -63,6 +66,8 @@ class SourceState(Struct, frozen=True, gc=False, omit_defaults=True):
     choices: tuple[Choice, ...] = ()  # several entries there for one NHS number
     organisation_name: str = ""
     not_carried: tuple[NotCarried, ...] = ()
+    kept: str = ""  # as in its sections, where any of what is shown is kept here
+    copy_at: str = ""  # of what is kept: when the newest statement in it came
 
 
 class Origin(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -76,6 +81,8 @@ class Origin(Struct, frozen=True, gc=False, omit_defaults=True):
     recorded: str = ""
     fetched_at: str = ""
     version: str = ""
+    kept: str = ""  # "" = the source said it now | copy | here
+    came_at: str = ""  # of what is kept: when it came
 
 
 class Entry(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -47,7 +47,7 @@ class Source(Struct, frozen=True):
     name: str  # what pages call it: "Elm Bank Surgery"
     mark: str  # two letters: "GP"
     kind: str  # one of KINDS: rules of policy and pages go by it
-    connector: str  # fhir_r4 | gp_connect | rest_json | documents | pds
+    connector: str  # fhir_r4 | gp_connect | rest_json | documents | pds | none (it is not asked: it sends)
     address: str  # of gp_connect: the directory (SDS) in which the practice's own is found
     credentials: str = ""  # the name of a secret, never the secret
     token_address: str = ""
@@ -63,6 +63,7 @@ class Source(Struct, frozen=True):
     most_bytes: int = 20_000_000
     phone: str = ""  # for a person to ring when it is silent
     enrol_every_s: float = 0.0  # 0 = only when told
+    copy_good_s: float = 0.0  # what is kept of a person is called out of date when nothing newer came for so long; 0 = never
     retired: bool = False
     # GP Connect alone:
     asid: str = ""  # ours, twelve digits: the accredited system in whose name is asked

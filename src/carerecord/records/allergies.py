@@ -101,6 +101,7 @@ def _words(sharing: Sharing) -> str:
         "withheld at source": "withheld at source.",
         "not given": "did not give a record.",
         "not permitted": "not shown to this role.",
+        "out of date": "only a copy from earlier is at hand.",
     }.get(sharing.state, f"{sharing.state}.")
     return said
 

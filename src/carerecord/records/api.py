@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from carerecord.connectors.documents import Documents
@@ -15,9 +15,8 @@ from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Windows
 from carerecord.contracts.permit import Permit
 from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, OPEN, CountsAsked, TypeCount
-from carerecord.fhir.bundle import parse
 from carerecord.fhir.facts import Facts
-from carerecord.fhir.reading import read
+from carerecord.fhir.kin import Kinds
 from carerecord.fhir.validate import load
 from carerecord.kit.clock import Clock
 from carerecord.kit.part import Job, Part, Supplies, answer, answer_stream
@@ -31,6 +30,8 @@ from carerecord.records.recent import Recent
 from carerecord.records.service import Desk
 from carerecord.records.settings import RecordsSettings
 from carerecord.records.teaching import Teacher
+
+FORGET_S = 25.0  # what is learned of a kind of resource is gone after twice this, within the minute
 
 
 def build(supplies: Supplies) -> Part:
@@ -59,7 +60,7 @@ def build(supplies: Supplies) -> Part:
     register = Pds(web, PdsTurns(settings.register_a_second, time.monotonic))
     practices = Practices(register, settings.register_within_s, settings.register_kept_s)
     desk = Desk(
-        supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check,
+        supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check, read=reader,
         attendance_key=supplies.keys.own_key("attendance"), pseudonym_key=supplies.keys.own_key("pseudonym"), recent=recent,
         practices=practices,
         turns=turns,
@@ -74,6 +75,11 @@ def build(supplies: Supplies) -> Part:
             await asyncio.sleep(1.0)
             recent.sweep()
             practices.sweep()
+
+    async def forget_kinds() -> None:
+        while True:
+            await asyncio.sleep(FORGET_S)
+            reader.sweep()
 
     async def observe() -> None:
         await desk.observing.tell(supplies.calls, turns, supplies.log)
@@ -98,6 +104,7 @@ def build(supplies: Supplies) -> Part:
             Job("records.sweep", teacher.sweep),
             Job("records.shelf", empty_the_shelf),
             Job("records.observe", observe),
+            Job("records.forget", forget_kinds),
         ),
         start=reader.load,
         stop=stop,
@@ -109,14 +116,16 @@ class _Reading:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._check: Callable[[dict[str, Any]], None] | None = None
+        self._kinds: Kinds | None = None
 
     async def load(self) -> None:
-        self._check = (await asyncio.to_thread(load)).check
+        self._kinds = Kinds((await asyncio.to_thread(load)).check)
+
+    def sweep(self) -> None:
+        if self._kinds is not None:
+            self._kinds.sweep()
 
     def __call__(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
-        if self._check is None:
+        if self._kinds is None:
             raise LookupError("records has not been started")
-        parsed = parse(raw)
-        self._check(parsed)
-        return read(parsed, beside, now=self._clock.now())
+        return self._kinds.read(raw, beside, self._clock.now())

@@ -17,6 +17,8 @@ from carerecord.fhir.sections import SECTION_IDS
 from carerecord.records.practices import Practice, by_registration
 
 LIVE = frozenset({"live", "both"})
+KEPT = frozenset({"copy", "both", "master"})
+NO_SIGN = "No sign that it knows this person."
 WITHHELD, NOT_PERMITTED, NOT_OPEN = "withheld", "not permitted", "not switched on"
 _STATES = {"withheld": WITHHELD, "not-open": NOT_OPEN}  # what a page says for each kind of refusal
 _NOT_ENROLLED = frozenset({"rest_json", "documents"})  # their people cannot be listed, so no absence of a sign means anything
@@ -27,11 +29,17 @@ class Choice(Struct, frozen=True):
     """One source that takes part, and whether it is asked."""
 
     source: Source
-    sections: frozenset[str]  # those that it shares live
+    sections: frozenset[str]  # those that it shares
     local_ids: tuple[str, ...]
     asked: bool
     why_not: str = ""
     state: str = "not asked"  # the record's word for a source that is not asked
+    kept: frozenset[str] = frozenset()  # of these, what is kept here
+    unasked: frozenset[str] = frozenset()  # of what is kept here, what the source itself is not asked for
+
+    @property
+    def live(self) -> frozenset[str]:
+        return self.sections - self.unasked
 
 
 def choose(
@@ -39,12 +47,15 @@ def choose(
     practice: Practice = Practice(),  # noqa: B008 - frozen
     only: str = "", local_id: str = "", closed: Container[tuple[str, str]] = (),
 ) -> tuple[Choice, ...]:  # fmt: skip
-    """For each source that shares anything live: is it asked, and by which of its own ids?
+    """For each source that shares anything: is it asked, or what is kept of it read, and by which of its own ids?
 
     Asked is who is known to know the person; with `always` (unscheduled care) also who shares one of the region's
     `always_ask` sections; with `all_of_them` (the locator is silent) everyone who can be asked; and `only`, the one that a
     user insists on. Asked is also whoever cannot list its people. A source that knows people only by its own numbers cannot be
     asked for a stranger. A practice that speaks GP Connect is asked when the person is registered with it now (`practice`).
+
+    What is kept here (arrangement copy, both or master) is read wherever the source is known to know the person, also of a source
+    that is retired: it is asked no more, and what was kept of it stays.
 
     `closed` is what is not open to this reader. A source of which nothing is open to them takes no part, unless it is known to
     know the person: then the record says that it is not switched on. What of the others is closed, policy says.
@@ -57,35 +68,57 @@ def choose(
             ids.setdefault(each.source, []).append(each.local_id)
     choices = []
     for source in registry.sources:
-        sections = frozenset(each.section for each in source.sections if each.arrangement in LIVE) - _BESIDE
-        if source.retired or source.connector == "pds" or not sections:
+        live, kept = _shared(source, LIVE), _shared(source, KEPT)
+        if source.retired:
+            live = frozenset()
+        sections = live | kept
+        if source.connector == "pds" or not sections:
             continue
         local_ids = (local_id,) if local_id and source.id == only else tuple(dict.fromkeys(ids.get(source.id, ())))
         nothing_open = not local_ids and bool(closed) and all((source.id, each) in closed for each in sections)
         if nothing_open and source.connector != "gp_connect":
+            continue
+        alone = kept - live  # read from what is kept, and never asked for
+        if not live:
+            if local_ids or not source.retired:  # nobody is told of a retired source that kept nothing of them
+                why = "" if local_ids else NO_SIGN
+                choices.append(Choice(source, kept, local_ids, bool(local_ids), why, kept=kept, unasked=kept))
             continue
         if source.connector == "gp_connect":
             numbered = bool(person.demographics.nhs_number)
             found = by_registration(
                 source, registry, practice, numbered=numbered, known=bool(local_ids), insisted=source.id == only
             )
-            if found is not None and (found.asked or not nothing_open):
+            if kept and local_ids and (found is None or not found.asked):
+                # It is not asked, and gave copies once: they are read, and say as at when.
+                choices.append(Choice(source, kept, local_ids, True, kept=kept, unasked=kept))
+            elif found is not None and (found.asked or not nothing_open):
                 # Of what no practice can fill, one that is not asked leaves no gap.
                 at_stake = sections if found.asked else sections & FILLED
-                choices.append(Choice(source, at_stake, local_ids, found.asked, found.why_not, found.state))
+                copies = {"kept": kept & at_stake, "unasked": alone & at_stake}
+                choices.append(Choice(source, at_stake, local_ids, found.asked, found.why_not, found.state, **copies))
             continue
-        wanted = all_of_them or source.id == only or (always and bool(sections.intersection(registry.always_ask)))
+        wanted = all_of_them or source.id == only or (always and bool(live.intersection(registry.always_ask)))
         wanted = wanted or source.connector in _NOT_ENROLLED
         can = source.knows_by != "local" and bool(person.demographics.nhs_number)
         if local_ids or (wanted and can):
-            choices.append(Choice(source, sections, local_ids, True))
+            choices.append(Choice(source, sections, local_ids, True, kept=kept, unasked=alone))
         elif wanted and not can:
             why = "It knows people only by its own numbers, and has none for this person." if source.knows_by == "local" else (
                 "It is asked by NHS number, and none is known for this person.")  # fmt: skip
-            choices.append(Choice(source, sections, (), False, why))
+            choices.append(Choice(source, sections, (), False, why, kept=kept, unasked=alone))
         else:
-            choices.append(Choice(source, sections, (), False, "No sign that it knows this person."))
+            choices.append(Choice(source, sections, (), False, NO_SIGN, kept=kept, unasked=alone))
     return tuple(choices)
+
+
+def keeps(registry: Registry) -> bool:
+    """Whether anything of any source is kept here."""
+    return any(each.arrangement in KEPT for source in registry.sources for each in source.sections)
+
+
+def _shared(source: Source, arrangements: frozenset[str]) -> frozenset[str]:
+    return frozenset(each.section for each in source.sections if each.arrangement in arrangements) - _BESIDE
 
 
 def wanted(choices: Iterable[Choice]) -> tuple[Grant, ...]:

@@ -29,6 +29,12 @@ class Window(Protocol):
     async def ask(self, asking: Asking, *, until: float) -> Reply: ...
 
 
+class One(Protocol):
+    """One source asked, by whichever way."""
+
+    async def __call__(self, asking: Asking, *, began: float | None = None, insist: bool = False) -> Reply: ...
+
+
 class Gatherer:
     """Asks sources and remembers, for this process, how each has answered lately. It keeps nothing of what they said."""
 
@@ -44,10 +50,12 @@ class Gatherer:
         self._took_s: dict[str, float] = {}  # by source, how long it took when it was last asked
 
     async def all_of(
-        self, askings: Sequence[Asking], then: Callable[[Reply], Awaitable[A]], *, insist: str = "", request: str = ""
+        self, askings: Sequence[Asking], then: Callable[[Reply], Awaitable[A]], *, insist: str = "", request: str = "",
+        one: "One | None" = None,
     ) -> AsyncGenerator[tuple[A, ...], None]:
         """Replies in batches: those at hand at the first paint (or all, if sooner), then late ones as they come.
 
+        `one` asks one source, where an opening has a way of its own.
         `then` is done with each reply as soon as it has come, while the others are still waited for; it must not fail. The
         first batch comes at the first paint even when it is empty. By the last call every source has a reply. When the caller
         goes away the asking stops and its sockets are freed.
@@ -56,8 +64,9 @@ class Gatherer:
         began = loop.time()
         # The slowest decides when the record is whole, so it is asked first.
         slowest_first = sorted(askings, key=lambda each: -self._took_s.get(each.source.id, 0.0))
+        way = one or self.one
         place = {
-            asyncio.create_task(self._named(request, each, began, insist, then)): each.source.id for each in slowest_first
+            asyncio.create_task(self._named(request, each, began, insist, then, way)): each.source.id for each in slowest_first
         }
         pending = set(place)
 
@@ -81,11 +90,11 @@ class Gatherer:
                 await asyncio.wait(pending)
 
     async def _named(
-        self, request: str, asking: Asking, began: float, insist: str, then: Callable[[Reply], Awaitable[A]]
+        self, request: str, asking: Asking, began: float, insist: str, then: Callable[[Reply], Awaitable[A]], one: "One"
     ) -> A:
         """In a task of its own, so that the request id holds for this and all that it causes."""
         with requests.request(request):
-            return await then(await self.one(asking, began=began, insist=asking.source.id == insist))
+            return await then(await one(asking, began=began, insist=asking.source.id == insist))
 
     async def one(self, asking: Asking, *, began: float | None = None, insist: bool = False, within_s: float = 0.0) -> Reply:
         """Ask one source. `insist` asks even one that rests after failures: a person has said so."""

@@ -175,7 +175,7 @@ def _heard(sharing: Mapping[str, Sequence[_Share]], section: str) -> tuple[Shari
 
 
 def _company(shares: Sequence[_Share]) -> Company:
-    heard = [reply.source for reply, said in shares if said.state in ("live", "not recorded", "incomplete")]
+    heard = [reply.source for reply, said in shares if said.state in ("live", "copy", "not recorded", "incomplete")]
     return Company(
         heard=frozenset([each.id for each in heard]),
         gps_heard=frozenset([each.id for each in heard if each.kind == "gp"]),
@@ -212,6 +212,8 @@ def _state(reply: Reply, late: bool) -> SourceState:
         choices=reply.choices,
         organisation_name=source.organisation_name,
         not_carried=reply.not_carried,
+        kept=reply.kept,
+        copy_at=reply.copy_at,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 from msgspec.structs import replace
 
+from carerecord.connectors.fhir_r4_take import Read
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.contracts.actors import Actor, Reason
 from carerecord.contracts.audit import Line
@@ -28,10 +29,11 @@ from carerecord.kit.events import Outbox
 from carerecord.kit.log import Log
 from carerecord.kit.tokens import seal
 from carerecord.kit.turns import Turns
-from carerecord.records.choosing import Choice, askings, choose, wanted
+from carerecord.records.choosing import Choice, askings, choose, keeps, wanted
 from carerecord.records.counts import Counts
 from carerecord.records.drawing import Drawing
 from carerecord.records.gather import Gatherer
+from carerecord.records.kept import Kept
 from carerecord.records.observing import Observing
 from carerecord.records.practices import Practice, Practices
 from carerecord.records.recent import Opening, Recent
@@ -70,6 +72,7 @@ class Desk:
     check: Callable[[Permit], None]  # raises Refused for a permit that was not made for this service, or is over
     attendance_key: bytes
     pseudonym_key: bytes
+    read: Read  # validates and reads one resource
     practices: Practices | None = None  # None: no source here is asked by registration
     turns: Turns = field(default_factory=Turns)
     counts: Counts = field(default_factory=Counts)
@@ -128,6 +131,8 @@ class Desk:
         (registry, practice), (pointers, silent) = await asyncio.gather(
             self._registry_and_practice(person, actor.organisation), self.where(person)
         )
+        if silent and keeps(registry):
+            pointers = await self._stated(person)
         choices = choose(
             registry, pointers, person, all_of_them=silent, only=only, local_id=local_id, practice=practice,
             always=actor.role.code in self.settings.always_ask_roles, closed=registry.closed_to(actor),
@@ -138,7 +143,10 @@ class Desk:
             request or requests.current() or requests.new(), swept, practice.ods, registry.served,
         )  # fmt: skip
         try:
-            permit = await self.permit(actor, person, reason, wanted((*choices, *((swept,) if swept else ()))))
+            copies = any(each.asked and each.kept for each in choices)
+            permit = await self.permit(
+                actor, person, reason, wanted((*choices, *((swept,) if swept else ()))), ("holdings",) if copies else ()
+            )
         except (Refused, NotFound) as refusal:
             rule = refusal.facts.get("rule", "")
             await self.outbox.announce("Line", self._line(opened, "refused", outcome="refused", rule=rule))
@@ -168,11 +176,22 @@ class Desk:
         except Unavailable:
             return (), True
 
-    async def permit(self, actor: Actor, person: Person, reason: Reason, sought: tuple[Grant, ...]) -> Permit:
+    async def _stated(self, person: Person) -> tuple[Pointer, ...]:
+        """By which ids sources know the person, in the words of the index: what is kept of them can be found by nothing else."""
+        try:
+            who = await self.calls.ask(WHO, WhoAsked(person.patient))
+        except (NotFound, Unavailable):
+            return ()
+        return tuple(Pointer(each.source, each.local_id, person.patient) for each in who.statements)
+
+    async def permit(
+        self, actor: Actor, person: Person, reason: Reason, sought: tuple[Grant, ...], others: tuple[str, ...] = ()
+    ) -> Permit:
+        """For this service, and for `others` that rely on it too."""
         now = self.clock.now().timestamp()
         shown = relationship(actor, person, reason, key=self.attendance_key, now=now)
         restricted = person.demographics.restricted
-        asked = MayAsked(actor, person.ids, reason, shown, sought, ("records",), restricted)
+        asked = MayAsked(actor, person.ids, reason, shown, sought, ("records", *others), restricted)
         try:
             permit = await self.calls.ask(MAY, asked)
         except Unavailable as silence:
@@ -201,8 +220,12 @@ class Desk:
             await drawing.keep(reply)
         title = kept.title if kept else None
         first = True
-        gathered = self.gatherer.all_of(to_ask, drawing.arrived, insist=only, request=opened.request)
-        async with aclosing(gathered) as batches:
+        choices = {each.source.id: each for each in opened.choices}
+        copies = Kept(
+            self.calls, self.gatherer, self.clock, self.turns, self.read, opened.person, permit, choices, tuple(to_ask)
+        )
+        gathered = self.gatherer.all_of(to_ask, drawing.arrived, insist=only, request=opened.request, one=copies.one)
+        async with aclosing(copies), aclosing(gathered) as batches:
             async for batch in batches:
                 record = await drawing.drawn(batch, before=title, at=self.clock.now())
                 record = replace(record, unnamed=unnamed)
@@ -211,7 +234,7 @@ class Desk:
                 await self._write_down(opened, what if first else "record-joined", record, drawing.digest, arrived, asked_now)
                 title, first = record.allergies, False
                 if record.complete:
-                    fresh = [drawing.replies[each.source.id] for each in to_ask]
+                    fresh = [copies.live.get(id_) or drawing.replies[id_] for id_ in map(_source, filter(copies.asked, to_ask))]
                     self._afterwards(opened, fresh, drawing.replies, title)
                 yield record
 
@@ -262,6 +285,10 @@ class Desk:
         self.teacher.learned(opened.person.patient, sure)
         if opened.swept:
             self.teacher.sweep_later(Swept(opened.person, opened.swept, opened.permit, opened.request))
+
+
+def _source(asking: Asking) -> str:
+    return asking.source.id
 
 
 def _told_of(opened: Opened) -> Opened:

@@ -63,9 +63,12 @@ class Teacher:
         if self.chance.random() >= self.share or self._swept.full():
             return None
         # A practice is asked on behalf of a named person alone, so never by a sweep.
-        can = (each for each in choices if not each.asked and each.source.knows_by != "local")
+        can = (each for each in choices if not each.asked and each.live and each.source.knows_by != "local")
         skipped = [each for each in can if each.source.connector != "gp_connect"]
-        return replace(self.chance.choice(skipped), asked=True) if skipped else None
+        if not skipped:
+            return None
+        one = self.chance.choice(skipped)
+        return replace(one, asked=True, sections=one.live, kept=frozenset())
 
     def sweep_later(self, swept: Swept) -> None:
         if not self._swept.full():
