@@ -1,0 +1,253 @@
+"""How does a message of HL7 v2 come apart: segments, fields, repetitions, components, and nothing that anybody means by them?
+
+Splitting is all that happens: no table of versions is asked, so 2.1 to 2.8 and every local segment come apart alike. Fields are
+split when they are first asked for.
+"""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from carerecord.ingest.hl7v2.charsets import decoded
+from carerecord.ingest.hl7v2.escapes import Delimiters, unescaped
+from carerecord.ingest.hl7v2.shapes import Unreadable
+
+DELETED: Final = '""'
+_FRAME: Final = b"\x0b\x1c \t\r\n"
+_STARTS: Final = re.compile(rb"(?:\A|[\r\n])(?=(?:MSH|FHS|BHS|BTS|FTS)[^A-Za-z0-9\s])")
+_ENVELOPES: Final = (b"FHS", b"BHS", b"BTS", b"FTS")
+BROKEN_LINE: Final = "a line break stood inside a field: kept as part of its text"
+
+
+class Part:
+    """One repetition of a field. Asking for a component marks it as read; what was never read can be listed afterwards."""
+
+    __slots__ = ("_codec", "_components", "_marks", "_read", "raw")
+
+    def __init__(self, raw: str, marks: Delimiters, codec: str) -> None:
+        self.raw, self._marks, self._codec = raw, marks, codec
+        self._components = raw.split(marks.component)
+        self._read: set[int] = set()
+
+    def __getitem__(self, component: int) -> str:
+        """The text of a component (counted from 1), or of its first subcomponent where it has several; "" where empty."""
+        return self.sub(component, 1)
+
+    def sub(self, component: int, sub: int) -> str:
+        if component > len(self._components):
+            return ""
+        said = self._components[component - 1]
+        if not said:
+            return ""
+        if self._marks.sub in said:
+            inner = said.split(self._marks.sub)
+            said = inner[sub - 1] if sub <= len(inner) else ""
+        elif sub > 1:
+            return ""
+        self._read.add(component * 1000 + sub)
+        return "" if said == DELETED else unescaped(said, self._marks, self._codec).strip()
+
+    def peek(self, component: int) -> str:
+        """The text of a component, not marked as read: for deciding whether it is to be."""
+        said = self._components[component - 1] if component <= len(self._components) else ""
+        return "" if said == DELETED else said.partition(self._marks.sub)[0].strip()
+
+    @property
+    def deleted(self) -> bool:
+        return self.raw == DELETED
+
+    @property
+    def empty(self) -> bool:
+        return not self.raw.strip("".join(self._marks[:5]) + " ") or self.deleted
+
+    @property
+    def whole(self) -> str:
+        """All of it as one text, its delimiters as they came: whoever forgot to escape one loses nothing behind it."""
+        for component, said in enumerate(self._components, 1):
+            for sub in range(1, said.count(self._marks.sub) + 2):
+                self._read.add(component * 1000 + sub)
+        return "" if self.deleted else unescaped(self.raw, self._marks, self._codec).strip()
+
+    def unread(self) -> list[str]:
+        """Places with something in them that nobody asked for: "", ".3", ".3.2"."""
+        found = []
+        for component, said in enumerate(self._components, 1):
+            if not said or said == DELETED:
+                continue
+            inner = said.split(self._marks.sub)
+            for sub, each in enumerate(inner, 1):
+                if each and each != DELETED and component * 1000 + sub not in self._read:
+                    found.append(f".{component}.{sub}" if len(inner) > 1 else f".{component}")
+        return found
+
+
+class Segment:
+    """One line of a message. Fields are counted as HL7 counts them: in MSH, field 1 is the separator itself."""
+
+    __slots__ = ("_codec", "_fields", "_marks", "_parts", "line", "name", "number")
+
+    def __init__(self, line: str, number: int, marks: Delimiters, codec: str) -> None:
+        self.line, self.number, self._marks, self._codec = line, number, marks, codec
+        self.name = line[:3]
+        self._fields: list[str] | None = None
+        self._parts: dict[int, list[Part]] = {}
+
+    @property
+    def fields(self) -> list[str]:
+        """As received, escapes and all; [0] is the name."""
+        if self._fields is None:
+            found = self.line.split(self._marks.field)
+            if self.name in ("MSH", "FHS", "BHS"):
+                found.insert(1, self._marks.field)
+            self._fields = found
+        return self._fields
+
+    def raw(self, field: int) -> str:
+        fields = self.fields
+        return fields[field] if field < len(fields) else ""
+
+    def parts(self, field: int) -> list[Part]:
+        """The repetitions of a field; [] where it is empty. One that holds `""` alone is there, and `deleted`."""
+        if (found := self._parts.get(field)) is not None:
+            return found
+        said = self.raw(field)
+        split = (said,) if self.name == "MSH" and field < 3 else said.split(self._marks.repetition)
+        found = self._parts[field] = [Part(each, self._marks, self._codec) for each in split if each]
+        return found
+
+    def part(self, field: int) -> Part | None:
+        found = self.parts(field)
+        return found[0] if found else None
+
+    def text(self, field: int, component: int = 1) -> str:
+        found = self.parts(field)
+        return found[0][component] if found else ""
+
+    def deletes(self, field: int) -> bool:
+        return self.raw(field) == DELETED
+
+    def unread(self) -> list[str]:
+        """Fields, or components of them, that hold something and were never asked for: "PID-23", "PID-5.6"."""
+        out = []
+        for number, said in enumerate(self.fields[1:], 1):
+            if not said or said == DELETED:
+                continue
+            if (parts := self._parts.get(number)) is None:
+                if said.strip("".join(self._marks[:5])):
+                    out.append(f"{self.name}-{number}")
+                continue
+            for part in parts:
+                out += [f"{self.name}-{number}{place}" for place in part.unread()]
+        return out
+
+
+class Message:
+    """One message, split."""
+
+    __slots__ = ("codec", "marks", "notes", "segments")
+
+    def __init__(self, segments: tuple[Segment, ...], marks: Delimiters, codec: str, notes: tuple[str, ...]) -> None:
+        self.segments, self.marks, self.codec, self.notes = segments, marks, codec, notes
+
+    @property
+    def header(self) -> Segment:
+        return self.segments[0]
+
+    def every(self, name: str) -> list[Segment]:
+        return [each for each in self.segments if each.name == name]
+
+    def first(self, name: str) -> Segment | None:
+        return next((each for each in self.segments if each.name == name), None)
+
+    @property
+    def trigger(self) -> tuple[str, str]:
+        """("ADT", "A01"): MSH-9.1, and MSH-9.2 or, where that is empty, EVN-1. MSH-9.3 names a structure and decides nothing."""
+        said = self.header.part(9)
+        code, event = (said[1], said[2]) if said else ("", "")
+        if not event and (evn := self.first("EVN")) is not None:
+            event = evn.text(1)
+        return code.upper(), event.upper()
+
+    @property
+    def version(self) -> str:
+        return self.header.text(12)
+
+    @property
+    def control_id(self) -> str:
+        return self.header.text(10)
+
+    def fresh(self) -> "Message":
+        """The same message with nothing marked as read."""
+        again = tuple(Segment(each.line, each.number, self.marks, self.codec) for each in self.segments)
+        return Message(again, self.marks, self.codec, self.notes)
+
+    def __str__(self) -> str:
+        """The message again, as it is sent."""
+        return "".join(f"{each.line}\r" for each in self.segments)
+
+
+def split(raw: bytes) -> tuple[bytes, ...]:
+    """The single messages of a batch (FHS, BHS) or of a file; one for a plain message, () for an envelope with nothing in it."""
+    raw = raw.strip(_FRAME)
+    if raw[:3] == b"MSH" and raw.find(b"MSH", 3) < 0:
+        return (raw,)
+    found = [piece.strip(_FRAME) for piece in _STARTS.split(raw)]
+    found = [piece for piece in found if piece]
+    return tuple(each for each in found if not each.startswith(_ENVELOPES)) or (() if found else (raw,))
+
+
+def parse(raw: bytes, charset: str = "") -> Message:
+    """Take one message apart, without its MLLP frame. `charset` is the sender's own, where MSH-18 is empty.
+
+    Raises:
+        Unreadable: it is no message of HL7 v2; the reason says where, in segment and character, and holds none of it.
+    """
+    raw = raw.strip(_FRAME)
+    if not raw:
+        raise Unreadable("the message is empty")
+    text, codec, notes = decoded(raw, charset)
+    text = text.lstrip("\ufeff")
+    marks = _delimiters(text)
+    lines = _starts_of_segments(marks.field).split(text)
+    segments: list[Segment] = []
+    for line in lines:
+        line = line.rstrip("\r\n")
+        if not line:
+            continue
+        if "\r" in line or "\n" in line:
+            line = line.replace("\r\n", "\n").replace("\r", "\n")
+            notes = notes if BROKEN_LINE in notes else (*notes, BROKEN_LINE)
+        if "\0" in line:
+            raise Unreadable(f"segment {len(segments) + 1} holds a NUL at character {line.index(chr(0)) + 1}")
+        segments.append(Segment(line, len(segments) + 1, marks, codec))
+        if len(segments) > 1 and line[:3] == "MSH":
+            raise Unreadable(f"segment {len(segments)} starts a second message")
+    message = Message(tuple(segments), marks, codec, notes)
+    if not message.header.text(9):
+        raise Unreadable("MSH-9, the type of the message, is empty (segment 1, field 9)")
+    return message
+
+
+def _delimiters(text: str) -> Delimiters:
+    if not text.startswith("MSH"):
+        raise Unreadable("it does not start with MSH (segment 1, character 1)")
+    if len(text) < 9:
+        raise Unreadable("MSH is cut short (segment 1)")
+    field = text[3]
+    if field.isalnum() or field in '\r\n" ':
+        raise Unreadable("the character after MSH cannot separate fields (segment 1, character 4)")
+    said = text[4 : text.find(field, 4)] if text.find(field, 4) > 0 else ""
+    if not 1 <= len(said) <= 5:
+        raise Unreadable("MSH-2 does not name one to five delimiters (segment 1, character 5)")
+    if len(set(said + field)) != len(said) + 1 or any(each.isalnum() or each.isspace() or each == '"' for each in said):
+        raise Unreadable("two delimiters in MSH-2 are the same, or one of them is a letter (segment 1, character 5)")
+    # Where a sender names fewer, the missing ones are those that everybody uses, unless they are taken.
+    usual = [mark if mark not in said + field else "\0" for mark in "^~\\&"]
+    component, repetition, escape, sub = [*said, *usual[len(said) :]][:4]
+    return Delimiters(field, component, repetition, escape, sub, said[4] if len(said) > 4 else "")
+
+
+@lru_cache(16)
+def _starts_of_segments(field: str) -> re.Pattern[str]:
+    """A line break is one between segments where a segment's name follows; elsewhere it is part of a text."""
+    return re.compile(rf"[\r\n]+(?=[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|[\r\n]|\Z))")

@@ -1,0 +1,308 @@
+"""Who is a message about? PID, PD1, NK1 as facts of a Patient, and under which number the sender knows them."""
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from carerecord.contracts.patients import SourcePatient
+from carerecord.fhir.identifiers import NHS_NUMBER, NHS_NUMBER_STATUS, nhs_number
+from carerecord.fhir.person import person
+from carerecord.ingest.hl7v2 import systems, values
+from carerecord.ingest.hl7v2.ids import patient_id
+from carerecord.ingest.hl7v2.parse import Part, Segment
+from carerecord.ingest.hl7v2.reading import Reading, Resource
+from carerecord.ingest.hl7v2.shapes import Unreadable
+from carerecord.ingest.people import stated
+
+UK_CORE: Final = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
+_STATUS_SYSTEM: Final = "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatusEngland"
+_ETHNIC_SYSTEM: Final = "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategoryEngland"
+_HL7: Final = "http://hl7.org/fhir/StructureDefinition/"
+_GENDERS: Final = {"M": "male", "F": "female", "U": "unknown", "O": "other", "A": "other", "N": "other", "1": "male",
+                   "2": "female", "9": "other",
+                   "X": "unknown", "0": "unknown", "I": "other", "MALE": "male", "FEMALE": "female"}  # fmt: skip
+_MARRIED: Final = {"M": "M", "S": "S", "D": "D", "W": "W", "A": "L", "P": "T", "T": "T", "B": "U", "N": "M", "C": "M"}
+# Numbers of visits, accounts and documents are no number of a person.
+_NOT_A_PERSONS: Final = frozenset(("VN", "AN", "ANON", "PN", "BA", "EI", "DL", "SS", "PPN", "NI", "MA", "MC"))
+_OF_A_RECORD: Final = frozenset(("MR", "MRN", "PI", "PT", "HN", ""))
+_YES: Final = frozenset(("Y", "YES", "1", "TRUE", "D"))
+_NO: Final = frozenset(("N", "NO", "0", "FALSE"))
+
+
+class Subject(Struct, frozen=True):
+    """One person as a message names them."""
+
+    local_id: str
+    patient: str  # the id of the Patient resource
+    facts: dict[str, Any]  # what the message says, by element; None = taken away
+    identifiers: tuple[Resource, ...]
+    source_patient: SourcePatient
+
+    @property
+    def thread(self) -> str:
+        return f"Patient/{self.patient}"
+
+    @property
+    def reference(self) -> Resource:
+        return {"reference": self.thread}
+
+
+def subject(reading: Reading, pid: Segment, others: list[Segment]) -> Subject:
+    """The person of a PID; `others` are the PD1 and NK1 that follow it.
+
+    Raises:
+        Unreadable: no field of it holds a number by which its sender knows somebody.
+    """
+    identifiers = _identifiers(reading, pid)
+    facts = _of_numbers(identifiers)
+    _names(pid, facts)
+    _demographics(reading, pid, facts)
+    _where(reading, pid, facts)
+    for each in others:
+        if each.name == "PD1":
+            _practice(reading, each, facts)
+    _contacts(reading, [each for each in others if each.name == "NK1"], facts)
+    return _named(reading, identifiers, facts, f"{pid.name} (segment {pid.number})")
+
+
+def numbered(reading: Reading, segment: Segment, fields: tuple[int, ...]) -> Subject:
+    """The person whom an MRG names by numbers alone, and by their old name."""
+    found = [each for field in fields for part in segment.parts(field) if (each := _number(reading, part, ""))]
+    facts = _of_numbers(tuple(found))
+    names = [made for part in segment.parts(7) if (made := values.name(part))]
+    if names:
+        facts["?name"] = names
+    return _named(reading, tuple(found), facts, f"{segment.name} (segment {segment.number})")
+
+
+def _named(reading: Reading, identifiers: tuple[Resource, ...], facts: dict[str, Any], where: str) -> Subject:
+    local_id = _local_id(reading, identifiers)
+    if not local_id:
+        raise Unreadable(f"{where} holds no number by which its sender knows anybody")
+    id_ = patient_id(reading.sender, local_id)
+    shown = {key.lstrip("?"): value for key, value in facts.items() if not key.startswith("+") and value is not None}
+    facts_of_person = person(laid_out({"resourceType": "Patient", "id": local_id, "identifier": list(identifiers), **shown}))
+    return Subject(local_id, id_, facts, identifiers, stated(reading.sender.source, facts_of_person))
+
+
+def believed_less(facts: dict[str, Any]) -> dict[str, Any]:
+    """What a message says in passing: a laboratory copies what it once was told. It counts where nobody else has spoken."""
+    return {
+        key if key[:1] in "+?" else f"?{key}": value
+        for key, value in facts.items()
+        if value is not None and key[:1] != "@" and key != "deceased"
+    }
+
+
+def laid_out(facts: dict[str, Any]) -> Resource:
+    """Facts that stand in extensions or in one of several elements, where FHIR wants them."""
+    plain = {key: value for key, value in facts.items() if ":" not in key and "/" not in key and value is not None}
+    out = {key: value for key, value in plain.items() if key != "deceased"}
+    telecom = [each for use in ("home", "work") for each in facts.get(f"telecom:{use}") or ()]
+    if telecom:
+        out["telecom"] = telecom
+    extensions = [value for key, value in sorted(facts.items()) if key.startswith("ext:") and value is not None]
+    if extensions:
+        out["extension"] = extensions
+    died = facts.get("deceased")
+    if type(died) is str:
+        out["deceasedDateTime"] = died
+    elif died is True:
+        out["deceasedBoolean"] = True
+    return out
+
+
+def _local_id(reading: Reading, identifiers: tuple[Resource, ...]) -> str:
+    """The number that its sender keeps the person under; with its register, where that is not the sender's own."""
+    own = systems.number_system(reading.sender, "")
+
+    def rank(each: Resource) -> tuple[int, int]:
+        type_ = _type(each)
+        return (0 if each["system"] == own else 1, 0 if type_ in _OF_A_RECORD and type_ != "" else 1)
+
+    local = [each for each in identifiers if not values.is_nhs_system(each) and "period" not in each]
+    records = [each for each in local if _type(each) not in _NOT_A_PERSONS]
+    if records:
+        best = min(records, key=rank)
+        return str(best["value"]) if best["system"] == own else f"{best['system']}|{best['value']}"
+    numbers = [each for each in identifiers if values.is_nhs_system(each) and systems.is_somebodys(each["value"])]
+    return f"nhs|{numbers[0]['value']}" if numbers else ""
+
+
+def _type(each: Resource) -> str:
+    type_ = each.get("type") or {}
+    return str(type_["coding"][0]["code"] if "coding" in type_ else type_.get("text", "")).upper()
+
+
+def _identifiers(reading: Reading, pid: Segment) -> tuple[Resource, ...]:
+    status_part = pid.part(32)
+    status = _status(status_part) if status_part is not None else ""
+    found: dict[tuple[str, str], Resource] = {}
+    for field in (3, 2, 4):
+        for part in pid.parts(field):
+            made = _number(reading, part, status)
+            if made:
+                found.setdefault((made["system"], made["value"]), made)
+    numbers = [each for each in found.values() if values.is_nhs_system(each) and systems.is_somebodys(each["value"])]
+    if len(numbers) > 1:
+        reading.note("PID-3 holds two NHS numbers that differ: neither counts as verified")
+        for each in numbers:
+            each["extension"] = [verification("05")]
+    return tuple(found.values())
+
+
+def _of_numbers(identifiers: tuple[Resource, ...]) -> dict[str, Any]:
+    """Each number by itself, and apart from it how far it is traced: a message that does not say takes no verification away."""
+    facts: dict[str, Any] = {}
+    for each in identifiers:
+        facts[f"+identifier/{each['system']}|{each['value']}"] = {key: value for key, value in each.items() if key != "extension"}
+        if "extension" in each:
+            facts[f"traced/{each['value']}"] = each["extension"][0]["valueCodeableConcept"]["coding"][0]["code"]
+    return facts
+
+
+def _status(part: Part) -> str:
+    said = part[1].upper().removeprefix("NSTS")
+    return said if said in NHS_NUMBER_STATUS else ""
+
+
+def verification(status: str) -> Resource:
+    coding = {"system": _STATUS_SYSTEM, "code": status, "display": NHS_NUMBER_STATUS[status]}
+    return {"url": f"{UK_CORE}NHSNumberVerificationStatus", "valueCodeableConcept": {"coding": [coding]}}
+
+
+def _number(reading: Reading, part: Part, status: str) -> Resource:
+    if part.empty or not part[1]:
+        return {}
+    if not systems.is_nhs(reading.sender, part[1], part[4], part.sub(4, 2), part[5]):
+        return values.identifier(reading, part)
+    said = part[1]
+    if not systems.is_somebodys(said):
+        reading.note("an NHS number is not well formed: it is kept, and nobody is matched by it")
+        return {"system": NHS_NUMBER, "value": said}
+    made: Resource = {"system": NHS_NUMBER, "value": nhs_number(said)}
+    if status:
+        made["extension"] = [verification(status)]
+    return made
+
+
+def _names(pid: Segment, facts: dict[str, Any]) -> None:
+    names = [made for field in (5, 9) for part in pid.parts(field) if (made := values.name(part))]
+    if names:
+        facts["name"] = names
+    elif pid.deletes(5):
+        facts["name"] = None
+    mother = pid.part(6)
+    if mother is not None and not mother.empty and (made := values.name(mother)):
+        said = " ".join([*made.get("given", ()), made.get("family", "")]).strip()
+        facts["ext:mothersMaidenName"] = {"url": f"{_HL7}patient-mothersMaidenName", "valueString": said}
+
+
+def _demographics(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
+    if born := reading.date(pid, 7):
+        facts["birthDate"] = born
+    elif pid.deletes(7):
+        facts["birthDate"] = None
+    if sex := pid.text(8):
+        facts["gender"] = _GENDERS.get(sex.upper(), "unknown")
+        if sex.upper() not in _GENDERS:
+            reading.note("PID-8 is no sex that is known here")
+    elif pid.deletes(8):
+        facts["gender"] = None
+    _concepts(reading, pid, facts)
+    if (order := pid.text(25)).isdigit() and int(order) < 20:
+        facts["multipleBirthInteger"], facts["multipleBirthBoolean"] = int(order), None
+    elif pid.text(24).upper() in _YES | _NO:
+        facts["multipleBirthBoolean"], facts["multipleBirthInteger"] = pid.text(24).upper() in _YES, None
+    if pid.text(23):
+        facts["ext:birthPlace"] = {"url": f"{_HL7}patient-birthPlace", "valueAddress": {"text": pid.text(23)}}
+    _death(reading, pid, facts)
+
+
+def _concepts(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
+    for field in (22, 10):
+        made = values.concept(reading, pid.part(field)) if "ext:EthnicCategory" not in facts else {}
+        if not made:
+            continue
+        for each in made.get("coding", ()):
+            each.setdefault("system", _ETHNIC_SYSTEM)
+        facts["ext:EthnicCategory"] = {"url": f"{UK_CORE}EthnicCategory", "valueCodeableConcept": made}
+    if married := values.concept(reading, pid.part(16)):
+        for each in married.get("coding", ()):
+            if "system" not in each and each["code"] in _MARRIED:
+                each.update({"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": _MARRIED[each["code"]]})
+        facts["maritalStatus"] = married
+    elif pid.deletes(16):
+        facts["maritalStatus"] = None
+    if language := values.concept(reading, pid.part(15)):
+        facts["communication"] = [{"language": language, "preferred": True}]
+    elif pid.deletes(15):
+        facts["communication"] = None
+    if religion := values.concept(reading, pid.part(17)):
+        facts["ext:religion"] = {"url": f"{_HL7}patient-religion", "valueCodeableConcept": religion}
+
+
+def _death(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
+    """A death that is said, and one that is taken back. Empty fields say nothing of it."""
+    when, indicator = reading.time(pid, 29), pid.text(30).upper()
+    if indicator in _NO or (pid.deletes(29) and indicator not in _YES) or (pid.deletes(30) and not when):
+        facts["deceased"] = False
+    elif when:
+        facts["deceased"] = when
+    elif indicator in _YES:
+        facts["deceased"] = True
+    if "deceased" in facts:
+        facts[f"@death/{facts['deceased']}"] = facts["deceased"]
+
+
+def _where(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
+    addresses = [made for part in pid.parts(11) if (made := values.address(reading, part))]
+    if addresses:
+        facts["address"] = addresses
+    elif pid.deletes(11):
+        facts["address"] = None
+    for field, use in ((13, "home"), (14, "work")):
+        found = [each for part in pid.parts(field) for each in values.telephone(part, use)]
+        if found:
+            facts[f"telecom:{use}"] = found
+        elif pid.deletes(field):
+            facts[f"telecom:{use}"] = None
+
+
+def _practice(reading: Reading, pd1: Segment, facts: dict[str, Any]) -> None:
+    said: list[Resource] = []
+    if practice := values.organisation(reading, pd1.part(3)):
+        said.append(practice)
+    said += values.clinicians(reading, pd1, 4)
+    if said:
+        facts["generalPractitioner"] = said
+    elif pd1.deletes(3) or pd1.deletes(4):
+        facts["generalPractitioner"] = None
+
+
+def _contacts(reading: Reading, kin: list[Segment], facts: dict[str, Any]) -> None:
+    """Next of kin, all that are said: a message that names some names all of them."""
+    found = []
+    for nk1 in kin:
+        made: Resource = {}
+        told = ((3, "0063"), (7, "0131"))
+        relationship = [each for field, number in told if (each := values.table(reading, nk1.part(field), number))]
+        if relationship:
+            made["relationship"] = relationship
+        name = nk1.part(2)
+        if name is not None and (named := values.name(name)):
+            made["name"] = named
+        telecom = [each for part in nk1.parts(5) for each in values.telephone(part, "home")]
+        telecom += [each for part in nk1.parts(6) for each in values.telephone(part, "work")]
+        if telecom:
+            made["telecom"] = telecom
+        home = nk1.part(4)
+        if home is not None and (address := values.address(reading, home)):
+            made["address"] = address
+        organisation = nk1.part(13)
+        if organisation is not None and (employer := values.organisation(reading, organisation)):
+            made["organization"] = employer
+        if made.keys() & {"name", "telecom", "address", "organization"}:
+            found.append(made)
+    if found:
+        facts["contact"] = found

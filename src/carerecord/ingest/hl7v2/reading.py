@@ -1,0 +1,83 @@
+"""What is one message read with: its sender's ways, the clock, and the list of what was not understood?"""
+
+from datetime import datetime
+from typing import Any
+
+from carerecord.ingest.hl7v2 import times
+from carerecord.ingest.hl7v2.parse import Message, Part, Segment
+from carerecord.ingest.hl7v2.shapes import Sender
+
+Resource = dict[str, Any]
+
+
+class Reading:
+    """One message on its way to FHIR. Asking is what marks a field as read; `left` lists the rest."""
+
+    def __init__(self, message: Message, sender: Sender, received_at: datetime | None) -> None:
+        self.message, self.sender, self.received_at = message, sender, received_at
+        self.zone = times.zone_of(sender.zone)
+        self._notes: dict[str, int] = dict.fromkeys(message.notes, 1)
+
+    def note(self, says: str) -> None:
+        self._notes[says] = self._notes.get(says, 0) + 1
+
+    def time(self, segment: Segment | None, field: int) -> str:
+        """A field as a FHIR date or dateTime; "" where it is empty, or no time, which is then noted."""
+        part = segment.part(field) if segment is not None else None
+        return self.time_in(part, 1, f"{segment.name}-{field}") if part is not None and segment is not None else ""
+
+    def time_in(self, part: Part, component: int, place: str) -> str:
+        said = part[component]
+        if not said or not said.strip("0"):
+            return ""
+        found = times.fhir_time(said, self.zone, self.received_at)
+        if not found:
+            self.note(f"{place} is no time")
+        return found
+
+    def date(self, segment: Segment, field: int) -> str:
+        said = segment.text(field)
+        found = times.fhir_date(said) if said.strip("0") else ""
+        if said.strip("0") and not found:
+            self.note(f"{segment.name}-{field} is no date")
+        return found
+
+    def order(self) -> tuple[str, str]:
+        """When what the message says was recorded (EVN-2, where it says the minute; else MSH-7), and when it was sent.
+
+        A clock that is far ahead of ours is not believed: what it says would stand against everything said later.
+        """
+        evn = self.message.first("EVN")
+        sent = times.sorted_as(self.message.header.text(7), self.zone, self.received_at)
+        recorded = times.sorted_as(evn.text(2), self.zone, self.received_at) if evn is not None else ""
+        if self.received_at is not None:
+            now, latest = times.utc_text(self.received_at), times.utc_text(self.received_at + times.AHEAD)
+            if max(recorded, sent) > latest:
+                self.note("its clock is ahead of ours: its time of receipt counts")
+            recorded, sent = (now if each > latest else each for each in (recorded, sent))
+            sent = sent or now
+        return recorded or sent, sent
+
+    def happened(self) -> str:
+        """When the event took place (EVN-6), else when it was recorded, as FHIR writes it."""
+        evn = self.message.first("EVN")
+        return self.time(evn, 6) or self.time(evn, 2) or self.time(self.message.header, 7)
+
+    def left(self) -> tuple[str, ...]:
+        """Every place that holds something which was not carried, and every remark, each once with how often."""
+        for segment in self.message.segments:
+            technical = TECHNICAL.get(segment.name, ())
+            for place in segment.unread():
+                if place.split("-")[1].split(".")[0] not in technical and segment.name != "MSH":
+                    self.note(f"{place} is not carried")
+        return tuple(says if count == 1 else f"{says} (×{count})" for says, count in self._notes.items())
+
+
+# What serves the message alone: numbers of lines, echoes of the trigger. They stay with the message as it came.
+TECHNICAL = {
+    "EVN": ("1",), "PID": ("1",), "PV1": ("1",), "PV2": ("1",), "NK1": ("1",), "AL1": ("1",), "DG1": ("1",), "PR1": ("1",),
+    "OBR": ("1",),
+    "OBX": ("1",), "NTE": ("1", "2"), "SPM": ("1",), "TXA": ("1",), "IAM": ("1",), "SCH": (), "AIS": ("1",), "AIP": ("1",),
+    "AIL": ("1",),
+    "AIG": ("1",), "RGS": ("1",), "RXR": (), "TQ1": ("1",), "GT1": ("1",), "IN1": ("1",),
+}  # fmt: skip

@@ -1,0 +1,127 @@
+"""How does a thing stand, all that was ever said of it being laid together?
+
+The answer depends on what was said and on when it was recorded, never on the order of arrival: each fact stands by its own key,
+the one recorded last; what was withdrawn, moved or renumbered is so for all that had been recorded before, and for nothing later.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from carerecord.contracts.patients import SourcePatient
+from carerecord.fhir.person import person
+from carerecord.ingest.hl7v2.saying import WITHDRAWN, Facts, Rule, Said, read, written
+from carerecord.ingest.hl7v2.shapes import Heard, Order, Put
+from carerecord.ingest.hl7v2.stands import encounter, observation, patient, plain
+from carerecord.ingest.hl7v2.stands.told import Told
+from carerecord.ingest.people import stated
+
+_OF_A_KIND: Final[Mapping[str, Callable[[Told], Facts]]] = {
+    "Patient": patient.standing,
+    "Encounter": encounter.standing,
+    "Observation": observation.standing,
+}
+# Where a resource names the person it is about.
+_SUBJECT: Final = {"AllergyIntolerance": "patient", "Immunization": "patient"}
+_NOBODYS: Final = frozenset(("Patient", "Appointment"))
+
+_Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
+
+
+def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -> tuple[Put, ...]:
+    """The resources of a thread as they stand now.
+
+    `heard` holds every statement of the thread, `above` those with `rules` of the threads on which it hangs. A resource that was
+    withdrawn comes back without content, and says why.
+    """
+    said: list[_Heard] = [(tuple(each.order), read(each.says), each.local_id) for each in heard]  # type: ignore[misc]
+    said.sort(key=lambda each: (each[0], written(each[1].things)))
+    rules = [(order, each.rule) for order, each, _ in said if each.rule is not None]
+    rules += [(tuple(each.order), rule) for each in above if (rule := read(each.says).rule) is not None]  # type: ignore[misc]
+    rules.sort(key=lambda each: each[0])
+    things: dict[str, None] = {}
+    for _, each, _ in said:
+        things.update(dict.fromkeys(each.things))
+    told = [_told(thing, said, rules) for thing in sorted(things)]
+    gone = {f"{each.type}/{each.id}" for each in told if each.withdrawn}
+    return tuple(_put(each, gone) for each in told)
+
+
+def enrolled(put: Put, source: str) -> SourcePatient | None:
+    """What the patient index is told of a Patient as it stands; None of one that was withdrawn, and of any other type."""
+    if put.type != "Patient" or put.raw is None:
+        return None
+    made = stated(source, person(put.raw))
+    return SourcePatient(source, put.local_id, made.identifiers, made.demographics, made.version)
+
+
+def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]]) -> Told:
+    facts: dict[str, Any] = {}
+    believed_less: dict[str, Any] = {}
+    log: dict[str, tuple[Order, Any]] = {}
+    newest: Order = ("", "", 0)
+    owner = local_id = ""
+    for order, each, whose in said:
+        if (stated_facts := each.things.get(thing)) is None:
+            continue
+        for key, value in stated_facts.items():
+            if key[0] == "@":
+                log[key] = (order, value)
+            elif key[0] == "?":
+                believed_less[key[1:]] = value
+            else:
+                facts[key] = value
+        if not each.passing or not owner:
+            owner, local_id = each.patient, whose
+        if not each.passing:
+            newest = max(newest, order)
+    for key, value in believed_less.items():
+        facts.setdefault(key, value)
+    withdrawn = str(facts.pop(WITHDRAWN, "") or "")
+    renumbered: dict[str, str] = {}
+    for order, rule in rules:
+        if rule.kind == "renumbered":
+            renumbered[rule.of] = rule.to
+        elif order < newest:
+            continue
+        elif rule.kind == "withdrawn":
+            withdrawn = rule.why
+        elif rule.kind == "moved" and rule.of == owner:
+            owner, local_id = rule.to, rule.to_local_id
+    type_, _, id_ = thing.partition("/")
+    events = tuple((key[1:], *found) for key, found in sorted(log.items(), key=lambda each: (each[1][0], each[0])))
+    return Told(type_, id_, owner, local_id, facts, events, withdrawn, renumbered)
+
+
+def _put(told: Told, gone: set[str]) -> Put:
+    if told.withdrawn:
+        return Put(told.type, told.id, told.local_id, None, told.withdrawn)
+    made = _OF_A_KIND.get(told.type, plain.standing)(told)
+    made["resourceType"], made["id"] = told.type, told.id
+    if told.type == "Appointment":
+        person_there = {"actor": {"reference": f"Patient/{told.patient}"}, "status": "accepted"}
+        made["participant"] = [person_there, *made.get("participant", ())]
+    elif told.type not in _NOBODYS:
+        made[_SUBJECT.get(told.type, "subject")] = {"reference": f"Patient/{told.patient}"}
+    if told.renumbered:
+        made = _renumbered(made, told.renumbered)
+    if gone and "result" in made:
+        made["result"] = [each for each in made["result"] if each.get("reference") not in gone]
+        if not made["result"]:
+            del made["result"]
+    return Put(told.type, told.id, told.local_id, written(made))
+
+
+def _renumbered(node: Any, to: Mapping[str, str]) -> Any:
+    """Every reference to a thread that another took the place of, led on to that one; a circle of them ends where it began."""
+    if type(node) is list:
+        return [_renumbered(each, to) for each in node]
+    if type(node) is not dict:
+        return node
+    out = {key: _renumbered(value, to) for key, value in node.items()}
+    reference = out.get("reference")
+    if type(reference) is str:
+        passed = {reference}
+        while (following := to.get(out["reference"])) is not None and following not in passed:
+            passed.add(following)
+            out["reference"] = following
+    return out

@@ -1,0 +1,44 @@
+"""How does a result stand: the value recorded last, with every other that was ever sent for it beside it?"""
+
+from typing import Any, Final
+
+from carerecord.ingest.hl7v2.stands.plain import elements
+from carerecord.ingest.hl7v2.stands.told import Told
+
+EARLIER: Final = "urn:carerecord:earlier-value"
+_WORDS: Final = {"final": "final", "preliminary": "preliminary", "corrected": "corrected", "amended": "amended",
+                 "registered": "no result yet",
+                 "cancelled": "cancelled", "unknown": "status not known"}  # fmt: skip
+
+
+def standing(told: Told) -> dict[str, Any]:
+    """Elements of `@said/…` stand together: a value is never shown with the unit or the range of another."""
+    said = [value for key, _, value in told.events if key.startswith("said/")]
+    out = elements(told.facts)
+    if not said:
+        return out
+    newest = said[-1]
+    now: dict[str, Any] = {}
+    for each in said:
+        if shown_value(each):
+            now = each
+    # A status sent without the value again ("verified") is one of the value that stands; one that has none has none.
+    stands = shown_value(newest) or newest["status"] in ("cancelled", "registered") or not now
+    chosen = newest if stands else {**now, "status": newest["status"]}
+    out |= {key: value for key, value in chosen.items() if key not in ("shown", "sent")}
+    earlier: list[dict[str, str]] = []
+    for each in said:
+        words = shown_value(each)
+        if words and words != shown_value(chosen) and words not in [known["words"] for known in earlier]:
+            earlier.append({"words": words, "status": _WORDS.get(each["status"], each["status"]), "at": each.get("sent", "")})
+    for each in earlier:
+        parts: list[dict[str, Any]] = [{"url": "value", "valueString": each["words"]}]
+        parts.append({"url": "status", "valueString": each["status"]})
+        if each["at"]:
+            parts.append({"url": "at", "valueDateTime": each["at"]})
+        out.setdefault("extension", []).append({"url": EARLIER, "extension": parts})
+    return out
+
+
+def shown_value(each: dict[str, Any]) -> str:
+    return str(each.get("shown") or "")

@@ -1,0 +1,92 @@
+"""When is a time of HL7? As FHIR writes it, and no more exact; as text that sorts, for the order of statements."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from typing import Final
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+_FORM: Final = re.compile(
+    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(\.\d{1,9})?)?)?)?)?)?\s?([+-]\d{4}|Z)?\Z", re.ASCII
+)
+_ISO: Final = re.compile(
+    r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?)?\s?([+-]\d{2}:?\d{2}|Z)?\Z", re.ASCII
+)
+AHEAD: Final = timedelta(hours=1)  # how far a sender's clock may be ahead of ours before it is not believed
+
+
+@lru_cache(32)
+def zone_of(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name or "Europe/London")
+    except (ZoneInfoNotFoundError, ValueError):
+        return ZoneInfo("Europe/London")
+
+
+def fhir_time(text: str, zone: ZoneInfo, received_at: datetime | None = None) -> str:
+    """A FHIR date or dateTime ("2026", "2026-11-22", "2026-11-22T07:05:00+00:00"); "" where it is no time.
+
+    FHIR has no hour without minutes, nor minutes without seconds: those are written as zero.
+    """
+    found = _FORM.match(text) or _ISO.match(text)
+    if found is None:
+        return ""
+    year, month, day, hour = found[1], found[2], found[3], found[4]
+    try:
+        if hour is None:
+            date(int(year), int(month or 1), int(day or 1))
+            return "-".join(filter(None, (year, month, day)))
+        moment = _moment(found, zone, received_at)
+    except (ValueError, OverflowError):
+        return ""
+    return moment.isoformat()
+
+
+def fhir_date(text: str) -> str:
+    """A FHIR date, the time of day left out: of a birth."""
+    found = _FORM.match(text) or _ISO.match(text)
+    if found is None:
+        return ""
+    try:
+        date(int(found[1]), int(found[2] or 1), int(found[3] or 1))
+    except ValueError:
+        return ""
+    return "-".join(filter(None, (found[1], found[2], found[3])))
+
+
+def clock_time(text: str) -> str:
+    """A FHIR time of HL7's TM: "07:05:00"; "" where it is none."""
+    found = re.match(r"(\d{2})(\d{2})(?:(\d{2}))?(?:\.\d+)?(?:[+-]\d{4})?\Z", text, re.ASCII)
+    if found is None or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3] or 0) > 59:
+        return ""
+    return f"{found[1]}:{found[2]}:{found[3] or '00'}"
+
+
+def sorted_as(text: str, zone: ZoneInfo, received_at: datetime | None = None) -> str:
+    """The instant in UTC, as text that sorts; "" where the text does not say at least the minute."""
+    found = _FORM.match(text) or _ISO.match(text)
+    if found is None or found[5] is None:
+        return ""
+    try:
+        return utc_text(_moment(found, zone, received_at))
+    except (ValueError, OverflowError):
+        return ""
+
+
+def utc_text(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _moment(found: re.Match[str], zone: ZoneInfo, received_at: datetime | None) -> datetime:
+    fraction = int(found[7][1:7].ljust(6, "0")) if found[7] else 0
+    hour, minute, second = int(found[4]), int(found[5] or 0), int(found[6] or 0)
+    local = datetime(int(found[1]), int(found[2]), int(found[3]), hour, minute, min(second, 59), fraction)  # noqa: DTZ001
+    if (offset := found[8]) is not None:
+        return datetime.fromisoformat(local.isoformat() + ("+00:00" if offset == "Z" else f"{offset[:3]}:{offset[-2:]}"))
+    moment = local.replace(tzinfo=zone)
+    if received_at is not None:
+        again = moment.replace(fold=1)
+        # In autumn an hour is there twice. It is its second time where that has come by the time of receipt.
+        if again.utcoffset() != moment.utcoffset() and again <= received_at + timedelta(minutes=5):
+            return again
+    return moment

@@ -1,0 +1,259 @@
+"""How do HL7's own kinds of value read as FHIR's: coded texts, names, addresses, telephones, clinicians, places, numbers?"""
+
+from decimal import Decimal, InvalidOperation
+from typing import Any, Final
+
+from carerecord.fhir.identifiers import NHS_NUMBER, UCUM
+from carerecord.ingest.hl7v2 import systems
+from carerecord.ingest.hl7v2.parse import Part, Segment
+from carerecord.ingest.hl7v2.reading import Reading, Resource
+
+V2: Final = "http://terminology.hl7.org/CodeSystem/v2-"
+_NAME_USES: Final = {"L": "official", "R": "official", "CURRENT": "official", "D": "usual", "B": "maiden", "M": "maiden",
+                     "N": "nickname",
+                     "A": "usual", "S": "anonymous", "T": "usual", "P": "usual", "I": "official", "C": "old", "NAV": "temp",
+                     "PREVIOUS": "old", "OLD": "old", "PREFERRED": "nickname", "BAD": "old"}  # fmt: skip
+_ADDRESS_USES: Final = {"H": "home", "HOME": "home", "P": "home", "L": "home", "M": "home", "O": "work", "B": "work",
+                        "BA": "old", "C": "temp",
+                        "TMP": "temp", "V": "temp"}  # fmt: skip
+_NOWHERE_TO_FIND_THEM: Final = frozenset(("N", "BDL", "BR", "F", "RH"))  # where somebody was born, or lives for the law
+_PHONE_USES: Final = {"PRN": "home", "ORN": "home", "VHN": "temp", "WPN": "work", "ASN": "temp", "EMR": "mobile",
+                      "PRS": "mobile", "BPN": "mobile",
+                      "HOME": "home", "WORK": "work", "MOBILE": "mobile", "NET": ""}  # fmt: skip
+_PHONE_KINDS: Final = {"PH": "phone", "CP": "phone", "FX": "fax", "BP": "pager", "INTERNET": "email", "X.400": "email",
+                       "SAT": "phone", "MD": "other",
+                       "TDD": "other", "TTY": "other"}  # fmt: skip
+
+
+def concept(reading: Reading, part: Part | None) -> Resource:
+    """A CodeableConcept; {} where there is nothing. Its text is the sender's own words."""
+    if part is None or part.empty:
+        return {}
+    out: Resource = {}
+    coding = [each for each in (_coding(reading, part, 1), _coding(reading, part, 4)) if each]
+    if coding:
+        out["coding"] = coding
+    text = part[9] or part[2] or part[5]
+    if text:
+        out["text"] = text
+    return out
+
+
+def _coding(reading: Reading, part: Part, start: int) -> Resource:
+    code, display, system = part[start], part[start + 1], part[start + 2]
+    if not code:
+        return {}
+    out = {"code": " ".join(code.split())}
+    if uri := systems.code_system(reading.sender, system):
+        out["system"] = uri
+    if display:
+        out["display"] = display
+    return out
+
+
+def table(reading: Reading, part: Part | None, number: str) -> Resource:
+    """A code of one of HL7's own tables as a CodeableConcept, or of the sender's where the text names another."""
+    found = concept(reading, part)
+    for each in found.get("coding", ()):
+        each.setdefault("system", f"{V2}{number}" if each["code"].isalnum() else "")
+        if not each["system"]:
+            del each["system"]
+    return found
+
+
+def name(part: Part) -> Resource:
+    """A HumanName of XPN; {} where it is empty."""
+    family, prefix = part[1], part[5]
+    use = part[7].upper() if part.peek(7).upper() in _NAME_USES else ""
+    own, before = part.sub(1, 3), part.sub(1, 2)
+    if own and own not in family:
+        family = family or " ".join(filter(None, (before, own)))
+    given = [each for each in (part[2], *part[3].split()) if each]
+    suffix = [each for each in (part[4], part[6]) if each]
+    out: Resource = {}
+    if family:
+        out["family"] = family
+    if given:
+        out["given"] = given
+    if prefix:
+        out["prefix"] = [prefix]
+    if suffix:
+        out["suffix"] = suffix
+    if out and (known := _NAME_USES.get(use)):
+        out["use"] = known
+    return out
+
+
+def address(reading: Reading, part: Part) -> Resource:
+    use = part.peek(7).upper()
+    if use in _NOWHERE_TO_FIND_THEM:
+        return {}
+    lines = [each for each in (part.sub(1, 1), part.sub(1, 2), part.sub(1, 3), part[2], part[8]) if each]
+    out: Resource = {}
+    if lines:
+        out["line"] = lines
+    for element, component in (("city", 3), ("district", 4), ("postalCode", 5), ("country", 6)):
+        if said := part[component]:
+            out[element] = said
+    county = part[9]
+    if county:
+        out["district"] = ", ".join(filter(None, (out.get("district"), county)))
+    if out and use in _ADDRESS_USES:
+        out["use"] = _ADDRESS_USES[part[7].upper()]
+    start, end = (reading.time_in(part, at, "an address") for at in (13, 14))
+    if out and (start or end):
+        out["period"] = {key: said for key, said in (("start", start), ("end", end)) if said}
+    return out
+
+
+def telephone(part: Part, use: str) -> list[Resource]:
+    """ContactPoints of XTN: the number as one text, or in parts; and an address of mail beside it."""
+    known = part.peek(3).upper()
+    kind = _PHONE_KINDS[part[3].upper()] if known in _PHONE_KINDS else "phone"
+    used = (_PHONE_USES[part[2].upper()] if part.peek(2).upper() in _PHONE_USES else "") or use
+    number = part[1] or part[12] or " ".join(filter(None, (part[5] and f"+{part[5].lstrip('+')}", part[6], part[7])))
+    if number and part[8]:
+        number = f"{number} ext. {part[8]}"
+    mail = part[4]
+    out = []
+    if number:
+        is_mail = "@" in number
+        if known == "CP":
+            used = "mobile"
+        out.append({"system": "email" if is_mail else kind if kind != "email" else "phone", "value": number, "use": used})
+    if mail and "@" in mail:
+        out.append({"system": "email", "value": mail, "use": used if used != "mobile" else "home"})
+    elif mail:
+        out.append({"system": "other", "value": mail, "use": used})
+    return out
+
+
+def clinician(reading: Reading, part: Part | None) -> Resource:
+    """A reference to somebody who works there, by number and name; {} where neither is said."""
+    if part is None or part.empty:
+        return {}
+    number, family, given, middle, suffix, prefix = (part[at] for at in range(1, 7))
+    display = " ".join(filter(None, (prefix, given, middle, family, suffix)))
+    out: Resource = {"type": "Practitioner"}
+    if number:
+        table_, authority, kind = part[8], part[9], part[13]
+        out["identifier"] = {"system": systems.clinician_system(reading.sender, kind, authority, table_), "value": number}
+    if display:
+        out["display"] = display
+    return out if len(out) > 1 else {}
+
+
+def clinicians(reading: Reading, segment: Segment, field: int) -> list[Resource]:
+    return [found for part in segment.parts(field) if (found := clinician(reading, part))]
+
+
+def place(part: Part | None) -> str:
+    """A location in words, the innermost last: "St Elsewhere, Main Building, Floor 5, Renal ward, Bay 2, Bed 1"."""
+    if part is None or part.empty:
+        return ""
+    floor = part[8]
+    said = (part[4], part[7], f"Floor {floor}" if floor.isdigit() else floor, part[1], part[2], part[3], part[9])
+    return ", ".join(dict.fromkeys(filter(None, said)))
+
+
+def organisation(reading: Reading, part: Part | None) -> Resource:
+    """A reference to an organisation by code and name, of XON."""
+    if part is None or part.empty:
+        return {}
+    display, code = part[1], part[3] or part[10]
+    authority = part[6] or part[7]
+    out: Resource = {"type": "Organization"}
+    if code:
+        out["identifier"] = {"system": systems.organisation_system(reading.sender, code, authority), "value": code}
+    if display:
+        out["display"] = display
+    return out if len(out) > 1 else {}
+
+
+def identifier(reading: Reading, part: Part | None) -> Resource:
+    """An Identifier of CX that is no NHS number."""
+    if part is None or part.empty or not (value := part[1]):
+        return {}
+    out: Resource = {"system": systems.number_system(reading.sender, part[4], part.sub(4, 2)), "value": value}
+    if type_ := part[5]:
+        is_code = type_.isalnum() and len(type_) <= 4
+        out["type"] = {"coding": [{"system": f"{V2}0203", "code": type_}]} if is_code else {"text": type_}
+    end = reading.time_in(part, 8, "the end of an identifier")
+    if end:
+        out["period"] = {"end": end}
+    return out
+
+
+def entity(reading: Reading, segment: Segment, field: int, kind: str) -> Resource:
+    """An Identifier of EI: a number of an order, a document, an appointment."""
+    part = segment.part(field)
+    if part is None or part.empty or not (value := part[1]):
+        return {}
+    space = part[2] or part[3]
+    return {"system": systems.local(kind, reading.sender, space), "value": value}
+
+
+def number(text: str) -> Decimal | None:
+    """A number with the very digits that were sent; None where FHIR could not write it."""
+    said = text.strip().removeprefix("+")
+    if not said or said[-1] == ".":
+        said = said.rstrip(".")
+    if said[:1] == ".":
+        said = f"0{said}"
+    elif said[:2] == "-.":
+        said = f"-0{said[1:]}"
+    if not said.isascii() or not set(said) <= set("0123456789.-+eE") or len(said) > 40:
+        return None
+    try:
+        found = Decimal(said)
+    except InvalidOperation:
+        return None
+    return found if found.is_finite() else None
+
+
+def quantity(digits: str, unit: str, code: str = "", system: str = "") -> Resource:
+    """A Quantity; {} where the digits are no number. A sign of "less than" before them is kept as what it is."""
+    said, comparator = digits.strip(), ""
+    for sign in ("<=", ">=", "<", ">"):
+        if said.startswith(sign):
+            said, comparator = said.removeprefix(sign).strip(), sign
+            break
+    value = number(said)
+    if value is None:
+        return {}
+    out: Resource = {"value": value}
+    if comparator:
+        out["comparator"] = comparator
+    if unit:
+        out["unit"] = unit
+    if system and code:
+        out["system"], out["code"] = system, code
+    return out
+
+
+def unit(reading: Reading, part: Part | None) -> tuple[str, str, str]:
+    """(words, code, system) of a unit: a system only where it is UCUM, for a code of another is none to compute with."""
+    if part is None or part.empty:
+        return "", "", ""
+    raw = part.raw
+    code, words, named = part[1], part[2], part[3]
+    if not code and not words:
+        return raw.strip("^&"), "", ""
+    is_ucum = systems.code_system(reading.sender, named) == UCUM
+    return words or code, code if is_ucum else "", UCUM if is_ucum else ""
+
+
+def text_of(segment: Segment, field: int) -> str:
+    """A text that may have several lines, one a repetition."""
+    return "\n".join(filter(None, (part.whole for part in segment.parts(field))))
+
+
+def annotation(text: str) -> Resource:
+    return {"text": text}
+
+
+def is_nhs_system(found: Resource) -> bool:
+    return found.get("system") == NHS_NUMBER
+
+
+Coded = dict[str, Any]

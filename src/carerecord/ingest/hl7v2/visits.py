@@ -1,0 +1,153 @@
+"""Which visit is a message about, and what does PV1 say of it?"""
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from carerecord.fhir.identifiers import ODS_ORGANISATION
+from carerecord.ingest.hl7v2 import values
+from carerecord.ingest.hl7v2.ids import stable_id
+from carerecord.ingest.hl7v2.parse import Part, Segment
+from carerecord.ingest.hl7v2.people import UK_CORE, Subject
+from carerecord.ingest.hl7v2.reading import Reading, Resource
+
+_ACT: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
+_PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+CLASSES: Final = {
+    "E": ("EMER", "emergency"), "I": ("IMP", "inpatient encounter"), "O": ("AMB", "ambulatory"), "P": ("PRENC", "pre-admission"),
+    "R": ("AMB", "ambulatory"), "B": ("IMP", "inpatient encounter"), "D": ("SS", "short stay"), "H": ("HH", "home health"),
+}  # fmt: skip
+_CONCEPTS: Final = ((10, "serviceType"), (14, "hospitalization:admitSource"), (36, "hospitalization:dischargeDisposition"))
+_ROLES: Final = ((7, "ATND"), (8, "REF"), (9, "CON"), (17, "ADM"))
+
+
+class Visit(Struct, frozen=True):
+    """The visit of a message: "" for its id where nothing says which one it is."""
+
+    id: str
+    number: Resource  # its Identifier, {} where it has none
+    facts: dict[str, Any]
+    place: str
+    start: str
+    end: str
+    account: str = ""  # the thread of the account that it is kept under (PID-18)
+
+    @property
+    def thread(self) -> str:
+        return f"Encounter/{self.id}" if self.id else ""
+
+    @property
+    def reference(self) -> Resource:
+        return {"reference": self.thread}
+
+    @property
+    def things(self) -> tuple[str, ...]:
+        return (self.thread, self.account)
+
+
+NO_VISIT: Final = Visit("", {}, {}, "", "", "")
+
+
+def account_thread(reading: Reading, pid: Segment | None, field: int = 18) -> str:
+    """An account groups visits: it is no resource of ours, but its visits go where it is moved."""
+    part = pid.part(field) if pid is not None else None
+    found = values.identifier(reading, part)
+    return f"Account/{stable_id(reading.sender, 'Account', found['system'], found['value'])}" if found else ""
+
+
+def field_named(reading: Reading, name: str, beside: tuple[Segment, ...]) -> Part | None:
+    """The field that a sender's row names ("PV1-19"), of the segments that belong together; None where it is empty."""
+    segment, _, field = name.partition("-")
+    found = next((each for each in beside if each.name == segment), None)
+    return found.part(int(field)) if found is not None and field.isdigit() else None
+
+
+def number_of(reading: Reading, part: Part | None) -> Resource:
+    if part is None or part.empty or not part[1]:
+        return {}
+    made = values.identifier(reading, part)
+    made["system"] = f"{made['system']}:visit" if not made["system"].startswith("http") else made["system"]
+    made.setdefault("type", {"coding": [{"system": f"{values.V2}0203", "code": "VN"}]})
+    return made
+
+
+def visit_id(reading: Reading, number: Resource) -> str:
+    return stable_id(reading.sender, "Encounter", number["system"], number["value"]) if number else ""
+
+
+def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, begins: str = "") -> Visit:
+    """The visit of a PV1 (with its PV2): by its number; without one, by whose it is and when it began.
+
+    `begins` is when it began as the event itself says, for an admission that carries no time of its own.
+    """
+    pv1 = next((each for each in segments if each.name == "PV1"), None)
+    account = account_thread(reading, next((each for each in segments if each.name == "PID"), None))
+    if pv1 is None:
+        return Visit("", {}, {}, "", "", "", account)
+    number = number_of(reading, field_named(reading, reading.sender.visit_number.partition("/")[0], segments))
+    start, end = reading.time(pv1, 44), reading.time(pv1, 45)
+    if number and reading.sender.visit_number.endswith("/PID-3"):  # numbers that count anew for each person
+        id_ = stable_id(reading.sender, "Encounter", number["system"], number["value"], person.local_id)
+    elif number:
+        id_ = visit_id(reading, number)
+    elif start or begins:
+        id_ = stable_id(reading.sender, "Encounter", person.local_id, start or begins)
+    else:
+        return Visit("", {}, {}, "", "", "", account)
+    facts: dict[str, Any] = {}
+    if number:
+        facts[f"+identifier/{number['system']}|{number['value']}"] = number
+    _of_pv1(reading, pv1, facts)
+    for each in segments:
+        if each.name == "PV2":
+            _of_pv2(reading, each, facts)
+    if here := reading.sender.organisation:
+        facts["serviceProvider"] = {"type": "Organization", "identifier": {"system": ODS_ORGANISATION, "value": here}}
+    return Visit(id_, number, facts, values.place(pv1.part(3)), start, end, account)
+
+
+def class_of(code: str) -> Resource:
+    known, display = CLASSES[code]
+    return {"system": _ACT, "code": known, "display": display}
+
+
+def _of_pv1(reading: Reading, pv1: Segment, facts: dict[str, Any]) -> None:
+    kind = pv1.text(2).upper()
+    if kind in CLASSES:
+        facts["class"] = class_of(kind)
+    elif kind:
+        facts["class"] = {"system": f"{values.V2}0004", "code": kind}
+    for field, role in _ROLES:
+        who = values.clinicians(reading, pv1, field)
+        type_ = [{"coding": [{"system": _PARTICIPATION, "code": role}]}]
+        if who:
+            facts[f"+participant/{role}"] = {"type": type_, "individual": who[0]}
+            for number, each in enumerate(who[1:], 2):
+                facts[f"+participant/{role}-{number}"] = {"type": type_, "individual": each}
+        elif pv1.deletes(field):
+            facts[f"+participant/{role}"] = None
+    for field, element in _CONCEPTS:
+        if made := values.concept(reading, pv1.part(field)):
+            facts[element] = made
+        elif pv1.deletes(field):
+            facts[element] = None
+    if made := values.concept(reading, pv1.part(4)):
+        facts["ext:AdmissionMethod"] = {"url": f"{UK_CORE}AdmissionMethod", "valueCodeableConcept": made}
+    if made := values.concept(reading, pv1.part(18)):
+        facts["+type/patient"] = made
+    pre = pv1.part(5)
+    if pre is not None and (made := values.identifier(reading, pre)):
+        facts["hospitalization:preAdmissionIdentifier"] = made
+    other = pv1.part(50)
+    if other is not None and (made := values.identifier(reading, other)):
+        facts[f"+identifier/{made['system']}|{made['value']}"] = made
+    if destination := values.place(pv1.part(37)):
+        facts["hospitalization:destination"] = {"type": "Location", "display": destination}
+
+
+def _of_pv2(reading: Reading, pv2: Segment, facts: dict[str, Any]) -> None:
+    reason = values.concept(reading, pv2.part(3)) or ({"text": pv2.text(12)} if pv2.text(12) else {})
+    if reason:
+        facts["+reasonCode/admit"] = reason
+    elif pv2.deletes(3):
+        facts["+reasonCode/admit"] = None
