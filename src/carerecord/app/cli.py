@@ -135,6 +135,14 @@ def catalogue(
 
 
 @app.command()
+def settings() -> None:
+    """Say which settings there are, what each means, and what it is unless told, in Markdown."""
+    from carerecord.app.settings_page import page
+
+    print(page(), end="")
+
+
+@app.command()
 def access(
     rules: Annotated[
         Path | None, typer.Option(help="A folder of TOML rules instead of those that come with the program.", file_okay=False)

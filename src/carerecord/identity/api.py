@@ -38,8 +38,8 @@ class IdentitySettings:
 
     folder: str = ""  # of TOML files; "" = `providers` in the data folder
     homes: tuple[str, ...] = ()  # further origins where people reach us, beside the front door's address
-    idle_minutes: float = 15.0
-    absolute_hours: float = 12.0
+    idle_minutes: float = 15.0  # without a click: signed out
+    absolute_hours: float = 12.0  # after signing in: signed out
 
     def __post_init__(self) -> None:
         if not 0 < self.idle_minutes <= 15 or not 0 < self.absolute_hours <= 12:
