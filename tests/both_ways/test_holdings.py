@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import msgspec
+import zstandard
 from msgspec.structs import replace
 
 from carerecord.contracts.holdings import (
@@ -15,6 +16,11 @@ from carerecord.contracts.holdings import (
     EXPORT_ROWS,
     EXPORT_STATE,
     HISTORY,
+    LOAD,
+    LOAD_CANCEL,
+    LOAD_FAULTS,
+    LOAD_PART,
+    LOAD_STATE,
     READ,
     RECORD,
     SEARCH,
@@ -31,6 +37,11 @@ from carerecord.contracts.holdings import (
     HeldCountsAsked,
     HistoryAsked,
     KeptEntry,
+    Load,
+    LoadAsked,
+    LoadFaultsAsked,
+    LoadNamed,
+    LoadPart,
     Reach,
     ReadAsked,
     RecordAsked,
@@ -136,6 +147,29 @@ async def test_exports(service_database, tmp_path: Path):
         ],
     )
     assert [each.error for each in answers] == ["", "NotFound", "", "NotFound", "NotFound", ""]
+
+
+async def test_imports(service_database, tmp_path: Path):
+    async def make(_: AsyncExitStack) -> Part:
+        return holdings.build(supplies_for("holdings", await service_database("holdings"), data_dir=tmp_path))
+
+    def named(told: list[Said]) -> str:
+        return msgspec.json.decode(told[0].chunks[0], type=Load).id
+
+    packed = zstandard.ZstdCompressor().compress(bytes(PERSON))
+    answers = await agree(
+        make,
+        [
+            (LOAD, LoadAsked(Reach(), TRUST)),
+            (LOAD_PART, lambda told: LoadPart(named(told), 0, 1, packed, TRUST)),
+            (LOAD_PART, lambda told: LoadPart(named(told), 5, 9, packed, TRUST)),
+            (LOAD_STATE, lambda told: LoadNamed(named(told), TRUST)),
+            (LOAD_STATE, lambda told: LoadNamed(named(told), Client("another"))),
+            (LOAD_FAULTS, lambda told: LoadFaultsAsked(named(told), TRUST)),
+            (LOAD_CANCEL, lambda told: LoadNamed(named(told), TRUST)),
+        ],
+    )
+    assert [each.error for each in answers] == ["", "", "Conflict", "", "NotFound", "", ""]
 
 
 async def test_clients(service_database, tmp_path: Path):

@@ -94,22 +94,28 @@ async def _composite(api: Api, type_: str, name: str) -> str:
 async def test_every_operation_works(api: Api) -> None:
     await api.ask("PUT", "/Patient/p1", {"resourceType": "Patient", "id": "p1"})
     await api.ask("PUT", "/Observation/o1", {"resourceType": "Observation", "id": "o1", **SAMPLE["Observation"]})
+    await api.ask("PUT", "/Group/g1", {"resourceType": "Group", "id": "g1", "type": "person", "actual": True})
     named = {
         (each["type"], operation["name"])
         for each in (await statement(api))["rest"][0]["resource"]
         for operation in each["operation"]
-    }
+    } | {("", each["name"]) for each in (await statement(api))["rest"][0]["operation"]}
     asked = {
         ("Patient", "everything"): ("GET", "/Patient/p1/$everything", None),
         ("Observation", "lastn"): ("GET", "/Observation/$lastn?patient=p1", None),
         ("Observation", "validate"): ("POST", "/Observation/$validate", {"resourceType": "Observation"}),
         ("Observation", "meta"): ("GET", "/Observation/o1/$meta", None),
+        ("Patient", "export"): ("GET", "/Patient/$export", None),
+        ("Group", "export"): ("GET", "/Group/g1/$export", None),
+        ("", "export"): ("GET", "/$export", None),
+        ("", "import"): ("POST", "/$import", None),
     }
 
     assert {name for _, name in named} == {name for _, name in asked}
     for key, (method, path, body) in asked.items():
         assert key in named
-        assert (await api.ask(method, path, body)).status == 200
+        bulk = {"Prefer": "respond-async", "Content-Type": "application/fhir+ndjson"} if key[1] in ("export", "import") else {}
+        assert (await api.ask(method, path, body, **bulk)).status == (202 if bulk else 200), key
 
 
 async def test_every_format_that_is_told_is_written(api: Api) -> None:

@@ -68,6 +68,7 @@ class Change(Struct, frozen=True, omit_defaults=True):
     if_none_exist: str = ""  # create only where nothing answers this
     condition: str = ""  # update, patch or delete what answers this
     if_match: int = 0  # 0 = not stated
+    unless: str = ""  # same: of an update nothing is written, and 304 said, where the very same words stand
 
     @property
     def text(self) -> bytes:
@@ -285,11 +286,12 @@ class LoadAsked(Struct, frozen=True):
 
     reach: Reach
     client: Client
+    closed: tuple[str, ...] = ()  # types that another service keeps
     request: str = ""
 
 
 class LoadPart(Struct, frozen=True):
-    """Whole lines, some megabytes at most, packed by deflate."""
+    """Whole lines, some megabytes at most, packed by Zstandard; one that was left out is an empty line."""
 
     load: str
     number: int  # from 0, without a gap
@@ -324,7 +326,7 @@ class Load(Struct, frozen=True, omit_defaults=True):
 class LoadFaultsAsked(Struct, frozen=True):
     load: str
     client: Client
-    after: int = -1  # number of the part before
+    after: int = 0  # told already: those up to this line
     request: str = ""
 
 
@@ -332,7 +334,7 @@ class LoadFaults(Struct, frozen=True):
     """Which lines were not kept, and why: never a word of what they said."""
 
     faults: tuple[tuple[int, int, tuple[Issue, ...]], ...]  # line, status, why
-    next: int = -1  # -1 = these are the last
+    next: int = 0  # 0 = these are the last
 
 
 READ = Question("holdings", "read", ReadAsked, Held)
@@ -347,3 +349,8 @@ EXPORT = Question("holdings", "export", ExportAsked, Export)
 EXPORT_STATE = Question("holdings", "export-state", ExportNamed, Export)
 EXPORT_CANCEL = Question("holdings", "export-cancel", ExportNamed, Export)
 EXPORT_ROWS = Question("holdings", "export-rows", ExportRowsAsked, ExportRows)
+LOAD = Question("holdings", "load", LoadAsked, Load)
+LOAD_PART = Question("holdings", "load-part", LoadPart, Load)
+LOAD_STATE = Question("holdings", "load-state", LoadNamed, Load)
+LOAD_CANCEL = Question("holdings", "load-cancel", LoadNamed, Load)
+LOAD_FAULTS = Question("holdings", "load-faults", LoadFaultsAsked, LoadFaults)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from carerecord.exchange import bundles, exporting, operations, resources, searching, tokens
+from carerecord.exchange import bundles, exporting, importing, operations, resources, searching, tokens
 from carerecord.exchange.capability import Capability
 from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
@@ -54,6 +54,9 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/$export", {"GET": exporting.of_all, "POST": exporting.of_all}, True),
         ("/Patient/$export", {"GET": exporting.of_people, "POST": exporting.of_people}, True),
         ("/Group/{id}/$export", {"GET": exporting.of_group, "POST": exporting.of_group}, True),
+        ("/$import", {"POST": importing.begin}, True),
+        ("/_import/{id}", {"GET": importing.state, "DELETE": importing.cancel}, True),
+        ("/_import/{id}/errors", {"GET": importing.errors}, True),
         ("/_export/{id}", {"GET": exporting.state, "DELETE": exporting.cancel}, True),
         ("/_export/{id}/{number}", {"GET": exporting.file}, True),
         ("/Patient/{id}/$everything", {"GET": operations.everything}, True),

@@ -192,7 +192,10 @@ OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
         ("validate", "http://hl7.org/fhir/OperationDefinition/Resource-validate"),
         ("meta", "http://hl7.org/fhir/OperationDefinition/Resource-meta"),
     ),
-    "": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),),
+    "": (
+        ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
+        ("import", "urn:carerecord:operation:import"),
+    ),
     "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
     "Patient": (
         ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),

@@ -12,6 +12,11 @@ from carerecord.contracts.holdings import (
     EXPORT_ROWS,
     EXPORT_STATE,
     HISTORY,
+    LOAD,
+    LOAD_CANCEL,
+    LOAD_FAULTS,
+    LOAD_PART,
+    LOAD_STATE,
     READ,
     RECORD,
     SEARCH,
@@ -24,6 +29,7 @@ from carerecord.holdings.book import Book
 from carerecord.holdings.exporting import Exporter
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.index import Index
+from carerecord.holdings.loading import Loader
 from carerecord.holdings.paging import Links
 from carerecord.holdings.record import Drawer
 from carerecord.holdings.service import Keeper
@@ -41,6 +47,7 @@ class _Opening:
     supplies: Supplies
     _keeper: Keeper | None = field(default=None)
     _exporter: Exporter | None = field(default=None)
+    _loader: Loader | None = field(default=None)
     _drawer: Drawer | None = field(default=None)
 
     async def start(self) -> None:
@@ -54,6 +61,7 @@ class _Opening:
         book = Book(supplies.outbox, supplies.clock)
         self._keeper = Keeper(finder, Writer(finder, supplies.outbox, validators, book), book)
         self._exporter = Exporter(finder, book, supplies.log)
+        self._loader = Loader(self._keeper.writer, book, supplies.log)
         self._drawer = Drawer(finder, lambda permit: checked(permit, supplies.keys, now=supplies.clock.now().timestamp()))
 
     @property
@@ -67,6 +75,12 @@ class _Opening:
         if self._exporter is None:
             raise LookupError("holdings has not been started")
         return self._exporter
+
+    @property
+    def loader(self) -> Loader:
+        if self._loader is None:
+            raise LookupError("holdings has not been started")
+        return self._loader
 
     @property
     def drawer(self) -> Drawer:
@@ -92,7 +106,14 @@ def build(supplies: Supplies) -> Part:
             answer(EXPORT_STATE, lambda asked: opening.exporter.state(asked)),
             answer(EXPORT_CANCEL, lambda asked: opening.exporter.cancel(asked)),
             answer(EXPORT_ROWS, lambda asked: opening.exporter.rows(asked)),
+            answer(LOAD, lambda asked: opening.loader.begin(asked)),
+            answer(LOAD_PART, lambda asked: opening.loader.part(asked)),
+            answer(LOAD_STATE, lambda asked: opening.loader.state(asked)),
+            answer(LOAD_CANCEL, lambda asked: opening.loader.cancel(asked)),
+            answer(LOAD_FAULTS, lambda asked: opening.loader.faults(asked)),
         ),
-        jobs=(Job("holdings.exports", lambda: opening.exporter.run()),),
+        jobs=(
+            Job("holdings.exports", lambda: opening.exporter.run()), Job("holdings.imports", lambda: opening.loader.run()),
+        ),
         start=opening.start,
     )

@@ -1,0 +1,334 @@
+"""How do many resources come to be kept at once? Their lines wait sealed, and are filed in groups; a fault is its line's own.
+
+How far it is stands in the transaction that filed: whoever is killed when, each line is looked at once.
+"""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+import asyncpg
+import msgspec
+import zstandard
+from msgspec import Raw
+
+from carerecord.contracts.holdings import (
+    Change,
+    Issue,
+    Load,
+    LoadAsked,
+    LoadFaults,
+    LoadFaultsAsked,
+    LoadNamed,
+    LoadPart,
+    WriteAsked,
+)
+from carerecord.holdings.book import Book
+from carerecord.holdings.drafts import Draft, Refusal, error
+from carerecord.holdings.reaching import NOBODY
+from carerecord.holdings.store import loading as kept
+from carerecord.holdings.writing import Writer
+from carerecord.kit.clock import stamp
+from carerecord.kit.db import Connection, Record, is_away
+from carerecord.kit.errors import Conflict, NotFound, NotUnderstood, TooMany
+from carerecord.kit.log import Log
+
+GROUP: Final = 500  # lines in one transaction
+AT_ONCE: Final = 4  # imports of one client that are not done
+MOST_TOLD: Final = 10_000  # lines of which it is told why they were refused
+LARGEST_PART: Final = 64_000_000  # bytes, unpacked
+MOST_ISSUES: Final = 20  # of one line
+_LASTS: Final = timedelta(hours=24)  # what became of it is told so long
+_PATIENCE: Final = timedelta(hours=1)  # between two parts
+_LEASE: Final = timedelta(seconds=60)
+_LOOKS_EVERY_S: Final = 2.0
+_SWEEPS_EVERY_S: Final = 60.0
+_TRIES: Final = 5
+_REFUSALS: Final = 4  # in one group, before each of its lines is filed by itself
+_REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
+_TOO_LONG: Final = error("too-long", "", "The line is longer than any resource that is taken.")
+
+Fault = tuple[int, int, tuple[Issue, ...]]  # line, status, why
+_faults: Final = msgspec.json.Decoder(tuple[Fault, ...])
+
+
+class _Head(msgspec.Struct):
+    resourceType: str = ""
+    id: str = ""
+
+
+_head: Final = msgspec.json.Decoder(_Head)
+
+
+@dataclass
+class _Group:
+    """Some lines on their way, none of them about the same resource as another."""
+
+    drafts: list[Draft] = field(default_factory=list)  # the place of each is its line
+    faults: list[Fault] = field(default_factory=list)
+    aside: list[tuple[int, Change]] = field(default_factory=list)  # faulty, of a client whose faults are kept for people to mend
+    keys: set[tuple[str, str]] = field(default_factory=set)
+    last: int = 0  # line
+    many: int = 0
+
+
+@dataclass
+class Loader:
+    writer: Writer
+    book: Book
+    log: Log
+    group: int = GROUP
+    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    # --- what a client asks
+
+    async def begin(self, asked: LoadAsked) -> Load:
+        """Raises TooMany: this client has several under way."""
+        now, client = self.writer.finder.clock.now(), asked.client
+        if await kept.at_work(self.writer.finder.db, client.id) >= AT_ONCE:
+            raise TooMany(f"{AT_ONCE} imports of this client are under way. Wait for one, or cancel it.", retry_after_s="60")
+        id_ = uuid.uuid4()
+        told = msgspec.json.encode(asked)
+        await kept.add(self.writer.finder.db, id_, client.id, client.organisation, told, now, now + _PATIENCE)
+        await self.book.write("import-begun", client, (), request=asked.request)
+        return Load(str(id_), "receiving", stamp(now))
+
+    async def part(self, asked: LoadPart) -> Load:
+        """Take some lines; durable when this returns. A part that is here already changes nothing.
+
+        Raises:
+            NotFound: no such import of this client's that still receives. Conflict: a part before it is missing.
+        """
+        row = await self._named(asked.load, asked.client.id)
+        if row["state"] != "receiving":
+            raise NotFound("There is no such import that still receives.")
+        if asked.number > row["parts"]:
+            raise Conflict("A part before this one is missing.")
+        finder, organisation = self.writer.finder, row["organisation"]
+        async with finder.db.acquire() as db, db.transaction():
+            if asked.number == row["parts"]:
+                body = await asyncio.to_thread(
+                    finder.bodies.pack, asked.packed, organisation=organisation, patient=NOBODY + organisation,
+                    place=f"load/{row['id']}/{asked.number}",
+                )  # fmt: skip
+                ends_at = finder.clock.now() + _PATIENCE
+                await kept.add_part(db, row["id"], asked.number, asked.first_line, asked.too_long, body, ends_at)
+            if asked.last:
+                await kept.received(db, row["id"], asked.lines)
+        if asked.last:
+            self._bell.set()
+        return await self.state(LoadNamed(asked.load, asked.client))
+
+    async def state(self, asked: LoadNamed) -> Load:
+        row = await self._named(asked.load, asked.client.id)
+        return Load(
+            str(row["id"]), row["state"], stamp(row["at"]), row["lines"], row["read"], row["kept"], row["refused"], row["told"],
+            stamp(row["ends_at"]),
+        )  # fmt: skip
+
+    async def cancel(self, asked: LoadNamed) -> Load:
+        """What has been filed stays; the rest is dropped."""
+        told = await self.state(asked)
+        await kept.drop(self.writer.finder.db, uuid.UUID(asked.load), asked.client.id)
+        await self.book.write("import-cancelled", asked.client, (), request=asked.request)
+        return msgspec.structs.replace(told, state="ended")
+
+    async def faults(self, asked: LoadFaultsAsked) -> LoadFaults:
+        row = await self._named(asked.load, asked.client.id)
+        found = await kept.faults(self.writer.finder.db, row["id"], asked.after)
+        return LoadFaults(_faults.decode(found["faults"]), found["line"]) if found else LoadFaults(())
+
+    async def _named(self, load: str, client: str) -> Record:
+        try:
+            row = await kept.one(self.writer.finder.db, uuid.UUID(load), client)
+        except ValueError:
+            row = None
+        if row is None:
+            raise NotFound("There is no such import.")
+        return row
+
+    # --- the work
+
+    async def run(self) -> None:
+        """File one import after another, until it is stopped. What a killed process had in hand is gone on with by another."""
+        loop, swept = asyncio.get_running_loop(), 0.0
+        while True:
+            try:
+                if loop.time() - swept > _SWEEPS_EVERY_S:
+                    swept = loop.time()
+                    await kept.sweep(self.writer.finder.db, self.writer.finder.clock.now())
+                worked = await self.work()
+            except Exception as fault:
+                if not is_away(fault):
+                    self.log.error("imports.failed", exc_info=fault)
+                worked = False
+            if not worked:
+                self._bell.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._bell.wait(), _LOOKS_EVERY_S)
+
+    async def work(self) -> bool:
+        """File one import to its end; False where none waits."""
+        finder = self.writer.finder
+        now = finder.clock.now()
+        row = await kept.lease(finder.db, now, now + _LEASE)
+        if row is None:
+            return False
+        asked = msgspec.json.decode(row["asked"], type=LoadAsked)
+        try:
+            if await self._filed_whole(row, asked):
+                await kept.finish(finder.db, row["id"], finder.clock.now() + _LASTS)
+                await self.book.write("import-done", asked.client, (), request=asked.request)
+        except asyncio.CancelledError:
+            await asyncio.shield(kept.release(finder.db, row["id"], finder.clock.now()))
+            raise
+        return True
+
+    async def _filed_whole(self, row: Record, asked: LoadAsked) -> bool:
+        """False where it was cancelled meanwhile. While one group is being filed the next is judged."""
+        finder, done = self.writer.finder, int(row["read"])
+        number, filing = -1, None
+        try:
+            while (part := await kept.next_part(finder.db, row["id"], number)) is not None:
+                number = part["number"]
+                async for group in self._groups(row, part, asked, done):
+                    if filing is not None and not await filing:
+                        return False
+                    filing = asyncio.create_task(self._filed(row["id"], asked, group))
+                if filing is not None and not await filing:
+                    return False
+                filing = None
+                await kept.drop_part(finder.db, row["id"], number)
+        finally:
+            if filing is not None and not filing.done():
+                filing.cancel()
+                await asyncio.gather(filing, return_exceptions=True)
+        return True
+
+    async def _groups(self, row: Record, part: Record, asked: LoadAsked, done: int) -> AsyncIterator[_Group]:
+        """The lines of a part that nobody has looked at, judged."""
+        finder = self.writer.finder
+        write = WriteAsked(asked.client, asked.reach, (), asked.request)
+        text = await asyncio.to_thread(self._unpacked, row, part)
+        lines = text.split(b"\n")
+        too_long = frozenset(part["too_long"])
+        group, at = _Group(), 0
+        while at < len(lines):
+            async with finder.turns.mine() as turn:
+                while at < len(lines) and group.many < self.group:
+                    line = part["first_line"] + at
+                    if line > done and (lines[at].strip() or line in too_long):
+                        if not self._taken(group, line, lines[at], write, asked.closed, line in too_long):
+                            break  # another version of a resource that is in the group already
+                        group.many += 1
+                    group.last = max(group.last, line)
+                    at += 1
+                    await turn.over()
+            if group.many:
+                yield group
+            group = _Group()
+
+    def _unpacked(self, row: Record, part: Record) -> bytes:
+        organisation = row["organisation"]
+        packed = self.writer.finder.bodies.unpack(
+            part["body"], organisation=organisation, patient=NOBODY + organisation, place=f"load/{row['id']}/{part['number']}"
+        )
+        try:
+            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=LARGEST_PART)
+        except zstandard.ZstdError:
+            raise NotUnderstood("A part of the import cannot be unpacked.") from None
+
+    def _taken(
+        self, group: _Group, line: int, text: bytes, write: WriteAsked, closed: Sequence[str], too_long: bool
+    ) -> bool:
+        """Judge one line. False where the group holds its resource already: it belongs to the next."""
+        try:
+            if too_long:
+                raise Refusal(line, 413, _TOO_LONG)
+            try:
+                head = _head.decode(text)
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                raise Refusal(line, 400, error("structure", "", "The line is not a resource in JSON.")) from None
+            if head.resourceType in closed:
+                raise Refusal(line, 404, error("not-supported", "", "Resources of this type are not kept by this API."))
+            if head.id and (head.resourceType, head.id) in group.keys:
+                return False
+            change = Change("update" if head.id else "create", head.resourceType, head.id, Raw(text))
+            draft = self.writer.drafting.begun(line, change, write)
+            try:
+                self.writer.drafting.worked_out(draft, text, {})
+            except Refusal as refusal:
+                if refusal.status == 422 and write.client.on_invalid == "quarantine":
+                    group.aside.append((line, change))
+                    return True
+                raise
+        except Refusal as refusal:
+            group.faults.append((line, refusal.status, refusal.issues[:MOST_ISSUES]))
+        else:
+            group.drafts.append(draft)
+            group.keys.add((draft.type, draft.id))
+        return True
+
+    async def _filed(self, id_: uuid.UUID, asked: LoadAsked, group: _Group) -> bool:
+        """One group, in one transaction with how far we are. False where nobody wants it any more."""
+        for line, change in group.aside:
+            write = WriteAsked(asked.client, asked.reach, (change,), asked.request)
+            (aside,) = await self.writer.write(write)  # twice, if we are killed now: better than not at all
+            group.faults.append((line, aside.status, aside.issues[:MOST_ISSUES]))
+        group.aside.clear()
+        for again in range(_TRIES):
+            try:
+                return await self._filed_once(id_, group)
+            except _REPEAT:
+                await asyncio.sleep(0.01 * again)
+        return await self._filed_once(id_, group)
+
+    async def _filed_once(self, id_: uuid.UUID, group: _Group) -> bool:
+        finder = self.writer.finder
+        drafts, late = list(group.drafts), list[Fault]()
+        while True:
+            try:
+                async with finder.db.acquire() as db, db.transaction():
+                    if (told := await kept.told_so_far(db, id_)) is None:
+                        return False
+                    if len(late) < _REFUSALS:
+                        await self._kept(db, drafts)
+                    else:
+                        drafts = await self._one_by_one(db, drafts, late)
+                    await self._noted(db, id_, group, len(drafts), late, MOST_TOLD - told)
+                    return True
+            except Refusal as refusal:
+                late.append((refusal.place, refusal.status, refusal.issues))
+                drafts = [each for each in drafts if each.place != refusal.place]
+
+    async def _kept(self, db: Connection, drafts: Sequence[Draft]) -> None:
+        for each in drafts:
+            each.done = None
+        if drafts:
+            await self.writer.kept_and_told(db, drafts)
+
+    async def _one_by_one(self, db: Connection, drafts: Sequence[Draft], late: list[Fault]) -> list[Draft]:
+        """So many of a group are refused that each is filed by itself."""
+        done: list[Draft] = []
+        for each in drafts:
+            try:
+                async with db.transaction():
+                    await self._kept(db, [each])
+            except Refusal as refusal:
+                late.append((refusal.place, refusal.status, refusal.issues))
+            else:
+                done.append(each)
+        return done
+
+    async def _noted(
+        self, db: Connection, id_: uuid.UUID, group: _Group, many: int, late: Sequence[Fault], room: int
+    ) -> None:
+        every = sorted((*group.faults, *late), key=lambda fault: fault[0])
+        told = every[: max(0, room)]
+        faults = (group.last, msgspec.json.encode(told)) if told else None
+        until: datetime = self.writer.finder.clock.now() + _LEASE
+        await kept.looked_at(db, id_, group.last, many, len(every), len(told), faults, until)

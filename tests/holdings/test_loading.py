@@ -1,0 +1,127 @@
+"""Is every line of an import filed once, whoever is killed when, and is what is bad bounded?"""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+import zstandard
+from tests.holdings.conftest import ALL, TRUST, Desk
+
+from carerecord.contracts.holdings import FindAsked, Load, LoadAsked, LoadFaultsAsked, LoadNamed, LoadPart
+from carerecord.holdings import loading
+from carerecord.holdings.loading import Loader
+from carerecord.kit.log import log_for
+
+
+def a_loader(desk: Desk, *, group: int = 5) -> Loader:
+    return Loader(desk.keeper.writer, desk.keeper.book, log_for("holdings"), group=group)
+
+
+def packed(*lines: Any) -> bytes:
+    told = [each if isinstance(each, bytes) else json.dumps(each).encode() for each in lines]
+    return zstandard.ZstdCompressor(level=1).compress(b"\n".join(told) + b"\n")
+
+
+def result(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "resourceType": "Observation", "id": f"o{number}", "status": "final", "code": {"text": "K"},
+        "subject": {"reference": "Patient/p1"}, **more,
+    }  # fmt: skip
+
+
+async def received(loader: Loader, *parts: bytes, lines: int, client: Any = TRUST) -> Load:
+    begun = await loader.begin(LoadAsked(ALL, client))
+    each = lines // len(parts)
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        await loader.part(LoadPart(begun.id, number, 1 + number * each, part, client, last=last, lines=lines if last else 0))
+    return begun
+
+
+async def test_a_killed_import_goes_on_and_files_each_line_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await desk.put({"resourceType": "Patient", "id": "p1"})
+    loader = a_loader(desk)
+    parts = [packed(*[result(number) for number in range(begin, begin + 20)]) for begin in (0, 20)]
+    begun = await received(loader, *parts, lines=40)
+    filed, times = desk.keeper.writer.kept_and_told, 0
+
+    async def killed(*told: Any) -> None:
+        nonlocal times
+        times += 1
+        await filed(*told)
+        if times == 6:  # in the middle of the second part, after the write and before its commit
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(desk.keeper.writer, "kept_and_told", killed)
+    with pytest.raises(asyncio.CancelledError):
+        await loader.work()
+    half = await loader.state(LoadNamed(begun.id, TRUST))
+    assert (half.state, half.read, half.kept) == ("running", 25, 25)
+    monkeypatch.undo()
+    assert await a_loader(desk).work()
+
+    done = await loader.state(LoadNamed(begun.id, TRUST))
+    assert (done.state, done.read, done.kept, done.refused) == ("done", 40, 40, 0)
+    page = await desk.keeper.search(FindAsked("Observation", (("patient", "p1"), ("_count", "100")), ALL))
+    assert {each.version for each in page.matches} == {1}
+    assert len(page.matches) == 40
+    assert await desk.database.pool.fetchval("SELECT count(*) FROM load_part") == 0
+
+
+async def test_while_lines_wait_nothing_of_them_can_be_read_on_the_disk(desk: Desk) -> None:
+    text = packed({"resourceType": "Patient", "id": "p1", "name": [{"family": "Quillfeather"}]})
+    await received(a_loader(desk), text, lines=1)
+    body = await desk.database.pool.fetchval("SELECT body FROM load_part")
+    assert b"Quillfeather" not in body
+    assert text[:40] not in body
+
+
+async def test_of_many_bad_lines_the_first_are_told_and_all_are_counted(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "MOST_TOLD", 12)
+    loader = a_loader(desk)
+    bad = [b'{"resourceType":"Patient","birthDate":"QUILLFEATHER"}'] * 30
+    begun = await received(loader, packed(*bad), lines=30)
+    assert await loader.work()
+    done = await loader.state(LoadNamed(begun.id, TRUST))
+    assert (done.kept, done.refused, done.told) == (0, 30, 12)
+    told, after = [], 0
+    while (found := await loader.faults(LoadFaultsAsked(begun.id, TRUST, after))).next:
+        told += [(line, status) for line, status, _ in found.faults]
+        assert "QUILLFEATHER" not in str(found)
+        after = found.next
+    assert told == [(line, 422) for line in range(1, 13)]
+
+
+async def test_a_line_that_the_store_refuses_spoils_none_beside_it(desk: Desk) -> None:
+    sealed = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}
+    await desk.put({"resourceType": "Patient", "id": "p1"})
+    for number in range(8):
+        await desk.put(result(number, meta=sealed))
+    loader = a_loader(desk, group=20)
+    begun = await received(loader, packed(*[result(number) for number in range(16)]), lines=16)
+    assert await loader.work()
+    done = await loader.state(LoadNamed(begun.id, TRUST))
+    assert (done.kept, done.refused) == (8, 8)
+    found = await loader.faults(LoadFaultsAsked(begun.id, TRUST))
+    assert [(line, status) for line, status, _ in found.faults] == [(line, 404) for line in range(1, 9)]
+
+
+async def test_the_same_resource_twice_becomes_two_versions_in_the_order_of_the_lines(desk: Desk) -> None:
+    await desk.put({"resourceType": "Patient", "id": "p1"})
+    loader = a_loader(desk, group=20)
+    await received(loader, packed(result(1, language="cy"), result(1, language="en"), result(2)), lines=3)
+    assert await loader.work()
+    held = await desk.read("Observation", "o1")
+    assert (held.version, b'"language":"en"' in held.text.replace(b" ", b"")) == (2, True)
+
+
+async def test_faults_of_a_client_whose_faults_are_kept_aside_wait_for_people(desk: Desk) -> None:
+    careless = type(TRUST)("lab", "R9A", "A lab", chooses_ids=True, on_invalid="quarantine")
+    loader = a_loader(desk)
+    begun = await received(loader, packed({"resourceType": "Patient", "birthDate": "x"}), lines=1, client=careless)
+    assert await loader.work()
+    done = await loader.state(LoadNamed(begun.id, careless))
+    found = await loader.faults(LoadFaultsAsked(begun.id, careless))
+    assert (done.kept, done.refused, found.faults[0][1]) == (0, 1, 202)
+    assert await desk.database.pool.fetchval("SELECT count(*) FROM aside") == 1
