@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.conftest import TestDatabase
 
-from carerecord.holdings.store import changing, looking
+from carerecord.holdings.store import changing, looking, together
+from carerecord.holdings.store.together import Across, InRecord
 
 PEOPLE, EACH = 250, 100  # 25,000 resources
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -100,6 +101,11 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
                 await looking.in_records(db, ["p7", "p8"], "Observation", [], 4, 100, after=after, moment=moment)
         for only in (("", ""), ("Observation", "p7-1")):
             await looking.kept_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5, 100, only)
+        await together.last_of_each(db, [place, ("Patient", "p8-0")])
+        for many in (1, 8):
+            await together.in_record_of_each(db, [InRecord(f"p{n}", "Observation", [[1, 2]], 4, 100) for n in range(many)])
+            await together.in_record_of_each(db, [InRecord(f"p{n}", "Condition", [[1], [2]][:n], 4, 9) for n in range(many)])
+            await together.across_of_each(db, [Across("Patient", [[5], [6, 7]][: n + 1], 4, 100) for n in range(many)])
         await looking.across(db, "Patient", [[5]], 100)
         await looking.across(db, "Patient", [[5], [6, 7]], 100, ("p7", "p7-0"))
         for moment in (None, NOW + hour):

@@ -54,13 +54,20 @@ class Keeper:
         """
         stands = None
         if ID.match(asked.id) and may_see(asked.reach, asked.type) and 0 <= asked.version <= _NEWEST:
-            stands = await looking.one(self.finder.db, asked.type, asked.id, asked.version)
+            stands = await self._stands(asked.type, asked.id, asked.version)
         # What is more confidential today hides what it was before.
         if stands is None or max(stands[0].confidential, stands[1]) > most(asked.reach) or not self._within(asked, stands[0]):
             await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
         await self.book.write("resource-read", asked.client, [stands[0].patient], request=asked.request)
         return self._held(stands[0])
+
+    async def _stands(self, type_: str, id_: str, version: int = 0) -> tuple[Row, int] | None:
+        """This version, 0 = the last; and how confidential the last one is."""
+        if version:
+            return await looking.one(self.finder.db, type_, id_, version)
+        row = await self.finder.looked.last.ask((type_, id_))
+        return None if row is None else (row, row.confidential)
 
     async def _not_shown(self, asked: ReadAsked | HistoryAsked, row: Row | None) -> None:
         """In the book, for what is absent too: else the time that a line takes would tell the two apart."""
@@ -108,7 +115,7 @@ class Keeper:
         return Page(tuple(self._held(row) for row in rows), next=following)
 
     async def _of_one(self, asked: HistoryAsked, below: int, since: datetime) -> list[Row]:
-        stands = await looking.one(self.finder.db, asked.type, asked.id, 0) if ID.match(asked.id) else None
+        stands = await self._stands(asked.type, asked.id) if ID.match(asked.id) else None
         reach, known = asked.reach, self.finder.parameters
         if (
             stands is None or stands[1] > most(reach) or not may_see(reach, asked.type)
@@ -153,7 +160,7 @@ class Keeper:
         since = _moment(asked.since, "_since")
         care = Span(_moment(asked.start, "start") or FIRST, _until(asked.end, "end") or LAST)
         dated = bool(asked.start or asked.end)
-        stands = await looking.one(self.finder.db, "Patient", asked.patient, 0) if ID.match(asked.patient) else None
+        stands = await self._stands("Patient", asked.patient) if ID.match(asked.patient) else None
         if (
             stands is None or stands[0].method == "D" or stands[1] > most(asked.reach)
             or not within(asked.reach, asked.patient, "Patient", self.finder.parameters)

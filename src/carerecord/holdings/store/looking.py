@@ -6,7 +6,7 @@ from datetime import datetime
 from carerecord.holdings.store.changing import Key, Row, columns
 from carerecord.kit.db import Database, Record
 
-_ROW = """version.patient, version.type, version.id, version.version, version.at, version.method::text, version.organisation,
+ROW = """version.patient, version.type, version.id, version.version, version.at, version.method::text, version.organisation,
                version.body, version.when_at, version.confidential"""
 # What stood at a moment ($1) of that which was written since, in some records ($2): nothing of it is in `held` any more.
 _STOOD = """
@@ -29,7 +29,7 @@ async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, in
     if version == 0:
         row = await db.fetchrow(
             f"""
-            SELECT {_ROW}
+            SELECT {ROW}
               FROM address
              CROSS JOIN LATERAL (SELECT *
                                    FROM version
@@ -44,7 +44,7 @@ async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, in
         return None if row is None else (Row(*row), row["confidential"])
     row = await db.fetchrow(
         f"""
-        SELECT {_ROW}, (SELECT confidential
+        SELECT {ROW}, (SELECT confidential
                           FROM version AS last
                          WHERE (last.patient, last.type, last.id) = (address.patient, address.type, address.id)
                          ORDER BY version DESC
@@ -76,7 +76,7 @@ async def in_records(
     # Built of our own words and numbers alone, here and below.
     rows = await db.fetch(
         f"""
-        SELECT {_ROW}
+        SELECT {ROW}
           FROM (SELECT patient, type, id, version, when_at
                   FROM held
                  WHERE patient = ANY ($2) AND type = $4 AND confidential <= $3{as_of}{later}{clauses}{stood}
@@ -134,7 +134,7 @@ async def rows_of(
     if moment is None:
         rows = await db.fetch(
             f"""
-            SELECT {_ROW}
+            SELECT {ROW}
               FROM {asked}
               JOIN held USING (patient, type, id)
               JOIN version USING (patient, type, id, version)
@@ -146,7 +146,7 @@ async def rows_of(
         return tuple(Row(*row) for row in rows)
     rows = await db.fetch(
         f"""
-        SELECT {_ROW}
+        SELECT {ROW}
           FROM {asked}
          CROSS JOIN LATERAL (SELECT *
                                FROM version
@@ -176,7 +176,7 @@ async def whole_record(
     stood = f" UNION ALL SELECT patient, type, id, version FROM ({_STOOD}) AS before WHERE {where}" if moment else ""  # noqa: S608
     rows = await db.fetch(
         f"""
-        SELECT {_ROW}
+        SELECT {ROW}
           FROM (SELECT patient, type, id, version
                   FROM held
                  WHERE patient = ANY ($2) AND confidential <= $3 AND {as_of} AND {where}
@@ -204,7 +204,7 @@ async def kept_of(
     """The current versions of these types in records of patients, each written in the name of the source that goes with it."""
     rows = await db.fetch(
         f"""
-        SELECT {_ROW}, version.source
+        SELECT {ROW}, version.source
           FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
          CROSS JOIN LATERAL (SELECT patient, type, id, version
                                FROM held
@@ -229,7 +229,7 @@ async def history(
     """Versions of one resource below `below`, newest first."""
     rows = await db.fetch(
         f"""
-        SELECT {_ROW}
+        SELECT {ROW}
           FROM version
          WHERE patient = ANY ($1) AND type = $2 AND id = $3 AND version < $4 AND confidential <= $5 AND at >= $6
          ORDER BY version DESC
@@ -258,7 +258,7 @@ async def written_between(
     later = f"AND ({order}) < ($6, $7, $8, $9, $10)" if below else ""
     rows = await db.fetch(
         f"""
-        SELECT {_ROW}
+        SELECT {ROW}
           FROM version
          CROSS JOIN LATERAL (SELECT confidential
                                FROM version AS last

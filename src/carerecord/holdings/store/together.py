@@ -1,0 +1,166 @@
+"""What stands in the tables now, for many questions in one statement? Each is answered as if it had been asked alone.
+
+Each question is a row of arrays, answered by nested look-ups (`OFFSET 0` keeps the planner from any other way): what one costs
+does not depend on how many people there are, nor on who asks beside it.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+from carerecord.holdings.store.changing import Row
+from carerecord.holdings.store.looking import ROW
+from carerecord.kit.db import Database, Record
+
+MOST_GROUPS: Final = 4  # of hashes, in one question
+Group = Sequence[int]
+
+
+class InRecord(NamedTuple):
+    """Versions of a type in one record that bear one hash of each group, newest first."""
+
+    patient: str
+    type: str
+    groups: Sequence[Group]
+    most_confidential: int
+    many: int
+
+
+class Across(NamedTuple):
+    """Of whom every group of hashes says one, by record and id, beginning after a place."""
+
+    type: str
+    groups: Sequence[Group]
+    most_confidential: int
+    many: int
+
+
+class Reached(NamedTuple):
+    """How many keys there were, and those of them that may be seen."""
+
+    keys: tuple[tuple[str, str], ...]  # patient, id
+    rows: tuple[Row, ...]
+
+
+async def last_of_each(db: Database, asked: Sequence[tuple[str, str]]) -> list[Row | None]:
+    """The last version of each type and id, wherever it lies: a deletion too, and however confidential."""
+    rows = await db.fetch(
+        f"""
+        SELECT {ROW}, asked.place
+          FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (type, id, place)
+         CROSS JOIN LATERAL (SELECT patient
+                               FROM address
+                              WHERE address.type = asked.type AND address.id = asked.id
+                             OFFSET 0) AS lies
+         CROSS JOIN LATERAL (SELECT *
+                               FROM version
+                              WHERE (patient, type, id) = (lies.patient, asked.type, asked.id)
+                              ORDER BY version DESC
+                              LIMIT 1) AS version
+        """,  # noqa: S608
+        [type_ for type_, _ in asked],
+        [id_ for _, id_ in asked],
+    )
+    found: list[Row | None] = [None] * len(asked)
+    for row in rows:
+        found[row["place"] - 1] = _row(row)
+    return found
+
+
+async def in_record_of_each(db: Database, asked: Sequence[InRecord]) -> list[tuple[Row, ...]]:
+    names, columns = _groups([each.groups for each in asked])
+    narrowed = "".join(f"\n AND (asked.{name} IS NULL OR tokens && asked.{name})" for name in names)
+    rows = await db.fetch(
+        f"""
+        SELECT {ROW}, asked.place
+          FROM ({_asked("patient text, type text, most_confidential int, many int", names)}) AS asked
+         CROSS JOIN LATERAL (SELECT patient, type, id, version, when_at
+                               FROM held
+                              WHERE held.patient = asked.patient AND held.type = asked.type
+                                AND confidential <= asked.most_confidential{narrowed}
+                              ORDER BY when_at DESC, id
+                              LIMIT asked.many) AS found
+         CROSS JOIN LATERAL (SELECT *
+                               FROM version
+                              WHERE (patient, type, id, version) = (found.patient, found.type, found.id, found.version)
+                             OFFSET 0) AS version
+         ORDER BY asked.place, found.when_at DESC, found.id
+        """,  # noqa: S608
+        [each.patient for each in asked],
+        [each.type for each in asked],
+        [each.most_confidential for each in asked],
+        [each.many for each in asked],
+        *columns,
+    )
+    found: list[list[Row]] = [[] for _ in asked]
+    for row in rows:
+        found[row["place"] - 1].append(_row(row))
+    return [tuple(each) for each in found]
+
+
+async def across_of_each(db: Database, asked: Sequence[Across]) -> list[Reached]:
+    names, columns = _groups([each.groups for each in asked])
+    others = "".join(
+        f"""
+           AND (asked.{name} IS NULL
+                OR EXISTS (SELECT
+                             FROM across AS other
+                            WHERE other.hash = ANY (asked.{name})
+                              AND (other.patient, other.type, other.id) = (across.patient, across.type, across.id)))"""  # noqa: S608
+        for name in names[1:]
+    )
+    rows = await db.fetch(
+        f"""
+        SELECT {ROW}, asked.place, found.patient AS whose, found.id AS which
+          FROM ({_asked("type text, most_confidential int, many int", names)}) AS asked
+         CROSS JOIN LATERAL (SELECT DISTINCT patient, id
+                               FROM across
+                              WHERE hash = ANY (asked.g1) AND type = asked.type{others}
+                              ORDER BY patient, id
+                              LIMIT asked.many) AS found
+          LEFT JOIN LATERAL (SELECT version.*
+                               FROM held
+                               JOIN version USING (patient, type, id, version)
+                              WHERE (held.patient, held.type, held.id) = (found.patient, asked.type, found.id)
+                                AND held.confidential <= asked.most_confidential
+                             OFFSET 0) AS version ON true
+         ORDER BY asked.place, found.patient, found.id
+        """,  # noqa: S608
+        [each.type for each in asked],
+        [each.most_confidential for each in asked],
+        [each.many for each in asked],
+        *columns,
+    )
+    keys: list[list[tuple[str, str]]] = [[] for _ in asked]
+    found: list[list[Row]] = [[] for _ in asked]
+    for row in rows:
+        keys[row["place"] - 1].append((row["whose"], row["which"]))
+        if row["patient"] is not None:
+            found[row["place"] - 1].append(_row(row))
+    return [Reached(tuple(key), tuple(rows)) for key, rows in zip(keys, found, strict=True)]
+
+
+def _asked(shape: str, groups: Sequence[str]) -> str:
+    """The questions as rows. An array of arrays has no rows of unequal length, so groups come as texts, read once for each."""
+    columns = [each.split() for each in shape.split(", ")]
+    names = [name for name, _ in columns]
+    told = [f"${place}::{type_}[]" for place, (_, type_) in enumerate(columns, 1)]
+    told += [f"${place}::text[]" for place in range(len(told) + 1, len(told) + len(groups) + 1)]
+    read = [f"told.{name}::bigint[] AS {name}" for name in groups]
+    return f"""SELECT {", ".join([*(f"told.{name}" for name in names), *read])}, told.place
+                  FROM unnest({", ".join(told)}) WITH ORDINALITY AS told ({", ".join([*names, *groups])}, place)
+                OFFSET 0"""  # noqa: S608
+
+
+def _groups(asked: Sequence[Sequence[Group]]) -> tuple[list[str], list[list[str | None]]]:
+    """As many columns as the question with most groups has, and in each what each question says there."""
+    most = max(len(each) for each in asked)
+    columns = [[_written(each[place]) if place < len(each) else None for each in asked] for place in range(most)]
+    return [f"g{place}" for place in range(1, most + 1)], columns
+
+
+def _written(group: Group) -> str:
+    return f"{{{','.join(map(str, group))}}}"
+
+
+def _row(row: Record) -> Row:
+    return Row(*row[:10])
