@@ -22,7 +22,7 @@ from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.reaching import CONFIDENTIALITY, NOBODY, STRICTEST, most, within
 from carerecord.holdings.referring import Referring
-from carerecord.holdings.store import changing
+from carerecord.holdings.store import changing, looking
 from carerecord.holdings.store.changing import Current, Last, Lies, Row
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection
@@ -198,11 +198,15 @@ class Writer:
         rows: list[Row] = []
         current: list[Current] = []
         out: list[changing.Key] = []
+        stand = await self._standing(db, drafts, known)
         async with self.finder.turns.mine() as turn:
             for draft in drafts:
                 lies = known.get((draft.type, draft.id))
                 was = _last(draft, lies, last)
                 self._may_go_on(draft, lies, was)
+                if self._stands(draft, stand.get((draft.type, draft.id))):
+                    draft.done = Written(304)
+                    continue
                 if draft.change.method == "delete":
                     draft.patient = lies.patient if lies else ""
                     draft.done = Written(204)
@@ -228,6 +232,21 @@ class Writer:
         await changing.add_versions(db, rows)
         await changing.put_current(db, current)
 
+    async def _standing(
+        self, db: Connection, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies]
+    ) -> dict[tuple[str, str], Row]:
+        """What stands of those that are written only if they differ."""
+        asked = [(each.type, each.id) for each in drafts if each.change.unless == "same"]
+        keys = [(known[key].patient, *key) for key in asked if key in known]
+        rows = await looking.rows_of(db, keys, STRICTEST) if keys else ()
+        return {(row.type, row.id): row for row in rows}
+
+    def _stands(self, draft: Draft, row: Row | None) -> bool:
+        if row is None or self._whose(draft) != row.patient:
+            return False
+        draft.patient = row.patient
+        return with_ours(draft.raw, id_=draft.id, version=row.version, at=stamp(row.at)) == self.finder.text(row)
+
     async def _told(self, db: Connection, drafts: Sequence[Draft]) -> None:
         """The event and the audit line of each request, in the transaction that wrote, by one statement for all."""
         by_request: dict[int, list[Draft]] = {}
@@ -246,7 +265,7 @@ class Writer:
             for begun in range(0, len(changes), _TOLD_AT_ONCE):
                 part = changes[begun : begun + _TOLD_AT_ONCE]
                 told.append(("Kept", Kept(asked.client.id, asked.client.organisation, part, asked.request)))
-            patients = [each.patient for each in mine]
+            patients = [each.patient for each in mine if each.done is None or each.done.status != 304]
             told.append(("Line", self.book.line("resource-written", asked.client, patients, request=asked.request)))
         await self.outbox.announce_all(told, db)
 

@@ -1,0 +1,48 @@
+"""Is a resource written again where the very same words stand? Who files a message twice asks that it is not."""
+
+from typing import Any
+
+from tests.holdings.conftest import Desk, raw
+
+from carerecord.contracts.holdings import Change, HistoryAsked, Reach, Written
+
+PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"family": "Marlow"}], "birthDate": "1948-03-14"}
+
+
+async def put(desk: Desk, resource: dict[str, Any]) -> Written:
+    change = Change("update", resource["resourceType"], resource["id"], raw(resource), unless="same")
+    return (await desk.write(change))[0]
+
+
+async def versions(desk: Desk) -> int:
+    return len((await desk.keeper.history(HistoryAsked(Reach(), "Patient", "p1"))).matches)
+
+
+async def test_the_same_words_are_written_once(desk: Desk):
+    assert [(await put(desk, PATIENT)).status for _ in range(3)] == [201, 304, 304]
+    assert await versions(desk) == 1
+
+
+async def test_other_words_are_another_version_and_so_are_the_first_ones_after_them(desk: Desk):
+    other = PATIENT | {"birthDate": "1948-03-15"}
+
+    assert [(await put(desk, each)).status for each in (PATIENT, other, PATIENT)] == [201, 200, 200]
+    assert await versions(desk) == 3
+
+
+async def test_what_was_deleted_is_written_again(desk: Desk):
+    await put(desk, PATIENT)
+    await desk.write(Change("delete", "Patient", "p1"))
+
+    assert (await put(desk, PATIENT)).status == 201
+
+
+async def test_a_bundle_writes_those_that_differ_and_tells_of_them_alone(desk: Desk):
+    await put(desk, PATIENT)
+    note: dict[str, Any] = {"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": "Pulse"}}
+    note["subject"] = {"reference": "Patient/p1"}
+    both = [Change("update", each["resourceType"], each["id"], raw(each), unless="same") for each in (PATIENT, note)]
+
+    assert [each.status for each in await desk.write(*both)] == [304, 201]
+    told = await desk.database.pool.fetch("SELECT body FROM outbox WHERE kind = 'Kept' ORDER BY id")
+    assert [b'"Patient"' in row["body"] for row in told] == [True, False]
