@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from carerecord.contracts import patients, records
+from carerecord.contracts import audit, patients, records
 from carerecord.contracts.identity import BeginAsked
 from carerecord.kit.errors import Unavailable
 from carerecord.viewer.visit import SESSION_COOKIE, path_of_ours
@@ -332,6 +332,17 @@ async def test_the_privacy_officer_reads_who_looked_when_and_why() -> None:
     assert "MARLOW, Edith (Mrs)" in page
     assert "“fell”" in page
     assert "No line has been changed or lost" in (await browser.post("/audit/verify", data=TOKEN)).text
+
+
+async def test_the_privacy_officer_reads_who_looked_at_one_patient() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("privacy-officer")})
+    browser = neighbours.browser()
+    assert 'name="about" value="p-marlow"' in (await browser.get("/audit")).text
+    page = (await browser.post("/audit", data={**TOKEN, "about": "p-marlow"})).text
+
+    assert "Who looked at MARLOW, Edith (Mrs)" in page
+    asked = [each.person for each in neighbours.asked if isinstance(each, audit.LooksAsked)]
+    assert asked == [(), PEOPLE["p-marlow"].ids]
 
 
 async def test_signing_out_ends_the_session() -> None:

@@ -39,17 +39,12 @@ async def verify(visit: Visit) -> Response:
 
 async def _page(visit: Visit, verified: Verified | None = None) -> Response:
     await visit.must("audit-read")
-    before = visit.sent("before")
-    looks = await visit.face.calls.ask(LOOKS, LooksAsked(before=before, most=100, actor=visit.actor))
-    ids = tuple(dict.fromkeys(patient for line in looks.lines for patient in line.patients))
-    people: dict[str, Person] = {}
-    unnamed = ""
-    if ids:
-        try:
-            for person in await visit.face.calls.ask(PEOPLE, PeopleAsked(ids)):
-                people |= dict.fromkeys(person.ids, person)
-        except Unavailable as error:
-            unnamed = error.says
+    about = visit.sent("about")
+    people, unnamed = await _people(visit, (about,) if about else ())
+    of = people[about].ids if about in people else (about,) if about else ()
+    looks = await visit.face.calls.ask(LOOKS, LooksAsked(of, visit.sent("before"), 100, visit.actor))
+    others, silence = await _people(visit, tuple(dict.fromkeys(id_ for line in looks.lines for id_ in line.patients)))
+    people |= others
     names = await source_names(visit)
 
     def heard_of(line: Line) -> str:
@@ -57,8 +52,20 @@ async def _page(visit: Visit, verified: Verified | None = None) -> Response:
 
     words = {line.what: _WORDS.get(line.what, line.what.replace("-", " ").capitalize()) for line in looks.lines}
     return visit.page(
-        "audit.html", looks=looks, people=people, words=words, verified=verified, unnamed=unnamed, heard_of=heard_of
-    )
+        "audit.html", looks=looks, people=people, words=words, verified=verified, unnamed=unnamed or silence, heard_of=heard_of,
+        about=about,
+    )  # fmt: skip
+
+
+async def _people(visit: Visit, ids: tuple[str, ...]) -> tuple[dict[str, Person], str]:
+    """Who each id is, and why nobody can be named where the index is silent."""
+    if not ids:
+        return {}, ""
+    try:
+        found = await visit.face.calls.ask(PEOPLE, PeopleAsked(ids))
+    except Unavailable as error:
+        return {}, error.says
+    return {id_: person for person in found for id_ in person.ids}, ""
 
 
 def heard(line: Line, names: Mapping[str, str]) -> str:
