@@ -58,11 +58,6 @@ def test_two_tables_of_one_id_are_a_problem_and_the_first_stands():
     assert "another table has this id" in registry.problems[0]
 
 
-def test_an_arrangement_that_is_not_offered_yet_is_refused_in_words():
-    registry = read_registry({"a.toml": ELM + 'arrangement = "copy"\n'})
-    assert "'copy' is not offered yet" in registry.problems[0]
-
-
 def test_changes_are_told_by_id_alone():
     before = digests(read_registry({"a.toml": ELM}).sources)
     after = digests(read_registry({"a.toml": ELM.replace("elm.example", "new.example")}).sources)

@@ -130,6 +130,7 @@ class Registry(Struct, frozen=True):
     modules: tuple[str, ...] = ()  # those that are served; none: all there are
     served: tuple[str, ...] = ()  # the sections that they bring; none: all there are
     senders: tuple[Sender, ...] = ()  # who sends messages
+    copies_of: tuple[str, ...] = ()  # modules that are switched off, and of which copies are still read
 
     def is_tester(self, actor: Actor) -> bool:
         return actor.role.code == "clinical-safety-officer" or any(each.key == actor.key for each in self.testers)

@@ -10,22 +10,21 @@ import msgspec
 
 from carerecord.contracts.sources import KINDS, Registry, Sender, SharedSection, Source, Tester
 from carerecord.fhir.identifiers import is_ods_code
-from carerecord.fhir.modules import served
 from carerecord.fhir.sections import SECTION_IDS
+from carerecord.sources.arrangements import NONE, arrangement_oddities, arrangement_of
 from carerecord.sources.mappings import FOLDER, document_oddities, with_mapping
-from carerecord.sources.modules import read_modules
+from carerecord.sources.modules import all_served, read_copies_of, read_modules
 from carerecord.sources.senders import read_senders
 from carerecord.sources.spreadsheet import rows
 from carerecord.sources.stages import EVERYONE, NAMED, OFF, STAGES, rank
 
-ARRANGEMENTS = ("live", "copy", "both", "master")
-OFFERED_ARRANGEMENTS = ("live",)  # the others await the services that keep copies
-CONNECTORS = ("fhir_r4", "gp_connect", "rest_json", "documents", "pds")
+CONNECTORS = ("fhir_r4", "gp_connect", "rest_json", "documents", "pds", NONE)
 KNOWS_BY = ("nhs-number", "local", "match")
 ASKS = ("search", "everything", "mhd", "xds")
-REQUIRED = ("id", "organisation", "name", "connector", "address")
+REQUIRED = ("id", "organisation", "name", "connector")
 ALWAYS_ASK = ("allergies", "medicines", "plans")
-BY_SECTION = ("arrangement", "stage", "stages", "stage_at_most", "open_to")  # said of a table, and kept with its sections
+# Said of a table, and kept with its sections.
+BY_SECTION = ("arrangement", "arrangements", "stage", "stages", "stage_at_most", "open_to")
 
 _fields = {each.name: each for each in msgspec.structs.fields(Source)}
 
@@ -35,14 +34,15 @@ def read_registry(files: Mapping[str, str]) -> Registry:
 
     A source stands in one table, `[[source]]`, or in one row of a spreadsheet (`.csv`), with the fields of
     `contracts.sources.Source`; who sends messages in a table `[[sender]]` (`contracts.sources.Sender`). `sections` is a list of
-    section ids, `arrangement` the arrangement of them all. To whom a section is open is said by `stage`, by `stages` where
-    sections differ, and bounded by `stage_at_most`; what says nothing is open to nobody.
+    section ids, `arrangement` the arrangement of them all, and `arrangements` of those that differ. To whom a section is open is
+    said by `stage`, by `stages` where sections differ, and bounded by `stage_at_most`; what says nothing is open to nobody.
     """
     sources: dict[str, Source] = {}
     problems: list[str] = []
     always_ask: tuple[str, ...] = ALWAYS_ASK
     testers: dict[str, Tester] = {}
     modules: dict[str, None] = {}
+    copies_of: dict[str, None] = {}
     sending: list[tuple[str, Mapping[str, Any]]] = []
     mappings = {file: text for file, text in files.items() if file.startswith(FOLDER)}
     for file, text in sorted(files.items()):
@@ -69,6 +69,9 @@ def read_registry(files: Mapping[str, str]) -> Registry:
         named_here, faults = read_modules(file, document)
         modules |= dict.fromkeys(named_here)
         problems += faults
+        named_here, faults = read_copies_of(file, document)
+        copies_of |= dict.fromkeys(named_here)
+        problems += faults
         for place, table in enumerate(document.get("source", []), 1):
             named = f"{file}, {table.get('id') or f'table {place}'}"
             whole, more = with_mapping(table, mappings)
@@ -85,8 +88,10 @@ def read_registry(files: Mapping[str, str]) -> Registry:
     safety = tuple(testers[each] for each in sorted(testers))
     senders, faults = read_senders(sending, sources)
     problems += faults
-    version = version_of(chosen, always_ask, safety, tuple(modules), senders)
-    return Registry(version, chosen, always_ask, tuple(problems), safety, tuple(modules), served(modules), senders)
+    kept = tuple(each for each in copies_of if modules and each not in modules)
+    version = version_of(chosen, always_ask, safety, tuple(modules), senders, kept)
+    sections = all_served(tuple(modules), kept)
+    return Registry(version, chosen, always_ask, tuple(problems), safety, tuple(modules), sections, senders, kept)
 
 
 def _add(sources: dict[str, Source], problems: list[str], named: str, table: Mapping[str, Any], faults: list[str]) -> None:
@@ -107,22 +112,21 @@ def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
         faults.append(f"kind is missing; it is one of {', '.join(KINDS)}")
     faults += [f"{name} is not a field of a source" for name in table if name not in _fields and name not in BY_SECTION]
     told = {name: value for name, value in table.items() if name in _fields and name != "sections"}
-    arrangement = table.get("arrangement", "live")
+    if not table.get("address") and table.get("connector") != NONE:
+        faults.append("address is missing")
     sections = table.get("sections", [])
-    if arrangement not in ARRANGEMENTS:
-        faults.append(f"arrangement is {arrangement!r}; it is one of {', '.join(ARRANGEMENTS)}")
-    elif arrangement not in OFFERED_ARRANGEMENTS:
-        faults.append(f"arrangement {arrangement!r} is not offered yet; use live")
     faults += [
         f"section {each!r} is not known; they are {', '.join(SECTION_IDS)}" for each in sections if each not in SECTION_IDS
     ]
     faults += [*_oddities(told), *document_oddities(table)]
     faults += _stage_oddities(table, _told_apart(sections))
+    faults += arrangement_oddities(table, _told_apart(sections))
     if faults:
         return None, faults
     told["organisation_name"] = told.get("organisation_name") or told["name"]
+    told["address"] = told.get("address") or ""
     told["mark"] = told.get("mark") or told["name"][:2].upper()
-    shared = tuple(_shared(table, each, arrangement) for each in _told_apart(sections))
+    shared = tuple(_shared(table, each) for each in _told_apart(sections))
     try:
         return msgspec.convert({**told, "sections": shared}, Source), []
     except msgspec.ValidationError as error:
@@ -137,13 +141,13 @@ def _told_apart(sections: Sequence[str]) -> Sequence[str]:
     return (*sections[:place], "safeguarding", *sections[place:])
 
 
-def _shared(table: Mapping[str, Any], section: str, arrangement: str) -> SharedSection:
+def _shared(table: Mapping[str, Any], section: str) -> SharedSection:
     stages = table.get("stages", {})
     like = "alerts" if section == "safeguarding" and section not in stages else section
     stage = stages.get(like, table.get("stage", OFF))
     ceiling = table.get("stage_at_most", EVERYONE)
     named = tuple(table.get("open_to", ())) if NAMED in (stage, ceiling) else ()
-    return SharedSection(section, arrangement, stage, named, ceiling)
+    return SharedSection(section, arrangement_of(table, section), stage, named, ceiling)
 
 
 def _stage_oddities(table: Mapping[str, Any], sections: Sequence[str]) -> Iterator[str]:
@@ -200,10 +204,11 @@ def _is_http(address: str) -> bool:
 
 def version_of(
     sources: tuple[Source, ...], always_ask: tuple[str, ...], testers: tuple[Tester, ...], modules: tuple[str, ...] = (),
-    senders: tuple[Sender, ...] = (),
+    senders: tuple[Sender, ...] = (), copies_of: tuple[str, ...] = (),
 ) -> str:  # fmt: skip
     """The same sources, modules and senders have the same version, whoever reads them."""
     told = (sources, always_ask, testers, *([modules] if modules or senders else []), *([senders] if senders else []))
+    told = (*told, ("copies of", *copies_of)) if copies_of else told
     return hashlib.sha256(msgspec.json.encode(told)).hexdigest()[:16]
 
 

@@ -17,6 +17,7 @@ from carerecord.contracts.sources import Check, Probe, Source
 from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import FhirError
 from carerecord.fhir.sections import SECTIONS
+from carerecord.sources.arrangements import ASKED, NONE
 from carerecord.sources.probe_practice import probe_practice
 from carerecord.sources.probe_window import probe_window
 
@@ -76,6 +77,9 @@ async def probe(source: Source, secret: Callable[[str], str]) -> Probe:
 
     Reads; never writes. What is read is looked at and let go. The certificate that it shows comes with the report.
     """
+    if source.connector == NONE:
+        says = "It sends what it holds and is not asked, so a probe reaches nobody. Look that what it sends is filed and opens."
+        return Probe(source.id, True, (Check("who sends", True, says),))
     certificate, found = await asyncio.gather(certificate_of(Site.of(source), within_s=PATIENCE_S), _checked(source, secret))
     return replace(found, certificate=certificate)
 
@@ -108,6 +112,8 @@ async def _checked(source: Source, secret: Callable[[str], str]) -> Probe:
 
 async def _try_sections(prober: _Prober, patient: str) -> None:
     for shared in prober.source.sections:
+        if shared.arrangement not in ASKED:
+            continue
         for search in SECTIONS[shared.section].searches if shared.section in SECTIONS else ():
             form = (("patient", patient), ("_count", "1"), *search.params)
             await prober.check(

@@ -14,6 +14,7 @@ from carerecord.contracts.sources import Check, Probe, Source
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.reading import read
 from carerecord.kit.clock import SystemClock
+from carerecord.sources.arrangements import ASKED
 
 PATIENCE_S: Final = 10.0
 NOBODY: Final = Expected("9990000018", "1900-01-01", "Probe", "Test")  # of the range that is kept for tests
@@ -25,7 +26,7 @@ async def probe_window(source: Source, secret: Callable[[str], str]) -> Probe:
     """Read and let go, as any probe. A source that knows people by its own numbers alone is not asked about anybody."""
     web, began = Web(secret), time.perf_counter()
     window: Window = (RestJson if source.connector == "rest_json" else Documents)(web, SystemClock(), _read)
-    sections = frozenset(each.section for each in source.sections)
+    sections = frozenset(each.section for each in source.sections if each.arrangement in ASKED)
     try:
         until = asyncio.get_running_loop().time() + PATIENCE_S
         if source.knows_by == "local":

@@ -96,8 +96,10 @@ class Keeper:
         if changed == self._changed and self._drawn_up:
             return
         written = self._written
-        sources = narrowed(in_force(written, changed), written.modules)
-        version = version_of(sources, written.always_ask, written.testers, written.modules, written.senders)
+        sources = narrowed(in_force(written, changed), written.modules, written.copies_of)
+        version = version_of(
+            sources, written.always_ask, written.testers, written.modules, written.senders, written.copies_of
+        )
         self.registry, self._changed, self._drawn_up = replace(written, version=version, sources=sources), changed, True
 
     def _line(

@@ -13,7 +13,7 @@ from carerecord.contracts.sources import Source
 
 YES, NO = frozenset({"yes", "y", "true", "1"}), frozenset({"no", "n", "false", "0"})
 LISTS: Final = ("sections", "open_to")
-STAGED: Final = ("stage", "stages", "stage_at_most", "open_to", "arrangement")
+STAGED: Final = ("stage", "stages", "stage_at_most", "open_to", "arrangement", "arrangements")
 NOTE = "note"  # a column that begins so is for people
 _TYPES: Final[Mapping[str, Any]] = {each.name: each.type for each in msgspec.structs.fields(Source)}
 COLUMNS: Final = (*_TYPES, *(each for each in STAGED if each not in _TYPES))
@@ -69,7 +69,7 @@ _KINDS: Final[Mapping[Any, str]] = {bool: "yes or no", int: "a whole number", fl
 
 def _value(name: str, cell: str) -> Any:
     kind = _TYPES.get(name, str)
-    if name == "stages":
+    if name in ("stages", "arrangements"):
         return dict(_pair(each) for each in _parts(cell))
     if name in LISTS or kind == tuple[str, ...]:
         return _parts(cell)
