@@ -9,10 +9,12 @@ import asyncio
 import gzip
 import os
 import random
+import re
 import statistics
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,9 @@ from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.app.wire import Deployment, running
 from carerecord.contracts.holdings import (
     EVERYTHING,
+    LOAD,
+    LOAD_FAULTS,
+    LOAD_STATE,
     READ,
     SEARCH,
     WRITE,
@@ -36,10 +41,14 @@ from carerecord.contracts.holdings import (
     Client,
     EverythingAsked,
     FindAsked,
+    LoadAsked,
+    LoadFaultsAsked,
+    LoadNamed,
     Reach,
     ReadAsked,
     WriteAsked,
 )
+from carerecord.exchange.importing import fed
 from carerecord.kit.calls import Calls
 from carerecord.kit.db import Connection
 from carerecord.kit.part import Part
@@ -49,7 +58,8 @@ SYSTEM = Client("bench", "R9A", "Bench", chooses_ids=True)
 ALL = Reach()
 TIMES = 10  # as many people, for the last round
 Work = Callable[[], Awaitable[Any]]
-
+_URN = re.compile(rb"urn:uuid:[0-9a-f-]{36}")
+_OWN_ID = re.compile(rb'"id"\s*:\s*"[^"]*"')
 
 
 class _Entry(msgspec.Struct):
@@ -146,6 +156,42 @@ async def load(calls: Calls, told: Sequence[tuple[Change, ...]], clients: int) -
     return {"resources": many, "resources_a_second": round(many / (time.perf_counter() - began))}, people
 
 
+def as_lines(told: Sequence[tuple[Change, ...]]) -> bytes:
+    """The same resources as NDJSON, under fresh ids, each reference naming what it means."""
+    lines: list[bytes] = []
+    for changes in told:
+        names = {each.full_url.encode(): f"{each.type}/{uuid.uuid4()}".encode() for each in changes}
+        for each in changes:
+            text = _URN.sub(partial(_named, names), each.text)
+            mine = names[each.full_url.encode()].partition(b"/")[2]
+            lines.append(_OWN_ID.sub(b'"id":"' + mine + b'"', text, count=1).replace(b"\n", b" "))
+    return b"\n".join(lines) + b"\n"
+
+
+def _named(names: Mapping[bytes, bytes], found: re.Match[bytes]) -> bytes:
+    return names.get(found[0], found[0])
+
+
+async def bulk(calls: Calls, told: Sequence[tuple[Change, ...]]) -> dict[str, float]:
+    """One import, from its first byte until every line has been filed."""
+    body = as_lines(told)
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for place in range(0, len(body), 262_144):
+            yield body[place : place + 262_144]
+
+    asked = LoadAsked(ALL, SYSTEM)
+    began, cpu = time.perf_counter(), time.process_time()
+    load = await calls.ask(LOAD, asked)
+    await fed(calls, load.id, asked, chunks())
+    while (state := await calls.ask(LOAD_STATE, LoadNamed(load.id, SYSTEM))).state != "done":
+        await asyncio.sleep(0.01)
+    took = time.perf_counter() - began
+    assert state.refused == 0, (await calls.ask(LOAD_FAULTS, LoadFaultsAsked(load.id, SYSTEM))).faults[:1]
+    each_us = (time.process_time() - cpu) / state.kept * 1e6
+    return {"resources": state.kept, "resources_a_second": round(state.kept / took), "cpu_each_us": round(each_us)}
+
+
 async def questions(calls: Calls, people: Sequence[str], rounds: int) -> dict[str, dict[str, float]]:
     """The usual searches about random people, 8 clients."""
     chance = random.Random(7)
@@ -194,6 +240,8 @@ async def measured(cluster: Cluster, folder: Path, most: int, rounds: int) -> tu
         say(f"{len(told)} bundles, 4 clients")
         loaded, people = await load(calls, told, 4)
         await db.execute("ANALYZE")
+        say("one import, NDJSON")
+        lines = await bulk(calls, told * 3)
         say("single creates, 16 clients")
         results = [change for changes in told for change in changes if change.type == "Observation"]
         single = await disk(calls, db, (results * 40)[:1_500], people[0])
@@ -208,6 +256,7 @@ async def measured(cluster: Cluster, folder: Path, most: int, rounds: int) -> tu
         many = await questions(calls, [*people[1:], *others], rounds)
     promises = [
         Promise("bundles against the bare copy", 1e6 / loaded["resources_a_second"], "us", 1e6 / bare["copy_a_second"], 2.5),
+        Promise("bulk import against the bare copy", 1e6 / lines["resources_a_second"], "us", 1e6 / bare["copy_a_second"], 2.0),
         Promise("create one against the bare insert", 1e6 / single["a_second"], "us", 1e6 / bare["insert_a_second"], 3.34),
         Promise("create one, p99", single["p99_ms"], "ms", 50),
         Promise("read by id", 1e6 / few["read_by_id"]["a_second"], "us", 1e6 / 3_000),
@@ -218,7 +267,8 @@ async def measured(cluster: Cluster, folder: Path, most: int, rounds: int) -> tu
           for name, told_ in few.items()),
         Promise("disk of an Observation against its JSON", single["bytes_each"], "bytes", single["json_each"], 1.5),
     ]  # fmt: skip
-    return promises, {"limits": bare, "bundles": loaded, "single": single, "few": few, "everything": whole, "many": many}
+    detail = {"limits": bare, "bundles": loaded, "bulk": lines, "single": single, "few": few, "everything": whole, "many": many}
+    return promises, detail
 
 
 def main() -> None:
