@@ -11,7 +11,7 @@ from carerecord.pages.formatting import joined
 from carerecord.viewer.registry import source_names
 from carerecord.viewer.visit import Visit
 
-_FINE = {"live", "none held", "not recorded"}
+_FINE = {"live", "copy", "none held", "not recorded"}
 _WORDS = {
     "record-opened": "Opened the record", "searched": "Searched", "source-retried": "Asked a source again",
     "searched-too-often": "Safety alert: searched more often than one person can read",

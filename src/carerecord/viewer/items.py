@@ -175,6 +175,13 @@ def origins(view: View, entry: Entry) -> tuple[OriginWords, ...]:
     return tuple(_origin(view, entry.facts, origin) for origin in entry.origins)
 
 
+def _came(origin: Origin, fmt: Formatter) -> tuple[tuple[str, str], ...]:
+    """When a source said it: now, or when its copy came here."""
+    if origin.kept == "copy":
+        return ("Copy as at", fmt.at(origin.came_at)), ("Read", fmt.at(origin.fetched_at))
+    return (("Kept here since" if origin.kept else "Fetched", fmt.at(origin.came_at or origin.fetched_at)),)
+
+
 def _origin(view: View, facts: Facts, origin: Origin) -> OriginWords:
     fmt = view.fmt
     state = view.sources.get(origin.source)
@@ -182,7 +189,7 @@ def _origin(view: View, facts: Facts, origin: Origin) -> OriginWords:
     pairs = [
         ("Author", author or fmt.missing()),
         (_MEANS.get(facts.at_means, facts.at_means.capitalize()), fmt.at(facts.at)),
-        ("Fetched", fmt.at(origin.fetched_at)),
+        *_came(origin, fmt),
     ]
     if origin.recorded and origin.recorded != facts.at:
         pairs.insert(2, ("Recorded", fmt.at(origin.recorded)))

@@ -24,7 +24,7 @@ from carerecord.viewer.first_screen import FirstScreen, screen_of
 from carerecord.viewer.items import more_of, origins, stopped
 from carerecord.viewer.matrix import by_organisation, matrix
 from carerecord.viewer.sections import SectionView, sections, value_of
-from carerecord.viewer.states import MANY, sentence, sign, together, trouble
+from carerecord.viewer.states import MANY, answered, counted_as, named, sentence, sign, together, trouble
 from carerecord.viewer.summary import attention, decisions, key_results, problems
 from carerecord.viewer.view import View
 
@@ -245,8 +245,8 @@ _ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth"}
 
 def tally(record: Record) -> str:
     """8 answered, 1 did not answer, 1 not asked: the strip below has their names. The numbers add up to all sources."""
-    fine = sum(sign(each.state).tone in ("held", "empty") for each in record.states)
-    found = Counter(sign(each.state).word.lower() for each in record.states if sign(each.state).tone not in ("held", "empty"))
+    fine = sum(answered(each) for each in record.states)
+    found = Counter(counted_as(each) for each in record.states if not answered(each))
     late = sum(each.late and not trouble(each.state) for each in record.states)
     after = f"; {late} joined after the first second" if late else ""
     return ", ".join([f"{fine} answered", *(f"{count} {word}" for word, count in found.items())]) + after
@@ -269,8 +269,10 @@ def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, s
     person = record.person.demographics
     actor = session.actor
     missing = [state.name for state in record.states if trouble(state.state)]
-    fine = sum(sign(state.state).tone in ("held", "empty") for state in record.states)
+    fine = sum(answered(state) for state in record.states)
     lacking = f"MISSING OR INCOMPLETE: {_missing(record, missing)}. Not a complete record." if missing else "None missing."
+    copies = [state.name for state in record.states if state.kept == "copy"]
+    lacking += f" From copies, not live: {named(copies)}." if copies else ""
     who = f"{actor.name}, {actor.role.name}, {actor.role.organisation_name}" if actor else session.name
     substances = f": {', '.join(record.allergies.substances)}" if record.allergies.substances else ""
     died = f"   Died {'' if person.deceased == 'true' else fmt.date(person.deceased)}".rstrip()

@@ -1,5 +1,6 @@
 """What stands under each heading? Its items, and always what is missing from them: no list is ever empty without a word."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -105,10 +106,15 @@ def section_view(view: View, section: Section) -> SectionView:
     figures = tuple(_figures(view, section)) if section.id in TABLES else ()
     return SectionView(
         section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
-        f"{answered} of {len(told)} sources that share this answered" if told else "",
+        f"{answered} of {len(told)} sources that share this answered{_by_copy(told)}" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
         _gap(view, section, len(held)), not every and _hidden(told, withheld), held,
     )  # fmt: skip
+
+
+def _by_copy(told: Sequence[tuple[SourceState, SectionState]]) -> str:
+    many = sum(said.kept == "copy" for _, said in told)
+    return f", {many} of them by a copy" if many else ""
 
 
 def _gap(view: View, section: Section, held: int) -> str:

@@ -19,6 +19,7 @@ class Sign:
 
 SIGNS = {
     "live": Sign("tick", "held", "Answered"),
+    "copy": Sign("tick", "held", "Copy"),
     "none held": Sign("tick", "empty", "Nothing held"),
     "not recorded": Sign("tick", "empty", "Not recorded"),
     "not shared": Sign("tick", "unshared", "Does not share this"),
@@ -36,6 +37,7 @@ SIGNS = {
     "withheld at source": Sign("lock", "withheld", "Withheld at source"),
     "registered elsewhere": Sign("tick", "unshared", "Registered elsewhere"),
 }
+COPIED = Sign("tick", "copy", "Copy")  # on the mark of one item that a copy holds
 _UNKNOWN = Sign("unseen", "unseen", "Not available")
 
 # Tones of which a reader must know before relying on a list, worst first.
@@ -58,6 +60,7 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
     """One sentence about one source, or about one section of it."""
     state = section.state if section else source.state
     says = (section.says if section else "") or ("" if section and section.state != source.state else source.says)
+    kept = section.kept if section else source.kept
     at = fmt.clock(source.as_at) if source.as_at else ""
     last = f" Last answer {fmt.at(source.last_answer)}." if source.last_answer else ""
     match state:
@@ -69,8 +72,12 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
             return f"{source.name} answered with something that could not be read.{last}"
         case "incomplete":
             return f"{source.name}: {says or _shown(section, source)}."
+        case "out of date" if says:
+            return f"{source.name} did not answer{f' at {at}' if at else ''}. {as_at(source, fmt, section)}.{last}"
         case "out of date":
-            return f"{source.name}: copy as at {fmt.at(source.as_at)}."
+            return f"{source.name}: {as_at(source, fmt, section)}, which is older than it should be."
+        case "copy":
+            return f"{source.name} is not asked. {as_at(source, fmt, section)}."
         case "not given":
             return f"{source.name}: {says or 'this practice did not give a record.'}"
         case "withheld at source":
@@ -89,10 +96,29 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
             return f"{source.name} is not switched on yet."
         case "not shared":
             return f"{source.name} does not share this."
+        case "not recorded" if kept == "copy":
+            return f"Not recorded in {source.name}. {as_at(source, fmt, section)}."
         case "not recorded" | "none held":
             return f"Not recorded in {source.name}."
+        case "live" if kept == "here":
+            return f"{source.name}: kept here."
         case _:
             return f"{source.name} answered{f' at {at}' if at else ''}."
+
+
+def as_at(source: SourceState, fmt: Formatter, section: SectionState | None = None) -> str:
+    """Copy as at 06-Aug-2018 17:30: never read as current, whatever stands beside it."""
+    return f"Copy as at {fmt.at((section.as_at if section else '') or source.copy_at or source.as_at)}"
+
+
+def answered(source: SourceState) -> bool:
+    """Whether the source itself has answered, by now and whole: a copy has not."""
+    return sign(source.state).tone in ("held", "empty") and source.kept != "copy"
+
+
+def counted_as(source: SourceState) -> str:
+    """The word under which a source is counted that has not answered."""
+    return "copy" if source.kept == "copy" and not trouble(source.state) else sign(source.state).word.lower()
 
 
 def _shown(section: SectionState | None, source: SourceState) -> str:
@@ -130,8 +156,10 @@ def brief(source: SourceState, fmt: Formatter, *, late: bool) -> str:
     """What stands beside a source's name in the strip: few words. `late`: worth saying that it was."""
     after = f"Joined late, {source.elapsed_s:.0f} s. " if late else ""
     match source.state:
-        case "live":
-            return f"{after}{source.count} item{'' if source.count == 1 else 's'}"
+        case "live" | "copy":
+            return f"{after}{source.count} item{'' if source.count == 1 else 's'}{_from_where(source, fmt)}"
+        case "not recorded" if source.kept == "copy":
+            return f"Nothing held. {as_at(source, fmt)}"
         case "none held" | "not recorded":
             return f"{after}Nothing held"
         case "no answer":
@@ -141,6 +169,14 @@ def brief(source: SourceState, fmt: Formatter, *, late: bool) -> str:
         case "incomplete":
             return f"{after}{source.says or _shown(None, source)}"
         case "out of date":
-            return f"Copy as at {fmt.at(source.as_at)}"
+            silent = f"Did not answer {fmt.clock(source.as_at)}. " if source.says and source.as_at else ""
+            return f"{silent}{as_at(source, fmt)}"
         case _:
             return sign(source.state).word
+
+
+def _from_where(source: SourceState, fmt: Formatter) -> str:
+    if source.kept != "copy":
+        return ", kept here" if source.kept == "here" else ""
+    some = any(each.state == "live" for each in source.sections)
+    return f"; {'some from a copy' if some else 'copy'} as at {fmt.at(source.copy_at)}"

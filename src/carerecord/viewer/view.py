@@ -1,12 +1,12 @@
 """What does one page know of one record? The record with its items and sources at hand by name, and the way to write values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from carerecord.contracts.records import Entry, Group, Record, Section, SectionState, SourceState
+from carerecord.contracts.records import Entry, Group, Origin, Record, Section, SectionState, SourceState
 from carerecord.pages.formatting import Formatter, joined
-from carerecord.viewer.states import SIGNS, Sign, sign, trouble
+from carerecord.viewer.states import COPIED, SIGNS, Sign, sign, trouble
 
 FEW_LATE = 3
 
@@ -78,7 +78,17 @@ class View:
 
     def marks(self, entry: Entry) -> tuple["Mark", ...]:
         """The sources that hold an item, each once, the one whose words are shown first."""
-        return tuple(self.mark_of(source) for source in dict.fromkeys(origin.source for origin in entry.origins))
+        first = {origin.source: origin for origin in reversed(entry.origins)}
+        return tuple(self._marked(first[source]) for source in dict.fromkeys(origin.source for origin in entry.origins))
+
+    def _marked(self, origin: Origin) -> "Mark":
+        """The mark of an item: one that a copy holds says so wherever its source is named."""
+        mark = self.mark_of(origin.source)
+        if origin.kept != "copy":
+            return mark
+        state = self.sources.get(origin.source)
+        at = state.copy_at if state and state.copy_at else origin.came_at
+        return replace(mark, name=f"{mark.name} (copy as at {self.fmt.at(at)})", sign=COPIED)
 
 
 @dataclass(frozen=True)
