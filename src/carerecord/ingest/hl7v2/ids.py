@@ -1,28 +1,19 @@
 """Under which id is a thing of a sender's kept, whichever of its messages comes first?"""
 
 import hashlib
-from typing import Final
 
 from carerecord.ingest.hl7v2.shapes import Sender
 
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
-_LENGTH: Final = 26  # of five bits each
-
 
 def stable_id(sender: Sender, type_: str, *identifiers: str) -> str:
-    """An id made of whose thing it is and of the business identifiers by which its sender knows it: 26 letters and digits.
+    """An id made of whose thing it is and of the business identifiers by which its sender knows it: 32 letters and digits.
 
     It is a hash under the installation's own key where there is one, since ids stand in addresses, and whoever knows how a hash
     is made can try every NHS number there is.
     """
     said = "\x1f".join((sender.source, type_, *identifiers)).encode("utf-8", "surrogatepass")
     key = str(getattr(sender, "id_key", "")).encode()[:64]
-    number = int.from_bytes(hashlib.blake2b(said, digest_size=17, key=key).digest(), "big")
-    letters = []
-    for _ in range(_LENGTH):
-        letters.append(_ALPHABET[number & 31])
-        number >>= 5
-    return "".join(letters)
+    return hashlib.blake2b(said, digest_size=16, key=key).hexdigest()
 
 
 def patient_id(sender: Sender, local_id: str) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from carerecord.ingest.hl7v2 import adt
+from carerecord.ingest.hl7v2 import adt, appointments, documents, medicines, orders, problems, results
 from carerecord.ingest.hl7v2.adt import Done
 from carerecord.ingest.hl7v2.parse import Message
 from carerecord.ingest.hl7v2.reading import Reading
@@ -37,6 +37,29 @@ def _table() -> dict[tuple[str, str], Trigger]:
         found["ADT", event] = Trigger(title, "all that hangs on it, under the right person", adt.moved)
     found["ADT", "A24"] = Trigger("Two entries are of one person", "two Patients, linked", adt.linked)
     found["ADT", "A37"] = Trigger("Two entries are not of one person", "two Patients, unlinked; a merge undone", adt.linked)
+    report = "DiagnosticReport, Observation, Specimen, DocumentReference, ServiceRequest"
+    for code, event, title in (
+        ("ORU", "R01", "Results"), ("ORU", "R30", "Results at the bedside"), ("ORU", "R31", "Results at the bedside"),
+        ("ORU", "R32", "Results at the bedside"),
+    ):  # fmt: skip
+        found[code, event] = Trigger(title, report, results.resulted)
+    for event, title in documents.EVENTS.items():
+        found["MDM", event] = Trigger(title, "DocumentReference", documents.documented)
+    for code, event, title in (("ORM", "O01", "Order"), ("OMG", "O19", "Order"), ("OML", "O21", "Laboratory order"),
+                               ("OML", "O33", "Laboratory order"), ("OML", "O35", "Laboratory order")):  # fmt: skip
+        found[code, event] = Trigger(title, "ServiceRequest", orders.requested)
+    for event, (title, _) in appointments.EVENTS.items():
+        found["SIU", event] = Trigger(title, "Appointment", appointments.scheduled)
+    for code, event, title in (
+        ("OMP", "O09", "Medicine ordered"), ("RDE", "O11", "Medicine ordered"), ("RDE", "O01", "Medicine ordered"),
+        ("RDE", "O25", "Medicine ordered"), ("RDS", "O13", "Medicine dispensed"), ("RDS", "O01", "Medicine dispensed"),
+        ("RAS", "O17", "Medicine given"), ("RAS", "O01", "Medicine given"),
+    ):  # fmt: skip
+        makes = {"RDS": "MedicationRequest, MedicationDispense", "RAS": "MedicationRequest, MedicationAdministration"}
+        found[code, event] = Trigger(title, makes.get(code, "MedicationRequest"), medicines.medicated)
+    for event, title in problems.EVENTS.items():
+        found["PPR", event] = Trigger(title, "Condition", problems.listed)
+    found["VXU", "V04"] = Trigger("Vaccination", "Immunization", medicines.vaccinated)
     return found
 
 

@@ -5,6 +5,7 @@ split when they are first asked for.
 """
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -22,29 +23,39 @@ BROKEN_LINE: Final = "a line break stood inside a field: kept as part of its tex
 class Part:
     """One repetition of a field. Asking for a component marks it as read; what was never read can be listed afterwards."""
 
-    __slots__ = ("_codec", "_components", "_marks", "_read", "raw")
+    __slots__ = ("_codec", "_components", "_inner", "_marks", "_plain", "_read", "raw")
 
     def __init__(self, raw: str, marks: Delimiters, codec: str) -> None:
         self.raw, self._marks, self._codec = raw, marks, codec
         self._components = raw.split(marks.component)
-        self._read: set[int] = set()
+        # Most have neither subcomponents nor escapes: their components are the text itself.
+        self._plain = marks.sub not in raw and marks.escape not in raw and DELETED not in raw
+        self._read = 0  # a bit for each component that was read whole
+        self._inner: set[tuple[int, int]] | None = None  # subcomponents that were read one by one
 
     def __getitem__(self, component: int) -> str:
         """The text of a component (counted from 1), or of its first subcomponent where it has several; "" where empty."""
+        if self._plain:
+            if component > len(self._components):
+                return ""
+            self._read |= 1 << component
+            return self._components[component - 1].strip()
         return self.sub(component, 1)
 
     def sub(self, component: int, sub: int) -> str:
-        if component > len(self._components):
-            return ""
-        said = self._components[component - 1]
+        said = self._components[component - 1] if component <= len(self._components) else ""
         if not said:
             return ""
         if self._marks.sub in said:
             inner = said.split(self._marks.sub)
             said = inner[sub - 1] if sub <= len(inner) else ""
+            if self._inner is None:
+                self._inner = set()
+            self._inner.add((component, sub))
         elif sub > 1:
             return ""
-        self._read.add(component * 1000 + sub)
+        else:
+            self._read |= 1 << component
         return "" if said == DELETED else unescaped(said, self._marks, self._codec).strip()
 
     def peek(self, component: int) -> str:
@@ -58,27 +69,36 @@ class Part:
 
     @property
     def empty(self) -> bool:
-        return not self.raw.strip("".join(self._marks[:5]) + " ") or self.deleted
+        return self.raw == DELETED or not self.raw.strip(_blank(self._marks))
 
     @property
     def whole(self) -> str:
         """All of it as one text, its delimiters as they came: whoever forgot to escape one loses nothing behind it."""
-        for component, said in enumerate(self._components, 1):
-            for sub in range(1, said.count(self._marks.sub) + 2):
-                self._read.add(component * 1000 + sub)
+        self._read = -1
         return "" if self.deleted else unescaped(self.raw, self._marks, self._codec).strip()
 
     def unread(self) -> list[str]:
-        """Places with something in them that nobody asked for: "", ".3", ".3.2"."""
-        found = []
+        """Places with something in them that nobody asked for: ".3", ".3.2"."""
+        found: list[str] = []
+        if self._read == -1:
+            return found
         for component, said in enumerate(self._components, 1):
-            if not said or said == DELETED:
+            if not said or self._read >> component & 1 or said == DELETED:
                 continue
             inner = said.split(self._marks.sub)
+            if len(inner) == 1:
+                found.append(f".{component}")
+                continue
+            read = self._inner or ()
             for sub, each in enumerate(inner, 1):
-                if each and each != DELETED and component * 1000 + sub not in self._read:
-                    found.append(f".{component}.{sub}" if len(inner) > 1 else f".{component}")
+                if each and each != DELETED and (component, sub) not in read:
+                    found.append(f".{component}.{sub}")
         return found
+
+
+@lru_cache(64)
+def _blank(marks: Delimiters) -> str:
+    return "".join(marks[:5]) + " "
 
 
 class Segment:
@@ -106,20 +126,31 @@ class Segment:
         fields = self.fields
         return fields[field] if field < len(fields) else ""
 
-    def parts(self, field: int) -> list[Part]:
-        """The repetitions of a field; [] where it is empty. One that holds `""` alone is there, and `deleted`."""
+    def parts(self, field: int) -> Sequence[Part]:
+        """The repetitions of a field; () where it is empty. One that holds `""` alone is there, and `deleted`."""
         if (found := self._parts.get(field)) is not None:
             return found
-        said = self.raw(field)
-        split = (said,) if self.name == "MSH" and field < 3 else said.split(self._marks.repetition)
-        found = self._parts[field] = [Part(each, self._marks, self._codec) for each in split if each]
+        fields = self._fields or self.fields
+        if field >= len(fields) or not (said := fields[field]):
+            return ()
+        if self._marks.repetition not in said or (self.name == "MSH" and field < 3):
+            found = [Part(said, self._marks, self._codec)]
+        else:
+            found = [Part(each, self._marks, self._codec) for each in said.split(self._marks.repetition) if each]
+        self._parts[field] = found
         return found
 
     def part(self, field: int) -> Part | None:
+        fields = self._fields or self.fields
+        if field >= len(fields) or not fields[field]:
+            return None
         found = self.parts(field)
         return found[0] if found else None
 
     def text(self, field: int, component: int = 1) -> str:
+        fields = self._fields or self.fields
+        if field >= len(fields) or not fields[field]:
+            return ""
         found = self.parts(field)
         return found[0][component] if found else ""
 
@@ -129,11 +160,12 @@ class Segment:
     def unread(self) -> list[str]:
         """Fields, or components of them, that hold something and were never asked for: "PID-23", "PID-5.6"."""
         out = []
+        blank = _blank(self._marks)
         for number, said in enumerate(self.fields[1:], 1):
             if not said or said == DELETED:
                 continue
             if (parts := self._parts.get(number)) is None:
-                if said.strip("".join(self._marks[:5])):
+                if said.strip(blank):
                     out.append(f"{self.name}-{number}")
                 continue
             for part in parts:

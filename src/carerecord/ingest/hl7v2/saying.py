@@ -56,3 +56,8 @@ def read(says: Raw) -> Said:
 def statement(thread: str, local_id: str, said: Said, hangs: tuple[str, ...] = ()) -> Statement:
     holders = tuple(each for each in dict.fromkeys(hangs) if each and each != thread)
     return Statement(thread, local_id, Raw(_encode.encode(said)), holders, said.rule is not None)
+
+
+def said_of_one(thing: str, patient: str, local_id: str, facts: Facts, hangs: tuple[str, ...]) -> Statement:
+    """A statement about one resource that is its own thread; it is affirmed unless the facts withdraw it."""
+    return statement(thing, local_id, Said(patient, {thing: {WITHDRAWN: None, **facts}}), hangs)

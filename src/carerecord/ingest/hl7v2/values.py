@@ -8,6 +8,7 @@ from carerecord.ingest.hl7v2 import systems
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 
+ORDER_NUMBERS: Final = {2: "placer-order", 3: "filler-order"}
 V2: Final = "http://terminology.hl7.org/CodeSystem/v2-"
 _NAME_USES: Final = {"L": "official", "R": "official", "CURRENT": "official", "D": "usual", "B": "maiden", "M": "maiden",
                      "N": "nickname",

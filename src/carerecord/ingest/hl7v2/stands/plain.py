@@ -12,12 +12,13 @@ def standing(told: Told) -> dict[str, Any]:
 def elements(facts: dict[str, Any]) -> dict[str, Any]:
     """Elements as they are, entries of lists in the order of their keys, parts of elements under the element."""
     out: dict[str, Any] = {}
-    for key in sorted(facts):
+    for key in sorted(facts, key=lambda each: (_place(facts[each]), each)):
         value = facts[key]
         if value is None:
             continue
         if key[0] == "+":
-            out.setdefault(key[1:].partition("/")[0], []).append(value)
+            entry = {name: inner for name, inner in value.items() if name != "#"} if type(value) is dict else value
+            out.setdefault(key[1:].partition("/")[0], []).append(entry)
         elif ":" in key:
             element, _, part = key.partition(":")
             if element == "ext":
@@ -27,3 +28,8 @@ def elements(facts: dict[str, Any]) -> dict[str, Any]:
         else:
             out[key] = value
     return out
+
+
+def _place(value: Any) -> int:
+    """Where an entry stood among others as its sender laid them out."""
+    return int(value.get("#", 0)) if type(value) is dict else 0

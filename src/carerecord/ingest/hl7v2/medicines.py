@@ -1,0 +1,328 @@
+"""Which medicines are ordered, dispensed and given (OMP, RDE, RDS, RAS), and which vaccines (VXU)?"""
+
+from typing import Any, Final
+
+from msgspec import Struct, field
+
+from carerecord.ingest.hl7v2 import values, visits
+from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
+from carerecord.ingest.hl7v2.around import key_of, said_of
+from carerecord.ingest.hl7v2.ids import stable_id
+from carerecord.ingest.hl7v2.parse import Segment
+from carerecord.ingest.hl7v2.people import Subject
+from carerecord.ingest.hl7v2.reading import Reading, Resource
+from carerecord.ingest.hl7v2.saying import WITHDRAWN, said_of_one
+from carerecord.ingest.hl7v2.shapes import Statement
+from carerecord.ingest.hl7v2.systems import local
+from carerecord.ingest.hl7v2.visits import Visit
+
+_STARTS: Final = frozenset(("RXO", "RXE", "RXD", "RXA", "RXG"))
+_STATUS: Final = {"CA": "cancelled", "OC": "cancelled", "CR": "cancelled", "DC": "stopped", "OD": "stopped", "DR": "stopped",
+                  "HD": "on-hold",
+                  "OH": "on-hold", "HR": "on-hold", "DE": "entered-in-error", "UA": "cancelled", "RP": "stopped",
+                  "OP": "stopped"}  # fmt: skip
+_STATES: Final = {
+    "CA": "cancelled",
+    "CM": "completed",
+    "DC": "stopped",
+    "HD": "on-hold",
+    "ER": "entered-in-error",
+    "RP": "stopped",
+}
+_GIVEN: Final = {"CP": "completed", "PA": "completed", "RE": "not-done", "NA": "not-done", "": "completed"}
+DELETED: Final = "deleted by its sender"
+
+
+class Order(Struct):
+    """An ORC with what follows it."""
+
+    orc: Segment | None = None
+    rest: list[Segment] = field(default_factory=list)
+
+    def first(self, *names: str) -> Segment | None:
+        return next((each for each in self.rest if each.name in names), None)
+
+
+def medicated(reading: Reading, event: str) -> Done:
+    """OMP, RDE, RDS, RAS: what each ORC brings, by the segments that are there."""
+    return _each(reading, vaccines=False)
+
+
+def vaccinated(reading: Reading, event: str) -> Done:
+    return _each(reading, vaccines=True)
+
+
+def _each(reading: Reading, *, vaccines: bool) -> Done:
+    subjects: list[Subject] = []
+    said: list[Statement] = []
+    for segments in groups(reading):
+        person = subject_of(reading, segments)
+        subjects.append(person)
+        said.append(person_said(person, passing=True))
+        visit = visits.visit(reading, person, segments)
+        said += said_of(reading, person, visit, tuple(each for each in segments if each.name in ("AL1", "IAM")))
+        for order in _orders(segments):
+            made = _vaccine(reading, person, visit, order) if vaccines else _medicine(reading, person, visit, order)
+            for thing, facts in made:
+                said.append(said_of_one(thing, person.patient, person.local_id, facts, (person.thread, *visit.things)))
+    return subjects, said, []
+
+
+def _orders(segments: tuple[Segment, ...]) -> list[Order]:
+    found: list[Order] = []
+    for segment in segments:
+        if segment.name == "ORC":
+            found.append(Order(segment))
+        elif segment.name in _STARTS and (not found or (segment.name == "RXA" and found[-1].first("RXA") is not None)):
+            found.append(Order(None, [segment]))
+        elif found:
+            found[-1].rest.append(segment)
+    return found
+
+
+_Made = list[tuple[str, dict[str, Any]]]
+
+
+def _medicine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _Made:
+    made: _Made = []
+    numbers = _numbers(reading, order)
+    ordered = order.first("RXE") or order.first("RXO")
+    request = f"MedicationRequest/{stable_id(reading.sender, 'MedicationRequest', *_of(numbers[0]))}" if numbers else ""
+    if ordered is not None or (order.orc is not None and not order.first("RXD", "RXA")):
+        facts = _request(reading, order, ordered, visit, numbers)
+        if not request:
+            reading.note("a medicine without an order number (ORC-2, ORC-3) is not carried")
+        elif facts is not None:
+            made.append((request, facts))
+    if (rxd := order.first("RXD")) is not None and (facts := _dispense(reading, rxd, order, visit, request)) is not None:
+        key = _of(numbers[0]) if numbers else (person.local_id,)
+        sub_id = rxd.text(7) or reading.time(rxd, 3)
+        made.append((f"MedicationDispense/{stable_id(reading.sender, 'MedicationDispense', *key, rxd.text(1), sub_id)}", facts))
+    if (rxa := order.first("RXA")) is not None and (facts := _administration(reading, rxa, order, visit, request)) is not None:
+        key = _of(numbers[0]) if numbers else (person.local_id, key_of(facts["medicationCodeableConcept"]))
+        at = reading.time(rxa, 3)
+        made.append(
+            (f"MedicationAdministration/{stable_id(reading.sender, 'MedicationAdministration', *key, rxa.text(2), at)}", facts)
+        )
+    return made
+
+
+def _numbers(reading: Reading, order: Order) -> list[Resource]:
+    if order.orc is None:
+        return []
+    found = [values.entity(reading, order.orc, number, values.ORDER_NUMBERS[number]) for number in (2, 3)]
+    return [each for each in found if each]
+
+
+def _of(number: Resource) -> tuple[str, str]:
+    return number["system"], number["value"]
+
+
+def _request(
+    reading: Reading, order: Order, ordered: Segment | None, visit: Visit, numbers: list[Resource]
+) -> dict[str, Any] | None:
+    facts: dict[str, Any] = {"intent": "order"}
+    facts |= {f"+identifier/{each['system']}|{each['value']}": each for each in numbers}
+    _order_control(reading, order.orc, facts)
+    if ordered is None:  # a cancellation that names the order alone
+        facts["?medicationCodeableConcept"] = {"text": "Medicine not named"}
+        return facts
+    encoded = ordered.name == "RXE"
+    medicine = values.concept(reading, ordered.part(2 if encoded else 1))
+    if not medicine:
+        reading.note(f"{ordered.name} does not say which medicine")
+        return None
+    facts["medicationCodeableConcept"] = medicine
+    facts["dosageInstruction"] = [_dosage(reading, order, ordered, encoded=encoded)]
+    if visit.number:
+        facts["encounter"] = visit.reference
+    amount, unit, refills = (10, 11, 12) if encoded else (11, 12, 13)
+    if quantity := values.quantity(ordered.text(amount), values.unit(reading, ordered.part(unit))[0]):
+        facts["dispenseRequest:quantity"] = quantity
+    if (said := ordered.text(refills)).isdigit():
+        facts["dispenseRequest:numberOfRepeatsAllowed"] = int(said)
+    indication = values.concept(reading, ordered.part(27 if encoded else 20))
+    if indication:
+        facts["reasonCode"] = [indication]
+    if encoded and "requester" not in facts and (who := values.clinician(reading, ordered.part(13))):
+        facts["requester"] = who
+    if notes := [text for each in order.rest if each.name == "NTE" and (text := values.text_of(each, 3))]:
+        facts["+note/nte"] = {"text": "\n".join(notes)}
+    return facts
+
+
+def _order_control(reading: Reading, orc: Segment | None, facts: dict[str, Any]) -> None:
+    facts["status"] = "active"
+    if orc is None:
+        return
+    control, state = orc.text(1).upper(), orc.text(5).upper()
+    facts["status"] = _STATUS.get(control) or _STATES.get(state) or "active"
+    if facts["status"] == "entered-in-error":
+        facts[WITHDRAWN] = DELETED
+    if who := values.clinician(reading, orc.part(12)):
+        facts["requester"] = who
+    if at := reading.time(orc, 9):
+        facts["authoredOn"] = at
+    if why := values.concept(reading, orc.part(16)):
+        facts["statusReason"] = why
+
+
+def _dosage(reading: Reading, order: Order, ordered: Segment, *, encoded: bool) -> Resource:
+    """The sender's own words where there are some; amount, time and route beside them as they were coded."""
+    low, high, unit, words = (3, 4, 5, 7) if encoded else (2, 3, 4, 7)
+    out: Resource = {}
+    timing = order.first("TQ1")
+    timed = timing.part(3) if timing is not None else ordered.part(1) if encoded else None
+    often = (timed[1] if timing is not None else timed.sub(2, 1)) if timed is not None else ""
+    instruction = [text for each in ordered.parts(words) if (text := each[2] or each[1])]
+    if encoded:
+        instruction += [text for each in ordered.parts(21) if (text := each[2] or each[1])]
+    starts = reading.time(timing, 7) if timing is not None else reading.time_in(timed, 4, "RXE-1.4") if timed is not None else ""
+    ends = reading.time(timing, 8) if timing is not None else reading.time_in(timed, 5, "RXE-1.5") if timed is not None else ""
+    dose_unit = values.unit(reading, ordered.part(unit))
+    least, most = values.quantity(ordered.text(low), *dose_unit), values.quantity(ordered.text(high), *dose_unit)
+    if least and most and least != most:
+        out["doseAndRate"] = [{"doseRange": {"low": least, "high": most}}]
+    elif least:
+        out["doseAndRate"] = [{"doseQuantity": least}]
+    route = order.first("RXR")
+    if route is not None:
+        for element, number in (("route", 1), ("site", 2), ("method", 4)):
+            if made := values.concept(reading, route.part(number)):
+                out[element] = made
+    bounds = {key: said for key, said in (("start", starts), ("end", ends)) if said}
+    times: Resource = {}
+    if bounds:
+        times["repeat"] = {"boundsPeriod": bounds}
+    if often:
+        times["code"] = {"text": often}
+    if times:
+        out["timing"] = times
+    if instruction:
+        out["text"] = "\n".join(instruction)
+    elif often and least:
+        amount = " ".join(filter(None, (str(least["value"]), least.get("unit"))))
+        how = (out.get("route") or {}).get("text") or ""
+        out["text"] = " ".join(filter(None, (amount, how, often)))
+    return out
+
+
+def _dispense(reading: Reading, rxd: Segment, order: Order, visit: Visit, request: str) -> dict[str, Any] | None:
+    medicine = values.concept(reading, rxd.part(2))
+    if not medicine:
+        reading.note("RXD does not say which medicine")
+        return None
+    facts: dict[str, Any] = {"status": "completed", "medicationCodeableConcept": medicine}
+    _order_control_of_supply(order.orc, facts)
+    if at := reading.time(rxd, 3):
+        facts["whenHandedOver"] = at
+    if quantity := values.quantity(rxd.text(4), values.unit(reading, rxd.part(5))[0]):
+        facts["quantity"] = quantity
+    if who := values.clinicians(reading, rxd, 10):
+        facts["performer"] = [{"actor": each} for each in who]
+    notes = [text for number in (9, 15) for each in rxd.parts(number) if (text := each[2] or each[1])]
+    if notes:
+        facts["+note/rxd"] = {"text": "\n".join(notes)}
+    if number := rxd.text(7):
+        facts["+identifier/prescription"] = {"system": local("prescription", reading.sender, ""), "value": number}
+    if request:
+        facts["authorizingPrescription"] = [{"reference": request}]
+    if visit.number:
+        facts["context"] = visit.reference
+    return facts
+
+
+def _order_control_of_supply(orc: Segment | None, facts: dict[str, Any]) -> None:
+    control = orc.text(1).upper() if orc is not None else ""
+    if _STATUS.get(control) in ("cancelled", "stopped"):
+        facts["status"] = _STATUS[control]
+    elif _STATUS.get(control) == "entered-in-error":
+        facts[WITHDRAWN] = DELETED
+
+
+def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, request: str) -> dict[str, Any] | None:
+    medicine = values.concept(reading, rxa.part(5))
+    started, ended = reading.time(rxa, 3), reading.time(rxa, 4)
+    if not medicine or not started:
+        reading.note("RXA does not say which medicine, or when it was given")
+        return None
+    facts: dict[str, Any] = {"status": _GIVEN.get(rxa.text(20).upper(), "unknown"), "medicationCodeableConcept": medicine}
+    if ended and ended != started:
+        facts |= {"effectivePeriod": {"start": started, "end": ended}, "effectiveDateTime": None}
+    else:
+        facts |= {"effectiveDateTime": started, "effectivePeriod": None}
+    if refused := values.concept(reading, rxa.part(18)):
+        facts["statusReason"] = [refused]
+    if why := values.concept(reading, rxa.part(19)):
+        facts["reasonCode"] = [why]
+    dosage: Resource = {}
+    if dose := values.quantity(rxa.text(6), *values.unit(reading, rxa.part(7))):
+        dosage["dose"] = dose
+    route = order.first("RXR")
+    if route is not None:
+        for element, number in (("route", 1), ("site", 2)):
+            if made := values.concept(reading, route.part(number)):
+                dosage[element] = made
+    if dosage:
+        facts["dosage"] = dosage
+    if who := values.clinicians(reading, rxa, 10):
+        facts["performer"] = [{"actor": each} for each in who]
+    notes = [text for each in rxa.parts(9) if (text := each[2] or each[1])]
+    if notes:
+        facts["+note/rxa"] = {"text": "\n".join(notes)}
+    if rxa.text(21).upper() == "D":
+        facts[WITHDRAWN] = DELETED
+    if request:
+        facts["request"] = {"reference": request}
+    if visit.number:
+        facts["context"] = visit.reference
+    return facts
+
+
+def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _Made:
+    rxa = order.first("RXA")
+    if rxa is None:
+        return []
+    vaccine, given = values.concept(reading, rxa.part(5)), reading.time(rxa, 3)
+    if not vaccine or not given:
+        reading.note("RXA does not say which vaccine, or when it was given")
+        return []
+    said = rxa.text(20).upper()
+    facts: dict[str, Any] = {"status": _GIVEN.get(said, "completed"), "vaccineCode": vaccine, "occurrenceDateTime": given}
+    if said == "PA":
+        facts["isSubpotent"] = True
+    if reason := values.concept(reading, rxa.part(18)):
+        facts["statusReason"] = reason
+    amount = rxa.text(6)
+    if amount != "999" and (dose := values.quantity(amount, *values.unit(reading, rxa.part(7)))):  # 999: how much is not known
+        facts["doseQuantity"] = dose
+    for element, number in (("lotNumber", 15),):
+        if text := rxa.text(number):
+            facts[element] = text
+    if expires := reading.date(rxa, 16):
+        facts["expirationDate"] = expires
+    maker = rxa.part(17)
+    if maker is not None and not maker.empty:
+        facts["manufacturer"] = {"type": "Organization", "display": maker[2] or maker[1]}
+    if who := values.clinicians(reading, rxa, 10):
+        facts["performer"] = [{"actor": each} for each in who]
+    if where := values.place(rxa.part(11)):
+        facts["location"] = {"type": "Location", "display": where}
+    noted = rxa.part(9)
+    if noted is not None and not noted.empty:
+        facts["primarySource"] = noted[1] == "00"
+        if text := noted[2]:
+            facts["+note/source"] = {"text": text}
+    route = order.first("RXR")
+    if route is not None:
+        for element, number in (("route", 1), ("site", 2)):
+            if made := values.concept(reading, route.part(number)):
+                facts[element] = made
+    if visit.number:
+        facts["encounter"] = visit.reference
+    if rxa.text(21).upper() == "D":
+        facts[WITHDRAWN] = DELETED
+    numbers = _numbers(reading, order)
+    facts |= {f"+identifier/{each['system']}|{each['value']}": each for each in numbers}
+    key = _of(numbers[-1]) if numbers else (person.local_id, key_of(vaccine), given[:10])
+    return [(f"Immunization/{stable_id(reading.sender, 'Immunization', *key)}", facts)]

@@ -1,0 +1,210 @@
+"""What does one OBX say: a value with its unit, its range and how sure it is, or that it is to be taken away?"""
+
+import hashlib
+import re
+from typing import Any, Final
+
+from carerecord.ingest.hl7v2 import times, values
+from carerecord.ingest.hl7v2.parse import Part, Segment
+from carerecord.ingest.hl7v2.reading import Reading, Resource
+from carerecord.ingest.hl7v2.saying import WITHDRAWN, written
+
+STATUS: Final = {
+    "F": "final", "C": "corrected", "P": "preliminary", "R": "preliminary", "S": "preliminary", "I": "registered",
+    "O": "registered", "N": "registered", "U": "final", "V": "final", "A": "amended", "B": "amended", "X": "cancelled",
+}  # fmt: skip
+WITHDRAWS: Final = {
+    "D": "the result was deleted by its sender",
+    "W": "the result was sent in error: its sender says that it is wrong",
+}
+_TEXTS: Final = frozenset(("TX", "FT", "ST"))
+_FILES: Final = frozenset(("ED", "RP"))
+_CODED: Final = frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID", "CK"))
+_FLAGS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
+_KNOWN_FLAGS: Final = frozenset(("H", "L", "HH", "LL", "HU", "LU", "N", "A", "AA", "<", ">", "POS", "NEG", "IND", "S", "R",
+                                 "I", "MS", "VS", "D",
+                                 "U", "B", "W", "ND", "DET", "E", "RR", "WR", "NR"))  # fmt: skip
+_NUMBER: Final = r"[+-]?\d+(?:\.\d+)?"
+_RANGE: Final = re.compile(rf"({_NUMBER})\s*(?:-|–|to)\s*({_NUMBER})\Z")
+_BOUND: Final = re.compile(rf"(<=?|>=?)\s*({_NUMBER})\Z")
+
+
+def is_file(obx: Segment) -> bool:
+    return obx.raw(2).strip().upper() in _FILES
+
+
+def goes_on(obx: Segment, before: Segment) -> bool:
+    """Whether a line of text goes on from the OBX before it: the same observation, of a kind that has lines."""
+    kinds = {obx.raw(2).strip().upper(), before.raw(2).strip().upper()}
+    return kinds <= _TEXTS and obx.raw(3) == before.raw(3) and obx.raw(4) == before.raw(4) and obx.raw(11) == before.raw(11)
+
+
+def observed(
+    reading: Reading, code: Resource, lines: list[Segment], notes: list[str], otherwise: str, sent: str
+) -> dict[str, Any]:
+    """Facts of an Observation. `otherwise`: the status of its report, for an OBX that states none; `sent`: when it was issued."""
+    obx = lines[0]
+    status = obx.text(11).upper()
+    facts: dict[str, Any] = {"code": code}
+    if method := values.concept(reading, obx.part(17)):
+        facts["method"] = method
+    if device := obx.part(18):
+        facts["device"] = {"type": "Device", "display": device.whole}
+    if site := values.concept(reading, obx.part(20)):
+        facts["bodySite"] = site
+    _performers(reading, obx, facts)
+    number = values.entity(reading, obx, 21, "observation")
+    if number:
+        facts[f"+identifier/{number['system']}|{number['value']}"] = number
+    if status in WITHDRAWS:
+        facts[WITHDRAWN] = WITHDRAWS[status]
+        _mark_as_read(lines)
+        return facts
+    facts[WITHDRAWN] = None
+    if status and status not in STATUS:
+        reading.note("OBX-11 is no status that is known here")
+    said = _value(reading, lines)
+    said["status"] = STATUS.get(status, "unknown") if status else otherwise
+    _around(reading, obx, said)
+    if notes:
+        said["note"] = [{"text": "\n".join(notes)}]
+    key = hashlib.blake2b(written(said), digest_size=8).hexdigest()
+    said["sent"] = sent
+    facts[f"@said/{key}"] = said
+    return facts
+
+
+def _mark_as_read(lines: list[Segment]) -> None:
+    """What stands in a withdrawn OBX is not to be carried anywhere, nor listed as if it had been forgotten."""
+    for each in lines:
+        for field in range(5, 20):
+            for part in each.parts(field):
+                _ = part.whole
+
+
+def _performers(reading: Reading, obx: Segment, facts: dict[str, Any]) -> None:
+    found: list[Resource] = []
+    if laboratory := values.organisation(reading, obx.part(23)):
+        found.append(laboratory)
+    producer = obx.part(15)
+    if producer is not None and not producer.empty and not found:
+        code, display = producer[1], producer[2]
+        made: Resource = {"type": "Organization", "display": display or code}
+        found.append(made)
+    found += values.clinicians(reading, obx, 16) + values.clinicians(reading, obx, 25)
+    if found:
+        facts["performer"] = found
+
+
+def _around(reading: Reading, obx: Segment, said: dict[str, Any]) -> None:
+    if when := reading.time(obx, 14):
+        said["effectiveDateTime"] = when
+    flags = []
+    for part in obx.parts(8):
+        code = part[1]
+        if not code:
+            continue
+        made: Resource = (
+            {"coding": [{"system": _FLAGS, "code": code.upper()}]} if code.upper() in _KNOWN_FLAGS else {"text": code}
+        )
+        if words := part[2]:
+            made["text"] = words
+        flags.append(made)
+    if flags:
+        said["interpretation"] = flags
+    if text := values.text_of(obx, 7):
+        said["referenceRange"] = [_range(text, said)]
+
+
+def _range(text: str, said: dict[str, Any]) -> Resource:
+    """The range in the sender's own words; its numbers beside them where they are two numbers or one bound."""
+    made: Resource = {"text": text}
+    own = said.get("valueQuantity")
+    if own is None:
+        return made
+    unit = {key: own[key] for key in ("unit", "system", "code") if key in own}
+    squeezed = text.strip()
+    if found := _RANGE.match(squeezed):
+        low, high = values.number(found[1]), values.number(found[2])
+        if low is not None and high is not None and low <= high:
+            made["low"], made["high"] = {"value": low, **unit}, {"value": high, **unit}
+    elif found := _BOUND.match(squeezed):
+        made["high" if found[1][0] == "<" else "low"] = {"value": values.number(found[2]), **unit}
+    return made
+
+
+def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
+    obx = lines[0]
+    kind = obx.text(2).upper()
+    if len(lines) > 1:
+        text = "\n".join(values.text_of(each, 5) for each in lines)
+        for each in lines:
+            for field in (2, 3, 4, 6, 11, 14, 15):
+                for part in each.parts(field):
+                    _ = part.whole
+        return _text(text)
+    parts = [part for part in obx.parts(5) if not part.empty]
+    if not parts:
+        return {}
+    part = parts[0]
+    words, code, system = values.unit(reading, obx.part(6))
+    if len(parts) == 1:
+        is_number = kind in ("NM", "NR") or (kind == "SN" and not part.peek(2))
+        if is_number or (kind == "ST" and words):  # many a laboratory sends numbers as text: with a unit it is one
+            quantity = values.quantity(part.whole, words, code, system)
+            if quantity:
+                return _shown({"valueQuantity": quantity})
+        if kind == "SN":
+            return _structured(part, words, code, system)
+        if kind in _CODED:
+            concept = values.concept(reading, part)
+            if concept:
+                return _shown({"valueCodeableConcept": concept})
+        if kind in ("TS", "DT", "DTM") and (when := times.fhir_time(part[1], reading.zone, reading.received_at)):
+            return _shown({"valueDateTime": when})
+        if kind == "TM" and (clock := times.clock_time(part[1])):
+            return _shown({"valueTime": clock})
+    text = "\n".join(each.whole for each in parts)
+    if kind in _CODED:
+        text = ", ".join(filter(None, (each[2] or each[1] for each in parts)))
+        for said in parts:
+            _ = said.whole
+    return _text(f"{text} {words}" if words else text)
+
+
+def _text(text: str) -> dict[str, Any]:
+    text = text.strip()
+    return _shown({"valueString": text}) if text else {}
+
+
+def _structured(part: Part, words: str, code: str, system: str) -> dict[str, Any]:
+    """SN: a bound, a range, a ratio, or a count of pluses; as text where FHIR has no such value."""
+    comparator, first, separator, second = part[1], part[2], part[3], part[4]
+    one, other = values.quantity(first, words, code, system), values.quantity(second, words, code, system)
+    if one and not separator and not second:
+        if not comparator or comparator in ("<", ">", "<=", ">="):
+            return _shown({"valueQuantity": {**one, **({"comparator": comparator} if comparator else {})}})
+    elif one and other and not comparator:
+        if separator == "-" and one["value"] <= other["value"]:
+            return _shown({"valueRange": {"low": one, "high": other}})
+        if separator in (":", "/"):
+            return _shown({"valueRatio": {"numerator": one, "denominator": other}})
+    return _text(" ".join(filter(None, (f"{comparator}{first}{separator}{second}", words))))
+
+
+def _shown(value: dict[str, Any]) -> dict[str, Any]:
+    """The value with the words in which it is named once another has taken its place."""
+    return {**value, "shown": words_of(next(iter(value.values())))}
+
+
+def words_of(value: Any) -> str:
+    if type(value) is not dict:
+        return str(value)
+    if "value" in value:
+        return " ".join(filter(None, (value.get("comparator"), str(value["value"]), value.get("unit"))))
+    if "low" in value:
+        return f"{words_of(value['low'])} to {words_of(value['high'])}"
+    if "numerator" in value:
+        return f"{words_of(value['numerator'])} : {words_of(value['denominator'])}"
+    coding = (value.get("coding") or [{}])[0]
+    return str(value.get("text") or coding.get("display") or coding.get("code") or "")

@@ -1,0 +1,165 @@
+"""What was asked for: ORC and OBR as a ServiceRequest, whether an order brings them (ORM, OMG, OML) or a result does?"""
+
+from typing import Any, Final
+
+from carerecord.ingest.hl7v2 import values, visits
+from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
+from carerecord.ingest.hl7v2.around import key_of, said_of
+from carerecord.ingest.hl7v2.ids import stable_id
+from carerecord.ingest.hl7v2.parse import Segment
+from carerecord.ingest.hl7v2.people import Subject
+from carerecord.ingest.hl7v2.reading import Reading, Resource
+from carerecord.ingest.hl7v2.saying import WITHDRAWN, Said, statement
+from carerecord.ingest.hl7v2.shapes import Statement
+from carerecord.ingest.hl7v2.visits import Visit
+
+# ORC-1, what is to be done with the order (table 0119), and ORC-5, how far it is (table 0038).
+_CONTROLS: Final = {"NW": "active", "OK": "active", "SN": "active", "XO": "active", "XX": "active", "XR": "active", "SC": "",
+                    "RE": "", "PA": "",
+                    "CH": "", "CA": "revoked", "OC": "revoked", "CR": "revoked", "DC": "revoked", "OD": "revoked",
+                    "DR": "revoked", "UA": "revoked",
+                    "HD": "on-hold", "OH": "on-hold", "HR": "on-hold", "RL": "active", "OE": "active", "RP": "active",
+                    "RO": "active",
+                    "RU": "active", "RF": "active", "UC": "active", "UD": "active", "UX": "active", "UM": "active",
+                    "DE": "entered-in-error"}  # fmt: skip
+_STATES: Final = {"A": "active", "CA": "revoked", "CM": "completed", "DC": "revoked", "ER": "entered-in-error",
+                  "HD": "on-hold", "IP": "active",
+                  "RP": "revoked", "SC": "active"}  # fmt: skip
+_PRIORITIES: Final = {"S": "stat", "A": "asap", "R": "routine", "P": "routine", "C": "routine", "T": "routine", "U": "urgent",
+                      "UR": "urgent",
+                      "STAT": "stat", "ASAP": "asap", "ROUTINE": "routine", "URGENT": "urgent"}  # fmt: skip
+
+
+def requested(reading: Reading, event: str) -> Done:
+    """ORM, OMG, OML: one request for each ORC with its OBR."""
+    subjects, said = [], []
+    for segments in groups(reading):
+        person = subject_of(reading, segments)
+        subjects.append(person)
+        said.append(person_said(person, passing=True))
+        visit = visits.visit(reading, person, segments)
+        said += said_of(reading, person, visit, tuple(each for each in segments if each.name == "AL1"))
+        for orc, obr, rest in _pairs(segments):
+            made = ordered(reading, person, visit, orc, obr, passing=False, rest=rest)
+            if made is None:
+                reading.note("an ORC without a number, nor what is ordered, is not carried")
+            else:
+                said.append(made)
+    return subjects, said, []
+
+
+def _pairs(segments: tuple[Segment, ...]) -> list[tuple[Segment | None, Segment | None, list[Segment]]]:
+    found: list[tuple[Segment | None, Segment | None, list[Segment]]] = []
+    open_orc: Segment | None = None
+    for segment in segments:
+        if segment.name == "ORC":
+            if open_orc is not None:
+                found.append((open_orc, None, []))
+            open_orc = segment
+        elif segment.name == "OBR":
+            found.append((open_orc, segment, []))
+            open_orc = None
+        elif found and segment.name in ("NTE", "DG1", "TQ1", "OBX", "SPM"):
+            found[-1][2].append(segment)
+    if open_orc is not None:
+        found.append((open_orc, None, []))
+    return found
+
+
+def ordered(
+    reading: Reading,
+    person: Subject,
+    visit: Visit,
+    orc: Segment | None,
+    obr: Segment | None,
+    *,
+    passing: bool,
+    rest: list[Segment] | None = None,
+) -> Statement | None:
+    """The request behind an ORC. In passing, where a result brings it along: it then says less than the order itself."""
+    if orc is None and (passing or obr is None):
+        return None
+    numbers = [
+        found
+        for number in (2, 3)
+        for segment in (orc, obr)
+        if segment is not None and (found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number]))
+    ]
+    code = values.concept(reading, obr.part(4)) if obr is not None else {}
+    if not numbers or (not code and obr is not None):
+        return None
+    id_ = stable_id(reading.sender, "ServiceRequest", numbers[0]["system"], numbers[0]["value"], key_of(code) if code else "")
+    facts: dict[str, Any] = {"intent": "order", "status": _status(reading, orc, obr, passing=passing)}
+    facts |= {f"+identifier/{each['system']}|{each['value']}": each for each in numbers}
+    facts["code"] = code or {"text": "Request"}
+    if group := (values.entity(reading, orc, 4, "order-group") if orc is not None else {}):
+        facts["requisition"] = group
+    _who_and_when(reading, orc, obr, facts)
+    if visit.number:
+        facts["encounter"] = visit.reference
+    _said_with_it(reading, rest or [], facts)
+    if passing:
+        facts = {key if key[0] == "+" else f"?{key}": value for key, value in facts.items()}
+    else:
+        facts[WITHDRAWN] = None
+    thread = f"ServiceRequest/{id_}"
+    said = Said(person.patient, {thread: facts}, passing=passing)
+    return statement(thread, person.local_id, said, (person.thread, *visit.things))
+
+
+def _status(reading: Reading, orc: Segment | None, obr: Segment | None, *, passing: bool) -> str:
+    if orc is None:
+        return "active"
+    control, state = orc.text(1).upper(), orc.text(5).upper()
+    if passing:
+        done = obr is not None and obr.text(25).upper() in ("F", "C")
+        return _STATES.get(state, "completed" if done else "active")
+    if control and control not in _CONTROLS:
+        reading.note("ORC-1 is no order control that is known here")
+    by_control = _CONTROLS.get(control, "unknown" if control else "")
+    return (by_control if by_control not in ("", "active") else "") or _STATES.get(state, "") or by_control or "active"
+
+
+def _who_and_when(reading: Reading, orc: Segment | None, obr: Segment | None, facts: dict[str, Any]) -> None:
+    requester: Resource = {}
+    if orc is not None:
+        requester = values.clinician(reading, orc.part(12))
+        facts_at = reading.time(orc, 9)
+        if facts_at:
+            facts["authoredOn"] = facts_at
+        if reason := values.concept(reading, orc.part(16)):
+            facts["+note/control"] = {"text": reason.get("text") or key_of(reason)}
+    if obr is not None:
+        requester = requester or values.clinician(reading, obr.part(16))
+        _ = values.clinician(reading, obr.part(16))
+        asked_at = reading.time(obr, 6)
+        if asked_at and "authoredOn" not in facts:
+            facts["authoredOn"] = asked_at
+        reasons = [made for part in obr.parts(31) if (made := values.concept(reading, part))]
+        if clinical := values.text_of(obr, 13):
+            reasons.append({"text": clinical})
+        if reasons:
+            facts["reasonCode"] = reasons
+        if planned := reading.time(obr, 36):
+            facts["occurrenceDateTime"] = planned
+        timing = obr.part(27)
+        priority = obr.text(5) or (timing[6] if timing is not None else "")
+        if priority.upper() in _PRIORITIES:
+            facts["priority"] = _PRIORITIES[priority.upper()]
+    if requester:
+        facts["requester"] = requester
+
+
+def _said_with_it(reading: Reading, rest: list[Segment], facts: dict[str, Any]) -> None:
+    notes = [text for each in rest if each.name == "NTE" and (text := values.text_of(each, 3))]
+    if notes:
+        facts["+note/nte"] = {"text": "\n".join(notes)}
+    for each in rest:
+        if each.name == "TQ1":
+            priority = each.text(9).upper()
+            if priority in _PRIORITIES:
+                facts["priority"] = _PRIORITIES[priority]
+            if starts := reading.time(each, 7):
+                facts["occurrenceDateTime"] = starts
+        elif each.name == "DG1" and (made := values.concept(reading, each.part(3))):
+            facts.setdefault("reasonCode", []).append(made)

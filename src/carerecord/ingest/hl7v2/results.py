@@ -1,0 +1,243 @@
+"""What does a message of results say: reports, each with its observations, specimens, files and comments?"""
+
+from typing import Any, Final
+
+from msgspec import Struct, field
+
+from carerecord.fhir.identifiers import ODS_ORGANISATION
+from carerecord.fhir.sections import section_of
+from carerecord.ingest.hl7v2 import obx as observations
+from carerecord.ingest.hl7v2 import orders, values, visits
+from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
+from carerecord.ingest.hl7v2.around import key_of
+from carerecord.ingest.hl7v2.files import file_of
+from carerecord.ingest.hl7v2.ids import stable_id
+from carerecord.ingest.hl7v2.parse import Segment
+from carerecord.ingest.hl7v2.people import Subject
+from carerecord.ingest.hl7v2.reading import Reading, Resource
+from carerecord.ingest.hl7v2.saying import WITHDRAWN, Rule, Said, statement
+from carerecord.ingest.hl7v2.shapes import Statement
+from carerecord.ingest.hl7v2.systems import local
+from carerecord.ingest.hl7v2.visits import Visit
+
+STATUS: Final = {
+    "O": "registered", "I": "registered", "S": "registered", "A": "partial", "P": "preliminary", "C": "corrected",
+    "M": "corrected", "R": "preliminary", "F": "final", "X": "cancelled", "Y": "registered", "Z": "registered", "N": "unknown",
+}  # fmt: skip
+WITHDRAWS: Final = {"D": "the report was deleted by its sender", "W": "the report was withdrawn by its sender"}
+_OF_A_RESULT: Final = {"registered": "registered", "partial": "preliminary", "preliminary": "preliminary",
+                       "corrected": "corrected",
+                       "final": "final", "cancelled": "cancelled", "unknown": "unknown"}  # fmt: skip
+_IMAGING: Final = frozenset(
+    ("RAD", "RUS", "RX", "XRC", "CT", "CUS", "NMR", "NMS", "VUS", "RT", "MR", "US", "XR", "NM", "MG", "DX", "CR", "PT")
+)
+_SECTION: Final = "http://terminology.hl7.org/CodeSystem/v2-0074"
+_CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
+
+
+class Report(Struct):
+    """The segments of one report, in the order sent."""
+
+    orc: Segment | None = None
+    obr: Segment | None = None
+    notes: list[str] = field(default_factory=list)
+    lines: list[tuple[list[Segment], list[str]]] = field(default_factory=list)  # an observation's OBX, and its comments
+    specimens: list[Segment] = field(default_factory=list)
+
+
+def resulted(reading: Reading, event: str) -> Done:
+    """ORU: each OBR with what follows it is one thing with a life of its own, and so is the order behind it."""
+    subjects, said = [], []
+    for segments in groups(reading):
+        person = subject_of(reading, segments)
+        subjects.append(person)
+        said.append(person_said(person, passing=True))
+        visit = visits.visit(reading, person, segments)
+        if (passing := visit_in_passing(person, visit)) is not None:
+            said.append(passing)
+        for report in reports(segments):
+            said += _reported(reading, person, visit, report)
+    return subjects, said, []
+
+
+def visit_in_passing(person: Subject, visit: Visit) -> Statement | None:
+    """What a laboratory copies of a visit; its number alone is certain."""
+    if not visit.number:
+        return None
+    facts = {key if key[0] in "+?" else f"?{key}": value for key, value in visit.facts.items() if value is not None}
+    if visit.start:
+        facts["?start"] = visit.start
+    said = Said(person.patient, {visit.thread: facts}, passing=True)
+    return statement(visit.thread, person.local_id, said, (person.thread, visit.account))
+
+
+def reports(segments: tuple[Segment, ...]) -> list[Report]:
+    found: list[Report] = []
+    orc: Segment | None = None
+    for segment in segments:
+        name = segment.name
+        if name == "ORC":
+            orc = segment
+        elif name == "OBR":
+            found.append(Report(orc, segment))
+            orc = None
+        elif name == "OBX":
+            if not found:
+                found.append(Report(orc))
+            lines = found[-1].lines
+            if lines and not lines[-1][1] and observations.goes_on(segment, lines[-1][0][-1]):
+                lines[-1][0].append(segment)
+            else:
+                lines.append(([segment], []))
+        elif name == "SPM" and found:
+            found[-1].specimens.append(segment)
+        elif name == "NTE" and found and orc is None:
+            text = values.text_of(segment, 3)
+            if text:
+                (found[-1].lines[-1][1] if found[-1].lines else found[-1].notes).append(text)
+    return found
+
+
+def _reported(reading: Reading, person: Subject, visit: Visit, report: Report) -> list[Statement]:
+    order = orders.ordered(reading, person, visit, report.orc, report.obr, passing=True) if report.obr is not None else None
+    id_ = _id(reading, person, report)
+    thread = f"DiagnosticReport/{id_}"
+    facts, status, withdrawn = _facts(reading, visit, report)
+    if order is not None:
+        facts["+basedOn/order"] = {"reference": order.thread}
+    things: dict[str, dict[str, Any]] = {}
+    specimens = _specimens(reading, report, id_)
+    for key, made in specimens:
+        things[key] = made
+        facts[f"+specimen/{key}"] = (
+            {"reference": key, "display": made["type"].get("text", "")} if "type" in made else {"reference": key}
+        )
+    sent = reading.time(report.obr, 22)
+    seen: dict[str, int] = {}
+    for lines, notes in report.lines:
+        obx = lines[0]
+        code = values.concept(reading, obx.part(3))
+        key = f"{key_of(code)}|{obx.text(4)}"
+        seen[key] = seen.get(key, 0) + 1
+        told_apart = (id_, key) if seen[key] == 1 else (id_, key, str(seen[key]))
+        if observations.is_file(obx):
+            thing, made = file_of(reading, obx, visit, told_apart, thread, _OF_A_RESULT[status])
+        elif not code:
+            reading.note("OBX-3 is empty: nobody can say what was observed")
+            continue
+        else:
+            thing = f"Observation/{stable_id(reading.sender, 'Observation', *told_apart)}"
+            made = observations.observed(reading, code, lines, notes, _OF_A_RESULT[status], sent or reading.time(obx, 19))
+            _shared(made, facts, report, visit, specimens)
+            facts[f"+result/{thing}"] = {"#": len(things), "reference": thing}
+        things[thing] = made
+    things = {thread: facts, **things}
+    said = Said(person.patient, things, Rule("withdrawn", withdrawn) if withdrawn else None)
+    made_of = [statement(thread, person.local_id, said, (person.thread, *visit.things))]
+    return [*made_of, order] if order is not None else made_of
+
+
+def _id(reading: Reading, person: Subject, report: Report) -> str:
+    """By the number that the laboratory gave it, else that of the orderer, with what was ordered; else by when it was."""
+    obr, orc = report.obr, report.orc
+    code = key_of(values.concept(reading, obr.part(4))) if obr is not None else ""
+    for number, segment in ((3, obr), (3, orc), (2, obr), (2, orc)):
+        if segment is not None and (found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number])):
+            return stable_id(reading.sender, "DiagnosticReport", found["system"], found["value"], code)
+    when = reading.time(obr, 7) or reading.order()[0]
+    return stable_id(reading.sender, "DiagnosticReport", person.local_id, code, when)
+
+
+def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, Any], str, str]:
+    """Facts of the report, its status, and why it is withdrawn ("" where it is not)."""
+    facts: dict[str, Any] = {WITHDRAWN: None}
+    obr = report.obr
+    if obr is None:
+        facts |= {"code": {"text": "Results"}, "status": "unknown"}
+        return facts, "unknown", ""
+    for segment in filter(None, (obr, report.orc)):
+        for number in (2, 3):
+            if found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number]):
+                facts[f"+identifier/{found['system']}|{found['value']}"] = found
+    facts["code"] = values.concept(reading, obr.part(4)) or {"text": "Report"}
+    said = obr.text(25).upper() or (report.orc.text(25).upper() if report.orc is not None else "")
+    withdrawn = WITHDRAWS.get(said, "")
+    status = STATUS.get(said, "unknown")
+    if said and not withdrawn and said not in STATUS:
+        reading.note("OBR-25 is no status that is known here")
+    facts["status"] = status
+    start, end, issued = reading.time(obr, 7), reading.time(obr, 8), reading.time(obr, 22)
+    if start and end and end != start:
+        facts |= {"effectivePeriod": {"start": start, "end": end}, "effectiveDateTime": None}
+    elif start:
+        facts |= {"effectiveDateTime": start, "effectivePeriod": None}
+    if len(issued) > 10:
+        facts["issued"] = issued
+    if section := obr.text(24):
+        made: Resource = {"coding": [{"system": _SECTION, "code": section}]} if section.isalnum() else {"text": section}
+        facts["category"] = [made]
+    if here := reading.sender.organisation:
+        facts["performer"] = [{"type": "Organization", "identifier": {"system": ODS_ORGANISATION, "value": here}}]
+    if who := [each for number in (32, 33) for each in values.clinicians(reading, obr, number)]:
+        facts["resultsInterpreter"] = who
+    if visit.number:
+        facts["encounter"] = visit.reference
+    if report.notes:
+        facts["conclusion"] = "\n".join(report.notes)
+    return facts, status, withdrawn
+
+
+def _shared(made: dict[str, Any], facts: dict[str, Any], report: Report, visit: Visit, specimens: list[tuple[str, Any]]) -> None:
+    """What an observation has from its report: when it was taken, of what, where, and under which heading it stands."""
+    for element in ("effectiveDateTime", "effectivePeriod"):
+        if facts.get(element) is not None:
+            made[f"?{element}"] = facts[element]
+    if "issued" in facts:
+        made["issued"] = facts["issued"]
+    if "performer" in facts:
+        made.setdefault("?performer", facts["performer"])
+    if visit.number:
+        made["encounter"] = visit.reference
+    if len(specimens) == 1:
+        made["specimen"] = next(value for key, value in facts.items() if key.startswith("+specimen/"))
+    section = report.obr.text(24).upper() if report.obr is not None else ""
+    code = "imaging" if section in _IMAGING else "laboratory"
+    is_result = section or section_of({"resourceType": "Observation", "code": made["code"], "specimen": {}}) == "results"
+    if is_result:
+        made["category"] = [{"coding": [{"system": _CATEGORY, "code": code}]}]
+
+
+def _specimens(reading: Reading, report: Report, id_: str) -> list[tuple[str, dict[str, Any]]]:
+    found = []
+    for spm in report.specimens:
+        facts: dict[str, Any] = {WITHDRAWN: None}
+        number = spm.part(2)
+        name = (number.sub(2, 1) or number.sub(1, 1)) if number is not None else ""
+        if name:
+            facts["accessionIdentifier"] = {"system": local("specimen", reading.sender, ""), "value": name}
+        if type_ := values.concept(reading, spm.part(4)):
+            facts["type"] = type_
+        collected = reading.time_in(part, 1, "SPM-17") if (part := spm.part(17)) is not None else ""
+        if collected:
+            facts["collection:collectedDateTime"] = collected
+        if site := values.concept(reading, spm.part(8)):
+            facts["collection:bodySite"] = site
+        if received := reading.time(spm, 18):
+            facts["receivedTime"] = received
+        if described := values.text_of(spm, 14):
+            facts["+note/description"] = {"text": described}
+        key = f"{name}|{key_of(type_) if type_ else ''}"
+        found.append((f"Specimen/{stable_id(reading.sender, 'Specimen', id_, key)}", facts))
+    obr = report.obr
+    source = obr.part(15) if obr is not None and not found else None
+    if source is not None and not source.empty and obr is not None:
+        text = source.sub(1, 2) or source[2] or source.sub(1, 1)
+        taken_from = source[4]
+        if text:
+            facts = {WITHDRAWN: None, "type": {"text": text}}
+            if taken_from:
+                facts["collection:bodySite"] = {"text": taken_from}
+            if received := reading.time(obr, 14):
+                facts["receivedTime"] = received
+            found.append((f"Specimen/{stable_id(reading.sender, 'Specimen', id_, text.casefold())}", facts))
+    return found
