@@ -139,3 +139,27 @@ def test_a_client_of_the_api_is_added_given_a_token_listed_and_revoked(demo: Run
     assert "revoked" in revoked.stdout
     assert (refused.returncode, wrong.returncode) == (1, 1)
     assert "Scopes are written system/Type.cruds" in wrong.stderr
+
+
+def test_a_file_is_taken_in_counted_and_what_waits_aside_is_mended(demo: Running, carerecord: Carerecord, tmp_path: Path):
+    words = ("--organisation", "R9A", "--scopes", "system/*.cruds", "--on-invalid", "quarantine")
+    client = carerecord(demo.folder, "client", "add", "A lab", *words).stdout.split()[1]
+    file = tmp_path / "people.ndjson"
+    faulty = '{"resourceType":"Observation","status":"final","code":{"text":"K"},"effectiveDateTime":"31/01/2026"}'
+    file.write_text('{"resourceType":"Basic","code":{"text":"x"}}\nnothing\n' + faulty + "\n")
+
+    taken = carerecord(demo.folder, "kept", "import", str(file), "--client", client)
+    counted = carerecord(demo.folder, "kept", "counts")
+    listed = carerecord(demo.folder, "kept", "aside", "list", COLUMNS="300")
+    waits = next(line for line in listed.stdout.splitlines() if "effectiveDateTime" in line).split()[1]
+    shown = carerecord(demo.folder, "kept", "aside", "show", waits, "--reason", "to mend it")
+    accepted = carerecord(demo.folder, "kept", "aside", "accept", waits, "--reason", "the lab says so")
+    discarded = carerecord(demo.folder, "kept", "aside", "discard", waits, "--reason", "again")
+
+    assert (taken.returncode, taken.stdout) == (1, "3 lines; 1 kept, 2 refused\n")
+    assert "Line 2: The line is not a resource in JSON." in taken.stderr
+    assert "1  Basic" in counted.stdout
+    assert "31/01/2026" not in listed.stdout
+    assert "31/01/2026" in shown.stdout
+    assert "kept as Observation/" in accepted.stdout
+    assert (discarded.returncode, "Nothing of that id waits." in discarded.stderr) == (1, True)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from carerecord.contracts.holdings import (
     ASIDE,
     COUNTS,
+    DECIDE_ASIDE,
     EVERYTHING,
     EXPORT,
     EXPORT_CANCEL,
@@ -28,6 +29,7 @@ from carerecord.contracts.holdings import (
     AsideAsked,
     Change,
     Client,
+    DecideAsideAsked,
     EverythingAsked,
     Export,
     ExportAsked,
@@ -100,9 +102,10 @@ async def test_holdings(service_database, tmp_path: Path):
             (EVERYTHING, EverythingAsked("p1", every)),
             (COUNTS, HeldCountsAsked(every)),
             (ASIDE, AsideAsked()),
+            (DECIDE_ASIDE, DecideAsideAsked("none", True, "to try")),
         ],
     )
-    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", ""]
+    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", "", "NotFound"]
     assert b"1.10" in answers[5].chunks[0]
 
 

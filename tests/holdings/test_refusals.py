@@ -10,6 +10,7 @@ from tests.holdings.conftest import TRUST, Desk, held, ids, raw
 from tests.holdings.test_keeping import PATIENT, potassium
 
 from carerecord.contracts.holdings import AsideAsked, Change, Client, EverythingAsked, HistoryAsked, Kept, Reach
+from carerecord.holdings.aside import Shelf
 from carerecord.kit.errors import NotFound, NotUnderstood, Unavailable
 
 LABEL = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}
@@ -113,7 +114,7 @@ async def test_faults_are_refused_annotated_or_kept_aside_as_the_client_is_set(d
     assert "Marlow" not in str((refused, aside))
     assert ids(await desk.search("Observation", ("patient", "p1"))) == [held(noted).id]
     assert len((await desk.keeper.everything(EverythingAsked("p1", Reach()))).matches) == 2
-    kept = await desk.keeper.aside(AsideAsked())
+    kept = await Shelf(desk.keeper.writer, desk.keeper.book).aside(AsideAsked())
     assert sorted(bytes(each.raw) for each in kept) == sorted([bytes(raw(FAULTY)), bytes(raw(potassium(1, "2026-01-01")))])
     assert {(each.client, each.organisation, each.request) for each in kept} == {("q", "R9A", "r-1")}
     assert kept[0].issues[0].path.startswith("Observation")

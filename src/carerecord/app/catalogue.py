@@ -84,7 +84,7 @@ CATALOGUE: tuple[Service, ...] = (
 )
 
 OPERATOR = "operator"  # whoever owns the data folder, at the command line
-OPERATOR_ASKS = ("sources", "ingest", "audit", "identity")
+OPERATOR_ASKS = ("sources", "ingest", "audit", "identity", "holdings")
 
 NAMES: tuple[str, ...] = tuple(service.name for service in CATALOGUE)
 

@@ -160,6 +160,23 @@ class AsideAsked(Struct, frozen=True):
     organisation: str = ""  # "" = of all
     before: str = ""  # older than this moment; "" = from the newest
     most: int = 100
+    id: str = ""  # this one alone
+    bodies: bool = True  # opened, which the book tells; else what was wrong with each
+    reason: str = ""  # why they are opened
+
+
+class DecideAsideAsked(Struct, frozen=True):
+    """A human's word on what was kept aside: keep it with its faults, or drop it."""
+
+    id: str
+    accept: bool
+    reason: str
+
+
+class AsideDecided(Struct, frozen=True, omit_defaults=True):
+    id: str
+    kept: str = ""  # Type/id in the record; "" = it was dropped
+    issues: tuple[Issue, ...] = ()  # its faults, kept as warnings
 
 
 class Aside(Struct, frozen=True):
@@ -344,6 +361,7 @@ HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
 RECORD = Question("holdings", "record", RecordAsked, tuple[KeptOf, ...])  # those alone of whom something is kept
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
+DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])
 EXPORT = Question("holdings", "export", ExportAsked, Export)
 EXPORT_STATE = Question("holdings", "export-state", ExportNamed, Export)

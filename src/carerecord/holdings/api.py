@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from carerecord.contracts.holdings import (
     ASIDE,
     COUNTS,
+    DECIDE_ASIDE,
     EVERYTHING,
     EXPORT,
     EXPORT_CANCEL,
@@ -24,6 +25,7 @@ from carerecord.contracts.holdings import (
 )
 from carerecord.fhir.search import parameters
 from carerecord.fhir.validate import load
+from carerecord.holdings.aside import Shelf
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
 from carerecord.holdings.exporting import Exporter
@@ -71,6 +73,10 @@ class _Opening:
         return self._keeper
 
     @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.keeper.writer, self.keeper.book)
+
+    @property
     def exporter(self) -> Exporter:
         if self._exporter is None:
             raise LookupError("holdings has not been started")
@@ -100,7 +106,8 @@ def build(supplies: Supplies) -> Part:
             answer(HISTORY, lambda asked: opening.keeper.history(asked)),
             answer(EVERYTHING, lambda asked: opening.keeper.everything(asked)),
             answer(RECORD, lambda asked: opening.drawer.record(asked)),
-            answer(ASIDE, lambda asked: opening.keeper.aside(asked)),
+            answer(ASIDE, lambda asked: opening.shelf.aside(asked)),
+            answer(DECIDE_ASIDE, lambda asked: opening.shelf.decide(asked)),
             answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
             answer(EXPORT, lambda asked: opening.exporter.begin(asked)),
             answer(EXPORT_STATE, lambda asked: opening.exporter.state(asked)),

@@ -19,18 +19,19 @@ class Book:
 
     async def write(
         self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = "",
-        db: Connection | None = None,
+        reason: str = "", db: Connection | None = None,
     ) -> None:  # fmt: skip
         """Durable before the answer leaves, or in the caller's transaction. `patients`: ids of the records touched."""
-        await self._outbox.announce("Line", self.line(what, client, patients, outcome=outcome, request=request), db)
+        line = self.line(what, client, patients, outcome=outcome, request=request, reason=reason)
+        await self._outbox.announce("Line", line, db)
 
     def line(
-        self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = ""
+        self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = "", reason: str = ""
     ) -> Line:
         touched = tuple(dict.fromkeys(each for each in patients if each and not each.startswith(_NOBODY)))
         return Line(
             id="", at=stamp(self._clock.now()), what=what, service="holdings", actor=_actor(client),
-            patients=touched, outcome=outcome, request=request,
+            patients=touched, outcome=outcome, request=request, reason=reason,
         )  # fmt: skip
 
 

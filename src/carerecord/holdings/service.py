@@ -7,15 +7,12 @@ from typing import Final
 import msgspec
 
 from carerecord.contracts.holdings import (
-    Aside,
-    AsideAsked,
     EverythingAsked,
     FindAsked,
     Held,
     HeldCount,
     HeldCountsAsked,
     HistoryAsked,
-    Issue,
     Page,
     ReadAsked,
     WriteAsked,
@@ -200,22 +197,6 @@ class Keeper:
     async def counts(self, asked: HeldCountsAsked) -> tuple[HeldCount, ...]:
         """How many resources of each type are kept. Asked by operators alone, so no grant narrows it."""
         return tuple(HeldCount(type_, many) for type_, many in await looking.counts(self.finder.db))
-
-    async def aside(self, asked: AsideAsked) -> tuple[Aside, ...]:
-        """What was kept aside, newest first, opened for those who mend it."""
-        before = _moment(asked.before, "before") or LAST
-        rows = await looking.aside(self.finder.db, asked.organisation, before, asked.most)
-        unpack = self.finder.bodies.unpack
-        return tuple(
-            Aside(
-                str(row["id"]), stamp(row["at"]), row["type"], row["client"], row["organisation"], row["request"],
-                msgspec.json.decode(row["issues"], type=tuple[Issue, ...]),
-                msgspec.Raw(
-                    unpack(row["body"], organisation=row["organisation"], patient=row["patient"], place=f"aside/{row['id']}")
-                ),
-            )
-            for row in rows
-        )  # fmt: skip
 
 
 def _moment(said: str, name: str) -> datetime | None:

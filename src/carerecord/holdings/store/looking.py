@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from carerecord.holdings.store.changing import Key, Row, columns
-from carerecord.kit.db import Database, Record
+from carerecord.kit.db import Database
 
 ROW = """version.patient, version.type, version.id, version.version, version.at, version.method::text, version.organisation,
                version.body, version.when_at, version.confidential"""
@@ -300,23 +300,6 @@ async def owners(db: Database, prefix: str) -> tuple[str, ...]:
         prefix + "\U0010ffff",
     )
     return tuple(row["patient"] for row in rows)
-
-
-async def aside(db: Database, organisation: str, before: datetime, many: int) -> tuple[Record, ...]:
-    """What was kept aside, newest first; of one organisation, or of all ("")."""
-    rows = await db.fetch(
-        """
-        SELECT patient, id, at, type, client, organisation, request, issues, body
-          FROM aside
-         WHERE at < $2 AND ($1 = '' OR organisation = $1)
-         ORDER BY at DESC, id
-         LIMIT $3
-        """,
-        organisation,
-        before,
-        many,
-    )
-    return tuple(rows)
 
 
 async def counts(db: Database) -> tuple[tuple[str, int], ...]:
