@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from carerecord.app.sharing import Counted, Shares, Taking
 from carerecord.kit.doors import DRAIN_S, WithFarewell, WithFaultsTold, WithRequestId
 from carerecord.kit.log import log_for
 
@@ -33,6 +34,21 @@ class Server(uvicorn.Server):
 
     drains = False
     leaving = False
+    share: tuple[Shares, int] | None = None  # with whom it shares its socket, and which of them it is
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        if self.share is None or sockets is None:
+            await super().startup(sockets)
+            return
+        connections = self.server_state.connections = Counted(*self.share)
+        config, state = self.config, self.server_state
+
+        def protocol() -> asyncio.Protocol:
+            return config.http_protocol_class(config=config, server_state=state, app_state={})  # type: ignore[call-arg]
+
+        await self.lifespan.startup()
+        self.servers = [Taking(each, protocol, self.share[0], connections) for each in sockets]  # type: ignore[misc]
+        self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         if self.drains:
@@ -82,8 +98,18 @@ def port_of(listening: socket.socket) -> int:
     return int(listening.getsockname()[1])
 
 
-def inner_app(house: "House") -> ASGIApp:
-    """`/SERVICE/ask/WORD`, `/SERVICE/health/…`, `/SERVICE/metrics`; and the whole process's health and metrics at the root."""
+Pages = Callable[[], Awaitable[bytes]]
+
+
+def own_metrics(house: "House") -> bytes:
+    return b"".join(each.supplies.metrics.page() for each in house.housed)
+
+
+def inner_app(house: "House", pages: Pages | None = None) -> ASGIApp:
+    """`/SERVICE/ask/WORD`, `/SERVICE/health/…`, `/SERVICE/metrics`; and the whole process's health and metrics at the root.
+
+    `pages`: the metrics of all processes that share this door, where there are several.
+    """
 
     async def live(_: Request) -> Response:
         return JSONResponse({"live": True, "services": [each.service.name for each in house.housed]})
@@ -93,8 +119,8 @@ def inner_app(house: "House") -> ASGIApp:
         return JSONResponse({"ready": not missing, "missing": missing}, status_code=503 if missing else 200)
 
     async def metrics(_: Request) -> Response:
-        pages = b"".join(each.supplies.metrics.page() for each in house.housed)
-        return Response(pages, media_type="text/plain; version=0.0.4")
+        page = await pages() if pages is not None else own_metrics(house)
+        return Response(page, media_type="text/plain; version=0.0.4")
 
     routes: list[BaseRoute] = [
         Route("/health/live", live),
@@ -113,11 +139,23 @@ def front_app(house: "House") -> ASGIApp:
 
 
 @asynccontextmanager
-async def open_doors(house: "House", *, inner: socket.socket, front: socket.socket | None) -> AsyncIterator[None]:
-    """Serve until the block ends; then take no more, finish what is in hand (ten seconds at most), and close."""
-    servers = [server_on(inner_app(house), inner, drains=True)]
+async def open_doors(
+    house: "House", *, inner: socket.socket, front: socket.socket | None, share: tuple[Shares, Shares, int] | None = None,
+    pages: Pages | None = None,
+) -> AsyncIterator[None]:  # fmt: skip
+    """Serve until the block ends; then take no more, finish what is in hand (ten seconds at most), and close.
+
+    `share`: with whom the inner and the front socket are shared, and which of these processes this is.
+    """
+    servers = [server_on(inner_app(house, pages), inner, drains=True, share=share and (share[0], share[2]))]
     if front is not None and any(each.service.face for each in house.housed):
-        servers.append(server_on(front_app(house), front))
+        servers.append(server_on(front_app(house), front, share=share and (share[1], share[2])))
+    async with serving(servers):
+        yield
+
+
+@asynccontextmanager
+async def serving(servers: list[tuple[Server, socket.socket]]) -> AsyncIterator[None]:
     running = [asyncio.create_task(server.serve(sockets=[listening])) for server, listening in servers]
     try:
         while not all(server.started for server, _ in servers):
@@ -132,7 +170,9 @@ async def open_doors(house: "House", *, inner: socket.socket, front: socket.sock
         await asyncio.gather(*running, return_exceptions=True)
 
 
-def server_on(app: ASGIApp, listening: socket.socket, *, drains: bool = False) -> tuple[Server, socket.socket]:
+def server_on(
+    app: ASGIApp, listening: socket.socket, *, drains: bool = False, share: tuple[Shares, int] | None = None
+) -> tuple[Server, socket.socket]:
     config = uvicorn.Config(
         WithFarewell(app, lambda: server.leaving) if drains else app,
         log_config=None,
@@ -145,5 +185,5 @@ def server_on(app: ASGIApp, listening: socket.socket, *, drains: bool = False) -
         h11_max_incomplete_event_size=32_768,
     )
     server = Server(config)
-    server.drains = drains
+    server.drains, server.share = drains, share
     return server, listening

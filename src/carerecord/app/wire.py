@@ -52,6 +52,7 @@ class Deployment:
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # service -> words
     secrets_dir: Path | None = None
     round_trip: bool = False
+    worker: int = 0  # which of several processes on one port this is; the first relays and hears for all of them
     clock: Clock = field(default_factory=SystemClock)
 
     def keys_of(self, service: Service) -> Keys:
@@ -154,7 +155,8 @@ async def running(
         board = Noticeboard(deployment.nats_url, log_for("noticeboard")) if deployment.nats_url else None
         if board is not None:
             stack.push_async_callback(board.close)
-        tasks = [asyncio.create_task(_kept_up(one, job), name=job.name) for one in housed for job in _jobs(one, board)]
+        jobs = [(one, job) for one in housed for job in _jobs(one, board) if not (job.alone and deployment.worker)]
+        tasks = [asyncio.create_task(_kept_up(one, job), name=job.name) for one, job in jobs]
         stack.push_async_callback(_cancelled, tasks)
         _spare_the_collector()
         yield House(tuple(housed), deployment)
@@ -262,14 +264,15 @@ def _jobs(housed: Housed, board: Noticeboard | None) -> list[Job]:
     clock, log, metrics = supplies.clock, supplies.log, supplies.metrics
     for hearer in hearers:
         relay = partial(run_relay, outbox=supplies.outbox, hearer=hearer, board=board, clock=clock, log=log, metrics=metrics)
-        jobs.append(Job(f"{name}.relay.{hearer}", relay))
+        jobs.append(Job(f"{name}.relay.{hearer}", relay, alone=True))
     if hearers:
-        jobs.append(Job(f"{name}.purge", partial(run_purge, outbox=supplies.outbox, hearers=hearers, clock=clock, log=log)))
+        purge = partial(run_purge, outbox=supplies.outbox, hearers=hearers, clock=clock, log=log)
+        jobs.append(Job(f"{name}.purge", purge, alone=True))
     for heard in _tellers(housed):
         hear = partial(
             run_hearer, service=name, heard=heard, pool=supplies.db, board=board, clock=clock, log=log, metrics=metrics
         )
-        jobs.append(Job(f"{name}.hears.{heard.teller}", hear))
+        jobs.append(Job(f"{name}.hears.{heard.teller}", hear, alone=True))
     return jobs
 
 

@@ -13,6 +13,6 @@ def build(supplies: Supplies) -> Part:
         supplies.name,
         answers=(answer(LOOKS, book.looks), answer(EVENTS, book.events), answer(VERIFY, book.verify)),
         hears=(Heard("*", ("Line",), book.take),),
-        jobs=(Job("audit.notes", book.keep_noting),),
+        jobs=(Job("audit.notes", book.keep_noting, alone=True),),
         stop=book.close,
     )

@@ -88,6 +88,7 @@ class Job:
 
     name: str
     run: Callable[[], Awaitable[None]]
+    alone: bool = False  # where a service has several processes on one port, in the first of them only
 
 
 async def _nothing() -> None:
