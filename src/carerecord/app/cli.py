@@ -60,6 +60,7 @@ def serve(
     inner_port: Annotated[int | None, typer.Option(help="Questions, health and metrics; 0 takes a free one.")] = None,
     apart: Annotated[bool, typer.Option("--apart", help="A process of its own for each service, on this machine.")] = False,
     modules: Annotated[str, typer.Option(help="Serve these alone, with commas: demographics,pathology (see `modules`).")] = "",
+    workers: Annotated[int, typer.Option(help="So many processes on one port: one for each core.", min=1, max=64)] = 1,
 ) -> None:
     """Keep these services at home in this process, until it is told to stop."""
     gate = gate_with(port)
@@ -68,6 +69,14 @@ def serve(
     if inner_port is not None:
         gate = gate.model_copy(update={"inner_port": inner_port})
     services = chosen(target)
+    if apart and workers > 1:
+        fail("Say either --apart or --workers: services that run apart have a process each.")
+    if workers > 1:
+        from carerecord.app.workers import serve_workers
+
+        with engines(gate.data_dir, services, databases=told_databases(os.environ), nats_url=gate.nats_url) as found:
+            serve_workers(gate, services, found, workers, say=say)
+        return
     if apart:
         with engines(gate.data_dir, services, databases=told_databases(os.environ), nats_url=gate.nats_url) as found:
             run(serve_apart(gate, services, found, say=lambda text: print(text, flush=True)))
