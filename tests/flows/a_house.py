@@ -65,7 +65,7 @@ def sources_toml(
             else ""
         )
         # Policy tells nobody of a source of this kind; the other kinds these tests do without.
-        kind = 'kind = "sexual-health"\n' if system.kind == "sexual-health" else ""
+        kind = f'kind = "{"sexual-health" if system.kind == "sexual-health" else "acute"}"\n'
         tables.append(
             f'[[source]]\nid = "{system.key}"\norganisation = "{system.ods}"\nname = "{system.name}"\n'
             f'organisation_name = "{organisations[system.ods].name}"\nmark = "{system.mark}"\nconnector = "{system.connector}"\n'
@@ -75,7 +75,8 @@ def sources_toml(
         )
     if pds:
         tables.append(
-            '[[source]]\nid = "pds"\norganisation = "QZ9"\nname = "Personal Demographics Service"\nconnector = "pds"\n'
+            '[[source]]\nid = "pds"\norganisation = "QZ9"\nname = "Personal Demographics Service"\nkind = "demographics"\n'
+            'connector = "pds"\n'
             f'address = "{pds}"\n'
         )
     return "\n".join(tables)
