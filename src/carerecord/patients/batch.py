@@ -1,0 +1,67 @@
+"""Who is who among many at once? The same keys, weights and rules as for one claim, in memory."""
+
+from collections.abc import Sequence
+
+from msgspec import Struct
+
+from carerecord.patients.facts import Facts
+from carerecord.patients.keys import candidates
+from carerecord.patients.weighing import LINK, REVIEW, contradicts, weigh
+
+Pair = tuple[int, int]  # places in the sequence given, the lesser first
+
+
+class Linked(Struct, frozen=True):
+    """`person` holds, for each place, the least place of its set."""
+
+    person: tuple[int, ...]
+    reviews: tuple[Pair, ...]
+
+
+def link(facts: Sequence[Facts]) -> Linked:
+    """Strongest first: two sets join where a pair links and no pair across them contradicts. What does not join waits."""
+    strong: list[tuple[float, Pair]] = []
+    doubtful: list[tuple[float, Pair]] = []
+    for pair in candidates(facts):
+        found = weigh(facts[pair[0]], facts[pair[1]])
+        if found.verdict == LINK:
+            strong.append((-found.bits, pair))
+        elif found.verdict == REVIEW:
+            doubtful.append((-found.bits, pair))
+    sets = Sets(facts)
+    best: dict[tuple[int, str], float] = {}  # the bits by which a place found its like in a source
+    for bits, (one, other) in sorted(strong):
+        if sets.join(one, other):
+            for place, mate in ((one, other), (other, one)):
+                best.setdefault((place, facts[mate].source), bits)
+        else:
+            doubtful.append((bits, (one, other)))
+    reviews = []
+    for bits, (one, other) in doubtful:
+        if sets.of[one] is sets.of[other]:
+            continue
+        # Where the source's own entry of this person is found already, a weaker likeness to another of its entries is a relation.
+        taken = min(best.get((one, facts[other].source), 1.0), best.get((other, facts[one].source), 1.0))
+        if taken > 0 or bits < taken:
+            reviews.append((one, other))
+    return Linked(tuple(min(sets.of[place]) for place in range(len(facts))), tuple(reviews))
+
+
+class Sets:
+    """Which places are one person so far."""
+
+    def __init__(self, facts: Sequence[Facts]) -> None:
+        self._facts = facts
+        self.of: list[list[int]] = [[place] for place in range(len(facts))]
+
+    def join(self, one: int, other: int) -> bool:
+        """Make the two sets one, unless somebody of one contradicts somebody of the other."""
+        left, right = self.of[one], self.of[other]
+        if left is right:
+            return True
+        if any(contradicts(self._facts[a], self._facts[b]) for a in left for b in right):
+            return False
+        left.extend(right)
+        for place in right:
+            self.of[place] = left
+        return True

@@ -1,0 +1,96 @@
+"""What of a statement is compared, folded once? The same for one claim at a desk and for a million in a batch."""
+
+import re
+from typing import Final
+
+from msgspec import Struct
+
+from carerecord.contracts.patients import SourcePatient
+from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.patients import names, unknown
+from carerecord.patients.model import VERIFIED
+
+_DATE: Final = re.compile(r"(\d{4})(?:-?(\d\d)(?:-?(\d\d))?)?")
+_DIGITS: Final = re.compile(r"\d+[a-z]?")
+_NOT_DIGIT: Final = re.compile(r"\D+")
+_SHORT: Final = {
+    "street": "st", "road": "rd", "avenue": "ave", "lane": "ln", "drive": "dr", "close": "cl", "crescent": "cres", "court": "ct",
+    "place": "pl", "terrace": "ter", "gardens": "gdns", "garden": "gdns", "square": "sq", "apartment": "flat", "apt": "flat",
+    "circuit": "cct", "grove": "gr", "house": "hse", "park": "pk", "saint": "st", "mount": "mt", "north": "n", "south": "s",
+}  # fmt: skip
+_SEX: Final = {"male": "m", "female": "f"}
+_IN_USE: Final = frozenset(("", "usual", "official", "nickname", "temp"))
+
+
+class Facts(Struct, frozen=True, array_like=True, gc=False):
+    """One statement. Empty means: nothing was said, or what was said means unknown."""
+
+    given: tuple[str, ...]  # the words of the first name that names anybody
+    family: str  # closed: Smith-Jones is smithjones
+    also_given: tuple[str, ...]  # first words of other names
+    also_family: tuple[str, ...]  # parts of a double name, former names
+    birth: str  # eight digits ddmmyyyy; "00" and "0000" for parts that are not known; "" where none is
+    sex: str  # m | f | ""
+    nhs: str
+    verified: bool
+    born_as: str  # multiple birth
+    newborn: bool  # called Baby: a mother's record looks like it in all but the given name
+    place: str  # the address's words in order of the alphabet
+    house: str  # numbers in the address
+    post: str
+    phones: tuple[str, ...]
+    numbers: tuple[str, ...]  # system|value of local numbers
+    source: str
+    local: str
+
+    @classmethod
+    def of(cls, stated: SourcePatient, nhs_number: str = "", nhs_status: str = "") -> "Facts":
+        """`nhs_number` is the one in force, which a trace may have found in place of that stated."""
+        who = stated.demographics
+        told = [(_words(name.given), names.words(name.family), name.use) for name in who.names]
+        spoken = [(*unknown.real_words(given, family), given, use) for given, family, use in told]
+        spoken.sort(key=lambda each: (each[3] not in _IN_USE, not each[0]))
+        given, family, _, _ = spoken[0] if spoken else ((), (), (), "")
+        closed = "".join(family)
+        former = {"".join(each[1]) for each in spoken[1:]} | (set(family) if len(family) > 1 else set())
+        former |= {word for each in spoken[1:] if len(each[1]) > 1 for word in each[1]}
+        post = names.postcode(who.postcode)
+        lives = unknown.home(who.address, post)
+        words = [_SHORT.get(word, word) for word in names.words(who.address)] if lives else []
+        numbers = (
+            f"{each.system}|{folded}"
+            for each in stated.identifiers
+            if each.system != NHS_NUMBER and (folded := names.number(each.value)) and folded != nhs_number
+        )
+        phone = unknown.telephone(_NOT_DIGIT.sub("", who.phone))
+        return cls(
+            given=given,
+            family=closed,
+            also_given=tuple(sorted({each[0][0] for each in spoken[1:] if each[0]} - set(given[:1]))),
+            also_family=tuple(sorted(former - {closed, ""})),
+            birth=_birth(who.birth_date),
+            sex=_SEX.get(who.gender, ""),
+            nhs=nhs_number,
+            verified=bool(nhs_number) and nhs_status == VERIFIED,
+            born_as=who.multiple_birth,
+            newborn=any(unknown.is_newborn(each[2]) for each in spoken),
+            place=" ".join(sorted(words)),
+            house=" ".join(sorted(word for word in words if _DIGITS.fullmatch(word))),
+            post=post if lives else "",
+            phones=(phone,) if phone else (),
+            numbers=tuple(sorted(numbers)),
+            source=stated.source,
+            local=stated.local_id,
+        )
+
+
+def _words(given: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word for each in given for word in names.words(each))
+
+
+def _birth(text: str) -> str:
+    found = _DATE.match(text)
+    if found is None:
+        return ""
+    year, month, day = unknown.birth(*(int(part or 0) for part in found.groups()))
+    return f"{day:02}{month:02}{year:04}" if year or month else ""

@@ -1,0 +1,169 @@
+"""How do two statements compare, fact by fact? Levels; what a level tells is in `weights`, what follows in `weighing`."""
+
+from functools import lru_cache
+from typing import Final
+
+from rapidfuzz import fuzz
+from rapidfuzz.distance import OSA, JaroWinkler
+
+from carerecord.patients import nicknames
+from carerecord.patients.facts import Facts
+from carerecord.patients.sounds import sound
+from carerecord.patients.weights import weights
+
+SAME, FORM, NEAR, SOUND, INITIAL, PART, FORMER = "same", "form", "near", "sound", "initial", "part", "former"
+SWAPPED, EDIT, PARTLY, DIFFERS, ABSENT, STREET, AREA = "swapped", "edit", "partly", "differs", "absent", "street", "area"
+_KNOWN: Final = weights().known
+_FORMS: Final = weights().forms
+
+
+@lru_cache(maxsize=1 << 18)
+def given_level(one: str, other: str) -> str:
+    """Two first names. Two that are each known as a name are two people's, however near: Jayden and Hayden may be twins."""
+    if one == other:
+        return SAME
+    if len(one) == 1 or len(other) == 1:
+        return INITIAL if one[0] == other[0] else DIFFERS
+    if nicknames.same_name(one, other) or other in _FORMS.get(one, ()):
+        return FORM
+    alike = sound(one) == sound(other)
+    if alike and min(len(one), len(other)) >= 6 and OSA.distance(one, other, score_cutoff=1) <= 1:
+        return FORM  # Margaret and Margret, Briana and Brianna: nobody calls two children so
+    two_names = one in _KNOWN and other in _KNOWN
+    if alike and not two_names and JaroWinkler.similarity(one, other) >= 0.75:
+        return SOUND
+    if not two_names and _near(one, other):
+        return NEAR
+    return PART if _near(one, other) or one.startswith(other) or other.startswith(one) else DIFFERS
+
+
+@lru_cache(maxsize=1 << 18)
+def family_level(one: str, other: str) -> str:
+    if one == other:
+        return SAME
+    if _near(one, other):
+        return NEAR
+    if sound(one) == sound(other) and JaroWinkler.similarity(one, other) >= 0.75:
+        return SOUND
+    shorter, longer = sorted((one, other), key=len)
+    return PART if len(shorter) >= 4 and (longer.startswith(shorter) or longer.endswith(shorter)) else DIFFERS
+
+
+def _near(one: str, other: str) -> bool:
+    shorter = min(len(one), len(other))
+    if shorter < 3:
+        return False
+    if OSA.distance(one, other, score_cutoff=1) <= 1:
+        return True
+    return shorter >= 5 and (
+        OSA.distance(one, other, score_cutoff=2) <= 2 or JaroWinkler.similarity(one, other, score_cutoff=0.92) >= 0.92
+    )
+
+
+@lru_cache(maxsize=1 << 16)
+def birth_level(one: str, other: str) -> str:
+    """Eight digits each, ddmmyyyy. `edit`: one slip of the pen; `partly`: two of day, month and year, or all that both know."""
+    if one == other:
+        return SAME if "00" not in (one[:2], one[2:4]) and one[4:] != "0000" else PARTLY
+    parts = tuple(zip((one[:2], one[2:4], one[4:]), (other[:2], other[2:4], other[4:]), strict=True))
+    known = [(left, right) for left, right in parts if int(left) and int(right)]
+    if len(known) < 3:
+        return PARTLY if known and all(left == right for left, right in known) else DIFFERS
+    if OSA.distance(one, other, score_cutoff=1) <= 1 or (one[2:4] + one[:2] == other[:4] and one[4:] == other[4:]):
+        return EDIT
+    return PARTLY if sum(left == right for left, right in known) == 2 else DIFFERS
+
+
+@lru_cache(maxsize=1 << 16)
+def place_level(one: str, house: str, post: str, other: str, other_house: str, other_post: str) -> str:
+    """`same`: this house; `near`: so written that it is; `street`: this postcode; `area`: this town or district."""
+    if post and post == other_post:
+        if house == other_house or (house and other_house and set(house.split()) & set(other_house.split())):
+            return SAME if house or one == other else STREET
+        return NEAR if not (house and other_house) else STREET
+    if one and other:
+        alike = 100.0 if one == other else fuzz.ratio(one, other, score_cutoff=55)
+        alike = alike if alike >= 85 else max(alike, fuzz.token_set_ratio(one, other, score_cutoff=55) - 8)
+        if alike >= 97 and not (post and other_post):
+            return SAME
+        if alike >= 80:
+            return NEAR
+        if alike >= 62:
+            return STREET
+        if post and other_post and (post[:-3] == other_post[:-3] or OSA.distance(post, other_post, score_cutoff=1) <= 1):
+            return AREA
+        return DIFFERS
+    if post and other_post:
+        if OSA.distance(post, other_post, score_cutoff=1) <= 1:
+            return STREET
+        return AREA if post[:-3] == other_post[:-3] else DIFFERS
+    return ABSENT
+
+
+def compare(one: Facts, other: Facts) -> tuple[str, ...]:
+    """One level for each of `weights.FACTS`, in that order. Symmetric."""
+    given, family = _names(one, other)
+    return (
+        given,
+        _second(one.given, other.given),
+        family,
+        birth_level(one.birth, other.birth) if one.birth and other.birth else ABSENT,
+        ABSENT if not (one.sex and other.sex) else SAME if one.sex == other.sex else DIFFERS,
+        place_level(one.place, one.house, one.post, other.place, other.house, other.post),
+        ABSENT if not (one.phones and other.phones) else SAME if set(one.phones) & set(other.phones) else DIFFERS,
+        _nhs(one, other),
+        SAME if one.numbers and other.numbers and not set(one.numbers).isdisjoint(other.numbers) else ABSENT,
+    )
+
+
+def _names(one: Facts, other: Facts) -> tuple[str, str]:
+    left, right = one.given[0] if one.given else "", other.given[0] if other.given else ""
+    given = given_level(left, right) if left and right else ABSENT
+    family = family_level(one.family, other.family) if one.family and other.family else ABSENT
+    if given == SAME and family == SAME:
+        return given, family
+    if given in (DIFFERS, PART):
+        if (one.also_given or other.also_given) and _best_given(one, other):
+            given = FORM
+        elif len(one.given) > 1 or len(other.given) > 1:
+            given = _among(one.given, other.given) or given
+    borne = {one.family, *one.also_family} if family in (DIFFERS, PART) else ()
+    if borne and not borne.isdisjoint((other.family, *other.also_family)):
+        family = FORMER
+    if given in (DIFFERS, ABSENT) and family in (DIFFERS, ABSENT):
+        crossed = left and right and one.family and other.family
+        if crossed and family_level(left, other.family) in (SAME, NEAR) and family_level(one.family, right) in (SAME, NEAR):
+            return SWAPPED, SWAPPED
+    return given, family
+
+
+def _best_given(one: Facts, other: Facts) -> bool:
+    return any(
+        given_level(left, right) in (SAME, FORM)
+        for left in (*one.given[:1], *one.also_given)
+        for right in (*other.given[:1], *other.also_given)
+    )
+
+
+def _among(one: tuple[str, ...], other: tuple[str, ...]) -> str:
+    """Mary-Jane, Mary Jane and MaryJane are one name; somebody may be called by their second name."""
+    if "".join(one) == "".join(other):
+        return SAME
+    called = any(len(word) > 1 and given_level(one[0], word) in (SAME, FORM) for word in other[1:])
+    called = called or any(len(word) > 1 and given_level(other[0], word) in (SAME, FORM) for word in one[1:])
+    return PART if called else ""
+
+
+def _second(one: tuple[str, ...], other: tuple[str, ...]) -> str:
+    if len(one) < 2 or len(other) < 2:
+        return ABSENT
+    level = given_level(one[1], other[1])
+    return level if level in (SAME, INITIAL, DIFFERS) else NEAR
+
+
+def _nhs(one: Facts, other: Facts) -> str:
+    if not (one.nhs and other.nhs):
+        return ABSENT
+    if one.nhs == other.nhs:
+        return SAME
+    return EDIT if OSA.distance(one.nhs, other.nhs, score_cutoff=1) <= 1 else DIFFERS

@@ -1,0 +1,177 @@
+"""One person, perhaps, or two? Levels are weighed after Fellegi and Sunter (1969); rules then say what no weight may decide.
+
+Pure. One arithmetic for one claim and for a batch. Three outcomes: LINK (by itself), REVIEW (a human looks), APART.
+"""
+
+from typing import Final
+
+from msgspec import Struct
+
+from carerecord.patients.facts import Facts
+from carerecord.patients.levels import (
+    ABSENT,
+    DIFFERS,
+    EDIT,
+    FORM,
+    FORMER,
+    INITIAL,
+    NEAR,
+    PART,
+    PARTLY,
+    SAME,
+    SOUND,
+    STREET,
+    SWAPPED,
+    compare,
+)  # fmt: skip
+from carerecord.patients.weights import FACTS, weights
+
+LINK, REVIEW, APART = "link", "review", "apart"
+_TABLE: Final = weights()
+_GIVEN, _SECOND, _FAMILY, _BIRTH, _SEX, _PLACE, _PHONE, _NHS, _NUMBER = (_TABLE.bits[fact] for fact in FACTS)
+_ALIKE: Final = frozenset((SAME, FORM, SOUND))
+_KIN: Final = frozenset((SAME, NEAR, SOUND, FORMER, PART))
+_GENERATION: Final = 15  # years
+
+
+class Weighing(Struct, frozen=True, gc=False):
+    levels: tuple[str, ...]
+    bits: float
+    verdict: str
+    held: str = ""  # the rule that held a link back
+
+
+def weigh(one: Facts, other: Facts) -> Weighing:
+    """Symmetric."""
+    levels = compare(one, other)
+    bits = bits_of(one, other, levels)
+    verdict, held = judge(one, other, levels, bits)
+    return Weighing(levels, bits, verdict, held)
+
+
+def bits_of(one: Facts, other: Facts, levels: tuple[str, ...]) -> float:
+    given, second, family, birth, sex, place, phone, nhs, number = levels
+    told = _GIVEN[given] + _SECOND[second] + _FAMILY[family] + _BIRTH[birth] + _SEX[sex]
+    told += _PLACE[place] + _PHONE[phone] + _NHS[nhs] + _NUMBER[number]
+    # A rare name says more than a common one.
+    if given == SAME:
+        told += _TABLE.given.get(one.given[0], _TABLE.rare_given)
+    if family == SAME:
+        told += _TABLE.family.get(one.family, _TABLE.rare_family)
+    return told
+
+
+def each_bits(one: Facts, other: Facts, levels: tuple[str, ...]) -> tuple[tuple[str, str, float], ...]:
+    """(fact, level, bits), strongest first, without what was not stated."""
+    found = []
+    for fact, level in zip(FACTS, levels, strict=True):
+        bits = _TABLE.bits[fact][level]
+        if fact == "given" and level == SAME:
+            bits += _TABLE.given.get(one.given[0], _TABLE.rare_given)
+        if fact == "family" and level == SAME:
+            bits += _TABLE.family.get(one.family, _TABLE.rare_family)
+        if level != ABSENT:
+            found.append((fact, level, round(bits, 1)))
+    return tuple(sorted(found, key=lambda each: (-abs(each[2]), each[0])))
+
+
+def probability(bits: float) -> float:
+    """How probable it is that two entries with so many bits are one person, among all pairs that there are."""
+    odds = bits - _TABLE.prior
+    return 0.0 if odds < -60 else 1.0 if odds > 60 else float(1 / (1 + 2.0**-odds))
+
+
+def judge(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> tuple[str, str]:
+    """What the weights may decide, and which rule held a link back."""
+    if bits < _TABLE.review:
+        return APART, ""
+    if one.newborn != other.newborn and _a_generation(one, other):
+        return APART, "a newborn is never its mother"
+    if other_person := _another(levels):
+        return APART, other_person
+    held = "not enough evidence" if bits < _TABLE.link else held_back(one, other, levels, bits)
+    return (REVIEW, held) if held else (LINK, "")
+
+
+def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> str:
+    """Which rule forbids that these two are linked without a human; "" where none does. Whatever else they weigh."""
+    given, second, family, birth, sex, place, phone, nhs, number = levels
+    numbered, housed = nhs == SAME or number == SAME, place in (SAME, NEAR)
+    kin = family in _KIN
+    whole = given in (SAME, FORM) and family in (SAME, FORMER) and housed  # as much as can agree without a birth date
+    if birth in (ABSENT, DIFFERS):
+        return "the birth date does not agree: name and address alone never link"
+    if birth == PARTLY and not (whole and sex == SAME and _same_age(one.birth, other.birth)):
+        return "the birth date agrees in part, and too little else does"
+    if birth == EDIT and not (numbered or (kin and housed)):
+        return "the birth date is near, and too little else agrees"
+    if birth == EDIT and not numbered and abs(int(one.birth[4:]) - int(other.birth[4:])) >= _GENERATION:
+        return "they may be parent and child"
+    if nhs in (DIFFERS, EDIT):
+        return "NHS numbers differ"
+    if one.born_as.isdigit() and other.born_as.isdigit() and one.born_as != other.born_as:
+        return "birth order differs"
+    if sex == DIFFERS and not (given == SAME and second != DIFFERS and family == SAME and birth == SAME and housed):
+        return "sex differs"
+    if given not in _ALIKE and not (birth == SAME and _miswritten(one, other, levels)):
+        return "the given name does not agree"
+    if second == DIFFERS and not numbered:
+        return "the second given name differs"
+    if not (kin or family == SWAPPED or numbered or housed):
+        return "the family name does not agree"
+    if not (numbered or phone == SAME or housed or place == STREET):
+        rare = bits >= _TABLE.alone and given == SAME and family == SAME and birth == SAME and sex != DIFFERS
+        return "" if rare else "nothing beside name and birth date agrees"
+    return ""
+
+
+def _miswritten(one: Facts, other: Facts, levels: tuple[str, ...]) -> bool:
+    """A given name written wrong: what twins do not share must be one name and a slip of it, never two names or an initial."""
+    given, _, family, _, _, place, phone, nhs, number = levels
+    if nhs == SAME or number == SAME:
+        return given in (NEAR, INITIAL, SWAPPED) and not (one.born_as or other.born_as)
+    if one.born_as or other.born_as:
+        return False
+    if given == NEAR:
+        named = one.given[0] in _TABLE.known or other.given[0] in _TABLE.known
+        return named and family in _KIN and (place in (SAME, NEAR, STREET) or phone == SAME)
+    return given == SWAPPED and (place in (SAME, NEAR, STREET) or phone == SAME)
+
+
+def _another(levels: tuple[str, ...]) -> str:
+    """Why the two are plainly two people, however much of the rest they share; "" where they may be one."""
+    given, second, family, birth, sex, place, phone, nhs, number = levels
+    if nhs == SAME or number == SAME:
+        return ""
+    born_apart = birth in (DIFFERS, ABSENT, PARTLY)
+    if (given in (DIFFERS, PART) and born_apart) or (given == ABSENT and birth == DIFFERS):
+        return "two of one household"
+    if given == DIFFERS and (second == DIFFERS or sex == DIFFERS or nhs == DIFFERS):
+        return "twins"
+    if birth == DIFFERS and (family == DIFFERS or place == DIFFERS or nhs == DIFFERS):
+        return "namesakes"
+    if birth == EDIT and nhs == DIFFERS and place == DIFFERS:
+        return "namesakes"
+    if family == DIFFERS and place not in (SAME, NEAR, STREET) and phone != SAME:
+        return "a given name and a birth date alone"
+    return ""
+
+
+def contradicts(one: Facts, other: Facts) -> bool:
+    """Whether these two may never stand in one set without a human, however each is like a third."""
+    if one.source == other.source and one.local != other.local:
+        return True  # a source seldom holds one person twice
+    levels = compare(one, other)
+    return bool(_another(levels)) or levels[7] in (DIFFERS, EDIT) or (levels[3] == DIFFERS and levels[7] != SAME)
+
+
+def _same_age(one: str, other: str) -> bool:
+    """Born in one year, or as near as an age in years tells."""
+    return one[4:] != "0000" and other[4:] != "0000" and abs(int(one[4:]) - int(other[4:])) <= 1
+
+
+def _a_generation(one: Facts, other: Facts) -> bool:
+    """A baby and a grown-up; or a baby and somebody whose birth date nobody said."""
+    if not (one.birth and other.birth):
+        return True
+    return abs(int(one.birth[4:]) - int(other.birth[4:])) >= 10
