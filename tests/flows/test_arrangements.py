@@ -136,8 +136,8 @@ async def test_of_both_the_live_answer_is_shown_and_when_the_source_dies_its_cop
     assert any(each.rule == "gap/source" and each.source == TRUST for each in silent.attention)
     shown = {each.section for each in state(silent).sections if each.count}
     assert all(TRUST in each.missing for each in silent.sections if each.id in shown), "a copy leaves its gap open"
-    marks = {origin.kept for each in silent.sections for entry in each.entries for origin in entry.origins if origin.source == TRUST}
-    assert marks == {"copy"}
+    items = [entry for each in silent.sections for entry in each.entries]
+    assert {origin.kept for each in items for origin in each.origins if origin.source == TRUST} == {"copy"}
 
     await whole.servers[TRUST].listener.listen()
     again = await opened(whole)

@@ -27,7 +27,7 @@ from carerecord.fhir.reading import read
 from carerecord.fhir.validate import Validators, load
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.clock import SystemClock
-from carerecord.kit.errors import CareRecordError, Unavailable
+from carerecord.kit.errors import CareRecordError, NotFound, Unavailable
 from carerecord.kit.log import log_for
 from carerecord.kit.metrics import Metrics
 from carerecord.kit.part import answer
@@ -214,11 +214,15 @@ class Neighbours:
         self._heard("holdings", asked)
         checked(asked.permit, keys_for(SECRET, "holdings", SERVICES, ()), now=SystemClock().now().timestamp())
         sources = {each.source for each in asked.wanted if each in asked.permit.grants}
-        return tuple(
-            KeptOf(each.source, self.came_at, tuple(self._held(one) for one in self.kept[each.source]))
-            for each in asked.entries
-            if each.source in sources and each.source in self.kept
-        )
+        found = []
+        for each in asked.entries:
+            held = tuple(self._held(one) for one in self.kept.get(each.source, ()) if each.source in sources)
+            held = tuple(one for one in held if asked.only in (("", ""), (one.type, one.id)))
+            if held:
+                found.append(KeptOf(each.source, self.came_at, held))
+        if asked.only != ("", "") and not found:
+            raise NotFound("There is no such resource.")
+        return tuple(found)
 
     def _held(self, resource: Mapping[str, Any]) -> Held:
         raw = msgspec.Raw(msgspec.json.encode({**resource, "meta": {"versionId": "1", "lastUpdated": self.came_at}}))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from carerecord.connectors.reply import Reply
@@ -9,11 +10,14 @@ from carerecord.contracts.holdings import KeptEntry, RecordAsked
 from carerecord.contracts.locator import Pointer
 from carerecord.contracts.patients import SourcePatient, WhoAsked
 from carerecord.contracts.permit import Withheld
-from carerecord.contracts.records import Record, SectionState
+from carerecord.contracts.records import ExpandAsked, Record, SectionState
 from carerecord.contracts.sources import SharedSection
 from carerecord.fhir.patient_ids import patient_id
+from carerecord.kit.errors import NotFound, Refused
 from carerecord.records.kept import together
 from tests.records.a_desk import (
+    CARE,
+    DR_NAIR,
     EDITH,
     WARD,
     World,
@@ -228,6 +232,42 @@ async def test_a_source_that_refuses_this_record_is_not_gone_round_by_its_copy()
     for word in ("withheld at source", "not given", "none held", "discarded", "registered elsewhere"):
         told = Reply(source, word, sections=(SectionState("problems", word),))
         assert together(told, copy, frozenset()) == told
+
+
+async def test_an_item_of_a_copy_is_read_as_it_is_kept_and_its_source_is_not_asked():
+    letter = {
+        "resourceType": "DocumentReference", "id": "d1", "status": "current", "subject": {"reference": f"Patient/{HERE}"},
+        "content": [{"attachment": {"contentType": "text/plain", "data": "SGVsbG8="}}],
+    }  # fmt: skip
+    async with a_world(a_trust(problem("k1", "t1"))) as world:
+        shared = tuple(SharedSection(each, "copy") for each in (*WARD, "documents"))
+        world.change("trust", sections=shared)
+        world.neighbours.kept = {"trust": (patient(HERE), problem("k1", HERE, "Kept asthma"), letter)}
+        item = await world.reader.expand(ExpandAsked(DR_NAIR, "p1", CARE, "trust", "Condition", "k1", kept=True))
+        paper = ExpandAsked(DR_NAIR, "p1", CARE, "trust", "DocumentReference", "d1", document=True, kept=True)
+        document = await world.reader.expand(paper)
+        for wrong in (
+            ExpandAsked(DR_NAIR, "p1", CARE, "trust", "Condition", "k1"),
+            ExpandAsked(DR_NAIR, "p1", CARE, "trust", "Condition", "k9", kept=True),
+        ):
+            with pytest.raises(NotFound):
+                await world.reader.expand(wrong)
+        assert world.servers["trust"].asked == []
+
+    assert '"Kept asthma"' in item.body
+    assert item.came_at == CAME_AT
+    assert (document.content, document.content_type) == (b"Hello", "text/plain")
+    assert [each.what for each in world.outbox.lines] == ["item-expanded", "item-expanded"]
+
+
+async def test_an_item_of_a_copy_that_is_withheld_is_not_read():
+    async with a_world(a_trust()) as world:
+        arranged(world, "copy")
+        world.neighbours.kept = {"trust": (patient(HERE), allergy("k1", HERE))}
+        world.neighbours.withheld = (Withheld("trust", "allergies", "consent/objects", "Hidden.", "withheld"),)
+        with pytest.raises(Refused):
+            await world.reader.expand(ExpandAsked(DR_NAIR, "p1", CARE, "trust", "AllergyIntolerance", "k1", kept=True))
+        assert asked_of_holdings(world) == []
 
 
 async def test_a_retired_source_is_asked_no_more_and_what_was_kept_of_it_stays():

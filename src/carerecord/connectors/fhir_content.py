@@ -48,6 +48,19 @@ async def content_of(web: Web, source: Source, reference: Mapping[str, Any], *, 
     return checked(Content(answered.body, got or said or ANY_TYPE), chosen)
 
 
+def inline(reference: Mapping[str, Any]) -> Content:
+    """The first attachment that lies within its DocumentReference.
+
+    Raises:
+        NotThere: none does. Unreadable: it is not what its DocumentReference says.
+    """
+    attachments = [dict_in(each, "attachment") for each in dicts_in(dict(reference), "content")]
+    for each in attachments:
+        if data := text_in(each, "data"):
+            return checked(Content(decoded(data), media_type(text_in(each, "contentType")) or ANY_TYPE), each)
+    raise NotThere("No document lies within it.")
+
+
 def checked(content: Content, attachment: Mapping[str, Any]) -> Content:
     """The content, held to the type, size and SHA-1 hash that its DocumentReference states (R4: base64 of the digest)."""
     said = media_type(text_in(dict(attachment), "contentType"))

@@ -233,6 +233,7 @@ class ExpandAsked(Struct, frozen=True, gc=False, omit_defaults=True):
     resource_type: str
     id: str
     document: bool = False  # of a DocumentReference: the document itself, fetched only now
+    kept: bool = False  # it was shown from what is kept here: as it is kept, in place of as its source holds it
 
 
 class Expanded(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -241,6 +242,7 @@ class Expanded(Struct, frozen=True, gc=False, omit_defaults=True):
     source_name: str
     content: bytes = b""  # the document itself, when it was asked for
     content_type: str = ""
+    came_at: str = ""  # of what is kept here: when it came
 
 
 class AttendingAsked(Struct, frozen=True, gc=False, omit_defaults=True):

@@ -25,7 +25,7 @@ from carerecord.fhir.patient_ids import patient_id
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock, stamp
-from carerecord.kit.errors import CareRecordError
+from carerecord.kit.errors import CareRecordError, NotFound
 from carerecord.kit.turns import Turns
 from carerecord.records.choosing import Choice
 from carerecord.records.gather import Gatherer, nothing
@@ -113,6 +113,20 @@ class Kept:
 def kept_ids(source: str, local_ids: Iterable[str]) -> tuple[str, ...]:
     """Under which Patient resources what a source sent may lie: filed for it by us, or by itself under ids of its own."""
     return tuple(dict.fromkeys(each for id_ in local_ids for each in (patient_id(source, id_), id_)))
+
+
+async def kept_one(calls: Calls, permit: Permit, about: Asking, resource_type: str, id_: str) -> Held:
+    """One item as it is kept, of this person, within these sections.
+
+    Raises:
+        NotFound: it is not kept, or not for this permit. Unavailable: what is kept cannot be read.
+    """
+    entries = (KeptEntry(about.source.id, kept_ids(about.source.id, about.local_ids)),)
+    wanted = tuple(Grant(about.source.id, each) for each in sorted(about.sections))
+    found = await calls.ask(RECORD, RecordAsked(permit, entries, wanted, (resource_type, id_)))
+    if not found or not found[0].resources:
+        raise NotFound("There is no such resource.")
+    return found[0].resources[0]
 
 
 async def kept_reply(asking: Asking, kept: KeptOf | None, read: Read, turns: Turns, *, now: datetime) -> Reply:

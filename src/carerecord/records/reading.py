@@ -8,9 +8,10 @@ from typing import Any
 import msgspec
 from msgspec.structs import replace
 
+from carerecord.connectors.fhir_content import inline
 from carerecord.connectors.reply import Asking
 from carerecord.connectors.web_trouble import NotThere, WebTrouble
-from carerecord.connectors.windows import Content, Window
+from carerecord.connectors.windows import Content, One, Window
 from carerecord.contracts.actors import Attendance, Reason
 from carerecord.contracts.audit import Line
 from carerecord.contracts.patients import Person
@@ -25,6 +26,7 @@ from carerecord.kit import request as requests
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused, Unavailable
 from carerecord.records.choosing import Choice, expected_of, granted_by_source
+from carerecord.records.kept import kept_ids, kept_one
 from carerecord.records.relationship import sealed
 from carerecord.records.right_person import is_about, judged
 from carerecord.records.service import Desk, Opened
@@ -60,22 +62,29 @@ class Reader:
         if not granted or (headings and not headings & granted):
             raise await self._kept_back(opened, asked.source, headings)
         until = asyncio.get_running_loop().time() + self.desk.settings.last_call_s
-        sections = granted & choice.sections
+        sections = granted & (choice.kept if asked.kept else choice.live)
+        if not sections:  # what is a copy is not asked for, whoever insists
+            raise NotFound(_NO_ITEM)
         about = Asking(choice.source, choice.local_ids, sections, expected_of(person), asked.actor, opened.practice)
-        if not about.local_ids:
+        if not about.local_ids and not asked.kept:
             about = await self._introduced(person, about, until)
+        came_at = ""
         try:
-            one = await self.window.read_one(about, asked.resource_type, asked.id, until=until)
+            if asked.kept:
+                held = await kept_one(self.desk.calls, opened.permit, about, asked.resource_type, asked.id)
+                one, came_at = One(held.text), held.at
+            else:
+                one = await self.window.read_one(about, asked.resource_type, asked.id, until=until)
             parsed = parse(one.resource)
             facts = read(parsed)
-        except NotThere:
+        except (NotThere, NotFound):
             raise NotFound(_NO_ITEM) from None
         except WebTrouble as trouble:
             raise Unavailable(f"{choice.source.name}: {trouble.says}", service="records") from None
         except Unreadable as fault:
             raise Unavailable(f"{choice.source.name}: its answer cannot be read: {fault.reason}.", service="records") from None
         numbers = frozenset({person.demographics.nhs_number} - {""})
-        ids = about.local_ids
+        ids = kept_ids(asked.source, about.local_ids) if asked.kept else about.local_ids
         if not is_about(facts.subject, ids, numbers) or (facts.resource_type, facts.id) != (asked.resource_type, asked.id):
             raise NotFound(_NO_ITEM)
         if facts.section not in granted:
@@ -86,11 +95,13 @@ class Reader:
             sources=(asked.source,), sections=(facts.section,), request=opened.request,
         )  # fmt: skip
         # A document is fetched once all this has been settled, and written down before it is handed over.
-        content = await self._document(about, parsed, until) if asked.document else Content(b"", "")
+        content = Content(b"", "")
+        if asked.document:
+            content = self._kept_document(about, parsed) if asked.kept else await self._document(about, parsed, until)
         await self.desk.outbox.announce("Line", line)
         return Expanded(
             one.as_sent or msgspec.json.format(one.resource, indent=2).decode(), stamp(self.desk.clock.now()), choice.source.name,
-            content.body, content.content_type,
+            content.body, content.content_type, came_at,
         )  # fmt: skip
 
     async def _introduced(self, person: Person, about: Asking, until: float) -> Asking:
@@ -118,6 +129,15 @@ class Reader:
             raise Unavailable(f"{source.name}: {trouble.says}", service="records") from None
         except Unreadable as fault:
             raise Unavailable(f"{source.name}: {fault.reason}.", service="records") from None
+
+    def _kept_document(self, about: Asking, reference: Mapping[str, Any]) -> Content:
+        """What lies within its DocumentReference: of a copy, no address is followed anywhere."""
+        try:
+            return inline(reference)
+        except NotThere:
+            raise NotFound(f"{about.source.name}: the document itself is not kept here.") from None
+        except Unreadable as fault:
+            raise Unavailable(f"{about.source.name}: {fault.reason}.", service="records") from None
 
     async def _kept_back(self, opened: Opened, source: str, headings: frozenset[str]) -> CareRecordError:
         """What to say of an item that may not be seen, once that is written down.

@@ -198,5 +198,5 @@ def _origin(view: View, facts: Facts, origin: Origin) -> OriginWords:
     if facts.medicine and facts.medicine.because:
         pairs.append(("To check" if facts.medicine.unsure else "Current" if facts.medicine.current else "Past",
                       fmt.dated(facts.medicine.because)))  # fmt: skip
-    item = f"{origin.source}|{origin.resource_type}|{origin.id}"
+    item = f"{origin.source}|{origin.resource_type}|{origin.id}{'|kept' if origin.kept else ''}"
     return OriginWords(state.name if state else origin.source, tuple(pairs), item)

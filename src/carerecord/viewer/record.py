@@ -68,15 +68,17 @@ def _told(record: Record, source: str) -> str:
 
 
 async def as_sent(visit: Visit) -> Response:
-    """One item exactly as its source holds it now."""
+    """One item exactly as its source holds it now, or as it is kept here where that is what was shown."""
     kept = reason_for(visit)
     if kept is None:
         return visit.go(f"/patients/{patient_of(visit)}/open")
     parts = visit.sent("item").split("|")
-    if len(parts) != 3:
+    if len(parts) != 3 and (len(parts) != 4 or parts[3] != "kept"):
         raise NotUnderstood("No item was named.")
-    source, kind, id_ = parts
-    asked = ExpandAsked(visit.actor, kept.patient, kept.reason, source, kind, id_, document=visit.sent("document") == "1")
+    source, kind, id_ = parts[:3]
+    asked = ExpandAsked(
+        visit.actor, kept.patient, kept.reason, source, kind, id_, document=visit.sent("document") == "1", kept=len(parts) == 4
+    )
     expanded = await visit.face.calls.ask(EXPAND, asked)
     if asked.document:
         return as_a_file(visit, expanded)
