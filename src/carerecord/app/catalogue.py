@@ -55,8 +55,8 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "ingest",
         3,
-        calls=("patients", "sources", "locator"),
-        without="Records open; no further source's people become findable.",
+        calls=("patients", "sources", "locator", "holdings"),
+        without="Records open; no further source's people become findable, and who sends messages keeps them until it is back.",
     ),
     Service(
         "records",

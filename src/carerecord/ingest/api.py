@@ -1,17 +1,30 @@
 """The door of the porter."""
 
+import asyncio
+import ssl
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
-from carerecord.connectors.pds import Pds, Turns
+from carerecord.connectors.pds import Pds
+from carerecord.connectors.pds import Turns as Traces
 from carerecord.connectors.web import Web
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS
+from carerecord.ingest.effects import Effects
 from carerecord.ingest.enrol import Enroller
+from carerecord.ingest.filing import Filer
+from carerecord.ingest.journal.arrivals import Journal
+from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.mllp import Desk, tls_of
+from carerecord.ingest.reading import fault_in
+from carerecord.ingest.receiving import Receiving
+from carerecord.ingest.senders import Senders
 from carerecord.ingest.service import Porter
 from carerecord.ingest.trace import Tracer
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Job, Part, Supplies, answer
+from carerecord.kit.turns import Turns
 
 
 @dataclass(frozen=True)
@@ -20,23 +33,86 @@ class IngestSettings:
 
     sources_at_once: int = 3  # gone through at the same time; each holds a database connection for a moment a page
     traces_per_s: float = 5.0  # what the PDS allows one application
+    mllp: str = ""  # where HL7 v2 messages are taken, host:port; "" = nowhere
+    mllp_certificate: str = ""  # our certificate and key (PEM), shown to those who send
+    mllp_clients_ca: str = ""  # the authority (PEM) that signs the certificates of those who send
+    mllp_plaintext: bool = False  # take messages without encryption: said on every page about them
+    most_message_mb: float = 25.0  # larger ones are answered AE, and their beginning is kept
+    half_message_s: float = 30.0  # for how long the rest of a message may stay away
+    workers: int = 2  # who file what was taken in
 
     def __post_init__(self) -> None:
         if self.sources_at_once < 1:
             raise BadSetting("sources_at_once is at least 1")
         if not 0 < self.traces_per_s <= 1000:
             raise BadSetting("traces_per_s lies above 0 and at most 1000")
+        if self.mllp and not (self.mllp.rpartition(":")[0] and self.mllp.rpartition(":")[2].isdigit()):
+            raise BadSetting("mllp is a host and a port, such as 0.0.0.0:2575")
+        encrypted = bool(self.mllp_certificate and self.mllp_clients_ca)
+        if self.mllp and encrypted == self.mllp_plaintext:
+            raise BadSetting(
+                "mllp needs mllp_certificate and mllp_clients_ca, or mllp_plaintext=true where a network of its own protects it"
+            )
+        if not 0.1 <= self.most_message_mb <= 100:
+            raise BadSetting("most_message_mb lies between 0.1 and 100")
+        if not 1 <= self.half_message_s <= 600:
+            raise BadSetting("half_message_s lies between 1 and 600")
+        if not 1 <= self.workers <= 8:
+            raise BadSetting("workers are 1 to 8")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, _, port = self.mllp.rpartition(":")
+        return host.strip("[]"), int(port or 0)
 
 
 def build(supplies: Supplies) -> Part:
     told = settings.read(IngestSettings, supplies.settings)
     web = Web(supplies.secrets)
     enroller = Enroller(supplies.calls, supplies.db, web, supplies.clock, supplies.log, told.sources_at_once)
-    tracer = Tracer(enroller, Pds(web, Turns(told.traces_per_s, time.monotonic)))
+    tracer = Tracer(enroller, Pds(web, Traces(told.traces_per_s, time.monotonic)))
     porter = Porter(enroller, supplies.outbox)
+    receiving = _receiving(supplies, told)
+    journal = receiving.journal
+    effects = Effects(supplies.calls, supplies.db, journal.seals, supplies.clock, Turns())
+    filer = Filer(
+        supplies.db, journal.seals, receiving.senders, effects, supplies.clock, supplies.log, journal.bell, told.workers
+    )
+
+    async def stop() -> None:
+        await asyncio.gather(receiving.close(), web.close())
+
     return Part(
         supplies.name,
         answers=(answer(ENROL_SOURCE, porter.enrol_source), answer(ENROLMENTS, porter.enrolments)),
-        jobs=(Job("ingest.enrol", enroller.work), Job("ingest.trace", tracer.work)),
-        stop=web.close,
+        jobs=(
+            Job("ingest.enrol", enroller.work),
+            Job("ingest.trace", tracer.work),
+            Job("ingest.receive", receiving.work),
+            Job("ingest.file", filer.work),
+        ),
+        stop=stop,
+        about=lambda: {"mllp": receiving.port_open, "filed": filer.filed},
     )
+
+
+def _receiving(supplies: Supplies, told: IngestSettings) -> Receiving:
+    clock, log = supplies.clock, supplies.log
+    journal = Journal(supplies.db, Seals(supplies.keys.own_key("journal")), clock, log)
+    senders = Senders()
+    host, port = told.address
+
+    def tls() -> ssl.SSLContext | None:
+        if told.mllp_plaintext:
+            return None
+        return tls_of(str(Path(told.mllp_certificate)), str(Path(told.mllp_clients_ca)))
+
+    desk = Desk(
+        journal, senders, clock, log, fault_in, lambda refusal: receiving.refused(refusal),
+        most_bytes=int(told.most_message_mb * 1_000_000), half_s=told.half_message_s, plaintext=told.mllp_plaintext,
+    )  # fmt: skip
+    receiving = Receiving(
+        supplies.calls, supplies.db, supplies.outbox, clock, log, journal, senders, desk, host, port, tls,
+        plaintext=told.mllp_plaintext,
+    )  # fmt: skip
+    return receiving

@@ -1,0 +1,323 @@
+"""What does a group of messages come to? Its people at the index, what it says into its threads, the threads as they then stand
+into holdings, and where each came from.
+
+To do it twice is to do it once: a statement is kept once, a thread is settled anew from all that was ever said of it, and
+holdings writes nothing where the same words stand. So a worker may be killed at any point.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsked, Written
+from carerecord.contracts.locator import LEARN, LearnAsked, Pointer
+from carerecord.contracts.patients import (
+    INSTRUCT,
+    TAKE,
+    Claim,
+    Identifier,
+    InstructAsked,
+    Instruction,
+    TakeAsked,
+    Taken,
+)
+from carerecord.contracts.sources import Sender
+from carerecord.fhir.patient_ids import patient_id
+from carerecord.ingest import hl7v2
+from carerecord.ingest import store as enrolling
+from carerecord.ingest.hl7v2 import Filing, Heard, Merge, Put
+from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.journal.store import filing as store
+from carerecord.ingest.journal.store.filing import Kept, Said
+from carerecord.ingest.provenance import provenance
+from carerecord.kit.calls import Calls
+from carerecord.kit.clock import Clock
+from carerecord.kit.db import Pool
+from carerecord.kit.turns import Turns
+
+MOST_CHANGES: Final = 400  # in one write
+_KNOWN_AT_HAND: Final = 200_000
+_EVERYTHING: Final = Reach(most_confidential="V")
+
+
+class NotFiled(Exception):
+    """One message of a group cannot be filed now; the others can. `waits`: until a person has looked, however long."""
+
+    def __init__(self, message: int, reason: str, *, waits: bool = False, for_good: bool = False) -> None:
+        super().__init__(reason)
+        self.message, self.reason, self.waits, self.for_good = message, reason, waits, for_good
+
+
+class Read(Struct, frozen=True):
+    """One message, and what it comes to."""
+
+    kept: Kept
+    sender: Sender
+    filings: tuple[Filing, ...]  # one; several for a batch
+
+    @property
+    def id(self) -> int:
+        return self.kept.id
+
+
+@dataclass
+class Effects:
+    calls: Calls
+    db: Pool
+    seals: Seals
+    clock: Clock
+    turns: Turns
+    _pointed: dict[tuple[str, str], str] = field(default_factory=dict)  # what the locator has been told
+    _claimed: dict[tuple[str, str], bytes] = field(default_factory=dict)  # … and the index, of whom
+
+    async def of(self, group: Sequence[Read]) -> None:
+        """File all of them.
+
+        Raises:
+            NotFiled: this one cannot be; nothing that is not done again without harm has been done.
+            Unavailable: a service that is needed does not answer.
+        """
+        threads = await self._stated(group)  # before it is settled: killed from here on, nobody settles a thread without it
+        puts = await self._settled(threads)
+        await self._people(group, puts)
+        await self._written(group, puts)
+
+    async def unsay(self, group: Sequence[Read]) -> None:
+        """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it."""
+        threads = {said.thread for read in group for each in read.filings for said in each.statements}
+        if threads:
+            await store.drop_statements(self.db, sorted(threads), [each.id for each in group])
+
+    # --- whose
+
+    async def _people(self, group: Sequence[Read], puts: Sequence["Settled"]) -> None:
+        """Whoever these messages are about, as the index should know them: as they stand, not as one message says."""
+        claims = list(self._claims(group, puts))
+        taken = await self.calls.ask(TAKE, TakeAsked(tuple(claim for _, _, claim in claims))) if claims else ()
+        for (read, key, _), found in zip(claims, taken, strict=True):
+            if found.outcome == "waits":
+                self._claimed.pop(key, None)
+                raise NotFiled(read, found.say or "A person must first say whose it is.", waits=True)
+        await self._instructed(group)
+        await self._pointed_to(taken)
+        traces: dict[str, set[str]] = {}
+        for each in taken:
+            if each.trace:
+                traces.setdefault(each.source, set()).add(each.patient)
+        if traces:
+            async with self.db.acquire() as db, db.transaction():
+                for source, patients in traces.items():
+                    await enrolling.want_traces(db, source, sorted(patients), self.clock.now())
+        if len(self._claimed) > _KNOWN_AT_HAND:
+            self._claimed.clear()
+        self._claimed |= {key: _shape(claim) for _, key, claim in claims}
+
+    def _claims(
+        self, group: Sequence[Read], puts: Sequence["Settled"]
+    ) -> Iterator[tuple[int, tuple[str, str], Claim]]:
+        """What differs from what the index was last told by this worker. First whoever stands, then bare numbers of a merge."""
+        blame = _blame(group)
+        there: set[tuple[str, str]] = set()
+        for each in puts:
+            if each.put.type != "Patient" or each.put.raw is None:
+                continue
+            person = hl7v2.enrolled(each.put, each.sender.source)
+            if person is None:
+                continue
+            key = (person.source, person.local_id)
+            there.add(key)
+            message = blame.get(each.thread, group[0].id)
+            claim = Claim(person, each.recorded, str(message))
+            if self._claimed.get(key) != _shape(claim):
+                yield message, key, claim
+        for read in group:
+            for filing in read.filings:
+                named = {name for merge in filing.merges for name in (merge.left, merge.right)}
+                for person in filing.people:
+                    key = (person.source, person.local_id)
+                    if person.local_id in named and key not in there and key not in self._claimed:
+                        yield read.id, key, Claim(person, filing.order[0], str(read.id), partial=True)
+
+    async def _instructed(self, group: Sequence[Read]) -> None:
+        told = [
+            (read, _instruction(merge, read, each))
+            for read in group
+            for each in read.filings
+            for merge in each.merges
+        ]
+        if not told:
+            return
+        done = await self.calls.ask(INSTRUCT, InstructAsked(tuple(each for _, each in told)))
+        for (read, _), found in zip(told, done, strict=True):
+            if found.outcome in ("refused", "unknown"):
+                raise NotFiled(read.id, found.say or "The patient index refuses what it says of two numbers.", for_good=True)
+
+    async def _pointed_to(self, taken: Sequence[Taken]) -> None:
+        fresh = {(each.source, each.local_id): each.patient for each in taken}
+        fresh = {key: patient for key, patient in fresh.items() if self._pointed.get(key) != patient}
+        if not fresh:
+            return
+        pointers = tuple(Pointer(source, local_id, patient) for (source, local_id), patient in fresh.items())
+        await self.calls.ask(LEARN, LearnAsked(pointers))
+        if len(self._pointed) > _KNOWN_AT_HAND:
+            self._pointed.clear()
+        self._pointed |= fresh
+
+    # --- what is said, and how things stand
+
+    async def _stated(self, group: Sequence[Read]) -> Mapping[str, Sender]:
+        """Write down what was said. Answers each thread that must be settled, and in whose name."""
+        said: dict[tuple[str, bytes, int], Said] = {}
+        hangs: dict[tuple[str, str], None] = {}
+        threads: dict[str, Sender] = {}
+        ruling: dict[str, Sender] = {}
+        async with self.turns.mine() as turn:
+            for read in group:
+                for filing in read.filings:
+                    for each in filing.statements:
+                        threads[each.thread] = read.sender
+                        if each.rules:
+                            ruling[each.thread] = read.sender
+                        hangs |= dict.fromkeys((above, each.thread) for above in each.hangs)
+                        row = self._said(read, filing, each)
+                        said[row.thread, row.digest, row.message] = row
+                    await turn.over()
+        if not said:
+            return {}
+        async with self.db.acquire() as db, db.transaction():
+            await store.add_statements(db, list(said.values()), list(hangs))
+        if ruling:
+            # What hangs lies with the same organisation; the sender of the ruling speaks for it.
+            first = next(iter(ruling.values()))
+            threads |= {each: threads.get(each, first) for each in await store.below(self.db, list(ruling))}
+        return threads
+
+    def _said(self, read: Read, filing: Filing, each: hl7v2.Statement) -> Said:
+        organisation = read.sender.organisation
+        text = msgspec.json.encode((each.local_id, each.says))
+        digest = self.seals.digest(each.thread.encode(), text)
+        body = self.seals.seal(text, organisation=organisation, place=digest)
+        recorded, sent = filing.order
+        return Said(each.thread, digest, recorded, sent, read.id, filing.trigger, each.rules, body, organisation)
+
+    async def _settled(self, threads: Mapping[str, Sender]) -> "list[Settled]":
+        """Each thread's resources as they stand by all that was ever said of it."""
+        if not threads:
+            return []
+        rows = await store.statements(self.db, list(threads))
+        heard: dict[str, list[Heard]] = {each: [] for each in threads}
+        above: dict[str, list[Heard]] = {each: [] for each in threads}
+        puts: list[Settled] = []
+        seen: set[tuple[str, bytes]] = set()
+        often: dict[str, None] = {}
+        async with self.turns.mine() as turn:
+            for at, row in rows:
+                text = self.seals.open(row.body, organisation=row.organisation, place=row.digest)
+                local_id, says = _opened.decode(text)
+                order = (row.recorded, row.sent, row.message)
+                if at == row.thread and not row.rules:
+                    if (row.thread, row.digest) in seen:
+                        often[row.thread] = None
+                    seen.add((row.thread, row.digest))
+                (above if row.rules else heard)[at].append(
+                    Heard(row.thread, local_id, says, order, str(row.message), row.trigger)
+                )
+                await turn.over()
+            for thread, sender in threads.items():
+                recorded = max((each.order[0] for each in heard[thread]), default="")
+                stands = hl7v2.standing(thread, heard[thread], above[thread])
+                puts += [Settled(thread, sender, recorded, put) for put in stands]
+                await turn.over()
+        if often:
+            await store.keep_latest(self.db, list(often))
+        return puts
+
+    # --- into holdings
+
+    async def _written(self, group: Sequence[Read], puts: "Sequence[Settled]") -> None:
+        made: dict[str, list[Put]] = {}
+        by_source: dict[str, dict[tuple[str, str], tuple[Change, int]]] = {}
+        senders: dict[str, Sender] = {}
+        blame = _blame(group)
+        for each in puts:
+            made.setdefault(each.thread, []).append(each.put)
+            senders[each.sender.source] = each.sender
+            changes = by_source.setdefault(each.sender.source, {})
+            changes[each.put.type, each.put.id] = (_change(each.put), blame.get(each.thread, 0))
+        for read in group:
+            source = read.sender.source
+            senders[source] = read.sender
+            for place, filing in enumerate(read.filings):
+                targets = [put for each in filing.statements for put in made.get(each.thread, ())]
+                person = patient_id(source, filing.people[0].local_id) if filing.people else ""
+                text, id_ = provenance(read.kept, read.sender, filing, place, targets, person)
+                if text:
+                    change = Change("update", "Provenance", id_, Raw(text), unless="same")
+                    by_source.setdefault(source, {})["Provenance", id_] = (change, read.id)
+        for source, changes in by_source.items():
+            await self._write(senders[source], list(changes.values()))
+
+    async def _write(self, sender: Sender, changes: Sequence[tuple[Change, int]]) -> None:
+        client = Client(
+            "", sender.organisation, sender.name, chooses_ids=True, on_invalid="annotate", source=sender.source
+        )  # fmt: skip
+        for begun in range(0, len(changes), MOST_CHANGES):
+            part = changes[begun : begun + MOST_CHANGES]
+            written = await self.calls.ask(WRITE, WriteAsked(client, _EVERYTHING, tuple(each for each, _ in part)))
+            for (change, message), found in zip(part, written, strict=True):
+                if found.status >= 400 and found.status != 424:
+                    raise NotFiled(message, _why(change, found))
+
+
+class Settled(Struct, frozen=True):
+    """One resource as it stands, by all that was said of its thread."""
+
+    thread: str
+    sender: Sender
+    recorded: str  # the latest of what was said
+    put: Put
+
+
+def _blame(group: Sequence[Read]) -> dict[str, int]:
+    """Which message last spoke of each thread."""
+    return {said.thread: read.id for read in group for each in read.filings for said in each.statements}
+
+
+def _shape(claim: Claim) -> bytes:
+    return msgspec.json.encode(claim.stated)
+
+
+_opened: Final = msgspec.json.Decoder(tuple[str, Raw])
+
+
+def _change(put: Put) -> Change:
+    if put.raw is None:
+        return Change("delete", put.type, put.id)
+    return Change("update", put.type, put.id, Raw(put.raw), unless="same")
+
+
+def _why(change: Change, written: Written) -> str:
+    issue = next(iter(written.issues), None)
+    told = f" at {issue.path}: {issue.says}" if issue and issue.path else f": {issue.says}" if issue else ""
+    return f"Holdings did not take its {change.type} ({written.status}){told}"[:500]
+
+
+def _instruction(merge: Merge, read: Read, filing: Filing) -> Instruction:
+    source = read.sender.source
+    kind = {"renumber": "merge"}.get(merge.kind, merge.kind)
+    moved = Identifier(read.sender.number_system, merge.right) if kind == "move" else None
+    return Instruction(kind, source, merge.right, source, merge.left, filing.order[0], str(read.id), moved)
+
+
+def opened(seals: Seals, kept: Kept) -> bytes:
+    """The message as it came."""
+    return seals.open(kept.body, organisation=kept.organisation, place=kept.digest)
+
+
+def read_message(raw: bytes, sender: Sender, at: datetime) -> tuple[Filing, ...]:
+    """What a message, or each of a batch, comes to. Raises hl7v2.Unreadable."""
+    return tuple(hl7v2.mapped(hl7v2.parse(each), sender, at) for each in hl7v2.split(raw))

@@ -1,0 +1,202 @@
+"""How are messages filed that were taken in? In groups, by order of receipt, each to one effect whoever is killed whenever.
+
+A lane holds whole organisations and is in one worker's hand at a time. What cannot be filed is tried three times and then waits
+for a person, while what came after it goes on.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from carerecord.ingest import hl7v2
+from carerecord.ingest.effects import Effects, NotFiled, Read, opened, read_message
+from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.journal.store import filing as store
+from carerecord.ingest.journal.store.filing import Fate, Kept
+from carerecord.ingest.senders import Senders
+from carerecord.kit.clock import Clock
+from carerecord.kit.db import Pool, is_away
+from carerecord.kit.errors import Unavailable
+from carerecord.kit.log import Log
+
+GROUP: Final = 64
+TRIES: Final = 3
+AGAIN_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=5))
+LOOKED_AT_EVERY: Final = timedelta(minutes=2)  # what waits for a person's word about whose it is
+LOOKS_EVERY_S: Final = 1.0
+_PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+KILLED: Final = "The worker that filed it ended in the middle. It is tried again by itself."
+FAULT: Final = "Something failed inside while it was filed. It has been written down for those who run this system."
+NO_SENDER: Final = "Its sender is no longer in the registry of sources."
+
+
+@dataclass
+class Filer:
+    """Files what waits, for as long as its service runs."""
+
+    db: Pool
+    seals: Seals
+    senders: Senders
+    effects: Effects
+    clock: Clock
+    log: Log
+    bell: asyncio.Event
+    workers: int = 2
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    filed: int = 0  # since the start
+    read: Callable[..., tuple[hl7v2.Filing, ...]] = read_message
+    _failures: int = 0
+
+    async def work(self) -> None:
+        """Until cancelled. A service that is needed and away is asked again ever more slowly; everything waits meanwhile."""
+        running: dict[int, asyncio.Task[None]] = {}
+        try:
+            while True:
+                self.bell.clear()
+                for lane in [lane for lane, task in running.items() if task.done()]:
+                    running.pop(lane).result()
+                try:
+                    if self.senders.registry_version and len(running) < self.workers:
+                        await self._begin(running)
+                except Exception as error:
+                    if not is_away(error):
+                        raise
+                    self.log.warning("filing.waits", because=type(error).__name__)
+                ringing = asyncio.create_task(self.bell.wait())
+                try:
+                    await asyncio.wait({*running.values(), ringing}, timeout=LOOKS_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    ringing.cancel()
+        finally:
+            for task in running.values():
+                task.cancel()
+            await asyncio.gather(*running.values(), return_exceptions=True)
+
+    async def _begin(self, running: "dict[int, asyncio.Task[None]]") -> None:
+        for lane in await self.lease(self.workers - len(running), besides=tuple(running)):
+            running[lane] = asyncio.create_task(self.drain(lane), name=f"ingest lane {lane}")
+
+    async def lease(self, most: int, *, besides: tuple[int, ...] = ()) -> tuple[int, ...]:
+        """Lanes with something to do, ours from now on. What a killed worker had in hand is put to be tried by itself."""
+        leased = await store.lease(self.db, self.owner, self.clock.now(), most, besides)
+        for lane, left in leased.items():
+            if left:
+                async with self.db.acquire() as db, db.transaction():
+                    await store.suspect(db, lane, left, self.clock.now(), TRIES, KILLED)
+                self.log.warning("filing.resumed", lane=lane, messages=len(left))
+        return tuple(leased)
+
+    async def drain(self, lane: int) -> None:
+        """File all that waits in this lane, then let it go."""
+        try:
+            while await self._once(lane):
+                self._failures = 0
+        except Exception as error:
+            if not (is_away(error) or isinstance(error, Unavailable)):
+                raise
+            pause_s = _PAUSES_S[min(self._failures, len(_PAUSES_S) - 1)]
+            self._failures += 1
+            self.log.warning("filing.away", because=type(error).__name__, pause_s=pause_s)
+            await asyncio.sleep(pause_s)
+        finally:
+            try:
+                await asyncio.shield(store.let_go(self.db, self.owner, (lane,)))
+            except Exception as error:
+                if not is_away(error):
+                    raise  # else it is free when its hold ends
+
+    async def _once(self, lane: int) -> bool:
+        """One group, and what is due to be tried again. False: nothing is left to do now, or another worker has the lane."""
+        due = await store.next_again(self.db, lane, self.clock.now(), GROUP)
+        for each in due:
+            if not await self._file(lane, (each,)):
+                return False
+        group = await store.next_group(self.db, lane, GROUP)
+        if not group:
+            return False
+        return await self._file(lane, group)
+
+    async def _file(self, lane: int, group: Sequence[Kept]) -> bool:
+        if not await store.in_hand(self.db, self.owner, lane, [each.id for each in group], self.clock.now()):
+            return False
+        reads, fates = await self._read(group)
+        while reads:
+            try:
+                await self.effects.of(reads)
+                break
+            except NotFiled as cause:
+                one = next((each for each in reads if each.id == cause.message), None)
+                if one is None and len(reads) > 1:
+                    fates += await self._one_by_one(lane, reads)
+                    reads = []
+                    break
+                one = one or reads[0]
+                fates.append(self._fate(one.kept, cause.reason, waits=cause.waits, for_good=cause.for_good))
+                await self.effects.unsay((one,))
+                reads = [each for each in reads if each is not one]
+            except Exception as error:
+                if is_away(error) or isinstance(error, Unavailable):
+                    raise
+                if len(reads) > 1:
+                    fates += await self._one_by_one(lane, reads)
+                    reads = []
+                else:
+                    self.log.error("filing.failed", message=reads[0].id, exc_info=error)
+                    fates.append(self._fate(reads[0].kept, FAULT))
+                    await self.effects.unsay(reads)
+                    reads = []
+        if fates:
+            await store.set_aside(self.db, lane, fates)
+        aside = {each.id for each in fates}
+        done = [each.id for each in group if each.id not in aside]
+        await store.filed(self.db, self.owner, lane, done)
+        self.filed += len(done)
+        return True
+
+    async def _one_by_one(self, lane: int, reads: Sequence[Read]) -> list[Fate]:
+        """Which of them is at fault is not known: each by itself, so that nobody pays for another's."""
+        fates = []
+        await self.effects.unsay(reads)
+        for each in reads:
+            try:
+                await store.in_hand(self.db, self.owner, lane, [one.id for one in reads], self.clock.now())
+                await self.effects.of((each,))
+            except NotFiled as cause:
+                fates.append(self._fate(each.kept, cause.reason, waits=cause.waits, for_good=cause.for_good))
+                await self.effects.unsay((each,))
+            except Exception as error:
+                if is_away(error) or isinstance(error, Unavailable):
+                    raise
+                self.log.error("filing.failed", message=each.id, exc_info=error)
+                fates.append(self._fate(each.kept, FAULT))
+                await self.effects.unsay((each,))
+        return fates
+
+    async def _read(self, group: Sequence[Kept]) -> tuple[list[Read], list[Fate]]:
+        known, reads, fates = self.senders.by_id(), [], []
+        async with self.effects.turns.mine() as turn:
+            for each in group:
+                sender = known.get(each.sender)
+                if sender is None:
+                    fates.append(self._fate(each, NO_SENDER, for_good=True))
+                    continue
+                try:
+                    reads.append(Read(each, sender, self.read(opened(self.seals, each), sender, each.at)))
+                except hl7v2.Unreadable as fault:
+                    fates.append(Fate(each.id, "unreadable", fault.reason, each.tries + 1, self.clock.now()))
+                except Exception as error:
+                    self.log.error("filing.unread", message=each.id, exc_info=error)
+                    fates.append(self._fate(each, FAULT))
+                await turn.over()
+        return reads, fates
+
+    def _fate(self, kept: Kept, reason: str, *, waits: bool = False, for_good: bool = False) -> Fate:
+        now, tries = self.clock.now(), kept.tries + 1
+        if waits:
+            return Fate(kept.id, "again", reason, 0, now + LOOKED_AT_EVERY)
+        if for_good or tries >= TRIES:
+            return Fate(kept.id, "parked", reason, tries, now)
+        return Fate(kept.id, "again", reason, tries, now + AGAIN_AFTER[tries - 1])

@@ -1,0 +1,153 @@
+"""What does the first segment of an HL7 v2 message say, and how is the message acknowledged? MSH alone; nothing else is read.
+
+Source: HL7 v2.5.1 chapter 2, sections 2.9.2 (enhanced mode), 2.14.9 (MSH), 2.14.8 (MSA), 2.14.5 (ERR).
+"""
+
+import re
+from datetime import datetime
+from enum import Enum
+from typing import Final
+
+from msgspec import Struct
+
+_TRIGGER: Final = re.compile(rb"([A-Z][A-Z0-9]{2})(?:\^([A-Z][A-Z0-9]{2}))?")
+_VERSION: Final = re.compile(rb"2\.[0-9](?:\.[0-9])?")
+_MOST: Final = 199  # of a field that is echoed; HL7 allows 199 for MSH-10 and 227 for names
+_ENDS: Final = re.compile(rb"[\r\n]")
+
+
+class Unheaded(Exception):
+    """There is no MSH that could be answered. `reason` is for a person and holds nothing of the message."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class Verdict(Enum):
+    """What became of a message, before it is put in the letters of its sender's mode."""
+
+    TAKEN = "A"
+    UNREADABLE = "E"  # its content cannot be read; to send it again will not help
+    UNABLE = "R"  # it could not be made durable now, or this sender may not send it
+
+
+class Head(Struct, frozen=True, gc=False):
+    """MSH as bytes; what is missing is empty."""
+
+    separator: bytes
+    encoding: bytes  # MSH-2
+    application: bytes = b""  # MSH-3, its first component
+    facility: bytes = b""
+    to_application: bytes = b""
+    to_facility: bytes = b""
+    sent: bytes = b""
+    type: bytes = b""
+    trigger: bytes = b""
+    control: bytes = b""
+    processing: bytes = b"P"
+    version: bytes = b"2.4"
+    accept: bytes = b""  # MSH-15: AL | NE | ER | SU
+    application_ack: bytes = b""  # MSH-16
+    charset: bytes = b""
+
+    @property
+    def named(self) -> str:
+        """ADT^A01, for pages and logs: code words alone, "?" for anything else."""
+        return f"{self.type.decode()}^{self.trigger.decode()}" if self.trigger else self.type.decode() or "?"
+
+
+UNKNOWN: Final = Head(b"|", b"^~\\&")  # stands for an MSH that could not be read: an answer can be made all the same
+
+
+def read(raw: bytes) -> Head:
+    """The head of a message without its frame; of a batch (FHS, BHS) that of its first message.
+
+    Raises:
+        Unheaded: it begins with no MSH, or with one that names no fields.
+    """
+    begins = raw[:3]
+    if begins != b"MSH":
+        if begins in (b"FHS", b"BHS") and (at := raw.find(b"\rMSH")) > 0:
+            return read(raw[at + 1 : at + 4_096])
+        raise Unheaded("It does not begin with MSH.")
+    ends = _ENDS.search(raw, 8, 8_192)
+    line = raw[: ends.start()] if ends else raw[:8_192]
+    separator = line[3:4]
+    if not separator or separator.isalnum() or separator.isspace():
+        raise Unheaded("MSH names no field separator.")
+    fields = line.split(separator)
+    if len(fields) < 9:
+        raise Unheaded("MSH ends before MSH-9, which says what kind of message it is.")
+    fields += [b""] * (18 - len(fields))
+    encoding = fields[1]
+    between = encoding[:1] or b"^"
+    kind = _TRIGGER.match(fields[8].replace(between, b"^"))
+    version = _VERSION.match(fields[11])
+    return Head(
+        separator, encoding, fields[2].split(between, 1)[0], fields[3].split(between, 1)[0], fields[4], fields[5], fields[6],
+        kind[1] if kind else b"", (kind[2] or b"") if kind else b"", fields[9][:_MOST], fields[10][:1] or b"P",
+        version[0] if version else b"2.4", fields[14][:2].upper(), fields[15][:2].upper(), fields[17],
+    )  # fmt: skip
+
+
+def code(head: Head, verdict: Verdict, *, acknowledge: str = "as-asked", unable: str = "AR") -> str:
+    """The two letters of the answer; "" where the sender wants none.
+
+    Original mode, where MSH-15 and MSH-16 are empty, or the sender's row says so: AA, AE, AR. Enhanced mode: the commit
+    acknowledgement that MSH-15 asks for, CA, CE or CR. Where MSH-15 says NE and MSH-16 asks, the one answer is AA, AE or AR,
+    given as soon as the message is durable: whatever follows is in our own queue.
+    """
+    letter = verdict.value
+    if verdict is Verdict.UNABLE and unable != "AR":
+        if unable == "silence":
+            return ""
+        letter = "E"
+    if acknowledge == "original" or not (head.accept or head.application_ack):
+        return "A" + letter
+    asked, family = (head.accept, "C") if head.accept not in (b"", b"NE") else (head.application_ack or b"NE", "A")
+    wanted = {b"NE": "", b"ER": "ER", b"SU": "A"}.get(asked, "AER")
+    return family + letter if letter in wanted else ""
+
+
+_HL70357: Final = {
+    Verdict.TAKEN: b"",
+    Verdict.UNREADABLE: b"207^Application internal error^HL70357",
+    Verdict.UNABLE: b"207^Application internal error^HL70357",
+}
+
+
+def acknowledgement(head: Head, letters: str, verdict: Verdict, reason: str, *, now: datetime, ours: bytes) -> bytes:
+    """The message that answers, without its frame, in the sender's own separators and version; `ours` is its MSH-10.
+
+    `reason` is ours, in ASCII, and holds nothing of the message.
+    """
+    fs = head.separator
+    between = head.encoding[:1] or b"^"
+    version = head.version
+    kind = b"ACK"
+    if version >= b"2.2" and head.trigger:
+        kind += between + head.trigger
+        if version >= b"2.3.1":
+            kind += between + b"ACK"
+    at = now.strftime("%Y%m%d%H%M%S").encode() + (b"+0000" if version >= b"2.3" else b"")
+    msh = [
+        b"MSH", head.encoding or b"^~\\&", head.to_application or b"CARERECORD", head.to_facility, head.application,
+        head.facility, at, b"", kind, ours, head.processing, version,
+    ]  # fmt: skip
+    if head.charset and version >= b"2.3":
+        msh += [b"", b"", b"", b"", b"", head.charset]
+    text = _escaped(reason.encode("ascii", "replace"), head)
+    msa = [b"MSA", letters.encode(), head.control] + ([text[:80]] if text else [])
+    segments = [fs.join(msh), fs.join(msa)]
+    if text and version >= b"2.5":
+        coded = _HL70357[verdict].replace(b"^", between)
+        segments.append(fs.join([b"ERR", b"", b"", coded, b"E", b"", b"", b"", text[:250]]))
+    return b"\r".join(segments) + b"\r"
+
+
+def _escaped(text: bytes, head: Head) -> bytes:
+    """Our words hold none of the sender's separators: what would be one becomes a blank."""
+    for each in head.separator + head.encoding:
+        text = text.replace(bytes((each,)), b" ")
+    return text

@@ -1,0 +1,203 @@
+"""How does a message become durable before it is answered? In groups: whoever waits at the same moment shares one commit.
+
+One group is written at a time, in the order of arrival, so each sender's order is the journal's. While it is being written the
+next one gathers: the busier it is, the larger the groups.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final
+from zlib import crc32
+
+from carerecord.contracts.sources import Sender
+from carerecord.ingest.head import Head, Verdict
+from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.journal.store import adding as store
+from carerecord.kit.clock import Clock
+from carerecord.kit.db import Connection, Pool, is_away
+from carerecord.kit.log import Log
+
+GROUP: Final = 256  # messages in one commit
+GROUP_BYTES: Final = 4_000_000
+PATIENCE_S: Final = 5.0  # for a database that is away, before a sender is told
+LANES: Final = 8
+NOT_DURABLE: Final = "It could not be kept just now. Nothing of it was taken: send it again."
+
+
+class Arrival:
+    """One message that waits for its commit. `kept` is called once, in the order of arrival, when its verdict stands."""
+
+    __slots__ = ("head", "kept", "raw", "reason", "sender", "verdict")
+
+    def __init__(
+        self, raw: bytes, head: Head, sender: Sender | None, verdict: Verdict, reason: str, kept: "Callable[[Arrival], None]"
+    ) -> None:
+        self.raw, self.head, self.sender, self.verdict, self.reason, self.kept = raw, head, sender, verdict, reason, kept
+
+
+def lane_of(organisation: str) -> int:
+    """Whatever one organisation sends is filed in one lane, so nothing of it is ever filed twice at once."""
+    return crc32(organisation.encode()) % LANES
+
+
+@dataclass
+class Journal:
+    db: Pool
+    seals: Seals
+    clock: Clock
+    log: Log
+    bell: asyncio.Event = field(default_factory=asyncio.Event)  # something is there to be filed
+    heard: dict[str, int] = field(default_factory=dict)  # messages by sender since it was last asked
+    mark: bytes = field(default_factory=lambda: secrets.token_hex(4).encode())  # begins each MSH-10 of this process
+    patience_s: float = PATIENCE_S
+    _waiting: list[Arrival] = field(default_factory=list)
+    _flush: "asyncio.Task[None] | None" = None
+    _held: Connection | None = None
+
+    def put(self, arrival: Arrival) -> None:
+        """Let it be written with the next group. One without a sender is answered in its turn and not kept."""
+        self._waiting.append(arrival)
+        if self._flush is None:
+            self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
+
+    async def settled(self) -> None:
+        """When all that came so far is written or told that it is not."""
+        while self._flush is not None:
+            await asyncio.wait({self._flush})
+
+    async def _flush_all(self) -> None:
+        try:
+            while self._waiting:
+                group = self._taken()
+                try:
+                    await self._write(group)
+                except BaseException as error:
+                    _unable(group)
+                    if not isinstance(error, Exception):
+                        raise
+                    self.log.error("journal.failed", messages=len(group), exc_info=error)
+                for each in group:
+                    each.kept(each)
+            await self._let_go()
+        finally:
+            self._flush = None
+            if self._waiting:
+                self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
+
+    async def _connection(self) -> Connection:
+        """One for as long as there is something to write: to fetch it anew for each group would cost as much as the group."""
+        if self._held is None:
+            self._held = await self.db.acquire()
+        return self._held
+
+    async def _let_go(self) -> None:
+        held, self._held = self._held, None
+        if held is not None:
+            with suppress(Exception):  # the pool replaces what is broken
+                await self.db.release(held)
+
+    def _taken(self) -> list[Arrival]:
+        size, count = 0, 0
+        for each in self._waiting[:GROUP]:
+            size += len(each.raw)
+            if count and size > GROUP_BYTES:
+                break
+            count += 1
+        group, self._waiting = self._waiting[:count], self._waiting[count:]
+        return group
+
+    async def _write(self, group: Sequence[Arrival]) -> None:
+        now = self.clock.now()
+        rows: dict[bytes, store.Row] = {}
+        again: list[bytes] = []
+        for each in group:
+            if each.sender is None:
+                continue
+            row = self._row(each, each.sender)
+            if row.digest in rows:
+                again.append(row.digest)
+            else:
+                rows[row.digest] = row
+        if not rows:
+            return
+        fresh = await self._durable(list(rows.values()), group)
+        if fresh is None:
+            return
+        again += [digest for digest in rows if digest not in fresh]
+        for each in group:
+            if each.sender is not None:
+                self.heard[each.sender.id] = self.heard.get(each.sender.id, 0) + 1
+        if again:
+            try:
+                await store.add_repeats(self.db, again, now)
+            except Exception as error:
+                self.log.warning("journal.repeats_uncounted", because=type(error).__name__)  # their first receipt stands
+        if fresh:
+            self.bell.set()
+
+    async def _durable(self, rows: Sequence[store.Row], group: Sequence[Arrival]) -> frozenset[bytes] | None:
+        """None: it could not be done in time, and each has been told. To try again is safe: what was written is then a repeat."""
+        loop = asyncio.get_running_loop()
+        until, pause_s, tried = loop.time() + self.patience_s, 0.02, False
+        while True:
+            try:
+                fresh = await store.add(await self._connection(), rows, self.clock.now())
+                # After an outcome that nobody knows, what is there already may be of this very group: all of it is durable.
+                return frozenset(row.digest for row in rows) if tried else fresh
+            except Exception as error:
+                await self._let_go()
+                if not is_away(error):
+                    raise
+                tried = True
+                if loop.time() + pause_s > until:
+                    self.log.warning("journal.away", because=type(error).__name__, messages=len(group))
+                    _unable(group)
+                    return None
+            await asyncio.sleep(pause_s)
+            pause_s = min(pause_s * 2, 0.5)
+
+    def _row(self, arrival: Arrival, sender: Sender) -> store.Row:
+        unreadable = arrival.verdict is Verdict.UNREADABLE
+        digest = self.seals.digest(sender.id.encode(), *content(arrival.raw, arrival.head))
+        return store.Row(
+            sender.id, sender.organisation, digest, arrival.head.named, len(arrival.raw),
+            self.seals.seal(arrival.raw, organisation=sender.organisation, place=digest), lane_of(sender.organisation),
+            arrival.reason if unreadable else "",
+        )  # fmt: skip
+
+
+def _unable(group: Sequence[Arrival]) -> None:
+    for each in group:
+        if each.sender is not None:
+            each.verdict, each.reason = Verdict.UNABLE, NOT_DURABLE
+
+
+def content(raw: bytes, head: Head) -> tuple[bytes, ...]:
+    """What makes it the message that it is: all but MSH-7 and MSH-10, which a sender writes anew when it sends again.
+
+    MSH-7 is content where nothing else says when it was recorded: an ADT whose EVN-2 is empty. Two of those with the same words
+    may be two statements, and one between them another.
+    """
+    if not head.control:
+        return (raw,)
+    ends = raw.find(b"\r")
+    ends = len(raw) if ends < 0 else ends
+    fields = raw[:ends].split(head.separator)
+    if len(fields) < 10 or fields[0] != b"MSH":
+        return (raw,)
+    rest = raw[ends:]
+    fields[9] = b""
+    if head.type != b"ADT" or _recorded(rest, head.separator):
+        fields[6] = b""
+    return head.separator.join(fields), rest
+
+
+def _recorded(rest: bytes, separator: bytes) -> bool:
+    at = rest.find(b"\rEVN" + separator)
+    if at < 0:
+        return False
+    evn = rest[at + 1 : at + 400].split(b"\r", 1)[0].split(separator)
+    return len(evn) > 2 and bool(evn[2].strip())

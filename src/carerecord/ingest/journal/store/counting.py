@@ -1,0 +1,87 @@
+"""How much came from whom, when, and how far has the audit book been told of it?"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from carerecord.kit.db import Database
+
+
+class Part(Struct, frozen=True):
+    """A stretch of the journal, for one line of the book."""
+
+    first: int
+    last: int
+    by_sender: tuple[tuple[str, int], ...]
+    digest: str  # SHA-256 over the digests of its messages, in order
+
+
+class Hours(Struct, frozen=True):
+    """How often one sender was heard, hour by hour."""
+
+    sender: str
+    last: datetime
+    counts: Mapping[datetime, int]
+
+
+async def unbooked(db: Database, before: datetime, most: int) -> Part | None:
+    """The next stretch that the book has not been told of, received before then; its row is locked for the teller."""
+    rows = await db.fetch(
+        """
+        WITH begun AS (
+            SELECT up_to FROM booked FOR UPDATE
+        ), part AS (
+            SELECT id, at, sender, digest FROM message, begun WHERE id > up_to ORDER BY id LIMIT $2
+        ), settled AS (
+            SELECT * FROM part WHERE id < coalesce((SELECT min(id) FROM part WHERE at >= $1), 9223372036854775807)
+        )
+        SELECT sender, count(*) AS many, min(id) AS first, max(id) AS last,
+               (SELECT encode(sha256(string_agg(digest, '' ORDER BY id)), 'hex') FROM settled) AS digest
+          FROM settled
+         GROUP BY sender
+         ORDER BY sender
+        """,
+        before,
+        most,
+    )
+    if not rows:
+        return None
+    by_sender = tuple((row["sender"], row["many"]) for row in rows)
+    return Part(min(row["first"] for row in rows), max(row["last"] for row in rows), by_sender, rows[0]["digest"])
+
+
+async def booked(db: Database, up_to: int) -> None:
+    await db.execute("UPDATE booked SET up_to = $1", up_to)
+
+
+async def add_heard(db: Database, heard: Mapping[str, int], at: datetime) -> None:
+    said = {sender: count for sender, count in heard.items() if count}
+    await db.execute(
+        """
+        INSERT INTO rhythm AS known (sender, hour, count, last)
+        SELECT sender, date_trunc('hour', $1::timestamptz), count, $1
+          FROM unnest($2::text[], $3::integer[]) AS told (sender, count)
+         ORDER BY sender
+        ON CONFLICT (sender, hour) DO UPDATE SET count = known.count + excluded.count, last = excluded.last
+        """,
+        at,
+        list(said),
+        list(said.values()),
+    )
+
+
+async def rhythms(db: Database, now: datetime, days: int) -> Sequence[Hours]:
+    rows = await db.fetch(
+        "SELECT sender, hour, count, last FROM rhythm WHERE hour >= $1 ORDER BY sender, hour", now - timedelta(days=days)
+    )
+    found: dict[str, dict[datetime, int]] = {}
+    last: dict[str, datetime] = {}
+    for row in rows:
+        found.setdefault(row["sender"], {})[row["hour"]] = row["count"]
+        last[row["sender"]] = row["last"]
+    return tuple(Hours(sender, last[sender], counts) for sender, counts in found.items())
+
+
+async def forget_rhythm(db: Database, before: datetime) -> None:
+    await db.execute("DELETE FROM rhythm WHERE hour < $1", before)

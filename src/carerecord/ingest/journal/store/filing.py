@@ -1,0 +1,278 @@
+"""What waits to be filed, in whose hand is it, and what have messages said of each thing so far?"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from msgspec import Struct
+
+from carerecord.kit.db import Connection, Database
+
+HOLD: timedelta = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
+
+
+class Kept(Struct, frozen=True, gc=False):
+    """One message of the journal, still sealed."""
+
+    id: int
+    at: datetime
+    sender: str
+    organisation: str
+    digest: bytes
+    trigger: str
+    body: bytes
+    tries: int = 0
+
+
+class Said(Struct, frozen=True, gc=False):
+    """One statement, still sealed."""
+
+    thread: str
+    digest: bytes
+    recorded: str
+    sent: str
+    message: int
+    trigger: str
+    rules: bool
+    body: bytes
+    organisation: str
+
+
+async def lease(
+    db: Database, owner: str, now: datetime, most: int, besides: Sequence[int] = ()
+) -> dict[int, tuple[int, ...]]:
+    """Lanes with something to do that are nobody's, or ours already; and what was in hand where one was left in the middle."""
+    rows = await db.fetch(
+        """
+        WITH free AS (
+            SELECT lane
+              FROM lane
+             WHERE (owner = $1 OR held_until < $2) AND lane <> ALL ($5)
+               AND (EXISTS (SELECT FROM waiting WHERE waiting.lane = lane.lane)
+                    OR EXISTS (SELECT FROM stuck WHERE stuck.lane = lane.lane AND state = 'again' AND next_at <= $2))
+             ORDER BY lane
+             LIMIT $3
+               FOR UPDATE SKIP LOCKED
+        )
+        UPDATE lane SET owner = $1, held_until = $4
+          FROM free
+         WHERE lane.lane = free.lane
+        RETURNING lane.lane, lane.in_hand
+        """,
+        owner,
+        now,
+        most,
+        now + HOLD,
+        list(besides),
+    )
+    return {row["lane"]: tuple(row["in_hand"]) for row in rows}
+
+
+async def let_go(db: Database, owner: str, lanes: Sequence[int]) -> None:
+    await db.execute(
+        "UPDATE lane SET owner = '', held_until = '-infinity', in_hand = '{}' WHERE owner = $1 AND lane = ANY ($2)",
+        owner,
+        list(lanes),
+    )
+
+
+async def suspect(db: Connection, lane: int, ids: Sequence[int], now: datetime, tries: int, reason: str) -> None:
+    """These were in the hand of a worker that ended in the middle: each is tried again by itself, so many times and no more.
+
+    Within a transaction.
+    """
+    await db.execute(
+        """
+        UPDATE stuck
+           SET tries = tries + 1, reason = $4, state = CASE WHEN tries + 1 >= $3 THEN 'parked' ELSE 'again' END
+         WHERE lane = $1 AND id = ANY ($2) AND state = 'again'
+        """,
+        lane,
+        list(ids),
+        tries,
+        reason,
+    )
+    await db.execute(
+        """
+        WITH were AS (
+            DELETE FROM waiting WHERE lane = $1 AND id = ANY ($2) RETURNING id
+        )
+        INSERT INTO stuck (id, lane, sender, state, reason, tries, next_at, since)
+        SELECT id, $1, sender, 'again', $4, 1, $3, at FROM were JOIN message USING (id)
+        """,
+        lane,
+        list(ids),
+        now,
+        reason,
+    )
+    await db.execute("UPDATE lane SET in_hand = '{}' WHERE lane = $1", lane)
+
+
+_KEPT = "message.id, message.at, message.sender, message.organisation, message.digest, message.trigger, message.body"
+
+
+async def next_group(db: Database, lane: int, most: int) -> tuple[Kept, ...]:
+    """The oldest that wait in this lane, as they came."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_KEPT}
+          FROM (SELECT id FROM waiting WHERE lane = $1 ORDER BY id LIMIT $2) AS first
+          JOIN message USING (id)
+         ORDER BY message.id
+        """,  # noqa: S608 - our own column names
+        lane,
+        most,
+    )
+    return tuple(Kept(*row) for row in rows)
+
+
+async def next_again(db: Database, lane: int, now: datetime, most: int) -> tuple[Kept, ...]:
+    """Those whose next try is due."""
+    rows = await db.fetch(
+        f"""
+        SELECT {_KEPT}, stuck.tries
+          FROM stuck
+          JOIN message USING (id)
+         WHERE lane = $1 AND state = 'again' AND next_at <= $2
+         ORDER BY stuck.id
+         LIMIT $3
+        """,  # noqa: S608 - our own column names
+        lane,
+        now,
+        most,
+    )
+    return tuple(Kept(*row) for row in rows)
+
+
+async def in_hand(db: Database, owner: str, lane: int, ids: Sequence[int], now: datetime) -> bool:
+    """Write down what is being worked on. False: another worker has this lane."""
+    done = await db.execute(
+        "UPDATE lane SET in_hand = $3, held_until = $4 WHERE lane = $2 AND owner = $1", owner, lane, list(ids), now + HOLD
+    )
+    return done == "UPDATE 1"
+
+
+async def filed(db: Database, owner: str, lane: int, ids: Sequence[int]) -> None:
+    """These are done: they wait no more, and nothing is in hand. In one statement."""
+    await db.execute(
+        """
+        WITH done AS (
+            DELETE FROM waiting WHERE lane = $2 AND id = ANY ($3)
+        ), mended AS (
+            DELETE FROM stuck WHERE id = ANY ($3)
+        )
+        UPDATE lane SET in_hand = '{}' WHERE lane = $2 AND owner = $1
+        """,
+        owner,
+        lane,
+        list(ids),
+    )
+
+
+class Fate(Struct, frozen=True):
+    """Why one message is not filed now, and when it is tried again."""
+
+    id: int
+    state: str  # again | parked | unreadable
+    reason: str
+    tries: int
+    next_at: datetime
+
+
+async def set_aside(db: Database, lane: int, fates: Sequence[Fate]) -> None:
+    await db.execute(
+        """
+        WITH told AS (
+            SELECT *
+              FROM unnest($2::bigint[], $3::text[], $4::text[], $5::smallint[], $6::timestamptz[])
+                   AS told (id, state, reason, tries, next_at)
+        ), out AS (
+            DELETE FROM waiting WHERE lane = $1 AND id = ANY ($2)
+        )
+        INSERT INTO stuck (id, lane, sender, state, reason, tries, next_at, since)
+        SELECT told.id, $1, message.sender, told.state, told.reason, told.tries, told.next_at, message.at
+          FROM told JOIN message USING (id)
+        ON CONFLICT (id) DO UPDATE
+           SET state = excluded.state, reason = excluded.reason, tries = excluded.tries, next_at = excluded.next_at
+        """,
+        lane,
+        [each.id for each in fates],
+        [each.state for each in fates],
+        [each.reason for each in fates],
+        [each.tries for each in fates],
+        [each.next_at for each in fates],
+    )
+
+
+async def add_statements(db: Connection, said: Sequence[Said], hangs: Sequence[tuple[str, str]]) -> None:
+    """Within a transaction. Said again by the same message they stand as they are."""
+    await db.execute(
+        """
+        INSERT INTO statement (thread, digest, recorded, sent, message, trigger, rules, body, organisation)
+        SELECT *
+          FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::bytea[],
+                      $9::text[])
+        ON CONFLICT DO NOTHING
+        """,
+        [each.thread for each in said],
+        [each.digest for each in said],
+        [each.recorded for each in said],
+        [each.sent for each in said],
+        [each.message for each in said],
+        [each.trigger for each in said],
+        [each.rules for each in said],
+        [each.body for each in said],
+        [each.organisation for each in said],
+    )
+    if hangs:
+        await db.execute(
+            """
+            INSERT INTO hangs (above, thread) SELECT * FROM unnest($1::text[], $2::text[])
+            ON CONFLICT DO NOTHING
+            """,
+            [above for above, _ in hangs],
+            [thread for _, thread in hangs],
+        )
+
+
+async def drop_statements(db: Database, threads: Sequence[str], messages: Sequence[int]) -> None:
+    await db.execute("DELETE FROM statement WHERE thread = ANY ($1) AND message = ANY ($2)", list(threads), list(messages))
+
+
+async def keep_latest(db: Database, threads: Sequence[str]) -> None:
+    """Of equal statements of one thread only the one that was recorded last: a thread stays as short as what is said in it."""
+    await db.execute(
+        """
+        DELETE FROM statement AS old
+         USING statement AS later
+         WHERE old.thread = ANY ($1)
+           AND (later.thread, later.digest) = (old.thread, old.digest)
+           AND (later.recorded, later.sent, later.message) > (old.recorded, old.sent, old.message)
+        """,
+        list(threads),
+    )
+
+
+async def below(db: Database, threads: Sequence[str]) -> tuple[str, ...]:
+    """What hangs on these."""
+    rows = await db.fetch("SELECT DISTINCT thread FROM hangs WHERE above = ANY ($1) ORDER BY thread", list(threads))
+    return tuple(row["thread"] for row in rows)
+
+
+async def statements(db: Database, threads: Sequence[str]) -> tuple[tuple[str, Said], ...]:
+    """All that was said of each of these threads, and what rules from above; each under the thread that it is for, in order."""
+    rows = await db.fetch(
+        """
+        SELECT thread AS at, thread, digest, recorded, sent, message, trigger, false AS rules, body, organisation
+          FROM statement
+         WHERE thread = ANY ($1)
+         UNION ALL
+        SELECT hangs.thread, above.thread, above.digest, above.recorded, above.sent, above.message, above.trigger, true,
+               above.body, above.organisation
+          FROM hangs
+          JOIN statement AS above ON above.thread = hangs.above AND above.rules
+         WHERE hangs.thread = ANY ($1)
+         ORDER BY recorded, sent, message
+        """,
+        list(threads),
+    )
+    return tuple((row["at"], Said(*row[1:])) for row in rows)

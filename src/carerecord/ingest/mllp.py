@@ -1,0 +1,257 @@
+"""How do messages come in over MLLP? One connection, many senders; each message durable before it is answered, in its order.
+
+A connection is never dropped for what it says: a message that cannot be read is kept and answered AE, one that could not be made
+durable AR. It ends only where who is at the other end may not send: without a certificate that the registry knows, or in the name
+of another sender.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Final, Protocol, cast
+
+from carerecord.contracts.sources import Sender
+from carerecord.ingest import head as heads
+from carerecord.ingest.framing import END, START, Framed, Framing
+from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict
+from carerecord.ingest.journal.arrivals import Arrival, Journal
+from carerecord.ingest.senders import Proof, Refusal, Senders, proof_of
+from carerecord.kit.clock import Clock
+from carerecord.kit.log import Log
+
+_FRAME_START, _FRAME_END = bytes((START,)), bytes((END, 0x0D))
+UNANSWERED: Final = 512  # messages of one connection that wait for their commit; then nothing more is read from it
+UNANSWERED_BYTES: Final = 16_000_000
+
+
+class Reader(Protocol):
+    def __call__(self, raw: bytes, charset: str = "") -> str:
+        """Why the content cannot be read, for a person; "" = it can."""
+
+
+@dataclass
+class Desk:
+    """All that a connection leans on."""
+
+    journal: Journal
+    senders: Senders
+    clock: Clock
+    log: Log
+    fault_in: Reader
+    refused: Callable[[Refusal], None]  # writes it in the audit book
+    most_bytes: int = 25_000_000
+    half_s: float = 30.0  # for how long the rest of a message may stay away
+    plaintext: bool = False
+    connections: set["Connection"] = field(default_factory=set)
+    empty: asyncio.Event = field(default_factory=asyncio.Event)  # nobody is connected
+    answers: int = 0  # for MSH-10 of what we send
+
+
+class Connection(asyncio.Protocol):
+    """One connection from a sender or from an engine that speaks for many."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._framing = Framing(desk.most_bytes)
+        self._proof = Proof()
+        self._last: Sender | None = None
+        self._transport: asyncio.Transport | None = None
+        self._patience: asyncio.TimerHandle | None = None
+        self._unanswered = self._unanswered_bytes = 0
+        self._out: list[bytes] = []
+        self._deaf = self._full = self._leaving = self._told = False
+
+    # --- what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass of it
+        desk = self._desk
+        desk.connections.add(self)
+        desk.empty.clear()
+        tls = transport.get_extra_info("ssl_object")
+        if tls is None:
+            if not desk.plaintext:
+                self._go()
+            return
+        self._proof = proof_of(cast(ssl.SSLObject, tls).getpeercert(binary_form=True) or b"")
+        if not desk.senders.knows(self._proof):
+            desk.refused(Refusal("", "sender/certificate", "A client certificate that the registry of sources does not know."))
+            self._go()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._desk.connections.discard(self)
+        if not self._desk.connections:
+            self._desk.empty.set()
+        self._transport = None
+        if self._patience is not None:
+            self._patience.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        if self._leaving:
+            return
+        for framed in self._framing.feed(data):
+            self._take(framed)
+        self._wait_for_the_rest()
+        self._mind_the_flood()
+
+    def eof_received(self) -> bool:
+        return self._unanswered > 0  # what came before its end is answered yet
+
+    def pause_writing(self) -> None:
+        self._full = True
+        self._mind_the_flood()
+
+    def resume_writing(self) -> None:
+        self._full = False
+        self._mind_the_flood()
+
+    # --- one message
+
+    def _take(self, framed: Framed) -> None:
+        desk, raw, fault = self._desk, framed.raw, framed.fault
+        try:
+            head = heads.read(raw)
+        except Unheaded as unheaded:
+            head, fault = UNKNOWN, fault or unheaded.reason
+        found = desk.senders.of(head, self._proof)
+        if isinstance(found, Refusal):
+            if head is not UNKNOWN or self._last is None:
+                self._turn_away(head, found, fault)
+                return
+            found = self._last  # what has no head is of whoever spoke before on this connection
+        self._last = found
+        fault = fault or desk.fault_in(raw, found.charset)
+        verdict = Verdict.UNREADABLE if fault else Verdict.TAKEN
+        self._unanswered += 1
+        self._unanswered_bytes += len(raw)
+        desk.journal.put(Arrival(raw, head, found, verdict, fault, self._kept))
+
+    def _kept(self, arrival: Arrival) -> None:
+        """The journal is done with it: the answer goes into the next write."""
+        self._unanswered -= 1
+        self._unanswered_bytes -= len(arrival.raw)
+        self._answer(arrival.head, arrival.verdict, arrival.reason, arrival.sender)
+
+    def _answer(self, head: Head, verdict: Verdict, reason: str, sender: Sender | None) -> None:
+        told = (sender.acknowledge, sender.unable) if sender else ("as-asked", "AR")
+        letters = heads.code(head, verdict, acknowledge=told[0], unable=told[1])
+        first = not self._out
+        if letters:
+            desk = self._desk
+            desk.answers += 1
+            ours = b"%s%d" % (desk.journal.mark, desk.answers)
+            ack = heads.acknowledgement(head, letters, verdict, reason, now=desk.clock.now(), ours=ours)
+            self._out += (_FRAME_START, ack, _FRAME_END)
+        if first:
+            asyncio.get_running_loop().call_soon(self._write)  # with what else is answered in this round
+
+    def _write(self) -> None:
+        if self._transport is not None and self._out:
+            self._transport.write(b"".join(self._out))
+        self._out.clear()
+        self._mind_the_flood()
+        if self._leaving and not self._unanswered:
+            self._close()
+
+    def _turn_away(self, head: Head, refusal: Refusal, fault: str) -> None:
+        """Answered, so that the other end can say why; in the name of another sender it ends here."""
+        verdict, says = (Verdict.UNREADABLE, fault) if fault else (Verdict.UNABLE, refusal.says)
+        if not self._told:  # once a connection: a flood of refusals must not flood the book
+            self._told = True
+            self._desk.refused(refusal)
+        if self._unanswered:
+            # In order behind what came before it.
+            self._desk.journal.put(Arrival(b"", head, None, verdict, says, self._kept))
+            self._unanswered += 1
+        else:
+            self._answer(head, verdict, says, None)
+        if refusal.ends:
+            self._leaving = True
+
+    # --- patience
+
+    def _wait_for_the_rest(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+        if self._framing.half:
+            self._patience = asyncio.get_running_loop().call_later(self._desk.half_s, self._no_rest)
+
+    def _no_rest(self) -> None:
+        self._patience = None
+        if (half := self._framing.give_up()) is not None:
+            self._take(half)
+
+    def _mind_the_flood(self) -> None:
+        """Nothing more is read while too much of it waits for its commit, or while its answers are not fetched."""
+        much = self._full or self._unanswered >= UNANSWERED or self._unanswered_bytes >= UNANSWERED_BYTES
+        if self._transport is None or much == self._deaf:
+            return
+        self._deaf = much
+        if much:
+            self._transport.pause_reading()
+        elif not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def _go(self) -> None:
+        self._leaving = True
+        self._close()
+
+    def _close(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def leave(self) -> None:
+        """We are closing: what has come whole is answered, and nothing more is read."""
+        self._leaving = True
+        if not self._unanswered and not self._out:
+            self._close()
+
+
+@dataclass
+class Listener:
+    """The open door. `port` is known once it listens."""
+
+    desk: Desk
+    host: str
+    port: int
+    tls: ssl.SSLContext | None
+    _server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        loop = asyncio.get_running_loop()
+        # The next process of ours may listen while this one still answers: nobody is turned away during an upgrade.
+        self._server = await loop.create_server(
+            lambda: Connection(self.desk), self.host, self.port, ssl=self.tls, reuse_port=True, backlog=512
+        )
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def close(self, *, within_s: float = 5.0) -> None:
+        """No new connection; each one there is answers what it has in hand, then ends."""
+        if self._server is None:
+            return
+        self._server.close()
+        for each in list(self.desk.connections):
+            each.leave()
+        if self.desk.connections:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.desk.empty.wait(), within_s)
+        for each in list(self.desk.connections):
+            each._close()
+        self._server = None
+
+
+def tls_of(certificate_file: str, clients_ca_file: str) -> ssl.SSLContext:
+    """Mutual TLS, 1.2 or later. One who shows no certificate is let in as far as a line in the audit book, and no further.
+
+    Raises:
+        OSError, ssl.SSLError: a file is missing or no certificate.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(certificate_file)
+    context.load_verify_locations(clients_ca_file)
+    context.verify_mode = ssl.CERT_OPTIONAL
+    return context

@@ -1,0 +1,138 @@
+"""What keeps the door for messages open? Who may send is read anew every second; what came is counted and told to the book."""
+
+import asyncio
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final
+
+from carerecord.contracts.audit import Line
+from carerecord.contracts.sources import REGISTRY, RegistryAsked
+from carerecord.ingest.journal.arrivals import Journal
+from carerecord.ingest.journal.store import counting
+from carerecord.ingest.mllp import Desk, Listener
+from carerecord.ingest.senders import Refusal, Senders
+from carerecord.kit.calls import Calls
+from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.db import Pool, is_away
+from carerecord.kit.errors import BadSetting, Unavailable
+from carerecord.kit.events import Outbox
+from carerecord.kit.log import Log
+
+LOOKS_EVERY_S: Final = 1.0
+COUNTS_EVERY_S: Final = 5.0
+SETTLED_AFTER: Final = timedelta(seconds=60)  # no transaction that began before then can still add to the journal
+_RANGE: Final = 100_000  # messages in one line of the book
+
+
+@dataclass
+class Receiving:
+    """The open door and what goes on around it."""
+
+    calls: Calls
+    db: Pool
+    outbox: Outbox
+    clock: Clock
+    log: Log
+    journal: Journal
+    senders: Senders
+    desk: Desk
+    host: str = ""  # "" = nothing listens
+    port: int = 0
+    tls: Callable[[], ssl.SSLContext | None] = lambda: None
+    plaintext: bool = False
+    listener: Listener | None = None
+    _refusals: "set[asyncio.Task[None]]" = field(default_factory=set)
+
+    @property
+    def port_open(self) -> int:
+        """Where it listens; 0 = nowhere yet."""
+        return self.listener.port if self.listener is not None else 0
+
+    async def work(self) -> None:
+        """Until cancelled: the registry, then the door, then the counts."""
+        next_count = 0.0
+        while True:
+            await self.look()
+            if self.host and self.listener is None and self.senders.registry_version:
+                await self.open()
+            if (now := asyncio.get_running_loop().time()) >= next_count:
+                next_count = now + COUNTS_EVERY_S
+                await self._count()
+            await asyncio.sleep(LOOKS_EVERY_S)
+
+    async def look(self) -> None:
+        """Take the registry as it is. Where `sources` is silent, who was known may go on to send."""
+        try:
+            answered = await self.calls.ask(REGISTRY, RegistryAsked(self.senders.registry_version))
+        except Unavailable:
+            return
+        if answered.registry is not None:
+            self.senders.take(answered.registry)
+
+    async def open(self) -> None:
+        """Raises BadSetting: a certificate that cannot be read, or an address where nobody can listen."""
+        try:
+            listener = Listener(self.desk, self.host, self.port, self.tls())
+            await listener.open()
+        except (OSError, ssl.SSLError) as error:
+            raise BadSetting(f"No MLLP connection can be taken on {self.host}:{self.port} ({type(error).__name__}).") from error
+        self.listener = listener
+        self.log.info("mllp.listens", port=listener.port, encrypted=listener.tls is not None)
+        if listener.tls is None:
+            self.log.warning("mllp.plaintext", port=listener.port)
+
+    async def close(self) -> None:
+        if self.listener is not None:
+            await self.listener.close()
+        await self.journal.settled()
+        if self._refusals:
+            await asyncio.wait(self._refusals, timeout=2.0)
+
+    def refused(self, refusal: Refusal) -> None:
+        """Write in the book who was turned away; the connection need not wait for it."""
+        line = Line(
+            "", stamp(self.clock.now()), "message-refused", "ingest", None, outcome="refused", rule=refusal.rule,
+            sources=(refusal.sender,) if refusal.sender else (),
+        )  # fmt: skip
+        self.log.warning("mllp.refused", rule=refusal.rule, sender=refusal.sender)
+        task = asyncio.create_task(self._write(line), name="ingest refusal")
+        self._refusals.add(task)
+        task.add_done_callback(self._refusals.discard)
+
+    async def _write(self, line: Line) -> None:
+        try:
+            await self.outbox.announce("Line", line)
+        except Unavailable:
+            self.log.error("mllp.refusal_unwritten", rule=line.rule)
+
+    async def _count(self) -> None:
+        heard, now = dict(self.journal.heard), self.clock.now()
+        try:
+            if heard:
+                await counting.add_heard(self.db, heard, now)
+                for sender, count in heard.items():
+                    self.journal.heard[sender] -= count
+            await self._book(now)
+        except Exception as error:
+            if not is_away(error):
+                raise
+
+    async def _book(self, now: datetime) -> None:
+        """One line for what was received: by whom, from which number to which, and a digest of all of it.
+
+        The journal's row is what was durable before the answer; the line makes it part of the book, where nothing can be changed.
+        """
+        while True:
+            async with self.db.acquire() as db, db.transaction():
+                part = await counting.unbooked(db, now - SETTLED_AFTER, _RANGE)
+                if part is None:
+                    return
+                states = tuple(f"{sender}={count}" for sender, count in part.by_sender)
+                line = Line(
+                    "", stamp(now), "messages-received", "ingest", None, sources=tuple(each for each, _ in part.by_sender),
+                    states=(f"messages {part.first} to {part.last}", *states), digest=part.digest,
+                )  # fmt: skip
+                await self.outbox.announce("Line", line, db)
+                await counting.booked(db, part.last)

@@ -1,0 +1,102 @@
+"""Whose message is it? By the certificate that was shown and MSH-3 and MSH-4, from rows of the registry of sources."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final
+
+from cryptography import x509
+from cryptography.x509.oid import NameOID
+from msgspec import Struct
+
+from carerecord.contracts.sources import Registry, Sender
+from carerecord.ingest.head import Head
+
+_ANY: Final = "*"
+_SHORT: Final = {
+    NameOID.COMMON_NAME: "CN", NameOID.ORGANIZATION_NAME: "O", NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
+    NameOID.COUNTRY_NAME: "C", NameOID.LOCALITY_NAME: "L", NameOID.STATE_OR_PROVINCE_NAME: "ST",
+}  # fmt: skip
+
+
+class Proof(Struct, frozen=True):
+    """What a connection showed of itself. Nothing: the way is not encrypted, or it showed no certificate."""
+
+    names: tuple[str, ...] = ()  # as a sender's row writes them
+
+
+class Refusal(Struct, frozen=True):
+    """Why a message or a connection is not taken; for the other end and for the audit book."""
+
+    sender: str  # whose name was used, where that is known
+    rule: str
+    says: str
+    ends: bool = False  # the connection ends
+
+
+def proof_of(certificate: bytes) -> Proof:
+    if not certificate:
+        return Proof()
+    subject = x509.load_der_x509_certificate(certificate).subject
+    named = ",".join(f"{_SHORT.get(each.oid, each.oid.dotted_string)}={each.value!s}" for each in subject)
+    return Proof((f"sha256:{sha256(certificate).hexdigest()}", f"subject:{named}"))
+
+
+@dataclass
+class Senders:
+    """The rows as the registry has them now."""
+
+    registry_version: str = ""
+    rows: tuple[Sender, ...] = ()
+    _by_name: dict[tuple[bytes, bytes], tuple[Sender, ...]] = field(default_factory=dict)
+    _found: dict[tuple[bytes, bytes, Proof], Sender | Refusal] = field(default_factory=dict)
+
+    def take(self, registry: Registry) -> None:
+        self.registry_version = registry.version
+        self.rows = tuple(each for each in registry.senders if not each.retired)
+        self._found.clear()
+
+    def by_id(self) -> Mapping[str, Sender]:
+        return {each.id: each for each in self.rows}
+
+    def knows(self, proof: Proof) -> bool:
+        return any(name in each.certificates for each in self.rows for name in proof.names)
+
+    def of(self, head: Head, proof: Proof) -> Sender | Refusal:
+        """The sender whose message this is, or why it is nobody's who may send here by this way."""
+        key = (head.application, head.facility, proof)
+        found = self._found.get(key)
+        if found is None:
+            if len(self._found) > 10_000:
+                self._found.clear()
+            found = self._found[key] = _of(self.rows, head, proof)
+        return found
+
+
+def _of(rows: Iterable[Sender], head: Head, proof: Proof) -> Sender | Refusal:
+    said = (head.application.decode("utf-8", "replace"), head.facility.decode("utf-8", "replace"))
+    named = [each for each in rows if any(_alike(said, pair) for pair in each.sends_as)]
+    if proof.names:
+        mine = [each for each in rows if any(name in each.certificates for name in proof.names)]
+        here = [each for each in named if each in mine]
+        if not here and len(mine) == 1 and said == ("", ""):
+            return mine[0]  # an MSH that cannot be read, over a connection that can only be one sender's
+        others = [each for each in named if each not in mine]
+        if not here and others:
+            says = "MSH-3 and MSH-4 are those of another sender than this connection's certificate."
+            return Refusal(others[0].id, "sender/another", says, ends=True)
+    else:
+        here = [each for each in named if not each.certificates]
+        if not here and named:
+            says = "This sender is taken over a connection with its certificate alone."
+            return Refusal(named[0].id, "sender/certificate", says, ends=True)
+        if not here and said == ("", "") and (plain := [each for each in rows if not each.certificates]) and len(plain) == 1:
+            return plain[0]
+    if not here:
+        return Refusal("", "sender/unknown", "MSH-3 and MSH-4 are those of no sender in the registry of sources.")
+    here.sort(key=lambda each: min(pair.count(_ANY) for pair in each.sends_as if _alike(said, pair)))
+    return here[0]  # the one who says it most exactly
+
+
+def _alike(said: tuple[str, str], pair: tuple[str, str]) -> bool:
+    return all(wanted in (_ANY, word) for word, wanted in zip(said, pair, strict=True))
