@@ -105,6 +105,8 @@ async def test_every_operation_works(api: Api) -> None:
         ("Observation", "lastn"): ("GET", "/Observation/$lastn?patient=p1", None),
         ("Observation", "validate"): ("POST", "/Observation/$validate", {"resourceType": "Observation"}),
         ("Observation", "meta"): ("GET", "/Observation/o1/$meta", None),
+        ("Patient", "summary"): ("GET", "/Patient/p1/$summary", None),
+        ("DocumentReference", "docref"): ("GET", "/DocumentReference/$docref?patient=p1", None),
         ("Patient", "export"): ("GET", "/Patient/$export", None),
         ("Group", "export"): ("GET", "/Group/g1/$export", None),
         ("", "export"): ("GET", "/$export", None),

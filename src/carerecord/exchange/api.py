@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
-from carerecord.exchange import bundles, exporting, importing, operations, resources, searching, tokens
+from carerecord.exchange import bundles, documents, exporting, importing, operations, resources, searching, summary, tokens
 from carerecord.exchange.capability import Capability
 from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
@@ -60,6 +60,8 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/_export/{id}", {"GET": exporting.state, "DELETE": exporting.cancel}, True),
         ("/_export/{id}/{number}", {"GET": exporting.file}, True),
         ("/Patient/{id}/$everything", {"GET": operations.everything}, True),
+        ("/Patient/{id}/$summary", {"GET": summary.summary}, True),
+        ("/DocumentReference/$docref", {"GET": documents.docref, "POST": documents.docref}, True),
         ("/Observation/$lastn", {"GET": operations.lastn}, True),
         ("/{type}/$validate", {"POST": operations.validate}, True),
         ("/{type}/{id}/$validate", {"GET": operations.validate, "POST": operations.validate}, True),

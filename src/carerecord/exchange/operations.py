@@ -200,6 +200,8 @@ OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
     "Patient": (
         ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
         ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
+        ("summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
     ),
+    "DocumentReference": (("docref", "http://hl7.org/fhir/uv/ipa/OperationDefinition/docref"),),
     "Observation": (("lastn", "http://hl7.org/fhir/OperationDefinition/Observation-lastn"),),
 }
