@@ -16,6 +16,7 @@ from carerecord.fhir.bundle import Bundle, parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.identifiers import nhs_number_of
+from carerecord.fhir.kin import Beside
 from carerecord.fhir.outcome import issues_of, state_of
 from carerecord.fhir.sections import section_of
 from carerecord.kit.turns import Turn
@@ -78,7 +79,7 @@ class Taken:
         self._shown: Counter[str] = Counter()
         self._broken: Counter[str] = Counter()
         self._seen: set[tuple[str, str]] = set()
-        self._beside: dict[str, Mapping[str, Any]] = {}
+        self._beside = Beside()
         self._waiting: list[bundles.Entry] = []  # until what they refer to has come
 
     def patient(self, resource: Mapping[str, Any]) -> None:
@@ -151,6 +152,7 @@ class Taken:
             self._broken[entry.type] += 1
             return
         self._shown[entry.type] += 1
+        self._beside.kinds.clear()  # what could not be looked up may be found now
         self._beside[key] = resource
         if entry.full_url:
             self._beside[entry.full_url] = resource

@@ -31,7 +31,7 @@ from carerecord.fhir.read.words import (
 from carerecord.fhir.sections import SECTIONS, section_of_no_plan
 
 # When it happened, for each type: the elements to look at, in order, and what the time means.
-_TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "AllergyIntolerance": (("recordedDate", "recorded"), ("onsetDateTime", "onset"), ("lastOccurrence", "last occurrence")),
     "Appointment": (("start", "starts"), ("created", "booked")),
     "CarePlan": (("period", "started"), ("created", "written")),
@@ -111,7 +111,7 @@ def read(
     if not type_:
         raise Unreadable("a resource that does not say its type")
     beside = around(parsed, included)
-    status = _status_code(parsed, type_)
+    status = status_code(parsed, type_)
     coded = codes_of(parsed["code"]) if "code" in parsed else ()
     kind = plan_kind(parsed) if may_be_plan(type_, coded[0].code if len(coded) == 1 else "", parsed) else ""
     if kind:
@@ -120,7 +120,7 @@ def read(
         reader = READERS.get(type_)
         facts = reader((parsed, type_, status, beside, now, coded)) if reader else {}
     title = facts.pop("title", "") or _any_title(parsed, type_)
-    at, at_means = facts.pop("at", None) or first_time(parsed, _TIMES.get(type_) or _ANY_TIME)
+    at, at_means = facts.pop("at", None) or first_time(parsed, TIMES.get(type_) or _ANY_TIME)
     meta = dict_in(parsed, "meta")
     codes = facts.pop("codes", None)
     # By position, in the order of `Facts`: by name costs a microsecond, and a record has thousands.
@@ -173,7 +173,7 @@ def bare(facts: Facts) -> Facts | None:
     return msgspec.structs.replace(facts, note=note, codes=(), severity="")
 
 
-def _status_code(parsed: Resource, type_: str) -> str:
+def status_code(parsed: Resource, type_: str) -> str:
     if type_ in ("Condition", "AllergyIntolerance"):
         verification = first_code(parsed.get("verificationStatus"))
         if verification in ("entered-in-error", "refuted"):

@@ -8,7 +8,8 @@ disagree, or a day or a status that it needs is missing, the medicine is neither
 """
 
 import re
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -109,7 +110,7 @@ def _taken(told: Told, now: datetime) -> Standing:
         if over is not None:
             return Standing(True, False, f"its time runs until {told.ended[:10]}")
         return _past("its source says that it is completed")
-    if told.started[:10] > now.date().isoformat() and _DAY.match(told.started):
+    if told.started[:10] > _day(now.date()) and _DAY.match(told.started):
         return _unsure(f"not begun: starts {told.started[:10]}")
     if told.in_stay:
         return _unsure("ordered for a stay in hospital")
@@ -126,15 +127,14 @@ def _recent(told: Told, now: datetime, runs: str) -> Standing:
     such day; the rule asks it of a repeat one in every case."""
     if runs and told.course != "repeat":
         return Standing(True, False, runs)
-    day, at, what = max(
-        (_last_day(told.issued), told.issued, "issued"),
-        (_last_day(told.started), told.started, "authorised"),
-        (_last_day(told.asserted), told.asserted, "recorded"),
-        key=_first,
-    )
+    day, at, what = _last_day(told.issued), told.issued, "issued"  # the last of the three, the first of those that are equal
+    if (other := _last_day(told.started)) > day:
+        day, at, what = other, told.started, "authorised"
+    if (other := _last_day(told.asserted)) > day:
+        day, at, what = other, told.asserted, "recorded"
     if not day:
         return Standing(True, True, "active by its source, which gives no day on which it was authorised or issued", True)
-    if is_recent(at, now):
+    if day >= _years_before(now):
         return Standing(True, False, recently(told.course, what, at))
     because = f"active by its source, but not authorised or issued for {_YEARS} years: last {what} {at[:10]}"
     return Standing(True, True, because, True)
@@ -157,13 +157,14 @@ def _last_day(at: str) -> str:
     return at[:10] if len(at) >= 10 else f"{at}-31" if len(at) == 7 else f"{at}-12-31"
 
 
-def _first(of: tuple[str, str, str]) -> str:
-    return of[0]
-
-
 def _years_before(now: datetime) -> str:
     """The day two years ago, as text to compare with: of a 29th of February what comes after the 28th."""
-    return f"{now.year - _YEARS:04}{now.date().isoformat()[4:]}"
+    return f"{now.year - _YEARS:04}{_day(now.date())[4:]}"
+
+
+@lru_cache(8)
+def _day(of: date) -> str:
+    return of.isoformat()
 
 
 def _past(because: str) -> Standing:

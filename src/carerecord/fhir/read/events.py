@@ -3,6 +3,8 @@
 from datetime import datetime
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from carerecord.fhir.codes import code_values, codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.facts import Appointment, Document, Encounter, Flag
 from carerecord.fhir.labels import ENCOUNTER_KIND
@@ -48,9 +50,6 @@ def read_encounter(resource: Resource, type_: str, status: str, beside: Around) 
     organisation = said_of(resource.get("serviceProvider") or resource.get("managingOrganization"), beside)
     encounter = Encounter(
         kind=kind,
-        started=text_in(period, "start"),
-        ended=text_in(period, "end"),
-        in_progress=status in _OPEN and not text_in(period, "end"),
         planned=_planned(resource, class_code, stay),
         place=", ".join(filter(None, (*dict.fromkeys(places), organisation))),
         reason=title_of(resource.get("reasonCode")) or _first_said(resource, "reasonReference", beside)
@@ -58,7 +57,13 @@ def read_encounter(resource: Resource, type_: str, status: str, beside: Around) 
         outcome=title_of(stay.get("dischargeDisposition")),
     )  # fmt: skip
     title = kind_words or title_of(class_) or ("Episode of care" if type_ == "EpisodeOfCare" else "")
+    encounter = timed(encounter, status, text_in(period, "start"), text_in(period, "end"))
     return encounter, title or f"{kind[:1].upper()}{kind[1:]} contact"
+
+
+def timed(encounter: Encounter, status: str, start: str, end: str) -> Encounter:
+    """The same encounter, from `start` to `end`."""
+    return replace(encounter, started=start, ended=end, in_progress=status in _OPEN and not end)
 
 
 def read_appointment(resource: Resource, type_: str, beside: Around, now: datetime | None) -> tuple[Appointment, str]:

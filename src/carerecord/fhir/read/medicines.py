@@ -1,7 +1,10 @@
 """What does a MedicationRequest, -Statement, -Dispense or -Administration say about one medicine?"""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
+
+from msgspec import Struct
 
 from carerecord.fhir.codes import dict_in, dicts_in, text_in
 from carerecord.fhir.dose.text import dosages_in, dose_of
@@ -26,10 +29,40 @@ _SETTINGS: Final = {"inpatient": "hospital", "outpatient": "hospital", "discharg
 _SAID_BY: Final = {"patientspecified": "by the patient's own account"}
 
 
+DAYS: Final = ("authoredOn", "effectiveDateTime", "whenHandedOver", "whenPrepared", "dateAsserted")  # that `dated` looks at
+
+
+class Course(Struct, frozen=True, gc=False):
+    """What a resource says of a medicine, its own days apart: all but `started`, `issued` and how it stands by now."""
+
+    medicine: Medicine
+    codes: tuple[Code, ...]
+    type: str
+    status: str
+    intent: str
+    course: str  # repeat | acute | ""
+    in_stay: bool
+    expires: str
+    lasts_days: float | None
+    begins: str  # when its taking or its first step begins
+    issued: str  # where a part of it says so that is no day of its own
+    issued_as_written: bool  # else the day on which it was written is when it was issued
+
+
 def read_medicine(
     resource: Resource, type_: str, status: str, beside: Around, now: datetime | None
 ) -> tuple[Medicine, str, tuple[Code, ...]]:
     """The medicine, its title and its codes.
+
+    Raises:
+        Unreadable: it does not say which medicine.
+    """
+    course = course_of(resource, type_, status, beside)
+    return dated(course, resource, now), course.medicine.substance, course.codes
+
+
+def course_of(resource: Resource, type_: str, status: str, beside: Around) -> Course:
+    """What does not change from one of its issues to the next.
 
     Raises:
         Unreadable: it does not say which medicine.
@@ -42,21 +75,11 @@ def read_medicine(
     dosages = dosages_in(resource, type_)
     dose = dose_of(dosages)
     supply = dict_in(resource, "dispenseRequest")
+    valid = dict_in(supply, "validityPeriod")
     period = dict_in(resource, "effectivePeriod") if "effectivePeriod" in resource else {}
     course, setting = _course(resource, told), _setting(resource)
     bounds = _bounds(dosages)
-    ended = text_in(period, "end") or _stopped(told, status) or _last_end(bounds)
-    started = text_in(period, "start") or _first_start(bounds) or _started(resource, type_)
     kind = "issue" if _is_issue(resource, type_) else _KINDS[type_]
-    issued = _issued(resource, kind, supply, told)
-    is_to = standing(
-        Told(
-            kind, status, text_in(resource, "intent"), course, setting == "inpatient", started, ended,
-            text_in(dict_in(supply, "validityPeriod"), "end"), issued, text_in(resource, "dateAsserted"),
-            _days(resource.get("daysSupply") if kind == "dispense" else supply.get("expectedSupplyDuration")),
-        ),
-        now,
-    )  # fmt: skip
     first, codes = dosages[0] if dosages else {}, codes_of(concept)
     medicine = Medicine(  # in the order of its elements
         kind,
@@ -68,24 +91,54 @@ def read_medicine(
         title_of(product.get("form")) if product else "",
         title_of(first["route"]) if "route" in first else "",
         dose.frequency,
-        is_to.current,
+        True,
         _SETTINGS.get(setting, "") or course,
-        started,
-        ended,
+        "",
+        text_in(period, "end") or _stopped(told, status) or _last_end(bounds),
         title_of(resource.get("statusReason")) or title_of(resource.get("statusReasonCodeableConcept")) or _why(told, status),
-        issued,
+        "",
         _amount(resource.get("quantity")) or _amount(supply.get("quantity")),
         title_of(resource.get("reasonCode")) or _reason(resource, beside),
         dose.rest,
         dose.advice,
-        is_to.unsure,
-        is_to.because,
+        False,
+        "",
         _prescribed(setting, told),
         same_as(codes, product),
         tuple(_orders(resource)),
-        is_to.stale,
     )
-    return medicine, substance, codes
+    last = told.get("lastissuedate")
+    issued = text_in(last, "valueDateTime") or text_in(last, "valueDate") if last else ""
+    ordered = kind in ("order", "issue") and not last
+    return Course(
+        medicine, codes, type_, status, text_in(resource, "intent"), course, setting == "inpatient", text_in(valid, "end"),
+        _days(resource.get("daysSupply") if kind == "dispense" else supply.get("expectedSupplyDuration")),
+        text_in(period, "start") or _first_start(bounds),
+        issued or (text_in(valid, "start") if ordered else ""),
+        ordered and (kind == "issue" or "basedOn" in resource),
+    )  # fmt: skip
+
+
+def dated(course: Course, days: Mapping[str, Any], now: datetime | None) -> Medicine:
+    """The medicine with its own days, which stand in `days` by FHIR's names: a resource, or that much of one."""
+    of, m = course, course.medicine
+    if m.kind == "dispense":
+        issued = text_in(days, "whenHandedOver") or text_in(days, "whenPrepared")
+    else:
+        issued = of.issued or (text_in(days, "authoredOn") if of.issued_as_written else "")
+    started = of.begins
+    if not started and of.type != "MedicationDispense":
+        started = text_in(days, "authoredOn") or text_in(days, "effectiveDateTime")
+    is_to = standing(
+        Told(m.kind, of.status, of.intent, of.course, of.in_stay, started, m.ended, of.expires, issued,
+             text_in(days, "dateAsserted"), of.lasts_days),
+        now,
+    )  # fmt: skip
+    return Medicine(
+        m.kind, m.substance, m.group, m.dose, m.dose_generated, m.amount, m.form, m.route, m.frequency, is_to.current, m.course,
+        started, m.ended, m.stopped_reason, issued, m.quantity, m.reason, m.dose_rest, m.advice, is_to.unsure, is_to.because,
+        m.prescribed, m.same_as, m.orders, is_to.stale,
+    )  # fmt: skip
 
 
 def _concept(resource: Resource, beside: Around) -> tuple[Any, Resource]:
@@ -151,23 +204,6 @@ def _course(resource: Resource, told: dict[str, Resource]) -> str:
     if "repeat" in said or "repeatinformation" in told:
         return "repeat"
     return "acute" if "acute" in said else ""
-
-
-def _started(resource: Resource, type_: str) -> str:
-    if type_ == "MedicationDispense":
-        return ""
-    return text_in(resource, "authoredOn") or text_in(resource, "effectiveDateTime")
-
-
-def _issued(resource: Resource, kind: str, supply: Resource, told: dict[str, Resource]) -> str:
-    if kind == "dispense":
-        return text_in(resource, "whenHandedOver") or text_in(resource, "whenPrepared")
-    if said := told.get("lastissuedate"):
-        return text_in(said, "valueDateTime") or text_in(said, "valueDate")
-    if kind in ("order", "issue"):
-        begins = text_in(dict_in(supply, "validityPeriod"), "start")
-        return begins or (text_in(resource, "authoredOn") if kind == "issue" or "basedOn" in resource else "")
-    return ""
 
 
 def _orders(resource: Resource) -> list[str]:

@@ -210,9 +210,29 @@ def _flag_from_range(ranges: Sequence[Resource], drawn: float | None, low: float
         return ""
     if len(ranges) > 1 or "appliesTo" in ranges[0] or "age" in ranges[0]:
         return ""  # which range applies to this person is not ours to decide
+    return _within(drawn, low, high)
+
+
+def _within(drawn: float, low: float | None, high: float | None) -> str:
     if low is not None and drawn < low:
         return "low"
     return "high" if high is not None and drawn > high else "normal"
+
+
+def valued(result: Result, value: Any, comparator: str) -> Result | None:
+    """The same result with another number in the same unit beside the same range; None where more than that would change."""
+    known = result.measure
+    text, drawn = text_and_number(value)
+    if comparator:
+        text, drawn = f"{comparator} {text}".strip(), None
+    if not text or known.absent or (drawn is None) != (known.number is None):
+        return None
+    flag = _within(drawn, known.low, known.high) if known.flag_from == "range" and drawn is not None else known.flag
+    measure = Measure(known.name, text, known.unit, drawn, known.low, known.high, known.range, flag, known.flag_from)
+    return Result(
+        result.test, measure, result.components, result.method, result.device, result.specimen, result.laboratory,
+        result.comparable, result.members, result.conclusion,
+    )  # fmt: skip
 
 
 def _specimen(resource: Resource, beside: Around) -> str:
