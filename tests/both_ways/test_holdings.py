@@ -22,6 +22,7 @@ from carerecord.contracts.holdings import (
     LOAD_FAULTS,
     LOAD_PART,
     LOAD_STATE,
+    PRESENT,
     READ,
     RECORD,
     SEARCH,
@@ -44,6 +45,7 @@ from carerecord.contracts.holdings import (
     LoadFaultsAsked,
     LoadNamed,
     LoadPart,
+    PresentAsked,
     Reach,
     ReadAsked,
     RecordAsked,
@@ -123,11 +125,12 @@ async def test_what_is_kept_of_one_person(service_database, tmp_path: Path):
             (WRITE, WriteAsked(sender, Reach(), (Change("update", "Patient", "p1", PERSON),))),
             (WRITE, WriteAsked(sender, Reach(), (Change("create", "Observation", raw=RESULT),))),
             (RECORD, RecordAsked(permit, entries, (grant,))),
+            (PRESENT, PresentAsked(entries)),
             (RECORD, RecordAsked(bare, entries, (grant,))),
             (RECORD, RecordAsked(permit, entries, (grant,), ("Observation", "nobody"))),
         ],
     )
-    assert [each.error for each in answers] == ["", "", "", "Refused", "NotFound"]
+    assert [each.error for each in answers] == ["", "", "", "", "Refused", "NotFound"]
     assert b"1.10" in answers[2].chunks[0]
 
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 from tests.holdings.conftest import Desk, raw
 
-from carerecord.contracts.holdings import Change, Client, KeptEntry, KeptOf, RecordAsked
+from carerecord.contracts.holdings import Change, Client, KeptEntry, KeptOf, PresentAsked, RecordAsked
 from carerecord.contracts.permit import Grant, Permit
 from carerecord.fhir.bundle import parse
 from carerecord.holdings.record import Drawer
@@ -49,7 +49,11 @@ def observation(id_: str, of: str = "e1", **more: Any) -> dict[str, Any]:
 
 
 def allergy(id_: str, of: str = "e1") -> dict[str, Any]:
-    return {"resourceType": "AllergyIntolerance", "id": id_, "patient": {"reference": f"Patient/{of}"}, "code": {"text": "Latex"}}
+    status = {"system": "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical", "code": "active"}
+    return {
+        "resourceType": "AllergyIntolerance", "id": id_, "patient": {"reference": f"Patient/{of}"}, "code": {"text": "Latex"},
+        "clinicalStatus": {"coding": [status]},
+    }  # fmt: skip
 
 
 @pytest.fixture
@@ -119,6 +123,17 @@ async def test_a_medicine_in_nobodys_record_comes_with_what_refers_to_it(desk: D
     await desk.write(*(Change("update", each["resourceType"], each["id"], raw(each)) for each in (medicine, request)), client=PAS)
     kept = await record(desk, Grant("pas", "medicines"))
     assert [each.id for each in kept[0].beside] == ["m1"]
+
+
+async def test_encounters_in_progress_and_nothing_else_are_told_before_there_is_a_permit(filled: Desk) -> None:
+    for id_, status in (("n1", "in-progress"), ("n2", "finished")):
+        encounter = {
+            "resourceType": "Encounter", "id": id_, "status": status, "class": {"code": "EMER"},
+            "subject": {"reference": "Patient/e1"},
+        }  # fmt: skip
+        await filled.put(encounter, client=PAS)
+    assert names(await drawer(filled).present(PresentAsked((KeptEntry("pas", ("e1",)),)))) == ["Encounter/n1"]
+    assert await drawer(filled).present(PresentAsked((KeptEntry("lab", ("e1",)),))) == ()
 
 
 async def test_one_resource_alone_is_read_under_the_same_permit(filled: Desk) -> None:

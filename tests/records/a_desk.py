@@ -15,7 +15,7 @@ from carerecord.connectors.fhir_r4 import FhirR4
 from carerecord.connectors.web import Web
 from carerecord.contracts.actors import Actor, Reason, Role
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import RECORD, Held, KeptOf, RecordAsked
+from carerecord.contracts.holdings import PRESENT, RECORD, Held, KeptOf, PresentAsked, RecordAsked
 from carerecord.contracts.locator import SEEN, WHERE, Learned, Pointer, Seen, SeenAsked, WhereAsked
 from carerecord.contracts.patients import WHO, Demographics, Identifier, Name, Person, WhoAsked
 from carerecord.contracts.permit import Permit, Withheld
@@ -224,6 +224,12 @@ class Neighbours:
             raise NotFound("There is no such resource.")
         return tuple(found)
 
+    async def present(self, asked: PresentAsked) -> tuple[KeptOf, ...]:
+        self._heard("holdings", asked)
+        found = {each.source: [one for one in self.kept.get(each.source, ()) if one.get("status") == "in-progress"]
+                 for each in asked.entries}  # fmt: skip
+        return tuple(KeptOf(name, self.came_at, tuple(map(self._held, ones))) for name, ones in found.items() if ones)
+
     def _held(self, resource: Mapping[str, Any]) -> Held:
         raw = msgspec.Raw(msgspec.json.encode({**resource, "meta": {"versionId": "1", "lastUpdated": self.came_at}}))
         return Held(resource["resourceType"], resource["id"], 1, self.came_at, raw)
@@ -234,7 +240,7 @@ class Neighbours:
             "patients": Direct([answer(WHO, self.who)], round_trip=True),
             "locator": Direct([answer(WHERE, self.where), answer(SEEN, self.told)], round_trip=True),
             "sources": Direct([answer(REGISTRY, self.takes_part)], round_trip=True),
-            "holdings": Direct([answer(RECORD, self.record)], round_trip=True),
+            "holdings": Direct([answer(RECORD, self.record), answer(PRESENT, self.present)], round_trip=True),
             "policy": Direct([answer(MAY, self.may), answer(MAY_DO, self.may_do)], round_trip=True),
         }
         return Calls("records", ways)

@@ -10,9 +10,10 @@ from carerecord.contracts.holdings import KeptEntry, RecordAsked
 from carerecord.contracts.locator import Pointer
 from carerecord.contracts.patients import SourcePatient, WhoAsked
 from carerecord.contracts.permit import Withheld
-from carerecord.contracts.records import ExpandAsked, Record, SectionState
+from carerecord.contracts.records import AttendingAsked, ExpandAsked, Record, SectionState
 from carerecord.contracts.sources import SharedSection
 from carerecord.fhir.patient_ids import patient_id
+from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.records.kept import together
 from tests.records.a_desk import (
@@ -268,6 +269,28 @@ async def test_an_item_of_a_copy_that_is_withheld_is_not_read():
         with pytest.raises(Refused):
             await world.reader.expand(ExpandAsked(DR_NAIR, "p1", CARE, "trust", "AllergyIntolerance", "k1", kept=True))
         assert asked_of_holdings(world) == []
+
+
+async def test_whom_messages_say_to_be_there_now_attends_and_whom_an_old_one_says_does_not():
+    here = {
+        "resourceType": "Encounter", "id": "e1", "status": "in-progress", "subject": {"reference": f"Patient/{HERE}"},
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "EMER"},
+        "period": {"start": "2026-11-22T09:10:00Z"},
+    }  # fmt: skip
+    async with a_world(a_trust()) as world:
+        arranged(world, "copy")
+        world.neighbours.kept = {"trust": (patient(HERE), here)}
+        old = (await world.reader.attending(AttendingAsked(DR_NAIR, "p1"))).attendance
+        world.neighbours.came_at = stamp(world.desk.clock.now())
+        seen = (await world.reader.attending(AttendingAsked(DR_NAIR, "p1"))).attendance
+        assert world.servers["trust"].asked == []
+        world.neighbours.down.add("holdings")
+        silent = (await world.reader.attending(AttendingAsked(DR_NAIR, "p1"))).attendance
+
+    assert old is None, "the message that said that they left may be lost"
+    assert seen is not None
+    assert (seen.what, seen.source) == ("Emergency department", "trust")
+    assert silent is None
 
 
 async def test_a_retired_source_is_asked_no_more_and_what_was_kept_of_it_stays():

@@ -222,6 +222,13 @@ class KeptOf(Struct, frozen=True, omit_defaults=True):
     more: bool = False  # there is more than is handed over at once
 
 
+class PresentAsked(Struct, frozen=True):
+    """Which encounters of these entries are in progress? Asked by the desk before a permit is sought, as it asks live sources:
+    whether the person is with the reader's own organisation now. The asker's own line in the book speaks of it."""
+
+    entries: tuple[KeptEntry, ...]
+
+
 class HeldCountsAsked(Struct, frozen=True):
     reach: Reach
 
@@ -360,6 +367,7 @@ SEARCH = Question("holdings", "search", FindAsked, Page)
 HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
 RECORD = Question("holdings", "record", RecordAsked, tuple[KeptOf, ...])  # those alone of whom something is kept
+PRESENT = Question("holdings", "present", PresentAsked, tuple[KeptOf, ...])
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])

@@ -7,8 +7,9 @@ from typing import Final
 
 from msgspec import Raw
 
-from carerecord.contracts.holdings import Held, KeptOf, RecordAsked
+from carerecord.contracts.holdings import Held, KeptOf, PresentAsked, RecordAsked
 from carerecord.contracts.permit import Permit
+from carerecord.fhir.bundle import parse
 from carerecord.fhir.sections import SECTIONS
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.reaching import NOBODY, STRICTEST
@@ -24,6 +25,7 @@ _BESIDE: Final = re.compile(
     rb'"reference"\s*:\s*"(Medication|PractitionerRole|Practitioner|Organization|Location|HealthcareService|Substance|Device)'
     rb'/([A-Za-z0-9\-.]{1,64})"'
 )
+IN_PROGRESS: Final = frozenset(("in-progress", "arrived", "triaged", "onleave"))
 # Lists carry the warnings that must be shown with what they list.
 ALWAYS: Final = frozenset(("Patient", "List"))
 
@@ -59,6 +61,17 @@ class Drawer:
         if asked.only != ("", "") and not by_source:
             raise NotFound("There is no such resource.")
         return tuple([await self._of(source, found, more) for source, found in sorted(by_source.items())])
+
+    async def present(self, asked: PresentAsked) -> tuple[KeptOf, ...]:
+        """Encounters in progress, by source, and nothing else of anybody."""
+        whose = [(patient, each.source) for each in asked.entries for patient in each.patients]
+        rows = await looking.kept_of(self.finder.db, whose, ["Encounter"], STRICTEST, MOST) if whose else ()
+        by_source: dict[str, list[Held]] = {}
+        for row in rows:
+            held = _held(row, self.finder.text(row))
+            if parse(held.text).get("status") in IN_PROGRESS:
+                by_source.setdefault(row.source, []).append(held)
+        return tuple(KeptOf(source, max(each.at for each in found), tuple(found)) for source, found in sorted(by_source.items()))
 
     async def _of(self, source: str, rows: Sequence[Row], more: bool) -> KeptOf:
         resources: list[Held] = []

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -14,6 +15,8 @@ from carerecord.connectors.web_trouble import NotThere, WebTrouble
 from carerecord.connectors.windows import Content, One, Window
 from carerecord.contracts.actors import Attendance, Reason
 from carerecord.contracts.audit import Line
+from carerecord.contracts.holdings import PRESENT, KeptEntry, PresentAsked
+from carerecord.contracts.locator import Pointer
 from carerecord.contracts.patients import Person
 from carerecord.contracts.policy import MAY_DO, MayDoAsked
 from carerecord.contracts.records import Attending, AttendingAsked, ExpandAsked, Expanded, OpenAsked
@@ -25,7 +28,7 @@ from carerecord.fhir.sections import ALL
 from carerecord.kit import request as requests
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused, Unavailable
-from carerecord.records.choosing import Choice, expected_of, granted_by_source
+from carerecord.records.choosing import LIVE, Choice, expected_of, granted_by_source
 from carerecord.records.kept import kept_ids, kept_one
 from carerecord.records.relationship import sealed
 from carerecord.records.right_person import is_about, judged
@@ -33,6 +36,7 @@ from carerecord.records.service import Desk, Opened
 
 _PLAIN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")  # a FHIR id
 _NO_ITEM = "There is no such item about this person."
+_PRESENT_FOR = timedelta(days=2)  # a message of discharge may be lost: what came longer ago is no sign that somebody is there
 _KINDS = {"emergency": "Emergency department", "inpatient": "Inpatient stay", "outpatient": "Outpatient visit"}
 
 
@@ -172,12 +176,15 @@ class Reader:
             if each.organisation == asked.actor.organisation and each.shares("encounters") and not each.retired
             and (each.id, "encounters") not in closed
         }  # fmt: skip
-        askable = [(own[pointer.source], pointer.local_id) for pointer in pointers if pointer.source in own]
-        if not askable:
+        live = frozenset(each.id for each in own.values() if _arranged(each, "encounters") in LIVE)
+        kept = own.keys() - live  # of what is asked, that answer alone counts: nobody attends by an old copy
+        askable = [(own[pointer.source], pointer.local_id) for pointer in pointers if pointer.source in live]
+        asking = tuple(sorted({pointer.source for pointer in pointers if pointer.source in own}))
+        if not asking:
             return Attending()
         line = Line(
             id="", at=stamp(self.desk.clock.now()), what="attendance-asked", service="records", actor=asked.actor,
-            patients=(person.patient,), sources=tuple(source.id for source, _ in askable), request=requests.current(),
+            patients=(person.patient,), sources=asking, request=requests.current(),
         )  # fmt: skip
         await self.desk.outbox.announce("Line", line)
         until = asyncio.get_running_loop().time() + self.desk.settings.attending_within_s
@@ -188,7 +195,21 @@ class Reader:
             for encounter in encounters
             if is_about(_subject(encounter), (id_,), frozenset())
         ]
+        found += await self._present(own, [each for each in pointers if each.source in kept])
         return Attending(self._newest(asked, found))
+
+    async def _present(self, own: Mapping[str, Source], pointers: Sequence[Pointer]) -> list[tuple[Source, Mapping[str, Any]]]:
+        """What messages of these systems say is in progress; none where what is kept cannot be read."""
+        entries = tuple(KeptEntry(each.source, kept_ids(each.source, (each.local_id,))) for each in pointers)
+        if not entries:
+            return []
+        try:
+            async with asyncio.timeout(self.desk.settings.attending_within_s):
+                found = await self.desk.calls.ask(PRESENT, PresentAsked(entries))
+            since = stamp(self.desk.clock.now() - _PRESENT_FOR)
+            return [(own[each.source], parse(held.text)) for each in found for held in each.resources if held.at >= since]
+        except (Unavailable, TimeoutError, Unreadable):
+            return []
 
     def _newest(self, asked: AttendingAsked, found: Sequence[tuple[Source, Mapping[str, Any]]]) -> Attendance | None:
         seen = []
@@ -216,6 +237,10 @@ def _choice(choices: Sequence[Choice], source: str) -> Choice:
         if each.source.id == source and each.asked:
             return each
     raise NotFound("This source holds nothing about this person, as far as is known.")
+
+
+def _arranged(source: Source, section: str) -> str:
+    return next((each.arrangement for each in source.sections if each.section == section), "")
 
 
 def _subject(encounter: Mapping[str, Any]) -> str:
