@@ -1,6 +1,7 @@
 """What is a FHIR system asked for, so as to fill some sections of a record, and which sections does a lost answer touch?"""
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -23,6 +24,7 @@ def sections_of(type_: str) -> frozenset[str]:
     return _SECTIONS_OF_TYPE.get(type_, frozenset())
 
 
+@lru_cache(1_000)  # the registry has so many kinds of sharing, and an opening asks forty of them
 def searches(wanted: frozenset[str], offered: frozenset[str] | None = None) -> tuple[Search, ...]:
     """One search for each type that these sections need, of those that the source offers (None: not known, so all).
 

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-from carerecord.connectors.fhir_r4_asks import sections_of
+from carerecord.connectors.fhir_r4_asks import WITH_MEDICATION, sections_of
 from carerecord.connectors.reply import Asking, Said, TypeTally
 from carerecord.contracts.records import Entry, Origin
 from carerecord.fhir import bundle as bundles
@@ -98,13 +98,15 @@ class Taken:
         for entry in page.entries:
             if entry.type in READ_IN_PASSING:
                 self._in_passing(entry)
-                await turn.over()
+                if turn.spent:
+                    await turn.over()
         matches = len(page.faulty)
         for entry in page.entries:
             matches += entry.type == type_
             if entry.type not in READ_IN_PASSING:
                 self._take(entry)
-                await turn.over()
+                if turn.spent:
+                    await turn.over()
         return matches
 
     async def finish(self, turn: Turn) -> None:
@@ -121,14 +123,15 @@ class Taken:
 
     def _take(self, entry: bundles.Entry) -> None:
         # A resource that answers two of our searches is one resource.
-        if entry.id and (entry.type, entry.id) in self._seen:
+        one = (entry.type, entry.id)
+        if entry.id and one in self._seen:
             return
-        self._seen.add((entry.type, entry.id))
+        self._seen.add(one)
         self.count += 1
         self._sent[entry.type] += 1
         if entry.type == "Patient":
             self._patient(entry)
-        elif b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
+        elif entry.type in WITH_MEDICATION and b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
             self._waiting.append(entry)
         else:
             self._file(entry)

@@ -6,8 +6,6 @@ of them had. With turns a round holds one slice, however many wait.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 TURN_S = 0.008
 
@@ -20,15 +18,9 @@ class Turns:
         self._queue = asyncio.Lock()  # first come, first served
         self._since = 0.0  # when the first turn of this round of the loop began; 0 = none has
 
-    @asynccontextmanager
-    async def mine(self) -> AsyncIterator["Turn"]:
-        """Wait for a turn and have it. Within it nothing is awaited but `Turn.over`."""
-        turn = Turn(self)
-        await turn.begin()
-        try:
-            yield turn
-        finally:
-            turn.end()
+    def mine(self) -> "Turn":
+        """`async with turns.mine() as turn`: wait for a turn and have it. Within it nothing is awaited but `Turn.over`."""
+        return Turn(self)
 
     def _spent(self) -> bool:
         return self._since > 0.0 and time.perf_counter() - self._since > self._turn_s
@@ -42,6 +34,18 @@ class Turn:
 
     def __init__(self, turns: Turns) -> None:
         self._turns, self._mine = turns, False
+
+    async def __aenter__(self) -> "Turn":
+        await self.begin()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.end()
+
+    @property
+    def spent(self) -> bool:
+        """Whether it is time for `over`: asked between pieces of work so small that awaiting would be a good part of them."""
+        return self._turns._spent()
 
     async def over(self) -> None:
         """Called between two small pieces of work: when the turn has lasted long enough the others have theirs first."""
