@@ -23,7 +23,7 @@ from carerecord.kit.errors import Unavailable
 from carerecord.kit.events import Event, Position
 from carerecord.kit.log import Log
 from carerecord.kit.metrics import Metrics
-from carerecord.kit.noticeboard import Noticeboard, Pair, Report, Tick, position_in
+from carerecord.kit.noticeboard import Note, Noticeboard, Pair, Report, Tick, position_in
 from carerecord.kit.part import Heard
 
 BATCH = 500
@@ -32,6 +32,7 @@ IDLE_S = 2.0  # how often a quiet hearer says where it is
 ACK_WITHIN_S = 15.0
 
 _tick = msgspec.json.Decoder(Tick)
+_notes = msgspec.json.Decoder(tuple[Note, ...])
 
 
 async def run_hearer(
@@ -55,7 +56,7 @@ async def run_hearer(
 
 @dataclass(frozen=True)
 class _Told:
-    """One message, read."""
+    """One event of a message, read."""
 
     position: Position
     after: Position
@@ -118,7 +119,7 @@ class _Hearer:
         await self._board.say(self._pair.reports, Report(str(position), gap))
 
     async def _take(self, batch: Sequence[Msg]) -> None:
-        told = sorted((each for each in map(self._read, batch) if each is not None), key=lambda each: each.position)
+        told = sorted((each for message in batch for each in self._read(message)), key=lambda each: each.position)
         try:
             gap = await self._together(told)
         except Exception as error:
@@ -197,20 +198,19 @@ class _Hearer:
     def _wants(self, event: Event) -> bool:
         return not self._heard.kinds or event.kind in self._heard.kinds
 
-    def _read(self, message: Msg) -> _Told | None:
-        headers = message.headers or {}
+    def _read(self, message: Msg) -> list[_Told]:
         try:
-            event = Event(
-                str(UUID(headers["Event"])),
-                headers["Kind"],
-                datetime.fromisoformat(headers["At"]),
-                self._pair.teller,
-                msgspec.Raw(message.data),
-            )
-            return _Told(Position.read(headers["Position"]), Position.read(headers["After"]), event)
-        except (KeyError, ValueError):
+            return [
+                _Told(
+                    Position.read(each.position),
+                    Position.read(each.after),
+                    Event(str(UUID(each.event)), each.kind, each.at, self._pair.teller, each.body),
+                )
+                for each in _notes.decode(message.data)
+            ]
+        except (msgspec.MsgspecError, UnicodeDecodeError, ValueError):
             self._log.error("events.stranger")  # not ours: nobody else should write there
-            return None
+            return []
 
 
 def joined(position: Position, told: Sequence[_Told]) -> tuple[list[_Told], bool]:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 
 import msgspec
 import nats
@@ -34,6 +35,17 @@ class Report(msgspec.Struct, frozen=True):
 
     position: str  # Position
     gap: bool = False
+
+
+class Note(msgspec.Struct, frozen=True):
+    """One of several events in one message, which costs little more than one alone."""
+
+    event: str  # uuid
+    kind: str
+    at: datetime
+    position: str  # Position
+    after: str  # what this hearer was told before it: how a gap is seen
+    body: msgspec.Raw
 
 
 class Pair(msgspec.Struct, frozen=True):

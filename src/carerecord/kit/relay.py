@@ -8,6 +8,7 @@ publishes again from the outbox. What arrives twice is dropped by NATS (event id
 import asyncio
 import time
 from collections import deque
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -17,10 +18,13 @@ from carerecord.kit.clock import Clock
 from carerecord.kit.events import START, Outbox, Position, Reading, Written, purge, read_after
 from carerecord.kit.log import Log
 from carerecord.kit.metrics import Metrics
-from carerecord.kit.noticeboard import Noticeboard, Pair, Report, Tick, position_in
+from carerecord.kit.noticeboard import Note, Noticeboard, Pair, Report, Tick, position_in
+from carerecord.kit.question import encode
 
 WINDOW = 2_000  # events published and not yet heard, for one hearer
 BATCH = 200
+TOGETHER = 100  # events in one message: a message costs 0.3 ms, and one more event in it nothing to speak of
+TOGETHER_BYTES = 400_000
 POLL_S = 0.4  # another process of the same service may announce without ringing our bell
 GATHER_S = 0.1  # who rang may still be committing, and the round costs the same (3 ms) for one event as for ten
 TICK_S = 2.0
@@ -140,21 +144,19 @@ class _Relay:
 
     async def _publish(self, written: tuple[Written, ...]) -> None:
         jetstream = await self._board.jetstream()
+        notes: list[Note] = []
         before = self._last
-        sending = []
         for each in written:
-            headers = {
-                "Nats-Msg-Id": each.event if self._round == 0 else f"{each.event}/{self._round}",
-                "Event": each.event,
-                "Kind": each.kind,
-                "At": each.at.isoformat(),
-                "Position": str(each.position),
-                "After": str(before),  # what this hearer was told before it: how a gap is seen
-            }
-            sending.append(
-                jetstream.publish(self._pair.subject, each.body, timeout=5, stream=self._pair.stream, headers=headers)
-            )
+            notes.append(Note(each.event, each.kind, each.at, str(each.position), str(before), msgspec.Raw(each.body)))
             before = each.position
+        sending = []
+        for group in _groups(notes):
+            # The rows after a row are always the same ones: a first event and a number name what the message says.
+            name = group[0].event if len(group) == 1 else f"{group[0].event}+{len(group)}"
+            headers = {"Nats-Msg-Id": name if self._round == 0 else f"{name}/{self._round}"}
+            sending.append(
+                jetstream.publish(self._pair.subject, encode(group), timeout=5, stream=self._pair.stream, headers=headers)
+            )
         await asyncio.gather(*sending)
         self._flying.extend(each.position for each in written)
         self._read = self._last = before
@@ -203,6 +205,20 @@ class _Relay:
             passed.era, passed.xid, passed.id,
         )  # fmt: skip
         self._saved, self._saved_at = (self._heard, passed), time.monotonic()
+
+
+def _groups(notes: Sequence[Note]) -> Iterator[tuple[Note, ...]]:
+    """As many as fit one message, in order."""
+    group: list[Note] = []
+    size = 0
+    for each in notes:
+        if group and (len(group) == TOGETHER or size + len(bytes(each.body)) > TOGETHER_BYTES):
+            yield tuple(group)
+            group, size = [], 0
+        group.append(each)
+        size += len(bytes(each.body))
+    if group:
+        yield tuple(group)
 
 
 async def oldest_unheard(outbox: Outbox, hearer: str, kinds: tuple[str, ...]) -> datetime | None:
