@@ -52,7 +52,7 @@ def scheduled(reading: Reading, event: str) -> Done:
     ]
     if not numbers:
         raise Unreadable("SCH-1 and SCH-2 are empty: the appointment has no number by which it could be moved or cancelled")
-    visit = visits.visit(reading, person, segments)
+    visit, passing = visits.in_passing(reading, person, segments)
     id_ = stable_id(reading.sender, "Appointment", numbers[0]["system"], numbers[0]["value"])
     facts: dict[str, Any] = {f"+identifier/{each['system']}|{each['value']}": each for each in numbers}
     _status(reading, sch, event, facts)
@@ -69,7 +69,7 @@ def scheduled(reading: Reading, event: str) -> Done:
         facts["comment"] = "\n".join(comments)
     thing = f"Appointment/{id_}"
     made = said_of_one(thing, person.patient, person.local_id, facts, (person.thread, *visit.things))
-    return [person], [person_said(person, passing=True), made], []
+    return [person], [person_said(person, passing=True), *passing, made], []
 
 
 def _status(reading: Reading, sch: Segment, event: str, facts: dict[str, Any]) -> None:

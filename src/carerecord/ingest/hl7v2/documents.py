@@ -10,7 +10,6 @@ from carerecord.ingest.hl7v2.files import attached
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
-from carerecord.ingest.hl7v2.results import visit_in_passing
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, Said, said_of_one, statement
 from carerecord.ingest.hl7v2.shapes import Statement, Unreadable
 
@@ -44,10 +43,8 @@ def documented(reading: Reading, event: str) -> Done:
     number = values.entity(reading, txa, 12, "document")
     if not number:
         raise Unreadable("TXA-12 is empty: the document has no number by which it could be changed or taken back")
-    visit = visits.visit(reading, person, segments)
-    said: list[Statement] = [person_said(person, passing=True)]
-    if (passing := visit_in_passing(person, visit)) is not None:
-        said.append(passing)
+    visit, passing = visits.in_passing(reading, person, segments)
+    said: list[Statement] = [person_said(person, passing=True), *passing]
     thing = _thing(reading, number)
     hangs = (person.thread, *visit.things)
     facts = _facts(reading, txa, event, number)

@@ -59,7 +59,8 @@ def _each(reading: Reading, *, vaccines: bool) -> Done:
         person = subject_of(reading, segments)
         subjects.append(person)
         said.append(person_said(person, passing=True))
-        visit = visits.visit(reading, person, segments)
+        visit, passing = visits.in_passing(reading, person, segments)
+        said += passing
         said += said_of(reading, person, visit, tuple(each for each in segments if each.name in ("AL1", "IAM")))
         for order in _orders(segments):
             made = _vaccine(reading, person, visit, order) if vaccines else _medicine(reading, person, visit, order)

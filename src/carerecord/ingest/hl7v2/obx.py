@@ -169,7 +169,8 @@ def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
         text = ", ".join(filter(None, (each[2] or each[1] for each in parts)))
         for said in parts:
             _ = said.whole
-    return _text(f"{text} {words}" if words else text)
+    is_amount = words and any(each.isdigit() for each in text)  # "Haemolysed" has no unit, whatever the form was filled in with
+    return _text(f"{text} {words}" if is_amount else text)
 
 
 def _text(text: str) -> dict[str, Any]:

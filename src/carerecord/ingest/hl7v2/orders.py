@@ -37,7 +37,8 @@ def requested(reading: Reading, event: str) -> Done:
         person = subject_of(reading, segments)
         subjects.append(person)
         said.append(person_said(person, passing=True))
-        visit = visits.visit(reading, person, segments)
+        visit, passing = visits.in_passing(reading, person, segments)
+        said += passing
         said += said_of(reading, person, visit, tuple(each for each in segments if each.name == "AL1"))
         for orc, obr, rest in _pairs(segments):
             made = ordered(reading, person, visit, orc, obr, passing=False, rest=rest)

@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from carerecord.contracts.patients import SourcePatient
-from carerecord.fhir.identifiers import NHS_NUMBER, NHS_NUMBER_STATUS, nhs_number
+from carerecord.fhir.identifiers import NHS_NUMBER, NHS_NUMBER_STATUS, is_nhs_number, nhs_number
 from carerecord.fhir.person import person
 from carerecord.ingest.hl7v2 import systems, values
 from carerecord.ingest.hl7v2.ids import patient_id
@@ -24,6 +24,7 @@ _GENDERS: Final = {"M": "male", "F": "female", "U": "unknown", "O": "other", "A"
 _MARRIED: Final = {"M": "M", "S": "S", "D": "D", "W": "W", "A": "L", "P": "T", "T": "T", "B": "U", "N": "M", "C": "M"}
 # Numbers of visits, accounts and documents are no number of a person.
 _NOT_A_PERSONS: Final = frozenset(("VN", "AN", "ANON", "PN", "BA", "EI", "DL", "SS", "PPN", "NI", "MA", "MC"))
+_STOPGAP: Final = "NOT AN NHS NUMBER"
 _OF_A_RECORD: Final = frozenset(("MR", "MRN", "PI", "PT", "HN", ""))
 _YES: Final = frozenset(("Y", "YES", "1", "TRUE", "D"))
 _NO: Final = frozenset(("N", "NO", "0", "FALSE"))
@@ -121,7 +122,7 @@ def _local_id(reading: Reading, identifiers: tuple[Resource, ...]) -> str:
         return (0 if each["system"] == own else 1, 0 if type_ in _OF_A_RECORD and type_ != "" else 1)
 
     local = [each for each in identifiers if not values.is_nhs_system(each) and "period" not in each]
-    records = [each for each in local if _type(each) not in _NOT_A_PERSONS]
+    records = [each for each in local if _type(each) not in (*_NOT_A_PERSONS, _STOPGAP)]
     if records:
         best = min(records, key=rank)
         return str(best["value"]) if best["system"] == own else f"{best['system']}|{best['value']}"
@@ -178,8 +179,9 @@ def _number(reading: Reading, part: Part, status: str) -> Resource:
         return values.identifier(reading, part)
     said = part[1]
     if not systems.is_somebodys(said):
-        reading.note("an NHS number is not well formed: it is kept, and nobody is matched by it")
-        return {"system": NHS_NUMBER, "value": said}
+        reading.note("an NHS number is nobody's: it is kept, and nobody is matched by it")
+        system = systems.local("number", reading.sender, "stopgap") if is_nhs_number(said) else NHS_NUMBER
+        return {"system": system, "value": said, "type": {"text": _STOPGAP}}
     made: Resource = {"system": NHS_NUMBER, "value": nhs_number(said)}
     if status:
         made["extension"] = [verification(status)]

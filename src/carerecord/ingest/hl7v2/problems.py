@@ -24,8 +24,8 @@ _VERIFIED: Final = {"CONFIRMED": "confirmed", "C": "confirmed", "PROVISIONAL": "
 def listed(reading: Reading, event: str) -> Done:
     segments = groups(reading)[0]
     person = subject_of(reading, segments)
-    visit = visits.visit(reading, person, segments)
-    said = [person_said(person, passing=True)]
+    visit, passing = visits.in_passing(reading, person, segments)
+    said = [person_said(person, passing=True), *passing]
     notes: dict[int, list[str]] = {}
     latest: Segment | None = None
     for segment in segments:

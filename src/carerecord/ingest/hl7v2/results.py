@@ -52,23 +52,11 @@ def resulted(reading: Reading, event: str) -> Done:
         person = subject_of(reading, segments)
         subjects.append(person)
         said.append(person_said(person, passing=True))
-        visit = visits.visit(reading, person, segments)
-        if (passing := visit_in_passing(person, visit)) is not None:
-            said.append(passing)
+        visit, passing = visits.in_passing(reading, person, segments)
+        said += passing
         for report in reports(segments):
             said += _reported(reading, person, visit, report)
     return subjects, said, []
-
-
-def visit_in_passing(person: Subject, visit: Visit) -> Statement | None:
-    """What a laboratory copies of a visit; its number alone is certain."""
-    if not visit.number:
-        return None
-    facts = {key if key[0] in "+?" else f"?{key}": value for key, value in visit.facts.items() if value is not None}
-    if visit.start:
-        facts["?start"] = visit.start
-    said = Said(person.patient, {visit.thread: facts}, passing=True)
-    return statement(visit.thread, person.local_id, said, (person.thread, visit.account))
 
 
 def reports(segments: tuple[Segment, ...]) -> list[Report]:

@@ -10,6 +10,8 @@ from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.people import UK_CORE, Subject
 from carerecord.ingest.hl7v2.reading import Reading, Resource
+from carerecord.ingest.hl7v2.saying import Said, statement
+from carerecord.ingest.hl7v2.shapes import Statement
 
 _ACT: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
 _PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
@@ -55,7 +57,7 @@ def account_thread(reading: Reading, pid: Segment | None, field: int = 18) -> st
     return f"Account/{stable_id(reading.sender, 'Account', found['system'], found['value'])}" if found else ""
 
 
-def field_named(reading: Reading, name: str, beside: tuple[Segment, ...]) -> Part | None:
+def _field_named(name: str, beside: tuple[Segment, ...]) -> Part | None:
     """The field that a sender's row names ("PV1-19"), of the segments that belong together; None where it is empty."""
     segment, _, field = name.partition("-")
     found = next((each for each in beside if each.name == segment), None)
@@ -75,7 +77,24 @@ def visit_id(reading: Reading, number: Resource) -> str:
     return stable_id(reading.sender, "Encounter", number["system"], number["value"]) if number else ""
 
 
-def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, begins: str = "") -> Visit:
+def in_passing(reading: Reading, person: Subject, segments: tuple[Segment, ...]) -> tuple[Visit, list[Statement]]:
+    """The visit that a message about something else names, and what it copies of it: believed where nobody else has spoken.
+
+    Without a number it is nobody's visit, and where the person lay is not for a laboratory to say.
+    """
+    pv1 = next((each for each in segments if each.name == "PV1"), None)
+    if pv1 is None or not number_of(reading, _field_named(reading.sender.visit_number.partition("/")[0], segments)):
+        return visit(reading, person, tuple(each for each in segments if each.name == "PID")), []
+    found = visit(reading, person, segments, placed=False)
+    facts = {key if key[0] in "+?" else f"?{key}": value for key, value in found.facts.items() if value is not None}
+    for key, value in (("?start", found.start), ("?end", found.end)):
+        if value:
+            facts[key] = value
+    said = Said(person.patient, {found.thread: facts}, passing=True)
+    return found, [statement(found.thread, person.local_id, said, (person.thread, found.account))]
+
+
+def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, begins: str = "", placed: bool = True) -> Visit:
     """The visit of a PV1 (with its PV2): by its number; without one, by whose it is and when it began.
 
     `begins` is when it began as the event itself says, for an admission that carries no time of its own.
@@ -84,7 +103,7 @@ def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, b
     account = account_thread(reading, next((each for each in segments if each.name == "PID"), None))
     if pv1 is None:
         return Visit("", {}, {}, "", "", "", account)
-    number = number_of(reading, field_named(reading, reading.sender.visit_number.partition("/")[0], segments))
+    number = number_of(reading, _field_named(reading.sender.visit_number.partition("/")[0], segments))
     start, end = reading.time(pv1, 44), reading.time(pv1, 45)
     if number and reading.sender.visit_number.endswith("/PID-3"):  # numbers that count anew for each person
         id_ = stable_id(reading.sender, "Encounter", number["system"], number["value"], person.local_id)
@@ -103,7 +122,7 @@ def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, b
             _of_pv2(reading, each, facts)
     if here := reading.sender.organisation:
         facts["serviceProvider"] = {"type": "Organization", "identifier": {"system": ODS_ORGANISATION, "value": here}}
-    return Visit(id_, number, facts, values.place(pv1.part(3)), start, end, account)
+    return Visit(id_, number, facts, values.place(pv1.part(3)) if placed else "", start, end, account)
 
 
 def class_of(code: str) -> Resource:

@@ -31,14 +31,27 @@ def standing(told: Told) -> dict[str, Any]:
         words = shown_value(each)
         if words and words != shown_value(chosen) and words not in [known["words"] for known in earlier]:
             earlier.append({"words": words, "status": _WORDS.get(each["status"], each["status"]), "at": each.get("sent", "")})
-    for each in earlier:
-        parts: list[dict[str, Any]] = [{"url": "value", "valueString": each["words"]}]
-        parts.append({"url": "status", "valueString": each["status"]})
-        if each["at"]:
-            parts.append({"url": "at", "valueDateTime": each["at"]})
-        out.setdefault("extension", []).append({"url": EARLIER, "extension": parts})
+    if earlier:
+        out["extension"] = [*out.get("extension", ()), *map(_extension, earlier)]
+        out["note"] = [*out.get("note", ()), {"text": "\n".join(map(_in_words, earlier))}]
     return out
 
 
 def shown_value(each: dict[str, Any]) -> str:
     return str(each.get("shown") or "")
+
+
+def _extension(each: dict[str, str]) -> dict[str, Any]:
+    parts: list[dict[str, Any]] = [
+        {"url": "value", "valueString": each["words"]},
+        {"url": "status", "valueString": each["status"]},
+    ]
+    if each["at"]:
+        parts.append({"url": "at", "valueDateTime": each["at"]})
+    return {"url": EARLIER, "extension": parts}
+
+
+def _in_words(each: dict[str, str]) -> str:
+    """For every reader who knows nothing of our extension."""
+    sent = f", sent {each['at'][:16].replace('T', ' ')}" if each["at"] else ""
+    return f"Replaced: {each['words']} ({each['status']}{sent})"

@@ -1,0 +1,205 @@
+"""Does a result stand as its laboratory last said it: corrected with the old value beside it, withdrawn without a trace of it?"""
+
+import base64
+
+import pytest
+from tests.ingest.hl7v2.world import all_is_well, message, one, pv1, resources, stand, the, withdrawn
+
+from carerecord.fhir.bundle import parse as json_of
+from carerecord.fhir.reading import read
+
+ORC = "ORC|RE|P1|F1"
+
+
+def obr(
+    status: str = "F", *, code: str = "UE^Urea and electrolytes^WinPath", section: str = "CH", issued: str = "20261122061200"
+) -> str:
+    fields = [""] * 26
+    fields[:5] = ["OBR", "1", "P1", "F1", code]
+    fields[7], fields[22], fields[24], fields[25] = "20261122055500", issued, section, status
+    return "|".join(fields)
+
+
+def obx(
+    value: str, status: str = "F", *, kind: str = "NM", code: str = "K^Potassium^WinPath", unit: str = "mmol/L", sub: str = ""
+) -> str:
+    return f"OBX|1|{kind}|{code}|{sub}|{value}|{unit}|3.5 - 5.3|H|||{status}|||20261122055500"
+
+
+def oru(*segments: str, at: str = "20261122061200") -> bytes:
+    return message("ORU^R01", pv1(), ORC, *segments, at=at)
+
+
+FIRST = oru(obr(), obx("7.1"), "NTE|1||Not haemolysed")
+CORRECTED = oru(obr("C", issued="20261122070500"), obx("4.4", "C"), "NTE|1||Haemolysed, repeated", at="20261122070500")
+
+
+def test_a_corrected_result_shows_the_new_value_and_the_old_one_with_its_time():
+    observation = the([FIRST, CORRECTED], "Observation")
+    facts = read(observation)
+
+    assert (facts.result.measure.value, facts.result.measure.unit, facts.warning) == ("4.4", "mmol/L", "corrected")
+    (earlier,) = observation["extension"]
+    assert {each["url"]: each.get("valueString") or each.get("valueDateTime") for each in earlier["extension"]} == {
+        "value": "7.1 mmol/L",
+        "status": "final",
+        "at": "2026-11-22T06:12:00+00:00",
+    }
+    assert "7.1 mmol/L" in facts.note, "whoever reads the note alone sees that another value stood here"
+    assert "Haemolysed, repeated" in facts.note
+    assert "Not haemolysed" not in facts.note, "a comment goes with its value"
+
+
+def test_a_correction_that_comes_before_what_it_corrects_still_stands():
+    assert the([CORRECTED, FIRST], "Observation") == the([FIRST, CORRECTED], "Observation")
+
+
+@pytest.mark.parametrize("status", ["W", "D"])
+def test_a_withdrawn_result_is_gone_and_nothing_of_it_is_kept_in_how_it_stands(status):
+    group = obx("A RhD positive", kind="ST", code="ABO^Blood group^WinPath", unit="")
+    taken_back = oru(obr("C"), obx("", status, kind="ST", code="ABO^Blood group^WinPath", unit=""), at="20261122080000")
+    puts = stand([oru(obr(), obx("4.4"), group), taken_back])
+
+    ((key, why),) = withdrawn(puts).items()
+    assert key.startswith("Observation/")
+    assert "sender" in why
+    assert [each["code"]["text"] for each in resources(puts, "Observation")] == ["Potassium"]
+    assert len(one(puts, "DiagnosticReport")["result"]) == 1, "the report no longer names it"
+    assert not any(put.raw is not None and b"RhD" in put.raw for put in puts.values())
+
+
+def test_a_withdrawn_result_that_is_sent_again_later_is_there_again():
+    again = oru(obr(), obx("4.4"), at="20261122090000")
+
+    assert the([FIRST, oru(obr("C"), obx("", "W"), at="20261122080000"), again], "Observation")["status"] == "final"
+
+
+def test_a_withdrawn_report_takes_all_its_results_with_it():
+    puts = stand([FIRST, oru(obr("W"), at="20261122080000")])
+
+    assert {key.partition("/")[0] for key in withdrawn(puts)} == {"DiagnosticReport", "Observation"}
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "warning"),
+    [
+        ("P", "preliminary", "preliminary"),
+        ("F", "final", ""),
+        ("X", "cancelled", "cancelled"),
+        ("I", "registered", "no result yet"),
+        ("A", "amended", "amended"),
+    ],
+)
+def test_how_sure_a_result_is_stands_beside_it_in_words(sent, status, warning):
+    observation = the([oru(obr(), obx("4.4", sent))], "Observation")
+
+    assert observation["status"] == status
+    assert read(observation).warning == warning
+
+
+def test_a_status_that_comes_without_the_value_is_one_of_the_value_that_stands():
+    observation = the([oru(obr("P"), obx("4.4", "P")), oru(obr(), obx("", "U"), at="20261122070000")], "Observation")
+
+    assert observation["status"] == "final"
+    assert read(observation).result.measure.value == "4.4"
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "unit", "shown"),
+    [
+        ("NM", "98.00", "umol/L", "98.00 umol/L"),
+        ("NM", "<0.01", "ng/L", "< 0.01 ng/L"),
+        ("NM", "Haemolysed", "mmol/L", "Haemolysed"),
+        ("ST", "5.20", "mmol/L", "5.20 mmol/L"),
+        ("ST", "5", "", "5"),
+        ("SN", ">^90", "mL/min", "> 90 mL/min"),
+        ("SN", "^1^:^128", "", "1 : 128"),
+        ("SN", "^2^-^5", "/HPF", "2 /HPF to 5 /HPF"),
+        ("CE", "112283007^Escherichia coli^SCT", "", "Escherichia coli"),
+        ("TX", r"one\.br\two~three", "", "one\ntwo\nthree"),
+        ("DT", "20261101", "", "2026-11-01"),
+        ("XCN", "C1^Nair^Priya", "", "C1^Nair^Priya"),
+    ],
+)
+def test_each_kind_of_value_reads_as_it_was_sent(kind, value, unit, shown):
+    puts = stand([oru(obr(), obx(value, kind=kind, unit=unit))])
+    all_is_well(puts)
+    measure = read(one(puts, "Observation")).result.measure
+
+    assert " ".join(filter(None, (measure.value, measure.unit))).replace("µ", "u") in (shown, shown.replace("umol", "µmol"))
+
+
+def test_lines_of_a_text_are_one_text():
+    lines = [obx(text, kind="TX", code="HIST^Histology^L", unit="") for text in ("Section of skin.", "", "No malignancy seen.")]
+    observation = the([oru(obr(), *lines)], "Observation")
+
+    assert observation["valueString"] == "Section of skin.\n\nNo malignancy seen."
+
+
+def test_the_same_test_twice_in_one_report_is_two_results():
+    assert len(resources(stand([oru(obr(), obx("4.4"), obx("4.6"))]), "Observation")) == 2
+    assert len(resources(stand([oru(obr(), obx("4.4", sub="1"), obx("4.6", sub="2"))]), "Observation")) == 2
+
+
+def test_a_file_in_a_result_is_a_document_that_opens():
+    pdf = base64.b64encode(b"%PDF-1.4 a letter").decode()
+    sent = f"OBX|1|ED|PDF^Report^L||^application^pdf^Base64^{pdf}||||||F"
+    puts = stand([oru(obr(), sent)])
+    all_is_well(puts)
+    attachment = one(puts, "DocumentReference")["content"][0]["attachment"]
+
+    assert attachment["contentType"] == "application/pdf"
+    assert base64.b64decode(attachment["data"]) == b"%PDF-1.4 a letter"
+
+
+def test_a_file_that_is_not_encoded_as_it_says_is_named_and_the_rest_stands():
+    puts = stand([oru(obr(), obx("4.4"), "OBX|2|ED|PDF^Report^L||^application^pdf^Base64^!!!||||||F")])
+    all_is_well(puts)
+
+    assert "data" not in one(puts, "DocumentReference")["content"][0]["attachment"]
+    assert one(puts, "Observation")["status"] == "final"
+
+
+def test_a_specimen_and_the_comments_of_a_report_come_along():
+    puts = stand(
+        [oru(obr(), "NTE|1||Fasting sample", obx("4.4"), "SPM|1|S77^L77||BLD^Blood|||||||||||||20261122055500|20261122060100")]
+    )
+    all_is_well(puts)
+
+    assert one(puts, "Specimen")["type"]["text"] == "Blood"
+    assert one(puts, "DiagnosticReport")["conclusion"] == "Fasting sample"
+    assert read(one(puts, "Observation")).result.specimen == "Blood"
+
+
+def test_a_result_is_part_of_its_report_its_order_and_its_visit():
+    puts = stand([FIRST])
+    all_is_well(puts)
+    report, order, observation = (one(puts, each) for each in ("DiagnosticReport", "ServiceRequest", "Observation"))
+
+    assert report["result"] == [{"reference": f"Observation/{observation['id']}"}]
+    assert report["basedOn"] == [{"reference": f"ServiceRequest/{order['id']}"}]
+    assert order["status"] == "completed"
+    assert observation["encounter"] == {"reference": f"Encounter/{one(puts, 'Encounter')['id']}"}
+    assert read(report).section == "results"
+    assert read(observation).section == "results"
+
+
+def test_an_order_that_was_placed_says_more_than_a_result_that_repeats_it():
+    placed = message(
+        "ORM^O01",
+        pv1(),
+        "ORC|NW|P1||||||||||C9^Nair^Priya",
+        "OBR|1|P1||UE^Urea and electrolytes^WinPath|||||||||Confused, dry",
+        at="20261122050000",
+    )
+
+    order = the([FIRST, placed], "ServiceRequest")
+
+    assert order["requester"]["display"] == "Priya Nair"
+    assert order["reasonCode"] == [{"text": "Confused, dry"}]
+
+
+def test_the_range_is_shown_in_the_words_that_were_sent():
+    measure = read(json_of(next(put.raw for put in stand([FIRST]).values() if put.type == "Observation"))).result.measure
+
+    assert (measure.range, measure.low, measure.high, measure.flag) == ("3.5 - 5.3", 3.5, 5.3, "high")

@@ -1,0 +1,296 @@
+"""Does each trigger event become what the table of them says, valid and fit to be shown?"""
+
+import msgspec
+import pytest
+from tests.ingest.hl7v2.world import NHS, PID, SENDER, all_is_well, filed, message, one, pv1, resources, stand, the, withdrawn
+
+from carerecord.fhir.reading import read
+from carerecord.ingest.hl7v2 import TRIGGERS, Unreadable, patient_id
+
+OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
+MRG = "MRG|M8^^^RX1^MR||A8^^^RX1||V8^^^RX1"
+PV1 = pv1(start="20261122100500")
+ORC, OBR = (
+    "ORC|NW|P1|F1||||||20261122100000|||C9^Nair^Priya",
+    "OBR|1|P1|F1|UE^Urea and electrolytes^L|||20261122055500|||||||||||||||20261122061200|||F",
+)
+OBX = "OBX|1|NM|K^Potassium^L||4.4|mmol/L|||||F"
+TXA = "TXA|1|DS|||C9^Nair^Priya|20261122100000||||||D1|D0||||AU||AV"
+SCH = "SCH|A1|A2||||^Clinic moved|^Review|FU^Follow up|20|min|^^^20261201093000|||||||||||||Booked"
+AIS, AIP, AIL = "AIS|1||DERM^Dermatology clinic", "AIP|1||C9^Nair^Priya^^^Dr", "AIL|1||CLINIC2^^^RX1"
+RXE = "RXE|^BD|318135008^Ramipril 5 mg capsules^SCT|5||mg|CAP^capsule|^Take one twice a day|||28|capsule|2"
+RXR = "RXR|PO^By mouth"
+RXA = "RXA|0|1|20261122080000||318135008^Ramipril 5 mg capsules^SCT|5|mg|||C9^Nair^Priya|WARD1|||||||||CP"
+
+# What each kind of message is made of; every trigger of the table is tried with all of it.
+BODIES = {
+    "ADT": (PV1, "AL1|1|DA|^Penicillin|SV|Rash|20210101", "DG1|1||J18.9^Pneumonia^I10||20261122|A", "PR1|1||K40.1^Bypass^OPCS4||20261122"),
+    "ORU": (PV1, ORC.replace("NW", "RE"), OBR, OBX, "NTE|1||Haemolysed"),
+    "MDM": (PV1, TXA, "OBX|1|TX|DS^Discharge summary||Went home well||||||F"),
+    "ORM": (PV1, ORC, OBR, "NTE|1||Urgent"), "OMG": (PV1, ORC, OBR), "OML": (PV1, ORC, "TQ1|1||||||20261123090000||S", OBR),
+    "SIU": (PV1, AIS, AIP, AIL, "NTE|1||Bring glasses"),
+    "OMP": (PV1, ORC, "RXO|318135008^Ramipril 5 mg capsules^SCT|5||mg|CAP^capsule||^Take one twice a day", RXR),
+    "RDE": (PV1, ORC, RXE, RXR),
+    "RDS": (PV1, ORC, RXE, RXR, "RXD|1|318135008^Ramipril 5 mg capsules^SCT|20261122110000|28|capsule||RX9"),
+    "RAS": (PV1, ORC, RXA, RXR),
+    "VXU": (ORC, RXA.replace("318135008^Ramipril 5 mg capsules^SCT", "871875004^Influenza vaccine^SCT"), RXR),
+    "PPR": (PV1, "PRB|AD|20261122|38341003^Hypertension^SCT|PRB1|||20261001||||||^Confirmed|^Active||20260901"),
+}  # fmt: skip
+MAKES = {
+    "ORU": "Observation", "MDM": "DocumentReference", "ORM": "ServiceRequest", "OMG": "ServiceRequest", "OML": "ServiceRequest",
+    "SIU": "Appointment", "OMP": "MedicationRequest", "RDE": "MedicationRequest", "RDS": "MedicationDispense",
+    "RAS": "MedicationAdministration", "VXU": "Immunization", "PPR": "Condition",
+}  # fmt: skip
+GONE = {("ADT", "A23"), ("ADT", "A29")}  # of what was said before; of what was not there is nothing to say
+DELETED = {("MDM", "T11"), ("SIU", "S17"), ("PPR", "PC3")}
+
+
+def a_message(code: str, event: str) -> bytes:
+    body = list(BODIES[code])
+    if code == "SIU":
+        body = [SCH, *body]
+    if event in ("A18", "A30", "A34", "A35", "A36", "A40", "A42", "A43", "A44", "A45", "A47", "A50"):
+        body = [MRG, *body]
+    if event in ("A17", "A24", "A37"):
+        body += [OTHER, pv1("V8", "WARD8")]
+    pid = PID + "|||||A1^^^RX1" if code == "ADT" else PID
+    return message(f"{code}^{event}", *body, pid=pid)
+
+
+@pytest.mark.parametrize(("code", "event"), list(TRIGGERS), ids="^".join)
+def test_every_event_of_the_table_is_mapped_to_what_a_record_can_show(code, event):
+    raw = a_message(code, event)
+    filing, puts = filed(raw), stand([raw])
+    all_is_well(puts)
+
+    assert filing.kept_only == ""
+    assert filing.people[0].local_id == "M7"
+    if (code, event) in GONE:
+        assert filing.withdraws
+    elif (code, event) in DELETED:
+        assert any(key.startswith(MAKES[code]) for key in withdrawn(puts))
+    elif code in MAKES:
+        assert resources(puts, MAKES[code])
+    else:
+        assert resources(puts, "Patient")
+
+
+@pytest.mark.parametrize(
+    ("event", "status"),
+    [
+        ("A01", "in-progress"), ("A02", "in-progress"), ("A03", "finished"), ("A04", "in-progress"), ("A05", "planned"),
+        ("A08", "in-progress"), ("A11", "cancelled"), ("A13", "in-progress"), ("A14", "planned"), ("A21", "onleave"),
+        ("A22", "in-progress"), ("A27", "cancelled"), ("A38", "cancelled"), ("A52", "in-progress"), ("A53", "onleave"),
+    ],
+)  # fmt: skip
+def test_each_event_of_a_visit_leaves_it_as_it_says(event, status):
+    assert the([message(f"ADT^{event}", PV1)], "Encounter")["status"] == status
+
+
+def test_an_event_comes_from_the_event_and_not_from_the_structure():
+    assert filed(message("ADT^A28^ADT_A05", PV1)).trigger == "ADT^A28"
+    assert not resources(stand([message("ADT^A28^ADT_A05", PV1)]), "Encounter"), "a PV1 in A28 is a form to be filled in"
+
+
+def test_an_event_that_nobody_maps_is_kept_and_says_so():
+    for trigger in ("ADT^A99", "BAR^P01", "MFN^M02", "ACK^A01"):
+        filing = filed(message(trigger))
+        assert (filing.statements, filing.people) == ((), ())
+        assert filing.kept_only
+
+
+def test_segments_of_a_sender_that_nobody_knows_are_listed():
+    notes = filed(message("ADT^A01", PV1, "ZU1|1|Y|something", "ZZZ|local")).notes
+
+    assert {"ZU1-1 is not carried", "ZU1-2 is not carried", "ZU1-3 is not carried", "ZZZ-1 is not carried"} <= set(notes)
+
+
+def test_an_admission_says_where_who_and_how():
+    fields = PV1.split("|")
+    fields[4], fields[7], fields[10], fields[14], fields[36] = (
+        "21^Emergency",
+        "C9^Nair^Priya^^^Dr^^GMC",
+        "300^General medicine",
+        "19^Home",
+        "1^Discharged",
+    )
+    encounter = the([message("ADT^A01", "|".join(fields), "PV2|||^Fell at home")], "Encounter")
+    shown = read(encounter).encounter
+
+    assert (shown.kind, shown.in_progress, shown.planned, shown.reason) == ("inpatient", True, False, "Fell at home")
+    assert "WARD1" in shown.place
+    assert encounter["participant"][0]["individual"]["identifier"]["system"] == "https://fhir.hl7.org.uk/Id/gmc-number"
+
+
+def test_where_the_visit_number_stands_is_the_senders_own_data():
+    sender = msgspec.structs.replace(SENDER, visit_number="PID-18")
+    raw = message("ADT^A01", pv1(""), pid=PID + "|||||E77^^^RX1")
+
+    assert the([raw], "Encounter", sender)["identifier"][0]["value"] == "E77"
+
+
+def test_numbers_of_visits_that_count_anew_for_each_person_do_not_meet():
+    sender = msgspec.structs.replace(SENDER, visit_number="PV1-19/PID-3")
+    both = [message("ADT^A01", pv1("1")), message("ADT^A01", pv1("1"), pid=OTHER)]
+
+    assert len(resources(stand(both, sender), "Encounter")) == 2
+    assert len(resources(stand(both), "Encounter")) == 1
+
+
+def test_beds_that_two_people_change_are_two_moves():
+    puts = stand(
+        [message("ADT^A01", pv1()), message("ADT^A17", pv1("V1", "WARD8"), OTHER, pv1("V8", "WARD1"), at="20261122130000")]
+    )
+    last = {each["identifier"][0]["value"]: each["location"][-1]["location"]["display"] for each in resources(puts, "Encounter")}
+
+    assert last == {"V1": "RX1, WARD8", "V8": "RX1, WARD1"}
+
+
+def test_a_number_that_moves_takes_its_results_to_the_right_person():
+    result = message("ORU^R01", ORC, OBR, OBX, pid=OTHER)
+    puts = stand([result, message("ADT^A43", MRG, at="20261122130000")])
+
+    assert one(puts, "Observation")["subject"]["reference"] == f"Patient/{patient_id(SENDER, 'M7')}"
+    assert filed(message("ADT^A43", MRG)).merges[0].kind == "move"
+
+
+def test_an_account_that_moves_takes_its_visits_along():
+    admitted = message("ADT^A01", pv1("V8"), pid=f"{OTHER}||||||||||A8^^^RX1")
+    puts = stand([admitted, message("ADT^A44", MRG, at="20261122130000")])
+
+    assert one(puts, "Encounter")["subject"]["reference"] == f"Patient/{patient_id(SENDER, 'M7')}"
+
+
+def test_a_visit_under_a_new_number_keeps_what_hung_on_the_old_one():
+    result = message("ORU^R01", pv1("V8"), ORC, OBR, OBX)
+    puts = stand([result, message("ADT^A50", MRG, pv1("V9"), at="20261122130000")])
+    new = next(each for each in resources(puts, "Encounter") if each["identifier"][0]["value"] == "V9")
+
+    assert one(puts, "Observation")["encounter"] == {"reference": f"Encounter/{new['id']}"}
+
+
+@pytest.mark.parametrize(
+    ("event", "segments", "why"),
+    [
+        ("ADT^A40", (), "MRG"), ("ADT^A23", (pv1(""),), "PV1-19"), ("ADT^A42", (PV1,), "MRG"), ("ADT^A24", (), "one PID"),
+        ("ADT^A45", ("MRG|M8^^^RX1^MR",), "MRG-5"), ("MDM^T02", (), "TXA"), ("MDM^T11", ("TXA|1|DS",), "TXA-12"),
+        ("SIU^S12", (), "SCH"),
+        ("SIU^S15", ("SCH|",), "SCH-1"), ("ADT^A24", (PID,), "same number"),
+    ],
+)  # fmt: skip
+def test_what_lacks_the_thing_it_is_about_waits_with_a_reason_that_says_what_to_mend(event, segments, why):
+    with pytest.raises(Unreadable, match=why) as refused:
+        filed(message(event, *segments))
+
+    assert NHS not in refused.value.reason
+    assert "Marlow" not in refused.value.reason
+
+
+def test_a_document_replaced_is_superseded_and_says_by_which():
+    first = message("MDM^T02", TXA.replace("|D1|D0|", "|D0||"), "OBX|1|TX|L||Old letter||||||F")
+    second = message("MDM^T10", TXA, "OBX|1|TX|L||New letter||||||F", at="20261122130000")
+    for order in ([first, second], [second, first]):
+        found = {each["masterIdentifier"]["value"]: each for each in resources(stand(order), "DocumentReference")}
+        assert (found["D0"]["status"], found["D1"]["status"]) == ("superseded", "current")
+        assert found["D1"]["relatesTo"] == [
+            {"code": "replaces", "target": {"reference": f"DocumentReference/{found['D0']['id']}"}}
+        ]
+        assert read(found["D0"]).document.text == "Old letter"
+
+
+def test_an_addendum_leaves_its_document_as_it_is():
+    added = message("MDM^T06", TXA, "OBX|1|TX|L||One more thing||||||F")
+
+    assert the([added], "DocumentReference")["relatesTo"][0]["code"] == "appends"
+
+
+def test_a_restricted_document_says_so():
+    fields = TXA.split("|")
+    fields[18] = "R"
+
+    assert (
+        read(the([message("MDM^T02", "|".join(fields), "OBX|1|TX|L||Text||||||F")], "DocumentReference")).confidentiality == "R"
+    )
+
+
+def test_an_appointment_has_its_time_its_place_and_its_people():
+    appointment = the([a_message("SIU", "S12")], "Appointment")
+    facts = read(appointment)
+
+    assert (appointment["start"], appointment["end"]) == ("2026-12-01T09:30:00+00:00", "2026-12-01T09:50:00+00:00")
+    assert facts.title == "Dermatology clinic"
+    assert {each["actor"].get("display") for each in appointment["participant"]} >= {"Dr Priya Nair", "RX1, CLINIC2"}
+    assert f"Patient/{patient_id(SENDER, 'M7')}" in {each["actor"].get("reference") for each in appointment["participant"]}
+
+
+@pytest.mark.parametrize(
+    ("event", "status"), [("S12", "booked"), ("S13", "booked"), ("S15", "cancelled"), ("S16", "cancelled"), ("S26", "noshow")]
+)
+def test_each_event_of_an_appointment_leaves_it_as_it_says(event, status):
+    assert the([a_message("SIU", event)], "Appointment")["status"] == status
+
+
+@pytest.mark.parametrize(("control", "status"), [("NW", "active"), ("CA", "revoked"), ("DC", "revoked"), ("HD", "on-hold")])
+def test_an_order_follows_its_control(control, status):
+    assert the([message("ORM^O01", ORC.replace("NW", control), OBR)], "ServiceRequest")["status"] == status
+
+
+def test_a_medicine_is_shown_in_the_words_of_its_sender():
+    medicine = read(the([a_message("RDE", "O11")], "MedicationRequest")).medicine
+
+    assert (medicine.substance, medicine.dose) == ("Ramipril 5 mg capsules", "Take one twice a day")
+    assert (medicine.route, medicine.current, medicine.quantity) == ("By mouth", True, "28 capsule")
+
+
+@pytest.mark.parametrize(("control", "status"), [("DC", "stopped"), ("CA", "cancelled"), ("HD", "on-hold")])
+def test_a_medicine_that_is_stopped_is_so_though_the_message_names_the_order_alone(control, status):
+    stopped = message("RDE^O11", ORC.replace("NW", control), at="20261122130000")
+    request = the([a_message("RDE", "O11"), stopped], "MedicationRequest")
+
+    assert request["status"] == status
+    assert request["medicationCodeableConcept"]["text"] == "Ramipril 5 mg capsules"
+
+
+def test_a_dose_that_was_refused_was_not_given():
+    refused = message("RAS^O17", ORC, RXA.replace("|CP", "|RE"))
+
+    assert the([refused], "MedicationAdministration")["status"] == "not-done"
+
+
+def test_a_vaccination_is_one_whichever_message_brings_it():
+    immunisation = the([a_message("VXU", "V04"), a_message("VXU", "V04").replace(b"|1|P|2.4", b"|2|P|2.4")], "Immunization")
+
+    assert read(immunisation).title == "Influenza vaccine"
+    assert immunisation["status"] == "completed"
+
+
+def test_allergies_are_believed_until_they_are_taken_away():
+    said = message("ADT^A01", PV1, "AL1|1|DA|^Penicillin|SV|Anaphylaxis")
+    gone = message("ADT^A60", "IAM|1|DA|^Penicillin|SV||D", at="20261122130000")
+    allergy = read(the([said], "AllergyIntolerance")).allergy
+
+    assert (allergy.substance, allergy.severity, allergy.reactions, allergy.status) == (
+        "Penicillin",
+        "severe",
+        ("Anaphylaxis",),
+        "active",
+    )
+    assert not resources(stand([said, gone]), "AllergyIntolerance")
+    assert not resources(stand([gone, said]), "AllergyIntolerance")
+    assert resources(stand([said, message("ADT^A08", PV1, at="20261122130000")]), "AllergyIntolerance"), (
+        "not said again is not taken away"
+    )
+
+
+def test_a_problem_that_ended_has_ended():
+    ended = message("PPR^PC2", "PRB|UP|20261122|38341003^Hypertension^SCT|PRB1|||20261001||20261120", at="20261122130000")
+    condition = the([a_message("PPR", "PC1"), ended], "Condition")
+
+    assert condition["clinicalStatus"]["coding"][0]["code"] == "resolved"
+    assert condition["abatementDateTime"] == "2026-11-20"
+
+
+def test_versions_from_2_1_on_and_the_itk_are_read_alike():
+    for version in ("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8"):
+        puts = stand([message("ADT^A01", PV1).replace(b"|P|2.4|", f"|P|{version}|".encode())])
+        assert one(puts, "Encounter")["status"] == "in-progress"

@@ -1,0 +1,101 @@
+"""A sender, messages as it writes them, and how all things stand once a number of them has come, in whatever order."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import lru_cache
+
+from carerecord.contracts.sources import Sender
+from carerecord.fhir.bundle import parse as json_of
+from carerecord.fhir.reading import read
+from carerecord.fhir.validate import load
+from carerecord.ingest.hl7v2 import Filing, Heard, Put, mapped, parse, standing
+
+SENDER = Sender(id="fenwick-pas", source="fenwick", organisation="RX1", number_system="urn:fenwick:mrn")
+NHS = "9990000018"
+PID = f"PID|1||M7^^^RX1^MR~{NHS}^^^NHS^NH||Marlow^Edith^^^Mrs^^L||19480714|F|||1 Elm Road^^Hull^^HU1 2AA^GBR^H||01482 100100"
+
+
+def message(
+    trigger: str, *segments: str, at: str = "20261122120000", recorded: str = "", control: str = "1", pid: str = PID
+) -> bytes:
+    """`trigger` as "ADT^A01". The recorded time is EVN-2; results have no EVN."""
+    code = trigger.partition("^")[0]
+    lines = [rf"MSH|^~\&|PAS|RX1|ROUTE|RX1|{at}||{trigger}|{control}|P|2.4|||AL|NE|GBR|UNICODE||iTKv1.0"]
+    if code in ("ADT", "MDM"):
+        lines.append(f"EVN||{recorded or at}")
+    if pid:
+        lines.append(pid)
+    return "\r".join([*lines, *segments, ""]).encode()
+
+
+def pv1(visit: str = "V1", place: str = "WARD1", *, kind: str = "I", start: str = "", end: str = "") -> str:
+    fields = [""] * 46
+    fields[0], fields[1], fields[2], fields[3], fields[19] = (
+        "PV1",
+        "1",
+        kind,
+        f"{place}^^^RX1" if place else "",
+        f"{visit}^^^RX1" if visit else "",
+    )
+    fields[44], fields[45] = start, end
+    return "|".join(fields)
+
+
+@lru_cache(256)
+def filed(raw: bytes, sender: Sender = SENDER, received_at: datetime | None = None) -> Filing:
+    return mapped(parse(raw, sender.charset), sender, received_at)
+
+
+def stand(messages: Iterable[bytes], sender: Sender = SENDER) -> dict[str, Put]:
+    """How every thing stands after these messages, by "Type/id"; settled anew at each message, as filing does."""
+    heard: dict[str, dict[bytes, Heard]] = defaultdict(dict)
+    hangs: dict[str, set[str]] = defaultdict(set)
+    rules: dict[str, list[Heard]] = defaultdict(list)
+    puts: dict[str, Put] = {}
+    for number, raw in enumerate(messages, 1):
+        filing = filed(raw, sender)
+        touched: dict[str, None] = {}
+        for each in filing.statements:
+            one = Heard(each.thread, each.local_id, each.says, (*filing.order, number), str(number), filing.trigger)
+            known = heard[each.thread].get(bytes(each.says))
+            if known is None or one.order > known.order:
+                heard[each.thread][bytes(each.says)] = one
+            hangs[each.thread] |= set(each.hangs)
+            touched[each.thread] = None
+            if each.rules:
+                rules[each.thread].append(one)
+                touched.update(dict.fromkeys(thread for thread, on in list(hangs.items()) if each.thread in on))
+        for thread in touched:
+            above = [one for holder in sorted(hangs[thread]) for one in rules[holder]]
+            for put in standing(thread, list(heard[thread].values()), above):
+                puts[f"{put.type}/{put.id}"] = put
+    return puts
+
+
+def resources(puts: dict[str, Put], type_: str) -> list[dict]:
+    return [json_of(put.raw) for put in puts.values() if put.type == type_ and put.raw is not None]
+
+
+def one(puts: dict[str, Put], type_: str) -> dict:
+    (found,) = resources(puts, type_)
+    return found
+
+
+def the(messages: Sequence[bytes], type_: str, sender: Sender = SENDER) -> dict:
+    return one(stand(messages, sender), type_)
+
+
+def withdrawn(puts: dict[str, Put]) -> dict[str, str]:
+    return {key: put.withdrawn for key, put in puts.items() if put.raw is None}
+
+
+def all_is_well(puts: dict[str, Put]) -> None:
+    """Every resource is what FHIR says it is, and a record can show it."""
+    validators = load()
+    for put in puts.values():
+        if put.raw is None:
+            continue
+        resource = json_of(put.raw)
+        assert validators.faults(resource) == (), f"{put.type}: {validators.faults(resource)}"
+        assert read(put.raw).title
