@@ -61,7 +61,9 @@ class Api:
         return await self.house.calls("exchange").ask(ADD_CLIENT, asked)
 
     async def token_with(self, *scopes: str, **more: Any) -> str:
-        added = await self.client(*scopes, **more)
+        return await self.issued(await self.client(*scopes, **more))
+
+    async def issued(self, added: ClientAdded) -> str:
         return (await self.house.calls("exchange").ask(ISSUE, IssueAsked(added.client.id, 600.0))).access_token
 
 
