@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from tests.conftest import TestDatabase
 
-from carerecord.holdings.store import changing, looking, together
+from carerecord.holdings.store import changing, exporting, looking, together
+from carerecord.holdings.store.exporting import Range
 from carerecord.holdings.store.together import Across, InRecord
 
 PEOPLE, EACH = 250, 100  # 25,000 resources
@@ -118,6 +119,11 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
             await looking.written_between(db, NOW + hour - window, NOW + hour, below, [], None, 4, 100)
         await looking.written_between(db, NOW, NOW + 9 * hour, None, [], ["p7"], 4, 100)
         await looking.owners(db, "of:")
+        for where in (Range("p10", "p12"), Range("p10", None), Range("", None, ["p7", "p8"])):
+            for after in (None, ("p11", "Observation", "p11-5", 1)):
+                await exporting.downwards(db, where, ["Observation"], NOW, 500, after, bodies=True)
+                await exporting.downwards(db, where, [], NOW, 500, after, bodies=False)
+        await exporting.settled(db, *place, NOW)
 
     assert len(db.plans) > 25
     astray = [(node, sql) for sql, plan in db.plans for node in _scans(plan) if node in _WHOLE_TABLES]

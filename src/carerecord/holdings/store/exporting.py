@@ -33,29 +33,27 @@ async def downwards(
 
     Versions are only ever added, so what stood at a moment reads the same however late and in however many steps.
     """
-    later = "AND (version.patient, version.type, version.id, version.version) < ($7, $8, $9, $10)" if after else ""
+    told: list[object] = [moment, bodies, where.low]
+    narrowed = ""
+    for clause, value in (
+        ("patient < {}", where.high), ("patient = ANY ({}::text[])", None if where.members is None else list(where.members)),
+        ("type = ANY ({}::text[])", list(types) or None), ("(patient, type, id, version) < ({}, {}, {}, {})", after),
+    ):  # fmt: skip
+        if value is not None:
+            values = list(value) if isinstance(value, tuple) else [value]
+            narrowed += " AND " + clause.format(*(f"${len(told) + place}" for place in range(1, len(values) + 1)))
+            told += values
     rows = await db.fetch(
         f"""
-        SELECT version.patient, version.type, version.id, version.version, version.at, version.method::text,
-               version.organisation, CASE WHEN $6 AND version.at <= $1 THEN version.body ELSE '' END, version.when_at,
-               version.confidential, cardinality(address.before) > 0
+        SELECT patient, type, id, version, at, method::text, organisation, CASE WHEN $2 AND at <= $1 THEN body ELSE '' END,
+               when_at, confidential,
+               (SELECT cardinality(before) > 0 FROM address WHERE (address.type, address.id) = (version.type, version.id))
           FROM version
-          JOIN address USING (type, id)
-         WHERE version.patient >= $2
-           AND ($3::text IS NULL OR version.patient < $3)
-           AND ($4::text[] IS NULL OR version.patient = ANY ($4))
-           AND (cardinality($5::text[]) = 0 OR version.type = ANY ($5))
-           {later}
-         ORDER BY version.patient DESC, version.type DESC, version.id DESC, version.version DESC
+         WHERE patient >= $3{narrowed}
+         ORDER BY patient DESC, type DESC, id DESC, version DESC
          LIMIT {int(many)}
         """,  # noqa: S608
-        moment,
-        where.low,
-        where.high,
-        None if where.members is None else list(where.members),
-        list(types),
-        bodies,
-        *(after or ()),
+        *told,
     )
     return [Version(Row(*row[:10]), row[10]) for row in rows]
 
