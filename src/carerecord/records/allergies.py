@@ -109,4 +109,4 @@ def _words(sharing: Sharing) -> str:
 def _who(entry: Entry) -> str:
     origin = entry.origins[0]
     named = ", ".join(dict.fromkeys(filter(None, (origin.author, origin.organisation))))
-    return named or origin.source
+    return f"{named or origin.source}{' (from a copy)' if origin.kept == 'copy' else ''}"
