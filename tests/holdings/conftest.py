@@ -9,9 +9,9 @@ import pytest
 from tests.conftest import TestDatabase
 
 from carerecord.contracts.holdings import Change, Client, FindAsked, Held, Page, Reach, ReadAsked, WriteAsked, Written
+from carerecord.fhir import gates
 from carerecord.fhir.search import parameters
 from carerecord.fhir.search.parameters import Parameters
-from carerecord.fhir.validate import Validators, load
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
 from carerecord.holdings.finding import Finder
@@ -67,16 +67,16 @@ def ids(page: Page) -> list[str]:
 
 
 @pytest.fixture(scope="session")
-def compiled() -> tuple[Parameters, Validators]:
-    return parameters.load(), load()
+def compiled() -> tuple[Parameters, gates.Gates]:
+    return parameters.load(), gates.load()
 
 
 @pytest.fixture
 async def desk(
-    service_database: Callable[[str], Awaitable[TestDatabase]], compiled: tuple[Parameters, Validators]
+    service_database: Callable[[str], Awaitable[TestDatabase]], compiled: tuple[Parameters, gates.Gates]
 ) -> AsyncIterator[Desk]:
     database = await service_database("holdings")
-    known, validators = compiled
+    known, judging = compiled
     clock = SystemClock()
     finder = Finder(
         database.pool, clock, Bodies(b"b" * 32), Index(known, b"i" * 32), known, Turns(), Links(lambda what: seal(b"c", what))
@@ -84,5 +84,5 @@ async def desk(
     outbox = Outbox(database.pool, "holdings", clock)
     await outbox.settle()
     book = Book(outbox, clock)
-    yield Desk(Keeper(finder, Writer(finder, outbox, validators, book), book), database)
+    yield Desk(Keeper(finder, Writer(finder, outbox, judging, book), book), database)
     await outbox.close()

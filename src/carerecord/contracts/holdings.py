@@ -84,6 +84,7 @@ class WriteAsked(Struct, frozen=True):
     check_only: bool = False  # $validate: judged, not kept
     transaction: bool = False  # its references may name other entries, or say by a query what they mean …
     looks: Reach = Reach(())  # … and what they may find
+    profile: str = ""  # judged by this one too, whether or not the resources claim it
 
 
 class Issue(Struct, frozen=True, omit_defaults=True):

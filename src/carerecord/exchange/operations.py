@@ -24,6 +24,7 @@ from carerecord.exchange import answers
 from carerecord.exchange.resources import held_here, kept_here, type_of
 from carerecord.exchange.searching import CURSOR, MOST, pairs_of, searchset, size
 from carerecord.exchange.visit import Visit
+from carerecord.fhir.gates import can_judge_by
 from carerecord.kit.errors import NotAcceptable, NotUnderstood
 
 MOST_LASTN: Final = 100  # for each code
@@ -98,37 +99,34 @@ async def validate(visit: Visit) -> Response:
     type_ = type_of(visit, "r")
     id_ = str(visit.request.path_params.get("id", ""))
     by_get = visit.request.method in ("GET", "HEAD")
-    raw = (await held_here(visit, type_)).text if by_get else _given(await visit.body())
-    if profile := visit.request.query_params.get("profile", ""):
-        _no_profile(profile)
+    raw, told = ((await held_here(visit, type_)).text, "") if by_get else _given(await visit.body())
+    profile = visit.request.query_params.get("profile", "") or told
+    if profile and not can_judge_by(profile, type_):
+        raise NotAcceptable(f"{type_} is judged by FHIR R4 itself, and some types by UK Core; by no other profile.")
     change = Change("update" if id_ else "create", type_, id_, Raw(raw))
-    asked = WriteAsked(visit.client, visit.reach("r"), (change,), visit.request_id, check_only=True)
+    asked = WriteAsked(visit.client, visit.reach("r"), (change,), visit.request_id, check_only=True, profile=profile)
     (made,) = await visit.face.calls.ask(WRITE, asked)
     return answers.outcome(200, *(made.issues or (Issue("information", "informational", "", "It could be kept as it is."),)))
 
 
-def _given(body: bytes) -> bytes:
-    """The resource that is to be judged: by itself, or within Parameters."""
+def _given(body: bytes) -> tuple[bytes, str]:
+    """The resource that is to be judged, by itself or within Parameters, and the profile that these name."""
     try:
         told = _parameters.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return body  # holdings says what is wrong with it
+        return body, ""  # holdings says what is wrong with it
     if told.resourceType != "Parameters":
-        return body
+        return body, ""
+    profile = ""
     for each in told.parameter:
         if each.name == "profile":
-            _no_profile(each.valueUri or each.valueCanonical)
+            profile = each.valueUri or each.valueCanonical
         if each.name == "mode" and each.valueCode not in ("create", "update"):
             raise NotAcceptable("What is judged is whether it could be created or updated: mode is create or update.")
     found = [each.resource for each in told.parameter if each.name == "resource" and bytes(each.resource)]
     if len(found) != 1:
         raise NotUnderstood("Parameters hold one parameter `resource`, with the resource that is to be judged.")
-    return bytes(found[0])
-
-
-def _no_profile(profile: str) -> None:
-    if not profile.startswith("http://hl7.org/fhir/StructureDefinition/"):
-        raise NotAcceptable("Resources are judged by FHIR R4 itself; by no other profile yet.")
+    return bytes(found[0]), profile
 
 
 async def meta(visit: Visit) -> Response:
@@ -146,7 +144,7 @@ async def lastn(visit: Visit) -> Response:
         NotUnderstood: it does not say whose, or `max` is no number.
     """
     visit.must("Observation", "s")
-    pairs = pairs_of(visit.request.url.query)
+    pairs = pairs_of(visit.query)
     told = dict(pairs)
     if not {"patient", "subject"} & {name.partition(":")[0] for name in told}:
         raise NotUnderstood("$lastn needs to say whose: add patient=….")

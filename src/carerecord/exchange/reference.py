@@ -10,6 +10,7 @@ from carerecord.exchange.api import addresses
 from carerecord.exchange.capability import INTERACTIONS, SYSTEM
 from carerecord.exchange.resources import OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
+from carerecord.fhir import invariants
 from carerecord.fhir.search import parameters
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import LONGEST_VALUE, MODIFIERS, MOST_CLAUSES, MOST_VALUES, RESULT_PARAMETERS
@@ -72,6 +73,20 @@ def _lines(known: Parameters) -> Iterator[str]:
         ("results of a code with `$lastn`", operations.MOST_LASTN),
     ):  # fmt: skip
         yield f"| {what} | {most:,} |"
+    yield ""
+    yield "## What is written"
+    yield ""
+    yield "A resource is judged before it is kept: its structure to the letter of FHIR R4, the codes to which R4 binds it (those"
+    yield "of the data types for the types that the record shows), and these invariants; R4's others are not looked into. An error"
+    yield "names the path, what is wrong and what is expected, and never what was sent. What a client's faults come to is a setting"
+    yield "of its row: refused (422), kept with warnings, or kept aside. UK Core is judged by our own rules for the types that the"
+    yield "record shows, where `meta.profile` or `$validate` asks for it; a client whose faults are kept with warnings always hears"
+    yield "of it."
+    yield ""
+    yield "| invariant | says |"
+    yield "| --- | --- |"
+    for key, says in invariants.HELD.items():
+        yield f"| {key} | {says} |"
     yield ""
     yield "## Searching"
     yield ""

@@ -24,8 +24,8 @@ from carerecord.contracts.holdings import (
     SEARCH,
     WRITE,
 )
+from carerecord.fhir import gates
 from carerecord.fhir.search import parameters
-from carerecord.fhir.validate import load
 from carerecord.holdings.aside import Shelf
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
@@ -54,7 +54,7 @@ class _Opening:
     _drawer: Drawer | None = field(default=None)
 
     async def start(self) -> None:
-        known, validators = await asyncio.gather(asyncio.to_thread(parameters.load), asyncio.to_thread(load))
+        known, judging = await asyncio.gather(asyncio.to_thread(parameters.load), asyncio.to_thread(gates.load))
         supplies = self.supplies
         key = supplies.keys.own_key("cursors")
         finder = Finder(
@@ -62,7 +62,7 @@ class _Opening:
             Index(known, supplies.keys.own_key("index")), known, Turns(), Links(lambda what: seal(key, what)),
         )  # fmt: skip
         book = Book(supplies.outbox, supplies.clock)
-        self._keeper = Keeper(finder, Writer(finder, supplies.outbox, validators, book), book)
+        self._keeper = Keeper(finder, Writer(finder, supplies.outbox, judging, book), book)
         self._exporter = Exporter(finder, book, supplies.log)
         self._loader = Loader(self._keeper.writer, book, supplies.log)
         self._drawer = Drawer(finder, lambda permit: checked(permit, supplies.keys, now=supplies.clock.now().timestamp()))

@@ -10,8 +10,8 @@ from urllib.parse import parse_qsl
 from carerecord.contracts.holdings import Change, Client, Held, Issue, WriteAsked, Written
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.gates import Gates
 from carerecord.fhir.search.query import BadSearch, read
-from carerecord.fhir.validate import Validators
 from carerecord.holdings.finding import ID, Finder, View
 from carerecord.holdings.patch import BadPatch, patched
 from carerecord.holdings.reaching import may_see, most, within
@@ -56,7 +56,7 @@ class Draft:
 @dataclass(frozen=True)
 class Drafting:
     finder: Finder
-    check: Validators
+    gates: Gates
 
     def begun(self, place: int, change: Change, asked: WriteAsked) -> Draft:
         """A change that names its resource, or will be found by its condition."""
@@ -164,12 +164,14 @@ class Drafting:
         draft.issues = self._judged(draft, draft.asked.client)
 
     def _judged(self, draft: Draft, client: Client) -> tuple[Issue, ...]:
-        faults = self.check.faults(draft.parsed)
-        severity = "warning" if client.on_invalid == "annotate" else "error"
-        issues = tuple(Issue(severity, "structure", each.path, each.says) for each in faults)
-        if issues and severity == "error":
-            raise Refusal(draft.place, 422, *issues)
-        return issues
+        patient = client.on_invalid == "annotate"
+        wanted = patient or draft.asked.check_only
+        judged = self.gates.judge(draft.parsed, draft.raw, draft.asked.profile, remarks=wanted)
+        faults = [Issue("warning" if patient else "error", "structure", each.path, each.says) for each in judged.faults]
+        remarks = [Issue("warning", "business-rule", each.path, each.says) for each in judged.remarks]
+        if faults and not patient:
+            raise Refusal(draft.place, 422, *faults, *remarks)
+        return (*faults, *remarks)
 
 
 def _named(reference: bytes, names: Mapping[str, str]) -> bytes:

@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import asyncpg
 import msgspec
 from msgspec import Raw, Struct
 
 from carerecord.contracts.holdings import Held, Issue, Kept, WriteAsked, Written
-from carerecord.fhir.validate import Validators
+from carerecord.fhir.gates import Gates
 from carerecord.holdings.bodies import with_ours
 from carerecord.holdings.book import Book
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
@@ -43,11 +43,20 @@ class _Waiting:
     done: "asyncio.Future[None]"
 
 
+class _Planned(NamedTuple):
+    """What is to be written."""
+
+    fresh: list[changing.Key]  # whose address is new, or another than before
+    rows: list[Row]
+    current: list[Current]
+    out: list[changing.Key]  # whose index rows go
+
+
 @dataclass
 class Writer:
     finder: Finder
     outbox: Outbox
-    check: Validators
+    gates: Gates
     book: Book
     drafting: Drafting = field(init=False)
     referring: Referring = field(init=False)
@@ -55,7 +64,7 @@ class Writer:
     _flush: "asyncio.Task[None] | None" = None
 
     def __post_init__(self) -> None:
-        self.drafting = Drafting(self.finder, self.check)
+        self.drafting = Drafting(self.finder, self.gates)
         self.referring = Referring(self.finder)
 
     async def write(self, asked: WriteAsked) -> Outcome:
@@ -150,10 +159,15 @@ class Writer:
     async def _flush_group(self, group: Sequence[_Waiting]) -> None:
         """All in one transaction; where one of them is refused, each by itself, so that nobody pays for another's fault."""
         try:
-            if len(group) > 1:
+            drafts = [each.draft for each in group]
+            only_new = all(each.change.method == "create" for each in drafts)
+            if len(group) > 1 or only_new:
                 try:
-                    async with self.finder.db.acquire() as db, db.transaction():
-                        await self.kept_and_told(db, [each.draft for each in group])
+                    if only_new:
+                        await self._new(drafts)
+                    else:
+                        async with self.finder.db.acquire() as db, db.transaction():
+                            await self.kept_and_told(db, drafts)
                 except (Refusal, *_REPEAT):
                     for each in group:
                         each.draft.done = None
@@ -181,6 +195,13 @@ class Writer:
         else:
             _settled(waiting)
 
+    async def _new(self, drafts: Sequence[Draft]) -> None:
+        """Resources under ids of our making, with nothing to look up before: one statement is all there is to do."""
+        planned = await self._planned(drafts, {}, {}, {})
+        along = self.outbox.along(self._words(drafts), changing.AFTER_NEW)
+        await changing.add_new(self.finder.db, planned.rows, planned.current, along)
+        self.outbox.rung()
+
     async def kept_and_told(self, db: Connection, drafts: Sequence[Draft]) -> None:
         await self._kept(db, drafts)
         await self._told(db, drafts)
@@ -193,12 +214,21 @@ class Writer:
         known = await changing.locked(db, there) if there else {}
         places = [(at, *key) for key, lies in known.items() for at in (lies.patient, *lies.before)]
         last = await changing.latest(db, places) if places else {}
+        planned = await self._planned(drafts, known, last, await self._standing(db, drafts, known))
+        if planned.fresh:
+            await changing.settle(db, planned.fresh)
+        await changing.drop_current(db, planned.out)
+        await changing.add_versions(db, planned.rows)
+        await changing.put_current(db, planned.current)
+
+    async def _planned(
+        self, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies], last: Mapping[changing.Key, Last],
+        stand: Mapping[tuple[str, str], Row],
+    ) -> "_Planned":  # fmt: skip
+        """What is to be written, by what stands there."""
         now = self.finder.clock.now()
-        fresh: list[changing.Key] = []
-        rows: list[Row] = []
-        current: list[Current] = []
-        out: list[changing.Key] = []
-        stand = await self._standing(db, drafts, known)
+        planned = _Planned([], [], [], [])
+        fresh, rows, current, out = planned
         async with self.finder.turns.mine() as turn:
             for draft in drafts:
                 lies = known.get((draft.type, draft.id))
@@ -226,11 +256,7 @@ class Writer:
                 held = Held(draft.type, draft.id, row.version, stamp(now), Raw(text))
                 draft.done = Written(201 if was.method in ("", "D") else 200, held, draft.issues)
                 await turn.over()
-        if fresh:
-            await changing.settle(db, fresh)
-        await changing.drop_current(db, out)
-        await changing.add_versions(db, rows)
-        await changing.put_current(db, current)
+        return planned
 
     async def _standing(
         self, db: Connection, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies]
@@ -248,7 +274,11 @@ class Writer:
         return with_ours(draft.raw, id_=draft.id, version=row.version, at=stamp(row.at)) == self.finder.text(row)
 
     async def _told(self, db: Connection, drafts: Sequence[Draft]) -> None:
-        """The event and the audit line of each request, in the transaction that wrote, by one statement for all."""
+        """In the transaction that wrote, by one statement for all."""
+        await self.outbox.announce_all(self._words(drafts), db)
+
+    def _words(self, drafts: Sequence[Draft]) -> list[tuple[str, Struct]]:
+        """The event and the audit line of each request."""
         by_request: dict[int, list[Draft]] = {}
         for draft in drafts:
             by_request.setdefault(id(draft.asked), []).append(draft)
@@ -267,7 +297,7 @@ class Writer:
                 told.append(("Kept", Kept(asked.client.id, asked.client.organisation, part, asked.request)))
             patients = [each.patient for each in mine if each.done is None or each.done.status != 304]
             told.append(("Line", self.book.line("resource-written", asked.client, patients, request=asked.request)))
-        await self.outbox.announce_all(told, db)
+        return told
 
     def _whose(self, draft: Draft) -> str:
         asked = draft.asked
