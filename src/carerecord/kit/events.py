@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import NamedTuple, TypeVar
 from uuid import UUID, uuid4
 
@@ -79,6 +80,13 @@ class _Said:
     done: "asyncio.Future[None]"
 
 
+class Along(NamedTuple):
+    """An INSERT to stand within a caller's statement, and its parameters."""
+
+    statement: str
+    parameters: tuple[list[object], ...]
+
+
 class Outbox:
     """The mouth of one service. Build it once; it commits for many callers at a time."""
 
@@ -108,6 +116,14 @@ class Outbox:
             self._flush = asyncio.create_task(self._flush_all(), name=f"{self.service} outbox")
         await said.done
         return said.event
+
+    def along(self, said: Sequence[tuple[str, msgspec.Struct]], first: int) -> "Along":
+        """Several at once, kind and body, for a caller who writes them down by a statement of its own, whose parameters from
+        number `first` on are theirs. It rings afterwards (`rung`)."""
+        return Along(_inserting(first), _columns([self._said(kind, body) for kind, body in said]))
+
+    def rung(self) -> None:
+        self._wake()
 
     async def announce_all(self, said: Sequence[tuple[str, msgspec.Struct]], connection: Connection) -> None:
         """Several at once, kind and body, in the caller's transaction: one statement for all of them.
@@ -185,19 +201,26 @@ def _unwritten(error: BaseException) -> CareRecordError:
 
 
 async def _insert(db: Database, group: Sequence[_Said]) -> None:
-    await db.execute(
-        """
+    await db.execute(_inserting(1), *_columns(group))
+
+
+@cache
+def _inserting(first: int) -> str:
+    """The numbers of its four parameters begin at `first`."""
+    return f"""
         INSERT INTO outbox (event, kind, at, body)
         SELECT event, kind, at, body
-          FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::bytea[])
+          FROM unnest(${first}::uuid[], ${first + 1}::text[], ${first + 2}::timestamptz[], ${first + 3}::bytea[])
                WITH ORDINALITY AS said (event, kind, at, body, place)
          ORDER BY place
-        """,
-        [UUID(said.event) for said in group],
-        [said.kind for said in group],
-        [said.at for said in group],
+        """  # noqa: S608
+
+
+def _columns(group: Sequence[_Said]) -> tuple[list[object], ...]:
+    return (
+        [UUID(said.event) for said in group], [said.kind for said in group], [said.at for said in group],
         [said.body for said in group],
-    )
+    )  # fmt: skip
 
 
 async def _settle(db: Connection) -> None:

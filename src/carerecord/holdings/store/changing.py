@@ -2,11 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
+from typing import Final
 from uuid import UUID
 
 from msgspec import Struct
 
 from carerecord.kit.db import Connection, Database
+from carerecord.kit.events import Along
 
 Key = tuple[str, str, str]  # patient, type, id
 
@@ -134,6 +137,58 @@ async def add_versions(db: Connection, rows: Sequence[Row]) -> None:
         ],
         columns=("patient", "type", "id", "version", "at", "method", "organisation", "body", "when_at", "confidential", "source"),
     )
+
+
+async def add_new(db: Database, rows: Sequence[Row], current: Sequence[Current], told: Along) -> None:
+    """Resources that were not there before, all that belongs to them and what is told of them: one statement, one commit.
+
+    `told`: its parameters begin at `AFTER_NEW`.
+    """
+    await db.execute(
+        _new(told.statement),
+        [row.patient for row in rows],
+        [row.type for row in rows],
+        [row.id for row in rows],
+        [row.at for row in rows],
+        [row.organisation for row in rows],
+        [row.body for row in rows],
+        [row.when_at for row in rows],
+        [row.confidential for row in rows],
+        [row.source for row in rows],
+        ["{" + ",".join(map(str, row.tokens)) + "}" for row in current],
+        [place for place, row in enumerate(current, 1) for _ in row.across],
+        [hashed for row in current for hashed in row.across],
+        *told.parameters,
+    )
+
+
+AFTER_NEW: Final = 13
+
+
+@cache
+def _new(told: str) -> str:
+    return f"""
+        WITH new AS MATERIALIZED (
+            SELECT *
+              FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::bytea[], $7::timestamptz[],
+                          $8::smallint[], $9::text[], $10::text[])
+                   WITH ORDINALITY
+                   AS told (patient, type, id, at, organisation, body, when_at, confidential, source, tokens, place)
+        ), addressed AS (
+            INSERT INTO address (type, id, patient)
+            SELECT type, id, patient FROM new
+        ), written AS (
+            INSERT INTO version (patient, type, id, version, at, method, organisation, body, when_at, confidential, source)
+            SELECT patient, type, id, 1, at, 'C', organisation, body, when_at, confidential, source FROM new
+        ), indexed AS (
+            INSERT INTO held (patient, type, id, version, at, when_at, confidential, tokens)
+            SELECT patient, type, id, 1, at, when_at, confidential, tokens::bigint[] FROM new
+        ), found_across AS (
+            INSERT INTO across (hash, patient, type, id)
+            SELECT hash, patient, type, id
+              FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
+              JOIN new USING (place)
+        ) {told}"""  # noqa: S608
 
 
 async def put_current(db: Connection, rows: Sequence[Current]) -> None:
