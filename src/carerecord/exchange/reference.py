@@ -15,6 +15,13 @@ from carerecord.fhir.search import parameters
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import LONGEST_VALUE, MODIFIERS, MOST_CLAUSES, MOST_VALUES, RESULT_PARAMETERS
 
+WRITTEN = """\
+A resource is judged before it is kept: its structure to the letter of FHIR R4, the codes to which R4 binds it (those of the data
+types for the types that the record shows), and these invariants; R4's others are not looked into. An error names the path, what is
+wrong and what is expected, and never what was sent. What a client's faults come to is a setting of its row: refused (422), kept
+with warnings, or kept aside. UK Core is judged by our own rules for the types that the record shows, where `meta.profile` or
+`$validate` asks for it; a client whose faults are kept with warnings always hears of it.
+"""
 _OF = {"*": "every type", "": "the whole"}
 
 
@@ -76,13 +83,7 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield ""
     yield "## What is written"
     yield ""
-    yield "A resource is judged before it is kept: its structure to the letter of FHIR R4, the codes to which R4 binds it (those"
-    yield "of the data types for the types that the record shows), and these invariants; R4's others are not looked into. An error"
-    yield "names the path, what is wrong and what is expected, and never what was sent. What a client's faults come to is a setting"
-    yield "of its row: refused (422), kept with warnings, or kept aside. UK Core is judged by our own rules for the types that the"
-    yield "record shows, where `meta.profile` or `$validate` asks for it; a client whose faults are kept with warnings always hears"
-    yield "of it."
-    yield ""
+    yield WRITTEN
     yield "| invariant | says |"
     yield "| --- | --- |"
     for key, says in invariants.HELD.items():
