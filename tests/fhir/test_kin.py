@@ -108,7 +108,7 @@ OTHER: dict[str, tuple[Any, ...]] = {
 
 @pytest.fixture(scope="module")
 def kinds() -> Kinds:
-    return Kinds(load().check)
+    return Kinds(load().check, lambda: NOW)
 
 
 def whole(raw: bytes, beside: Any = None) -> Facts | str:
@@ -123,7 +123,7 @@ def whole(raw: bytes, beside: Any = None) -> Facts | str:
 
 def like(kinds: Kinds, raw: bytes, beside: Any = None) -> Facts | str:
     try:
-        return kinds.read(raw, {} if beside is None else beside, NOW)
+        return kinds.read(raw, {} if beside is None else beside)
     except Unreadable as fault:
         return fault.reason
 
@@ -196,22 +196,22 @@ def test_what_was_looked_up_in_one_answer_does_not_stand_in_the_next(kinds: Kind
 
 def test_a_second_of_a_kind_is_not_read_whole_and_after_two_sweeps_it_is() -> None:
     checks: list[str] = []
-    kinds = Kinds(lambda resource: checks.append(resource["id"]))
+    kinds = Kinds(lambda resource: checks.append(resource["id"]), lambda: NOW)
     one, other, third = (json.dumps(made("Condition", id=each)).encode() for each in ("one", "other", "third"))
-    kinds.read(one, {}, NOW)
-    assert kinds.read(other, {}, NOW).id == "other"
+    kinds.read(one, {})
+    assert kinds.read(other, {}).id == "other"
     kinds.sweep()
-    kinds.read(other, {}, NOW)
+    kinds.read(other, {})
     assert checks == ["one"]
     kinds.sweep()
-    kinds.read(third, {}, NOW)
+    kinds.read(third, {})
     assert checks == ["one", "third"]
 
 
 def test_what_is_kept_of_a_kind_names_nobody(kinds: Kinds) -> None:
     secret = made("Condition", id="Id-7", subject={"reference": "Patient/Q-9990000018"}, identifier=[{"value": "9990000018"}])
-    fresh = Kinds(load().check)
-    fresh.read(json.dumps(secret).encode(), {}, NOW)
+    fresh = Kinds(load().check, lambda: NOW)
+    fresh.read(json.dumps(secret).encode(), {})
     kept = repr(fresh._young)
     assert "Diabetes" in kept
     assert not any(each in kept for each in ("Id-7", "9990000018", "2019-05-01"))

@@ -95,6 +95,10 @@ _entry = msgspec.json.Decoder(_Entry)
 _head = msgspec.json.Decoder(_Head)
 _plain = msgspec.json.Decoder(float_hook=Decimal)
 _NO_MARKS: Final = bytes(each for each in range(256) if each not in b":[{")
+_USUAL_TYPES: Final = frozenset(
+    ("AllergyIntolerance", "Condition", "DiagnosticReport", "DocumentReference", "Encounter", "Immunization", "MedicationRequest",
+     "Observation", "Patient", "Procedure")
+)  # fmt: skip
 _RESOURCE_TYPE: Final = re.compile(r"[A-Z][A-Za-z]{2,60}\Z")
 
 
@@ -221,7 +225,7 @@ def _taken(entry: _Entry) -> Entry:
     if not entry.resource:
         raise Unreadable("an entry without a resource")
     head = _head.decode(entry.resource)
-    if not _RESOURCE_TYPE.match(head.resourceType):
+    if head.resourceType not in _USUAL_TYPES and not _RESOURCE_TYPE.match(head.resourceType):
         raise Unreadable("a resource that does not say its type")
     search = entry.search
     return Entry(

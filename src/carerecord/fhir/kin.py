@@ -74,8 +74,8 @@ class _Watched(Mapping[str, Mapping[str, Any]]):
 class Kinds:
     """Resources checked and read, and remembered by kind. One for a process, and for one thread of it."""
 
-    def __init__(self, check: Callable[[Resource], None]) -> None:
-        self._check = check
+    def __init__(self, check: Callable[[Resource], None], now: Callable[[], datetime]) -> None:
+        self._check, self._now = check, now
         self._young: dict[_Key, _Kin] = {}
         self._old: dict[_Key, _Kin] = {}
 
@@ -83,32 +83,34 @@ class Kinds:
         """Called twice a minute and more: what was learned before the last call is gone."""
         self._old, self._young = self._young, {}
 
-    def read(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]], now: datetime) -> Facts:
+    def read(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
         """As `reading.read` of the parsed and checked resource; it raises what these raise."""
         if (found := _apart(raw)) is None:
-            return read(self._checked(raw), beside, now=now)
+            return read(self._checked(raw), beside, now=self._now())
         key, own, marks = found
         kin = self._young.get(key) or (self._old.get(key) if self._old else None)
         if kin is None and type(beside) is Beside:
             kin = beside.kinds.get(key)
         if kin is None:
-            return self._learned(raw, found, beside, now)
-        if marks == kin.marks and (facts := _again(kin, own, now)):
+            return self._learned(raw, found, beside)
+        if marks == kin.marks and (facts := _again(kin, own, self._now)):
             return facts
-        return read(self._checked(raw), beside, now=now)
+        return read(self._checked(raw), beside, now=self._now())
 
     def _checked(self, raw: bytes) -> Resource:
         parsed = parse(raw)
         self._check(parsed)
         return parsed
 
-    def _learned(self, raw: bytes, found: _Apart, beside: Mapping[str, Mapping[str, Any]], now: datetime) -> Facts:
+    def _learned(self, raw: bytes, found: _Apart, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
         """Read whole; and remembered where reading it as kin gives the very same."""
         key, own, marks = found
         parsed, watched = self._checked(raw), _Watched(beside)
+        now = self._now()
         facts = read(parsed, watched, now=now)
         kin = _kin(parsed, facts, own, marks, watched)
-        if kin and marks == sum(each.count(b'"') for each in key if type(each) is bytes) and _again(kin, own, now) == facts:
+        whole = marks == sum(each.count(b'"') for each in key if type(each) is bytes)
+        if kin and whole and _again(kin, own, lambda: now) == facts:
             kinds = self._young if not watched.asked else beside.kinds if type(beside) is Beside else None
             if kinds is not None and len(kinds) < MOST_KINDS:
                 kinds[key] = kin
@@ -156,7 +158,7 @@ def _kin(parsed: Resource, facts: Facts, own: Any, marks: int, beside: _Watched)
     return _Kin(bare, marks, at, status, course, tuple(name for name in DAYS if hasattr(own, name)))
 
 
-def _again(kin: _Kin, own: Any, now: datetime) -> Facts | None:
+def _again(kin: _Kin, own: Any, now: Callable[[], datetime]) -> Facts | None:
     """The facts of one of this kind; None where they are not for certain what reading it whole would give."""
     known = kin.facts
     at = ""
@@ -192,7 +194,7 @@ def _again(kin: _Kin, own: Any, now: datetime) -> Facts | None:
         own.meta.versionId,
         own.meta.lastUpdated,
         known.confidentiality,
-        dated(kin.course, {name: getattr(own, name) for name in kin.days}, now) if kin.course else None,
+        dated(kin.course, {name: getattr(own, name) for name in kin.days}, now()) if kin.course else None,
         result,
         known.allergy,
         None,

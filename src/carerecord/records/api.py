@@ -119,7 +119,7 @@ class _Reading:
         self._kinds: Kinds | None = None
 
     async def load(self) -> None:
-        self._kinds = Kinds((await asyncio.to_thread(load)).check)
+        self._kinds = Kinds((await asyncio.to_thread(load)).check, self._clock.now)
 
     def sweep(self) -> None:
         if self._kinds is not None:
@@ -128,4 +128,4 @@ class _Reading:
     def __call__(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
         if self._kinds is None:
             raise LookupError("records has not been started")
-        return self._kinds.read(raw, beside, self._clock.now())
+        return self._kinds.read(raw, beside)

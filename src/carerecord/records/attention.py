@@ -154,8 +154,8 @@ def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable
         alike = [entries[key] for key in group.entries if key in entries]
         in_use = [each for each in alike if each.facts.medicine and each.facts.medicine.current]
         if group.label == DISPENSED_SINCE:
-            names_of_it = {_group_of(each) for each in alike}
-            every = [each for each in section.entries if not each.mismatch and _group_of(each) in names_of_it]
+            groups = {_group_of(each) for each in alike}
+            every = [each for each in section.entries if not each.mismatch and _group_of(each) in groups]
             says = _stopped_and_supplied(every, names) or group.says
             yield _from_group("danger", group, f"{group.title}: stopped, dispensed since", says,
                               "medicine/stopped-dispensed", "medicines")  # fmt: skip
@@ -163,8 +163,9 @@ def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable
             both = _side_by_side(in_use, names) if group.says.startswith(_DOSING) else ""
             says = both or group.says
             yield _from_group("differs", group, f"{group.title}: sources differ", says, "medicine/differs", "medicines")
+        names_of_it = _names_of(group, alike)
         for watched in WATCHED:
-            if any(watched.words.search(name) for name in _names_of(group, alike)):
+            if any(watched.words.search(name) for name in names_of_it):
                 extra = "not certain whether it is current" if group.unsure else group.says if group.label != DIFFERS else ""
                 says = ". ".join(filter(None, (_side_by_side(in_use, names, "; "), extra[:1].upper() + extra[1:])))
                 yield _from_group("info", group, f"{group.title}: {watched.what}", says, watched.rule, "medicines")
@@ -175,9 +176,9 @@ def _group_of(entry: Entry) -> str:
 
 
 def _names_of(group: Group, alike: Sequence[Entry]) -> tuple[str, ...]:
-    """Every name it goes by: a brand may stand in one source, its substance in another."""
+    """Every name it goes by, once: a brand may stand in one source, its substance in another."""
     known = [each.facts.medicine for each in alike if each.facts.medicine]
-    return (group.title, group.key, *[name for each in known for name in (each.group, each.substance)])
+    return tuple(dict.fromkeys((group.title, group.key, *[name for each in known for name in (each.group, each.substance)])))
 
 
 _DOSING: Final = ("dose", "frequency", "route")

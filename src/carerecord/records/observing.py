@@ -9,6 +9,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from carerecord.connectors.reply import Reply
 from carerecord.contracts.records import Entry
@@ -122,9 +123,14 @@ def unmapped(entry: Entry) -> str | None:
     if facts.section not in CODED:
         return None
     for code in facts.codes:
-        if KNOWN.match(code.system):
+        if _is_known(code.system):
             return None
     if not facts.codes:
         return ""
     system = facts.codes[0].system
     return system if _URI.fullmatch(system) and not _NUMBER.search(system) else NO_URI
+
+
+@lru_cache(1_000)
+def _is_known(system: str) -> bool:
+    return KNOWN.match(system) is not None

@@ -105,6 +105,8 @@ def _share_given(here: list[str], there: tuple[str, ...]) -> bool:
     """One given name in common, or an initial that fits. Near is not the same: twins are often called alike."""
     if not here or not there:
         return True
+    if _one_word_in_both(here, there):
+        return True
     left = {part for name in here for part in _folded(name)}
     right = {part for name in there for part in _folded(name)}
     if left & right:
@@ -116,10 +118,17 @@ def _share_given(here: list[str], there: tuple[str, ...]) -> bool:
 def _share_family(here: list[str], there: tuple[str, ...]) -> bool:
     if not here or not there:
         return True
+    if _one_word_in_both(here, there):
+        return True
     whole = {"".join(_folded(name)) for name in here} & {"".join(_folded(name)) for name in there}
     left = {part for name in here for part in _folded(name) if len(part) > 2}
     right = {part for name in there for part in _folded(name) if len(part) > 2}
     return bool(whole or left & right)
+
+
+def _one_word_in_both(here: list[str], there: tuple[str, ...]) -> bool:
+    """Whether one name of letters alone is written alike in both, as nearly always."""
+    return any(each in here and each.isalpha() for each in there)
 
 
 def _folded(name: str) -> list[str]:
