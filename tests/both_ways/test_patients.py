@@ -7,21 +7,38 @@ from carerecord.contracts.locator import LEARN
 from carerecord.contracts.patients import (
     DECIDE,
     ENROL,
+    INSTRUCT,
+    KNOWN_AS,
+    LINEAGE,
+    MATCH,
     PART,
     PEOPLE,
+    QUEUE,
     REVIEWS,
     SEARCH,
+    SEVER,
+    TAKE,
     TRACED,
     UNDO,
     WHO,
+    Claim,
     DecideAsked,
     EnrolAsked,
     Enrolled,
+    InstructAsked,
+    Instruction,
+    KnownAsAsked,
+    LineageAsked,
+    MatchAsked,
     PartAsked,
     PeopleAsked,
+    QueueAsked,
     Review,
     ReviewsAsked,
     SearchAsked,
+    SeverAsked,
+    TakeAsked,
+    Taken,
     TracedAsked,
     UndoAsked,
     WhoAsked,
@@ -74,6 +91,38 @@ async def test_patients(service_database, tmp_path):
     )
     assert [each.error for each in answers[9:13]] == ["NotSignedIn", "NotFound", "NotFound", "NotSignedIn"]
     assert [each.error for each in answers[13:]] == ["", "", "NotFound"]
+
+
+async def test_matching_claims_and_instructions(service_database, tmp_path):
+    async def make(_) -> Part:
+        return patients.build(supplies_for("patients", await service_database("patients"), data_dir=tmp_path))
+
+    first, second = Claim(stated("a", "1", number=nhs(1), local="L1")), Claim(stated("a", "2", given="Enid"))
+    claims = TakeAsked((first, second, Claim(stated("a", ""))))
+    merge = Instruction("merge", "a", "2", "a", "1")
+
+    def taken(said: list[Said]) -> tuple[Taken, ...]:
+        return msgspec.json.decode(said[0].chunks[0], type=tuple[Taken, ...])
+
+    answers = await agree(
+        make,
+        [
+            (TAKE, claims),
+            (MATCH, MatchAsked(stated("", "", number=nhs(1)))),
+            (KNOWN_AS, KnownAsAsked("https://a.test/Id", "L1")),
+            (INSTRUCT, InstructAsked((merge, Instruction("merge", "a", "9", "a", "1")))),
+            (LINEAGE, lambda said: LineageAsked(taken(said)[1].patient)),
+            (QUEUE, QueueAsked()),
+            (SEVER, SeverAsked(nhs(1), nhs(2), actor=DR_NAIR)),
+            (TAKE, TakeAsked((Claim(stated("a", "1"), recorded="yesterday"),))),
+            (KNOWN_AS, KnownAsAsked("https://a.test/Id", "L9")),
+            (INSTRUCT, InstructAsked((Instruction("swap", "a", "2", "a", "1"),))),
+            (LINEAGE, LineageAsked("nobody")),
+            (SEVER, SeverAsked(nhs(1), nhs(2))),
+        ],
+    )
+    assert [each.error for each in answers[:7]] == [""] * 7
+    assert [each.error for each in answers[7:]] == ["NotUnderstood", "NotFound", "NotUnderstood", "NotFound", "NotSignedIn"]
 
 
 async def test_ingest(service_database, tmp_path):

@@ -45,15 +45,14 @@ async def test_a_verified_number_and_birth_date_make_two_entries_one_person(desk
 @pytest.mark.parametrize(
     "other",
     [
-        stated("b", "1", number=MARLOW, status="02"),
         stated("b", "1", number=MARLOW, born="1948-03"),
         stated("b", "1", number=MARLOW, born="1984-03-14"),
         stated("b", "1", number=MARLOW, gender="male"),
         stated("b", "1", given="Enid", number=MARLOW),
         stated("b", "1", number=nhs(2)),
-        stated("b", "1"),
+        stated("b", "1", born="1948"),
     ],
-    ids=["not verified", "birth date partial", "birth date differs", "sex differs", "given name differs", "other number", "none"],
+    ids=["birth date partial", "birth date differs", "sex differs", "given name differs", "other number", "a year alone"],
 )
 async def test_anything_less_stays_apart(desk, other):
     first, second = await desk.enrol(stated("a", "1", number=MARLOW), other)
@@ -81,7 +80,8 @@ async def test_twins_whose_numbers_were_swapped_wait_for_a_human(desk):
     )
     (filed,) = await desk.enrol(stated("aldermoor-pathology", "9", given="Zoya", number=nhs(7), multiple_birth="2", **twin))
 
-    (review,) = await desk.index.reviews(ReviewsAsked())
+    waiting = await desk.index.reviews(ReviewsAsked())
+    (review,) = (each for each in waiting if zara.patient in (each.left.patient, each.right.patient))
 
     assert filed.outcome == "review"
     assert (await desk.who(zara.patient)).ids == (zara.patient,)

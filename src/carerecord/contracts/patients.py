@@ -231,6 +231,7 @@ class Claim(Struct, frozen=True):
     recorded: str = ""  # when the sender recorded it (EVN-2, else MSH-7), ISO 8601: an older statement never replaces a newer one
     message: str = ""  # id of the archived message, for the lineage
     partial: bool = False  # only what is stated counts; a field left empty keeps what was known (HL7: empty keeps, "" deletes)
+    cleared: tuple[str, ...] = ()  # with `partial`: fields of Demographics that the message empties, such as "phone"
 
 
 class TakeAsked(Struct, frozen=True):
@@ -294,7 +295,7 @@ class Step(Struct, frozen=True):
 
     at: str
     patient: str
-    because: str  # enrolled | number | likeness | decided | parted | undone | merged | unmerged | corrected | severed
+    because: str  # enrolled | number | likeness | decided | parted | undone | merged | linked | unmerged | corrected | severed
     together: PersonIds  # who were one person from then on
     message: str = ""
     by: str = ""

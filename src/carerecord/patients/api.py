@@ -2,11 +2,31 @@
 
 from dataclasses import dataclass
 
-from carerecord.contracts.patients import DECIDE, ENROL, PART, PEOPLE, REVIEWS, SEARCH, TRACED, UNDO, WHO
+from carerecord.contracts.patients import (
+    DECIDE,
+    ENROL,
+    INSTRUCT,
+    KNOWN_AS,
+    LINEAGE,
+    MATCH,
+    PART,
+    PEOPLE,
+    QUEUE,
+    REVIEWS,
+    SEARCH,
+    SEVER,
+    TAKE,
+    TRACED,
+    UNDO,
+    WHO,
+)
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Part, Supplies, answer
+from carerecord.patients.asking import Asking
+from carerecord.patients.claims import Taking
 from carerecord.patients.enrol import Enrolling
+from carerecord.patients.instructions import Instructing
 from carerecord.patients.search import Pace, Searching
 from carerecord.patients.service import Index
 from carerecord.patients.trace import Tracing
@@ -29,6 +49,7 @@ def build(supplies: Supplies) -> Part:
     enrolling = Enrolling(supplies.db, supplies.outbox, supplies.clock)
     index = Index(enrolling)
     searching = Searching(supplies.db, supplies.outbox, supplies.clock, Pace(told.searches_a_minute), told.restricted_for)
+    asking, instructing = Asking(supplies.db), Instructing(enrolling)
     return Part(
         supplies.name,
         answers=(
@@ -41,5 +62,12 @@ def build(supplies: Supplies) -> Part:
             answer(DECIDE, index.decide),
             answer(UNDO, index.undo),
             answer(PART, index.part),
+            answer(MATCH, asking.match),
+            answer(KNOWN_AS, asking.known_as),
+            answer(TAKE, Taking(enrolling).take),
+            answer(INSTRUCT, instructing.instruct),
+            answer(LINEAGE, instructing.lineage),
+            answer(SEVER, instructing.sever),
+            answer(QUEUE, index.queue),
         ),
     )

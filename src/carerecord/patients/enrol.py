@@ -11,11 +11,14 @@ from carerecord.contracts.patients import Enrolled, PatientEnrolled, PatientsLin
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.events import Outbox
+from carerecord.kit.question import encode
 from carerecord.patients import dates, linking, matching, names
+from carerecord.patients.facts import Facts
+from carerecord.patients.likening import Liked, keys_of, liken
 from carerecord.patients.linking import Decisions, Doubt
 from carerecord.patients.matching import Traits
 from carerecord.patients.model import PDS, VERIFIED, Entry, number_stated
-from carerecord.patients.store import kept, reviews
+from carerecord.patients.store import kept, likeness, reviews
 
 CONFLICT = "05"  # England's code: the trace needs to be resolved
 
@@ -81,20 +84,24 @@ class Enrolling:
             await kept.alone(db)
             now = self.clock.now()
             known = await kept.entries_at(db, [key[0] for key in last], [key[1] for key in last])
-            told = {key: _entry(stated, known.get(key), now) for key, stated in last.items()}
+            told = {key: entry_of(stated, known.get(key), now) for key, stated in last.items()}
             fresh = {key: entry for key, entry in told.items() if key not in known or entry.stated != known[key].stated}
             outcomes: dict[tuple[str, str], str] = {}
             if fresh:
-                outcomes, written = await self._take_in(db, tuple(fresh.values()), known, now)
+                outcomes, written = await self.take_in(db, tuple(fresh.values()), known, now)
                 told |= written
-        if self.growth.is_due(len(outcomes)):
-            await kept.analyse(self.db)
+        await self.grown(len(outcomes))
         return tuple(
             Enrolled(key[0], key[1], told[key].id, outcomes.get(key, "unchanged"), told[key].to_trace)
             for key in ((each.source, each.local_id) for each in people)
         )
 
-    async def _take_in(
+    async def grown(self, count: int) -> None:
+        """Told of so many new entries: tells the planner in time."""
+        if self.growth.is_due(count):
+            await kept.analyse(self.db)
+
+    async def take_in(
         self, db: Connection, fresh: Sequence[Entry], known: dict[tuple[str, str], Entry], now: datetime
     ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Entry]]:
         seen = Seen()
@@ -105,8 +112,8 @@ class Enrolling:
         decided = await reviews.decisions_about(db, {*replaced, *(entry.id for entry in standing)})
         relinked = relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
         doubts = distinct((*against_pds, *relinked.doubts))
-        await self.write(db, checked, relinked, doubts, now)
-        in_doubt = {name for doubt in doubts for name in (doubt.one, doubt.other)}
+        liked = await self.write(db, checked, relinked, doubts, now)
+        in_doubt = {name for doubt in (*doubts, *liked.doubts) for name in (doubt.one, doubt.other)}
         outcomes = {}
         for entry in checked:
             key = (entry.stated.source, entry.stated.local_id)
@@ -115,19 +122,25 @@ class Enrolling:
             elif key in known:
                 outcomes[key] = "changed"
             else:
-                outcomes[key] = "linked" if entry.id in relinked.joined else "new"
+                outcomes[key] = "linked" if entry.id in relinked.joined | liked.joined else "new"
         return outcomes, {(entry.stated.source, entry.stated.local_id): entry for entry in checked}
 
     async def write(
         self, db: Connection, entries: Sequence[Entry], relinked: Relinked, doubts: Sequence[Doubt], now: datetime
-    ) -> None:
+    ) -> Liked:
         """Keep entries, sets and doubts, and say what has changed; all in the caller's transaction."""
         seen, ids = Seen(), {entry.id for entry in entries}
+        facts = [Facts.of(entry.stated, entry.nhs_number, entry.nhs_status) for entry in entries]
         await kept.put(db, [_row(entry, seen) for entry in entries])
+        await likeness.put(db, [(entry.id, encode(told), keys_of(told)) for entry, told in zip(entries, facts, strict=True)])
         await kept.move(db, relinked.moves, now)
-        await reviews.put_doubts(db, [(new_id(), doubt) for doubt in doubts], ids, now)
+        liked = await liken(db, [entry.id for entry in entries], facts, doubts)
+        await kept.move(db, liked.moves, now)
+        everything = distinct((*doubts, *liked.doubts))
+        await reviews.put_doubts(db, [(new_id(), doubt) for doubt in everything], ids, now)
         await self.outbox.announce("PatientEnrolled", PatientEnrolled(tuple(sorted(ids))), db)
-        await self.tell_sets(db, relinked.joined)
+        await self.tell_sets(db, relinked.joined | liked.joined)
+        return liked
 
     async def tell_sets(self, db: Connection, changed: Iterable[str]) -> None:
         """Say which sets of ids are one person each, for those to whom these ids belong."""
@@ -186,7 +199,7 @@ def moved_away(
     return frozenset(found)
 
 
-def _entry(stated: SourcePatient, before: Entry | None, now: datetime) -> Entry:
+def entry_of(stated: SourcePatient, before: Entry | None, now: datetime) -> Entry:
     number, status = number_stated(stated), stated.demographics.nhs_number_status
     if before is None:
         return Entry(new_id(), "", stated, number, status, now, now)

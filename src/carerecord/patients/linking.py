@@ -15,12 +15,14 @@ Decisions = dict[frozenset[str], bool]  # a pair of ids -> what a human found: s
 
 
 class Doubt(Struct, frozen=True):
-    """Two entries with one NHS number, and what speaks for and against."""
+    """Two entries that may be one person, and what speaks for and against."""
 
     one: str
     other: str
     agrees: tuple[str, ...]
     conflicts: tuple[str, ...]
+    bits: float = 0.0
+    weighed: tuple[tuple[str, str, float], ...] = ()  # (fact, how, bits)
 
 
 class Sets(Struct, frozen=True):

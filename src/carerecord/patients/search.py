@@ -18,7 +18,7 @@ from carerecord.patients import matching
 from carerecord.patients.criteria import ADD_MORE, understand
 from carerecord.patients.matching import Fit, Sought, Traits
 from carerecord.patients.model import Entry, person_of, restricted
-from carerecord.patients.store import finding, kept
+from carerecord.patients.store import finding, kept, likeness
 
 NEXT_TO_EQUAL = 0.15  # matches that lie this close to the best cannot be told apart by their order
 POOR = 0.5  # beside a match that fits in all, those below are noise
@@ -93,6 +93,7 @@ class Searching:
             if not any(best.decisive for best, _ in fits) and _alike(fits) <= max(1, asked.most):
                 nearly = await _nearly(db, sought) if len(candidates) < finding.MOST else []
                 fits = await self._fits(db, sought, dict.fromkeys((*candidates, *nearly)), actor)
+            fits = await self._unsevered(db, fits)
         if fits and fits[0][0].exact:
             fits = [pair for pair in fits if pair[0].score >= POOR]
         cut = len(candidates) >= finding.MOST and not any(best.decisive for best, _ in fits)
@@ -101,6 +102,21 @@ class Searching:
             say = f"More than {asked.most} people fit. {ADD_MORE}"
             return Found((), too_many=True, say=understood.say or say), understood.kinds
         return Found(_matches(fits[: max(1, asked.most)]), say=understood.say or ("" if fits else NOBODY)), understood.kinds
+
+    async def _unsevered(
+        self, db: Connection, fits: list[tuple[Fit, tuple[Entry, ...]]]
+    ) -> list[tuple[Fit, tuple[Entry, ...]]]:
+        """Of two histories that must never meet, the one that fits better: no answer shows both."""
+        named = [{name for entry in entries for name in (entry.id, entry.nhs_number) if name} for _, entries in fits]
+        severed = await likeness.severed_from(db, [name for names in named for name in names])
+        if not severed:
+            return fits
+        told: list[int] = []
+        for place, names in enumerate(named):
+            others = frozenset().union(*(severed.get(name, frozenset()) for name in names))
+            if not any(named[earlier] & others for earlier in told):
+                told.append(place)
+        return [fits[place] for place in told]
 
     async def _fits(
         self, db: Connection, sought: Sought, candidates: Iterable[str], actor: Actor

@@ -13,17 +13,20 @@ from carerecord.contracts.patients import (
     PartAsked,
     PeopleAsked,
     Person,
+    Queue,
+    QueueAsked,
     Review,
     ReviewsAsked,
     UndoAsked,
     WhoAsked,
 )
 from carerecord.kit.clock import stamp
-from carerecord.kit.errors import NotFound, NotSignedIn
+from carerecord.kit.db import Connection
+from carerecord.kit.errors import Conflict, NotFound, NotSignedIn
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.linking import in_order
 from carerecord.patients.model import Entry, person_of
-from carerecord.patients.store import kept, reviews
+from carerecord.patients.store import kept, likeness, reviews
 
 
 @dataclass(frozen=True)
@@ -74,9 +77,15 @@ class Index:
                         stamp(each.since),
                         "" if each.found is None else "same" if each.found else "different",
                         stamp(each.found_at) if each.found_at else "",
+                        round(each.bits, 1),
+                        each.weighed,
                     )
                 )
         return tuple(found)
+
+    async def queue(self, _: QueueAsked) -> Queue:
+        waiting, oldest, median, old, decided, undone = await reviews.ages(self.enrolling.db, self.enrolling.clock.now())
+        return Queue(waiting, stamp(oldest) if oldest else "", round(median, 1), old, decided, undone)
 
     async def decide(self, asked: DecideAsked) -> Nothing:
         """Close a review. Found to be one person: their sets become one, whatever the rule says, now and later.
@@ -93,15 +102,24 @@ class Index:
             pair = await reviews.review_pair(db, asked.review)
             if pair is None:
                 raise NotFound("There is no such review, or it is closed.")
+            sets = await kept.sets_of(db, pair)
+            if asked.same and await self._severed(db, sets):
+                raise Conflict("These two may not be linked.")
             await reviews.decide(db, (pair,), asked.same, asked.actor.key, now)
             await reviews.close_review(db, asked.review, now)
             if asked.same:
-                sets = await kept.sets_of(db, pair)
                 person = min(sets, key=lambda key: min(entry.enrolled_at for entry in sets[key]))
                 moved = [entry.id for key, entries in sets.items() if key != person for entry in entries]
                 await kept.move(db, [(patient, person, "decided") for patient in moved], now)
                 await enrolling.tell_sets(db, pair)
         return Nothing()
+
+    async def _severed(self, db: Connection, sets: dict[str, tuple[Entry, ...]]) -> bool:
+        named = [{name for entry in entries for name in (entry.id, entry.nhs_number) if name} for entries in sets.values()]
+        severed = await likeness.severed_from(db, [name for names in named for name in names])
+        return any(
+            severed.get(name, frozenset()) & other for one in named for other in named if one is not other for name in one
+        )
 
     async def undo(self, asked: UndoAsked) -> Nothing:
         """Take a decision back. What it linked stands apart again, and the two wait for review as before.

@@ -13,7 +13,7 @@ from carerecord.patients import matching
 from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink
 from carerecord.patients.linking import Doubt
 from carerecord.patients.model import PDS, VERIFIED, Entry
-from carerecord.patients.store import kept, reviews
+from carerecord.patients.store import kept, likeness, reviews
 
 NO_MATCH = "04"
 SOMEBODY_ELSE = ("the PDS answered for somebody else",)
@@ -39,7 +39,10 @@ class Tracing:
             entry = next((each for each in entries if each.id == asked.patient), None)
             if entry is None:
                 raise NotFound("There is no such person in the index.")
-            if asked.demographics is None or asked.outcome == "not-found":
+            superseded = asked.demographics.nhs_number if asked.demographics else ""
+            if superseded in (await likeness.severed_from(db, [entry.nhs_number])).get(entry.nhs_number, ()):
+                await self._mark(db, entry, VERIFIED)  # its own number stays; nothing leads from one history to the other
+            elif asked.demographics is None or asked.outcome == "not-found":
                 await self._mark(db, entry, {"not-found": NO_MATCH, "verified": VERIFIED}.get(asked.outcome, CONFLICT))
             else:
                 await self._compare(db, entry, asked.demographics, asked.outcome)

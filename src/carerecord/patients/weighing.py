@@ -89,6 +89,8 @@ def judge(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> tup
         return APART, "a newborn is never its mother"
     if other_person := _another(levels):
         return APART, other_person
+    if one.verified and other.verified and levels[7] == DIFFERS and levels[5] not in (SAME, NEAR) and levels[6] != SAME:
+        return APART, "two registered people"
     held = "not enough evidence" if bits < _TABLE.link else held_back(one, other, levels, bits)
     return (REVIEW, held) if held else (LINK, "")
 
@@ -162,7 +164,8 @@ def contradicts(one: Facts, other: Facts) -> bool:
     if one.source == other.source and one.local != other.local:
         return True  # a source seldom holds one person twice
     levels = compare(one, other)
-    return bool(_another(levels)) or levels[7] in (DIFFERS, EDIT) or (levels[3] == DIFFERS and levels[7] != SAME)
+    given, birth, nhs = levels[0], levels[3], levels[7]
+    return bool(_another(levels)) or nhs in (DIFFERS, EDIT) or birth == DIFFERS or (nhs == SAME and given in (DIFFERS, PART))
 
 
 def _same_age(one: str, other: str) -> bool:

@@ -201,4 +201,4 @@ async def back(db: Connection, at: datetime, now: datetime) -> list[str]:
 
 async def analyse(db: Database) -> None:
     """Tell the planner how large the index has become, so that no plan made for an empty table is kept."""
-    await db.execute("ANALYZE patient, name, identifier, word_key, link")
+    await db.execute("ANALYZE patient, name, identifier, word_key, link, likeness, likeness_key")

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+import msgspec
 from msgspec import Struct
 
-from carerecord.contracts.patients import Doubted
+from carerecord.contracts.patients import Doubted, Weighed
 from carerecord.kit.db import Connection, Database
+from carerecord.kit.question import encode
 from carerecord.patients.linking import Decisions, Doubt
+
+_weighed = msgspec.json.Decoder(tuple[Weighed, ...])
 
 
 async def decisions_about(db: Database, patients: Iterable[str]) -> Decisions:
@@ -26,11 +30,12 @@ async def decisions_about(db: Database, patients: Iterable[str]) -> Decisions:
 async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settled: Iterable[str], now: datetime) -> None:
     """Open a review for each (new id, doubt), and close those about `settled` ids that are not among them."""
     pairs = [(min(doubt.one, doubt.other), max(doubt.one, doubt.other), name, doubt) for name, doubt in doubts]
+    weighed = [encode([Weighed(*each) for each in doubt.weighed]) for *_, doubt in pairs]
     await db.execute(
         """
         WITH doubt AS (
-            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-                       AS doubt (one, other, id, agrees, conflicts)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $8::real[], $9::bytea[])
+                       AS doubt (one, other, id, agrees, conflicts, bits, weighed)
         ), closed AS (
             UPDATE review
                SET closed_at = $7
@@ -38,10 +43,11 @@ async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settle
                AND (one = ANY ($6) OR other = ANY ($6))
                AND (one, other) NOT IN (SELECT one, other FROM doubt)
         )
-        INSERT INTO review (one, other, id, agrees, conflicts, since)
-        SELECT one, other, id, string_to_array(agrees, '|'), string_to_array(conflicts, '|'), $7 FROM doubt
+        INSERT INTO review (one, other, id, agrees, conflicts, since, bits, weighed)
+        SELECT one, other, id, string_to_array(agrees, '|'), string_to_array(conflicts, '|'), $7, bits, weighed FROM doubt
         ON CONFLICT (one, other) DO UPDATE
-           SET agrees = excluded.agrees, conflicts = excluded.conflicts, closed_at = NULL
+           SET agrees = excluded.agrees, conflicts = excluded.conflicts, closed_at = NULL, bits = excluded.bits,
+               weighed = excluded.weighed
         """,
         [one for one, _, _, _ in pairs],
         [other for _, other, _, _ in pairs],
@@ -50,6 +56,8 @@ async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settle
         ["|".join(doubt.conflicts) for *_, doubt in pairs],
         list(settled),
         now,
+        [doubt.bits for *_, doubt in pairs],
+        weighed,
     )
 
 
@@ -64,13 +72,15 @@ class KnownReview(Struct, frozen=True):
     since: datetime
     found: bool | None = None  # whether the two are one person
     found_at: datetime | None = None
+    bits: float = 0.0
+    weighed: tuple[Weighed, ...] = ()
 
 
 async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
     """Oldest first."""
     rows = await db.fetch(
         """
-        SELECT id, one, other, agrees, conflicts, since
+        SELECT id, one, other, agrees, conflicts, since, bits, weighed
           FROM review
          WHERE closed_at IS NULL
          ORDER BY since, id
@@ -79,9 +89,12 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
         most,
     )
     return tuple(
-        KnownReview(row["id"], row["one"], row["other"], tuple(row["agrees"]), tuple(row["conflicts"]), row["since"])
+        KnownReview(
+            row["id"], row["one"], row["other"], tuple(row["agrees"]), tuple(row["conflicts"]), row["since"],
+            bits=row["bits"], weighed=_weighed.decode(row["weighed"]),
+        )
         for row in rows
-    )
+    )  # fmt: skip
 
 
 async def doubted(db: Database, person: Sequence[str]) -> tuple[Doubted, ...]:
@@ -149,6 +162,43 @@ async def review_pair(db: Connection, review: str) -> tuple[str, str] | None:
     """The two ids of an open review, held until the transaction ends."""
     row = await db.fetchrow("SELECT one, other FROM review WHERE id = $1 AND closed_at IS NULL FOR UPDATE", review)
     return (row["one"], row["other"]) if row else None
+
+
+async def id_of(db: Database, one: str, other: str) -> str:
+    """The id of the review of these two; "" where there is none."""
+    return await db.fetchval("SELECT id FROM review WHERE one = $1 AND other = $2", *sorted((one, other))) or ""
+
+
+async def human_parted(db: Database, one: str, other: str) -> bool:
+    """Whether a human, and not a source, has found that these are two people."""
+    pair = sorted((one, other))
+    told = "SELECT true FROM decision WHERE one = $1 AND other = $2 AND NOT same AND decided_by NOT LIKE 'source|%'"
+    return await db.fetchval(told, *pair) is True
+
+
+async def close_between(db: Connection, patients: Sequence[str], now: datetime) -> None:
+    """No review among these ids waits any more."""
+    await db.execute(
+        "UPDATE review SET closed_at = $2 WHERE closed_at IS NULL AND one = ANY ($1) AND other = ANY ($1)", list(patients), now
+    )
+
+
+async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float, int, int, int]:
+    """(waiting, oldest since, median age in seconds, over a week, decided in a week, undone in a week)."""
+    row = await db.fetchrow(
+        """
+        SELECT count(*) AS waiting, min(since) AS oldest,
+               coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM $1 - since)), 0)::float8 AS median,
+               count(*) FILTER (WHERE since < $1 - interval '7 days') AS old,
+               (SELECT count(*) FROM decision WHERE decided_at > $1 - interval '7 days') AS decided,
+               (SELECT count(*) FROM link WHERE because = 'undone' AND since > $1 - interval '7 days') AS undone
+          FROM review
+         WHERE closed_at IS NULL
+        """,
+        now,
+    )
+    assert row is not None
+    return row["waiting"], row["oldest"], row["median"], row["old"], row["decided"], row["undone"]
 
 
 async def close_review(db: Connection, review: str, now: datetime) -> None:

@@ -1,0 +1,140 @@
+"""Whose is a message? Each claim becomes an entry of its sender, linked as any other; what cannot be believed waits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from msgspec import structs
+
+from carerecord.contracts.patients import Claim, Demographics, SourcePatient, TakeAsked, Taken
+from carerecord.kit.db import Connection
+from carerecord.kit.errors import NotUnderstood
+from carerecord.patients.enrol import Enrolling, entry_of
+from carerecord.patients.facts import Facts
+from carerecord.patients.levels import DIFFERS, SAME, compare
+from carerecord.patients.model import Entry
+from carerecord.patients.store import kept, lineage
+
+NO_NUMBER: Final = "The message does not say by which number its sender knows the person."
+SOMEBODY_ELSE: Final = "The sender uses this number for what looks like somebody else: other names and another birth date."
+Key = tuple[str, str]  # source, local id
+
+
+@dataclass(frozen=True)
+class Taking:
+    enrolling: Enrolling
+
+    async def take(self, asked: TakeAsked) -> tuple[Taken, ...]:
+        """One answer for each claim, in their order; a constant number of statements while no number comes twice.
+
+        Raises NotUnderstood: a time in a claim is none.
+        """
+        claims = [(claim, at(claim.recorded)) for claim in asked.claims]
+        found: list[Taken | None] = [None] * len(claims)
+        async with self.enrolling.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            for turn in _turns(claims):
+                answered = await self._some(db, [claims[place] for place in turn])
+                for place, taken in zip(turn, answered, strict=True):
+                    found[place] = taken
+        await self.enrolling.grown(len(claims))
+        return tuple(taken for taken in found if taken is not None)
+
+    async def _some(self, db: Connection, claims: Sequence[tuple[Claim, datetime | None]]) -> list[Taken]:
+        """Claims about different numbers."""
+        now = self.enrolling.clock.now()
+        keyed = [(claim.stated.source, claim.stated.local_id) for claim, _ in claims]
+        known = await kept.entries_at(db, [key[0] for key in keyed], [key[1] for key in keyed])
+        recorded = await lineage.recorded(db, [entry.id for entry in known.values()])
+        outcomes: dict[Key, str] = {}
+        waiting: dict[Key, str] = {}
+        fresh: dict[Key, Entry] = {}
+        stamps: dict[Key, datetime] = {}
+        for (claim, when), key in zip(claims, keyed, strict=True):
+            before = known.get(key)
+            stated = _over(before.stated, claim) if before and claim.partial else claim.stated
+            if not all(key):
+                waiting[key] = NO_NUMBER
+            elif before and when and (last := recorded.get(before.id)) and when < last:
+                outcomes[key] = "late"
+            elif before and before.stated != stated and _is_somebody_else(before, stated):
+                waiting[key] = SOMEBODY_ELSE
+            else:
+                entry = entry_of(stated, before, now)
+                if before is None or entry.stated != before.stated:
+                    fresh[key] = entry
+                if when:
+                    stamps[key] = when
+        written: dict[Key, Entry] = {}
+        if fresh:
+            said, written = await self.enrolling.take_in(db, tuple(fresh.values()), known, now)
+            outcomes |= said
+        entries = known | written
+        await lineage.record(db, [(entries[key].id, when) for key, when in stamps.items()])
+        ids = {key: entry.id for key, entry in entries.items()}
+        into = await lineage.survivors(db, ids.values())
+        sets = await kept.sets_of(db, ids.values())
+        people = {entry.id: tuple(sorted(each.id for each in entries)) for entries in sets.values() for entry in entries}
+        return [
+            Taken(key[0], key[1], "", (), "waits", say=waiting[key])
+            if key in waiting
+            else _taken(key, entries[key], outcomes.get(key, "unchanged"), into.get(ids[key], ids[key]), people.get(ids[key], ()))
+            for key in keyed
+        ]
+
+
+def _taken(key: Key, entry: Entry, outcome: str, patient: str, people: tuple[str, ...]) -> Taken:
+    origin = entry.id if patient != entry.id else ""
+    person = (patient, *(each for each in people if each != patient))
+    return Taken(key[0], key[1], patient, person, outcome, origin=origin, trace=entry.to_trace)
+
+
+def _turns(claims: Sequence[tuple[Claim, datetime | None]]) -> list[list[int]]:
+    """Places in turns, so that no turn holds one number twice and each number's claims keep their order."""
+    turns: list[list[int]] = []
+    seen: dict[Key, int] = {}
+    for place, (claim, _) in enumerate(claims):
+        key = (claim.stated.source, claim.stated.local_id)
+        turn = seen.get(key, -1) + 1
+        seen[key] = turn
+        if turn == len(turns):
+            turns.append([])
+        turns[turn].append(place)
+    return turns
+
+
+def _is_somebody_else(before: Entry, stated: SourcePatient) -> bool:
+    """Another given name, another birth date, and no number that says it is the same person after all."""
+    was = Facts.of(before.stated, before.nhs_number)
+    now = Facts.of(stated, stated.demographics.nhs_number)
+    given, _, family, birth, sex, _, _, nhs, _ = compare(was, now)
+    return given == DIFFERS and birth == DIFFERS and (family != SAME or sex == DIFFERS) and nhs != SAME
+
+
+def _over(before: SourcePatient, claim: Claim) -> SourcePatient:
+    """What was known, with what the message states put over it. A field named in `cleared` is emptied."""
+    first = Demographics()
+    told = {
+        field: value
+        for field in Demographics.__struct_fields__
+        if (value := getattr(claim.stated.demographics, field)) != getattr(first, field)
+    }
+    emptied = {field: getattr(first, field) for field in claim.cleared if field in Demographics.__struct_fields__}
+    numbers = {(each.system, each.value): each for each in (*before.identifiers, *claim.stated.identifiers)}
+    who = structs.replace(before.demographics, **{**told, **emptied})
+    if "nhs_number" in told and "nhs_number_status" not in told:
+        who = structs.replace(who, nhs_number_status="")
+    version = claim.stated.version or before.version
+    return SourcePatient(before.source, before.local_id, tuple(numbers.values()), who, version)
+
+
+def at(text: str) -> datetime | None:
+    """Raises NotUnderstood."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotUnderstood("`recorded` is a time in ISO 8601, such as 2026-11-22T09:00:00+00:00.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,222 @@
+"""What does a source, or a human, say of two numbers? Merge, unmerge, link, unlink, move: reversible, with lineage."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from msgspec import structs
+
+from carerecord.contracts.patients import (
+    InstructAsked,
+    Instructed,
+    Instruction,
+    LineageAsked,
+    Nothing,
+    PersonLinked,
+    PersonSplit,
+    SeverAsked,
+    Step,
+)
+from carerecord.kit.clock import stamp
+from carerecord.kit.db import Connection
+from carerecord.kit.errors import NotFound, NotSignedIn, NotUnderstood
+from carerecord.patients.claims import at
+from carerecord.patients.enrol import Enrolling, new_id
+from carerecord.patients.likening import across, doubt_of
+from carerecord.patients.model import Entry
+from carerecord.patients.store import kept, likeness, lineage, reviews
+from carerecord.patients.weighing import weigh
+
+KINDS: Final = ("merge", "unmerge", "link", "unlink", "move")
+UNKNOWN: Final = "One of the two numbers has never been seen. Take its claim first, then say it again."
+OF_TWO: Final = "The two numbers are of two sources: a human looks first."
+SEVERED: Final = "These two may not be linked."
+LATER: Final = "A later message has said otherwise already."
+APART: Final = "Nothing holds the two together."
+A_HUMAN: Final = "A human has found that these are two people."
+
+
+@dataclass(frozen=True)
+class Instructing:
+    enrolling: Enrolling
+
+    async def instruct(self, asked: InstructAsked) -> tuple[Instructed, ...]:
+        """One after the other, in their order, all or none.
+
+        Raises NotUnderstood: a kind, or a time, is none.
+        """
+        by = asked.actor.key if asked.actor else ""
+        found = []
+        async with self.enrolling.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            for each in asked.instructions:
+                if each.kind not in KINDS:
+                    raise NotUnderstood(f"An instruction is one of {', '.join(KINDS)}.")
+                found.append(await self._one(db, each, by))
+        return tuple(found)
+
+    async def _one(self, db: Connection, told: Instruction, by: str) -> Instructed:
+        known = await kept.entries_at(db, [told.source, told.into_source], [told.local_id, told.into])
+        gone, into = known.get((told.source, told.local_id)), known.get((told.into_source, told.into))
+        if gone is None or into is None:
+            return Instructed("unknown", say=UNKNOWN)
+        if gone.id == into.id:
+            return await self._answer(db, "already", gone.id)
+        now = self.enrolling.clock.now()
+        when = at(told.recorded) or now
+        said = await lineage.said(db, gone.id, into.id)
+        if any(each.recorded_at > when for each in said):
+            return await self._answer(db, "already", gone.id, say=LATER)
+        if told.kind == "move":
+            return await self._move(db, told, gone, into, now)
+        if told.kind in ("unmerge", "unlink"):
+            return await self._apart(db, told, gone, into, said, when, now, by)
+        return await self._together(db, told, gone, into, said, when, now, by)
+
+    async def _together(
+        self, db: Connection, told: Instruction, gone: Entry, into: Entry, said: list[lineage.Said], when: datetime,
+        now: datetime, by: str,
+    ) -> Instructed:  # fmt: skip
+        if any(each.kind == told.kind and each.gone == gone.id for each in said) and gone.person == into.person:
+            return await self._answer(db, "already", gone.id)
+        sets = await likeness.members(db, {gone.person, into.person})
+        everybody = [member for each in sets.values() for member in each]
+        severed = await likeness.severed_from(db, [name for each in everybody for name in (each.patient, each.facts.nhs)])
+        if gone.person != into.person:
+            if across(sets[gone.person], sets[into.person], severed):
+                return await self._answer(db, "refused", gone.id, say=SEVERED)
+            if not by and await reviews.human_parted(db, gone.id, into.id):
+                return await self._answer(db, "refused", gone.id, say=A_HUMAN)
+            if not by and told.source != told.into_source:
+                return await self._review(db, gone, into, now)
+        # Whoever is named as the survivor stands for itself from now on: so no chain closes into a ring.
+        if told.kind == "merge":
+            await lineage.end(db, into.id)
+            await lineage.end(db, gone.id)
+        moved = [(member.patient, gone.person) for member in sets.get(gone.person, ())] if gone.person != into.person else []
+        before = [each for each in said if each.gone == gone.id and each.moved]
+        if not moved and before:
+            moved = list(zip(before[0].moved, before[0].former, strict=True))
+        await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, moved)
+        if gone.person != into.person:
+            because = "merged" if told.kind == "merge" else "decided" if by else "linked"
+            await kept.move(db, [(patient, into.person, because) for patient, _ in moved], now)
+            await lineage.explain(db, [patient for patient, _ in moved], now, told.message, by)
+            await reviews.decide(db, [(gone.id, into.id)], True, by or f"source|{told.source}", now)
+            await self.enrolling.tell_sets(db, [gone.id])
+            answer = await self._answer(db, "done", gone.id)
+            await self.enrolling.outbox.announce("PersonLinked", PersonLinked(answer.person, because), db)
+            return answer
+        return await self._answer(db, "done", gone.id)
+
+    async def _apart(
+        self, db: Connection, told: Instruction, gone: Entry, into: Entry, said: list[lineage.Said], when: datetime,
+        now: datetime, by: str,
+    ) -> Instructed:  # fmt: skip
+        held = [each for each in said if each.kind in ("merge", "link")]
+        ended = [each for each in said if each.kind in ("unmerge", "unlink")]
+        if not held and (ended or gone.person != into.person):
+            await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, ())
+            return await self._answer(db, "already", gone.id, say="" if ended else APART)
+        for each in held or [lineage.Said(gone.id, into.id, "", when, (), ())]:
+            await lineage.say(db, each.gone, each.into, told.kind, when, now, told.message, ())
+        before = (await self._answer(db, "", gone.id)).person
+        sets = await likeness.members(db, {gone.person})
+        here = {member.patient for member in sets.get(gone.person, ())}
+        moved = [(patient, person) for each in held for patient, person in zip(each.moved, each.former, strict=True)]
+        back = {patient: person for patient, person in moved if patient in here}
+        # The number that was wronged leaves, with all that it brought; where it brought nothing with it, alone.
+        leaving = back or {gone.id: ""}
+        if into.id in leaving:
+            leaving = {patient: person for patient, person in leaving.items() if patient != into.id}
+        fresh: dict[str, str] = {}
+        places = [
+            (patient, person if person and person != into.person else fresh.setdefault(person, new_id()), "unmerged")
+            for patient, person in leaving.items()
+        ]
+        if gone.person != into.person or not places:
+            return await self._answer(db, "done", gone.id)
+        await kept.move(db, places, now)
+        await lineage.explain(db, list(leaving), now, told.message, by)
+        await reviews.decide(db, [(gone.id, into.id)], False, by or f"source|{told.source}", now)
+        await self.enrolling.tell_sets(db, before)
+        answer = await self._answer(db, "done", gone.id)
+        other = (await self._answer(db, "done", into.id)).person
+        await self.enrolling.outbox.announce("PersonSplit", PersonSplit(before, (answer.person, other), "unmerged"), db)
+        return answer
+
+    async def _move(self, db: Connection, told: Instruction, gone: Entry, into: Entry, now: datetime) -> Instructed:
+        """An identifier that was filed under one number belongs to the other."""
+        moving = told.identifier
+        if moving is None:
+            raise NotUnderstood("A move names the identifier that moves.")
+        if moving in into.stated.identifiers and moving not in gone.stated.identifiers:
+            return await self._answer(db, "already", into.id)
+        without = tuple(each for each in gone.stated.identifiers if each != moving)
+        with_it = (*(each for each in into.stated.identifiers if each != moving), moving)
+        changed = [
+            structs.replace(gone, stated=structs.replace(gone.stated, identifiers=without), changed_at=now),
+            structs.replace(into, stated=structs.replace(into.stated, identifiers=with_it), changed_at=now),
+        ]
+        known = {(each.stated.source, each.stated.local_id): each for each in (gone, into)}
+        await self.enrolling.take_in(db, changed, known, now)
+        return await self._answer(db, "done", into.id)
+
+    async def _review(self, db: Connection, gone: Entry, into: Entry, now: datetime) -> Instructed:
+        found = await likeness.members(db, {gone.person, into.person})
+        members = {member.patient: member for each in found.values() for member in each}
+        one, other = members[into.id], members[gone.id]
+        doubt = doubt_of(weigh(one.facts, other.facts), one, other)
+        doubt = structs.replace(doubt, conflicts=(OF_TWO, *(each for each in doubt.conflicts if each)))
+        await reviews.put_doubts(db, [(new_id(), doubt)], (), now)
+        answer = await self._answer(db, "review", gone.id, say=OF_TWO)
+        return structs.replace(answer, review=await reviews.id_of(db, gone.id, into.id))
+
+    async def _answer(self, db: Connection, outcome: str, patient: str, *, say: str = "") -> Instructed:
+        entries = await kept.set_of(db, patient)
+        stands = (await lineage.survivors(db, [patient])).get(patient, patient)
+        ids = sorted(entry.id for entry in entries)
+        return Instructed(outcome, stands, (stands, *(each for each in ids if each != stands)), say=say)
+
+    async def lineage(self, asked: LineageAsked) -> tuple[Step, ...]:
+        """How the sets that this id was in came about, oldest first. Raises NotFound: no such id."""
+        steps = await lineage.steps(self.enrolling.db, asked.patient)
+        if not steps:
+            raise NotFound("There is no such person in the index.")
+        return tuple(Step(stamp(when), patient, because, tuple(mates), *told) for when, patient, because, mates, *told in steps)
+
+    async def sever(self, asked: SeverAsked) -> Nothing:
+        """Part two histories for good: what is one set is split, what waits for review is closed, nothing is suggested again.
+
+        Raises:
+            NotSignedIn: nobody says so. NotUnderstood: the two sides are one.
+        """
+        if asked.actor is None:
+            raise NotSignedIn("A finding needs somebody who made it.")
+        if not asked.one or not asked.other or asked.one == asked.other:
+            raise NotUnderstood("Two sides are severed, each an NHS number or an id of the index.")
+        async with self.enrolling.db.acquire() as db, db.transaction():
+            await kept.alone(db)
+            now = self.enrolling.clock.now()
+            await likeness.sever(db, asked.one, asked.other, asked.actor.key, now, undo=asked.undo)
+            if not asked.undo:
+                await self._split(db, asked, now)
+        return Nothing()
+
+    async def _split(self, db: Connection, asked: SeverAsked, now: datetime) -> None:
+        bearers = await kept.entries_numbered(db, {asked.one, asked.other})
+        named = await kept.sets_of(db, {asked.one, asked.other, *(entry.id for entry in bearers)})
+        for entries in named.values():
+            left = [entry for entry in entries if asked.one in (entry.id, entry.nhs_number)]
+            right = [entry for entry in entries if asked.other in (entry.id, entry.nhs_number)]
+            if left and right:
+                person = new_id()
+                await kept.move(db, [(entry.id, person, "severed") for entry in right], now)
+                await lineage.explain(db, [entry.id for entry in right], now, "", asked.actor.key if asked.actor else "")
+                before = tuple(sorted(entry.id for entry in entries))
+                parted = tuple(sorted(entry.id for entry in right))
+                rest = tuple(each for each in before if each not in parted)
+                await self.enrolling.tell_sets(db, before)
+                await self.enrolling.outbox.announce("PersonSplit", PersonSplit(before, (rest, parted), "severed"), db)
+        every = [entry.id for entries in named.values() for entry in entries]
+        await reviews.close_between(db, every, now)

@@ -1,0 +1,148 @@
+"""Which of these entries are people whom the index knows already? Weighed against all that share a key; sets join, or wait.
+
+Pure but for its questions to the store. What it may never do: go against a human's finding, join what is severed, join where
+somebody of one set contradicts somebody of the other.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct, structs
+
+from carerecord.kit.db import Connection
+from carerecord.patients.facts import Facts
+from carerecord.patients.keys import keys, numbered
+from carerecord.patients.levels import DIFFERS
+from carerecord.patients.linking import Decisions, Doubt
+from carerecord.patients.store import likeness, reviews
+from carerecord.patients.store.likeness import Member
+from carerecord.patients.weighing import APART, LINK, REVIEW, Weighing, contradicts, each_bits, weigh
+
+MOST_REVIEWS = 4  # for one entry: the strongest, for a human compares two
+
+Severed = Mapping[str, frozenset[str]]
+
+
+class Liked(Struct, frozen=True):
+    moves: tuple[tuple[str, str, str], ...]  # (patient, person, because)
+    doubts: tuple[Doubt, ...]
+    joined: frozenset[str]
+
+
+def keys_of(facts: Facts) -> list[int]:
+    return [numbered(key) for key in keys(facts)]
+
+
+async def liken(db: Connection, fresh: Sequence[str], facts: Sequence[Facts], doubted: Iterable[Doubt]) -> Liked:
+    """Compare entries that stand in the index already (each in a set) with everybody like them. Four statements for a batch."""
+    hits = await likeness.alike(db, [keys_of(each) for each in facts])
+    mine = {member.patient: member.person for _, member in hits if member.patient in set(fresh)}
+    people = {member.person for _, member in hits} | set(mine.values())
+    sets = await likeness.members(db, people)
+    by_patient = {member.patient: member for each in sets.values() for member in each}
+    decided = await reviews.decisions_about(db, fresh)
+    severed = await likeness.severed_from(db, [*by_patient, *(member.facts.nhs for member in by_patient.values())])
+    held = {frozenset((doubt.one, doubt.other)) for doubt in doubted}
+    pairs: dict[frozenset[str], tuple[Weighing, str, str]] = {}
+    for claim, member in hits:
+        one, two = fresh[claim], member.patient
+        pair = frozenset((one, two))
+        if one not in by_patient or by_patient[one].person == member.person or pair in pairs or pair in held or pair in decided:
+            continue
+        found = weigh(by_patient[one].facts, member.facts)
+        if by_patient[one].facts.source == member.facts.source:
+            found = _within_one_source(found)
+        if found.verdict != APART:
+            pairs[pair] = (found, one, two)
+    return _sorted_out(pairs.values(), sets, by_patient, decided, severed)
+
+
+def _within_one_source(found: Weighing) -> Weighing:
+    """A source seldom holds one person twice: what would link waits for a human, anything less is two people."""
+    verdict = REVIEW if found.verdict == LINK else APART
+    return structs.replace(found, verdict=verdict, held="one source under two of its numbers")
+
+
+def _sorted_out(
+    pairs: Iterable[tuple[Weighing, str, str]],
+    sets: dict[str, list[Member]],
+    by_patient: Mapping[str, Member],
+    decided: Decisions,
+    severed: Severed,
+) -> Liked:
+    where = {patient: member.person for patient, member in by_patient.items()}
+    moved: dict[str, str] = {}
+    joined: set[str] = set()
+    doubts: dict[frozenset[str], tuple[float, Doubt]] = {}
+    count: dict[str, int] = {}
+    for found, one, two in sorted(pairs, key=lambda each: (-each[0].bits, each[1], each[2])):
+        left, right = where[one], where[two]
+        if left == right or across(sets[left], sets[right], severed):
+            continue
+        if found.verdict == LINK and not _forbidden(sets[left], sets[right], decided):
+            into, gone = (left, right) if (len(sets[left]), right) > (len(sets[right]), left) else (right, left)
+            for member in sets.pop(gone):
+                where[member.patient] = moved[member.patient] = into
+                sets[into].append(member)
+            joined |= {member.patient for member in sets[into]}
+            continue
+        many = max(count.get(one, 0), count.get(two, 0)) >= MOST_REVIEWS
+        if many or _taken(found, one, two, sets[left], sets[right], by_patient):
+            continue
+        between = frozenset((left, right))
+        if between not in doubts:
+            count[one], count[two] = count.get(one, 0) + 1, count.get(two, 0) + 1
+            doubts[between] = (found.bits, doubt_of(found, by_patient[two], by_patient[one]))
+    standing = [doubt for _, doubt in doubts.values() if where[doubt.one] != where[doubt.other]]
+    return Liked(tuple((patient, person, "likeness") for patient, person in moved.items()), tuple(standing), frozenset(joined))
+
+
+def _forbidden(left: Sequence[Member], right: Sequence[Member], decided: Decisions) -> bool:
+    return any(
+        decided.get(frozenset((one.patient, other.patient))) is False or contradicts(one.facts, other.facts)
+        for one in left
+        for other in right
+    )
+
+
+def _taken(
+    found: Weighing, one: str, two: str, left: Sequence[Member], right: Sequence[Member], by_patient: Mapping[str, Member]
+) -> bool:
+    """Whether a source's own entry of this person is found already, and is more like: then the other is a relation."""
+    mine, other = by_patient[one], by_patient[two]
+    rivals = [(mine, each) for each in left if each.facts.source == other.facts.source]
+    rivals += [(other, each) for each in right if each.facts.source == mine.facts.source]
+    return any(to.patient != each.patient and weigh(to.facts, each.facts).bits > found.bits for to, each in rivals)
+
+
+def across(left: Iterable[Member], right: Iterable[Member], severed: Severed) -> bool:
+    """Whether a severed history lies between the two sets."""
+    if not severed:
+        return False
+    ours, theirs = (
+        {name for member in side for name in (member.patient, member.facts.nhs) if name} for side in (left, right)
+    )
+    return any(severed.get(name, frozenset()) & theirs for name in ours)
+
+
+def doubt_of(found: Weighing, one: Member, other: Member) -> Doubt:
+    weighed = each_bits(one.facts, other.facts, found.levels)
+    return Doubt(
+        one.patient,
+        other.patient,
+        tuple(f"{FACT_NAMES[fact]} {HOW[how]}" for fact, how, bits in weighed if bits > 0 and how != DIFFERS),
+        (found.held, *(f"{FACT_NAMES[fact]} {HOW[how]}" for fact, how, bits in weighed if bits <= 0 or how == DIFFERS)),
+        found.bits,
+        tuple((FACT_NAMES[fact], HOW[how], bits) for fact, how, bits in weighed),
+    )
+
+
+# What a human reads of a fact and a level.
+FACT_NAMES = {
+    "given": "given name", "second": "second given name", "family": "family name", "birth": "birth date", "sex": "sex",
+    "place": "address", "phone": "telephone", "nhs": "NHS number", "number": "local number",
+}  # fmt: skip
+HOW = {
+    "same": "same", "form": "another form", "near": "near", "sound": "sounds alike", "initial": "initial only", "part": "in part",
+    "former": "a former one", "swapped": "swapped with the other name", "edit": "near: one slip", "partly": "in part",
+    "differs": "differs", "absent": "not stated", "street": "in one street", "area": "in one district",
+}  # fmt: skip

@@ -1,0 +1,118 @@
+"""Which entries resemble these? Candidates by exact keys, in one statement for a batch; `weighing` says how much."""
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from carerecord.kit.db import Connection, Database
+from carerecord.patients.facts import Facts
+from carerecord.patients.keys import MOST
+
+_facts = msgspec.json.Decoder(Facts)
+
+
+class Member(Struct, frozen=True):
+    """One entry as it is compared, and the set that it is in."""
+
+    patient: str
+    person: str
+    facts: Facts
+
+
+async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]]) -> None:
+    """(id, facts, keys) of entries, new or changed: two statements however many there are."""
+    ids, facts = [row[0] for row in rows], [row[1] for row in rows]
+    keys = [(row[0], key) for row in rows for key in row[2]]
+    await db.execute(
+        "DELETE FROM likeness_key k USING likeness l WHERE l.patient = ANY ($1) AND k.key = ANY (l.keys) AND k.no = l.no", ids
+    )
+    await db.execute(
+        """
+        WITH keyed AS (
+            SELECT patient, array_agg(key) AS keys FROM unnest($3::text[], $4::bigint[]) AS keyed (patient, key) GROUP BY patient
+        ), kept AS (
+            INSERT INTO likeness (patient, facts, keys)
+            SELECT told.patient, told.facts, coalesce(keyed.keys, '{}')
+              FROM unnest($1::text[], $2::bytea[]) AS told (patient, facts)
+              LEFT JOIN keyed USING (patient)
+            ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys
+            RETURNING no, keys
+        )
+        INSERT INTO likeness_key (key, no) SELECT DISTINCT unnest(keys), no FROM kept ON CONFLICT DO NOTHING
+        """,
+        ids,
+        facts,
+        [patient for patient, _ in keys],
+        [key for _, key in keys],
+    )
+
+
+async def alike(db: Database, keys: Sequence[Sequence[int]]) -> list[tuple[int, Member]]:
+    """(place in `keys`, entry) for each entry that shares a key with it; of a key that many share, some."""
+    rows = await db.fetch(
+        """
+        WITH hit AS MATERIALIZED (
+            SELECT DISTINCT wanted.claim, near.no
+              FROM unnest($1::int[], $2::bigint[]) AS wanted (claim, key)
+             CROSS JOIN LATERAL (SELECT no FROM likeness_key WHERE likeness_key.key = wanted.key LIMIT $3) AS near
+        )
+        SELECT hit.claim, found.patient, found.facts, link.person
+          FROM hit
+          JOIN likeness found USING (no)
+          JOIN link ON link.patient = found.patient AND link.until IS NULL
+        """,
+        [claim for claim, each in enumerate(keys) for _ in each],
+        [key for each in keys for key in each],
+        MOST,
+    )
+    return [(row["claim"], Member(row["patient"], row["person"], _facts.decode(row["facts"]))) for row in rows]
+
+
+async def members(db: Database, people: Iterable[str]) -> dict[str, list[Member]]:
+    """Everybody of these sets, by the set's key."""
+    rows = await db.fetch(
+        """
+        SELECT l.patient, l.person, likeness.facts
+          FROM link l
+          JOIN likeness USING (patient)
+         WHERE l.person = ANY ($1)
+           AND l.until IS NULL
+         ORDER BY l.person, l.patient
+        """,
+        list(people),
+    )
+    found: dict[str, list[Member]] = {}
+    for row in rows:
+        found.setdefault(row["person"], []).append(Member(row["patient"], row["person"], _facts.decode(row["facts"])))
+    return found
+
+
+async def severed_from(db: Database, names: Iterable[str]) -> dict[str, frozenset[str]]:
+    """For each of these ids and NHS numbers that is on the list: from which others it is severed."""
+    wanted = [name for name in names if name]
+    rows = await db.fetch(
+        "SELECT one, other FROM severed WHERE one = ANY ($1) UNION ALL SELECT other, one FROM severed WHERE other = ANY ($1)",
+        wanted,
+    )
+    found: dict[str, set[str]] = {}
+    for one, other in rows:
+        found.setdefault(one, set()).add(other)
+    return {name: frozenset(others) for name, others in found.items()}
+
+
+async def sever(db: Connection, one: str, other: str, by: str, now: object, *, undo: bool) -> bool:
+    """Whether anything changed."""
+    pair = sorted((one, other))
+    if undo:
+        return await db.fetchval("DELETE FROM severed WHERE one = $1 AND other = $2 RETURNING true", *pair) is True
+    told = "INSERT INTO severed (one, other, since, by) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true"
+    return await db.fetchval(told, *pair, now, by) is True
+
+
+async def unfolded(db: Database, most: int) -> list[str]:
+    """Ids of entries that came in before likeness was kept."""
+    rows = await db.fetch(
+        "SELECT id FROM patient WHERE NOT EXISTS (SELECT FROM likeness WHERE likeness.patient = patient.id) LIMIT $1", most
+    )
+    return [row["id"] for row in rows]

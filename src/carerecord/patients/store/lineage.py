@@ -1,0 +1,138 @@
+"""What did sources say of two of their numbers, and how did a set come to be as it is?"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from msgspec import Struct
+
+from carerecord.kit.db import Connection, Database
+
+
+class Said(Struct, frozen=True):
+    """The last instruction about two entries."""
+
+    gone: str
+    into: str
+    kind: str
+    recorded_at: datetime
+    moved: tuple[str, ...]
+    former: tuple[str, ...]
+
+
+async def recorded(db: Database, patients: Iterable[str]) -> dict[str, datetime]:
+    rows = await db.fetch("SELECT id, recorded_at FROM patient WHERE id = ANY ($1) AND recorded_at IS NOT NULL", list(patients))
+    return {row["id"]: row["recorded_at"] for row in rows}
+
+
+async def record(db: Connection, stamps: Sequence[tuple[str, datetime]]) -> None:
+    await db.execute(
+        """
+        UPDATE patient SET recorded_at = told.at
+          FROM unnest($1::text[], $2::timestamptz[]) AS told (id, at)
+         WHERE patient.id = told.id
+        """,
+        [patient for patient, _ in stamps],
+        [at for _, at in stamps],
+    )
+
+
+async def survivors(db: Database, patients: Iterable[str]) -> dict[str, str]:
+    """For each id that was merged into another: the one that stands for it now, along the whole chain."""
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE chain AS (
+            SELECT gone, into_id, 1 AS depth FROM merge WHERE gone = ANY ($1) AND kind = 'merge'
+            UNION
+            SELECT chain.gone, merge.into_id, depth + 1
+              FROM chain
+              JOIN merge ON merge.gone = chain.into_id AND merge.kind = 'merge'
+             WHERE depth < 50
+        )
+        SELECT DISTINCT ON (gone) gone, into_id FROM chain ORDER BY gone, depth DESC
+        """,
+        list(patients),
+    )
+    return {row["gone"]: row["into_id"] for row in rows}
+
+
+async def next_of(db: Database, patient: str) -> str:
+    """Into which this one was merged, one step; "" where it stands for itself."""
+    return await db.fetchval("SELECT into_id FROM merge WHERE gone = $1 AND kind = 'merge'", patient) or ""
+
+
+async def said(db: Database, one: str, other: str) -> list[Said]:
+    """About these two, either way round."""
+    rows = await db.fetch(
+        """
+        SELECT gone, into_id, kind, recorded_at, moved, former FROM merge
+         WHERE (gone = $1 AND into_id = $2) OR (gone = $2 AND into_id = $1)
+        """,
+        one,
+        other,
+    )
+    return [
+        Said(row["gone"], row["into_id"], row["kind"], row["recorded_at"], tuple(row["moved"]), tuple(row["former"]))
+        for row in rows
+    ]
+
+
+async def say(
+    db: Connection, gone: str, into: str, kind: str, recorded_at: datetime, now: datetime, message: str,
+    moved: Sequence[tuple[str, str]],
+) -> None:  # fmt: skip
+    await db.execute(
+        """
+        INSERT INTO merge (gone, into_id, kind, recorded_at, done_at, message, moved, former)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        ON CONFLICT (gone, into_id) DO UPDATE
+           SET kind = excluded.kind, recorded_at = excluded.recorded_at, done_at = excluded.done_at, message = excluded.message,
+               moved = excluded.moved, former = excluded.former
+        """,
+        gone,
+        into,
+        kind,
+        recorded_at,
+        now,
+        message,
+        [patient for patient, _ in moved],
+        [person for _, person in moved],
+    )
+
+
+async def end(db: Connection, gone: str) -> None:
+    """`gone` stands for itself again; its set stays as it is."""
+    await db.execute("UPDATE merge SET kind = 'link' WHERE gone = $1 AND kind = 'merge'", gone)
+
+
+async def explain(db: Connection, patients: Sequence[str], now: datetime, message: str, by: str) -> None:
+    """Why the rows of `link` that were opened now were opened."""
+    await db.execute(
+        "UPDATE link SET message = $3, said_by = $4 WHERE patient = ANY ($1) AND since = $2 AND until IS NULL",
+        list(patients),
+        now,
+        message,
+        by,
+    )
+
+
+async def steps(db: Database, patient: str) -> list[tuple[datetime, str, str, list[str], str, str]]:
+    """(at, id, because, who were one person from then on, message, by) of every set that this id's people were in, in order."""
+    rows = await db.fetch(
+        """
+        WITH people AS (SELECT DISTINCT person FROM link WHERE patient = $1)
+        SELECT l.since, l.patient, l.because, l.message, l.said_by,
+               (SELECT array_agg(DISTINCT mate.patient ORDER BY mate.patient)
+                  FROM link mate
+                 WHERE mate.person = l.person
+                   AND mate.since <= l.since
+                   AND (mate.until IS NULL OR mate.until > l.since)) AS together
+          FROM link l
+         WHERE l.person IN (SELECT person FROM people) OR l.patient = $1
+         ORDER BY l.since, l.id
+        """,
+        patient,
+    )
+    return [
+        (row["since"], row["patient"], row["because"], row["together"] or [row["patient"]], row["message"], row["said_by"])
+        for row in rows
+    ]
