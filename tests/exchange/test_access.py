@@ -5,11 +5,14 @@ import json
 import time
 from typing import Any
 
+import pytest
 from joserfc import jwt
 from joserfc.jwk import ECKey
 from tests.exchange.conftest import Api
 
+from carerecord.contracts.holdings import PRESENT, KeptEntry, PresentAsked
 from carerecord.contracts.identity import REVOKE_CLIENT, RevokeClientAsked
+from carerecord.kit.errors import NotAcceptable
 
 FORM = "application/x-www-form-urlencoded"
 BEARER_TYPE = "urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer"
@@ -88,3 +91,21 @@ async def test_every_answer_stands_in_the_book_before_it_leaves(api: Api) -> Non
     assert [each["what"] for each in told] == ["resource-written", "resource-read", "resource-searched"]
     assert all(each["patients"] == ["p1"] for each in told)
     assert all(each["actor"]["name"] == "A client of this test" for each in told)
+
+
+async def test_what_a_client_writes_is_kept_as_of_the_source_in_whose_name_it_writes(api: Api) -> None:
+    encounter = {
+        "resourceType": "Encounter", "id": "n1", "status": "in-progress", "subject": {"reference": "Patient/e1"},
+        "class": {"system": "http://terminology.hl7.org/CodeSystem/v3-ActCode", "code": "EMER"},
+    }  # fmt: skip
+    entry = (KeptEntry("fenwick-epr", ("e1",)),)
+    nobodys = await api.token_with("system/*.cruds")
+    assert (await api.ask("PUT", "/Encounter/n1", encounter, token=nobodys)).status == 201
+    assert await api.house.calls("exchange").ask(PRESENT, PresentAsked(entry)) == ()
+
+    token = await api.token_with("system/*.cruds", source="fenwick-epr")
+    assert (await api.ask("PUT", "/Encounter/n1", encounter, token=token)).status == 200
+    (kept,) = await api.house.calls("exchange").ask(PRESENT, PresentAsked(entry))
+    assert (kept.source, [each.id for each in kept.resources]) == ("fenwick-epr", ["n1"])
+    with pytest.raises(NotAcceptable):
+        await api.client("system/*.cruds", source="two words")

@@ -114,6 +114,13 @@ async def test_its_time_is_that_of_the_newest_statement_and_what_was_deleted_or_
     assert [parse(each.text)["status"] for each in kept.resources if each.id == "o1"] == ["amended"]
 
 
+async def test_what_a_client_of_no_source_mends_stays_in_the_record(filled: Desk) -> None:
+    mender = Client("mender", "R9A", "A mender", chooses_ids=True)
+    await filled.put(observation("o1", status="amended"), client=mender)
+    kept = (await record(filled, RESULTS))[0]
+    assert [parse(each.text)["status"] for each in kept.resources if each.id == "o1"] == ["amended"]
+
+
 async def test_a_medicine_in_nobodys_record_comes_with_what_refers_to_it(desk: Desk) -> None:
     medicine = {"resourceType": "Medication", "id": "m1", "code": {"text": "Warfarin"}}
     request = {

@@ -36,11 +36,14 @@ def seconds(text: str) -> float:
     return float(found[1]) * _SECONDS[found[2]]
 
 
-async def add(ways: Ways, name: str, organisation: str, scopes: Sequence[str], keys: str, on_invalid: str) -> None:
+async def add(
+    ways: Ways, name: str, organisation: str, scopes: Sequence[str], keys: str, on_invalid: str, source: str = ""
+) -> None:
     """Prints the id, and the secret where the client brings no keys: this once."""
     told = tuple(each for text in scopes for each in text.replace(",", " ").split())
     async with ways() as calls:
-        added = await calls.ask(ADD_CLIENT, AddClientAsked(name, organisation, told, jwks=keys, on_invalid=on_invalid))
+        asked = AddClientAsked(name, organisation, told, jwks=keys, on_invalid=on_invalid, source=source)
+        added = await calls.ask(ADD_CLIENT, asked)
     print(f"id      {added.client.id}")
     if added.secret:
         print(f"secret  {added.secret}")

@@ -92,6 +92,7 @@ class ClientRow(Struct, frozen=True):
     on_invalid: str = "refuse"  # refuse | annotate | quarantine
     revoked: bool = False
     made_at: str = ""
+    source: str = ""  # the registered source in whose name it writes; "" = none: what it writes is in no person's record
 
 
 class AddClientAsked(Struct, frozen=True):
@@ -102,6 +103,7 @@ class AddClientAsked(Struct, frozen=True):
     chooses_ids: bool = True
     must_match: bool = False
     on_invalid: str = "refuse"
+    source: str = ""
 
 
 class ClientAdded(Struct, frozen=True):

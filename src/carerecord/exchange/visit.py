@@ -67,7 +67,7 @@ class Visit:
     @property
     def client(self) -> Client:
         row = self.known.client
-        return Client(row.id, row.organisation, row.name, row.chooses_ids, row.must_match, row.on_invalid)
+        return Client(row.id, row.organisation, row.name, row.chooses_ids, row.must_match, row.on_invalid, row.source)
 
     @property
     def known(self) -> Bearer:

@@ -324,7 +324,7 @@ class Writer:
         organisation, when = draft.asked.client.organisation, was.when_at or now
         return Row(
             draft.patient, draft.type, draft.id, was.version + 1, now, "D", organisation, b"", when, was.confidential,
-            draft.asked.client.source,
+            draft.asked.client.source or was.source,
         )  # fmt: skip
 
     def _made(self, draft: Draft, was: Last, now: datetime) -> tuple[Row, bytes, Current]:
@@ -339,7 +339,7 @@ class Writer:
             says = "A confidentiality label may be made stricter here, and not looser."
             raise Refusal(draft.place, 403, error("forbidden", f"{draft.type}.meta.security", says))
         method = "U" if version > 1 else "C"
-        source = draft.asked.client.source
+        source = draft.asked.client.source or was.source  # who mends a source's resource does not take it out of the record
         row = Row(draft.patient, draft.type, draft.id, version, now, method, organisation, body, when, label, source)
         narrow = Current(draft.patient, draft.type, draft.id, version, now, when, label, index.tokens, index.across)
         return row, text, narrow

@@ -49,6 +49,7 @@ ALGORITHMS: Final = ("RS384", "ES384", "PS384", "RS256", "ES256", "PS256")
 JWT_BEARER: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 ISSUER: Final = "urn:carerecord:client"
 _SWEEP_EVERY_S: Final = 60.0
+_SOURCE: Final = re.compile(r"[\w.-]{1,64}\Z", re.ASCII)
 _NAME: Final = re.compile(r"[\w .,'()/&-]{1,80}\Z")
 _NOT_GOOD: Final = "The client could not be verified."
 
@@ -72,13 +73,15 @@ class Clients:
             raise NotAcceptable("Scopes are written system/Type.cruds or system/*.rs, one or more of them.")
         if asked.on_invalid not in ("refuse", "annotate", "quarantine"):
             raise NotAcceptable("What is done with invalid input is refuse, annotate or quarantine.")
+        if asked.source and not _SOURCE.match(asked.source):
+            raise NotAcceptable("A source is named by its id in the registry.")
         if asked.jwks:
             _keys(asked.jwks)
         secret = "" if asked.jwks else secrets.token_urlsafe(32)
         now = self.clock.now()
         row = ClientRow(
             secrets.token_hex(8), asked.name, asked.organisation, tuple(dict.fromkeys(asked.scopes)), asked.chooses_ids,
-            asked.must_match, asked.on_invalid,
+            asked.must_match, asked.on_invalid, source=asked.source,
         )  # fmt: skip
         async with self.db.acquire() as db, db.transaction():
             await kept.add(db, row, _hashed(secret) if secret else None, asked.jwks or None, now)

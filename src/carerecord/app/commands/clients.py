@@ -19,10 +19,11 @@ def add_client(
     scopes: Annotated[list[str], typer.Option(help="system/Observation.rs; several with commas, or said again.")],
     jwks: Annotated[Path | None, typer.Option(help="Its public keys; without them a secret is made.", exists=True)] = None,
     on_invalid: Annotated[str, typer.Option(help="What is done with invalid input: refuse, annotate or quarantine.")] = "refuse",
+    source: Annotated[str, typer.Option(help="The source, by its id in the registry, in whose name it writes.")] = "",
 ) -> None:
     """Let a system or app ask the FHIR API; prints its id, and its secret this once."""
     keys = jwks.read_text("utf-8") if jwks else ""
-    run(clients.add(lambda: operator_calls(gate_with()), name, organisation, scopes, keys, on_invalid))
+    run(clients.add(lambda: operator_calls(gate_with()), name, organisation, scopes, keys, on_invalid, source))
 
 
 @app.command("list")

@@ -103,14 +103,15 @@ class Last(Struct, frozen=True, gc=False):
     method: str = ""  # D is gone
     confidential: int = 0
     when_at: datetime | None = None
+    source: str = ""
 
 
 async def latest(db: Database, keys: Sequence[Key]) -> dict[Key, Last]:
     rows = await db.fetch(
         """
-        SELECT patient, type, id, last.version, last.method::text, last.confidential, last.when_at
+        SELECT patient, type, id, last.version, last.method::text, last.confidential, last.when_at, last.source
           FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (patient, type, id)
-         CROSS JOIN LATERAL (SELECT version, method, confidential, when_at
+         CROSS JOIN LATERAL (SELECT version, method, confidential, when_at, source
                                FROM version
                               WHERE (patient, type, id) = (asked.patient, asked.type, asked.id)
                               ORDER BY version DESC

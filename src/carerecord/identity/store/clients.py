@@ -10,8 +10,9 @@ from carerecord.kit.db import Database, Record
 async def add(db: Database, row: ClientRow, secret_hash: bytes | None, jwks: str | None, now: datetime) -> None:
     await db.execute(
         """
-        INSERT INTO client (id, name, organisation, scopes, secret_hash, jwks, chooses_ids, must_match, on_invalid, made_at)
-        VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10)
+        INSERT INTO client (id, name, organisation, scopes, secret_hash, jwks, chooses_ids, must_match, on_invalid, made_at,
+                            source)
+        VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11)
         """,
         row.id,
         row.name,
@@ -23,13 +24,14 @@ async def add(db: Database, row: ClientRow, secret_hash: bytes | None, jwks: str
         row.must_match,
         row.on_invalid,
         now,
+        row.source,
     )
 
 
 async def every(db: Database) -> tuple[ClientRow, ...]:
     rows = await db.fetch(
         """
-        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at
+        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source
           FROM client
          ORDER BY made_at, id
         """
@@ -41,7 +43,7 @@ async def one(db: Database, id_: str) -> tuple[ClientRow, bytes | None, str | No
     """The client, the hash of its secret, its keys as JSON."""
     row = await db.fetchrow(
         """
-        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, secret_hash,
+        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source, secret_hash,
                jwks::text AS jwks
           FROM client
          WHERE id = $1
@@ -59,7 +61,7 @@ async def revoke(db: Database, id_: str, now: datetime) -> ClientRow | None:
         UPDATE client
            SET revoked_at = coalesce(revoked_at, $2)
          WHERE id = $1
-        RETURNING id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at
+        RETURNING id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source
         """,
         id_,
         now,
@@ -80,7 +82,7 @@ async def give(db: Database, token_hash: bytes, client: str, scopes: tuple[str, 
 async def bearer(db: Database, token_hash: bytes, now: datetime) -> tuple[ClientRow, tuple[str, ...], datetime] | None:
     row = await db.fetchrow(
         """
-        SELECT client.id, name, organisation, client.scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at,
+        SELECT client.id, name, organisation, client.scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source,
                bearer.scopes AS given, bearer.ends_at
           FROM bearer
           JOIN client ON client.id = bearer.client
@@ -108,5 +110,5 @@ async def sweep(db: Database, now: datetime) -> None:
 def _row(row: Record) -> ClientRow:
     return ClientRow(
         row["id"], row["name"], row["organisation"], tuple(row["scopes"]), row["chooses_ids"], row["must_match"],
-        row["on_invalid"], row["revoked_at"] is not None, stamp(row["made_at"]),
+        row["on_invalid"], row["revoked_at"] is not None, stamp(row["made_at"]), row["source"],
     )  # fmt: skip
