@@ -12,7 +12,7 @@ MRG = "MRG|M8^^^RX1^MR||A8^^^RX1||V8^^^RX1"
 PV1 = pv1(start="20261122100500")
 ORC, OBR = (
     "ORC|NW|P1|F1||||||20261122100000|||C9^Nair^Priya",
-    "OBR|1|P1|F1|UE^Urea and electrolytes^L|||20261122055500|||||||||||||||20261122061200|||F",
+    "OBR|1|P1|F1|UE^Urea^L|||20261122055500|||||||||||||||20261122061200|||F",
 )
 OBX = "OBX|1|NM|K^Potassium^L||4.4|mmol/L|||||F"
 TXA = "TXA|1|DS|||C9^Nair^Priya|20261122100000||||||D1|D0||||AU||AV"
@@ -24,7 +24,10 @@ RXA = "RXA|0|1|20261122080000||318135008^Ramipril 5 mg capsules^SCT|5|mg|||C9^Na
 
 # What each kind of message is made of; every trigger of the table is tried with all of it.
 BODIES = {
-    "ADT": (PV1, "AL1|1|DA|^Penicillin|SV|Rash|20210101", "DG1|1||J18.9^Pneumonia^I10||20261122|A", "PR1|1||K40.1^Bypass^OPCS4||20261122"),
+    "ADT": (
+        PV1, "AL1|1|DA|^Penicillin|SV|Rash|20210101", "DG1|1||J18.9^Pneumonia^I10||20261122|A",
+        "PR1|1||K40.1^Bypass^OPCS4||20261122",
+    ),
     "ORU": (PV1, ORC.replace("NW", "RE"), OBR, OBX, "NTE|1||Haemolysed"),
     "MDM": (PV1, TXA, "OBX|1|TX|DS^Discharge summary||Went home well||||||F"),
     "ORM": (PV1, ORC, OBR, "NTE|1||Urgent"), "OMG": (PV1, ORC, OBR), "OML": (PV1, ORC, "TQ1|1||||||20261123090000||S", OBR),

@@ -113,11 +113,14 @@ def _dg1(reading: Reading, person: Subject, visit: Visit, dg1: Segment) -> _Made
         made["text"] = made.get("text") or said
         if made["text"] != said:
             made["text"] = f"{made['text']}: {said}"
-    key = dg1.text(20) or key_of(made)
     if not made:
         return "Condition", "", {}
+    number = values.entity(reading, dg1, 20, "diagnosis")
+    key = f"{number['system']}|{number['value']}" if number else key_of(made)
     category = {"system": f"{_CONDITION}category", "code": "encounter-diagnosis", "display": "Encounter Diagnosis"}
     facts: dict[str, Any] = {"code": made, "category": [{"coding": [category]}]}
+    if number:
+        facts["identifier"] = [number]
     if visit.id:
         facts["encounter"] = visit.reference
     if recorded := reading.time(dg1, 5):
@@ -136,7 +139,7 @@ def _dg1(reading: Reading, person: Subject, visit: Visit, dg1: Segment) -> _Made
 def _pr1(reading: Reading, person: Subject, visit: Visit, pr1: Segment) -> _Made:
     made = values.concept(reading, pr1.part(3)) or {}
     if said := pr1.text(4):
-        made.setdefault("text", said)
+        made["text"] = said if made.get("text", said) == said else f"{made['text']}: {said}"
     done = reading.time(pr1, 5)
     if not made:
         return "Procedure", "", {}
@@ -150,7 +153,9 @@ def _pr1(reading: Reading, person: Subject, visit: Visit, pr1: Segment) -> _Made
         facts["performer"] = [{"actor": each} for each in performers]
     if pr1.text(20).upper() == "D":
         facts[WITHDRAWN] = DELETED
-    key = pr1.text(19) or f"{key_of(made)}|{done}"
+    if number := values.entity(reading, pr1, 19, "procedure"):
+        facts["identifier"] = [number]
+    key = f"{number['system']}|{number['value']}" if number else f"{key_of(made)}|{done}"
     return "Procedure", stable_id(reading.sender, "Procedure", person.local_id, visit.id, key), facts
 
 

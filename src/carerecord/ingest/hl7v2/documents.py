@@ -119,9 +119,11 @@ def _content(reading: Reading, txa: Segment, lines: list[Segment], event: str, f
         facts["description"] = title
     texts, found = [], []
     for each in lines:
-        for field in (2, 3, 4, 11):
+        for field in (2, 4, 11):
             for part in each.parts(field):
                 _ = part.whole
+        if each is not lines[0] and each.raw(3) == lines[0].raw(3):
+            _ = each.text(3), each.text(3, 2), each.text(3, 3)
         if observations.is_file(each):
             if attachment := attached(reading, each):
                 found.append(attachment)

@@ -86,7 +86,7 @@ def _typed(kind: str, subtype: str, part: Any) -> Resource:
             return {"contentType": _TYPES[said]}
         if "/" in said:
             _ = part[2], part[3]
-            return {"contentType": said.lower()}
+            return {"contentType": "".join(said.lower().split())}
     return {}
 
 

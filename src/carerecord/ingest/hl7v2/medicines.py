@@ -311,7 +311,8 @@ def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _
         facts["location"] = {"type": "Location", "display": where}
     noted = rxa.part(9)
     if noted is not None and not noted.empty:
-        facts["primarySource"] = noted[1] == "00"
+        if noted.peek(1).isdigit():  # NIP001: 00 is a new one, all others are told from elsewhere
+            facts["primarySource"] = noted[1] == "00"
         if text := noted[2]:
             facts["+note/source"] = {"text": text}
     route = order.first("RXR")

@@ -4,7 +4,7 @@ import hashlib
 import re
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import times, values
+from carerecord.ingest.hl7v2 import systems, times, values
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, written
@@ -90,6 +90,8 @@ def _performers(reading: Reading, obx: Segment, facts: dict[str, Any]) -> None:
     if producer is not None and not producer.empty and not found:
         code, display = producer[1], producer[2]
         made: Resource = {"type": "Organization", "display": display or code}
+        if code and display:
+            made["identifier"] = {"system": systems.organisation_system(reading.sender, code), "value": code}
         found.append(made)
     found += values.clinicians(reading, obx, 16) + values.clinicians(reading, obx, 25)
     if found:
@@ -104,9 +106,8 @@ def _around(reading: Reading, obx: Segment, said: dict[str, Any]) -> None:
         code = part[1]
         if not code:
             continue
-        made: Resource = (
-            {"coding": [{"system": _FLAGS, "code": code.upper()}]} if code.upper() in _KNOWN_FLAGS else {"text": code}
-        )
+        is_known = code.upper() in _KNOWN_FLAGS
+        made: Resource = {"coding": [{"system": _FLAGS, "code": code.upper()} if is_known else {"code": code}]}
         if words := part[2]:
             made["text"] = words
         flags.append(made)

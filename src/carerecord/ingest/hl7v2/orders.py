@@ -128,11 +128,11 @@ def _who_and_when(reading: Reading, orc: Segment | None, obr: Segment | None, fa
         facts_at = reading.time(orc, 9)
         if facts_at:
             facts["authoredOn"] = facts_at
-        if reason := values.concept(reading, orc.part(16)):
-            facts["+note/control"] = {"text": reason.get("text") or key_of(reason)}
+        if (reason := orc.part(16)) is not None and reason.words:
+            facts["+note/control"] = {"text": reason.words}
     if obr is not None:
-        requester = requester or values.clinician(reading, obr.part(16))
-        _ = values.clinician(reading, obr.part(16))
+        if not requester or (orc is not None and orc.raw(12) == obr.raw(16)):
+            requester = values.clinician(reading, obr.part(16))
         asked_at = reading.time(obr, 6)
         if asked_at and "authoredOn" not in facts:
             facts["authoredOn"] = asked_at
@@ -144,9 +144,9 @@ def _who_and_when(reading: Reading, orc: Segment | None, obr: Segment | None, fa
         if planned := reading.time(obr, 36):
             facts["occurrenceDateTime"] = planned
         timing = obr.part(27)
-        priority = obr.text(5) or (timing[6] if timing is not None else "")
-        if priority.upper() in _PRIORITIES:
-            facts["priority"] = _PRIORITIES[priority.upper()]
+        for part, component in ((timing, 6), (obr.part(5), 1)):
+            if part is not None and part.peek(component).upper() in _PRIORITIES:
+                facts["priority"] = _PRIORITIES[part[component].upper()]
     if requester:
         facts["requester"] = requester
 

@@ -77,6 +77,13 @@ class Part:
         self._read = -1
         return "" if self.deleted else unescaped(self.raw, self._marks, self._codec).strip()
 
+    @property
+    def words(self) -> str:
+        """All of its components as words, one after the other."""
+        self._read = -1
+        said = (unescaped(each, self._marks, self._codec).strip() for each in self._components if each != DELETED)
+        return " ".join(filter(None, said))
+
     def unread(self) -> list[str]:
         """Places with something in them that nobody asked for: ".3", ".3.2"."""
         found: list[str] = []

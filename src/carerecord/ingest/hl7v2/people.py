@@ -196,7 +196,8 @@ def _names(pid: Segment, facts: dict[str, Any]) -> None:
         facts["name"] = None
     mother = pid.part(6)
     if mother is not None and not mother.empty and (made := values.name(mother)):
-        said = " ".join([*made.get("given", ()), made.get("family", "")]).strip()
+        parts = (*made.get("prefix", ()), *made.get("given", ()), made.get("family", ""), *made.get("suffix", ()))
+        said = " ".join(filter(None, parts))
         facts["ext:mothersMaidenName"] = {"url": f"{_HL7}patient-mothersMaidenName", "valueString": said}
 
 

@@ -45,6 +45,7 @@ _NHS_TYPES: Final = frozenset(("NH", "NHSNMBR"))
 _NHS_OID: Final = "2.16.840.1.113883.2.1.4.1"
 _PRACTICE: Final = re.compile(r"[A-Z][0-9]{5}\Z|[A-Z]{2}[0-9]{4}\Z", re.ASCII)
 _ORGANISATION: Final = re.compile(r"[A-Z][A-Z0-9]{2}(?:[A-Z0-9]{2,3})?\Z", re.ASCII)
+_NOT_IN_A_CODE: Final = re.compile(r"\s")
 _NOT_IN_A_URI: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -58,7 +59,11 @@ def code_system(sender: Sender, name: str) -> str:
     if not name:
         return ""
     own = next((uri for known, uri in sender.systems if known == name), "")
-    return own or CODES.get(name.upper()) or (canonical_system(name) if "://" in name else local("code", sender, name))
+    return (
+        own
+        or CODES.get(name.upper())
+        or (canonical_system(name) if "://" in name and not _NOT_IN_A_CODE.search(name) else local("code", sender, name))
+    )
 
 
 def is_nhs(sender: Sender, number: str, authority: str, universal: str, type_: str) -> bool:

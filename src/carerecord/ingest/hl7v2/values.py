@@ -9,6 +9,7 @@ from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 
 ORDER_NUMBERS: Final = {2: "placer-order", 3: "filler-order"}
+_MOST_DIGITS: Final = 18  # what FHIR asks every reader to keep
 V2: Final = "http://terminology.hl7.org/CodeSystem/v2-"
 _NAME_USES: Final = {"L": "official", "R": "official", "CURRENT": "official", "D": "usual", "B": "maiden", "M": "maiden",
                      "N": "nickname",
@@ -209,7 +210,7 @@ def number(text: str) -> Decimal | None:
         found = Decimal(said)
     except InvalidOperation:
         return None
-    return found if found.is_finite() else None
+    return found if found.is_finite() and abs(found.adjusted()) < _MOST_DIGITS else None
 
 
 def quantity(digits: str, unit: str, code: str = "", system: str = "") -> Resource:
@@ -236,12 +237,9 @@ def unit(reading: Reading, part: Part | None) -> tuple[str, str, str]:
     """(words, code, system) of a unit: a system only where it is UCUM, for a code of another is none to compute with."""
     if part is None or part.empty:
         return "", "", ""
-    raw = part.raw
-    code, words, named = part[1], part[2], part[3]
-    if not code and not words:
-        return raw.strip("^&"), "", ""
-    is_ucum = systems.code_system(reading.sender, named) == UCUM
-    return words or code, code if is_ucum else "", UCUM if is_ucum else ""
+    if systems.code_system(reading.sender, part.peek(3)) == UCUM and part.peek(1):
+        return part[2] or part[1], part[1], UCUM if part[3] else ""
+    return part[2] or part[1], "", ""
 
 
 def text_of(segment: Segment, field: int) -> str:
