@@ -140,7 +140,7 @@ def _request(
     amount, unit, refills = (10, 11, 12) if encoded else (11, 12, 13)
     if quantity := values.quantity(ordered.text(amount), values.unit(reading, ordered.part(unit))[0]):
         facts["dispenseRequest:quantity"] = quantity
-    if (said := ordered.text(refills)).isdigit():
+    if (said := ordered.text(refills)).isascii() and said.isdigit() and len(said) < 4:
         facts["dispenseRequest:numberOfRepeatsAllowed"] = int(said)
     indication = values.concept(reading, ordered.part(27 if encoded else 20))
     if indication:

@@ -1,5 +1,6 @@
 """Who is a message about? PID, PD1, NK1 as facts of a Patient, and under which number the sender knows them."""
 
+import re
 from typing import Any, Final
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ _MARRIED: Final = {"M": "M", "S": "S", "D": "D", "W": "W", "A": "L", "P": "T", "
 _NOT_A_PERSONS: Final = frozenset(("VN", "AN", "ANON", "PN", "BA", "EI", "DL", "SS", "PPN", "NI", "MA", "MC"))
 _STOPGAP: Final = "NOT AN NHS NUMBER"
 _OF_A_RECORD: Final = frozenset(("MR", "MRN", "PI", "PT", "HN", ""))
+_COUNT: Final = re.compile(r"[1-9]\Z")
 _YES: Final = frozenset(("Y", "YES", "1", "TRUE", "D"))
 _NO: Final = frozenset(("N", "NO", "0", "FALSE"))
 
@@ -213,7 +215,7 @@ def _demographics(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None
     elif pid.deletes(8):
         facts["gender"] = None
     _concepts(reading, pid, facts)
-    if (order := pid.text(25)).isdigit() and int(order) < 20:
+    if _COUNT.match(order := pid.text(25)):
         facts["multipleBirthInteger"], facts["multipleBirthBoolean"] = int(order), None
     elif pid.text(24).upper() in _YES | _NO:
         facts["multipleBirthBoolean"], facts["multipleBirthInteger"] = pid.text(24).upper() in _YES, None
