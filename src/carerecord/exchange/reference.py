@@ -18,8 +18,8 @@ from carerecord.fhir.search.query import LONGEST_VALUE, MODIFIERS, MOST_CLAUSES,
 WRITTEN = """\
 A resource is judged before it is kept: its structure to the letter of FHIR R4, the codes to which R4 binds it (those of the data
 types for the types that the record shows), and these invariants; R4's others are not looked into. An error names the path, what
-is wrong and what is expected, and never what was sent. What a client's faults come to is a setting of its row: refused (422), kept
-with warnings, or kept aside. UK Core is judged by our own rules for the types that the record shows, where `meta.profile` or
+is wrong and what is expected, and never what was sent. What a client's faults come to is a setting of its row: refused (422),
+kept with warnings, or kept aside. UK Core is judged by our own rules for the types that the record shows, where `meta.profile` or
 `$validate` asks for it; a client whose faults are kept with warnings always hears of it.
 """
 _OF = {"*": "every type", "": "the whole"}
