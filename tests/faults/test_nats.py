@@ -63,6 +63,19 @@ class World:
     async def say(self, *numbers: int) -> None:
         await asyncio.gather(*(self.outbox.announce("Moved", Moved(n)) for n in numbers))
 
+    async def say_apart(self, *numbers: int) -> None:
+        """Each in a message of its own: the next is said when the one before has been published."""
+        for number in numbers:
+            before = await self.messages()
+            await self.say(number)
+            while await self.messages() == before:
+                await asyncio.sleep(0.05)
+
+    async def messages(self) -> int:
+        """How many have not been heard."""
+        stream = Pair(self.teller, "locator").stream
+        return int((await (await self.board.jetstream()).stream_info(stream)).state.messages)
+
     async def heard(self) -> list[int]:
         return [row["number"] for row in await self.hears.pool.fetch("SELECT number FROM kept ORDER BY place")]
 
@@ -225,6 +238,22 @@ async def test_when_the_files_of_nats_are_deleted_it_is_filled_again_from_the_ou
     await world.hears_all(range(70), within_s=30)
 
 
+async def test_what_is_told_at_once_travels_in_few_messages_and_is_heard_one_by_one(world):
+    world.relay()
+    hearer = world.hearer()
+    await world.say(0)
+    await world.hears_all([0])
+    await end(hearer)
+    await world.say(*range(1, 151))
+    while not await world.messages():
+        await asyncio.sleep(0.05)
+    await asyncio.sleep(0.5)
+
+    assert 1 <= await world.messages() <= 8
+    world.hearer()
+    await world.hears_all(range(151))
+
+
 async def test_one_message_lost_by_nats_is_told_again(world):
     """Silent loss in the middle: no restart, no new stream, nothing but a gap."""
     world.relay()
@@ -232,10 +261,8 @@ async def test_one_message_lost_by_nats_is_told_again(world):
     await world.say(0)
     await world.hears_all([0])
     await end(hearer)
-    await world.say(1, 2, 3)
+    await world.say_apart(1, 2, 3)
     stream, jetstream = Pair(world.teller, "locator").stream, await world.board.jetstream()
-    while (await jetstream.stream_info(stream)).state.messages < 3:
-        await asyncio.sleep(0.05)
     last = (await jetstream.stream_info(stream)).state.last_seq
     await jetstream.delete_msg(stream, last - 1)
 
@@ -251,10 +278,8 @@ async def test_the_last_message_lost_by_nats_is_told_again(world):
     await world.say(0)
     await world.hears_all([0])
     await end(hearer)
-    await world.say(1, 2)
+    await world.say_apart(1, 2)
     stream, jetstream = Pair(world.teller, "locator").stream, await world.board.jetstream()
-    while (await jetstream.stream_info(stream)).state.messages < 2:
-        await asyncio.sleep(0.05)
     last = (await jetstream.stream_info(stream)).state.last_seq
     await jetstream.delete_msg(stream, last)
 
