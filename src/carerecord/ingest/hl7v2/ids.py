@@ -2,6 +2,7 @@
 
 import hashlib
 
+from carerecord.fhir import patient_ids
 from carerecord.ingest.hl7v2.shapes import Sender
 
 
@@ -17,4 +18,5 @@ def stable_id(sender: Sender, type_: str, *identifiers: str) -> str:
 
 
 def patient_id(sender: Sender, local_id: str) -> str:
-    return stable_id(sender, "Patient", local_id)
+    """The id of somebody's Patient: the one under which all who read a copy look for it."""
+    return patient_ids.patient_id(sender.source, local_id)
