@@ -1,8 +1,9 @@
 """How is an answer written? Spliced from the bytes that are kept: nothing that a resource says passes through a parser again."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -15,16 +16,28 @@ FHIR_JSON: Final = "application/fhir+json"
 
 def resource(held: Held, base: str, *, status: int = 200, text: bytes | None = None) -> Response:
     """One resource with its version and time, in headers too."""
-    response = Response(held.text if text is None else text, status, media_type=FHIR_JSON)
-    stamped(response, held)
+    told = _stamps(held)
     if status == 201:
-        response.headers["Location"] = f"{base}/{held.type}/{held.id}/_history/{held.version}"
-    return response
+        told["Location"] = f"{base}/{held.type}/{held.id}/_history/{held.version}"
+    return Response(held.text if text is None else text, status, told, FHIR_JSON)
 
 
 def stamped(response: Response, held: Held) -> None:
-    response.headers["ETag"] = f'W/"{held.version}"'
-    response.headers["Last-Modified"] = format_datetime(datetime.fromisoformat(held.at), usegmt=True)
+    response.headers.update(_stamps(held))
+
+
+def _stamps(held: Held) -> dict[str, str]:
+    return {"ETag": f'W/"{held.version}"', "Last-Modified": http_date(held.at)}
+
+
+def http_date(at: str) -> str:
+    """A moment of ours (UTC, to the millisecond) as HTTP writes it."""
+    return f"{_day(at[:10])} {at[11:19]} GMT"
+
+
+@lru_cache(4_096)
+def _day(day: str) -> str:
+    return format_datetime(datetime.fromisoformat(f"{day}T00:00:00+00:00"), usegmt=True)[:16]
 
 
 def outcome(status: int, *issues: Issue) -> Response:
@@ -51,11 +64,16 @@ def bundle(kind: str, entries: Iterable[bytes], links: Iterable[tuple[str, str]]
     return orjson.dumps(head)[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
 
 
-def entry(held: Held, base: str, mode: str, *, text: bytes | None = None) -> bytes:
-    """One entry of a searchset."""
-    url = orjson.dumps(f"{base}/{held.type}/{held.id}")
-    body = held.text if text is None else text
-    return b'{"fullUrl":' + url + b',"resource":' + body + b',"search":{"mode":"' + mode.encode() + b'"}}'
+def entries(
+    helds: Iterable[Held], base: str, mode: str, trim: Callable[[bytes], bytes] | None = None
+) -> list[bytes]:
+    """Entries of a searchset. Types and ids have no letter that JSON escapes."""
+    head = b'{"fullUrl":' + orjson.dumps(f"{base}/")[:-1]
+    tail = b',"search":{"mode":"%s"}}' % mode.encode()
+    return [
+        b'%s%s/%s","resource":%s%s' % (head, each.type.encode(), each.id.encode(), trim(each.text) if trim else each.text, tail)
+        for each in helds
+    ]
 
 
 def outcome_entry(issues: Iterable[Issue]) -> bytes:

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping
 
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
 
-from carerecord.exchange import bundles, documents, exporting, importing, operations, resources, searching, summary, tokens
+from carerecord.exchange import bundles, documents, exporting, importing, matching, operations, resources, searching, summary, tokens
 from carerecord.exchange.capability import Capability
+from carerecord.exchange.routing import Addresses
 from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
 from carerecord.fhir.search import parameters
@@ -60,6 +60,7 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/_export/{id}", {"GET": exporting.state, "DELETE": exporting.cancel}, True),
         ("/_export/{id}/{number}", {"GET": exporting.file}, True),
         ("/Patient/{id}/$everything", {"GET": operations.everything}, True),
+        ("/Patient/$match", {"POST": matching.match}, True),
         ("/Patient/{id}/$summary", {"GET": summary.summary}, True),
         ("/DocumentReference/$docref", {"GET": documents.docref, "POST": documents.docref}, True),
         ("/Observation/$lastn", {"GET": operations.lastn}, True),
@@ -81,22 +82,20 @@ def build(supplies: Supplies) -> Part:
     face = Face(supplies.calls, supplies.log, supplies.address)
     known = _Known(supplies, face)
 
-    def at(path: str, handlers: Handlers, *, guarded: bool = True) -> Route:
+    def at(handlers: Handlers, *, guarded: bool) -> Address:
         takes = ", ".join(("HEAD", *handlers) if "GET" in handlers else handlers)
 
         async def handle(visit: Visit) -> Response:
-            handler = handlers.get("GET" if visit.request.method == "HEAD" else visit.request.method)
+            method = visit.request.method
+            handler = handlers.get("GET" if method == "HEAD" else method)
             if handler is None:
                 raise NotDone(f"This address takes {takes}.", allow=takes)
             return await handler(visit)
 
-        return Route(path, Address(face, handle, guarded=guarded))
+        return Address(face, handle, guarded=guarded)
 
     async def nothing(_: Visit) -> Response:
         raise NotFound("There is no such address in this API.")
 
-    routes: list[BaseRoute] = [at(path, handlers, guarded=guarded) for path, handlers, guarded in addresses(known.metadata)]
-    routes.append(Route("/{path:path}", Address(face, nothing)))
-    # The base itself, without a stroke at its end, is an address too: a redirect would lose the body.
-    base = at("/fhir", {"POST": bundles.take})
-    return Part("exchange", routes=(base, Mount("/fhir", routes=routes)), start=known.start)
+    ways = [(path, at(handlers, guarded=guarded)) for path, handlers, guarded in addresses(known.metadata)]
+    return Part("exchange", routes=(Addresses("/fhir", ways, Address(face, nothing)),), start=known.start)

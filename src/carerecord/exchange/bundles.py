@@ -1,6 +1,9 @@
 """Many interactions in one request: a batch, each for itself; a transaction, all or none."""
 
+import asyncio
 import re
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,10 +14,8 @@ from starlette.responses import Response
 
 from carerecord.contracts.holdings import (
     READ,
-    SEARCH,
     WRITE,
     Change,
-    FindAsked,
     Held,
     Issue,
     Reach,
@@ -24,12 +25,13 @@ from carerecord.contracts.holdings import (
 )
 from carerecord.exchange import answers
 from carerecord.exchange.resources import KEPT_ASIDE, OWNED_ELSEWHERE, kept_here
-from carerecord.exchange.searching import pairs_of
+from carerecord.exchange.searching import pairs_of, searched
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import broken
 from carerecord.kit.errors import CareRecordError, NotAcceptable, NotUnderstood
 
 MOST_ENTRIES: Final = 5_000
+READS_AT_ONCE: Final = 16  # of one batch: the screen of a record, and no more than its share of what serves others too
 OTHERS_FAULT: Final = 424  # of a change that was not made because one beside it could not be
 _ADDRESS: Final = re.compile(r"/?(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9\-.]{1,64}))?/?\Z")
 _ETAG: Final = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
@@ -68,7 +70,7 @@ async def take(visit: Visit) -> Response:
     if len(told.entry) > MOST_ENTRIES:
         raise NotUnderstood(f"At most {MOST_ENTRIES} entries are taken at once.")
     if told.type == "batch":
-        entries = [await _alone(visit, each) for each in told.entry]
+        entries = await _each(visit, told.entry)
     else:
         made = await _together(visit, told.entry)
         if isinstance(made, Response):
@@ -97,12 +99,24 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
             if became.status >= 400 and became.status != OTHERS_FAULT:
                 return answers.outcome(became.status, *(_placed(issue, place) for issue in became.issues))
         made = {place: _told(visit, became) for place, became in pairs}
-    return [made[place] if place in made else await _alone(visit, each) for place, each in enumerate(entries)]
+    reads = iter(await _each(visit, [each for place, each in enumerate(entries) if place not in made]))
+    return [made[place] if place in made else next(reads) for place in range(len(entries))]
 
 
 def _placed(issue: Issue, place: int) -> Issue:
     within = f"Bundle.entry[{place}].resource"
     return msgspec.structs.replace(issue, path=f"{within}.{issue.path.partition('.')[2]}" if "." in issue.path else within)
+
+
+async def _each(visit: Visit, entries: Sequence[_Entry]) -> list[bytes]:
+    """A batch: in its order, but that reads with no write between them are answered at the same time."""
+    told: list[bytes] = []
+    place = 0
+    while place < len(entries):
+        reads = list(takewhile(lambda entry: entry.request.method == "GET", entries[place : place + READS_AT_ONCE]))
+        told += await asyncio.gather(*(_alone(visit, each) for each in reads or (entries[place],)))
+        place += len(reads) or 1
+    return told
 
 
 async def _alone(visit: Visit, entry: _Entry) -> bytes:
@@ -137,13 +151,7 @@ async def _read(visit: Visit, entry: _Entry) -> bytes:
             return b'{"response":{"status":"410"}}'
         return b'{"resource":' + held.text + b',"response":' + _response(200, held) + b"}"
     visit.must(type_, "s")
-    query = pairs_of(parts.query)
-    asked = FindAsked(type_, query, visit.reach("s"), visit.strict, visit.base, "", 100, visit.client, visit.request_id)
-    page = await visit.face.calls.ask(SEARCH, asked)
-    inner = [answers.entry(each, visit.base, "match") for each in page.matches]
-    inner += [answers.entry(each, visit.base, "include") for each in page.included]
-    bundle = answers.bundle("searchset", inner, [("self", f"{visit.base}/{entry.request.url}")], total=page.total)
-    return b'{"resource":' + bundle + b',"response":{"status":"200"}}'
+    return b'{"resource":' + await searched(visit, type_, pairs_of(parts.query)) + b',"response":{"status":"200"}}'
 
 
 def _change(visit: Visit, entry: _Entry, *, in_transaction: bool) -> Change:

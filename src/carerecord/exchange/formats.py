@@ -3,6 +3,7 @@
 import asyncio
 import re
 import zlib
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from starlette.requests import Request
@@ -18,6 +19,8 @@ PATCH: Final = "application/json-patch+json"
 FORM: Final = "application/x-www-form-urlencoded"
 MOST_BYTES: Final = 50_000_000
 MOST_TIMES: Final = 200  # as much again as resources pack down to, and more
+_ABOUT_FORM: Final = re.compile(rb"_format|_pretty|(?:\A|&)[^=&]*%")  # or a name with an escape, which may be either
+_USUAL_ACCEPT: Final = 200  # letters: what is longer is read anew each time
 _ALWAYS_UNPACKED: Final = 1_000_000
 _WORTH_PACKING: Final = 1_400  # what fits one packet is sent as it is
 _LONG: Final = 200_000  # bytes that are worked on beside the event loop
@@ -50,22 +53,38 @@ class Form(NamedTuple):
     pretty: bool = False
 
 
+PLAIN: Final = Form()
+
+
 def form_of(request: Request) -> Form:
     """By `_format`, else by Accept.
 
     Raises:
         NotServed: neither names one that is written here.
     """
-    query = request.query_params
-    pretty = query.get("_pretty", "").lower() == "true"
-    if said := query.get("_format", ""):
-        return named(said, pretty=pretty)
-    for kind in _by_wish(request.headers.get("accept", "")):
+    pretty = False
+    if _ABOUT_FORM.search(request.scope["query_string"]):
+        query = request.query_params
+        pretty = query.get("_pretty", "").lower() == "true"
+        if said := query.get("_format", ""):
+            return named(said, pretty=pretty)
+    accept = request.headers.get("accept", "")
+    form = _known(accept) if len(accept) <= _USUAL_ACCEPT else _accepted(accept)
+    if form is None:
+        raise NotServed(f"Answers are written as {FHIR_JSON} or {FHIR_XML}.")
+    return form._replace(pretty=True) if pretty else form
+
+
+def _accepted(accept: str) -> Form | None:
+    for kind in _by_wish(accept):
         if kind in _ANY or kind in _JSON or kind == "application/fhir+ndjson":
-            return Form(False, pretty)
+            return PLAIN
         if kind in _XML:
-            return Form(True, pretty)
-    raise NotServed(f"Answers are written as {FHIR_JSON} or {FHIR_XML}.")
+            return Form(xml=True)
+    return None
+
+
+_known: Final = lru_cache(1_024)(_accepted)
 
 
 def named(said: str, *, pretty: bool) -> Form:
@@ -147,7 +166,9 @@ async def dressed(response: Response, form: Form, elements: xml.Elements) -> Non
     Raises:
         NotServed: it holds what XML cannot carry.
     """
-    if not response.body or not response.headers.get("content-type", "").startswith(FHIR_JSON) or not (form.xml or form.pretty):
+    if form is PLAIN or not response.body or not (form.xml or form.pretty):
+        return
+    if not response.headers.get("content-type", "").startswith(FHIR_JSON):
         return
     body = bytes(response.body)
     try:
@@ -162,10 +183,10 @@ async def dressed(response: Response, form: Form, elements: xml.Elements) -> Non
 
 async def packed(response: Response, request: Request) -> None:
     """With gzip, where the client takes it and it is worth it."""
-    if "content-encoding" in response.headers or len(response.body) < _WORTH_PACKING:
+    if len(response.body) < _WORTH_PACKING or any(name == b"content-encoding" for name, _ in response.raw_headers):
         return
-    response.headers["Vary"] = "Accept, Accept-Encoding, Authorization"
-    if "gzip" not in _by_wish(request.headers.get("accept-encoding", "")):
+    response.raw_headers.append((b"vary", b"Accept, Accept-Encoding, Authorization"))
+    if not (takes := request.headers.get("accept-encoding", "")) or "gzip" not in _by_wish(takes):
         return
     body = bytes(response.body)
     made = await asyncio.to_thread(_gzip, body) if len(body) > _LONG else _gzip(body)

@@ -198,6 +198,7 @@ OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
     "Patient": (
         ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
         ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
+        ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
         ("summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
     ),
     "DocumentReference": (("docref", "http://hl7.org/fhir/uv/ipa/OperationDefinition/docref"),),

@@ -27,6 +27,7 @@ from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refu
 
 KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
+_TYPE = re.compile(r"[A-Z][A-Za-z]{2,60}\Z")
 _MOST_HISTORY = 100
 OWNED_ELSEWHERE = {
     "Consent": "consent", "AuditEvent": "audit", "Subscription": "subscriptions", "List": "lists", "Binary": "documents",
@@ -58,7 +59,7 @@ def type_of(visit: Visit, letter: str) -> str:
 def kept_here(type_: str) -> None:
     if type_ in OWNED_ELSEWHERE:
         raise NotHere(f"{type_} is not kept by this API yet.")
-    if not re.match(r"[A-Z][A-Za-z]{2,60}\Z", type_):
+    if not _TYPE.match(type_):
         raise NotHere("There is no such resource type in FHIR R4.")
 
 
@@ -67,10 +68,12 @@ async def read(visit: Visit) -> Response:
     held = await held_here(visit, type_)
     if _known_already(visit, held):
         return _unchanged(held)
+    if not visit.request.scope["query_string"]:
+        return answers.resource(held, "")
     query = visit.request.query_params
     elements = [each for each in query.get("_elements", "").split(",") if each]
     text = trimmed(held.text, query.get("_summary", ""), elements)
-    return answers.resource(held, visit.base, text=text)
+    return answers.resource(held, "", text=text)
 
 
 async def vread(visit: Visit) -> Response:
@@ -182,9 +185,9 @@ def told(visit: Visit, made: Written) -> Response:
 
 
 def _condition(visit: Visit) -> str:
-    if not visit.request.url.query:
+    if not visit.query:
         raise NotUnderstood("Name the resource by its id, or say by a query which one is meant.")
-    return visit.request.url.query
+    return visit.query
 
 
 def _if_match(visit: Visit) -> int:

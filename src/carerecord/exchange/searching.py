@@ -1,7 +1,9 @@
 """Many resources: searches by GET and POST, and within a compartment."""
 
-from collections.abc import Sequence
-from urllib.parse import parse_qsl, urlencode
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+from urllib.parse import parse_qsl, quote_plus
 
 from starlette.responses import Response
 
@@ -17,6 +19,7 @@ MOST = 1_000  # resources on a page
 USUAL = 100
 MOST_PARAMETERS = 1_000
 _MOST_FORM = 200_000
+_PLAIN = re.compile(r"[\w.~-]*", re.ASCII)
 CURSOR = "_page"
 # `_totalMethod` is what fhirpy adds when it counts: it asks for no more than a total, which is there anyway.
 _NOT_HANDED_ON = frozenset(("_format", "_pretty", "_totalMethod", CURSOR))
@@ -25,7 +28,7 @@ Query = tuple[tuple[str, str], ...]
 
 async def by_get(visit: Visit) -> Response:
     type_ = type_of(visit, "s")
-    return await _search(visit, type_, pairs_of(visit.request.url.query))
+    return await _search(visit, type_, pairs_of(visit.query))
 
 
 async def by_post(visit: Visit) -> Response:
@@ -36,7 +39,7 @@ async def by_post(visit: Visit) -> Response:
     told = dict(said)
     pretty = visit.form.pretty or told.get("_pretty", "").lower() == "true"
     visit.form = formats.named(told["_format"], pretty=pretty) if told.get("_format") else Form(visit.form.xml, pretty)
-    return await _search(visit, type_, pairs_of(visit.request.url.query) + said)
+    return await _search(visit, type_, pairs_of(visit.query) + said)
 
 
 async def in_compartment(visit: Visit) -> Response:
@@ -46,40 +49,60 @@ async def in_compartment(visit: Visit) -> Response:
     whose = ("patient", str(visit.request.path_params["id"]))
     if type_ == "Patient":
         whose = ("_id", whose[1])
-    return await _search(visit, type_, (whose, *pairs_of(visit.request.url.query)))
+    return await _search(visit, type_, (whose, *pairs_of(visit.query)))
 
 
 async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
+    return Response(await searched(visit, type_, pairs), media_type=answers.FHIR_JSON)
+
+
+async def searched(visit: Visit, type_: str, pairs: Query) -> bytes:
+    """The answer to a search, as a Bundle."""
     told = dict(pairs)
-    if told.get("_contained", "false") != "false":
-        raise NotUnderstood("Contained resources are found with those that hold them: _contained is false.")
-    query = tuple((name, value) for name, value in pairs if name not in _NOT_HANDED_ON)
+    query = tuple([(name, value) for name, value in pairs if name not in _NOT_HANDED_ON])
     most = size(told.get("_count", ""), USUAL)
     asked = FindAsked(
         type_, query, visit.reach("s"), visit.strict, visit.base, told.get(CURSOR, ""), most, visit.client, visit.request_id
     )
     page = await visit.face.calls.ask(SEARCH, asked)
     elements = [each for each in told.get("_elements", "").split(",") if each]
-    return searchset(visit, page, f"{visit.base}/{type_}", query, told.get("_summary", ""), elements)
+    return bundle_of(visit, page, f"{visit.base}/{type_}", query, told.get("_summary", ""), elements)
 
 
 def searchset(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> Response:
+    return Response(bundle_of(visit, page, here, query, summary, elements), media_type=answers.FHIR_JSON)
+
+
+def bundle_of(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> bytes:
     understood = tuple((name, value) for name, value in query if name not in page.ignored)
     links = [("self", _address(here, understood))]
     if page.next:
         links.append(("next", _address(here, (*understood, (CURSOR, page.next)))))
-    entries = [
-        answers.entry(each, visit.base, "match", text=trimmed(each.text, summary, elements)) for each in page.matches
-    ]
-    entries += [answers.entry(each, visit.base, "include") for each in page.included]
+    whole = not elements and summary in ("", "false")
+    entries = entries_of(page, visit.base, None if whole else partial(trimmed, summary=summary, elements=elements))
+    return answers.bundle("searchset", entries, links, total=page.total)
+
+
+def entries_of(page: Page, base: str, trim: Callable[[bytes], bytes] | None = None) -> list[bytes]:
+    """What a page holds, and in words what it does not."""
+    entries = answers.entries(page.matches, base, "match", trim)
+    entries += answers.entries(page.included, base, "include")
+    issues = []
     if page.ignored:
         says = f"Not understood, so passed over: {', '.join(page.ignored)}."
-        entries.append(answers.outcome_entry([Issue("warning", "not-supported", "", says)]))
-    return Response(answers.bundle("searchset", entries, links, total=page.total), media_type=answers.FHIR_JSON)
+        issues.append(Issue("warning", "not-supported", "", says))
+    if page.cut:
+        says = f"More is to be included here than one page holds: these are the first {len(page.included):,}. Search for it."
+        issues.append(Issue("warning", "incomplete", "", says))
+    return [*entries, answers.outcome_entry(issues)] if issues else entries
 
 
 def _address(here: str, query: Query) -> str:
-    return f"{here}?{urlencode(query)}" if query else here
+    return f"{here}?{'&'.join([f'{_escaped(name)}={_escaped(value)}' for name, value in query])}" if query else here
+
+
+def _escaped(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote_plus(text)
 
 
 def pairs_of(text: str) -> Query:

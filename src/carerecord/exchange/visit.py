@@ -3,6 +3,7 @@
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from hashlib import sha256
 from typing import Final
 
@@ -22,6 +23,8 @@ from carerecord.kit.calls import Calls, broken
 from carerecord.kit.errors import NotSignedIn, Refused
 from carerecord.kit.log import Log
 
+_allows: Final = lru_cache(4_096)(allows)
+_types_with: Final = lru_cache(4_096)(types_with)
 BEARER_AT_HAND_S: Final = 10.0  # a client that is revoked is out after at most so long
 _AT_HAND: Final = 10_000
 
@@ -57,12 +60,20 @@ class Visit:
     request: Request
     bearer: Bearer | None = None
     request_id: str = ""
-    form: Form = field(default_factory=Form)  # of the answer
+    form: Form = formats.PLAIN  # of the answer
+    _base: str = ""
 
     @property
     def base(self) -> str:
         """Our FHIR address as this client knows it."""
-        return (self.face.address.rstrip("/") or str(self.request.base_url).rstrip("/")) + "/fhir"
+        if not self._base:
+            self._base = (self.face.address.rstrip("/") or str(self.request.base_url).rstrip("/")) + "/fhir"
+        return self._base
+
+    @property
+    def query(self) -> str:
+        """As it was written."""
+        return str(self.request.scope["query_string"].decode("latin-1"))
 
     @property
     def client(self) -> Client:
@@ -77,11 +88,11 @@ class Visit:
 
     def must(self, type_: str, letter: str) -> None:
         """Raises Refused: the token's scopes do not allow this interaction (c, r, u, d or s) with this type."""
-        if not allows(self.known.scopes, type_, letter):
+        if not _allows(self.known.scopes, type_, letter):
             raise Refused(f"The token's scopes do not allow this with {type_}.", rule="scope")
 
     def reach(self, letter: str) -> Reach:
-        return Reach(types_with(self.known.scopes, letter))
+        return Reach(_types_with(self.known.scopes, letter))
 
     @property
     def strict(self) -> bool:
@@ -123,7 +134,8 @@ class Address:
         except Exception as error:
             response = failed(visit, error)
         response = await _written(visit, response)
-        response.headers.setdefault("Cache-Control", "no-store")
+        if not any(name == b"cache-control" for name, _ in response.raw_headers):
+            response.raw_headers.append((b"cache-control", b"no-store"))
         return response
 
 

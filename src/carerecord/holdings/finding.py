@@ -149,10 +149,10 @@ class Finder:
                 if each.target == "Patient" and each.parameter.code in WHOSE:
                     whose = sorted(ids)
         points = [each for each in query.clauses if isinstance(each, Has)]
-        looked_at = [each.parameter for each in query.clauses if not isinstance(each, Has)]
-        looked_at += [parameter for parameter, _ in query.sort]
-        looked_at += along.parameters(query.type) if along else []
-        exam = Exam(tests, lambda _: looked_at)
+        tested = [each.parameter for each in query.clauses if not isinstance(each, Has)]
+        later = [parameter for parameter, _ in query.sort]
+        later += along.parameters(query.type) if along else []
+        exam = Exam(tests, tested, lambda _: later)
         bodies = shown = 0
         async for rows in self._candidates(query.type, own, whose, view, min(upto, _LONGEST_STEP), place):
             bodies += len(rows)
@@ -260,15 +260,15 @@ class Finder:
         points = Clause(has.parameter, (f"{found.row.type}/{found.row.id}",))
         own = [points, has.then] if isinstance(has.then, Clause) else [points]
         tests = self._tests(own, view)
-        looked_at: list[Parameter] = [each.parameter for each in own]
+        tested: list[Parameter] = [each.parameter for each in own]
         if isinstance(has.then, Chained):
             tests.append(_points_at(has.then, await self._chained(has.then, view)))
-            looked_at.append(has.then.parameter)
+            tested.append(has.then.parameter)
         narrowed = [hashes for each in own if (hashes := self.index.narrows(each)) is not None]
         rows = await looking.in_records(
             view.db, [found.row.patient], has.type, narrowed, most(view.reach), MOST_OPENED, moment=view.moment
         )
-        hits = await self.opened(rows, Exam(tests, lambda _: looked_at))
+        hits = await self.opened(rows, Exam(tests, tested))
         if isinstance(has.then, Has):
             return any([await self._has(each, has.then, view) for each in hits])
         return bool(hits)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Final
 
 from carerecord.fhir.search.match import answers
 from carerecord.fhir.search.parameters import Parameter
+from carerecord.fhir.search.partly import Raws
 from carerecord.fhir.search.query import Clause, Include
 from carerecord.fhir.search.values import Link
 from carerecord.holdings.opening import Exam, Found, View
@@ -54,11 +55,16 @@ class Including:
 
     async def _pointed_at(self, wave: Sequence[Found], include: Include) -> list[Found]:
         wanted: dict[tuple[str, str], None] = {}
+        heard: set[tuple[str, str, Raws]] = set()  # many say the same: of one visit, of one person
         for each in wave:
             if include.source and each.row.type != include.source:
                 continue
             for parameter in self._references(include.parameter, each.row.type):
-                for value in parameter.values(each.members):
+                said = (each.row.type, parameter.code, each.said(parameter))
+                if said in heard:
+                    continue
+                heard.add(said)
+                for value in each.values(parameter):
                     if not isinstance(value, Link) or not value.id or value.url:
                         continue
                     if (not include.target or value.type == include.target) and may_see(self._view.reach, value.type):
@@ -89,8 +95,8 @@ class Including:
 
     async def _open(self, rows: Sequence[Row], clause: Clause | None = None) -> list[Found]:
         tests = [] if clause is None else [answers(clause)]
-        own = [] if clause is None else [clause.parameter]
-        return await self._finder.opened(rows, Exam(tests, lambda type_: [*own, *self.parameters(type_)]))
+        tested = [] if clause is None else [clause.parameter]
+        return await self._finder.opened(rows, Exam(tests, tested, self.parameters))
 
     def _references(self, parameter: Parameter | None, type_: str) -> list[Parameter]:
         if parameter is not None:

@@ -3,21 +3,21 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
 from carerecord.contracts.holdings import Held, Reach
 from carerecord.fhir.search.match import Answers
 from carerecord.fhir.search.parameters import Parameter
-from carerecord.fhir.search.partly import Partly, partly
+from carerecord.fhir.search.partly import Partly, Raws, partly, values
+from carerecord.fhir.search.values import Value
 from carerecord.holdings.store.changing import Row
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Database
 from carerecord.kit.turns import Turns
 
-Members = dict[str, Any]
-_AT_A_TIME: Final = 8  # bodies, a fraction of a millisecond, before others may have their turn
+A_TURN: Final = 8  # bodies, a fraction of a millisecond, before others may have their turn
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,20 @@ class View:
     moment: datetime | None = None
 
 
-@dataclass(frozen=True)
 class Found:
-    row: Row
-    text: bytes
-    members: Members  # those that the search looks at, and no others
+    """One that answers."""
+
+    __slots__ = ("_raws", "_reader", "row", "text")
+
+    def __init__(self, row: Row, text: bytes, reader: Partly, raws: Raws) -> None:
+        self.row, self.text, self._reader, self._raws = row, text, reader, raws
+
+    def said(self, parameter: Parameter) -> Raws:
+        """What it says where this parameter looks, letter for letter: one of those that the search looks at."""
+        return self._reader.some(self._raws, parameter.members)
+
+    def values(self, parameter: Parameter) -> tuple[Value, ...]:
+        return parameter.values(values(parameter.members, self.said(parameter)))
 
     @property
     def held(self) -> Held:
@@ -42,35 +51,52 @@ class Found:
         return Held(row.type, row.id, row.version, stamp(row.at), msgspec.Raw(self.text))
 
 
+def _none_of(_: str) -> Iterable[Parameter]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Exam:
-    """What a body must answer, and the parameters whose values are asked for, now or later: of each type."""
+    """What a body must answer."""
 
-    tests: Sequence[Answers]
-    parameters: Callable[[str], Iterable[Parameter]]
+    tests: Sequence[Answers] = ()
+    tested: Iterable[Parameter] = ()  # what the tests look at
+    later: Callable[[str], Iterable[Parameter]] = _none_of  # of a type: what is asked of those that answer
 
-    def reader(self, type_: str) -> Partly:
-        return partly(frozenset[str]().union(*(each.members for each in self.parameters(type_))))
+
+class _OfType:
+    """The exam of resources of one type. Bodies that say the same where the tests look are judged once."""
+
+    def __init__(self, exam: Exam, type_: str) -> None:
+        first = sorted(frozenset[str]().union(*(each.members for each in exam.tested)))
+        later = frozenset[str]().union(*(each.members for each in exam.later(type_)))
+        self.reader = partly((*first, *sorted(later - set(first))))
+        self._tested, self._tests = len(first), exam.tests
+        self._judged: dict[Raws, bool] = {}
+
+    def answers(self, raws: Raws) -> bool:
+        said = raws[: self._tested]
+        verdict = self._judged.get(said)
+        if verdict is None:
+            members = self.reader.values(raws)
+            verdict = self._judged[said] = all(test(members) for test in self._tests)
+        return verdict
 
 
 async def opened(rows: Sequence[Row], exam: Exam, text: Callable[[Row], bytes], turns: Turns) -> list[Found]:
     """Those of the rows whose bodies answer."""
     found: list[Found] = []
-    readers: dict[str, Partly] = {}
-    tests = exam.tests
     if not rows:
         return found
+    kinds: dict[str, _OfType] = {}
     async with turns.mine() as turn:
         for place, row in enumerate(rows, 1):
-            if (reader := readers.get(row.type)) is None:
-                reader = readers[row.type] = exam.reader(row.type)
+            if (kind := kinds.get(row.type)) is None:
+                kind = kinds[row.type] = _OfType(exam, row.type)
             body = text(row)
-            members = reader(body)
-            for test in tests:
-                if not test(members):
-                    break
-            else:
-                found.append(Found(row, body, members))
-            if place % _AT_A_TIME == 0:
+            raws = kind.reader.raws(body)
+            if kind.answers(raws):
+                found.append(Found(row, body, kind.reader, raws))
+            if place % A_TURN == 0:
                 await turn.over()
     return found

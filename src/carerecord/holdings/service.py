@@ -22,6 +22,7 @@ from carerecord.fhir.bundle import parse
 from carerecord.fhir.search.values import FIRST, LAST, Span, span
 from carerecord.holdings.book import Book
 from carerecord.holdings.finding import ID, Finder
+from carerecord.holdings.opening import A_TURN
 from carerecord.holdings.paging import Place, same
 from carerecord.holdings.reaching import may_see, most, within
 from carerecord.holdings.store import changing, looking
@@ -66,7 +67,7 @@ class Keeper:
         row = await self.finder.looked.last.ask((type_, id_))
         return None if row is None else (row, row.confidential)
 
-    async def _not_shown(self, asked: ReadAsked | HistoryAsked, row: Row | None) -> None:
+    async def _not_shown(self, asked: ReadAsked | HistoryAsked | EverythingAsked, row: Row | None) -> None:
         """In the book, for what is absent too: else the time that a line takes would tell the two apart."""
         patients = [row.patient] if row else []
         await self.book.write("resource-read", asked.client, patients, outcome="refused", request=asked.request)
@@ -74,10 +75,13 @@ class Keeper:
     def _within(self, asked: ReadAsked, row: Row) -> bool:
         return within(asked.reach, row.patient, row.type, self.finder.parameters)
 
-    def _held(self, row: Row) -> Held:
+    def _held(self, row: Row, stamps: dict[datetime, str] | None = None) -> Held:
+        at = (stamps or {}).get(row.at) or stamp(row.at)
+        if stamps is not None:
+            stamps[row.at] = at
         if row.method == "D":
-            return Held(row.type, row.id, row.version, stamp(row.at), gone=True, method=_METHODS[row.method])
-        return Held(row.type, row.id, row.version, stamp(row.at), msgspec.Raw(self.finder.text(row)), method=_METHODS[row.method])
+            return Held(row.type, row.id, row.version, at, gone=True, method=_METHODS[row.method])
+        return Held(row.type, row.id, row.version, at, msgspec.Raw(self.finder.text(row)), method=_METHODS[row.method])
 
     async def write(self, asked: WriteAsked) -> tuple[Written, ...]:
         return await self.writer.write(asked)
@@ -162,10 +166,12 @@ class Keeper:
             stands is None or stands[0].method == "D" or stands[1] > most(asked.reach)
             or not within(asked.reach, asked.patient, "Patient", self.finder.parameters)
         ):  # fmt: skip
+            await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such patient.")
         types = asked.types if "*" in asked.reach.types else tuple(set(asked.types or asked.reach.types) & set(asked.reach.types))
         after = (place.type, place.id) if place else ("", "")
         shown: list[Held] = []
+        stamps: dict[datetime, str] = {}  # what was written together bears one time
         last: Row | None = None
         newest, more = self.finder.clock.now(), bool(types) or "*" in asked.reach.types
         while more and len(shown) < asked.most:
@@ -176,12 +182,14 @@ class Keeper:
             )  # fmt: skip
             more, rows = len(rows) > wanted, rows[:wanted]
             async with self.finder.turns.mine() as turn:
-                for last in rows:
-                    held = self._held(last)
+                for number, last in enumerate(rows, 1):
                     newest = max(newest, last.at)
-                    if (since is None or last.at >= since) and (not dated or self._happened(held, care)):
-                        shown.append(held)
-                    await turn.over()
+                    if since is None or last.at >= since:
+                        held = self._held(last, stamps)
+                        if not dated or self._happened(held, care):
+                            shown.append(held)
+                    if number % A_TURN == 0:
+                        await turn.over()
             if last is not None:
                 after = (last.type, last.id)
         await self.book.write("resource-searched", asked.client, [asked.patient], request=asked.request)

@@ -17,4 +17,4 @@ class SystemClock:
 
 def stamp(at: datetime) -> str:
     """A moment as FHIR writes it, to the millisecond: 2026-11-22T14:02:11.120Z."""
-    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="milliseconds") + "Z"
+    return (at if at.tzinfo is UTC else at.astimezone(UTC)).isoformat(timespec="milliseconds")[:-6] + "Z"

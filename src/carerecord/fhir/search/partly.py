@@ -1,40 +1,53 @@
 """How are some members of a resource known without parsing the rest? The rest is skipped, which costs a tenth of parsing it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Raw
 
-Partly = Callable[[bytes], dict[str, Any]]
+Raws = tuple[bytes | None, ...]  # each member as it is written; None where it is not there
 _AT_HAND: Final = 512  # sets of members; a client may ask for any
+_value: Final = msgspec.json.Decoder(float_hook=Decimal)
 
 
-@lru_cache(_AT_HAND)
-def partly(members: frozenset[str]) -> Partly:
-    """A reader of these members of a resource, as `fhir.bundle.parse` would give them: numbers exact, absent ones left out.
+class Partly:
+    """A reader of these members of a resource. For what was judged when it came: it does not look for depth, nor for doubles."""
 
-    For what was judged when it came. It raises no error for a member given twice, or for depth in what it skips.
-    """
-    if not members:
-        return lambda _: {}
-    named = {f"m{place}": member for place, member in enumerate(sorted(members))}
-    shape = msgspec.defstruct("_Members", [(each, Any | UnsetType, UNSET) for each in named], rename=named, gc=False)
-    decode = msgspec.json.Decoder(shape, float_hook=Decimal).decode
-    if len(named) == 1:
-        (only,) = members
+    def __init__(self, members: Sequence[str]) -> None:
+        self.members = tuple(members)
+        fields = [f"m{place}" for place in range(len(self.members))]
+        named = dict(zip(fields, self.members, strict=True))
+        shape = msgspec.defstruct("_Members", [(each, Raw, UNSET) for each in fields], rename=named, gc=False)
+        self.raws: Callable[[bytes], Raws] = _reader(msgspec.json.Decoder(shape).decode, fields)
 
-        def one(text: bytes) -> dict[str, Any]:
-            value = decode(text).m0  # type: ignore[attr-defined]
-            return {} if value is UNSET else {only: value}
+        self._places = {each: place for place, each in enumerate(self.members)}
 
-        return one
-    fields = tuple(named.items())
+    def values(self, raws: Raws) -> dict[str, Any]:
+        """As `fhir.bundle.parse` would give them: numbers exact, absent ones left out."""
+        return values(self.members, raws)
 
-    def several(text: bytes) -> dict[str, Any]:
+    def some(self, raws: Raws, members: Iterable[str]) -> Raws:
+        """Those of the members."""
+        places = self._places
+        return tuple([raws[places[each]] for each in members])
+
+
+def values(members: Iterable[str], raws: Raws) -> dict[str, Any]:
+    return {name: _value.decode(raw) for name, raw in zip(members, raws, strict=True) if raw is not None}
+
+
+def _reader(decode: Callable[[bytes], Any], fields: Sequence[str]) -> Callable[[bytes], Raws]:
+    if not fields:
+        return lambda _: ()
+
+    def raws(text: bytes) -> Raws:
         found = decode(text)
-        return {member: value for each, member in fields if (value := getattr(found, each)) is not UNSET}
+        return tuple([None if (raw := getattr(found, each)) is UNSET else bytes(raw) for each in fields])
 
-    return several
+    return raws
+
+
+partly: Final = lru_cache(_AT_HAND)(Partly)

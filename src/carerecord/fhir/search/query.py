@@ -23,9 +23,9 @@ MODIFIERS: Final[Mapping[str, frozenset[str]]] = {
     "composite": frozenset(("missing",)),
 }  # fmt: skip
 RESULT_PARAMETERS: Final = frozenset(
-    ("_sort", "_count", "_include", "_revinclude", "_summary", "_elements", "_total", "_format", "_pretty", "_contained",
-     "_containedType")
-)  # fmt: skip
+    ("_sort", "_count", "_include", "_revinclude", "_summary", "_elements", "_total", "_format", "_pretty", "_contained")
+)
+_WITHIN: Final = "contained resources are found with those that hold them, never by themselves: leave it out"
 _ESCAPED: Final = re.compile(r"\\([\\,$|])")
 
 
@@ -106,6 +106,8 @@ def read(type_: str, pairs: Iterable[tuple[str, str]], parameters: Parameters, *
         try:
             if base in ("_include", "_revinclude"):
                 includes.append(_include(name, value, parameters, reverse=base == "_revinclude"))
+            elif base == "_containedType" or (base == "_contained" and value != "false"):
+                raise UnknownParameter(base, _WITHIN)
             elif base in RESULT_PARAMETERS:
                 given[base] = value
             else:
@@ -129,6 +131,8 @@ class UnknownParameter(BadSearch):
 
 def parts(value: str, mark: str) -> list[str]:
     """Split at a mark that is not escaped; the escapes stay."""
+    if "\\" not in value:
+        return value.split(mark)
     found, begun, at = [], 0, 0
     while at < len(value):
         if value[at] == "\\":
@@ -143,7 +147,7 @@ def parts(value: str, mark: str) -> list[str]:
 
 def plain(value: str) -> str:
     """The value without its escapes."""
-    return _ESCAPED.sub(r"\1", value)
+    return _ESCAPED.sub(r"\1", value) if "\\" in value else value
 
 
 def _clause(type_: str, name: str, value: str, parameters: Parameters, depth: int) -> Clause | Chained | Has:

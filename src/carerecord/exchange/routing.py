@@ -1,0 +1,60 @@
+"""Which address of the API is asked? Found by the parts of its path: a comparison or two, not a pattern for each address."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+from starlette.datastructures import URLPath
+from starlette.routing import BaseRoute, Match, NoMatchFound
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+class _Way(NamedTuple):
+    must: tuple[tuple[int, str], ...]  # these parts are these words
+    named: tuple[tuple[int, str], ...]  # these are any, and bear these names
+    app: ASGIApp
+
+
+class Addresses(BaseRoute):
+    """Everything at and below `prefix`. Of two paths that fit, the one that was named first."""
+
+    def __init__(self, prefix: str, ways: Iterable[tuple[str, ASGIApp]], nothing: ASGIApp) -> None:
+        self.path = prefix
+        self._nothing = nothing
+        self._by_length: dict[int, list[_Way]] = {}
+        for path, app in ways:
+            parts = tuple(enumerate(path.split("/")[1:]))
+            named = tuple((place, part[1:-1]) for place, part in parts if part.startswith("{"))
+            must = tuple((place, part) for place, part in reversed(parts) if not part.startswith("{"))
+            self._by_length.setdefault(len(parts), []).append(_Way(must, named, app))
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope["type"] != "http":
+            return Match.NONE, {}
+        path = _path(scope)
+        return (Match.FULL, {}) if path == self.path or path.startswith(f"{self.path}/") else (Match.NONE, {})
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The base itself, without a stroke at its end, is an address too: a redirect would lose the body.
+        app, told = self._found(_path(scope)[len(self.path) :] or "/")
+        scope["path_params"] = told
+        scope["route"] = self
+        await app(scope, receive, send)
+
+    def _found(self, path: str) -> tuple[ASGIApp, dict[str, Any]]:
+        parts = path.split("/")[1:]
+        for must, named, app in self._by_length.get(len(parts), ()):
+            for place, word in must:
+                if parts[place] != word:
+                    break
+            else:
+                told = {name: parts[place] for place, name in named}
+                if all(told.values()):
+                    return app, told
+        return self._nothing, {}
+
+    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
+        raise NoMatchFound(name, path_params)
+
+
+def _path(scope: Scope) -> str:
+    return str(scope["path"]).removeprefix(scope.get("root_path", ""))

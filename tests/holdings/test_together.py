@@ -1,0 +1,118 @@
+"""Do those who ask at the same time each get their own answer, and their own fault?"""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from tests.holdings.conftest import Desk, held, ids
+from tests.holdings.test_keeping import PATIENT, potassium
+
+from carerecord.contracts.holdings import Reach
+from carerecord.holdings.store import looking, together
+from carerecord.holdings.store.together import Across, InRecord
+from carerecord.holdings.together import Together
+from carerecord.kit.errors import NotFound
+
+
+class Slow:
+    """A database that answers when it is let."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+        self.let = asyncio.Event()
+
+    async def answer(self, asked: Sequence[int]) -> list[int]:
+        self.groups.append(list(asked))
+        await self.let.wait()
+        if 13 in asked:
+            raise LookupError("thirteen")
+        return [each * 10 for each in asked]
+
+
+async def test_who_comes_while_a_statement_is_under_way_goes_in_the_next_with_the_others():
+    slow = Slow()
+    desk = Together(slow.answer, at_once=1)
+    first = asyncio.create_task(desk.ask(1))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    others = asyncio.create_task(desk.all([2, 3, 4]))
+    await asyncio.sleep(0)
+    slow.let.set()
+
+    assert (await first, await others) == (10, [20, 30, 40])
+    assert slow.groups == [[1], [2, 3, 4]]
+
+
+async def test_one_s_fault_is_its_own():
+    slow = Slow()
+    slow.let.set()
+    answers = await asyncio.gather(*(Together(slow.answer).ask(each) for each in (1, 13)), return_exceptions=True)
+    desk = Together(slow.answer, at_once=1)
+    shared = await asyncio.gather(*(desk.ask(each) for each in (1, 13, 2)), return_exceptions=True)
+
+    assert [answers[0], shared[0], shared[2]] == [10, 10, 20]
+    assert isinstance(shared[1], LookupError)
+
+
+async def test_who_goes_away_takes_nobody_along():
+    slow = Slow()
+    desk = Together(slow.answer, at_once=1)
+    waiting = [asyncio.create_task(desk.ask(each)) for each in (1, 2, 3)]
+    await asyncio.sleep(0)
+    waiting[0].cancel()
+    waiting[1].cancel()
+    slow.let.set()
+
+    assert await waiting[2] == 30
+    assert await desk.ask(4) == 40
+
+
+async def test_many_questions_in_one_statement_are_answered_as_each_alone(desk: Desk):
+    for person in ("p1", "p2"):
+        await desk.put({**PATIENT, "id": person, "name": [{"family": "Marlow" if person == "p1" else "Marlowe"}]})
+        for month in range(1, 6):
+            await desk.create(potassium(4.0 + month / 10, f"2026-0{month}-01") | {"subject": {"reference": f"Patient/{person}"}})
+    db = desk.database.pool
+    tokens = await db.fetchval("SELECT tokens FROM held WHERE type = 'Observation' LIMIT 1")
+    asked = [
+        InRecord(person, type_, groups, 4, many)
+        for person in ("p1", "p2", "p3")
+        for type_ in ("Observation", "Patient")
+        for groups in ((), (tokens[:1],), (tokens[:1], tokens[1:]), ([1, 2],))
+        for many in (2, 9)
+    ]
+    alone = [await looking.in_records(db, [q.patient], q.type, q.groups, q.most_confidential, q.many) for q in asked]
+
+    assert await together.in_record_of_each(db, asked) == alone
+    assert {len(each) for each in alone} >= {0, 1, 2, 5}
+
+    hashes = [row["hash"] for row in await db.fetch("SELECT DISTINCT hash FROM across ORDER BY hash")]
+    wide = [Across("Patient", groups, 4, many) for each in hashes for groups in (([each],), ([each], hashes)) for many in (1, 9)]
+    for question, reached in zip(wide, await together.across_of_each(db, wide), strict=True):
+        keys = await looking.across(db, question.type, question.groups, question.many)
+        assert [(patient, question.type, id_) for patient, id_ in reached.keys] == list(keys)
+        assert {row.id for row in reached.rows} == {row.id for row in await looking.rows_of(db, keys, 4)}
+    places = [(row["type"], row["id"]) for row in await db.fetch("SELECT type, id FROM address")] + [("Patient", "p3")]
+    last = await together.last_of_each(db, places)
+    assert last == [found[0] if (found := await looking.one(db, *place, 0)) else None for place in places]
+
+
+async def test_searches_and_reads_at_once_mix_up_nobody_s_record(desk: Desk):
+    people = [f"p{number}" for number in range(1, 7)]
+    own = {}
+    for person in people:
+        await desk.put({**PATIENT, "id": person})
+        made = await desk.create(potassium(4.4, "2026-01-01") | {"subject": {"reference": f"Patient/{person}"}})
+        own[person] = held(made).id
+
+    async def only_mine(person: str) -> None:
+        reach = Reach(patients=(person,))
+        page = await desk.search("Observation", ("patient", person), reach=reach)
+        assert ids(page) == [own[person]]
+        assert (await desk.read("Observation", own[person], reach=reach)).id == own[person]
+        other = people[(people.index(person) + 1) % len(people)]
+        assert ids(await desk.search("Observation", ("patient", other), reach=reach)) == []
+        with pytest.raises(NotFound):
+            await desk.read("Observation", own[other], reach=reach)
+
+    await asyncio.gather(*(only_mine(person) for person in people * 4))
