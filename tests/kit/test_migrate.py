@@ -120,3 +120,28 @@ def test_a_misnamed_or_missing_number_is_refused(tmp_path: Path, name: str) -> N
 
     with pytest.raises(BadMigration):
         migrations_in([folder])
+
+
+async def test_nobody_waits_a_second_for_a_change_of_a_table_that_somebody_reads_for_long(
+    database: TestDatabase, tmp_path: Path
+) -> None:
+    folder = a_folder(tmp_path, "ward", m0001_bed="CREATE TABLE bed (id int);")
+    await migrate(database.dsn, [folder])
+    a_folder(tmp_path, "ward", m0002_name="ALTER TABLE bed ADD COLUMN name text;")
+    reads = 0
+
+    async with database.pool.acquire() as slow, database.pool.acquire() as quick:
+        await quick.execute("SET lock_timeout = '1s'")  # a wait of a second fails the read, and so the test
+        reader = slow.transaction()
+        await reader.start()
+        await slow.fetch("SELECT * FROM bed")
+        migrating = asyncio.ensure_future(migrate(database.dsn, [folder]))
+        for _ in range(30):
+            await quick.fetch("SELECT * FROM bed")
+            reads += 1
+            await asyncio.sleep(0.05)
+        waiting = not migrating.done()
+        await reader.rollback()
+        applied = await migrating
+
+    assert (waiting, applied, reads) == (True, ("ward/0002_name",), 30)

@@ -7,6 +7,7 @@ driver are imported only when something is new: the usual start costs one query.
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ from carerecord.kit.errors import CareRecordError
 DONE = "_yoyo_migration"  # yoyo's own table of migrations applied
 LOCK = 7_236_514_001  # any constant will do, as long as every process that migrates takes the same
 WAIT_FOR_OTHERS_S = 60
+# Whoever changes a table waits behind its readers, and everybody who comes later waits behind them. So the wait is short, and the
+# whole is tried again.
+LOCK_WITHIN_MS = 500
+AGAIN_AFTER_S = 0.5
 FILE_NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
 
 
@@ -69,10 +74,11 @@ async def migrate(dsn: str, folders: Iterable[Path]) -> tuple[str, ...]:
     """Bring the database up to date and return the ids of what was applied; usually nothing, in about 10 ms.
 
     All that is new goes in by one transaction under an advisory lock: two processes that start together apply each
-    migration once, and one that fails or is killed leaves the database as it was.
+    migration once, and one that fails or is killed leaves the database as it was. Who reads and writes meanwhile waits half a
+    second at most for a lock of ours: one that is not had by then is given up, and the whole is tried again for a minute.
 
     Raises:
-        BadMigration: one failed, or another process held the lock for a minute.
+        BadMigration: one failed, or others held a lock for a minute.
     """
     wanted = tuple(folders)
     db = await asyncpg.connect(dsn)
@@ -86,6 +92,7 @@ async def migrate(dsn: str, folders: Iterable[Path]) -> tuple[str, ...]:
 
 def _apply(dsn: str, migrations: tuple[Migration, ...]) -> tuple[str, ...]:
     from psycopg import Error
+    from psycopg.errors import LockNotAvailable
     from yoyo.backends.core.postgresql import PostgresqlPsycopgBackend  # type: ignore[import-untyped]
     from yoyo.connections import parse_uri  # type: ignore[import-untyped]
 
@@ -96,17 +103,23 @@ def _apply(dsn: str, migrations: tuple[Migration, ...]) -> tuple[str, ...]:
         backend.execute(f"SET lock_timeout = '{WAIT_FOR_OTHERS_S}s'")
         backend.execute(f"SELECT pg_advisory_lock({LOCK})")
         backend.init_database()
+        backend.execute(f"SET lock_timeout = '{LOCK_WITHIN_MS}ms'")
         done = set(backend.get_applied_migration_hashes())
-        applied = []
-        with backend.transaction():
-            for each in map(_as_yoyo, migrations):
-                if each.hash not in done:
-                    applying = each.id
-                    # Not `apply_one`: it commits the effect on one connection and the mark on another.
-                    each.process_steps(backend, "apply")
-                    backend.mark_one(each, log=False)
-                    applied.append(each.id)
-        return tuple(applied)
+        new = [each for each in map(_as_yoyo, migrations) if each.hash not in done]
+        until = time.monotonic() + WAIT_FOR_OTHERS_S
+        while True:
+            try:
+                with backend.transaction():
+                    for each in new:
+                        applying = each.id
+                        # Not `apply_one`: it commits the effect on one connection and the mark on another.
+                        each.process_steps(backend, "apply")
+                        backend.mark_one(each, log=False)
+                return tuple(each.id for each in new)
+            except LockNotAvailable:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(AGAIN_AFTER_S)
     except Error as error:
         raise BadMigration(f"migration {applying} failed: {error}") from error
     finally:
