@@ -22,6 +22,7 @@ from carerecord.contracts.holdings import (
     LOAD_FAULTS,
     LOAD_PART,
     LOAD_STATE,
+    NOTE,
     PRESENT,
     READ,
     RECORD,
@@ -45,6 +46,7 @@ from carerecord.contracts.holdings import (
     LoadFaultsAsked,
     LoadNamed,
     LoadPart,
+    NoteAsked,
     PresentAsked,
     Reach,
     ReadAsked,
@@ -104,10 +106,11 @@ async def test_holdings(service_database, tmp_path: Path):
             (EVERYTHING, EverythingAsked("p1", every)),
             (COUNTS, HeldCountsAsked(every)),
             (ASIDE, AsideAsked()),
+            (NOTE, NoteAsked("patient-matched", TRUST, ("p1",))),
             (DECIDE_ASIDE, DecideAsideAsked("none", True, "to try")),
         ],
     )
-    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", "", "NotFound"]
+    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", "", "", "NotFound"]
     assert b"1.10" in answers[5].chunks[0]
 
 

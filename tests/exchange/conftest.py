@@ -5,7 +5,7 @@ import json
 import secrets
 import uuid
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -69,15 +69,23 @@ class Api:
 
 @pytest.fixture
 async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
+    async with serving(cluster, tmp_path) as made:
+        yield made
+
+
+@asynccontextmanager
+async def serving(cluster: Cluster, tmp_path: Path, *more: str) -> AsyncIterator[Api]:
+    """The API, with more services beside those that it cannot do without."""
+    keepers = (*KEEPERS, *more)
     for name in ("providers", "sources", "secrets"):
         (tmp_path / name).mkdir()
     prefix = f"api_{uuid.uuid4().hex[:10]}"
     assert await template_of(cluster, "holdings")
-    databases = await own_databases(cluster, prefix, KEEPERS)
+    databases = await own_databases(cluster, prefix, keepers)
     told = Deployment(data_dir=tmp_path, secret=secrets.token_bytes(32), databases=databases)
     try:
         async with AsyncExitStack() as stack:
-            house = await stack.enter_async_context(running(told, [service(each) for each in SERVICES]))
+            house = await stack.enter_async_context(running(told, [service(each) for each in (*more, *SERVICES)]))
             listening = bound(0)
             server, _ = server_on(front_app(house), listening)
             serving = asyncio.create_task(server.serve(sockets=[listening]))
@@ -90,4 +98,4 @@ async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
             server.should_exit = True
             await serving
     finally:
-        await drop_databases(cluster, prefix, KEEPERS)
+        await drop_databases(cluster, prefix, keepers)

@@ -1,9 +1,12 @@
 """Does everything that the capability statement says work?"""
 
 import json
+from pathlib import Path
 from typing import Any
 
-from tests.exchange.conftest import Api
+from tests.exchange.conftest import Api, serving
+
+from carerecord.app.postgres import Cluster
 
 SAMPLE: dict[str, dict[str, Any]] = {
     "Patient": {"name": [{"family": "Marlow"}]},
@@ -91,7 +94,12 @@ async def _composite(api: Api, type_: str, name: str) -> str:
     )
 
 
-async def test_every_operation_works(api: Api) -> None:
+async def test_every_operation_works(cluster: Cluster, tmp_path: Path) -> None:
+    async with serving(cluster, tmp_path, "patients") as api:
+        await _every_operation(api)
+
+
+async def _every_operation(api: Api) -> None:
     await api.ask("PUT", "/Patient/p1", {"resourceType": "Patient", "id": "p1"})
     await api.ask("PUT", "/Observation/o1", {"resourceType": "Observation", "id": "o1", **SAMPLE["Observation"]})
     await api.ask("PUT", "/Group/g1", {"resourceType": "Group", "id": "g1", "type": "person", "actual": True})
@@ -105,13 +113,15 @@ async def test_every_operation_works(api: Api) -> None:
         ("Observation", "lastn"): ("GET", "/Observation/$lastn?patient=p1", None),
         ("Observation", "validate"): ("POST", "/Observation/$validate", {"resourceType": "Observation"}),
         ("Observation", "meta"): ("GET", "/Observation/o1/$meta", None),
+        ("Patient", "match"): ("POST", "/Patient/$match", {"resourceType": "Parameters", "parameter": [
+            {"name": "resource", "resource": {"resourceType": "Patient"}}]}),
         ("Patient", "summary"): ("GET", "/Patient/p1/$summary", None),
         ("DocumentReference", "docref"): ("GET", "/DocumentReference/$docref?patient=p1", None),
         ("Patient", "export"): ("GET", "/Patient/$export", None),
         ("Group", "export"): ("GET", "/Group/g1/$export", None),
         ("", "export"): ("GET", "/$export", None),
         ("", "import"): ("POST", "/$import", None),
-    }
+    }  # fmt: skip
 
     assert {name for _, name in named} == {name for _, name in asked}
     for key, (method, path, body) in asked.items():

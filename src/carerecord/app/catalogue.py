@@ -75,7 +75,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "exchange",
         5,
-        calls=("identity", "holdings"),
+        calls=("identity", "holdings", "patients"),
         keeps=False,
         face=True,
         without="No system is answered by the FHIR API; pages open.",

@@ -248,6 +248,19 @@ class Kept(Struct, frozen=True):
     request: str = ""
 
 
+class NoteAsked(Struct, frozen=True):
+    """A line of the book for what the FHIR API answers out of another service than this one: it has no outbox of its own."""
+
+    what: str
+    client: Client
+    patients: tuple[str, ...]  # ids that the index gave, of everyone who is shown
+    request: str = ""
+
+
+class Noted(Struct, frozen=True):
+    pass
+
+
 class ExportAsked(Struct, frozen=True):
     """Begin an export of what stands at this moment: of all, of people's records, or of the members of a group."""
 
@@ -272,7 +285,7 @@ class ExportFile(Struct, frozen=True, omit_defaults=True):
 
 
 class Export(Struct, frozen=True, omit_defaults=True):
-    """How far an export is. Nothing of it lies anywhere: each file is read from the store, as of the moment, when it is fetched."""
+    """How far an export is. Nothing of it lies anywhere: a file is read from the store, as of the moment, when it is fetched."""
 
     id: str
     state: str  # waiting | running | done | failed | ended
@@ -371,6 +384,7 @@ RECORD = Question("holdings", "record", RecordAsked, tuple[KeptOf, ...])  # thos
 PRESENT = Question("holdings", "present", PresentAsked, tuple[KeptOf, ...])
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
+NOTE = Question("holdings", "note", NoteAsked, Noted)
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])
 EXPORT = Question("holdings", "export", ExportAsked, Export)
 EXPORT_STATE = Question("holdings", "export-state", ExportNamed, Export)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import Client
+from carerecord.contracts.holdings import Client, NoteAsked, Noted
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.db import Connection
 from carerecord.kit.events import Outbox
@@ -24,6 +24,10 @@ class Book:
         """Durable before the answer leaves, or in the caller's transaction. `patients`: ids of the records touched."""
         line = self.line(what, client, patients, outcome=outcome, request=request, reason=reason)
         await self._outbox.announce("Line", line, db)
+
+    async def note(self, asked: NoteAsked) -> Noted:
+        await self.write(asked.what, asked.client, asked.patients, request=asked.request)
+        return Noted()
 
     def line(
         self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = "", reason: str = ""

@@ -1,0 +1,173 @@
+"""Who might this Patient be? `$match`, handed to the patient index; what is kept of each candidate comes letter for letter."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import msgspec
+import orjson
+from msgspec import Raw, Struct
+from starlette.responses import Response
+
+from carerecord.contracts.holdings import NOTE, SEARCH, FindAsked, Held, Issue, NoteAsked
+from carerecord.contracts.patients import (
+    MATCH,
+    WHO,
+    Candidate,
+    Demographics,
+    Identifier,
+    MatchAsked,
+    Name,
+    Person,
+    SourcePatient,
+    WhoAsked,
+)
+from carerecord.exchange import answers
+from carerecord.exchange.visit import Visit
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.person import PersonFacts, PersonName, person
+from carerecord.kit.errors import NotFound, NotUnderstood
+
+MOST: Final = 20
+INDEX: Final = "urn:carerecord:patient"
+_GRADE: Final = "http://hl7.org/fhir/StructureDefinition/match-grade"
+_KEPT_OF_ONE: Final = 10
+
+
+class _Parameter(Struct):
+    name: str = ""
+    resource: Raw = Raw(b"")
+    valueBoolean: bool = False
+    valueInteger: int = 0
+
+
+class _Parameters(Struct):
+    resourceType: str = ""
+    parameter: list[_Parameter] = []
+
+
+_parameters: Final = msgspec.json.Decoder(_Parameters)
+
+
+async def match(visit: Visit) -> Response:
+    """A searchset, the likeliest first, each with its score and grade.
+
+    Raises:
+        NotUnderstood: it is not Parameters with one Patient, or names something that is not taken.
+    """
+    visit.must("Patient", "r")
+    visit.must("Patient", "s")
+    claim, certain, most = _claimed(await visit.body())
+    matched = await visit.face.calls.ask(MATCH, MatchAsked(claim, most, certain))
+    candidates = matched.candidates[:most]
+    entries = [each for found in await asyncio.gather(*(_entries(visit, each) for each in candidates)) for each in found]
+    if matched.say:
+        entries.append(answers.outcome_entry([Issue("information", "incomplete", "", matched.say)]))
+    # Written down before it is handed over: whom it showed, by the ids of the index.
+    shown = tuple(each.person.patient for each in candidates)
+    await visit.face.calls.ask(NOTE, NoteAsked("patient-matched", visit.client, shown, visit.request_id))
+    links = [("self", f"{visit.base}/Patient/$match")]
+    return Response(answers.bundle("searchset", entries, links, total=len(candidates)), media_type=answers.FHIR_JSON)
+
+
+def _claimed(body: bytes) -> tuple[SourcePatient, bool, int]:
+    try:
+        told = _parameters.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise NotUnderstood("Send Parameters, with the Patient as `resource`.") from None
+    if unknown := {each.name for each in told.parameter} - {"resource", "onlyCertainMatches", "count"}:
+        raise NotUnderstood(f"$match takes resource, onlyCertainMatches and count, not {', '.join(sorted(unknown))[:80]}.")
+    resources = [bytes(each.resource) for each in told.parameter if each.name == "resource"]
+    if told.resourceType != "Parameters" or len(resources) != 1:
+        raise NotUnderstood("Parameters hold one parameter `resource`, with the Patient who is looked for.")
+    try:
+        facts = person(resources[0])
+    except Unreadable:
+        raise NotUnderstood("`resource` is a Patient.") from None
+    certain = any(each.valueBoolean for each in told.parameter if each.name == "onlyCertainMatches")
+    count = next((each.valueInteger for each in told.parameter if each.name == "count"), MOST)
+    if count < 1:
+        raise NotUnderstood("count is 1 or more.")
+    return _stated(facts), certain, min(count, MOST)
+
+
+def _stated(facts: PersonFacts) -> SourcePatient:
+    names = [_name(name) for name in facts.names]
+    if facts.preferred:
+        names.append(Name("", (facts.preferred,), use="nickname"))
+    here = facts.addresses[0] if facts.addresses else None
+    identifiers = tuple(Identifier(each.system, each.value) for each in facts.identifiers if not each.ends)
+    return SourcePatient("", "", identifiers, Demographics(
+        names=tuple(names), birth_date=facts.birth_date, gender=facts.gender, nhs_number=facts.nhs_number,
+        nhs_number_status=facts.nhs_number_status, address=", ".join(here.lines) if here else "", postcode=facts.postcode,
+        phone=facts.phones[0].number if facts.phones else "", gp=facts.practice.ods, deceased=facts.deceased,
+        multiple_birth=facts.multiple_birth,
+    ))  # fmt: skip
+
+
+def _name(name: PersonName) -> Name:
+    if name.family or name.given:
+        return Name(name.family, name.given, name.prefix, name.use or "official")
+    *given, family = name.text.split() or [""]
+    return Name(family, tuple(given), name.prefix, name.use or "official")
+
+
+async def _entries(visit: Visit, candidate: Candidate) -> Sequence[bytes]:
+    """What is kept here of a candidate; where nothing is, what the index says of them, which cannot be read by an id."""
+    tail = b',"search":' + orjson.dumps({
+        "extension": [{"url": _GRADE, "valueCode": candidate.grade}], "mode": "match", "score": round(candidate.score, 4),
+    }) + b"}"  # fmt: skip
+    kept = await _kept(visit, candidate.person)
+    if kept:
+        return [
+            b'{"fullUrl":' + orjson.dumps(f"{visit.base}/Patient/{held.id}") + b',"resource":' + held.text + tail for held in kept
+        ]
+    return [b'{"resource":' + orjson.dumps(_built(candidate.person)) + tail]
+
+
+async def _kept(visit: Visit, found: Person) -> Iterable[Held]:
+    try:
+        whole = await visit.face.calls.ask(WHO, WhoAsked(found.patient))
+    except NotFound:
+        return ()
+    ids = [patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
+    if not ids:
+        return ()
+    asked = FindAsked(
+        "Patient", (("_id", ",".join(ids)),), visit.reach("s"), True, visit.base, "", _KEPT_OF_ONE, visit.client, visit.request_id
+    )
+    return (await visit.face.calls.ask(SEARCH, asked)).matches
+
+
+def _built(found: Person) -> dict[str, Any]:
+    told = found.demographics
+    identifiers = [{"system": INDEX, "value": found.patient}]
+    if told.nhs_number:
+        identifiers.append({"system": NHS_NUMBER, "value": told.nhs_number})
+    identifiers += [{"system": each.system, "value": each.value} for each in found.identifiers if each.system and each.value]
+    built: dict[str, Any] = {"resourceType": "Patient", "identifier": identifiers}
+    if told.names:
+        built["name"] = [_spoken(each) for each in told.names]
+    if told.phone:
+        built["telecom"] = [{"system": "phone", "value": told.phone}]
+    if told.gender:
+        built["gender"] = told.gender
+    if told.birth_date:
+        built["birthDate"] = told.birth_date
+    if told.address or told.postcode:
+        built["address"] = [{k: v for k, v in (("text", told.address), ("postalCode", told.postcode)) if v}]
+    return built
+
+
+def _spoken(name: Name) -> dict[str, Any]:
+    use = name.use if name.use in ("official", "usual", "nickname", "old", "maiden", "temp", "anonymous") else "usual"
+    told: dict[str, Any] = {"use": use}
+    if name.family:
+        told["family"] = name.family
+    if name.given:
+        told["given"] = list(name.given)
+    if name.prefix:
+        told["prefix"] = [name.prefix]
+    return told

@@ -1,0 +1,84 @@
+"""Is a Patient set beside everybody in the index, and is it said how likely each candidate is?"""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.exchange.conftest import Answer, Api, serving
+
+from carerecord.app.postgres import Cluster
+from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
+from carerecord.fhir.patient_ids import patient_id
+
+NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
+
+
+@pytest.fixture
+async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
+    async with serving(cluster, tmp_path, "patients") as made:
+        yield made
+
+
+def stated(local_id: str, given: str, family: str, born: str, number: str) -> SourcePatient:
+    demographics = Demographics((Name(family, (given,)),), born, "female", number, "01", postcode="LS1 4AP")
+    return SourcePatient("elm-bank", local_id, (Identifier(NHS_NUMBER, number),), demographics)
+
+
+async def asked(api: Api, resource: Any, token: str | None = None, **more: Any) -> Answer:
+    parameters = [{"name": "resource", "resource": resource}]
+    for name, value in more.items():
+        parameters.append({"name": name, "valueBoolean" if isinstance(value, bool) else "valueInteger": value})
+    return await api.ask("POST", "/Patient/$match", {"resourceType": "Parameters", "parameter": parameters}, token=token)
+
+
+async def test_candidates_come_with_their_grade_and_the_book_tells_who_was_shown(api: Api) -> None:
+    people = (
+        stated("1", "Enid", "Marlow", "1948-03-02", "9990000018"),
+        stated("2", "Winifred", "Quillfeather", "1951-07-09", "9990000026"),
+    )  # fmt: skip
+    await api.house.calls("exchange").ask(ENROL, EnrolAsked(people))
+    kept = patient_id("elm-bank", "1")
+    text = f'{{"resourceType":"Patient","id":"{kept}","multipleBirthInteger":1,"birthDate":"1948-03-02"}}'.encode()
+    assert (await api.ask("PUT", f"/Patient/{kept}", text)).status == 201
+
+    claim = {
+        "resourceType": "Patient", "name": [{"family": "Marlow", "given": ["Enid"]}], "birthDate": "1948-03-02",
+        "gender": "female",
+        "identifier": [{"system": NHS_NUMBER, "value": "9990000018"}],
+    }  # fmt: skip
+    answer = await asked(api, claim, onlyCertainMatches=True)
+    assert answer.status == 200, answer.body
+    (entry,) = answer.json["entry"]
+    assert (entry["fullUrl"], entry["resource"]["id"]) == (f"{api.base}/Patient/{kept}", kept)
+    assert entry["search"]["mode"] == "match"
+    assert entry["search"]["extension"][0]["valueCode"] == "certain"
+    assert 0.9 < entry["search"]["score"] <= 1
+
+    other = {**claim, "name": [{"family": "Quillfeather", "given": ["Winifred"]}], "birthDate": "1951-07-09"}
+    other["identifier"] = [{"system": NHS_NUMBER, "value": "9990000026"}]
+    (entry,) = (await asked(api, other, count=1)).json["entry"]
+    assert entry["resource"]["identifier"][1]["value"] == "9990000026"
+    assert entry["resource"]["name"][0]["family"] == "Quillfeather"
+    assert "id" not in entry["resource"]
+
+    rows = await api.house.supplies("holdings").db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")
+    noted = [line for row in rows if (line := json.loads(row["body"]))["what"] == "patient-matched"]
+    assert [len(each["patients"]) for each in noted] == [1, 1]
+
+
+async def test_what_cannot_be_matched_is_said_and_quotes_nobody(api: Api) -> None:
+    nobody = {"resourceType": "Patient", "name": [{"family": "Quillfeather"}]}
+    vague = await asked(api, nobody)
+    assert vague.status == 200
+    assert vague.json["total"] == 0
+    reader = await api.token_with("system/Observation.rs")
+    for answer, status in (
+        (await asked(api, nobody, token=reader), 403), (await asked(api, nobody, count=0), 400),
+        (await asked(api, nobody, colour=1), 400),
+        (await asked(api, {"resourceType": "Observation"}), 400), (await api.ask("POST", "/Patient/$match", nobody), 400),
+        (await api.ask("POST", "/Patient/$match", b"{"), 400),
+    ):  # fmt: skip
+        assert answer.status == status
+        assert b"Quillfeather" not in answer.body
