@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
@@ -23,6 +23,10 @@ class Formatter:
 
     now: datetime
     mode: Mode = "clinician"
+    # What this page has written before: thousands of items share few days, doses and times of fetching. It dies with the page.
+    _written: dict[tuple[str, str], Markup] = field(default_factory=dict, repr=False, compare=False)
+    _at: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
+    _lines: dict[tuple[object, ...], medicines.MedicineLine] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def plain(self) -> bool:
@@ -44,13 +48,20 @@ class Formatter:
 
     def at(self, text: str) -> str:
         """Date, and time where the source stated one."""
-        when = moment(text)
-        if when is None or not when.timed:
-            return self.date(text)
-        return f"{self.date(text)}{' at ' if self.plain else ' '}{self.time(text)}"
+        if text not in self._at:
+            when = moment(text)
+            timed = when is not None and when.timed
+            self._at[text] = f"{self.date(text)}{' at ' if self.plain else ' '}{self.time(text)}" if timed else self.date(text)
+        return self._at[text]
 
     def at_tag(self, text: str, *, day_only: bool = False) -> Markup:
         """The moment as a <time>: short for the eye, long for a screen reader (D+Ta-0011)."""
+        key = (text, "day" if day_only else "")
+        if key not in self._written:
+            self._written[key] = self._tag(text, day_only=day_only)
+        return self._written[key]
+
+    def _tag(self, text: str, *, day_only: bool) -> Markup:
         when = moment(text)
         if when is None:
             return Markup("<span class=cr-missing>{}</span>").format(text or self.missing())
@@ -110,8 +121,12 @@ class Formatter:
         return medicines.quantity(text, plain=self.plain)
 
     def medicine(self, medicine: Medicine) -> medicines.MedicineLine:
-        line = medicines.medicine_line(medicine, plain=self.plain)
-        return replace(line, dose=self.dated(line.dose)) if line.dose_generated else line
+        m = medicine
+        key = (m.group, m.substance, m.form, m.dose, m.dose_generated, m.amount, m.route, m.frequency)
+        if key not in self._lines:
+            line = medicines.medicine_line(medicine, plain=self.plain)
+            self._lines[key] = replace(line, dose=self.dated(line.dose)) if line.dose_generated else line
+        return self._lines[key]
 
     def missing(self, word: str = "Not recorded") -> str:
         """Never a blank and never a question mark (D+Ta-0022, PAB-0019)."""
@@ -129,6 +144,8 @@ _DATE = re.compile(r"\b\d\d-[A-Z][a-z]{2}-\d{4}(?: \d\d:\d\d)?")
 
 def whole_dates(text: str) -> Markup:
     """Text in which no date is broken over two lines."""
+    if "-" not in text:
+        return escape(text)
     return Markup(_DATE.sub(lambda found: f'<span class="cr-nb">{found[0]}</span>', str(escape(text))))  # noqa: S704 - escaped
 
 

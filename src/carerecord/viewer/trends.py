@@ -14,10 +14,12 @@ from carerecord.viewer.view import View
 def series(view: View, trend: Trend) -> Series | None:
     """One trend as a series, or None when nothing in it can be drawn."""
     entries = [view.entries[key] for key in trend.entries if key in view.entries]
-    dates = [when for each in entries if (when := moment(each.facts.at))]
+    moments = [moment(each.facts.at) for each in entries]
+    dates = [when for when in moments if when]
     if not dates:
         return None
-    points = tuple(filter(None, (_point(view, each, trend, _label(dates, view.fmt.now)) for each in entries)))
+    label = _label(dates, view.fmt.now)
+    points = tuple(filter(None, (_point(view, each, when, trend, label) for each, when in zip(entries, moments, strict=True))))
     if not points:
         return None
     key = sha256(f"{trend.key}|{trend.component}".encode()).hexdigest()[:10]
@@ -61,8 +63,8 @@ def _range(view: View, entry: Entry, trend: Trend) -> str:
     return found.range if found else ""
 
 
-def _point(view: View, entry: Entry, trend: Trend, label: Callable[[Moment], str]) -> Point | None:
-    found, when = measure(entry, trend), moment(entry.facts.at)
+def _point(view: View, entry: Entry, when: Moment | None, trend: Trend, label: Callable[[Moment], str]) -> Point | None:
+    found = measure(entry, trend)
     if found is None or found.number is None or when is None or entry.mismatch or entry.facts.warning == "entered in error":
         return None
     laboratory = entry.facts.result.laboratory if entry.facts.result else ""
