@@ -5,9 +5,10 @@ import asyncio
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import msgspec
@@ -22,6 +23,7 @@ from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.reading import read
 from carerecord.fhir.validate import load
 from carerecord.kit.clock import SystemClock
+from carerecord.kit.db import Connection
 
 ROUNDS = 9
 
@@ -80,6 +82,53 @@ async def merging(cluster: Cluster, folder: Path, sources: int, entries: int) ->
         "encode_us_each": each_us(shown, lambda: encoder.encode(record)),
         "decode_us_each": each_us(shown, lambda: decoder.decode(written)),
     }
+
+
+WORDS = 9  # text index rows for a resource
+_AT_ONCE = 250  # resources in one commit
+_INSERTS, _CLIENTS = 3_000, 16
+
+
+async def copy_limit(db: Connection, texts: Sequence[bytes]) -> float:
+    """Resources a second by COPY over one connection: as jsonb with a primary key, and nine text index rows each with one B-tree.
+
+    It says nothing of our own tables, so that it does not move when they do.
+    """
+    await db.execute("CREATE TABLE limit_resource (id text PRIMARY KEY, body jsonb)")
+    await db.execute("CREATE TABLE limit_word (word text, id text)")
+    await db.execute("CREATE INDEX limit_word_word ON limit_word (word)")
+    rows = [(str(uuid4()), text.decode()) for text in texts]
+    words = [(f"{place % 400}|{id_[:18]}", id_) for id_, _ in rows for place in range(WORDS)]
+    began = time.perf_counter()
+    for at in range(0, len(rows), _AT_ONCE):
+        async with db.transaction():
+            await db.copy_records_to_table("limit_resource", records=rows[at : at + _AT_ONCE], columns=("id", "body"))
+            several = words[at * WORDS : (at + _AT_ONCE) * WORDS]
+            await db.copy_records_to_table("limit_word", records=several, columns=("word", "id"))
+    took = time.perf_counter() - began
+    await db.execute("DROP TABLE limit_resource, limit_word")
+    return round(len(rows) / took)
+
+
+async def insert_limit(dsn: str, texts: Sequence[bytes]) -> float:
+    """Durable INSERTs of one row a second, by 16 clients."""
+    pool = await asyncpg.create_pool(dsn, min_size=_CLIENTS, max_size=_CLIENTS)
+    one, left = texts[len(texts) // 2], iter(range(_INSERTS))
+    try:
+        await pool.execute("CREATE TABLE limit_insert (id bigserial PRIMARY KEY, body bytea)")
+
+        async def client() -> None:
+            async with pool.acquire() as db:
+                for _ in left:
+                    await db.execute("INSERT INTO limit_insert (body) VALUES ($1)", one)
+
+        began = time.perf_counter()
+        await asyncio.gather(*(client() for _ in range(_CLIENTS)))
+        took = time.perf_counter() - began
+        await pool.execute("DROP TABLE limit_insert")
+        return round(_INSERTS / took)
+    finally:
+        await pool.close()
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """What is one change about, and may it be made as it is? Its resource found, its references named, its faults judged."""
 
+import os
 import re
-import uuid
+from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -20,6 +21,11 @@ from carerecord.kit.db import Connection
 
 _REFERENCE: Final = re.compile(rb'("reference"\s*:\s*")((?:[^"\\]|\\.)*)(")')
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+
+
+def new_id() -> str:
+    """Made by chance: 96 bits in 20 letters. An id stands in nine places of the tables: a UUID would be a sixth of the disk."""
+    return b32encode(os.urandom(12)).decode().rstrip("=").lower()
 
 
 class Refusal(Exception):
@@ -66,7 +72,7 @@ class Drafting:
             raise Refusal(place, 403, error("forbidden", "", f"This client may not write {change.type}."))
         draft = Draft(place, change, asked, change.id)
         if change.method == "create":
-            draft.id = str(uuid.uuid4())
+            draft.id = new_id()
         elif not change.condition and not ID.match(change.id):
             raise Refusal(place, 400, error("value", "id", "An id is 1 to 64 letters, digits, hyphens and full stops."))
         return draft
@@ -93,7 +99,7 @@ class Drafting:
         condition = draft.change.condition
         found = await self._one_answering(db, draft, condition)
         if found is None and draft.change.method == "update":
-            draft.id = str(uuid.uuid4())
+            draft.id = new_id()
             hashed = self._claim(draft, condition)
             await changing.claim(db, hashed, draft.type, draft.id)
             found = await self._one_answering(db, draft, condition)
