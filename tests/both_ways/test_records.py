@@ -18,12 +18,14 @@ from carerecord.contracts.records import (
     ATTENDING,
     COUNTS,
     EXPAND,
+    GATHER,
     OPEN,
     AgainAsked,
     Attending,
     AttendingAsked,
     CountsAsked,
     ExpandAsked,
+    GatherAsked,
     OpenAsked,
     Record,
 )
@@ -104,11 +106,13 @@ async def test_records(service_database: Callable[[str], Awaitable[TestDatabase]
                 (ATTENDING, AttendingAsked(A_GP, "p1")),
                 (ATTENDING, AttendingAsked(DR_NAIR, "nobody")),
                 (COUNTS, CountsAsked()),
+                (GATHER, GatherAsked(DR_NAIR, "p1", CARE)),
+                (GATHER, GatherAsked(A_GP, "p1", CARE)),
             ],
         )
 
     assert [each.error for each in answers] == [
-        "", "", "NotFound", "Refused", "Refused", "", "NotUnderstood", "", "", "NotFound", "",
+        "", "", "NotFound", "Refused", "Refused", "", "NotUnderstood", "", "", "NotFound", "", "", "Refused",
     ]  # fmt: skip
     assert len(answers[0].chunks) == 2, "the first paint, and then the late source"
     record = the_record(answers[0].chunks)

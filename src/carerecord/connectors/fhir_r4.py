@@ -137,7 +137,7 @@ class FhirTalk(Talk):
             raise NoAnswer(refusal(answered.status))
         patients = [entry for entry in split(answered.body).entries if entry.type == "Patient"]
         for entry in patients:
-            self._taken.patient(parse(entry.raw))
+            self._taken.patient(parse(entry.raw), entry.raw)
         if self._source.knows_by == "match":
             self._taken.said = [said for said in self._taken.said if is_sure(said, expected)]
         self._answered += 1
@@ -156,7 +156,7 @@ class FhirTalk(Talk):
         try:
             answered = await self._patiently(lambda: self._web.get(self._site, f"Patient/{local_id}", until=self._until))
             if answered.ok:
-                self._taken.patient(parse(answered.body))
+                self._taken.patient(parse(answered.body), answered.body)
                 self._answered += 1
             elif answered.status in (404, 410):
                 self._unknown = True

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import Any
 
 import msgspec
@@ -44,6 +45,10 @@ _MEANS = {
 }
 
 
+# Who hands resources over as they came sets this for its conversation; pages read facts, and nothing else is held for them.
+SENT: ContextVar[dict[tuple[str, str, str], bytes] | None] = ContextVar("sent", default=None)
+
+
 class _Reference(Struct, frozen=True):
     reference: str = ""
 
@@ -82,8 +87,10 @@ class Taken:
         self._beside = Beside()
         self._waiting: list[bundles.Entry] = []  # until what they refer to has come
 
-    def patient(self, resource: Mapping[str, Any]) -> None:
+    def patient(self, resource: Mapping[str, Any], raw: bytes = b"") -> None:
         said = said_in(resource)
+        if raw and (sent := SENT.get()) is not None:
+            sent[self._source, "Patient", said.local_id] = raw
         if said not in self.said:
             self.said.append(said)
 
@@ -138,7 +145,7 @@ class Taken:
 
     def _patient(self, entry: bundles.Entry) -> None:
         try:
-            self.patient(parse(entry.raw))
+            self.patient(parse(entry.raw), entry.raw)
             self._shown["Patient"] += 1
         except Unreadable:
             self._unreadable("Patient", "Patient", entry.raw, counted=True)
@@ -188,6 +195,8 @@ class Taken:
         )
         key = f"{self._source}/{entry.type}/{facts.id or f'-{self.count}'}"
         self.entries.append(Entry(key, facts, (origin,)))
+        if (sent := SENT.get()) is not None:
+            sent[self._source, entry.type, facts.id] = entry.raw
 
     def _list(self, raw: bytes) -> None:
         self.warnings.extend(WARNINGS[found.decode()] for found in _WARNING_CODE.findall(raw))

@@ -1,6 +1,6 @@
 """What the records desk may be asked: open one person's record, drawn from everywhere, with what is missing named."""
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from carerecord.contracts.actors import Actor, Attendance, Reason
 from carerecord.contracts.patients import Person
@@ -268,8 +268,39 @@ class TypeCount(Struct, frozen=True, gc=False, omit_defaults=True):
     unreadable: int
 
 
+class GatherAsked(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One person's record as resources, each as its source sent it or as it is kept: for a system, once all have answered."""
+
+    actor: Actor
+    patient: str
+    reason: Reason
+    types: tuple[str, ...] = ()  # these alone; none named: all that fill a section
+    request: str = ""
+
+
+class Sent(Struct, frozen=True, gc=False, omit_defaults=True):
+    """One resource, of one source."""
+
+    source: str
+    type: str
+    id: str  # as that source knows it: two sources may use one id for two things
+    raw: Raw
+    kept: str = ""  # as in Origin
+    came_at: str = ""
+
+
+class Gathered(Struct, frozen=True, gc=False, omit_defaults=True):
+    opening: str  # also the audit line's
+    at: str
+    states: tuple[SourceState, ...]
+    resources: tuple[Sent, ...]
+    withheld: tuple[Withheld, ...] = ()
+    waiting: int = 0  # items that may be about somebody else: not handed over
+
+
 OPEN = Stream("records", "open", OpenAsked, Record)
 AGAIN = Stream("records", "again", AgainAsked, Record)
 EXPAND = Question("records", "expand", ExpandAsked, Expanded)
 ATTENDING = Question("records", "attending", AttendingAsked, Attending)
+GATHER = Question("records", "gather", GatherAsked, Gathered)
 COUNTS = Question("records", "counts", CountsAsked, tuple[TypeCount, ...])

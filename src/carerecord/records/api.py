@@ -14,7 +14,7 @@ from carerecord.connectors.rest_json import RestJson
 from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Windows
 from carerecord.contracts.permit import Permit
-from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, OPEN, CountsAsked, TypeCount
+from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, GATHER, OPEN, CountsAsked, TypeCount
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.kin import Kinds
 from carerecord.fhir.validate import load
@@ -24,6 +24,7 @@ from carerecord.kit.permits import checked
 from carerecord.kit.settings import read as told
 from carerecord.kit.turns import Turns
 from carerecord.records.gather import Gatherer
+from carerecord.records.gathered import Fetcher
 from carerecord.records.practices import Practices
 from carerecord.records.reading import Reader
 from carerecord.records.recent import Recent
@@ -97,6 +98,7 @@ def build(supplies: Supplies) -> Part:
             answer_stream(AGAIN, desk.again),
             answer(EXPAND, beside.expand),
             answer(ATTENDING, beside.attending),
+            answer(GATHER, Fetcher(desk).gather),
             answer(COUNTS, counts),
         ),
         jobs=(

@@ -6,14 +6,15 @@ Live wins. Where a source that is also kept is silent, its copy answers, and say
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from msgspec.structs import replace
 
-from carerecord.connectors.fhir_r4_take import Read, Taken
+from carerecord.connectors.fhir_r4_take import SENT, Read, Taken
 from carerecord.connectors.reply import Asking, Reply, worst
 from carerecord.contracts.holdings import RECORD, Held, KeptEntry, KeptOf, RecordAsked
 from carerecord.contracts.patients import Person
@@ -142,9 +143,10 @@ async def kept_reply(asking: Asking, kept: KeptOf | None, read: Read, turns: Tur
         state = worst(tuple(each.state for each in sections))
         return Reply(source, state, "" if here == asking.sections else NOTHING_CAME, sections=sections, as_at=stamp(now))
     taken = Taken(asking, read, stamp(now))
-    async with turns.mine() as turn:
-        await taken.page(_bundle((*kept.beside, *kept.resources)), "", turn)
-        await taken.finish(turn)
+    with _apart(source.id):
+        async with turns.mine() as turn:
+            await taken.page(_bundle((*kept.beside, *kept.resources)), "", turn)
+            await taken.finish(turn)
     old = _too_old(kept.at, source.copy_good_s, now)
     states = tuple(_section(each, taken, kept, each in here, old) for each in SECTION_IDS if each in asking.sections)
     entries = tuple([_marked(each, here) for each in taken.entries])
@@ -163,6 +165,24 @@ async def kept_reply(asking: Asking, kept: KeptOf | None, read: Read, turns: Tur
         kept="here" if here == asking.sections else "copy",
         copy_at=kept.at,
     )
+
+
+@contextmanager
+def _apart(source: str) -> Iterator[None]:
+    """What is handed over as it is kept is told from what the source sent itself: both may bear one id."""
+    outer = SENT.get()
+    mine: dict[tuple[str, str, str], bytes] | None = None if outer is None else {}
+    token = SENT.set(mine)
+    try:
+        yield
+    finally:
+        SENT.reset(token)
+    if outer is not None and mine is not None:
+        outer.update({(as_kept(source), type_, id_): raw for (_, type_, id_), raw in mine.items()})
+
+
+def as_kept(source: str) -> str:
+    return f"kept/{source}"
 
 
 def _bundle(resources: Iterable[Held]) -> Bundle:

@@ -93,7 +93,7 @@ class Desk:
         """
         person, degraded = await self.who(asked)
         opened = await self.permitted(asked.actor, person, asked.reason, request=asked.request, degraded=degraded)
-        async with aclosing(self._chunks(opened, "record-opened", None, "")) as chunks:
+        async with aclosing(self.chunks(opened, "record-opened", None, "")) as chunks:
             async for record in chunks:
                 yield record
 
@@ -105,7 +105,7 @@ class Desk:
             request=asked.request, degraded=degraded, only=asked.source, local_id=asked.local_id,
         )  # fmt: skip
         kept = self.recent.find(asked.opening, asked.actor.key, asked.patient)
-        async with aclosing(self._chunks(opened, "source-retried", kept, asked.source)) as chunks:
+        async with aclosing(self.chunks(opened, "source-retried", kept, asked.source)) as chunks:
             async for record in chunks:
                 yield record
 
@@ -206,7 +206,7 @@ class Desk:
 
     # --- gather, merge, write it down
 
-    async def _chunks(self, opened: Opened, what: str, kept: Opening | None, only: str) -> AsyncGenerator[Record, None]:
+    async def chunks(self, opened: Opened, what: str, kept: Opening | None, only: str) -> AsyncGenerator[Record, None]:
         permit = opened.permit
         asked = {each.source.id: each for each in askings(opened.choices, permit, opened.person, opened.actor, opened.practice)}
         drawing = Drawing(opened.id, opened.person, opened.reason, permit, opened.choices, asked, opened.degraded,
