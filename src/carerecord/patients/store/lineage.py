@@ -121,11 +121,11 @@ async def steps(db: Database, patient: str) -> list[tuple[datetime, str, str, li
         """
         WITH people AS (SELECT DISTINCT person FROM link WHERE patient = $1)
         SELECT l.since, l.patient, l.because, l.message, l.said_by,
-               (SELECT array_agg(DISTINCT mate.patient ORDER BY mate.patient)
-                  FROM link mate
-                 WHERE mate.person = l.person
-                   AND mate.since <= l.since
-                   AND (mate.until IS NULL OR mate.until > l.since)) AS together
+               (SELECT array_agg(mate.patient ORDER BY mate.first)
+                  FROM (SELECT patient, min(id) AS first
+                          FROM link
+                         WHERE person = l.person AND since <= l.since AND (until IS NULL OR until > l.since)
+                         GROUP BY patient) AS mate) AS together
           FROM link l
          WHERE l.person IN (SELECT person FROM people) OR l.patient = $1
          ORDER BY l.since, l.id

@@ -1,0 +1,73 @@
+"""Whose is a message: a claim becomes an entry once, an older one changes nothing, and what cannot be believed waits."""
+
+from tests.patients.people import nhs, stated
+
+from carerecord.contracts.patients import Claim, TakeAsked, Taken
+from carerecord.patients.claims import Taking
+
+MARLOW = nhs(1)
+
+
+async def take(desk, *claims: Claim) -> tuple[Taken, ...]:
+    return await Taking(desk.index.enrolling).take(TakeAsked(claims))
+
+
+async def test_a_claim_becomes_an_entry_and_the_same_claim_again_changes_nothing(desk):
+    (first,) = await take(desk, Claim(stated("trust", "M1", number=MARLOW)))
+    (again,) = await take(desk, Claim(stated("trust", "M1", number=MARLOW)))
+
+    assert (first.outcome, again.outcome) == ("new", "unchanged")
+    assert first.patient == again.patient
+    assert first.person == (first.patient,)
+
+
+async def test_a_claim_is_linked_to_whom_the_index_knows(desk):
+    (known,) = await desk.enrol(stated("gp", "1", number=MARLOW))
+    (taken,) = await take(desk, Claim(stated("trust", "M1", number=MARLOW)))
+
+    assert (taken.outcome, set(taken.person)) == ("linked", {known.patient, taken.patient})
+
+
+async def test_several_claims_of_one_number_in_one_call_keep_their_order(desk):
+    one, two, three = await take(
+        desk,
+        Claim(stated("trust", "M1", phone="01632 960001"), recorded="2026-11-22T09:00:00+00:00"),
+        Claim(stated("trust", "M1", phone="01632 960002"), recorded="2026-11-22T09:02:00+00:00"),
+        Claim(stated("trust", "M1", phone="01632 960003"), recorded="2026-11-22T09:01:00+00:00"),
+    )
+
+    assert [each.outcome for each in (one, two, three)] == ["new", "changed", "late"]
+    assert {one.patient, two.patient, three.patient} == {one.patient}
+    assert (await desk.who(one.patient)).demographics.phone == "01632 960002"
+
+
+async def test_a_number_that_is_used_for_somebody_else_waits_and_nothing_is_taken_over(desk):
+    (first,) = await take(desk, Claim(stated("trust", "M1")))
+    (waits,) = await take(desk, Claim(stated("trust", "M1", given="Hamza", family="Iqbal", born="2001-07-09", gender="male")))
+
+    assert (waits.outcome, waits.patient) == ("waits", "")
+    assert "somebody else" in waits.say
+    assert (await desk.who(first.patient)).demographics.names[0].family == "Marlow"
+
+
+async def test_a_message_without_its_senders_number_waits(desk):
+    (waits,) = await take(desk, Claim(stated("trust", "")))
+    assert (waits.outcome, waits.person) == ("waits", ())
+
+
+async def test_an_unknown_man_is_an_entry_of_his_own_and_is_named_later(desk):
+    alias = {"given": "Unknown Male", "family": "Kilo", "born": "1900-01-01", "gender": "male"}
+    first, second = await take(desk, Claim(stated("ed", "1", **alias)), Claim(stated("ed", "2", **alias)))
+    (named,) = await take(desk, Claim(stated("ed", "1", given="John", family="Smith", born="1970-02-03", gender="male")))
+
+    assert first.person == (first.patient,)
+    assert second.person == (second.patient,)
+    assert (named.outcome, named.patient) == ("changed", first.patient)
+
+
+async def test_what_a_message_leaves_empty_is_kept_and_what_it_clears_is_emptied(desk):
+    (first,) = await take(desk, Claim(stated("trust", "M1", number=MARLOW, phone="01632 960001", postcode="QX1 4AB")))
+    await take(desk, Claim(stated("trust", "M1", family="Hart", postcode="QX2 1AA"), partial=True, cleared=("phone",)))
+
+    who = (await desk.who(first.patient)).demographics
+    assert (who.nhs_number, who.names[0].family, who.postcode, who.phone) == (MARLOW, "Hart", "QX2 1AA", "")

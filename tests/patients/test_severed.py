@@ -1,0 +1,93 @@
+"""Two histories that must never meet: no link, no suggestion, no review, no hint in a search, whatever anybody states."""
+
+import pytest
+from tests.patients.people import DR_NAIR, Desk, nhs, stated
+
+from carerecord.contracts.patients import (
+    Claim,
+    DecideAsked,
+    Demographics,
+    MatchAsked,
+    Name,
+    ReviewsAsked,
+    SeverAsked,
+    TakeAsked,
+    TracedAsked,
+)
+from carerecord.kit.errors import Conflict, NotSignedIn
+from carerecord.patients.asking import Asking
+from carerecord.patients.claims import Taking
+from carerecord.patients.instructions import Instructing
+
+OLD, NEW = nhs(1), nhs(2)
+HOME = {"address": "14 Station Road", "postcode": "QX1 4AB", "phone": "07700 900123"}
+
+
+async def sever(desk: Desk, *, undo: bool = False) -> None:
+    await Instructing(desk.index.enrolling).sever(SeverAsked(OLD, NEW, actor=DR_NAIR, undo=undo))
+
+
+async def test_nothing_links_across_however_alike(desk):
+    await sever(desk)
+    old, new = await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+    (late,) = await Taking(desk.index.enrolling).take(TakeAsked((Claim(stated("lab", "3", **HOME)),)))
+
+    assert (await desk.who(old.patient)).ids != (await desk.who(new.patient)).ids
+    assert not {old.patient, new.patient} <= set(late.person), "who is like both joins one at most"
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+
+async def test_what_was_together_is_parted_and_its_reviews_are_closed(desk):
+    old, new, third = await desk.enrol(
+        stated("gp", "1", number=OLD, **HOME),
+        stated("trust", "2", number=NEW, status="02", **HOME),
+        stated("lab", "3", number=OLD, **HOME),
+    )
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+    together = (await desk.who(old.patient)).ids
+    await sever(desk)
+
+    assert set(together) == {old.patient, new.patient, third.patient}
+    assert set((await desk.who(old.patient)).ids) == {old.patient, third.patient}
+    assert (await desk.who(new.patient)).ids == (new.patient,)
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+
+async def test_no_search_shows_both_and_no_number_of_one_finds_the_other(desk):
+    await sever(desk)
+    await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+
+    found = await desk.search("edith marlow 14/03/1948")
+    by_old = await desk.search(OLD)
+
+    assert len(found.matches) == 1
+    assert [each.person.demographics.nhs_number for each in by_old.matches] == [OLD]
+    matched = await Asking(desk.db).match(MatchAsked(stated("", "", **HOME)))
+    assert len(matched.candidates) == 1
+
+
+async def test_a_trace_that_leads_from_one_to_the_other_is_not_followed(desk):
+    await sever(desk)
+    (old,) = await desk.enrol(stated("gp", "1", number=OLD, status="02"))
+    answered = Demographics(names=(Name("Marlow", ("Edith",)),), birth_date="1948-03-14", gender="female", nhs_number=NEW)
+    await desk.tracing.traced(TracedAsked(old.patient, "superseded", answered))
+
+    who = await desk.who(old.patient)
+    assert (who.ids, who.demographics.nhs_number) == ((old.patient,), OLD)
+
+
+async def test_no_human_links_across_by_a_review_that_was_open(desk):
+    await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.db.execute("INSERT INTO severed (one, other, since, by) VALUES ($1, $2, now(), 'x')", *sorted((OLD, NEW)))
+    with pytest.raises(Conflict):
+        await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+
+
+async def test_it_is_taken_back_by_somebody_and_made_by_somebody(desk):
+    with pytest.raises(NotSignedIn):
+        await Instructing(desk.index.enrolling).sever(SeverAsked(OLD, NEW))
+    await sever(desk)
+    await sever(desk, undo=True)
+    assert await desk.db.fetchval("SELECT count(*) FROM severed") == 0
