@@ -2,10 +2,14 @@
 
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
+from carerecord.contracts.holdings import Kept
 from carerecord.contracts.locator import LearnAsked, Pointer, Seen, SeenAsked, Sweep, SweepAsked, WhereAsked
+from carerecord.fhir.patient_ids import patient_id
 from carerecord.kit.errors import NotUnderstood
+from carerecord.kit.events import Event
 from carerecord.locator.service import Locator
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -102,3 +106,37 @@ async def test_the_same_pointer_twice_in_one_batch_is_one(locator):
 async def test_a_time_without_a_zone_is_refused(locator):
     with pytest.raises(NotUnderstood):
         await locator.seen(answered("medicines", at="2026-11-22T09:00:00"))
+
+
+def sent(*types: str, at: str, source: str = "elm-bank", local_id: str = "1", method: str = "C") -> Event:
+    lies = patient_id("elm-bank", local_id)
+    changes = tuple((lies, type_, f"{type_}-1", 1, method) for type_ in types)
+    body = msgspec.Raw(msgspec.json.encode(Kept("c1", "A81001", changes, "", source)))
+    return Event("00000000-0000-4000-8000-000000000000", "Kept", datetime.fromisoformat(at), "holdings", body)
+
+
+async def test_what_a_source_has_sent_since_it_answered_is_held_and_no_longer_said_to_be_empty(locator):
+    await locator.learn(LearnAsked((Pointer("elm-bank", "1", "p1"), Pointer("elm-bank", "2", "p3"))))
+    await locator.seen(answered("medicines", empty=("allergies", "results", "problems")))
+
+    async with locator.db.acquire() as db, db.transaction():
+        await locator.hear(db, [sent("AllergyIntolerance", "Observation", at=LATER), sent("AllergyIntolerance", at=AT)])
+
+    pointer, = await where(locator, "p1")
+    assert pointer.sections == ("allergies", "medicines")
+    assert pointer.empty == ("problems",), "an Observation may be a result: nobody can say any more that there is none"
+    assert (await where(locator, "p3"))[0].sections == ()
+
+
+async def test_a_later_answer_a_deletion_and_a_client_of_no_source_change_nothing(locator):
+    await locator.learn(LearnAsked((Pointer("elm-bank", "1", "p1"),)))
+    await locator.seen(answered(empty=("allergies", "problems", "procedures"), at=LATER))
+
+    async with locator.db.acquire() as db, db.transaction():
+        await locator.hear(db, [
+            sent("AllergyIntolerance", at=AT), sent("Condition", at="2026-11-22T11:00:00.000Z", method="D"),
+            sent("Procedure", at="2026-11-22T11:00:00.000Z", source=""),
+        ])  # fmt: skip
+
+    pointer, = await where(locator, "p1")
+    assert (pointer.sections, pointer.empty) == ((), ("allergies", "problems", "procedures"))

@@ -35,7 +35,13 @@ CATALOGUE: tuple[Service, ...] = (
     Service("identity", 2, without="Nobody signs in and no page opens: who asks cannot be known."),
     Service("sources", 2, without="Records open from the sources that the desk knows; one that has just started refuses."),
     Service("patients", 2, without="Search fails and says so; who treats opens by exact NHS number and birth date."),
-    Service("locator", 2, without="Every source that may know the person is asked, and the page says so."),
+    Service(
+        "locator",
+        2,
+        hears=("holdings",),
+        kinds=("Kept",),
+        without="Every source that may know the person is asked, and the page says so.",
+    ),
     Service("consent", 2, without="Every opening is refused, and it says that the consent service does not answer."),
     Service("holdings", 2, without="Nothing is kept and nothing kept is read; records open from what is asked live, and name the copies."),
     Service(

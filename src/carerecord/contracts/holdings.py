@@ -246,6 +246,7 @@ class Kept(Struct, frozen=True):
     organisation: str
     changes: tuple[tuple[str, str, str, int, str], ...]  # patient, type, id, version, method
     request: str = ""
+    source: str = ""  # the registered source in whose name it was written
 
 
 class NoteAsked(Struct, frozen=True):

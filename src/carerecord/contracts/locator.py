@@ -12,8 +12,8 @@ class Pointer(Struct, frozen=True):
     source: str
     local_id: str
     patient: str  # the id in the index under which it was learned
-    sections: tuple[str, ...] = ()  # sections where something was held when last seen
-    empty: tuple[str, ...] = ()  # sections that answered and held nothing
+    sections: tuple[str, ...] = ()  # sections where something was held when last seen, or of which something has come since
+    empty: tuple[str, ...] = ()  # sections that answered and held nothing, and of which nothing has come since
     seen_at: str = ""  # when the source last answered for this person; "" = enrolled, not asked yet
     enrolled_at: str = ""
 

@@ -294,7 +294,8 @@ class Writer:
             )
             for begun in range(0, len(changes), _TOLD_AT_ONCE):
                 part = changes[begun : begun + _TOLD_AT_ONCE]
-                told.append(("Kept", Kept(asked.client.id, asked.client.organisation, part, asked.request)))
+                client = asked.client
+                told.append(("Kept", Kept(client.id, client.organisation, part, asked.request, client.source)))
             patients = [each.patient for each in mine if each.done is None or each.done.status != 304]
             told.append(("Line", self.book.line("resource-written", asked.client, patients, request=asked.request)))
         return told

@@ -1,7 +1,7 @@
 """The door of the locator."""
 
 from carerecord.contracts.locator import LEARN, SEEN, SWEPT, WHERE
-from carerecord.kit.part import Part, Supplies, answer
+from carerecord.kit.part import Heard, Part, Supplies, answer
 from carerecord.locator.service import Locator
 
 
@@ -15,4 +15,5 @@ def build(supplies: Supplies) -> Part:
             answer(SEEN, locator.seen),
             answer(SWEPT, locator.swept),
         ),
+        hears=(Heard("holdings", ("Kept",), locator.hear),),
     )

@@ -1,13 +1,18 @@
 """Say where a person's information lies, and learn it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from carerecord.contracts.holdings import Kept
 from carerecord.contracts.locator import LearnAsked, Learned, Pointer, SeenAsked, Sweep, SweepAsked, WhereAsked
+from carerecord.fhir.patient_ids import patient_id
 from carerecord.kit.clock import Clock
-from carerecord.kit.db import Pool
+from carerecord.kit.db import Connection, Pool
 from carerecord.kit.errors import NotUnderstood
+from carerecord.kit.events import Event
 from carerecord.locator import store
+from carerecord.locator.copies import with_copies
 
 
 @dataclass(frozen=True)
@@ -16,7 +21,22 @@ class Locator:
     clock: Clock
 
     async def where(self, asked: WhereAsked) -> tuple[Pointer, ...]:
-        return await store.pointers_for(self.db, asked.person)
+        pointers = await store.pointers_for(self.db, asked.person)
+        if not pointers:
+            return ()
+        lies = {patient_id(each.source, each.local_id): each for each in pointers}
+        copies = await store.copies_of(self.db, list(lies))
+        if not copies:
+            return pointers
+        return tuple(with_copies(each, copies.get(patient_id(each.source, each.local_id), {})) for each in pointers)
+
+    async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
+        """Take in what holdings keeps in the name of sources, in the transaction that moves our place with it."""
+        for event in events:
+            kept = event.read(Kept)
+            if kept.source:
+                copies = [(patient, type_) for patient, type_, _, _, method in kept.changes if method != "D"]
+                await store.add_copies(connection, copies, event.at)
 
     async def learn(self, asked: LearnAsked) -> Learned:
         """Take in that these sources know these people; the same again changes nothing. Answers how many were new."""

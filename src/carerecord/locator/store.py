@@ -102,6 +102,33 @@ async def seen(db: Database, answers: Sequence[Seen], moments: Sequence[datetime
     return int(done.rsplit(" ", 1)[1])
 
 
+async def add_copies(db: Database, copies: Iterable[tuple[str, str]], at: datetime) -> None:
+    """Resources of these types came to be kept under these ids; what came later stays."""
+    rows = sorted(set(copies))
+    await db.execute(
+        """
+        INSERT INTO copied AS known (patient, type, at)
+        SELECT patient, type, $3::timestamptz
+          FROM unnest($1::text[], $2::text[]) AS told (patient, type)
+         ORDER BY patient, type
+        ON CONFLICT (patient, type) DO UPDATE
+           SET at = excluded.at
+         WHERE known.at < excluded.at
+        """,
+        [patient for patient, _ in rows],
+        [type_ for _, type_ in rows],
+        at,
+    )
+
+
+async def copies_of(db: Database, patients: Sequence[str]) -> dict[str, dict[str, datetime]]:
+    """By id, when the newest of each type came."""
+    found: dict[str, dict[str, datetime]] = {}
+    for patient, type_, at in await db.fetch("SELECT patient, type, at FROM copied WHERE patient = ANY ($1)", list(patients)):
+        found.setdefault(patient, {})[type_] = at
+    return found
+
+
 async def swept(db: Database) -> Sweep:
     """Over all days kept; `since` is the first of them."""
     row = await db.fetchrow(
