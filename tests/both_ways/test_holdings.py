@@ -26,6 +26,7 @@ from carerecord.contracts.holdings import (
     PRESENT,
     READ,
     RECORD,
+    REINDEX,
     SEARCH,
     WRITE,
     AsideAsked,
@@ -51,6 +52,7 @@ from carerecord.contracts.holdings import (
     Reach,
     ReadAsked,
     RecordAsked,
+    ReindexAsked,
     WriteAsked,
 )
 from carerecord.contracts.identity import (
@@ -105,12 +107,13 @@ async def test_holdings(service_database, tmp_path: Path):
             (HISTORY, HistoryAsked(every, "Patient", "p1")),
             (EVERYTHING, EverythingAsked("p1", every)),
             (COUNTS, HeldCountsAsked(every)),
+            (REINDEX, ReindexAsked("Patient", "name")),
             (ASIDE, AsideAsked()),
             (NOTE, NoteAsked("patient-matched", TRUST, ("p1",))),
             (DECIDE_ASIDE, DecideAsideAsked("none", True, "to try")),
         ],
     )
-    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", "", "", "NotFound"]
+    assert [each.error for each in answers] == ["", "", "", "", "NotFound", "", "NotUnderstood", "", "", "", "", "", "", "NotFound"]
     assert b"1.10" in answers[5].chunks[0]
 
 

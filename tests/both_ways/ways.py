@@ -71,7 +71,8 @@ async def said(way: Transport, question: Question[Any, Any], asked: Any) -> Said
 
 
 _ID = re.compile(
-    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{16,}\b|(?<![\w-])[A-Za-z0-9_-]{22,}(?![\w-])"
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\b[0-9a-f]{16,}\b|\b[a-z2-7]{20}\b"
+    r"|(?<![\w-])[A-Za-z0-9_-]{22,}(?![\w-])"
 )
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[.\d]*(Z|\+00:00)?|\b1[789]\d{8}\.\d+\b|\"elapsed_s\":[0-9.e-]+")
 

@@ -239,6 +239,25 @@ class HeldCount(Struct, frozen=True):
     count: int
 
 
+class ReindexAsked(Struct, frozen=True):
+    """One step over the resources of a type that have this search parameter: their index rows are made anew from their bodies."""
+
+    type: str
+    parameter: str
+    most: int = 200  # resources of this step
+
+
+class Reindexed(Struct, frozen=True):
+    """How far the work is; it goes on from there, whoever asks next and whenever that is."""
+
+    type: str
+    parameter: str
+    looked: int
+    changed: int
+    in_all: int
+    done: bool
+
+
 class Kept(Struct, frozen=True):
     """Announced in the transaction of a write: which resources changed. Ids alone."""
 
@@ -352,7 +371,7 @@ class LoadNamed(Struct, frozen=True):
 
 class Load(Struct, frozen=True, omit_defaults=True):
     id: str
-    state: str  # receiving | running | done | ended
+    state: str  # receiving | running | done | failed | ended
     at: str
     lines: int = 0
     read: int = 0  # lines that have been looked at
@@ -386,6 +405,7 @@ PRESENT = Question("holdings", "present", PresentAsked, tuple[KeptOf, ...])
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
 NOTE = Question("holdings", "note", NoteAsked, Noted)
+REINDEX = Question("holdings", "reindex", ReindexAsked, Reindexed)
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])
 EXPORT = Question("holdings", "export", ExportAsked, Export)
 EXPORT_STATE = Question("holdings", "export-state", ExportNamed, Export)

@@ -22,6 +22,7 @@ from carerecord.contracts.holdings import (
     PRESENT,
     READ,
     RECORD,
+    REINDEX,
     SEARCH,
     WRITE,
 )
@@ -36,6 +37,7 @@ from carerecord.holdings.index import Index
 from carerecord.holdings.loading import Loader
 from carerecord.holdings.paging import Links
 from carerecord.holdings.record import Drawer
+from carerecord.holdings.reindexing import reindexed
 from carerecord.holdings.service import Keeper
 from carerecord.holdings.writing import Writer
 from carerecord.kit.part import Job, Part, Supplies, answer
@@ -113,6 +115,7 @@ def build(supplies: Supplies) -> Part:
             answer(DECIDE_ASIDE, lambda asked: opening.shelf.decide(asked)),
             answer(NOTE, lambda asked: opening.keeper.book.note(asked)),
             answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
+            answer(REINDEX, lambda asked: reindexed(asked, opening.keeper.finder)),
             answer(EXPORT, lambda asked: opening.exporter.begin(asked)),
             answer(EXPORT_STATE, lambda asked: opening.exporter.state(asked)),
             answer(EXPORT_CANCEL, lambda asked: opening.exporter.cancel(asked)),

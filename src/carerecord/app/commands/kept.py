@@ -12,7 +12,17 @@ from rich.table import Table
 from carerecord.app.commands.terminal import err, fail, family, gate_with, out, run
 from carerecord.app.operator import operator_calls
 from carerecord.app.runfile import running_house
-from carerecord.contracts.holdings import ASIDE, COUNTS, DECIDE_ASIDE, AsideAsked, DecideAsideAsked, HeldCountsAsked, Reach
+from carerecord.contracts.holdings import (
+    ASIDE,
+    COUNTS,
+    DECIDE_ASIDE,
+    REINDEX,
+    AsideAsked,
+    DecideAsideAsked,
+    HeldCountsAsked,
+    Reach,
+    ReindexAsked,
+)
 from carerecord.contracts.identity import ISSUE, IssueAsked
 
 app = family("What is kept: how much, what waits aside, and a file to take in.")
@@ -35,6 +45,23 @@ def counts() -> None:
         for each in found:
             print(f"{each.count:>12,}  {each.type}")
         print(f"{sum(each.count for each in found):>12,}  in all")
+
+    run(ask())
+
+
+@app.command("reindex")
+def reindex(
+    type_: Annotated[str, typer.Argument(metavar="TYPE", help="A resource type.")],
+    parameter: Annotated[str, typer.Argument(help="One of its search parameters.")],
+) -> None:
+    """Make what is kept findable by a parameter anew, beside readers and writers; stopped at any time, it goes on from there."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            with err.status(f"reading {type_} anew") as status:
+                while not (step := await calls.ask(REINDEX, ReindexAsked(type_, parameter))).done:
+                    status.update(f"{step.looked:,} of {step.in_all:,} read, {step.changed:,} index rows changed")
+        print(f"{step.looked:,} read, {step.changed:,} index rows changed")
 
     run(ask())
 
