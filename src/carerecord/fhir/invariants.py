@@ -49,7 +49,33 @@ def faults(resource: Resource) -> Iterator[Fault]:
     if contained:
         yield from _contained(type_, resource, contained)
     ids = frozenset(f"#{text_in(each, 'id')}" for each in contained) | {"#"}
-    yield from _within(resource, type_, ids, 0)
+    if _may_break(resource, ids):
+        yield from _within(resource, type_, ids, 0)
+
+
+def _may_break(resource: Resource, ids: frozenset[str]) -> bool:
+    """Whether any element might break what its data type asks: nearly always none does, and no path need be written for it."""
+    nodes: list[Any] = [resource]
+    for node in nodes:  # which grows as it is gone through
+        if "reference" in node:
+            if type(said := node["reference"]) is str and said[:1] == "#" and said not in ids:
+                return True
+        elif "extension" in node and "url" in node:
+            return True
+        if "value" in node:
+            if (system := node.get("system")) is None:
+                if "code" in node or type(node["value"]) is str:
+                    return True
+            elif type(system) is str and system in _NHS_NUMBERS:
+                return True
+        if "data" in node or ("start" in node and "end" in node and _ends_first(node["start"], node["end"])):
+            return True
+        for each in node.values():
+            if type(each) is dict:
+                nodes.append(each)
+            elif type(each) is list:
+                nodes += [item for item in each if type(item) is dict]
+    return False
 
 
 def _fault(key: str, path: str, says: str) -> Fault:

@@ -19,7 +19,8 @@ from carerecord.holdings.reaching import may_see, most, within
 from carerecord.holdings.store import changing, looking
 from carerecord.kit.db import Connection
 
-_REFERENCE: Final = re.compile(rb'("reference"\s*:\s*")((?:[^"\\]|\\.)*)(")')
+_MEMBER: Final = b'"reference"'
+_VALUE: Final = re.compile(rb'\s*:\s*"((?:[^"\\]|\\.)*)"')
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
@@ -150,7 +151,7 @@ class Drafting:
             Refusal: it cannot be kept as it is.
         """
         if names:
-            raw = _REFERENCE.sub(lambda found: found[1] + _named(found[2], names) + found[3], raw)
+            raw = renamed(raw, names)
         if b"\\u0000" in raw and _NUL.search(raw):
             raise Refusal(draft.place, 400, error("value", "", "Text in FHIR has no character of code 0."))
         try:
@@ -180,8 +181,19 @@ class Drafting:
         return (*faults, *remarks)
 
 
-def _named(reference: bytes, names: Mapping[str, str]) -> bytes:
-    return names.get(reference.decode("utf-8", "replace"), "").encode() or reference
+def references(raw: bytes) -> list[bytes]:
+    """The references of a resource as they are written, without their quotation marks. Nowhere else can this member stand: within
+    a text its quotation marks would be escaped."""
+    return [found[1] for part in raw.split(_MEMBER)[1:] if (found := _VALUE.match(part))]
+
+
+def renamed(raw: bytes, names: Mapping[str, str]) -> bytes:
+    """The same resource, each reference that is named put in the other's place; every other byte as it was."""
+    parts = raw.split(_MEMBER)
+    for place, part in enumerate(parts):
+        if place and (found := _VALUE.match(part)) and (name := names.get(found[1].decode("utf-8", "replace"))):
+            parts[place] = part[: found.start(1)] + name.encode() + part[found.end(1) :]
+    return _MEMBER.join(parts)
 
 
 def error(code: str, path: str, says: str) -> Issue:

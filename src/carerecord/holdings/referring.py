@@ -12,12 +12,11 @@ from carerecord.contracts.holdings import WriteAsked
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.search.query import BadSearch, read
-from carerecord.holdings.drafts import Draft, Refusal, error
+from carerecord.holdings.drafts import Draft, Refusal, error, references
 from carerecord.holdings.finding import Finder, View
 from carerecord.kit.db import Connection
 
 MOST: Final = 500  # different queries in one transaction
-_WRITTEN: Final = re.compile(rb'"reference"\s*:\s*("(?:[^"\\]|\\.)*")')
 _QUERY: Final = re.compile(r"([A-Z][A-Za-z]{2,60})\?(.+)\Z", re.DOTALL)
 _NAMES: Final = ("urn:uuid:", "urn:oid:")
 
@@ -36,11 +35,12 @@ class Referring:
         for draft in drafts:
             if draft.writes and draft.change.method in ("create", "update"):
                 for written in _references(draft.change.text):
+                    if (key := written[1:-1].decode()) in names:
+                        continue
                     said = msgspec.json.decode(written, type=str)
                     if said.startswith(_NAMES) and said not in names:
                         says = "No entry of this transaction bears that name as its fullUrl."
                         raise Refusal(draft.place, 422, error("not-found", _path(draft, said), says))
-                    key = written[1:-1].decode()
                     if key not in known and (query := _QUERY.match(said)):
                         if len(known) >= MOST:
                             says = f"At most {MOST} different queries are resolved in one transaction."
@@ -65,7 +65,7 @@ class Referring:
 def _references(text: bytes) -> Iterator[bytes]:
     """Those that may need to be looked up, each once."""
     if b"urn:" in text or b"?" in text or b"\\u" in text:
-        for written in dict.fromkeys(_WRITTEN.findall(text)):
+        for written in [b'"%s"' % each for each in dict.fromkeys(references(text))]:
             try:
                 msgspec.json.decode(written)
             except msgspec.DecodeError:
