@@ -125,3 +125,12 @@ async def test_faults_of_a_client_whose_faults_are_kept_aside_wait_for_people(de
     found = await loader.faults(LoadFaultsAsked(begun.id, careless))
     assert (done.kept, done.refused, found.faults[0][1]) == (0, 1, 202)
     assert await desk.database.pool.fetchval("SELECT count(*) FROM aside") == 1
+
+
+async def test_an_import_that_cannot_go_on_is_said_to_have_failed(desk: Desk) -> None:
+    loader = a_loader(desk)
+    begun = await loader.begin(LoadAsked(ALL, TRUST))
+    await loader.part(LoadPart(begun.id, 0, 1, b"this is not packed", TRUST, last=True, lines=1))
+    assert await loader.work()
+    assert (await loader.state(LoadNamed(begun.id, TRUST))).state == "failed"
+    assert not await loader.work()

@@ -5,7 +5,18 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from carerecord.exchange import bundles, documents, exporting, importing, matching, operations, resources, searching, summary, tokens
+from carerecord.exchange import (
+    bundles,
+    documents,
+    exporting,
+    importing,
+    matching,
+    operations,
+    resources,
+    searching,
+    summary,
+    tokens,
+)
 from carerecord.exchange.capability import Capability
 from carerecord.exchange.routing import Addresses
 from carerecord.exchange.visit import Address, Face, Handler, Visit

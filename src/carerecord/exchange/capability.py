@@ -27,6 +27,7 @@ class Capability:
             "status": "active",
             "date": self._published,
             "kind": "instance",
+            "instantiates": ["http://hl7.org/fhir/uv/bulkdata/CapabilityStatement/bulk-data"],
             "software": {"name": "carerecord"},
             "implementation": {"description": "carerecord's FHIR API", "url": visit.base},
             "fhirVersion": "4.0.1",

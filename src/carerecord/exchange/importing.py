@@ -5,11 +5,12 @@ Nothing is held here but a part of some megabytes: lines that have come are seal
 
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from typing import Final
 
 import orjson
 import zstandard
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
 from carerecord.contracts.holdings import (
@@ -26,13 +27,13 @@ from carerecord.contracts.holdings import (
     LoadPart,
     Reach,
 )
-from carerecord.exchange.answers import written
+from carerecord.exchange.answers import outcome, written
 from carerecord.exchange.exporting import NDJSON, asked_for
 from carerecord.exchange.formats import NotTaken, TooLarge
 from carerecord.exchange.resources import OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import Calls
-from carerecord.kit.errors import NotUnderstood, Refused
+from carerecord.kit.errors import CareRecordError, NotUnderstood, Refused
 
 MOST_LINE: Final = 10_000_000  # bytes of one resource
 MOST_BYTES: Final = 20_000_000_000  # of one import
@@ -59,8 +60,11 @@ async def begin(visit: Visit) -> Response:
     try:
         async with aclosing(_sent(visit)) as chunks:
             await fed(visit.face.calls, load.id, asked, chunks)
-    except BaseException:
-        await visit.face.calls.ask(LOAD_CANCEL, LoadNamed(load.id, visit.client, visit.request_id))
+    except BaseException as broken:
+        with suppress(CareRecordError):
+            await visit.face.calls.ask(LOAD_CANCEL, LoadNamed(load.id, visit.client, visit.request_id))
+        if isinstance(broken, ClientDisconnect):
+            raise NotUnderstood("The lines broke off, and none of them is kept. Send them again.") from None
         raise
     return Response(status_code=202, headers={"Content-Location": f"{visit.base}/_import/{load.id}"})
 
@@ -118,6 +122,9 @@ async def fed(calls: Calls, load: str, asked: LoadAsked, chunks: AsyncIterator[b
 async def state(visit: Visit) -> Response:
     """How far it is; what became of it once it is done."""
     found = await visit.face.calls.ask(LOAD_STATE, _named(visit))
+    if found.state == "failed":
+        says = f"The import failed after {found.read:,} lines; {found.kept:,} resources were kept. Begin it again."
+        return outcome(500, Issue("error", "exception", "", says))
     if found.state != "done":
         headers = {"X-Progress": f"{found.read:,} of {found.lines:,} lines", "Retry-After": "2"}
         return Response(status_code=202, headers=headers)

@@ -4,7 +4,17 @@ from collections.abc import Iterator
 
 from starlette.responses import Response
 
-from carerecord.exchange import bundles, formats, operations, searching
+from carerecord.exchange import (
+    bundles,
+    documents,
+    exporting,
+    formats,
+    importing,
+    matching,
+    operations,
+    searching,
+    summary,
+)
 from carerecord.exchange.answers import FHIR_JSON
 from carerecord.exchange.api import addresses
 from carerecord.exchange.capability import INTERACTIONS, SYSTEM
@@ -77,7 +87,11 @@ def _lines(known: Parameters) -> Iterator[str]:
         ("entries of a batch or transaction", bundles.MOST_ENTRIES), ("resources of a page", searching.MOST),
         ("resources of a page, unless `_count` says", searching.USUAL), ("parameters of a query", searching.MOST_PARAMETERS),
         ("clauses of a search", MOST_CLAUSES), ("alternatives of a clause", MOST_VALUES), ("letters of a value", LONGEST_VALUE),
-        ("results of a code with `$lastn`", operations.MOST_LASTN),
+        ("results of a code with `$lastn`", operations.MOST_LASTN), ("resources of a kind in `$summary`", summary.MOST),
+        ("documents of `$docref`", documents.MOST_DOCUMENTS), ("candidates of `$match`", matching.MOST),
+        ("filters of an export", exporting.MOST_FILTERS),
+        ("files of an export fetched at once by one client", exporting.DOWNLOADS_AT_ONCE),
+        ("bytes of an import, unpacked", importing.MOST_BYTES), ("bytes of a line of an import", importing.MOST_LINE),
     ):  # fmt: skip
         yield f"| {what} | {most:,} |"
     yield ""

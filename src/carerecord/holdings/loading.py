@@ -34,7 +34,7 @@ from carerecord.holdings.store import loading as kept
 from carerecord.holdings.writing import Writer
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection, Record, is_away
-from carerecord.kit.errors import Conflict, NotFound, NotUnderstood, TooMany
+from carerecord.kit.errors import Conflict, NotFound, NotUnderstood, TooMany, Unavailable
 from carerecord.kit.log import Log
 
 GROUP: Final = 500  # lines in one transaction
@@ -181,11 +181,16 @@ class Loader:
         asked = msgspec.json.decode(row["asked"], type=LoadAsked)
         try:
             if await self._filed_whole(row, asked):
-                await kept.finish(finder.db, row["id"], finder.clock.now() + _LASTS)
+                await kept.finish(finder.db, row["id"], "done", finder.clock.now() + _LASTS)
                 await self.book.write("import-done", asked.client, (), request=asked.request)
         except asyncio.CancelledError:
             await asyncio.shield(kept.release(finder.db, row["id"], finder.clock.now()))
             raise
+        except Exception as fault:
+            if is_away(fault) or isinstance(fault, Unavailable):
+                raise  # gone on with once the lease is over
+            self.log.error("import.failed", exc_info=fault)
+            await kept.finish(finder.db, row["id"], "failed", finder.clock.now() + _LASTS)
         return True
 
     async def _filed_whole(self, row: Record, asked: LoadAsked) -> bool:

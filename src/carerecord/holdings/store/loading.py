@@ -108,9 +108,9 @@ async def drop_part(db: Database, id_: UUID, number: int) -> None:
     await db.execute("DELETE FROM load_part WHERE load = $1 AND number = $2", id_, number)
 
 
-async def finish(db: Database, id_: UUID, ends_at: datetime) -> None:
+async def finish(db: Database, id_: UUID, state: str, ends_at: datetime) -> None:
     await db.execute(
-        "UPDATE load SET state = 'done', leased_until = NULL, ends_at = $2 WHERE id = $1 AND state = 'running'", id_, ends_at
+        "UPDATE load SET state = $2, leased_until = NULL, ends_at = $3 WHERE id = $1 AND state = 'running'", id_, state, ends_at
     )
 
 
@@ -131,4 +131,4 @@ async def drop(db: Database, id_: UUID, client: str) -> None:
 
 async def sweep(db: Database, now: datetime) -> None:
     """What was never sent whole, and what has been told for long enough."""
-    await db.execute("DELETE FROM load WHERE state IN ('receiving', 'done') AND ends_at <= $1", now)
+    await db.execute("DELETE FROM load WHERE state IN ('receiving', 'done', 'failed') AND ends_at <= $1", now)
