@@ -1,29 +1,19 @@
 """A hospital that sends, and the porter who files: the true index, locator and holdings, and a journal of its own."""
 
 import asyncio
+import importlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, ClassVar
 
-from tests.patients.people import At, a_desk
+from tests.patients.people import At
 
-from carerecord.contracts import holdings as holdings_contract
-from carerecord.contracts import locator as locator_contract
-from carerecord.contracts import patients as patients_contract
-from carerecord.contracts.holdings import Held, HistoryAsked, Reach
-from carerecord.contracts.patients import EnrolAsked, InstructAsked, Instructed, TakeAsked, Taken
+from carerecord.app.catalogue import NAMES
+from carerecord.contracts.holdings import HISTORY, Held, HistoryAsked, Reach
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, Sender, Source
-from carerecord.fhir.search import parameters
-from carerecord.fhir.validate import load
-from carerecord.holdings.bodies import Bodies
-from carerecord.holdings.book import Book
-from carerecord.holdings.finding import Finder
-from carerecord.holdings.index import Index
-from carerecord.holdings.paging import Links
-from carerecord.holdings.service import Keeper
-from carerecord.holdings.writing import Writer
 from carerecord.ingest import head as heads
 from carerecord.ingest.effects import Effects
 from carerecord.ingest.filing import Filer
@@ -38,11 +28,13 @@ from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.db import Pool
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import log_for
-from carerecord.kit.part import Answer, answer
-from carerecord.kit.tokens import seal
+from carerecord.kit.metrics import Metrics
+from carerecord.kit.part import Answer, Part, Supplies, answer
+from carerecord.kit.question import Question
+from carerecord.kit.tokens import keys_for
 from carerecord.kit.turns import Turns
-from carerecord.locator.service import Locator
 
+KEEPERS = ("patients", "locator", "holdings")
 NUMBERS = "https://fenwick.test/Id/number"
 FENWICK = Source(
     "fenwick", "R1A", "Fenwick General", "Fenwick General", "FG", "acute", "none", "", number_system=NUMBERS
@@ -76,9 +68,6 @@ class Hospital:
     """Everything behind the door, and the clock by which it goes."""
 
     pools: dict[str, Pool]
-    keeper: Keeper
-    index: Any
-    locator: Locator
     journal: Journal
     senders: Senders
     filer: Filer
@@ -112,7 +101,7 @@ class Hospital:
         return int(await self.db.fetchval("SELECT count(*) FROM message"))
 
     async def history(self, type_: str) -> tuple[Held, ...]:
-        page = await self.keeper.history(HistoryAsked(Reach(most_confidential="V"), type_))
+        page = await self.calls.ask(HISTORY, HistoryAsked(Reach(most_confidential="V"), type_))
         return page.matches
 
     def desk(self, **more: Any) -> Desk:
@@ -143,7 +132,7 @@ async def _busy(hospital: Hospital) -> list[int]:
 async def a_door(service_database: Any, *, senders: Sequence[Sender] = (PAS, LAB)) -> AsyncIterator[Hospital]:
     """The journal alone, and nobody behind it: for what happens before anything is filed."""
     pool = (await service_database("ingest")).pool
-    made = a_house_of(dict.fromkeys(("patients", "locator", "holdings", "ingest"), pool), senders=senders)
+    made = await a_house_of({"ingest": pool}, senders=senders, keepers=False)
     await made.outbox.settle()
     try:
         yield made
@@ -153,9 +142,8 @@ async def a_door(service_database: Any, *, senders: Sequence[Sender] = (PAS, LAB
 
 @asynccontextmanager
 async def a_hospital(service_database: Any, *, senders: Sequence[Sender] = (PAS, LAB), **more: Any) -> AsyncIterator[Hospital]:
-    names = ("patients", "locator", "holdings", "ingest")
-    pools = {name: (await service_database(name)).pool for name in names}
-    made = a_house_of(pools, senders=senders, **more)
+    pools = {name: (await service_database(name)).pool for name in (*KEEPERS, "ingest")}
+    made = await a_house_of(pools, senders=senders, **more)
     await made.outbox.settle()
     try:
         yield made
@@ -163,61 +151,50 @@ async def a_hospital(service_database: Any, *, senders: Sequence[Sender] = (PAS,
         await made.outbox.close()
 
 
-def a_house_of(pools: dict[str, Pool], *, senders: Sequence[Sender] = (PAS, LAB), clock: Any = None, **ways: Answer) -> Hospital:
+async def a_house_of(
+    pools: dict[str, Pool], *, senders: Sequence[Sender] = (PAS, LAB), clock: Any = None, keepers: bool = True, **ways: Answer
+) -> Hospital:
     """The services on these databases. `ways` replaces the answer to a question: take, write."""
     clock = clock or At()
-    index = a_desk(pools["patients"]).index
-    locator = Locator(pools["locator"], clock)
-    known, seal_with = parameters.load(), Turns()
-    finder = Finder(
-        pools["holdings"], clock, Bodies(b"b" * 32), Index(known, b"i" * 32), known, seal_with,
-        Links(lambda what: seal(b"c", what)),
-    )  # fmt: skip
-    kept = Outbox(pools["holdings"], "holdings", clock)
-    book = Book(kept, clock)
-    keeper = Keeper(finder, Writer(finder, kept, load(), book), book)
+    found = {name: await _part(name, pools[name], clock) for name in KEEPERS} if keepers else {}
+    answers = {name: {each.question.word: each for each in part.answers} for name, part in found.items()}
+    if keepers:
+        answers["patients"] |= {each: ways[each] for each in ("take", "instruct") if each in ways}
+        answers["holdings"] |= {each: ways[each] for each in ("write",) if each in ways}
 
     async def registry(asked: RegistryAsked) -> RegistryAnswer:
         return RegistryAnswer(Registry("1", (FENWICK,), senders=tuple(senders)))
 
-    calls = Calls(
-        "ingest",
-        {
-            "sources": Direct([answer(REGISTRY, registry)], round_trip=True),
-            "patients": Direct(
-                [
-                    ways.get("take") or answer(patients_contract.TAKE, _taking(index)),
-                    ways.get("instruct") or answer(patients_contract.INSTRUCT, _instructing(index)),
-                ],
-                round_trip=True,
-            ),
-            "locator": Direct([answer(locator_contract.LEARN, locator.learn)], round_trip=True),
-            "holdings": Direct([ways.get("write") or answer(holdings_contract.WRITE, keeper.write)], round_trip=True),
-        },
-    )
+    others = {name: Direct(list(known.values()), round_trip=True) for name, known in answers.items()}
+    calls = Calls("ingest", {"sources": Direct([answer(REGISTRY, registry)], round_trip=True), **others})
     log = log_for("ingest")
     journal = Journal(pools["ingest"], Seals(b"k" * 32), clock, log, patience_s=0.3)
-    found = Senders()
-    found.take(Registry("1", (FENWICK,), senders=tuple(senders)))
+    known = Senders()
+    known.take(Registry("1", (FENWICK,), senders=tuple(senders)))
     effects = Effects(calls, pools["ingest"], journal.seals, clock, Turns())
-    filer = Filer(pools["ingest"], journal.seals, found, effects, clock, log, journal.bell)
+    filer = Filer(pools["ingest"], journal.seals, known, effects, clock, log, journal.bell)
     outbox = Outbox(pools["ingest"], "ingest", clock)
-    return Hospital(pools, keeper, index, locator, journal, found, filer, calls, outbox, clock)
+    return Hospital(pools, journal, known, filer, calls, outbox, clock)
 
 
-def _taking(index: Any) -> Any:
-    async def take(asked: TakeAsked) -> tuple[Taken, ...]:
-        found = await index.enrol(EnrolAsked(tuple(each.stated for each in asked.claims)))
-        return tuple(Taken(each.source, each.local_id, each.patient, (each.patient,), each.outcome) for each in found)
+async def _part(name: str, pool: Pool, clock: Any) -> Part:
+    outbox = Outbox(pool, name, clock)
+    await outbox.settle()
+    part: Part = importlib.import_module(f"carerecord.{name}.api").build(
+        Supplies(
+            name, Calls(name, {}), keys_for(b"s" * 32, name, NAMES, ()), clock, log_for(name), Metrics(name), {},
+            lambda secret: "", Path("/nonexistent"), database=pool, events=outbox,
+        )
+    )  # fmt: skip
+    await part.start()
+    return part
 
-    return getattr(index, "take", take)
 
-
-def _instructing(index: Any) -> Any:
-    async def instruct(asked: InstructAsked) -> tuple[Instructed, ...]:
-        return tuple(Instructed("done") for _ in asked.instructions)
-
-    return getattr(index, "instruct", instruct)
+async def the_answer(hospital: Hospital, service: str, question: Question[Any, Any]) -> Answer:
+    """The true answer to a question that a test has replaced."""
+    part = await _part(service, hospital.pools[service], hospital.clock)
+    answers = {each.question.word: each for each in part.answers}
+    return answers[question.word]
 
 
 @asynccontextmanager

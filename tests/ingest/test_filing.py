@@ -1,10 +1,27 @@
 """How are messages filed? Each once, in its order, whatever fails in between, and nothing is ever stuck in silence."""
 
+import asyncio
+import json
+from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from tests.ingest.a_hospital import a_hospital, adt
+import pytest
+from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt, the_answer
 
+from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
+from carerecord.contracts.patients import TAKE, TakeAsked, Taken
+from carerecord.ingest.effects import read_message
+from carerecord.ingest.filing import FAULT, KILLED
 from carerecord.ingest.head import Verdict
+from carerecord.kit.errors import Unavailable
+from carerecord.kit.part import answer
+
+
+async def provenances(hospital: Hospital) -> list[str]:
+    """The numbers of the messages that were filed, one for each version that stands in the history."""
+    found = [json.loads(each.text) for each in await hospital.history("Provenance")]
+    return sorted(each["entity"][0]["what"]["identifier"]["value"] for each in found)
 
 
 async def test_a_message_becomes_a_patient_with_where_it_came_from(service_database: Any):
@@ -14,7 +31,212 @@ async def test_a_message_becomes_a_patient_with_where_it_came_from(service_datab
 
         (patient,) = await hospital.history("Patient")
         (provenance,) = await hospital.history("Provenance")
+        pointer = await hospital.pools["locator"].fetchrow("SELECT source, local_id FROM pointer")
 
     assert b"MARLOW" in patient.text.upper()
     assert f"Patient/{patient.id}".encode() in provenance.text
     assert b'"value":"1"' in provenance.text, "the number of the message in the journal"
+    assert pointer is not None
+    assert pointer["source"] == "fenwick"
+
+
+async def test_a_message_that_came_three_times_has_one_effect(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        for control in ("1", "1", "2"):
+            await hospital.put(adt("A28", control=control))
+            await hospital.file_all()
+
+        assert len(await hospital.history("Patient")) == 1
+        assert await provenances(hospital) == ["1"]
+
+
+async def test_of_two_statements_the_one_that_was_recorded_last_stands_whichever_came_last(service_database: Any):
+    old, new = adt("A31", family="OLD", control="1"), adt("A31", family="NEW", control="2", at=SENT + timedelta(hours=1))
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(new)
+        await hospital.file_all()
+        await hospital.put(old)
+        await hospital.file_all()
+
+        newest = (await hospital.history("Patient"))[0]
+
+    assert b"NEW" in newest.text.upper()
+
+
+async def test_poison_is_tried_three_times_and_parked_while_what_follows_goes_on(service_database: Any):
+    tried = 0
+
+    def reading(raw: bytes, *told: Any) -> Any:
+        nonlocal tried
+        if b"POISON" in raw:
+            tried += 1
+            raise RecursionError
+        return read_message(raw, *told)
+
+    async with a_hospital(service_database) as hospital:
+        hospital.filer.read = reading
+        await hospital.put(adt(family="POISON", number="M1", control="1"), *[adt(number=f"M{each}") for each in (2, 3)])
+        await hospital.file_all()
+        assert await provenances(hospital) == ["2", "3"], "later ones flow at once"
+        for _ in range(5):
+            await hospital.later(30)
+
+        assert tried == 3
+        assert await hospital.stuck() == [("parked", 3, FAULT)]
+        assert await hospital.waiting() == 0
+
+
+async def test_what_holdings_does_not_take_is_parked_with_its_reason_and_costs_nobody_else(service_database: Any):
+    refusing: dict[str, Any] = {}
+
+    async def write(asked: WriteAsked) -> tuple[Written, ...]:
+        bad = next((place for place, each in enumerate(asked.changes) if b"BADLY" in each.text.upper()), None)
+        if bad is None:
+            return await refusing["whole"].handler(asked)
+        told = Written(422, None, (Issue("error", "structure", "Patient.name", "must be an array"),))
+        return tuple(told if place == bad else Written(424) for place in range(len(asked.changes)))
+
+    async with a_hospital(service_database, write=answer(WRITE, write)) as hospital:
+        refusing["whole"] = await the_answer(hospital, "holdings", WRITE)
+        await hospital.put(adt(number="M1"), adt(number="M2", family="BADLY"), adt(number="M3"))
+        await hospital.file_all()
+        for _ in range(3):
+            await hospital.later(30)
+
+        assert await provenances(hospital) == ["1", "3"]
+        says = "Holdings did not take its Patient (422) at Patient.name: must be an array"
+        assert await hospital.stuck() == [("parked", 3, says)]
+        assert await hospital.db.fetchval("SELECT count(*) FROM statement WHERE message = 2") == 0, "nothing stumbles over it"
+
+
+async def test_while_holdings_is_away_everything_waits_untried_and_is_filed_when_it_is_back(service_database: Any):
+    keeper: dict[str, Any] = {"away": True}
+
+    async def write(asked: WriteAsked) -> tuple[Written, ...]:
+        if keeper["away"]:
+            raise Unavailable("The holdings service does not answer.", service="holdings")
+        return await keeper["whole"].handler(asked)
+
+    async with a_hospital(service_database, write=answer(WRITE, write)) as hospital:
+        keeper["whole"] = await the_answer(hospital, "holdings", WRITE)
+        await hospital.put(*[adt(number=f"M{each}") for each in range(5)])
+        (lane,) = await hospital.filer.lease(1)
+        await asyncio.wait_for(hospital.filer.drain(lane), 5)
+        assert (await hospital.waiting(), await hospital.stuck()) == (5, [])
+
+        keeper["away"] = False
+        await hospital.file_all()
+
+        assert await hospital.waiting() == 0
+        assert len(await provenances(hospital)) == 5
+
+
+async def test_whose_it_is_may_wait_for_a_person_and_is_asked_again(service_database: Any):
+    known: dict[str, Any] = {"waits": True}
+
+    async def take(asked: TakeAsked) -> tuple[Taken, ...]:
+        if known["waits"]:
+            say = "This number looks like somebody else's now."
+            return tuple(Taken(each.stated.source, each.stated.local_id, "", (), "waits", say=say) for each in asked.claims)
+        return await known["whole"].handler(asked)
+
+    async with a_hospital(service_database, take=answer(TAKE, take)) as hospital:
+        known["whole"] = await the_answer(hospital, "patients", TAKE)
+        await hospital.put(adt())
+        for _ in range(5):
+            await hospital.later(600)
+        assert await hospital.stuck() == [("again", 0, "This number looks like somebody else's now.")]
+        assert await hospital.history("Patient") == (), "nothing is filed under anybody"
+
+        known["waits"] = False
+        await hospital.later(600)
+
+        assert (await hospital.stuck(), await provenances(hospital)) == ([], ["1"])
+
+
+class Killed(BaseException):
+    """Stands for kill -9: nothing that follows is run."""
+
+
+@pytest.mark.parametrize(
+    ("step", "before"),
+    [
+        ("_stated", True),
+        ("_settled", True),
+        ("_write", True),
+        ("_write", False),
+        *[
+            pytest.param(step, before, marks=pytest.mark.soak)
+            for step in ("_settled", "_people", "_instructed", "_pointed_to", "_written")
+            for before in (True, False)
+        ],
+    ],
+)
+async def test_a_worker_that_ends_at_any_step_leaves_one_effect_to_the_next(service_database: Any, step: str, before: bool):
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt("A28"), adt("A31", family="WED", at=SENT + timedelta(hours=1), control="2"), adt(number="M2"))
+        _die(hospital, step, before=before)
+        (lane,) = await hospital.filer.lease(1)
+        with pytest.raises(Killed):
+            await hospital.filer._once(lane)
+
+        another = await a_house_of(hospital.pools, clock=hospital.clock)
+        assert await another.filer.lease(8) == (), "it is in another's hand"
+        await another.later(31)
+        await another.later(5)
+
+        assert (await another.waiting(), await another.stuck()) == (0, [])
+        assert await provenances(another) == ["1", "2", "3"]
+        versions = 3 if (step, before) == ("_stated", True) else 2  # each by itself; or at once, as both messages have it
+        assert len(await another.history("Patient")) == versions
+
+
+def _die(hospital: Hospital, step: str, *, before: bool) -> None:
+    whole: Callable[..., Any] = getattr(hospital.filer.effects, step)
+
+    async def ends(*told: Any) -> Any:
+        if not before:
+            await whole(*told)
+        raise Killed
+
+    setattr(hospital.filer.effects, step, ends)
+
+
+async def test_a_message_that_kills_its_worker_again_and_again_is_parked(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt(number="M1", family="DEADLY"), adt(number="M2"))
+        for _ in range(5):
+            filer = (await a_house_of(hospital.pools, clock=hospital.clock)).filer
+
+            def deadly(raw: bytes, *told: Any) -> Any:
+                if b"DEADLY" in raw:
+                    raise Killed
+                return read_message(raw, *told)
+
+            filer.read = deadly
+            try:
+                for lane in await filer.lease(8):
+                    while await filer._once(lane):
+                        pass
+            except Killed:
+                pass
+            hospital.clock.at += timedelta(seconds=31)
+
+        assert await hospital.stuck() == [("parked", 3, KILLED)]
+        assert await provenances(hospital) == ["2"]
+
+
+async def test_the_worker_files_what_comes_by_itself_and_stops_when_told(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        working = asyncio.create_task(hospital.filer.work())
+        await asyncio.sleep(0.05)
+        await hospital.put(*[adt(number=f"M{each}") for each in range(150)])
+        async with asyncio.timeout(15):
+            while await hospital.waiting():
+                await asyncio.sleep(0.05)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+        assert len(await hospital.history("Patient")) == 100, "the newest hundred of 150"
+        assert hospital.filer.filed == 150
+        assert await hospital.db.fetchval("SELECT count(*) FROM lane WHERE owner <> ''") == 0

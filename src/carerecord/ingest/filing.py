@@ -23,6 +23,7 @@ from carerecord.kit.errors import Unavailable
 from carerecord.kit.log import Log
 
 GROUP: Final = 64
+HOLD: Final = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
 TRIES: Final = 3
 AGAIN_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=5))
 LOOKED_AT_EVERY: Final = timedelta(minutes=2)  # what waits for a person's word about whose it is
@@ -46,6 +47,7 @@ class Filer:
     bell: asyncio.Event
     workers: int = 2
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    hold: timedelta = HOLD
     filed: int = 0  # since the start
     read: Callable[..., tuple[hl7v2.Filing, ...]] = read_message
     _failures: int = 0
@@ -81,7 +83,8 @@ class Filer:
 
     async def lease(self, most: int, *, besides: tuple[int, ...] = ()) -> tuple[int, ...]:
         """Lanes with something to do, ours from now on. What a killed worker had in hand is put to be tried by itself."""
-        leased = await store.lease(self.db, self.owner, self.clock.now(), most, besides)
+        now = self.clock.now()
+        leased = await store.lease(self.db, self.owner, now, now + self.hold, most, besides)
         for lane, left in leased.items():
             if left:
                 async with self.db.acquire() as db, db.transaction():
@@ -120,7 +123,7 @@ class Filer:
         return await self._file(lane, group)
 
     async def _file(self, lane: int, group: Sequence[Kept]) -> bool:
-        if not await store.in_hand(self.db, self.owner, lane, [each.id for each in group], self.clock.now()):
+        if not await store.in_hand(self.db, self.owner, lane, [each.id for each in group], self.clock.now() + self.hold):
             return False
         reads, fates = await self._read(group)
         while reads:
@@ -162,7 +165,7 @@ class Filer:
         await self.effects.unsay(reads)
         for each in reads:
             try:
-                await store.in_hand(self.db, self.owner, lane, [one.id for one in reads], self.clock.now())
+                await store.in_hand(self.db, self.owner, lane, [one.id for one in reads], self.clock.now() + self.hold)
                 await self.effects.of((each,))
             except NotFiled as cause:
                 fates.append(self._fate(each.kept, cause.reason, waits=cause.waits, for_good=cause.for_good))

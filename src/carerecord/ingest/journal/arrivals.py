@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from zlib import crc32
 
 from carerecord.contracts.sources import Sender
@@ -19,6 +19,12 @@ from carerecord.ingest.journal.store import adding as store
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool, is_away
 from carerecord.kit.log import Log
+
+if TYPE_CHECKING:
+    import asyncpg
+    from asyncpg.pool import PoolConnectionProxy as _Proxy
+
+    PoolConnectionProxy: TypeAlias = _Proxy[asyncpg.Record]
 
 GROUP: Final = 256  # messages in one commit
 GROUP_BYTES: Final = 4_000_000
@@ -55,7 +61,7 @@ class Journal:
     patience_s: float = PATIENCE_S
     _waiting: list[Arrival] = field(default_factory=list)
     _flush: "asyncio.Task[None] | None" = None
-    _held: Connection | None = None
+    _held: "PoolConnectionProxy | None" = None
 
     def put(self, arrival: Arrival) -> None:
         """Let it be written with the next group. One without a sender is answered in its turn and not kept."""

@@ -1,13 +1,11 @@
 """What waits to be filed, in whose hand is it, and what have messages said of each thing so far?"""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
 from carerecord.kit.db import Connection, Database
-
-HOLD: timedelta = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
 
 
 class Kept(Struct, frozen=True, gc=False):
@@ -38,7 +36,7 @@ class Said(Struct, frozen=True, gc=False):
 
 
 async def lease(
-    db: Database, owner: str, now: datetime, most: int, besides: Sequence[int] = ()
+    db: Database, owner: str, now: datetime, until: datetime, most: int, besides: Sequence[int] = ()
 ) -> dict[int, tuple[int, ...]]:
     """Lanes with something to do that are nobody's, or ours already; and what was in hand where one was left in the middle."""
     rows = await db.fetch(
@@ -61,7 +59,7 @@ async def lease(
         owner,
         now,
         most,
-        now + HOLD,
+        until,
         list(besides),
     )
     return {row["lane"]: tuple(row["in_hand"]) for row in rows}
@@ -143,10 +141,10 @@ async def next_again(db: Database, lane: int, now: datetime, most: int) -> tuple
     return tuple(Kept(*row) for row in rows)
 
 
-async def in_hand(db: Database, owner: str, lane: int, ids: Sequence[int], now: datetime) -> bool:
+async def in_hand(db: Database, owner: str, lane: int, ids: Sequence[int], until: datetime) -> bool:
     """Write down what is being worked on. False: another worker has this lane."""
     done = await db.execute(
-        "UPDATE lane SET in_hand = $3, held_until = $4 WHERE lane = $2 AND owner = $1", owner, lane, list(ids), now + HOLD
+        "UPDATE lane SET in_hand = $3, held_until = $4 WHERE lane = $2 AND owner = $1", owner, lane, list(ids), until
     )
     return done == "UPDATE 1"
 
