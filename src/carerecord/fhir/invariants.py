@@ -127,8 +127,8 @@ def _pairs(concept: Any) -> set[tuple[str, str]]:
 
 
 def _contained(type_: str, whole: Resource, contained: list[dict[str, Any]]) -> Iterator[Fault]:
-    referred = set(_references({name: each for name, each in whole.items() if name != "contained"}, 0))
-    among = [set(_references(each, 0)) for each in contained]
+    referred = _references({name: each for name, each in whole.items() if name != "contained"})
+    among = [_references(each) for each in contained]
     for place, each in enumerate(contained):
         path = f"{type_}.contained[{place}]"
         meta = dict_in(each, "meta")
@@ -144,17 +144,19 @@ def _contained(type_: str, whole: Resource, contained: list[dict[str, Any]]) -> 
             yield _fault("dom-3", path, "is not referred to")
 
 
-def _references(node: Any, depth: int) -> Iterator[str]:
+def _references(node: Any) -> set[str]:
     """Every text that points into the same resource."""
-    if isinstance(node, str):
-        if node.startswith("#"):
-            yield node
-    elif depth < _DEEPEST and isinstance(node, dict):
-        for each in node.values():
-            yield from _references(each, depth + 1)
-    elif depth < _DEEPEST and isinstance(node, list):
-        for each in node:
-            yield from _references(each, depth + 1)
+    found: set[str] = set()
+    nodes = [node]
+    for each in nodes:  # which grows as it is gone through
+        if type(each) is str:
+            if each[:1] == "#":
+                found.add(each)
+        elif type(each) is dict:
+            nodes += each.values()
+        elif type(each) is list:
+            nodes += each
+    return found
 
 
 def _within(node: Resource, path: str, ids: frozenset[str], depth: int) -> Iterator[Fault]:
