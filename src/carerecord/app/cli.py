@@ -125,8 +125,14 @@ def demo(
 def catalogue(
     openapi: Annotated[bool, typer.Option("--openapi", help="Every question as an OpenAPI 3.1 document.")] = False,
     fhir: Annotated[bool, typer.Option("--fhir", help="What the FHIR API does, as a page in Markdown.")] = False,
+    hl7v2: Annotated[bool, typer.Option("--hl7v2", help="What HL7 v2 messages become, as a page in Markdown.")] = False,
 ) -> None:
     """Say who is at home: each service, its floor, whom it asks and whom it hears."""
+    if hl7v2:
+        from carerecord.ingest.hl7v2.reference import page as page_of_hl7
+
+        print(page_of_hl7(), end="")
+        return
     if fhir:
         from carerecord.exchange.reference import page
 

@@ -4,9 +4,9 @@ import itertools
 import random
 
 import pytest
-from tests.ingest.hl7v2.world import NHS, PID, SENDER, Put, filed, message, one, pv1, resources, stand, withdrawn
+from tests.ingest.hl7v2.world import NHS, PID, SENDER, filed, message, one, pv1, resources, stand, withdrawn
 
-from carerecord.ingest.hl7v2 import patient_id
+from carerecord.ingest.hl7v2 import Put, patient_id
 
 OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
 MRG = "MRG|M8^^^RX1^MR"

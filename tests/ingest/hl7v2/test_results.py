@@ -3,10 +3,7 @@
 import base64
 
 import pytest
-from tests.ingest.hl7v2.world import all_is_well, message, one, pv1, resources, stand, the, withdrawn
-
-from carerecord.fhir.bundle import parse as json_of
-from carerecord.fhir.reading import read
+from tests.ingest.hl7v2.world import all_is_well, message, on_a_page, one, pv1, resources, stand, the, withdrawn
 
 ORC = "ORC|RE|P1|F1"
 
@@ -36,7 +33,7 @@ CORRECTED = oru(obr("C", issued="20261122070500"), obx("4.4", "C"), "NTE|1||Haem
 
 def test_a_corrected_result_shows_the_new_value_and_the_old_one_with_its_time():
     observation = the([FIRST, CORRECTED], "Observation")
-    facts = read(observation)
+    facts = on_a_page(observation)
 
     assert (facts.result.measure.value, facts.result.measure.unit, facts.warning) == ("4.4", "mmol/L", "corrected")
     (earlier,) = observation["extension"]
@@ -94,14 +91,14 @@ def test_how_sure_a_result_is_stands_beside_it_in_words(sent, status, warning):
     observation = the([oru(obr(), obx("4.4", sent))], "Observation")
 
     assert observation["status"] == status
-    assert read(observation).warning == warning
+    assert on_a_page(observation).warning == warning
 
 
 def test_a_status_that_comes_without_the_value_is_one_of_the_value_that_stands():
     observation = the([oru(obr("P"), obx("4.4", "P")), oru(obr(), obx("", "U"), at="20261122070000")], "Observation")
 
     assert observation["status"] == "final"
-    assert read(observation).result.measure.value == "4.4"
+    assert on_a_page(observation).result.measure.value == "4.4"
 
 
 @pytest.mark.parametrize(
@@ -124,7 +121,7 @@ def test_a_status_that_comes_without_the_value_is_one_of_the_value_that_stands()
 def test_each_kind_of_value_reads_as_it_was_sent(kind, value, unit, shown):
     puts = stand([oru(obr(), obx(value, kind=kind, unit=unit))])
     all_is_well(puts)
-    measure = read(one(puts, "Observation")).result.measure
+    measure = on_a_page(one(puts, "Observation")).result.measure
 
     assert " ".join(filter(None, (measure.value, measure.unit))).replace("µ", "u") in (shown, shown.replace("umol", "µmol"))
 
@@ -168,7 +165,7 @@ def test_a_specimen_and_the_comments_of_a_report_come_along():
 
     assert one(puts, "Specimen")["type"]["text"] == "Blood"
     assert one(puts, "DiagnosticReport")["conclusion"] == "Fasting sample"
-    assert read(one(puts, "Observation")).result.specimen == "Blood"
+    assert on_a_page(one(puts, "Observation")).result.specimen == "Blood"
 
 
 def test_a_result_is_part_of_its_report_its_order_and_its_visit():
@@ -180,8 +177,8 @@ def test_a_result_is_part_of_its_report_its_order_and_its_visit():
     assert report["basedOn"] == [{"reference": f"ServiceRequest/{order['id']}"}]
     assert order["status"] == "completed"
     assert observation["encounter"] == {"reference": f"Encounter/{one(puts, 'Encounter')['id']}"}
-    assert read(report).section == "results"
-    assert read(observation).section == "results"
+    assert on_a_page(report).section == "results"
+    assert on_a_page(observation).section == "results"
 
 
 def test_an_order_that_was_placed_says_more_than_a_result_that_repeats_it():
@@ -200,6 +197,6 @@ def test_an_order_that_was_placed_says_more_than_a_result_that_repeats_it():
 
 
 def test_the_range_is_shown_in_the_words_that_were_sent():
-    measure = read(json_of(next(put.raw for put in stand([FIRST]).values() if put.type == "Observation"))).result.measure
+    measure = on_a_page(the([FIRST], "Observation")).result.measure
 
     assert (measure.range, measure.low, measure.high, measure.flag) == ("3.5 - 5.3", 3.5, 5.3, "high")

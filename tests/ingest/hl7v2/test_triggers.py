@@ -2,9 +2,22 @@
 
 import msgspec
 import pytest
-from tests.ingest.hl7v2.world import NHS, PID, SENDER, all_is_well, filed, message, one, pv1, resources, stand, the, withdrawn
+from tests.ingest.hl7v2.world import (
+    NHS,
+    PID,
+    SENDER,
+    all_is_well,
+    filed,
+    message,
+    on_a_page,
+    one,
+    pv1,
+    resources,
+    stand,
+    the,
+    withdrawn,
+)
 
-from carerecord.fhir.reading import read
 from carerecord.ingest.hl7v2 import TRIGGERS, Unreadable, patient_id
 
 OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
@@ -118,7 +131,7 @@ def test_an_admission_says_where_who_and_how():
         "1^Discharged",
     )
     encounter = the([message("ADT^A01", "|".join(fields), "PV2|||^Fell at home")], "Encounter")
-    shown = read(encounter).encounter
+    shown = on_a_page(encounter).encounter
 
     assert (shown.kind, shown.in_progress, shown.planned, shown.reason) == ("inpatient", True, False, "Fell at home")
     assert "WARD1" in shown.place
@@ -198,7 +211,7 @@ def test_a_document_replaced_is_superseded_and_says_by_which():
         assert found["D1"]["relatesTo"] == [
             {"code": "replaces", "target": {"reference": f"DocumentReference/{found['D0']['id']}"}}
         ]
-        assert read(found["D0"]).document.text == "Old letter"
+        assert on_a_page(found["D0"]).document.text == "Old letter"
 
 
 def test_an_addendum_leaves_its_document_as_it_is():
@@ -211,14 +224,14 @@ def test_a_restricted_document_says_so():
     fields = TXA.split("|")
     fields[18] = "R"
 
-    assert (
-        read(the([message("MDM^T02", "|".join(fields), "OBX|1|TX|L||Text||||||F")], "DocumentReference")).confidentiality == "R"
-    )
+    document = the([message("MDM^T02", "|".join(fields), "OBX|1|TX|L||Text||||||F")], "DocumentReference")
+
+    assert on_a_page(document).confidentiality == "R"
 
 
 def test_an_appointment_has_its_time_its_place_and_its_people():
     appointment = the([a_message("SIU", "S12")], "Appointment")
-    facts = read(appointment)
+    facts = on_a_page(appointment)
 
     assert (appointment["start"], appointment["end"]) == ("2026-12-01T09:30:00+00:00", "2026-12-01T09:50:00+00:00")
     assert facts.title == "Dermatology clinic"
@@ -239,7 +252,7 @@ def test_an_order_follows_its_control(control, status):
 
 
 def test_a_medicine_is_shown_in_the_words_of_its_sender():
-    medicine = read(the([a_message("RDE", "O11")], "MedicationRequest")).medicine
+    medicine = on_a_page(the([a_message("RDE", "O11")], "MedicationRequest")).medicine
 
     assert (medicine.substance, medicine.dose) == ("Ramipril 5 mg capsules", "Take one twice a day")
     assert (medicine.route, medicine.current, medicine.quantity) == ("By mouth", True, "28 capsule")
@@ -263,14 +276,14 @@ def test_a_dose_that_was_refused_was_not_given():
 def test_a_vaccination_is_one_whichever_message_brings_it():
     immunisation = the([a_message("VXU", "V04"), a_message("VXU", "V04").replace(b"|1|P|2.4", b"|2|P|2.4")], "Immunization")
 
-    assert read(immunisation).title == "Influenza vaccine"
+    assert on_a_page(immunisation).title == "Influenza vaccine"
     assert immunisation["status"] == "completed"
 
 
 def test_allergies_are_believed_until_they_are_taken_away():
     said = message("ADT^A01", PV1, "AL1|1|DA|^Penicillin|SV|Anaphylaxis")
     gone = message("ADT^A60", "IAM|1|DA|^Penicillin|SV||D", at="20261122130000")
-    allergy = read(the([said], "AllergyIntolerance")).allergy
+    allergy = on_a_page(the([said], "AllergyIntolerance")).allergy
 
     assert (allergy.substance, allergy.severity, allergy.reactions, allergy.status) == (
         "Penicillin",

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from typing import Any
 
 from carerecord.contracts.sources import Sender
 from carerecord.fhir.bundle import parse as json_of
@@ -73,16 +74,16 @@ def stand(messages: Iterable[bytes], sender: Sender = SENDER) -> dict[str, Put]:
     return puts
 
 
-def resources(puts: dict[str, Put], type_: str) -> list[dict]:
+def resources(puts: dict[str, Put], type_: str) -> list[dict[str, Any]]:
     return [json_of(put.raw) for put in puts.values() if put.type == type_ and put.raw is not None]
 
 
-def one(puts: dict[str, Put], type_: str) -> dict:
+def one(puts: dict[str, Put], type_: str) -> dict[str, Any]:
     (found,) = resources(puts, type_)
     return found
 
 
-def the(messages: Sequence[bytes], type_: str, sender: Sender = SENDER) -> dict:
+def the(messages: Sequence[bytes], type_: str, sender: Sender = SENDER) -> dict[str, Any]:
     return one(stand(messages, sender), type_)
 
 
@@ -99,3 +100,8 @@ def all_is_well(puts: dict[str, Put]) -> None:
         resource = json_of(put.raw)
         assert validators.faults(resource) == (), f"{put.type}: {validators.faults(resource)}"
         assert read(put.raw).title
+
+
+def on_a_page(resource: dict[str, Any]) -> Any:
+    """What a page shows of it."""
+    return read(resource)

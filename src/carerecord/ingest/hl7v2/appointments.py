@@ -19,7 +19,7 @@ EVENTS: Final = {
     "S17": ("Appointment deleted", ""), "S26": ("Did not attend", "noshow"),
 }  # fmt: skip
 DELETED: Final = "the appointment was deleted by its sender"
-_STATES: Final = {"BOOKED": "booked", "CANCELLED": "cancelled", "CANCELED": "cancelled", "COMPLETE": "fulfilled",
+STATES: Final = {"BOOKED": "booked", "CANCELLED": "cancelled", "CANCELED": "cancelled", "COMPLETE": "fulfilled",
                   "COMPLETED": "fulfilled",
                   "NOSHOW": "noshow", "DNA": "noshow", "PENDING": "pending", "STARTED": "arrived", "ARRIVED": "arrived",
                   "WAITLIST": "waitlist",
@@ -82,15 +82,15 @@ def _status(reading: Reading, sch: Segment, event: str, facts: dict[str, Any]) -
     elif (
         by_event[0] == "?"
         or state in ("WAITLIST", "PENDING")
-        or (by_event == "booked" and _STATES.get(state) in ("arrived", "fulfilled"))
+        or (by_event == "booked" and STATES.get(state) in ("arrived", "fulfilled"))
     ):
-        if known := _STATES.get(state):
+        if known := STATES.get(state):
             facts["status"] = known
         else:
             facts["?status"] = by_event.lstrip("?")
     else:
         facts["status"] = by_event
-    if state and state not in _STATES:
+    if state and state not in STATES:
         reading.note("SCH-25 is no status that is known here")
 
 

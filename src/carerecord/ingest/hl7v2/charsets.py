@@ -5,7 +5,7 @@ from typing import Final
 from carerecord.ingest.hl7v2.shapes import Unreadable
 
 # Table 0211 and what is found in its place, in the spelling of Python's codecs.
-_CODECS: Final = {
+CODECS: Final = {
     "": "", "ASCII": "", "US-ASCII": "", "8859/1": "latin-1", "ISO-8859-1": "latin-1", "ISO8859-1": "latin-1",
     "ISO_8859-1": "latin-1",
     "LATIN1": "latin-1", "8859/2": "iso8859-2", "8859/3": "iso8859-3", "8859/4": "iso8859-4", "8859/5": "iso8859-5",
@@ -42,7 +42,7 @@ def decoded(raw: bytes, default: str = "") -> tuple[str, str, tuple[str, ...]]:
     if raw.isascii():
         return raw.decode("ascii"), "ascii", ()
     said = _said(raw) or default.strip().upper()
-    codec = _CODECS.get(said, "")
+    codec = CODECS.get(said, "")
     if codec == "latin-1":
         text = raw.decode("latin-1")
         if _C1.isdisjoint(text):

@@ -26,7 +26,7 @@ _TYPES: Final = {
     "PC": "Psychiatric consultation", "PH": "Psychiatric history and physical examination", "PN": "Procedure note",
     "PR": "Progress note", "SP": "Surgical pathology", "TS": "Transfer summary",
 }  # fmt: skip
-_COMPLETE: Final = {"AU": "final", "LA": "final", "DI": "preliminary", "DO": "preliminary", "IN": "preliminary",
+COMPLETE: Final = {"AU": "final", "LA": "final", "DI": "preliminary", "DO": "preliminary", "IN": "preliminary",
                     "IP": "preliminary",
                     "PA": "preliminary"}  # fmt: skip
 _GONE: Final = {"CA": "the document was deleted by its sender", "UN": "the document was made unavailable for care by its sender"}
@@ -79,8 +79,8 @@ def _facts(reading: Reading, txa: Segment, event: str, number: Resource) -> dict
             if known := _TYPES.get(each["code"]):
                 each.setdefault("display", known)
         facts["type"] = type_
-    if (state := txa.text(17).upper()) in _COMPLETE:
-        facts["docStatus"] = "amended" if event in ("T07", "T08") and _COMPLETE[state] == "final" else _COMPLETE[state]
+    if (state := txa.text(17).upper()) in COMPLETE:
+        facts["docStatus"] = "amended" if event in ("T07", "T08") and COMPLETE[state] == "final" else COMPLETE[state]
     elif state:
         reading.note("TXA-17 is no status that is known here")
     available = txa.text(19).upper()

@@ -17,7 +17,7 @@ from carerecord.ingest.hl7v2.systems import local
 from carerecord.ingest.hl7v2.visits import Visit
 
 _STARTS: Final = frozenset(("RXO", "RXE", "RXD", "RXA", "RXG"))
-_STATUS: Final = {"CA": "cancelled", "OC": "cancelled", "CR": "cancelled", "DC": "stopped", "OD": "stopped", "DR": "stopped",
+STATUS: Final = {"CA": "cancelled", "OC": "cancelled", "CR": "cancelled", "DC": "stopped", "OD": "stopped", "DR": "stopped",
                   "HD": "on-hold",
                   "OH": "on-hold", "HR": "on-hold", "DE": "entered-in-error", "UA": "cancelled", "RP": "stopped",
                   "OP": "stopped"}  # fmt: skip
@@ -157,7 +157,7 @@ def _order_control(reading: Reading, orc: Segment | None, facts: dict[str, Any])
     if orc is None:
         return
     control, state = orc.text(1).upper(), orc.text(5).upper()
-    facts["status"] = _STATUS.get(control) or _STATES.get(state) or "active"
+    facts["status"] = STATUS.get(control) or _STATES.get(state) or "active"
     if facts["status"] == "entered-in-error":
         facts[WITHDRAWN] = DELETED
     if who := values.clinician(reading, orc.part(12)):
@@ -235,9 +235,9 @@ def _dispense(reading: Reading, rxd: Segment, order: Order, visit: Visit, reques
 
 def _order_control_of_supply(orc: Segment | None, facts: dict[str, Any]) -> None:
     control = orc.text(1).upper() if orc is not None else ""
-    if _STATUS.get(control) in ("cancelled", "stopped"):
-        facts["status"] = _STATUS[control]
-    elif _STATUS.get(control) == "entered-in-error":
+    if STATUS.get(control) in ("cancelled", "stopped"):
+        facts["status"] = STATUS[control]
+    elif STATUS.get(control) == "entered-in-error":
         facts[WITHDRAWN] = DELETED
 
 

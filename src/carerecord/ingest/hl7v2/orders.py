@@ -14,7 +14,7 @@ from carerecord.ingest.hl7v2.shapes import Statement
 from carerecord.ingest.hl7v2.visits import Visit
 
 # ORC-1, what is to be done with the order (table 0119), and ORC-5, how far it is (table 0038).
-_CONTROLS: Final = {"NW": "active", "OK": "active", "SN": "active", "XO": "active", "XX": "active", "XR": "active", "SC": "",
+CONTROLS: Final = {"NW": "active", "OK": "active", "SN": "active", "XO": "active", "XX": "active", "XR": "active", "SC": "",
                     "RE": "", "PA": "",
                     "CH": "", "CA": "revoked", "OC": "revoked", "CR": "revoked", "DC": "revoked", "OD": "revoked",
                     "DR": "revoked", "UA": "revoked",
@@ -22,7 +22,7 @@ _CONTROLS: Final = {"NW": "active", "OK": "active", "SN": "active", "XO": "activ
                     "RO": "active",
                     "RU": "active", "RF": "active", "UC": "active", "UD": "active", "UX": "active", "UM": "active",
                     "DE": "entered-in-error"}  # fmt: skip
-_STATES: Final = {"A": "active", "CA": "revoked", "CM": "completed", "DC": "revoked", "ER": "entered-in-error",
+STATES: Final = {"A": "active", "CA": "revoked", "CM": "completed", "DC": "revoked", "ER": "entered-in-error",
                   "HD": "on-hold", "IP": "active",
                   "RP": "revoked", "SC": "active"}  # fmt: skip
 _PRIORITIES: Final = {"S": "stat", "A": "asap", "R": "routine", "P": "routine", "C": "routine", "T": "routine", "U": "urgent",
@@ -114,11 +114,11 @@ def _status(reading: Reading, orc: Segment | None, obr: Segment | None, *, passi
     control, state = orc.text(1).upper(), orc.text(5).upper()
     if passing:
         done = obr is not None and obr.text(25).upper() in ("F", "C")
-        return _STATES.get(state, "completed" if done else "active")
-    if control and control not in _CONTROLS:
+        return STATES.get(state, "completed" if done else "active")
+    if control and control not in CONTROLS:
         reading.note("ORC-1 is no order control that is known here")
-    by_control = _CONTROLS.get(control, "unknown" if control else "")
-    return (by_control if by_control not in ("", "active") else "") or _STATES.get(state, "") or by_control or "active"
+    by_control = CONTROLS.get(control, "unknown" if control else "")
+    return (by_control if by_control not in ("", "active") else "") or STATES.get(state, "") or by_control or "active"
 
 
 def _who_and_when(reading: Reading, orc: Segment | None, obr: Segment | None, facts: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ UK_CORE: Final = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
 _STATUS_SYSTEM: Final = "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatusEngland"
 _ETHNIC_SYSTEM: Final = "https://fhir.hl7.org.uk/CodeSystem/UKCore-EthnicCategoryEngland"
 _HL7: Final = "http://hl7.org/fhir/StructureDefinition/"
-_GENDERS: Final = {"M": "male", "F": "female", "U": "unknown", "O": "other", "A": "other", "N": "other", "1": "male",
+GENDERS: Final = {"M": "male", "F": "female", "U": "unknown", "O": "other", "A": "other", "N": "other", "1": "male",
                    "2": "female", "9": "other",
                    "X": "unknown", "0": "unknown", "I": "other", "MALE": "male", "FEMALE": "female"}  # fmt: skip
 _MARRIED: Final = {"M": "M", "S": "S", "D": "D", "W": "W", "A": "L", "P": "T", "T": "T", "B": "U", "N": "M", "C": "M"}
@@ -209,8 +209,8 @@ def _demographics(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None
     elif pid.deletes(7):
         facts["birthDate"] = None
     if sex := pid.text(8):
-        facts["gender"] = _GENDERS.get(sex.upper(), "unknown")
-        if sex.upper() not in _GENDERS:
+        facts["gender"] = GENDERS.get(sex.upper(), "unknown")
+        if sex.upper() not in GENDERS:
             reading.note("PID-8 is no sex that is known here")
     elif pid.deletes(8):
         facts["gender"] = None
