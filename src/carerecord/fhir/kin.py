@@ -14,16 +14,15 @@ from typing import Any, Final
 
 import msgspec
 from msgspec import Raw, Struct
-from msgspec.structs import replace
 
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.own import KINDS, NO_QUANTITY, NOT_ORDINARY
 from carerecord.fhir.read.events import timed
-from carerecord.fhir.read.medicines import DAYS, Course, course_of, dated
+from carerecord.fhir.read.medicines import DAYS, Course, dated
 from carerecord.fhir.read.results import valued
-from carerecord.fhir.read.words import Resource, around
-from carerecord.fhir.reading import TIMES, read, status_code
+from carerecord.fhir.read.words import Resource
+from carerecord.fhir.reading import TIMES, read, read_with_course, status_code
 
 MOST_KINDS: Final = 2_000  # kept at once, about 3 kB each
 
@@ -61,6 +60,10 @@ class _Watched(Mapping[str, Mapping[str, Any]]):
     def __getitem__(self, key: str) -> Mapping[str, Any]:
         self.asked = True
         return self._beside[key]
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked = True
+        return self._beside.get(key, default)
 
     def __iter__(self) -> Iterator[str]:
         self.asked = True
@@ -107,8 +110,8 @@ class Kinds:
         key, own, marks = found
         parsed, watched = self._checked(raw), _Watched(beside)
         now = self._now()
-        facts = read(parsed, watched, now=now)
-        kin = _kin(parsed, facts, own, marks, watched)
+        facts, course = read_with_course(parsed, watched, now=now)
+        kin = _kin(parsed, facts, own, marks, course)
         whole = marks == sum(each.count(b'"') for each in key if type(each) is bytes)
         if kin and whole and _again(kin, own, lambda: now) == facts:
             kinds = self._young if not watched.asked else beside.kinds if type(beside) is Beside else None
@@ -146,16 +149,19 @@ def _apart(raw: bytes) -> _Apart | None:
     return tuple(key), own, marks
 
 
-def _kin(parsed: Resource, facts: Facts, own: Any, marks: int, beside: _Watched) -> _Kin | None:
+def _kin(parsed: Resource, facts: Facts, own: Any, marks: int, course: Course | None) -> _Kin | None:
     """The kind of a resource that was read, or None where its own elements may mean more than is known here."""
     beyond = facts.plan or facts.contacts or facts.contact or facts.document or facts.flag or facts.appointment
     at = next((name for name, _ in TIMES[facts.resource_type] if name in parsed), "")
     if beyond or (at and not hasattr(own, at)) or any(name in parsed and not hasattr(own, name) for name in DAYS):
         return None
-    bare = replace(facts, id="", at="", identifiers=(), subject="", version="", last_updated="")
-    status = status_code(parsed, facts.resource_type)
-    course = course_of(parsed, facts.resource_type, status, around(parsed, beside)) if facts.medicine else None
-    return _Kin(bare, marks, at, status, course, tuple(name for name in DAYS if hasattr(own, name)))
+    f = facts
+    bare = Facts(  # in the order of its elements
+        f.resource_type, "", f.section, f.title, f.status, f.warning, "", f.at_means, f.author, f.organisation, f.note,
+        f.severity, f.codes, (), "", "", "", f.confidentiality, None, f.result, f.allergy, None, None, (), f.encounter,
+    )  # fmt: skip
+    status = status_code(parsed, facts.resource_type) if course or f.encounter else ""
+    return _Kin(bare, marks, at, status, course, tuple([name for name in DAYS if hasattr(own, name)]) if course else ())
 
 
 def _again(kin: _Kin, own: Any, now: Callable[[], datetime]) -> Facts | None:

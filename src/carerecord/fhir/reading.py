@@ -14,6 +14,7 @@ from carerecord.fhir.identifiers import ALIASES, canonical_system
 from carerecord.fhir.labels import SEVERITY, WARNINGS, status_words, type_words
 from carerecord.fhir.plans import may_be_plan, plan_kind
 from carerecord.fhir.read.families import READERS, plan_facts
+from carerecord.fhir.read.medicines import Course
 from carerecord.fhir.read.practice import said_in_extensions
 from carerecord.fhir.read.words import (
     Around,
@@ -104,6 +105,13 @@ def read(
     Raises:
         Unreadable: not a resource, or one that lacks what its type cannot do without. The reason holds no clinical text.
     """
+    return read_with_course(resource, included, now=now)[0]
+
+
+def read_with_course(
+    resource: bytes | Resource, included: Mapping[str, Mapping[str, Any]] = _NOTHING, *, now: datetime | None = None
+) -> tuple[Facts, Course | None]:
+    """The same; and of a medicine, what it is apart from its days."""
     parsed = parse(resource) if isinstance(resource, bytes) else resource
     if not isinstance(parsed, dict):
         raise Unreadable("not a JSON object")
@@ -123,6 +131,7 @@ def read(
     at, at_means = facts.pop("at", None) or first_time(parsed, TIMES.get(type_) or _ANY_TIME)
     meta = dict_in(parsed, "meta")
     codes = facts.pop("codes", None)
+    course = facts.pop("course", None)
     # By position, in the order of `Facts`: by name costs a microsecond, and a record has thousands.
     return Facts(
         type_,
@@ -144,7 +153,7 @@ def read(
         text_in(meta, "lastUpdated"),
         _confidentiality(meta) if "security" in meta else "",
         **facts,
-    )
+    ), course
 
 
 def included_of(received: Iterable[tuple[str, Resource]]) -> dict[str, Resource]:

@@ -9,7 +9,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Code, Flag
 from carerecord.fhir.read.allergies import read_allergy
 from carerecord.fhir.read.events import list_warning, read_appointment, read_document, read_encounter, read_flag
-from carerecord.fhir.read.medicines import read_medicine
+from carerecord.fhir.read.medicines import course_of, dated
 from carerecord.fhir.read.people import contacts_of_patient, read_contacts
 from carerecord.fhir.read.plans import read_plan
 from carerecord.fhir.read.results import read_imaging, read_observation, read_report
@@ -50,9 +50,11 @@ def _observation(given: Given) -> dict[str, Any]:
 
 
 def _medicine(given: Given) -> dict[str, Any]:
-    medicine, title, codes = read_medicine(*given[:5])
-    warning = "do not give" if given[0].get("doNotPerform") is True else ""
-    return {"medicine": medicine, "title": title, "codes": codes, "warning": warning}
+    parsed, type_, status, beside, now, _ = given
+    course = course_of(parsed, type_, status, beside)
+    warning = "do not give" if parsed.get("doNotPerform") is True else ""
+    medicine, title = dated(course, parsed, now), course.medicine.substance
+    return {"medicine": medicine, "title": title, "codes": course.codes, "warning": warning, "course": course}
 
 
 def _encounter(given: Given) -> dict[str, Any]:

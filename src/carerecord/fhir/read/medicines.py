@@ -49,18 +49,6 @@ class Course(Struct, frozen=True, gc=False):
     issued_as_written: bool  # else the day on which it was written is when it was issued
 
 
-def read_medicine(
-    resource: Resource, type_: str, status: str, beside: Around, now: datetime | None
-) -> tuple[Medicine, str, tuple[Code, ...]]:
-    """The medicine, its title and its codes.
-
-    Raises:
-        Unreadable: it does not say which medicine.
-    """
-    course = course_of(resource, type_, status, beside)
-    return dated(course, resource, now), course.medicine.substance, course.codes
-
-
 def course_of(resource: Resource, type_: str, status: str, beside: Around) -> Course:
     """What does not change from one of its issues to the next.
 
