@@ -182,7 +182,10 @@ def test_a_visit_under_a_new_number_keeps_what_hung_on_the_old_one():
     puts = stand([result, message("ADT^A50", MRG, pv1("V9"), at="20261122130000")])
     new = next(each for each in resources(puts, "Encounter") if each["identifier"][0]["value"] == "V9")
 
+    old = next(each for each in resources(puts, "Encounter") if each["identifier"][0]["value"] == "V8")
+
     assert one(puts, "Observation")["encounter"] == {"reference": f"Encounter/{new['id']}"}
+    assert old["partOf"] == {"reference": f"Encounter/{new['id']}"}
 
 
 @pytest.mark.parametrize(

@@ -30,13 +30,15 @@ _Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
 def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -> tuple[Put, ...]:
     """The resources of a thread as they stand now.
 
-    `heard` holds every statement of the thread, `above` those with `rules` of the threads on which it hangs. A resource that was
-    withdrawn comes back without content, and says why.
+    `heard` holds every statement of the thread, `above` those with `rules` of the threads on which it hangs (and of the thread itself,
+    where they are not in `heard`). A resource that was withdrawn comes back without content, and says why.
     """
-    said: list[_Heard] = [(tuple(each.order), read(each.says), each.local_id) for each in heard]  # type: ignore[misc]
+    own = [*heard, *(each for each in above if each.thread == thread)]
+    said: list[_Heard] = [(tuple(each.order), read(each.says), each.local_id) for each in own]  # type: ignore[misc]
     said.sort(key=lambda each: (each[0], written(each[1].things)))
     rules = [(order, each.rule) for order, each, _ in said if each.rule is not None]
-    rules += [(tuple(each.order), rule) for each in above if (rule := read(each.says).rule) is not None]  # type: ignore[misc]
+    held = [(tuple(each.order), read(each.says).rule) for each in above if each.thread != thread]
+    rules += [(order, rule) for order, rule in held if rule is not None]  # type: ignore[misc]
     rules.sort(key=lambda each: each[0])
     things: dict[str, None] = {}
     for _, each, _ in said:
