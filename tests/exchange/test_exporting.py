@@ -87,6 +87,11 @@ async def test_each_kind_of_export_gives_what_belongs_to_it_and_may_be_posted(ap
     assert of_people == persons
     assert of_group == {"Patient/p1", "Observation/o1"}
     assert typed == {"Patient/p1", "Patient/p2", "Patient/p3"}
+    rows = await api.house.supplies("holdings").db.fetch("SELECT body FROM outbox WHERE kind = 'Line'")
+    lines_ = [json.loads(row["body"]) for row in rows]
+    exported = {patient for each in lines_ if each["what"] == "resource-exported" for patient in each["patients"]}
+    assert exported == {"p1", "p2", "p3"}
+    assert [each["patients"] for each in lines_ if each["what"] == "export-begun" and each["patients"]] == [["p1"]]
 
     body = {
         "resourceType": "Parameters",

@@ -139,7 +139,7 @@ class Exporter:
         key = same("export", asked.export, asked.number, asked.client.id)
         place = self.finder.links.read(asked.cursor, key)
         where = Range(file["low"], file["high"], members_of(told))
-        mark = "" if place else str(await kept.hidden_since(self.finder.db, where, file["type"], row["moment"], most(reach)))
+        mark = "" if place else await self._mark(where, file["type"], row["moment"], reach)
         after: After | None = (place.patient, place.type, place.id, place.version) if place else None
         lines: list[Raw] = []
         people: dict[str, None] = {}
@@ -156,6 +156,11 @@ class Exporter:
                 break
         await self.book.write("resource-exported", asked.client, people, request=asked.request)
         return ExportRows(tuple(lines), following, mark)
+
+    async def _mark(self, where: Range, type_: str, moment: datetime, reach: Reach) -> str:
+        """The same as long as the same bytes come: no label hides more, and the rights are the same."""
+        hidden = await kept.hidden_since(self.finder.db, where, type_, moment, most(reach))
+        return f"{hidden}-{same(reach.patients, reach.most_confidential)[:8]}"
 
     async def _named(self, export: str, client: str) -> Record:
         try:

@@ -303,5 +303,6 @@ async def owners(db: Database, prefix: str) -> tuple[str, ...]:
 
 
 async def counts(db: Database) -> tuple[tuple[str, int], ...]:
-    rows = await db.fetch("SELECT type, count(*) AS many FROM address GROUP BY type ORDER BY type")
+    """How many resources of each type there are; what was deleted is none."""
+    rows = await db.fetch("SELECT type, count(*) AS many FROM held GROUP BY type ORDER BY type")
     return tuple((row["type"], row["many"]) for row in rows)
