@@ -227,6 +227,7 @@ class Writer:
     ) -> "_Planned":  # fmt: skip
         """What is to be written, by what stands there."""
         now = self.finder.clock.now()
+        at = stamp(now)
         planned = _Planned([], [], [], [])
         fresh, rows, current, out = planned
         async with self.finder.turns.mine() as turn:
@@ -243,17 +244,17 @@ class Writer:
                     if was.method not in ("", "D"):
                         rows.append(self._deletion(draft, was, now))
                         out.append((draft.patient, draft.type, draft.id))
-                        draft.done = Written(204, Held(draft.type, draft.id, was.version + 1, stamp(now), gone=True))
+                        draft.done = Written(204, Held(draft.type, draft.id, was.version + 1, at, gone=True))
                     continue
                 draft.patient = self._whose(draft)
                 if lies is None or lies.patient != draft.patient:
                     fresh.append((draft.patient, draft.type, draft.id))
                 if lies is not None:
                     out.append((lies.patient, draft.type, draft.id))
-                row, text, index = self._made(draft, was, now)
+                row, text, index = self._made(draft, was, now, at)
                 rows.append(row)
                 current.append(index)
-                held = Held(draft.type, draft.id, row.version, stamp(now), Raw(text))
+                held = Held(draft.type, draft.id, row.version, at, Raw(text))
                 draft.done = Written(201 if was.method in ("", "D") else 200, held, draft.issues)
                 await turn.over()
         return planned
@@ -328,9 +329,9 @@ class Writer:
             draft.asked.client.source or was.source,
         )  # fmt: skip
 
-    def _made(self, draft: Draft, was: Last, now: datetime) -> tuple[Row, bytes, Current]:
+    def _made(self, draft: Draft, was: Last, now: datetime, at: str) -> tuple[Row, bytes, Current]:
         version, organisation = was.version + 1, draft.asked.client.organisation
-        text = with_ours(draft.raw, id_=draft.id, version=version, at=stamp(now))
+        text = with_ours(draft.raw, id_=draft.id, version=version, at=at)
         place = f"{draft.type}/{draft.id}/{version}"
         body = self.finder.bodies.pack(text, organisation=organisation, patient=draft.patient, place=place)
         index = self.finder.index.row(draft.parsed, draft.type)

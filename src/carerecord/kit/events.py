@@ -5,7 +5,7 @@ PostgreSQL is the truth and NATS a copy: `relay` publishes what stands here, `he
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple, TypeVar
@@ -73,11 +73,11 @@ class Written:
 
 @dataclass(frozen=True)
 class _Said:
-    event: str
+    event: UUID
     kind: str
     at: datetime
     body: bytes
-    done: "asyncio.Future[None]"
+    done: "asyncio.Future[None] | None" = None  # of who waits for a shared commit
 
 
 class Along(NamedTuple):
@@ -110,12 +110,13 @@ class Outbox:
         said = self._said(kind, body, event)
         if connection is not None:
             await self._join(connection, (said,))
-            return said.event
-        self._waiting.append(said)
+            return str(said.event)
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append(replace(said, done=done))
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all(), name=f"{self.service} outbox")
-        await said.done
-        return said.event
+        await done
+        return str(said.event)
 
     def along(self, said: Sequence[tuple[str, msgspec.Struct]], first: int) -> "Along":
         """Several at once, kind and body, for a caller who writes them down by a statement of its own, whose parameters from
@@ -138,7 +139,7 @@ class Outbox:
         written = encode(body)
         if len(written) > LARGEST_BYTES:
             raise ValueError(f"an event of {len(written)} bytes: announce it in groups of at most {LARGEST_BYTES}")
-        return _Said(event or str(uuid4()), kind, self._clock.now(), written, asyncio.get_running_loop().create_future())
+        return _Said(UUID(event) if event else uuid4(), kind, self._clock.now(), written)
 
     async def _join(self, connection: Connection, group: Sequence[_Said]) -> None:
         try:
@@ -160,13 +161,13 @@ class Outbox:
             await _insert(self.pool, group)
         except BaseException as error:
             for said in group:
-                if not said.done.done():
+                if said.done is not None and not said.done.done():
                     said.done.set_exception(_unwritten(error))
             if not isinstance(error, Exception):
                 raise
             return
         for said in group:
-            if not said.done.done():
+            if said.done is not None and not said.done.done():
                 said.done.set_result(None)
         self._wake()
 
@@ -218,7 +219,7 @@ def _inserting(first: int) -> str:
 
 def _columns(group: Sequence[_Said]) -> tuple[list[object], ...]:
     return (
-        [UUID(said.event) for said in group], [said.kind for said in group], [said.at for said in group],
+        [said.event for said in group], [said.kind for said in group], [said.at for said in group],
         [said.body for said in group],
     )  # fmt: skip
 
