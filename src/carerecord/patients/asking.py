@@ -10,7 +10,7 @@ from carerecord.kit.db import Connection, Pool
 from carerecord.kit.errors import NotFound
 from carerecord.patients import names, weights
 from carerecord.patients.facts import Facts
-from carerecord.patients.likening import FACT_NAMES, HOW, across, keys_of
+from carerecord.patients.likening import FACT_NAMES, HOW, keys_of
 from carerecord.patients.model import Entry, number_stated, person_of, restricted
 from carerecord.patients.store import finding, kept, likeness
 from carerecord.patients.store.likeness import Member
@@ -37,9 +37,8 @@ class Asking:
             best = _best_of_each(claim, (member for _, member in hits))
             ranked = sorted(best.items(), key=lambda each: (-each[1][0].bits, each[0]))[: max(1, asked.most)]
             sets = await kept.sets_of(db, [found[1].patient for _, found in ranked]) if ranked else {}
-            members = await likeness.members(db, sets) if ranked else {}
-            apart = await self._unsevered(db, [key for key, _ in ranked], members)
-        links = [key for key, (found, _) in ranked if found.verdict == LINK and not _contradicted(claim, members.get(key, ()))]
+            apart = await self._unsevered(db, [key for key, _ in ranked], sets)
+        links = [key for key, (found, _) in ranked if found.verdict == LINK and not _contradicted(claim, sets.get(key, ()))]
         candidates = []
         for key, (found, member) in ranked:
             entries = sets.get(key, ())
@@ -54,15 +53,16 @@ class Asking:
             candidates.append(Candidate(person_of(entries), grade, score, round(found.bits, 1), why))
         return Matched(tuple(candidates))
 
-    async def _unsevered(self, db: Connection, ranked: Sequence[str], members: dict[str, list[Member]]) -> set[str]:
+    async def _unsevered(self, db: Connection, ranked: Sequence[str], sets: dict[str, tuple[Entry, ...]]) -> set[str]:
         """Of people between whom a severed history lies, the one who fits better."""
-        everybody = [member for each in members.values() for member in each]
-        severed = await likeness.severed_from(db, [name for each in everybody for name in (each.patient, each.facts.nhs)])
-        kept_: list[str] = []
+        named = {key: {name for entry in sets.get(key, ()) for name in (entry.id, entry.nhs_number) if name} for key in ranked}
+        severed = await likeness.severed_from(db, [name for names in named.values() for name in names])
+        told: list[str] = []
         for key in ranked:
-            if not any(across(members.get(key, ()), members.get(other, ()), severed) for other in kept_):
-                kept_.append(key)
-        return set(kept_)
+            others = frozenset().union(*(severed.get(name, frozenset()) for name in named[key]))
+            if not any(named[earlier] & others for earlier in told):
+                told.append(key)
+        return set(told)
 
     async def known_as(self, asked: KnownAsAsked) -> KnownAs:
         """Raises NotFound: nobody bears this number of this system."""
@@ -100,8 +100,9 @@ def _best_of_each(claim: Facts, members: Iterable[Member]) -> dict[str, Found]:
     return best
 
 
-def _contradicted(claim: Facts, members: Iterable[Member]) -> bool:
-    return any(contradicts(claim, member.facts) for member in members if member.facts.source != claim.source)
+def _contradicted(claim: Facts, entries: Iterable[Entry]) -> bool:
+    theirs = (Facts.of(entry.stated, entry.nhs_number, entry.nhs_status) for entry in entries)
+    return any(contradicts(claim, each) for each in theirs if each.source != claim.source)
 
 
 def _may_be_told(claim: Facts, entries: Sequence[Entry]) -> bool:

@@ -1,6 +1,7 @@
 """What of a statement is compared, folded once? The same for one claim at a desk and for a million in a batch."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -88,6 +89,7 @@ def _words(given: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word for each in given for word in names.words(each))
 
 
+@lru_cache(maxsize=1 << 16)
 def _birth(text: str) -> str:
     found = _DATE.match(text)
     if found is None:

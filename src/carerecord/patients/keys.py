@@ -86,9 +86,16 @@ def _unplaced(facts: Facts, called: str, named: str) -> Iterator[str]:
         if facts.birth:
             yield f"r{word}{facts.birth[4:]}"
             yield f"m{word}{facts.birth[:4]}"
-    if named:
-        for number in numbers:
+    for number in numbers:
+        if named:
             yield f"h{number}|{named}"
+        if facts.birth:
+            yield f"x{number}|{facts.birth[4:]}"
+    if facts.birth:
+        for name in (called, named):
+            if name:
+                yield f"v{name}|{facts.birth[4:]}"
+                yield f"u{name}|{facts.birth[:4]}"
 
 
 def numbered(key: str) -> int:

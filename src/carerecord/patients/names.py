@@ -5,6 +5,7 @@ Folding is done here and nowhere in the database, so that no change of a C libra
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Final
 
 # Letters that NFKD leaves whole although people type them without their stroke or ligature.
@@ -17,6 +18,7 @@ _NOT_PLAIN: Final = re.compile(r"[^A-Z0-9]")
 _OUTWARD_INWARD: Final = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})\Z")
 
 
+@lru_cache(maxsize=1 << 16)
 def words(text: str) -> tuple[str, ...]:
     """The words of a name: lower case, no accents, an apostrophe closed up (O'Neill is oneill), a hyphen parts two words.
 
@@ -31,6 +33,8 @@ def closed(text: str) -> str:
 
 
 def _plain(text: str) -> str:
+    if text.isascii():
+        return text.replace("'", "").replace("`", "").lower()
     closed_up = _APOSTROPHES.sub("", text)
     split = unicodedata.normalize("NFKD", closed_up).casefold().translate(_WHOLE)
     split = _APOSTROPHES.sub("", unicodedata.normalize("NFKD", split))
@@ -42,6 +46,7 @@ def number(text: str) -> str:
     return _NOT_PLAIN.sub("", unicodedata.normalize("NFKC", text).upper())
 
 
+@lru_cache(maxsize=1 << 16)
 def postcode(text: str) -> str:
     """A postcode without its space, in capitals; "" where it has not the shape of one.
 

@@ -24,6 +24,7 @@ from carerecord.patients.levels import (
     SWAPPED,
     compare,
 )  # fmt: skip
+from carerecord.patients.sounds import sound
 from carerecord.patients.weights import FACTS, weights
 
 LINK, REVIEW, APART = "link", "review", "apart"
@@ -101,9 +102,9 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
     numbered, housed = nhs == SAME or number == SAME, place in (SAME, NEAR)
     kin = family in _KIN
     whole = given in (SAME, FORM) and family in (SAME, FORMER) and housed  # as much as can agree without a birth date
-    if birth in (ABSENT, DIFFERS):
+    if birth == DIFFERS or (birth == ABSENT and not (numbered and whole)):
         return "the birth date does not agree: name and address alone never link"
-    if birth == PARTLY and not (whole and sex == SAME and _same_age(one.birth, other.birth)):
+    if birth == PARTLY and not ((whole or (numbered and kin)) and sex == SAME and _same_age(one.birth, other.birth)):
         return "the birth date agrees in part, and too little else does"
     if birth == EDIT and not (numbered or (kin and housed)):
         return "the birth date is near, and too little else agrees"
@@ -117,6 +118,8 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
         return "sex differs"
     if given not in _ALIKE and not (birth == SAME and _miswritten(one, other, levels)):
         return "the given name does not agree"
+    if given == FORM and not numbered and _two_names(one.given[0], other.given[0]):
+        return "two names, or two forms of one"
     if second == DIFFERS and not numbered:
         return "the second given name differs"
     if not (kin or family == SWAPPED or numbered or housed):
@@ -131,7 +134,8 @@ def _miswritten(one: Facts, other: Facts, levels: tuple[str, ...]) -> bool:
     """A given name written wrong: what twins do not share must be one name and a slip of it, never two names or an initial."""
     given, _, family, _, _, place, phone, nhs, number = levels
     if nhs == SAME or number == SAME:
-        return given in (NEAR, INITIAL, SWAPPED) and not (one.born_as or other.born_as)
+        called = given == PART and bool({one.given[0], other.given[0]} & set(one.given) & set(other.given))
+        return (called or given in (NEAR, INITIAL, SWAPPED, ABSENT)) and not (one.born_as or other.born_as)
     if one.born_as or other.born_as:
         return False
     if given == NEAR:
@@ -145,7 +149,7 @@ def _another(levels: tuple[str, ...]) -> str:
     given, second, family, birth, sex, place, phone, nhs, number = levels
     if nhs == SAME or number == SAME:
         return ""
-    born_apart = birth in (DIFFERS, ABSENT, PARTLY)
+    born_apart = birth in (DIFFERS, PARTLY)
     if (given in (DIFFERS, PART) and born_apart) or (given == ABSENT and birth == DIFFERS):
         return "two of one household"
     if given == DIFFERS and (second == DIFFERS or sex == DIFFERS or nhs == DIFFERS):
@@ -166,6 +170,11 @@ def contradicts(one: Facts, other: Facts) -> bool:
     levels = compare(one, other)
     given, birth, nhs = levels[0], levels[3], levels[7]
     return bool(_another(levels)) or nhs in (DIFFERS, EDIT) or birth == DIFFERS or (nhs == SAME and given in (DIFFERS, PART))
+
+
+def _two_names(one: str, other: str) -> bool:
+    """Margaret and Rita are forms of one name, and may be sisters: both are common as they stand, and sound otherwise."""
+    return one in _TABLE.given and other in _TABLE.given and sound(one) != sound(other)
 
 
 def _same_age(one: str, other: str) -> bool:
