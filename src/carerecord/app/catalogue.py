@@ -81,7 +81,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "exchange",
         5,
-        calls=("identity", "holdings", "patients"),
+        calls=("identity", "holdings", "patients", "records"),
         keeps=False,
         face=True,
         without="No system is answered by the FHIR API; pages open.",

@@ -37,12 +37,15 @@ def seconds(text: str) -> float:
 
 
 async def add(
-    ways: Ways, name: str, organisation: str, scopes: Sequence[str], keys: str, on_invalid: str, source: str = ""
+    ways: Ways, name: str, organisation: str, scopes: Sequence[str], keys: str, on_invalid: str, source: str = "",
+    acts_for: str = "",
 ) -> None:
     """Prints the id, and the secret where the client brings no keys: this once."""
     told = tuple(each for text in scopes for each in text.replace(",", " ").split())
     async with ways() as calls:
-        asked = AddClientAsked(name, organisation, told, jwks=keys, on_invalid=on_invalid, source=source)
+        asked = AddClientAsked(
+            name, organisation, told, jwks=keys, on_invalid=on_invalid, source=source, acts_for=acts_for
+        )
         added = await calls.ask(ADD_CLIENT, asked)
     print(f"id      {added.client.id}")
     if added.secret:

@@ -93,6 +93,7 @@ class ClientRow(Struct, frozen=True):
     revoked: bool = False
     made_at: str = ""
     source: str = ""  # the registered source in whose name it writes; "" = none: what it writes is in no person's record
+    acts_for: str = ""  # a key of contracts.roles.ROLES: on whose behalf it asks for people's records; "" = it may ask for none
 
 
 class AddClientAsked(Struct, frozen=True):
@@ -104,6 +105,7 @@ class AddClientAsked(Struct, frozen=True):
     must_match: bool = False
     on_invalid: str = "refuse"
     source: str = ""
+    acts_for: str = ""
 
 
 class ClientAdded(Struct, frozen=True):

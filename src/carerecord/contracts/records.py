@@ -295,6 +295,7 @@ class Gathered(Struct, frozen=True, gc=False, omit_defaults=True):
     states: tuple[SourceState, ...]
     resources: tuple[Sent, ...]
     withheld: tuple[Withheld, ...] = ()
+    unnamed: tuple[Withheld, ...] = ()
     waiting: int = 0  # items that may be about somebody else: not handed over
 
 

@@ -12,6 +12,7 @@ from carerecord.exchange import (
     importing,
     matching,
     operations,
+    record,
     resources,
     searching,
     summary,
@@ -23,7 +24,7 @@ from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
 from carerecord.fhir.search import parameters
 from carerecord.kit.clock import stamp
-from carerecord.kit.errors import CareRecordError, NotFound, Unavailable
+from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Unavailable
 from carerecord.kit.part import Part, Supplies
 
 
@@ -42,6 +43,7 @@ class _Known:
 
     async def start(self) -> None:
         known, self._face.elements = await asyncio.gather(asyncio.to_thread(parameters.load), asyncio.to_thread(xml.load))
+        self._face.parameters = known
         self._capability = Capability(known, stamp(self._supplies.clock.now()))
 
     async def metadata(self, visit: Visit) -> Response:
@@ -51,6 +53,7 @@ class _Known:
 
 
 Handlers = Mapping[str, Handler]
+_DRAWN: tuple[Handler, ...] = (operations.everything, searching.in_compartment)  # from the sources, where a client asks so
 
 
 def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
@@ -101,6 +104,8 @@ def build(supplies: Supplies) -> Part:
             handler = handlers.get("GET" if method == "HEAD" else method)
             if handler is None:
                 raise NotDone(f"This address takes {takes}.", allow=takes)
+            if record.asks(visit) and handler not in _DRAWN:
+                raise NotUnderstood("Care-Reason goes with Patient/ID/$everything and Patient/ID/TYPE, where sources are asked.")
             return await handler(visit)
 
         return Address(face, handle, guarded=guarded)

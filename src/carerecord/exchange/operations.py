@@ -20,7 +20,7 @@ from carerecord.contracts.holdings import (
     Page,
     WriteAsked,
 )
-from carerecord.exchange import answers
+from carerecord.exchange import answers, record
 from carerecord.exchange.resources import held_here, kept_here, type_of
 from carerecord.exchange.searching import CURSOR, MOST, pairs_of, searchset, size
 from carerecord.exchange.visit import Visit
@@ -75,6 +75,8 @@ async def everything(visit: Visit) -> Response:
     types = tuple(each for each in query.get("_type", "").split(",") if each)
     for each in types:
         kept_here(each)
+    if record.asks(visit):
+        return await record.everything(visit, str(visit.request.path_params["id"]), types)
     if unknown := set(query) - {"_type", "_since", "_count", "start", "end", CURSOR, "_format", "_pretty"}:
         raise NotUnderstood(f"$everything takes _type, _since, start, end and _count, not {', '.join(sorted(unknown))[:80]}.")
     since = query.get("_since", "")

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, quote_plus
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Issue, Page
-from carerecord.exchange import answers, formats
+from carerecord.exchange import answers, formats, record
 from carerecord.exchange.formats import Form, NotTaken
 from carerecord.exchange.resources import type_of
 from carerecord.exchange.trimmed import trimmed
@@ -46,6 +46,8 @@ async def in_compartment(visit: Visit) -> Response:
     """`Patient/p1/Observation`: what of a type lies in one person's record."""
     type_ = type_of(visit, "s")
     visit.must("Patient", "r")
+    if record.asks(visit):
+        return await record.search(visit, str(visit.request.path_params["id"]), type_, pairs_of(visit.query))
     whose = ("patient", str(visit.request.path_params["id"]))
     if type_ == "Patient":
         whose = ("_id", whose[1])

@@ -17,6 +17,7 @@ from carerecord.exchange import formats
 from carerecord.exchange.answers import outcome
 from carerecord.exchange.formats import Form, NotServed
 from carerecord.fhir.scopes import allows, types_with
+from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.xml import Elements
 from carerecord.kit import request as requests
 from carerecord.kit.calls import Calls, broken
@@ -37,6 +38,7 @@ class Face:
     log: Log
     address: str  # where clients reach the front door
     elements: Elements = field(default_factory=dict)  # what XML needs to know; loaded at start
+    parameters: Parameters = field(default_factory=lambda: Parameters({}))  # of searches; loaded at start
     _bearers: dict[bytes, tuple[float, Bearer]] = field(default_factory=dict)
 
     async def bearer(self, token: str) -> Bearer:
@@ -85,6 +87,10 @@ class Visit:
         if self.bearer is None:
             raise NotSignedIn("Show a bearer token.")
         return self.bearer
+
+    def may(self, type_: str, letter: str) -> bool:
+        """Whether the token's scopes allow this interaction with this type."""
+        return _allows(self.known.scopes, type_, letter)
 
     def must(self, type_: str, letter: str) -> None:
         """Raises Refused: the token's scopes do not allow this interaction (c, r, u, d or s) with this type."""

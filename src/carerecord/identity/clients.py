@@ -32,6 +32,7 @@ from carerecord.contracts.identity import (
     Token,
     TokenAsked,
 )
+from carerecord.contracts.roles import ROLES
 from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.scopes import granted, scope
 from carerecord.identity.book import line
@@ -75,13 +76,15 @@ class Clients:
             raise NotAcceptable("What is done with invalid input is refuse, annotate or quarantine.")
         if asked.source and not _SOURCE.match(asked.source):
             raise NotAcceptable("A source is named by its id in the registry.")
+        if asked.acts_for and asked.acts_for not in ROLES:
+            raise NotAcceptable(f"A client acts for one of these roles: {', '.join(ROLES)}.")
         if asked.jwks:
             _keys(asked.jwks)
         secret = "" if asked.jwks else secrets.token_urlsafe(32)
         now = self.clock.now()
         row = ClientRow(
             secrets.token_hex(8), asked.name, asked.organisation, tuple(dict.fromkeys(asked.scopes)), asked.chooses_ids,
-            asked.must_match, asked.on_invalid, source=asked.source,
+            asked.must_match, asked.on_invalid, source=asked.source, acts_for=asked.acts_for,
         )  # fmt: skip
         async with self.db.acquire() as db, db.transaction():
             await kept.add(db, row, _hashed(secret) if secret else None, asked.jwks or None, now)

@@ -50,7 +50,7 @@ class Fetcher:
         wanted = frozenset(asked.types)
         resources = tuple(_resources(record, sent, wanted, who=Grant("", "demographics") in opened.permit.grants))
         waiting = sum(bool(each.mismatch) for each in shown)
-        return Gathered(record.opening, record.at, record.states, resources, record.withheld, waiting)
+        return Gathered(record.opening, record.at, record.states, resources, record.withheld, record.unnamed, waiting)
 
 
 def _of_types(opened: Opened, types: Iterable[str]) -> Opened:

@@ -20,10 +20,11 @@ def add_client(
     jwks: Annotated[Path | None, typer.Option(help="Its public keys; without them a secret is made.", exists=True)] = None,
     on_invalid: Annotated[str, typer.Option(help="What is done with invalid input: refuse, annotate or quarantine.")] = "refuse",
     source: Annotated[str, typer.Option(help="The source, by its id in the registry, in whose name it writes.")] = "",
+    acts_for: Annotated[str, typer.Option(help="The role on whose behalf it asks for people's records: gp, ward-nurse …")] = "",
 ) -> None:
     """Let a system or app ask the FHIR API; prints its id, and its secret this once."""
     keys = jwks.read_text("utf-8") if jwks else ""
-    run(clients.add(lambda: operator_calls(gate_with()), name, organisation, scopes, keys, on_invalid, source))
+    run(clients.add(lambda: operator_calls(gate_with()), name, organisation, scopes, keys, on_invalid, source, acts_for))
 
 
 @app.command("list")

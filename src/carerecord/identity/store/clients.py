@@ -11,8 +11,8 @@ async def add(db: Database, row: ClientRow, secret_hash: bytes | None, jwks: str
     await db.execute(
         """
         INSERT INTO client (id, name, organisation, scopes, secret_hash, jwks, chooses_ids, must_match, on_invalid, made_at,
-                            source)
-        VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11)
+                            source, acts_for)
+        VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7, $8, $9, $10, $11, $12)
         """,
         row.id,
         row.name,
@@ -25,13 +25,14 @@ async def add(db: Database, row: ClientRow, secret_hash: bytes | None, jwks: str
         row.on_invalid,
         now,
         row.source,
+        row.acts_for,
     )
 
 
 async def every(db: Database) -> tuple[ClientRow, ...]:
     rows = await db.fetch(
         """
-        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source
+        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source, acts_for
           FROM client
          ORDER BY made_at, id
         """
@@ -43,8 +44,8 @@ async def one(db: Database, id_: str) -> tuple[ClientRow, bytes | None, str | No
     """The client, the hash of its secret, its keys as JSON."""
     row = await db.fetchrow(
         """
-        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source, secret_hash,
-               jwks::text AS jwks
+        SELECT id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source, acts_for,
+               secret_hash, jwks::text AS jwks
           FROM client
          WHERE id = $1
         """,
@@ -61,7 +62,7 @@ async def revoke(db: Database, id_: str, now: datetime) -> ClientRow | None:
         UPDATE client
            SET revoked_at = coalesce(revoked_at, $2)
          WHERE id = $1
-        RETURNING id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source
+        RETURNING id, name, organisation, scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source, acts_for
         """,
         id_,
         now,
@@ -83,7 +84,7 @@ async def bearer(db: Database, token_hash: bytes, now: datetime) -> tuple[Client
     row = await db.fetchrow(
         """
         SELECT client.id, name, organisation, client.scopes, chooses_ids, must_match, on_invalid, revoked_at, made_at, source,
-               bearer.scopes AS given, bearer.ends_at
+               acts_for, bearer.scopes AS given, bearer.ends_at
           FROM bearer
           JOIN client ON client.id = bearer.client
          WHERE token_hash = $1 AND bearer.ends_at > $2 AND revoked_at IS NULL
@@ -111,4 +112,5 @@ def _row(row: Record) -> ClientRow:
     return ClientRow(
         row["id"], row["name"], row["organisation"], tuple(row["scopes"]), row["chooses_ids"], row["must_match"],
         row["on_invalid"], row["revoked_at"] is not None, stamp(row["made_at"]), row["source"],
+        row["acts_for"],
     )  # fmt: skip
