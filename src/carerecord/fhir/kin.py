@@ -4,8 +4,8 @@ Records repeat themselves: hundreds of potassiums of one laboratory differ in wh
 parsed, checked and read with the first of them; of the next, only what is its own (`own`). Whatever is not in the ordinary form
 is read whole, as the first was: this saves work and decides nothing.
 
-What is kept is what kin share, never whose it is. It is let go within a minute; and what was looked up elsewhere in an answer
-holds for that answer alone.
+What is remembered is let go within a minute; of what was said twice it is what kin share, and not whose it is. What was looked
+up elsewhere in an answer holds for that answer alone.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -24,7 +24,7 @@ from carerecord.fhir.read.results import valued
 from carerecord.fhir.read.words import Resource
 from carerecord.fhir.reading import TIMES, read, read_with_course, status_code
 
-MOST_KINDS: Final = 2_000  # kept at once, about 3 kB each
+MOST_KINDS: Final = 3_000  # learned between two sweeps, about 3 kB each
 
 _elements = msgspec.json.Decoder(dict[str, Raw]).decode
 _Key = tuple[Any, ...]
@@ -43,12 +43,29 @@ class _Kin(Struct, frozen=True, gc=False):
     days: tuple[str, ...] = ()  # the elements that `dated` looks at
 
 
+class _Met(Struct, frozen=True, gc=False):
+    """The first of a kind."""
+
+    facts: Facts
+    key: "_Key"
+    own: Any
+    marks: int
+    course: Course | None
+    names: tuple[str, ...]  # of its elements
+    status: str
+    now: datetime
+
+
+_Known = _Kin | _Met
+_NO_KIN: Final = _Kin(Facts("", "", "", ""), -1, "", "")  # of what must be read whole, however often it is said
+
+
 class Beside(dict[str, Mapping[str, Any]]):
     """What came with others in one answer, to be looked up; and the kinds that are so only among these."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.kinds: dict[_Key, _Kin] = {}
+        self.kinds: dict[_Key, _Known] = {}
 
 
 class _Watched(Mapping[str, Mapping[str, Any]]):
@@ -79,8 +96,8 @@ class Kinds:
 
     def __init__(self, check: Callable[[Resource], None], now: Callable[[], datetime]) -> None:
         self._check, self._now = check, now
-        self._young: dict[_Key, _Kin] = {}
-        self._old: dict[_Key, _Kin] = {}
+        self._young: dict[_Key, _Known] = {}
+        self._old: dict[_Key, _Known] = {}
 
     def sweep(self) -> None:
         """Called twice a minute and more: what was learned before the last call is gone."""
@@ -91,12 +108,16 @@ class Kinds:
         if (found := _apart(raw)) is None:
             return read(self._checked(raw), beside, now=self._now())
         key, own, marks = found
-        kin = self._young.get(key) or (self._old.get(key) if self._old else None)
-        if kin is None and type(beside) is Beside:
-            kin = beside.kinds.get(key)
-        if kin is None:
-            return self._learned(raw, found, beside)
-        if marks == kin.marks and (facts := _again(kin, own, self._now)):
+        known = self._young.get(key) or (self._old.get(key) if self._old else None)
+        here = beside.kinds if type(beside) is Beside else {}
+        if known is None and here:
+            known = here.get(key)
+        if known is None:
+            return self._met(raw, found, beside, here)
+        if isinstance(known, _Met):
+            kinds = self._young if key in self._young else self._old if key in self._old else here
+            kinds[key] = known = _kin(known) or _NO_KIN
+        if marks == known.marks and (facts := _again(known, own, self._now)):
             return facts
         return read(self._checked(raw), beside, now=self._now())
 
@@ -105,18 +126,15 @@ class Kinds:
         self._check(parsed)
         return parsed
 
-    def _learned(self, raw: bytes, found: _Apart, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
-        """Read whole; and remembered where reading it as kin gives the very same."""
+    def _met(self, raw: bytes, found: _Apart, beside: Mapping[str, Mapping[str, Any]], here: dict[_Key, _Known]) -> Facts:
+        """Read whole, the first of its kind. What is made of that waits for a second: most things are said once."""
         key, own, marks = found
-        parsed, watched = self._checked(raw), _Watched(beside)
-        now = self._now()
+        parsed, watched, now = self._checked(raw), _Watched(beside), self._now()
         facts, course = read_with_course(parsed, watched, now=now)
-        kin = _kin(parsed, facts, own, marks, course)
-        whole = marks == sum(each.count(b'"') for each in key if type(each) is bytes)
-        if kin and whole and _again(kin, own, lambda: now) == facts:
-            kinds = self._young if not watched.asked else beside.kinds if type(beside) is Beside else None
-            if kinds is not None and len(kinds) < MOST_KINDS:
-                kinds[key] = kin
+        if len(self._young) >= MOST_KINDS:
+            self.sweep()
+        kinds = here if watched.asked else self._young
+        kinds[key] = _Met(facts, key, own, marks, course, tuple(parsed), status_code(parsed, facts.resource_type), now)
         return facts
 
 
@@ -149,19 +167,23 @@ def _apart(raw: bytes) -> _Apart | None:
     return tuple(key), own, marks
 
 
-def _kin(parsed: Resource, facts: Facts, own: Any, marks: int, course: Course | None) -> _Kin | None:
-    """The kind of a resource that was read, or None where its own elements may mean more than is known here."""
-    beyond = facts.plan or facts.contacts or facts.contact or facts.document or facts.flag or facts.appointment
-    at = next((name for name, _ in TIMES[facts.resource_type] if name in parsed), "")
-    if beyond or (at and not hasattr(own, at)) or any(name in parsed and not hasattr(own, name) for name in DAYS):
+def _kin(met: _Met) -> _Kin | None:
+    """The kind of a resource that was read, or None where its own elements may mean more than is known here: where reading it
+    as kin would not give the very same."""
+    f, own, names = met.facts, met.own, met.names
+    beyond = f.plan or f.contacts or f.contact or f.document or f.flag or f.appointment
+    at = next((name for name, _ in TIMES[f.resource_type] if name in names), "")
+    if beyond or (at and not hasattr(own, at)) or any(name in names and not hasattr(own, name) for name in DAYS):
         return None
-    f = facts
+    if met.marks != sum(each.count(b'"') for each in met.key if type(each) is bytes):
+        return None
     bare = Facts(  # in the order of its elements
         f.resource_type, "", f.section, f.title, f.status, f.warning, "", f.at_means, f.author, f.organisation, f.note,
         f.severity, f.codes, (), "", "", "", f.confidentiality, None, f.result, f.allergy, None, None, (), f.encounter,
     )  # fmt: skip
-    status = status_code(parsed, facts.resource_type) if course or f.encounter else ""
-    return _Kin(bare, marks, at, status, course, tuple([name for name in DAYS if hasattr(own, name)]) if course else ())
+    days = tuple([name for name in DAYS if hasattr(own, name)]) if met.course else ()
+    kin = _Kin(bare, met.marks, at, met.status, met.course, days)
+    return kin if _again(kin, own, lambda: met.now) == f else None
 
 
 def _again(kin: _Kin, own: Any, now: Callable[[], datetime]) -> Facts | None:
