@@ -86,7 +86,7 @@ async def merging(cluster: Cluster, folder: Path, sources: int, entries: int) ->
 
 WORDS = 9  # text index rows for a resource
 _AT_ONCE = 250  # resources in one commit
-_INSERTS, _CLIENTS = 3_000, 16
+_INSERTS, _CLIENTS = 10_000, 16
 
 
 async def copy_limit(db: Connection, texts: Sequence[bytes]) -> float:
