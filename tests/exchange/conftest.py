@@ -7,6 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from carerecord.app.postgres import Cluster
 from carerecord.app.serve import bound, front_app, port_of, server_on
 from carerecord.app.wire import Deployment, House, running
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, ClientAdded, IssueAsked
+from carerecord.holdings import exporting
 
 SERVICES = ("identity", "holdings", "audit", "exchange")
 KEEPERS = ("identity", "holdings", "audit")
@@ -85,6 +87,9 @@ async def serving(cluster: Cluster, tmp_path: Path, *more: str) -> AsyncIterator
     told = Deployment(data_dir=tmp_path, secret=secrets.token_bytes(32), databases=databases)
     try:
         async with AsyncExitStack() as stack:
+            # All clocks of a test are one clock: no export waits for that of another machine.
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.setattr(exporting, "_SETTLES", timedelta(milliseconds=20))
             house = await stack.enter_async_context(running(told, [service(each) for each in (*more, *SERVICES)]))
             listening = bound(0)
             server, _ = server_on(front_app(house), listening)

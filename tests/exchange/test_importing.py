@@ -70,10 +70,9 @@ async def test_what_is_exported_comes_in_again_and_faults_are_told_by_line(api: 
     (file,) = manifest["output"]
     assert json.loads((await fetched(api, file)).body)["id"] == "o1"
 
-
-async def test_a_line_without_end_is_passed_over_and_those_around_it_are_kept(api: Api) -> None:
+    # A line without end is passed over, and those around it are kept.
     async def body() -> AsyncIterator[bytes]:
-        yield lines(person(1))
+        yield lines(person(7))
         yield b'{"resourceType":"Patient","name":[{"family":"'
         for _ in range(24):
             yield b"x" * 1_000_000
@@ -85,7 +84,7 @@ async def test_a_line_without_end_is_passed_over_and_those_around_it_are_kept(ap
     assert json.loads(answer.body)["issue"][0]["diagnostics"].startswith("Line 2: The line is longer")
 
 
-async def test_what_cannot_be_imported_is_said(api: Api) -> None:
+async def test_what_cannot_be_imported_is_said_and_an_import_is_its_clients_alone(api: Api) -> None:
     reader = await api.token_with("system/*.rs")
     assert (await sent(api, b"", Prefer="return=minimal")).status == 400
     assert (await sent(api, b"", Content_Type="application/fhir+json")).status == 415
@@ -95,8 +94,6 @@ async def test_what_cannot_be_imported_is_said(api: Api) -> None:
     empty = await finished(api, await sent(api, b""))
     assert (empty["lines"], empty["kept"], empty["error"]) == (0, 0, [])
 
-
-async def test_an_import_is_its_clients_alone_and_can_be_cancelled(api: Api) -> None:
     begun = await sent(api, lines(person(1)))
     place = begun.headers["Content-Location"].removeprefix(api.base)
     await finished(api, begun)

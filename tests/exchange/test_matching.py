@@ -33,7 +33,7 @@ async def asked(api: Api, resource: Any, token: str | None = None, **more: Any) 
     return await api.ask("POST", "/Patient/$match", {"resourceType": "Parameters", "parameter": parameters}, token=token)
 
 
-async def test_candidates_come_with_their_grade_and_the_book_tells_who_was_shown(api: Api) -> None:
+async def test_candidates_come_with_their_grade_and_the_book_tells_who_was_shown_and_faults_quote_nobody(api: Api) -> None:
     people = (
         stated("1", "Enid", "Marlow", "1948-03-02", "9990000018"),
         stated("2", "Winifred", "Quillfeather", "1951-07-09", "9990000026"),
@@ -67,8 +67,6 @@ async def test_candidates_come_with_their_grade_and_the_book_tells_who_was_shown
     noted = [line for row in rows if (line := json.loads(row["body"]))["what"] == "patient-matched"]
     assert [len(each["patients"]) for each in noted] == [1, 1]
 
-
-async def test_what_cannot_be_matched_is_said_and_quotes_nobody(api: Api) -> None:
     nobody = {"resourceType": "Patient", "name": [{"family": "Quillfeather"}]}
     vague = await asked(api, nobody)
     assert vague.status == 200
