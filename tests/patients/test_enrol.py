@@ -135,3 +135,14 @@ async def test_many_are_asked_at_once_in_the_order_asked(desk):
 async def test_an_unknown_id_is_not_found(desk):
     with pytest.raises(NotFound):
         await desk.index.who(WhoAsked("nobody"))
+
+
+async def test_entries_from_before_likeness_was_kept_are_folded_and_found(desk):
+    (first,) = await desk.enrol(stated("a", "1", number=nhs(1)))
+    await desk.db.execute("DELETE FROM likeness")
+    await desk.db.execute("DELETE FROM likeness_key")
+
+    await desk.index.enrolling.fold_all()
+    (second,) = await desk.enrol(stated("b", "1", number=nhs(1), status="02"))
+
+    assert set((await desk.who(second.patient)).ids) == {first.patient, second.patient}

@@ -144,7 +144,13 @@ class Neighbours:
         left, right = PEOPLE["p-iqbal"], PEOPLE["p-doyle"]
         if asked.decided:
             return self.decided
-        return (patients.Review("r1", left, right, ("birth date same",), ("given name differs",), "2026-11-20T09:00:00Z"),)
+        told = (patients.Weighed("birth date", "same", 13.6), patients.Weighed("given name", "differs", -5.0))
+        against = ("given name differs",)
+        review = patients.Review("r1", left, right, ("birth date same",), against, "2026-11-20T09:00:00Z", bits=8.6, weighed=told)
+        return (review,)
+
+    async def queue(self, _: patients.QueueAsked) -> patients.Queue:
+        return patients.Queue(3, "2026-11-20T09:00:00Z", 7200.0, 1, 5, 0)
 
     async def decide(self, asked: patients.DecideAsked) -> patients.Nothing:
         await self._hear("decide", asked)
@@ -249,7 +255,7 @@ class Neighbours:
             answer(identity.SIGN_OUT, self.sign_out), answer(policy.MAY_DO, self.may_do),
             answer(policy.UNNAMED, self.told_nothing_of), answer(patients.WHO, self.who),
             answer(patients.SEARCH, self.search), answer(patients.PEOPLE, self.people), answer(patients.REVIEWS, self.reviews),
-            answer(patients.DECIDE, self.decide), answer(patients.UNDO, self.undo),
+            answer(patients.DECIDE, self.decide), answer(patients.UNDO, self.undo), answer(patients.QUEUE, self.queue),
             answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
             answer(records.COUNTS, self.counts), answer_stream(records.OPEN, self.open),
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),

@@ -303,6 +303,10 @@ async def test_two_entries_in_review_stand_side_by_side_and_a_human_decides() ->
     browser = neighbours.browser()
     page = (await browser.get("/reviews")).text
     assert "given name differs" in page
+    assert "birth date same: strongly for one person" in page
+    assert "given name differs: clearly against one person" in page
+    assert "3 waiting, half of them longer than 2 hours" in page
+    assert "1 longer than a week" in page
     await browser.post("/reviews", data={**TOKEN, "review": "r1", "decision": "different"})
     decided = next(each for each in neighbours.asked if isinstance(each, patients.DecideAsked))
     assert (decided.review, decided.same) == ("r1", False)

@@ -329,10 +329,12 @@ class Queue(Struct, frozen=True):
 
 
 class PersonLinked(Struct, frozen=True):
-    """Event: these ids are one person from now on."""
+    """Event: these ids are one person from now on, because a source or a human said so. What the index links by itself, many at a
+    time, is told by PatientsLinked alone.
+    """
 
     person: PersonIds
-    because: str
+    because: str  # merged | linked | decided
 
 
 class PersonSplit(Struct, frozen=True):
@@ -340,7 +342,7 @@ class PersonSplit(Struct, frozen=True):
 
     person: PersonIds
     people: tuple[PersonIds, ...]
-    because: str
+    because: str  # unmerged | parted | undone | severed
 
 
 class PatientEnrolled(Struct, frozen=True):

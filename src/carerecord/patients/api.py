@@ -22,7 +22,7 @@ from carerecord.contracts.patients import (
 )
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
-from carerecord.kit.part import Part, Supplies, answer
+from carerecord.kit.part import Job, Part, Supplies, answer
 from carerecord.patients.asking import Asking
 from carerecord.patients.claims import Taking
 from carerecord.patients.enrol import Enrolling
@@ -70,4 +70,5 @@ def build(supplies: Supplies) -> Part:
             answer(SEVER, instructing.sever),
             answer(QUEUE, index.queue),
         ),
+        jobs=(Job("patients.fold", enrolling.fold_all, alone=True),),
     )

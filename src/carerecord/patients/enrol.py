@@ -14,7 +14,7 @@ from carerecord.kit.events import Outbox
 from carerecord.kit.question import encode
 from carerecord.patients import dates, linking, matching, names
 from carerecord.patients.facts import Facts
-from carerecord.patients.likening import Liked, keys_of, liken
+from carerecord.patients.likening import Liked, keys_of, liken, strongly
 from carerecord.patients.linking import Decisions, Doubt
 from carerecord.patients.matching import Traits
 from carerecord.patients.model import PDS, VERIFIED, Entry, number_stated
@@ -101,6 +101,15 @@ class Enrolling:
         if self.growth.is_due(count):
             await kept.analyse(self.db)
 
+    async def fold_all(self) -> None:
+        """Fold entries that came in before likeness was kept, so that they are found too. It links nothing."""
+        while ids := await likeness.unfolded(self.db, 500):
+            async with self.db.acquire() as db, db.transaction():
+                await kept.alone(db)
+                sets = await kept.sets_of(db, ids)
+                told = [(entry.id, facts_of(entry)) for entries in sets.values() for entry in entries if entry.id in set(ids)]
+                await likeness.put(db, [(patient, encode(facts), keys_of(facts)) for patient, facts in told])
+
     async def take_in(
         self, db: Connection, fresh: Sequence[Entry], known: dict[tuple[str, str], Entry], now: datetime
     ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Entry]]:
@@ -111,7 +120,7 @@ class Enrolling:
         checked, against_pds = _against_the_pds(fresh, standing, seen)
         decided = await reviews.decisions_about(db, {*replaced, *(entry.id for entry in standing)})
         relinked = relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
-        doubts = distinct((*against_pds, *relinked.doubts))
+        doubts = weighed(distinct((*against_pds, *relinked.doubts)), (*standing, *checked))
         liked = await self.write(db, checked, relinked, doubts, now)
         in_doubt = {name for doubt in (*doubts, *liked.doubts) for name in (doubt.one, doubt.other)}
         outcomes = {}
@@ -130,7 +139,7 @@ class Enrolling:
     ) -> Liked:
         """Keep entries, sets and doubts, and say what has changed; all in the caller's transaction."""
         seen, ids = Seen(), {entry.id for entry in entries}
-        facts = [Facts.of(entry.stated, entry.nhs_number, entry.nhs_status) for entry in entries]
+        facts = [facts_of(entry) for entry in entries]
         await kept.put(db, [_row(entry, seen) for entry in entries])
         await likeness.put(db, [(entry.id, encode(told), keys_of(told)) for entry, told in zip(entries, facts, strict=True)])
         await kept.move(db, relinked.moves, now)
@@ -237,6 +246,16 @@ def _against_the_pds(
 
 def distinct(doubts: Iterable[Doubt]) -> list[Doubt]:
     return list({frozenset((doubt.one, doubt.other)): doubt for doubt in doubts}.values())
+
+
+def weighed(doubts: Iterable[Doubt], entries: Iterable[Entry]) -> list[Doubt]:
+    """The same, each with how much every fact tells."""
+    by_id = {entry.id: entry for entry in entries}
+    return [strongly(doubt, facts_of(by_id[doubt.one]), facts_of(by_id[doubt.other])) for doubt in doubts]
+
+
+def facts_of(entry: Entry) -> Facts:
+    return Facts.of(entry.stated, entry.nhs_number, entry.nhs_status)
 
 
 def _row(entry: Entry, seen: Callable[[Entry], Traits]) -> kept.Row:

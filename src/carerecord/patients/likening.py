@@ -136,6 +136,13 @@ def doubt_of(found: Weighing, one: Member, other: Member) -> Doubt:
     )
 
 
+def strongly(doubt: Doubt, one: Facts, other: Facts) -> Doubt:
+    """A doubt that a rule raised, with what every fact tells."""
+    found = weigh(one, other)
+    told = tuple((FACT_NAMES[fact], HOW[how], bits) for fact, how, bits in each_bits(one, other, found.levels))
+    return structs.replace(doubt, bits=found.bits, weighed=told)
+
+
 # What a human reads of a fact and a level.
 FACT_NAMES = {
     "given": "given name", "second": "second given name", "family": "family name", "birth": "birth date", "sex": "sex",

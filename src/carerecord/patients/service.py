@@ -13,6 +13,8 @@ from carerecord.contracts.patients import (
     PartAsked,
     PeopleAsked,
     Person,
+    PersonLinked,
+    PersonSplit,
     Queue,
     QueueAsked,
     Review,
@@ -26,7 +28,7 @@ from carerecord.kit.errors import Conflict, NotFound, NotSignedIn
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.linking import in_order
 from carerecord.patients.model import Entry, person_of
-from carerecord.patients.store import kept, likeness, reviews
+from carerecord.patients.store import kept, likeness, lineage, reviews
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,10 @@ class Index:
                 person = min(sets, key=lambda key: min(entry.enrolled_at for entry in sets[key]))
                 moved = [entry.id for key, entries in sets.items() if key != person for entry in entries]
                 await kept.move(db, [(patient, person, "decided") for patient in moved], now)
+                await lineage.explain(db, moved, now, "", asked.actor.key)
                 await enrolling.tell_sets(db, pair)
+                ids = tuple(sorted(entry.id for entries in sets.values() for entry in entries))
+                await enrolling.outbox.announce("PersonLinked", PersonLinked(ids, "decided"), db)
         return Nothing()
 
     async def _severed(self, db: Connection, sets: dict[str, tuple[Entry, ...]]) -> bool:
@@ -136,9 +141,17 @@ class Index:
             if forgotten is None:
                 raise NotFound("There is no such decision.")
             one, other, at = forgotten
+            before = await kept.sets_of(db, (one, other))
             if await kept.back(db, at, enrolling.clock.now()):
                 await enrolling.tell_sets(db, (one, other))
+                await self._tell_split(db, before, "undone")
         return Nothing()
+
+    async def _tell_split(self, db: Connection, before: dict[str, tuple[Entry, ...]], because: str) -> None:
+        ids = tuple(sorted(entry.id for entries in before.values() for entry in entries))
+        after = await kept.sets_of(db, ids)
+        people = tuple(tuple(sorted(entry.id for entry in entries)) for entries in after.values())
+        await self.enrolling.outbox.announce("PersonSplit", PersonSplit(ids, people, because), db)
 
     async def part(self, asked: PartAsked) -> Nothing:
         """Take one id out of its set, and see that no rule puts it back.
@@ -158,6 +171,9 @@ class Index:
             others = [entry.id for entry in entries if entry.id != asked.patient]
             if others:
                 await reviews.decide(db, [(asked.patient, other) for other in others], False, asked.actor.key, now)
+                before = await kept.sets_of(db, (asked.patient,))
                 await kept.move(db, [(asked.patient, new_id(), "parted")], now)
+                await lineage.explain(db, [asked.patient], now, "", asked.actor.key)
                 await enrolling.tell_sets(db, (asked.patient, *others))
+                await self._tell_split(db, before, "parted")
         return Nothing()

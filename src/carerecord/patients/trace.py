@@ -10,7 +10,7 @@ from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.db import Connection
 from carerecord.kit.errors import NotFound
 from carerecord.patients import matching
-from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink
+from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink, weighed
 from carerecord.patients.linking import Doubt
 from carerecord.patients.model import PDS, VERIFIED, Entry
 from carerecord.patients.store import kept, likeness, reviews
@@ -81,7 +81,8 @@ class Tracing:
     async def _write(self, db: Connection, judged: list[Entry], doubts: list[Doubt]) -> None:
         decided = await reviews.decisions_about(db, [each.id for each in judged])
         relinked = relink(judged, Seen(), decided, frozenset())
-        await self.enrolling.write(db, judged, relinked, distinct((*doubts, *relinked.doubts)), self.enrolling.clock.now())
+        in_doubt = weighed(distinct((*doubts, *relinked.doubts)), judged)
+        await self.enrolling.write(db, judged, relinked, in_doubt, self.enrolling.clock.now())
 
 
 def _answered(before: Entry | None, number: str, found: Demographics, now: datetime) -> Entry:

@@ -3,7 +3,19 @@
 from msgspec.structs import replace
 from starlette.responses import Response
 
-from carerecord.contracts.patients import DECIDE, REVIEWS, UNDO, DecideAsked, Review, ReviewsAsked, UndoAsked
+from carerecord.contracts.patients import (
+    DECIDE,
+    QUEUE,
+    REVIEWS,
+    UNDO,
+    DecideAsked,
+    Queue,
+    QueueAsked,
+    Review,
+    ReviewsAsked,
+    UndoAsked,
+    Weighed,
+)
 from carerecord.kit.errors import NotUnderstood
 from carerecord.viewer.registry import source_names, told_of
 from carerecord.viewer.visit import Visit
@@ -13,7 +25,37 @@ async def reviews(visit: Visit) -> Response:
     await visit.must("review")
     waiting = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked()))
     decided = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(decided=True)))
-    return visit.page("reviews.html", reviews=waiting, decided=decided, names=await source_names(visit))
+    queue = await visit.face.calls.ask(QUEUE, QueueAsked())
+    names = await source_names(visit)
+    return visit.page(
+        "reviews.html", reviews=waiting, decided=decided, names=names, queue=figures(queue), strength=strength
+    )
+
+
+def strength(told: Weighed) -> str:
+    """How much a fact tells, in words: bits are for the reference page."""
+    size = abs(told.bits)
+    much = "strongly" if size >= 8 else "clearly" if size >= 3 else "slightly"
+    return f"{much} {'for' if told.bits > 0 else 'against'} one person" if size >= 0.5 else "tells nothing"
+
+
+def figures(queue: Queue) -> tuple[str, ...]:
+    """How long pairs wait, for whoever answers for the queue."""
+    if not queue.waiting:
+        return (f"{queue.decided_in_a_week} decided in the last seven days",)
+    return (
+        f"{queue.waiting} waiting, half of them longer than {_long(queue.median_age_s)}",
+        f"{queue.over_a_week} longer than a week",
+        f"{queue.decided_in_a_week} decided in the last seven days, {queue.undone_in_a_week} links undone",
+    )
+
+
+def _long(seconds: float) -> str:
+    for unit, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            many = round(seconds / size)
+            return f"{many} {unit}{'' if many == 1 else 's'}"
+    return "a minute"
 
 
 async def _told(visit: Visit, reviews: tuple[Review, ...]) -> tuple[Review, ...]:
