@@ -34,7 +34,9 @@ def test_modules_are_set_added_and_removed_and_something_is_always_served(tmp_pa
     assert carerecord(folder, "modules", "set", "pathology,radiology").returncode == 0
     assert served() == ["demographics", "pathology", "radiology"]
     assert carerecord(folder, "modules", "add", "medicines,plans").returncode == 0
-    assert carerecord(folder, "modules", "remove", "radiology,plans").returncode == 0
+    assert carerecord(folder, "modules", "remove", "radiology").returncode == 0
+    assert carerecord(folder, "modules", "remove", "plans", "--keep-copies").returncode == 0
+    assert 'copies_of = ["plans"]' in (folder / "sources" / "modules.toml").read_text()
     assert served() == ["medicines", "demographics", "pathology"]
     assert carerecord(folder, "modules", "remove", "results").returncode == 1, "it is not served by that name"
     assert carerecord(folder, "modules", "remove", "medicines,pathology").returncode == 1, "something must be served"

@@ -9,6 +9,7 @@ from carerecord.contracts.sources import ProbeAsked, StageAsked
 from carerecord.kit.errors import NotAcceptable
 from carerecord.viewer.board import MANY, groups, lines_of, tally
 from tests.pages.a_record import NOW
+from tests.viewer import boards
 from tests.viewer.boards import BOARD, ELM, EVIDENCE
 from tests.viewer.neighbours import Neighbours, actor
 
@@ -37,6 +38,14 @@ async def test_each_source_is_shown_with_its_test_stage_certificate_coverage_cod
         "east.csv, row 7: organisation is missing", "Its certificate has expired, so it cannot be trusted.",
     ):  # fmt: skip
         assert words in page, words
+
+
+async def test_a_section_that_is_not_asked_live_says_how_it_is_read(neighbours: Neighbours, monkeypatch: pytest.MonkeyPatch):
+    (first, *rest) = ELM.sections
+    copied = replace(first, shared=replace(first.shared, arrangement="copy"))
+    changed = replace(BOARD, sources=(replace(ELM, sections=(copied, *rest)), *BOARD.sources[1:]))
+    monkeypatch.setattr(boards, "BOARD", changed)
+    assert "read from its copy" in (await neighbours.browser("safety").get("/board")).text
 
 
 def test_what_needs_somebody_comes_first_then_what_is_on_the_way():

@@ -38,13 +38,26 @@ def served_modules(folder: Path) -> tuple[str, ...]:
     return tuple(tomllib.loads(file.read_text(encoding="utf-8")).get("modules", ())) if file.is_file() else ()
 
 
-def serve_modules(folder: Path, modules: Iterable[str]) -> None:
+def copied_modules(folder: Path) -> tuple[str, ...]:
+    """Those that are switched off, and of which copies are still read."""
+    file = folder / NAME
+    return tuple(tomllib.loads(file.read_text(encoding="utf-8")).get("copies_of", ())) if file.is_file() else ()
+
+
+def serve_modules(folder: Path, modules: Iterable[str], *, copies_of: Iterable[str] = ()) -> None:
     """Put the file in place whole: who watches the folder never reads half of it."""
     folder.mkdir(parents=True, exist_ok=True)
     beside = folder / f".{NAME}.new"
-    listed = ", ".join(f'"{each}"' for each in modules)
-    beside.write_text(f"{_SAYS}modules = [{listed}]\n", encoding="utf-8")
+    told = f"{_SAYS}modules = {_listed(modules)}\n"
+    if copies := tuple(copies_of):
+        told += f"copies_of = {_listed(copies)}\n"
+    beside.write_text(told, encoding="utf-8")
     os.replace(beside, folder / NAME)
+
+
+def _listed(names: Iterable[str]) -> str:
+    quoted = [f'"{each}"' for each in names]
+    return f"[{', '.join(quoted)}]"
 
 
 def serve_all(folder: Path) -> None:

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from carerecord.app.commands.terminal import fail, family, gate_with, out
-from carerecord.app.modules import named, registry_folder, serve_all, serve_modules, served_modules
+from carerecord.app.modules import copied_modules, named, registry_folder, serve_all, serve_modules, served_modules
 from carerecord.fhir.modules import ALWAYS, MODULES
 from carerecord.fhir.sections import SECTIONS
 
@@ -17,10 +17,12 @@ app = family("Start basic: which modules are served?")
 @app.command("list")
 def list_modules() -> None:
     """Every module, the sections that it brings, and whether it is served."""
-    told = served_modules(registry_folder(gate_with(), os.environ))
+    folder = registry_folder(gate_with(), os.environ)
+    told, copies = served_modules(folder), copied_modules(folder)
     table = Table("module", "brings", "served")
     for name, sections in MODULES.items():
-        table.add_row(name, ", ".join(sections), "yes" if not told or name in (*told, *ALWAYS) else "–")
+        served = not told or name in (*told, *ALWAYS)
+        table.add_row(name, ", ".join(sections), "yes" if served else "copies" if name in copies else "–")
     out.print(table)
 
 
@@ -40,11 +42,15 @@ def add_module(names: Annotated[str, typer.Argument(help="A module, or several w
     folder = registry_folder(gate_with(), os.environ)
     if not (now := served_modules(folder)):
         fail("Every module is served already.")
-    serve_modules(folder, dict.fromkeys((*now, *named(names))))
+    served = tuple(dict.fromkeys((*now, *named(names))))
+    serve_modules(folder, served, copies_of=[each for each in copied_modules(folder) if each not in served])
 
 
 @app.command("remove")
-def remove_module(names: Annotated[str, typer.Argument(help="A module, or several with commas.")]) -> None:
+def remove_module(
+    names: Annotated[str, typer.Argument(help="A module, or several with commas.")],
+    keep_copies: Annotated[bool, typer.Option(help="What was kept of its sections stays readable, as copies.")] = False,
+) -> None:
     """Serve a module no more: its sections leave the record, its lines stay in the book."""
     folder = registry_folder(gate_with(), os.environ)
     gone, now = named(names), served_modules(folder) or tuple(SECTIONS)
@@ -53,4 +59,5 @@ def remove_module(names: Annotated[str, typer.Argument(help="A module, or severa
     left = [each for each in now if each not in gone]
     if not left:
         fail("Something must be served. `carerecord modules set all` serves everything.")
-    serve_modules(folder, left)
+    kept = dict.fromkeys((*copied_modules(folder), *(gone if keep_copies else ())))
+    serve_modules(folder, left, copies_of=[each for each in kept if keep_copies or each not in gone])
