@@ -12,6 +12,7 @@ from carerecord.contracts.holdings import Export, ExportAsked, ExportNamed, Expo
 from carerecord.holdings import exporting
 from carerecord.holdings.exporting import Exporter, Gone
 from carerecord.holdings.store import exporting as store
+from carerecord.kit.errors import NotAcceptable
 from carerecord.kit.log import log_for
 
 
@@ -120,3 +121,26 @@ async def test_its_files_are_gone_when_its_time_is_over_and_later_the_export_is_
     await desk.database.pool.execute("UPDATE export SET ends_at = now() - $1::interval", timedelta(days=8))
     await exporter.sweep()
     assert await desk.database.pool.fetchval("SELECT count(*) FROM export") == 0
+
+
+async def test_very_long_resources_come_a_few_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    await people(desk, 3)
+    exporter = an_exporter(desk)
+    done = await planned(exporter, await exporter.begin(ExportAsked("system", ALL, client=TRUST)))
+    monkeypatch.setattr(store, "MOST_BYTES", 1)
+    monkeypatch.setattr(exporting, "MOST_BYTES", 1)
+    first = await exporter.rows(ExportRowsAsked(done.id, 1, ALL, TRUST))
+    assert len(first.rows) == 1
+    assert len(await rows(exporter, done)) == 6
+
+
+async def test_a_group_that_names_a_group_or_nobody_is_refused(desk: Desk) -> None:
+    exporter = an_exporter(desk)
+    nested = {"resourceType": "Group", "id": "g1", "type": "person", "actual": True,
+              "member": [{"entity": {"reference": "Group/g2"}}]}  # fmt: skip
+    described = {"resourceType": "Group", "id": "g2", "type": "person", "actual": False, "characteristic": [
+        {"code": {"text": "x"}, "valueBoolean": True, "exclude": False}]}  # fmt: skip
+    for each in (nested, described):
+        await desk.put(each)
+        with pytest.raises(NotAcceptable):
+            await exporter.begin(ExportAsked("group", ALL, str(each["id"]), client=TRUST))

@@ -31,6 +31,11 @@ _KINDS: Final[dict[str, tuple[tuple[str, str, str], tuple[str, str, str], str]]]
     "objection-withdrawn": ((_TYPES, "rest", "RESTful Operation"), (_REST, "update", "update"), "U"),
     "registry-changed": ((_TYPES, "rest", "RESTful Operation"), (_REST, "update", "update"), "U"),
     "enrolled": ((_TYPES, "rest", "RESTful Operation"), (_REST, "create", "create"), "C"),
+    "resource-read": ((_TYPES, "rest", "RESTful Operation"), (_REST, "read", "read"), "R"),
+    "resource-searched": ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "E"),
+    "resource-written": ((_TYPES, "rest", "RESTful Operation"), (_REST, "update", "update"), "U"),
+    "resource-exported": ((_DICOM, "110106", "Export"), (_REST, "operation", "operation"), "R"),
+    "import-done": ((_DICOM, "110107", "Import"), (_REST, "operation", "operation"), "C"),
     "audit-read": ((_DICOM, "110101", "Audit Log Used"), (_REST, "search-type", "search-type"), "R"),
 }
 _SEARCH: Final = ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "E")

@@ -50,6 +50,7 @@ MOST_MEMBERS: Final = 10_000
 _STEP: Final = 2_000  # versions asked of the database at once, without their bodies
 _PAGE: Final = 500  # and with them
 _MOST_STEPS: Final = 20  # without a page being full, where a filter lets little through
+MOST_BYTES: Final = 8_000_000  # of one page, and the one resource that passes it
 _SETTLES: Final = timedelta(milliseconds=500)  # between a writer's clock and its first row
 _LEASE: Final = timedelta(seconds=60)
 _LOOKS_EVERY_S: Final = 2.0
@@ -143,13 +144,15 @@ class Exporter:
         after: After | None = (place.patient, place.type, place.id, place.version) if place else None
         lines: list[Raw] = []
         people: dict[str, None] = {}
-        following, steps = "", 0
+        following, steps, weight = "", 0, 0
         async for stood, gone, last in self.standing(told, reach, where, (file["type"],), row["moment"], after, bodies=True):
             if stood is not None and gone == file["gone"]:
-                lines.append(Raw(_deleted(stood) if gone else self.finder.text(stood)))
+                text = _deleted(stood) if gone else self.finder.text(stood)
+                weight += len(text)
+                lines.append(Raw(text))
                 people[stood.patient] = None
             steps += stood is None
-            if len(lines) >= _PAGE or steps >= _MOST_STEPS:
+            if len(lines) >= _PAGE or weight >= MOST_BYTES or steps >= _MOST_STEPS:
                 following = self.finder.links.write(
                     Place(key, row["moment"], patient=last[0], type=last[1], id=last[2], version=last[3])
                 )
@@ -186,7 +189,10 @@ class Exporter:
             raise NotAcceptable("This group says who belongs to it and names nobody: export one that lists its members.")
         if len(members) > MOST_MEMBERS:
             raise NotAcceptable(f"At most {MOST_MEMBERS:,} members are exported at once: make several groups.")
-        said = [str(entity.get("reference", "")) for each in members if isinstance(entity := each.get("entity"), dict)]
+        entities = [entity for each in members if isinstance(entity := each.get("entity"), dict)]
+        said = [str(each.get("reference", "")).removeprefix(f"{asked.base}/") for each in entities]
+        if any(each.startswith("Group/") for each in said):
+            raise NotAcceptable("A member of this group is a group: export that one by itself.")
         return [id_ for each in said if each.startswith("Patient/") and ID.match(id_ := each.split("/")[1])]
 
     def _sealed(self, id_: uuid.UUID, asked: ExportAsked) -> bytes:
@@ -217,7 +223,7 @@ class Exporter:
         folding = _Folding(after[:3], met=True) if after else _Folding()
         step = _PAGE if bodies or tests else _STEP
         while True:
-            found = await kept.downwards(finder.db, where, types, moment, step, after, bodies=bodies or bool(tests))
+            found, more = await kept.downwards(finder.db, where, types, moment, step, after, bodies=bodies or bool(tests))
             for row, moved in found:
                 key, after = (row.patient, row.type, row.id), (row.patient, row.type, row.id, row.version)
                 if folding.key != key:
@@ -239,7 +245,7 @@ class Exporter:
                 if (gone and not since) or not (gone or self._answers(tests.get(row.type, ()), row)):
                     continue
                 yield row, gone, after
-            if len(found) < step:
+            if not more:
                 return
             if folding.met:
                 assert after is not None

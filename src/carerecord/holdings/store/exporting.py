@@ -9,6 +9,7 @@ from carerecord.holdings.store.changing import Row
 from carerecord.kit.db import Connection, Database, Record
 
 After = tuple[str, str, str, int]  # patient, type, id, version
+MOST_BYTES = 8_000_000  # sealed, of the bodies of one step
 
 
 class Range(NamedTuple):
@@ -28,10 +29,11 @@ class Version(NamedTuple):
 
 async def downwards(
     db: Database, where: Range, types: Sequence[str], moment: datetime, many: int, after: After | None, *, bodies: bool
-) -> list[Version]:
-    """Every version in a range, the last record first and the newest version of each resource first.
+) -> tuple[list[Version], bool]:
+    """Every version in a range, the last record first and the newest version of each resource first; and whether there are more.
 
-    Versions are only ever added, so what stood at a moment reads the same however late and in however many steps.
+    Versions are only ever added, so what stood at a moment reads the same however late and in however many steps. Bodies that are
+    very long come a few at a time: one at least.
     """
     told: list[object] = [moment, bodies, where.low]
     narrowed = ""
@@ -47,15 +49,22 @@ async def downwards(
         f"""
         SELECT patient, type, id, version, at, method::text, organisation, CASE WHEN $2 AND at <= $1 THEN body ELSE '' END,
                when_at, confidential,
-               (SELECT cardinality(before) > 0 FROM address WHERE (address.type, address.id) = (version.type, version.id))
-          FROM version
-         WHERE patient >= $3{narrowed}
+               (SELECT cardinality(before) > 0 FROM address WHERE (address.type, address.id) = (version.type, version.id)),
+               whole = {int(many)} AS full, whole
+          FROM (SELECT *, count(*) OVER () AS whole,
+                       sum(octet_length(body)) OVER (ORDER BY patient DESC, type DESC, id DESC, version DESC) AS weight
+                  FROM (SELECT *
+                          FROM version
+                         WHERE patient >= $3{narrowed}
+                         ORDER BY patient DESC, type DESC, id DESC, version DESC
+                         LIMIT {int(many)}) AS step) AS version
+         WHERE NOT $2 OR weight - octet_length(body) < {MOST_BYTES}
          ORDER BY patient DESC, type DESC, id DESC, version DESC
-         LIMIT {int(many)}
         """,  # noqa: S608
         *told,
     )
-    return [Version(Row(*row[:10]), row[10]) for row in rows]
+    # A full step may have more after it; one that was cut short has.
+    return [Version(Row(*row[:10]), row[10]) for row in rows], bool(rows) and (rows[0]["full"] or len(rows) < rows[0]["whole"])
 
 
 async def settled(db: Database, type_: str, id_: str, moment: datetime) -> tuple[str, int, int] | None:
