@@ -4,6 +4,7 @@ import asyncio
 import signal
 import uuid
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 
 import aiohttp
 import asyncpg
@@ -29,6 +30,7 @@ from carerecord.region.servers.running import RunningServer
 from tests.flows.a_house import DR_NAIR, EMERGENCY, a_region, an_actor, drop_databases, own_databases, write_folder
 
 SYSTEMS = ("kirkgate", "quayside", "fenwick-epr", "aldermoor-community", "hartley-pharmacy", "aldermoor-pathology")
+ARRANGED = ("aldermoor-pathology", "fenwick-epr")  # a copy for a while, and both
 SERVICES = [each for each in CATALOGUE if not each.face]
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
@@ -37,7 +39,10 @@ pytestmark = [pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")
 class Town:
     """The services apart, and what a viewer would ask them."""
 
-    def __init__(self, house: Apart, calls: Calls, servers: Mapping[str, RunningServer], nhs_number: str, born: str) -> None:
+    def __init__(
+        self, house: Apart, calls: Calls, servers: Mapping[str, RunningServer], nhs_number: str, born: str, folder: Path
+    ) -> None:
+        self.tables = folder / "sources" / "region.toml"
         self.house, self.calls, self.servers, self.nhs_number, self.born = house, calls, servers, nhs_number, born
         self.patient = ""
 
@@ -99,7 +104,7 @@ async def town(cluster: Cluster, nats: NatsServer, tmp_path_factory: pytest.Temp
             }
             calls = Calls("viewer", ways)
             person = next(each for each in region.people if each.key == "harold-singh")
-            town = Town(house, calls, servers, person.nhs_number, person.born.isoformat())
+            town = Town(house, calls, servers, person.nhs_number, person.born.isoformat(), tmp_path)
             try:
                 for each in SERVICES:
                     house.start(each.name)
@@ -174,6 +179,24 @@ async def test_each_keeper_in_turn_is_killed_named_and_met_again(town: Town):
     healed = await town.opens_again_within(10)
     assert healed.complete
     assert not rules(healed) & {"gap/index", "gap/locator"}
+
+    # What is kept cannot be read: who is asked live answers, also who is both; a copy is named as what cannot be read.
+    written = town.tables.read_text()
+    copied, both = (next(each for each in written.split("[[source]]") if f'id = "{name}"' in each) for name in ARRANGED)
+    changed = written.replace(copied, f'{copied.rstrip()}\narrangement = "copy"\n\n')
+    town.tables.write_text(changed.replace(both, f'{both.rstrip()}\narrangement = "both"\n\n'))
+    town.house.stop("holdings", hard=True)
+    for _ in range(50):
+        told = {state.source: state for state in (await town.open()).states}
+        if told[ARRANGED[0]].state == "no answer":
+            break
+        await asyncio.sleep(0.1)
+    assert "kept here" in told[ARRANGED[0]].says
+    assert (told[ARRANGED[1]].state, told[ARRANGED[1]].kept) == ("live", "")
+    town.tables.write_text(written)
+    town.house.start("holdings")
+    await town.house.ready(["holdings"])
+    assert (await town.opens_again_within(10)).complete
 
     # The book is closed: lines wait where the reading was done, and arrive when it opens.
     town.house.stop("audit", hard=True)

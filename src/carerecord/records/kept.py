@@ -147,16 +147,19 @@ async def kept_reply(asking: Asking, kept: KeptOf | None, read: Read, turns: Tur
         async with turns.mine() as turn:
             await taken.page(_bundle((*kept.beside, *kept.resources)), "", turn)
             await taken.finish(turn)
+            entries = []
+            for each in taken.entries:
+                entries.append(_marked(each, here))
+                await turn.over()
     old = _too_old(kept.at, source.copy_good_s, now)
     states = tuple(_section(each, taken, kept, each in here, old) for each in SECTION_IDS if each in asking.sections)
-    entries = tuple([_marked(each, here) for each in taken.entries])
     return Reply(
         source,
         _whole(states),
         "There is more than is read at once." if kept.more else "",
         kept_ids(source.id, asking.local_ids),
         sections=states,
-        entries=entries,
+        entries=tuple(entries),
         said=tuple(taken.said),
         tally=taken.tally(),
         warnings=tuple(dict.fromkeys(taken.warnings)),
