@@ -49,13 +49,17 @@ def filed(raw: bytes, sender: Sender = SENDER, received_at: datetime | None = No
 
 
 def stand(messages: Iterable[bytes], sender: Sender = SENDER) -> dict[str, Put]:
-    """How every thing stands after these messages, by "Type/id"; settled anew at each message, as filing does."""
+    """How every thing stands after these messages, by "Type/id"."""
+    return settled(filed(each, sender) for each in messages)
+
+
+def settled(filings: Iterable[Filing]) -> dict[str, Put]:
+    """The same of what messages came to; settled anew at each of them, as filing does."""
     heard: dict[str, dict[bytes, Heard]] = defaultdict(dict)
     hangs: dict[str, set[str]] = defaultdict(set)
     rules: dict[str, list[Heard]] = defaultdict(list)
     puts: dict[str, Put] = {}
-    for number, raw in enumerate(messages, 1):
-        filing = filed(raw, sender)
+    for number, filing in enumerate(filings, 1):
         touched: dict[str, None] = {}
         for each in filing.statements:
             one = Heard(each.thread, each.local_id, each.says, (*filing.order, number), str(number), filing.trigger)

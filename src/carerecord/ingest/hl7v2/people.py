@@ -12,7 +12,7 @@ from carerecord.ingest.hl7v2 import systems, values
 from carerecord.ingest.hl7v2.ids import patient_id
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
-from carerecord.ingest.hl7v2.shapes import Unreadable
+from carerecord.ingest.hl7v2.shapes import Sender, Unreadable
 from carerecord.ingest.people import stated
 
 UK_CORE: Final = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
@@ -79,7 +79,7 @@ def numbered(reading: Reading, segment: Segment, fields: tuple[int, ...]) -> Sub
 
 
 def _named(reading: Reading, identifiers: tuple[Resource, ...], facts: dict[str, Any], where: str) -> Subject:
-    local_id = _local_id(reading, identifiers)
+    local_id = known_by(reading.sender, identifiers)
     if not local_id:
         raise Unreadable(f"{where} holds no number by which its sender knows anybody")
     id_ = patient_id(reading.sender, local_id)
@@ -115,9 +115,9 @@ def laid_out(facts: dict[str, Any]) -> Resource:
     return out
 
 
-def _local_id(reading: Reading, identifiers: tuple[Resource, ...]) -> str:
+def known_by(sender: Sender, identifiers: tuple[Resource, ...]) -> str:
     """The number that its sender keeps the person under; with its register, where that is not the sender's own."""
-    own = systems.number_system(reading.sender, "")
+    own = systems.number_system(sender, "")
 
     def rank(each: Resource) -> tuple[int, int]:
         type_ = _type(each)

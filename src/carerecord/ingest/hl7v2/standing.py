@@ -30,8 +30,8 @@ _Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
 def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -> tuple[Put, ...]:
     """The resources of a thread as they stand now.
 
-    `heard` holds every statement of the thread, `above` those with `rules` of the threads on which it hangs (and of the thread itself,
-    where they are not in `heard`). A resource that was withdrawn comes back without content, and says why.
+    `heard` holds every statement of the thread, `above` those with `rules` of the threads on which it hangs, and its own where
+    they are not in `heard`. A resource that was withdrawn comes back without content, and says why.
     """
     own = [*heard, *(each for each in above if each.thread == thread)]
     said: list[_Heard] = [(tuple(each.order), read(each.says), each.local_id) for each in own]  # type: ignore[misc]
@@ -99,9 +99,11 @@ def _put(told: Told, gone: set[str]) -> Put:
         return Put(told.type, told.id, told.local_id, None, told.withdrawn)
     made = _OF_A_KIND.get(told.type, plain.standing)(told)
     made["resourceType"], made["id"] = told.type, told.id
-    if told.type == "Appointment":
+    if told.type == "Appointment" and "whole" not in told.facts:
         person_there = {"actor": {"reference": f"Patient/{told.patient}"}, "status": "accepted"}
         made["participant"] = [person_there, *made.get("participant", ())]
+    elif "whole" in told.facts:
+        _whose(made, told.patient)
     elif told.type not in _NOBODYS:
         made[_SUBJECT.get(told.type, "subject")] = {"reference": f"Patient/{told.patient}"}
     if told.renumbered:
@@ -111,6 +113,14 @@ def _put(told: Told, gone: set[str]) -> Put:
         if not made["result"]:
             del made["result"]
     return Put(told.type, told.id, told.local_id, written(made))
+
+
+def _whose(made: Facts, patient: str) -> None:
+    """A resource that came as one says itself where it names the person, and one of nobody says it nowhere."""
+    for element in ("subject", "patient", "for"):
+        named = made.get(element)
+        if type(named) is dict and (element != "for" or "Patient" in str(named.get("reference", ""))):
+            made[element] = {"reference": f"Patient/{patient}"}
 
 
 def _renumbered(node: Any, to: Mapping[str, str]) -> Any:

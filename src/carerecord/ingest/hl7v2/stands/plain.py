@@ -19,6 +19,8 @@ def elements(facts: dict[str, Any]) -> dict[str, Any]:
         if key[0] == "+":
             entry = {name: inner for name, inner in value.items() if name != "#"} if type(value) is dict else value
             out.setdefault(key[1:].partition("/")[0], []).append(entry)
+        elif key == "whole":  # of a resource that came as one
+            out |= value
         elif ":" in key:
             element, _, part = key.partition(":")
             if element == "ext":

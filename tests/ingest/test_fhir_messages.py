@@ -1,0 +1,180 @@
+"""Does an event in FHIR become what it says about whom it says, and stand by when it was recorded?"""
+
+import itertools
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, message, one, resources, settled, withdrawn
+
+from carerecord.fhir.person import person
+from carerecord.ingest.fhir_messages import mapped
+from carerecord.ingest.hl7v2 import Filing, Put, Unreadable, patient_id
+
+NHS_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
+PATIENT = {
+    "resourceType": "Patient", "id": "p1", "identifier": [{"system": NHS_SYSTEM, "value": NHS}],
+    "name": [{"family": "Marlow", "given": ["Edith"]}], "birthDate": "1948-07-14", "gender": "female",
+}  # fmt: skip
+VACCINE = {
+    "resourceType": "Immunization", "id": "i1", "identifier": [{"system": "https://supplier.example/imms", "value": "77"}],
+    "status": "completed", "vaccineCode": {"text": "Influenza vaccine"}, "patient": {"reference": "urn:uuid:p"},
+    "occurrenceDateTime": "2026-11-20", "performer": [{"actor": {"reference": "Practitioner/9", "display": "Dr Nair"}}],
+}  # fmt: skip
+
+
+def event(
+    *resources_: dict[str, Any], kind: str = "new", at: str = "2026-11-22T10:00:00+00:00", patient: dict[str, Any] | None = None
+) -> bytes:
+    header = {
+        "resourceType": "MessageHeader", "eventCoding": {"system": "urn:events", "code": "vaccinations-1"},
+        "source": {"endpoint": "urn:supplier"}, "meta": {"lastUpdated": at},
+        "extension": [{"url": "https://fhir.nhs.uk/Extension-messageEventType", "valueCoding": {"code": kind}}],
+    }  # fmt: skip
+    who = PATIENT if patient is None else patient
+    entries = [{"resource": header}, *([{"fullUrl": "urn:uuid:p", "resource": who}] if who else [])]
+    bundle = {
+        "resourceType": "Bundle",
+        "type": "message",
+        "timestamp": at,
+        "entry": [*entries, *({"resource": each} for each in resources_)],
+    }
+    return json.dumps(bundle).encode()
+
+
+def filing(raw: bytes) -> Filing:
+    return mapped(raw, SENDER)
+
+
+def stand(*messages: bytes) -> dict[str, Put]:
+    return settled([filing(each) for each in messages])
+
+
+def test_an_event_is_filed_under_the_person_it_names():
+    puts = stand(event(VACCINE))
+    all_is_well(puts)
+
+    immunisation = one(puts, "Immunization")
+    assert immunisation["patient"] == {"reference": f"Patient/{patient_id(SENDER, f'nhs|{NHS}')}"}
+    assert immunisation["performer"] == [{"actor": {"display": "Dr Nair"}}], "what is not in the message is not led to"
+    assert filing(event(VACCINE)).trigger == "vaccinations-1"
+    assert person(one(puts, "Patient")).nhs_number == NHS
+
+
+def test_new_changed_and_deleted_stand_by_when_they_were_recorded():
+    changed = {**VACCINE, "vaccineCode": {"text": "Influenza vaccine, nasal"}, "id": "another id in each message"}
+    new, update = event(VACCINE), event(changed, kind="update", at="2026-11-22T11:00:00+00:00")
+    delete = event(VACCINE, kind="delete", at="2026-11-22T12:00:00+00:00")
+
+    for order in itertools.permutations([new, update]):
+        assert one(stand(*order), "Immunization")["vaccineCode"]["text"] == "Influenza vaccine, nasal"
+    for order in itertools.permutations([new, update, delete]):
+        puts = stand(*order)
+        assert list(withdrawn(puts).values()) == ["deleted by its sender"]
+        assert not resources(puts, "Immunization")
+
+
+def test_an_element_that_a_newer_version_leaves_out_is_gone():
+    without = {key: value for key, value in VACCINE.items() if key != "performer"}
+
+    assert "performer" not in one(stand(event(VACCINE), event(without, at="2026-11-22T11:00:00+00:00")), "Immunization")
+
+
+def test_an_event_of_stu3_is_turned_into_r4():
+    stu3 = {
+        "resourceType": "Bundle", "type": "message", "meta": {"lastUpdated": "2026-11-22T10:00:00+00:00"},
+        "entry": [
+            {"resource": {"resourceType": "MessageHeader", "timestamp": "2026-11-22T10:00:00+00:00", "event": {"code": "v-1"}}},
+            {"fullUrl": "urn:uuid:p", "resource": PATIENT},
+            {"resource": {"resourceType": "Immunization", "id": "i1", "identifier": [{"system": "urn:x", "value": "1"}],
+                          "status": "completed", "notGiven": False, "primarySource": True, "vaccineCode": {"text": "MMR vaccine"},
+                          "patient": {"reference": "urn:uuid:p"}, "date": "2026-11-20"}},
+        ],
+    }  # fmt: skip
+    puts = stand(json.dumps(stu3).encode())
+    all_is_well(puts)
+
+    assert one(puts, "Immunization")["occurrenceDateTime"] == "2026-11-20"
+
+
+def test_a_document_inside_a_message_is_opened():
+    letter = {"resourceType": "DocumentReference", "status": "current", "subject": {"reference": "urn:uuid:p"},
+              "content": [{"attachment": {"contentType": "text/plain", "data": "TGV0dGVy"}}]}  # fmt: skip
+    inner = {"resourceType": "Bundle", "type": "document", "entry": [{"resource": letter}]}
+    puts = stand(event(inner))
+    all_is_well(puts)
+
+    assert one(puts, "DocumentReference")["content"][0]["attachment"]["data"] == "TGV0dGVy"
+
+
+def test_a_notification_holds_what_changed_or_says_that_it_does_not():
+    status = {"resourceType": "Parameters", "parameter": []}
+    changed = {
+        **VACCINE,
+        "patient": {"identifier": {"system": NHS_SYSTEM, "value": NHS}},
+        "meta": {"lastUpdated": "2026-11-22T10:00:00Z"},
+    }
+
+    def notified(*held: dict[str, Any]) -> bytes:
+        return json.dumps(
+            {"resourceType": "Bundle", "type": "history", "entry": [{"resource": each} for each in (status, *held)]}
+        ).encode()
+
+    puts = stand(notified(changed))
+    all_is_well(puts)
+    assert one(puts, "Immunization")["status"] == "completed"
+    assert "asked next" in filing(notified()).kept_only
+
+
+def test_a_signal_says_whose_and_nothing_else():
+    signal = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "uk.nhs.pds",
+        "type": "pds-death-notification-2",
+        "time": "2026-11-22T10:00:00Z",
+        "subject": NHS,
+    }
+    found = filing(json.dumps(signal).encode())
+
+    assert (found.trigger, found.statements, found.people[0].demographics.nhs_number) == ("pds-death-notification-2", (), NHS)
+    assert found.kept_only
+    with pytest.raises(Unreadable):
+        filing(json.dumps({**signal, "subject": "1111111111"}).encode())
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"", b"[]", b"{", b'{"resourceType":"Patient"}', b'{"resourceType":"Bundle","type":"searchset"}',
+        b'{"resourceType":"Bundle","type":"message"}',
+        event(VACCINE, patient={}),
+        event({**VACCINE, "patient": {"identifier": {"system": NHS_SYSTEM, "value": "9990000026"}}}),
+        event({**VACCINE, "patient": {"reference": "Patient/somebody-else"}}),
+        event({**PATIENT, "identifier": [{"value": "other"}]}),
+        event(VACCINE, patient={**PATIENT, "identifier": []}),
+    ],
+)  # fmt: skip
+def test_what_is_about_nobody_or_about_two_is_refused_with_a_reason_that_holds_none_of_it(raw):
+    with pytest.raises(Unreadable) as refused:
+        filing(raw)
+
+    assert NHS not in refused.value.reason
+    assert "Marlow" not in refused.value.reason
+
+
+def test_a_time_far_ahead_does_not_stand_for_ever():
+    received = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+
+    assert mapped(event(VACCINE, at="2099-01-01T00:00:00+00:00"), SENDER, received).order[0] == "2026-11-22T12:00:00.000000Z"
+
+
+def test_an_event_and_a_hospitals_message_meet_in_one_person():
+    from carerecord.ingest.hl7v2 import mapped as of_v2
+    from carerecord.ingest.hl7v2 import parse
+
+    pid = f"PID|1||{NHS}^^^NHS^NH||Marlow^Edith"
+    puts = settled([filing(event(VACCINE)), of_v2(parse(message("ADT^A28", pid=pid)), SENDER)])
+
+    assert len(resources(puts, "Patient")) == 1
