@@ -1,7 +1,7 @@
-"""Who is linked, rightly and wrongly? Truth sets by others and by us; one match among a million; a batch. All by the shipped table.
+"""Who is linked, rightly and wrongly? Truth sets by others and by us; one match among a million; a batch, by the shipped table.
 
-The table was trained on febrl 1 and 2, the censuses 3 and 4 and the UK set of seed 1001 (benchmarks/truth/train.py). Measured here are
-febrl 3 and 4, the censuses 1 and 2 and the UK set of another seed, by the same rule and threshold.
+The table was trained on febrl 1 and 2, the censuses 3 and 4 and the UK set of seed 1001 (benchmarks/truth/train.py). Measured
+here are febrl 3 and 4, the censuses 1 and 2 and the UK set of another seed, by the same rule and threshold.
 """
 
 import argparse
@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from carerecord.patients.weights import weights
 
 HOME = Path(carerecord.__file__).parent
 SEED = 2002
+AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 Pair = tuple[int, int]
 
 
@@ -82,7 +84,7 @@ def _share(part: set[Pair], whole: set[Pair]) -> float:
 
 
 def batch_rate(records: int) -> dict[str, float]:
-    """Records a second on one core by its CPU time, and by the clock with every core folding: from statements to sets of people."""
+    """Records a second by one core's CPU time, and by the clock: from statements to sets of people."""
     truth = uk(records, SEED + 1)
     began, cpu = time.perf_counter(), time.process_time()
     batch.link(told(truth))
@@ -104,26 +106,19 @@ async def _a_pool(cluster: Cluster) -> Pool:
 async def fill(db: Pool, truth: Truth, first: int) -> None:
     """Copy entries in as enrolment leaves them, each a person of its own: this measures finding, and not enrolling."""
     rows, links, likes, keyed = [], [], [], []
-    at = carerecord_time()
     for place, (stated, facts) in enumerate(zip(truth.statements, told(truth), strict=True), first):
         name = f"{place:030x}"
-        rows.append((name, stated.source, f"{place}", encode(stated), facts.nhs, "02", None, facts.post, at, at))
-        links.append((name, f"s{name}", at, "enrolled"))
+        rows.append((name, stated.source, f"{place}", encode(stated), facts.nhs, "02", None, facts.post, AT, AT))
+        links.append((name, f"s{name}", AT, "enrolled"))
         keys = keys_of(facts)
         likes.append((place + 1, name, encode(facts), keys))
         keyed += [(key, place + 1) for key in keys]
-    columns = ["id", "source", "local_id", "stated", "nhs_number", "nhs_status", "birth_date", "postcode", "enrolled_at", "changed_at"]
+    columns = "id source local_id stated nhs_number nhs_status birth_date postcode enrolled_at changed_at".split()
     async with db.acquire() as one:
         await one.copy_records_to_table("patient", records=rows, columns=columns)
         await one.copy_records_to_table("link", records=links, columns=["patient", "person", "since", "because"])
         await one.copy_records_to_table("likeness", records=likes, columns=["no", "patient", "facts", "keys"])
         await one.copy_records_to_table("likeness_key", records=keyed, columns=["key", "no"])
-
-
-def carerecord_time() -> Any:
-    from datetime import UTC, datetime
-
-    return datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
 
 async def among(db: Pool, asked: Truth, many: int) -> dict[str, float]:
@@ -211,7 +206,8 @@ def promises(found: dict[str, Any], people: int) -> list[Promise]:
         Promise(f"One match among {people:,} people, p99", match["p99_ms"], "ms", 10.0),
     ]
     if "100000" in found["match"] and people > 100_000:
-        told_.append(Promise("p50 among all beside 100,000", match["p50_ms"], "ms", found["match"]["100000"]["p50_ms"], must=1.25))
+        fewer = found["match"]["100000"]["p50_ms"]
+        told_.append(Promise("p50 among all beside that among 100,000", match["p50_ms"], "ms", fewer, must=1.25))
     return told_
 
 

@@ -12,6 +12,7 @@ from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.events import Outbox
 from carerecord.kit.question import encode
+from carerecord.kit.turns import Turns
 from carerecord.patients import dates, linking, matching, names
 from carerecord.patients.facts import Facts
 from carerecord.patients.likening import Liked, keys_of, liken, strongly
@@ -71,6 +72,7 @@ class Enrolling:
     outbox: Outbox
     clock: Clock
     growth: Growth = field(default_factory=Growth)
+    turns: Turns = field(default_factory=Turns)
 
     async def enrol(self, people: Sequence[SourcePatient]) -> tuple[Enrolled, ...]:
         """Take in what a source says of these people; one answer for each, in their order.
@@ -139,11 +141,17 @@ class Enrolling:
     ) -> Liked:
         """Keep entries, sets and doubts, and say what has changed; all in the caller's transaction."""
         seen, ids = Seen(), {entry.id for entry in entries}
-        facts = [facts_of(entry) for entry in entries]
-        await kept.put(db, [_row(entry, seen) for entry in entries])
-        await likeness.put(db, [(entry.id, encode(told), keys_of(told)) for entry, told in zip(entries, facts, strict=True)])
+        rows, folded = [], []
+        async with self.turns.mine() as turn:
+            for entry in entries:
+                facts = facts_of(entry)
+                rows.append(_row(entry, seen))
+                folded.append((entry.id, encode(facts), keys_of(facts)))
+                await turn.over()
+        await kept.put(db, rows)
+        await likeness.put(db, folded)
         await kept.move(db, relinked.moves, now)
-        liked = await liken(db, [entry.id for entry in entries], facts, doubts)
+        liked = await liken(db, [(patient, keys) for patient, _, keys in folded], doubts, self.turns)
         await kept.move(db, liked.moves, now)
         everything = distinct((*doubts, *liked.doubts))
         await reviews.put_doubts(db, [(new_id(), doubt) for doubt in everything], ids, now)

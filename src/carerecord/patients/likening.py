@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec import Struct, structs
 
 from carerecord.kit.db import Connection
+from carerecord.kit.turns import Turns
 from carerecord.patients.facts import Facts
 from carerecord.patients.keys import keys, numbered
 from carerecord.patients.levels import DIFFERS
@@ -32,27 +33,29 @@ def keys_of(facts: Facts) -> list[int]:
     return [numbered(key) for key in keys(facts)]
 
 
-async def liken(db: Connection, fresh: Sequence[str], facts: Sequence[Facts], doubted: Iterable[Doubt]) -> Liked:
-    """Compare entries that stand in the index already (each in a set) with everybody like them. Four statements for a batch."""
-    hits = await likeness.alike(db, [keys_of(each) for each in facts])
-    mine = {member.patient: member.person for _, member in hits if member.patient in set(fresh)}
-    people = {member.person for _, member in hits} | set(mine.values())
+async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubted: Iterable[Doubt], turns: Turns) -> Liked:
+    """Compare entries (id, keys) of the index, each in a set, with everybody like them. Four statements for a batch."""
+    fresh = [patient for patient, _ in entries]
+    hits = await likeness.alike(db, [keys for _, keys in entries])
+    people = {member.person for _, member in hits}
     sets = await likeness.members(db, people)
     by_patient = {member.patient: member for each in sets.values() for member in each}
     decided = await reviews.decisions_about(db, fresh)
     severed = await likeness.severed_from(db, [*by_patient, *(member.facts.nhs for member in by_patient.values())])
     held = {frozenset((doubt.one, doubt.other)) for doubt in doubted}
     pairs: dict[frozenset[str], tuple[Weighing, str, str]] = {}
-    for claim, member in hits:
-        one, two = fresh[claim], member.patient
-        pair = frozenset((one, two))
-        if one not in by_patient or by_patient[one].person == member.person or pair in pairs or pair in held or pair in decided:
-            continue
-        found = weigh(by_patient[one].facts, member.facts)
-        if by_patient[one].facts.source == member.facts.source:
-            found = _within_one_source(found)
-        if found.verdict != APART:
-            pairs[pair] = (found, one, two)
+    async with turns.mine() as turn:
+        for claim, member in hits:
+            await turn.over()
+            one, two = fresh[claim], member.patient
+            pair = frozenset((one, two))
+            if one not in by_patient or by_patient[one].person == member.person or pair in pairs or pair in held or pair in decided:
+                continue
+            found = weigh(by_patient[one].facts, member.facts)
+            if by_patient[one].facts.source == member.facts.source:
+                found = _within_one_source(found)
+            if found.verdict != APART:
+                pairs[pair] = (found, one, two)
     return _sorted_out(pairs.values(), sets, by_patient, decided, severed)
 
 
