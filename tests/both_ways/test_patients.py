@@ -2,7 +2,22 @@
 
 import msgspec
 
-from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
+from carerecord.contracts.ingest import (
+    DISCARD,
+    ENROL_SOURCE,
+    ENROLMENTS,
+    MESSAGE,
+    MESSAGES,
+    REPLAY,
+    TRY,
+    DiscardAsked,
+    EnrolmentsAsked,
+    EnrolSourceAsked,
+    MessageAsked,
+    MessagesAsked,
+    ReplayAsked,
+    TryAsked,
+)
 from carerecord.contracts.locator import LEARN
 from carerecord.contracts.patients import (
     DECIDE,
@@ -143,7 +158,12 @@ async def test_ingest(service_database, tmp_path):
             (ENROL_SOURCE, EnrolSourceAsked("elm-bank", actor=DR_NAIR)),
             (ENROLMENTS, EnrolmentsAsked()),
             (ENROL_SOURCE, EnrolSourceAsked("nobody")),
+            (MESSAGES, MessagesAsked()),
+            (MESSAGE, MessageAsked(1)),
+            (REPLAY, ReplayAsked(everything=True)),
+            (DISCARD, DiscardAsked(1, "It was a test.")),
+            (TRY, TryAsked("aGVsbG8=", "nobody")),
         ],
     )
     assert b'"waiting"' in answers[0].chunks[0]
-    assert answers[2].error == "NotFound"
+    assert [each.error for each in answers[2:]] == ["NotFound", "", "NotFound", "", "NotFound", "NotAcceptable"]

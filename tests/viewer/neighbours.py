@@ -219,6 +219,22 @@ class Neighbours:
         await self._hear("enrol", asked)
         return ingest.Enrolment(asked.source, "running")
 
+    async def messages(self, asked: ingest.MessagesAsked) -> ingest.MessageQueue:
+        await self._hear("messages", asked)
+        stuck = ingest.StuckMessage(17, "fenwick-pas", "ADT^A01", "parked", "No <b>number</b>.", 3, "2026-11-22T09:00:00Z")
+        says = "Nothing for 2 hours."
+        pas = ingest.SenderState("fenwick-pas", "Fenwick PAS", "fenwick", 1, "2026-11-22T09:00:00Z", 40, True, says)
+        return ingest.MessageQueue("2026-11-22T11:00:00Z", 12, "2026-11-22T10:59:00Z", 1, (stuck,), (pas,), False, 2575, True)
+
+    async def message(self, asked: ingest.MessageAsked) -> ingest.MessageShown:
+        await self._hear("message", asked)
+        text = "MSH|^~\\&|PAS\nPID|1||M1||<script>alert(1)</script>"
+        return ingest.MessageShown(asked.id, "fenwick-pas", "ADT^A01", "2026-11-22T09:00:00Z", text, "parked", "No number.")
+
+    async def mend(self, asked: ingest.ReplayAsked | ingest.DiscardAsked) -> ingest.QueueChanged:
+        await self._hear("mend", asked)
+        return ingest.QueueChanged(1)
+
     async def enrolments(self, _: ingest.EnrolmentsAsked) -> tuple[ingest.Enrolment, ...]:
         return (ingest.Enrolment("elm-bank", "done", 300, 290, 8, 0, 0, 2, 12, ended_at="2026-11-22T13:00:00Z"),)
 
@@ -261,6 +277,8 @@ class Neighbours:
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),
             answer(sources.PROBE, self.probe), answer(sources.BOARD, self.board), answer(sources.STAGE, self.stage),
             answer(ingest.ENROL_SOURCE, self.enrol),
+            answer(ingest.MESSAGES, self.messages), answer(ingest.MESSAGE, self.message),
+            answer(ingest.REPLAY, self.mend), answer(ingest.DISCARD, self.mend),
             answer(ingest.ENROLMENTS, self.enrolments), answer(audit.LOOKS, self.looks), answer(audit.VERIFY, self.verify),
             answer(consent.OBJECTIONS, self.objections), answer(consent.OBJECT, self.object),
             answer(consent.WITHDRAW, self.withdraw),

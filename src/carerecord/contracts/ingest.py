@@ -1,6 +1,6 @@
-"""What the porter may be asked: bring in a source's people."""
+"""What the porter may be asked: bring in a source's people; what of the messages waits and why, and to file it again."""
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from carerecord.contracts.actors import Actor
 from carerecord.kit.question import Question
@@ -34,5 +34,113 @@ class EnrolmentsAsked(Struct, frozen=True):
     pass
 
 
+class MessagesAsked(Struct, frozen=True):
+    """What could not be filed, the longest waiting first. Not a word of what it says."""
+
+    sender: str = ""  # "" = of all
+    after: int = 0  # the number of the last one that was told
+    most: int = 100
+
+
+class StuckMessage(Struct, frozen=True):
+    """One message that waits, and why."""
+
+    id: int  # its number in the journal
+    sender: str
+    trigger: str  # ADT^A01
+    state: str  # again: tried again by itself; parked, unreadable: waits for a person
+    reason: str
+    tries: int
+    received_at: str
+    next_at: str = ""  # of its next try
+    repeats: int = 0  # how often it came again
+
+
+class SenderState(Struct, frozen=True):
+    """How one sender is heard."""
+
+    id: str
+    name: str
+    source: str
+    stuck: int = 0
+    last_at: str = ""  # when it was last heard; "" = never
+    today: int = 0  # messages since midnight
+    silent: bool = False  # for longer than its rhythm explains
+    says: str = ""  # why it is thought to be silent
+
+
+class MessageQueue(Struct, frozen=True):
+    at: str
+    waiting: int  # messages that are to be filed and have not been tried
+    oldest_at: str  # of these; "" = none waits
+    stuck: int
+    messages: tuple[StuckMessage, ...]
+    senders: tuple[SenderState, ...]
+    more: bool = False
+    port: int = 0  # where MLLP connections are taken; 0 = nowhere
+    plaintext: bool = False  # … without encryption
+
+
+class MessageAsked(Struct, frozen=True):
+    """One message as it came. It holds clinical data: the book tells who read it, and why."""
+
+    id: int
+    reason: str = ""
+    actor: Actor | None = None  # None: whoever owns the data folder, at the command line
+
+
+class MessageShown(Struct, frozen=True):
+    id: int
+    sender: str
+    trigger: str
+    received_at: str
+    text: str  # one segment a line
+    state: str = ""  # "" = filed
+    says: str = ""  # why it is stuck
+
+
+class ReplayAsked(Struct, frozen=True):
+    """Let stuck messages be tried again from the first: one, a sender's, or all."""
+
+    id: int = 0
+    sender: str = ""
+    everything: bool = False
+    actor: Actor | None = None
+
+
+class DiscardAsked(Struct, frozen=True):
+    """Take one out of the queue for good. It stays in the journal as it came."""
+
+    id: int
+    reason: str
+    actor: Actor | None = None
+
+
+class QueueChanged(Struct, frozen=True):
+    count: int
+
+
+class TryAsked(Struct, frozen=True):
+    """What would this message become, from this sender? Nothing of it is kept."""
+
+    content: str  # base64 of its bytes
+    sender: str
+
+
+class Tried(Struct, frozen=True):
+    readable: bool
+    says: tuple[str, ...] = ()  # faults, what was not understood, what is only kept
+    trigger: str = ""
+    people: tuple[str, ...] = ()  # the numbers by which the sender knows them
+    instructions: tuple[str, ...] = ()
+    resources: tuple[Raw, ...] = ()
+    withdrawn: tuple[str, ...] = ()
+
+
 ENROL_SOURCE = Question("ingest", "enrol-source", EnrolSourceAsked, Enrolment)
 ENROLMENTS = Question("ingest", "enrolments", EnrolmentsAsked, tuple[Enrolment, ...])
+MESSAGES = Question("ingest", "messages", MessagesAsked, MessageQueue)
+MESSAGE = Question("ingest", "message", MessageAsked, MessageShown)
+REPLAY = Question("ingest", "replay", ReplayAsked, QueueChanged)
+DISCARD = Question("ingest", "discard", DiscardAsked, QueueChanged)
+TRY = Question("ingest", "try", TryAsked, Tried)

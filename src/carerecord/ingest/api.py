@@ -9,13 +9,14 @@ from pathlib import Path
 from carerecord.connectors.pds import Pds
 from carerecord.connectors.pds import Turns as Traces
 from carerecord.connectors.web import Web
-from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS
+from carerecord.contracts.ingest import DISCARD, ENROL_SOURCE, ENROLMENTS, MESSAGE, MESSAGES, REPLAY, TRY
 from carerecord.ingest.effects import Effects
 from carerecord.ingest.enrol import Enroller
 from carerecord.ingest.filing import Filer
 from carerecord.ingest.journal.arrivals import Journal
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.mllp import Desk, tls_of
+from carerecord.ingest.queue import Queue
 from carerecord.ingest.reading import fault_in
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.senders import Senders
@@ -79,12 +80,22 @@ def build(supplies: Supplies) -> Part:
         supplies.db, journal.seals, receiving.senders, effects, supplies.clock, supplies.log, journal.bell, told.workers
     )
 
+    queue = Queue(receiving)
+
     async def stop() -> None:
         await asyncio.gather(receiving.close(), web.close())
 
     return Part(
         supplies.name,
-        answers=(answer(ENROL_SOURCE, porter.enrol_source), answer(ENROLMENTS, porter.enrolments)),
+        answers=(
+            answer(ENROL_SOURCE, porter.enrol_source),
+            answer(ENROLMENTS, porter.enrolments),
+            answer(MESSAGES, queue.queue),
+            answer(MESSAGE, queue.message),
+            answer(REPLAY, queue.replay),
+            answer(DISCARD, queue.discard),
+            answer(TRY, queue.attempt),
+        ),
         jobs=(
             Job("ingest.enrol", enroller.work),
             Job("ingest.trace", tracer.work),

@@ -29,7 +29,8 @@ from carerecord.contracts.sources import Sender
 from carerecord.fhir.patient_ids import patient_id
 from carerecord.ingest import hl7v2
 from carerecord.ingest import store as enrolling
-from carerecord.ingest.hl7v2 import Filing, Heard, Merge, Put
+from carerecord.ingest.hl7v2 import Filing, Merge, Put
+from carerecord.ingest.hl7v2 import Heard as Word
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import filing as store
 from carerecord.ingest.journal.store.filing import Kept, Said
@@ -209,8 +210,8 @@ class Effects:
         if not threads:
             return []
         rows = await store.statements(self.db, list(threads))
-        heard: dict[str, list[Heard]] = {each: [] for each in threads}
-        above: dict[str, list[Heard]] = {each: [] for each in threads}
+        heard: dict[str, list[Word]] = {each: [] for each in threads}
+        above: dict[str, list[Word]] = {each: [] for each in threads}
         puts: list[Settled] = []
         seen: set[tuple[str, bytes]] = set()
         often: dict[str, None] = {}
@@ -224,7 +225,7 @@ class Effects:
                         often[row.thread] = None
                     seen.add((row.thread, row.digest))
                 (above if row.rules else heard)[at].append(
-                    Heard(row.thread, local_id, says, order, str(row.message), row.trigger)
+                    Word(row.thread, local_id, says, order, str(row.message), row.trigger)
                 )
                 await turn.over()
             for thread, sender in threads.items():

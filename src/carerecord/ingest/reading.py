@@ -10,7 +10,7 @@ def fault_in(raw: bytes, charset: str = "") -> str:
         for each in found:
             parse(each, charset)
     except Unreadable as fault:
-        return fault.reason
+        return fault.reason[:1].upper() + fault.reason[1:]
     except Exception:
         return ""  # a fault of ours is not the sender's: it is taken, and whoever files it meets the fault and says so
     return "" if found else "There is no message in it."

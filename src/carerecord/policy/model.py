@@ -20,6 +20,7 @@ VOCABULARY: Mapping[str, frozenset[Any]] = {
     "action": frozenset(
         {"search", "open", "sources-read", "probe", "enrol", "counts-read", "review", "audit-read"}
         | {"objections-write", "objections-read", "board-read", "stage-write"}
+        | {"messages-see", "messages-mend", "message-read"}
     ),
     "kind": frozenset(KINDS),
     "own": frozenset({True, False}),

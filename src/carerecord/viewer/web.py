@@ -10,7 +10,20 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from carerecord.pages.rendering import STATIC
-from carerecord.viewer import audit_page, board, compare, opening, record, reviews, search, sharing, sign_in, sources_page, tour
+from carerecord.viewer import (
+    audit_page,
+    board,
+    compare,
+    messages,
+    opening,
+    record,
+    reviews,
+    search,
+    sharing,
+    sign_in,
+    sources_page,
+    tour,
+)
 from carerecord.viewer.endpoint import Page, endpoint
 from carerecord.viewer.visit import Face, Visit
 
@@ -64,6 +77,10 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/board", board.board, _GET),
         guarded("/board/{source}/probe", board.probe, _POST),
         guarded("/board/{source}/stage", board.stage, _POST),
+        guarded("/ingest", messages.messages, _GET),
+        guarded("/ingest/read", messages.read, _POST),
+        guarded("/ingest/replay", messages.replay, _POST),
+        guarded("/ingest/discard", messages.discard, _POST),
         guarded("/reviews", reviews.reviews, _GET),
         guarded("/reviews", reviews.decide, _POST),
         guarded("/audit", audit_page.audit, ["GET", "POST"]),

@@ -1,0 +1,129 @@
+"""What can an operator do about messages that hospitals sent: see what waits, read it, let it be filed again, try one out?"""
+
+from base64 import b64encode
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from carerecord.app.commands.terminal import fail, family, gate_with, out, run, say
+from carerecord.app.operator import operator_calls
+from carerecord.contracts.ingest import (
+    DISCARD,
+    MESSAGE,
+    MESSAGES,
+    REPLAY,
+    TRY,
+    DiscardAsked,
+    MessageAsked,
+    MessagesAsked,
+    ReplayAsked,
+    TryAsked,
+)
+
+app = family("Messages that hospitals send: what waits and why, and to mend it.")
+
+Number = Annotated[int, typer.Argument(help="The number of a message, as `carerecord ingest queue` says it.")]
+Reason = Annotated[str, typer.Option(help="Why; it stands in the audit book.")]
+
+
+@app.command("queue")
+def queue(
+    sender: Annotated[str, typer.Option(help="The id of a sender; else of all.")] = "",
+    most: Annotated[int, typer.Option(help="How many.", min=1, max=1_000)] = 100,
+) -> None:
+    """What could not be filed, the longest waiting first, and who is silent; not a word of what a message says. Exit 1 if any."""
+
+    async def ask() -> bool:
+        async with operator_calls(gate_with()) as calls:
+            found = await calls.ask(MESSAGES, MessagesAsked(sender, most=most))
+        where = f"port {found.port}{', without encryption' if found.plaintext else ''}" if found.port else "nowhere yet"
+        oldest = f", the oldest since {found.oldest_at}" if found.oldest_at else ""
+        say(f"Messages are taken on {where}. {found.waiting:,} wait to be filed{oldest}; {found.stuck:,} are stuck.")
+        if found.messages:
+            table = Table("number", "received", "sender", "message", "state", "tries", "why")
+            for each in found.messages:
+                state = f"again {each.next_at}" if each.next_at else each.state
+                table.add_row(str(each.id), each.received_at, each.sender, each.trigger, state, str(each.tries), each.reason)
+            out.print(table)
+            if found.more:
+                say(f"There are more: --most {min(1_000, most * 2)}, or --sender.")
+        for silent in (each for each in found.senders if each.silent):
+            out.print(f"{silent.id} is silent. {silent.says}", highlight=False, markup=False)
+        return not found.stuck and not any(each.silent for each in found.senders)
+
+    if not run(ask()):
+        raise SystemExit(1)
+
+
+@app.command("show")
+def show(number: Number, reason: Reason) -> None:
+    """Print a message as it came. It holds clinical data: the book tells that it was opened, and why."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            found = await calls.ask(MESSAGE, MessageAsked(number, reason))
+        state = found.state or "filed"
+        say(f"{found.id}  {found.trigger} of {found.sender}, received {found.received_at}: {state}. {found.says}")
+        print(found.text)
+
+    if not reason.strip():
+        fail("Say why: --reason stands in the book.")
+    run(ask())
+
+
+@app.command("replay")
+def replay(
+    number: Annotated[int, typer.Argument(help="One message.")] = 0,
+    sender: Annotated[str, typer.Option(help="Every stuck message of this sender.")] = "",
+    everything: Annotated[bool, typer.Option("--all", help="Every stuck message.")] = False,
+) -> None:
+    """Let stuck messages be filed again, once the cause is mended."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            done = await calls.ask(REPLAY, ReplayAsked(number, sender, everything))
+        print(f"{done.count} to be tried again")
+
+    run(ask())
+
+
+@app.command("discard")
+def discard(number: Number, reason: Reason) -> None:
+    """Take a stuck message out of the queue for good. It stays in the journal as it came."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            await calls.ask(DISCARD, DiscardAsked(number, reason))
+        print(f"{number} discarded")
+
+    run(ask())
+
+
+@app.command("try")
+def attempt(
+    file: Annotated[Path, typer.Argument(help="One message, or a batch.", exists=True, dir_okay=False)],
+    sender: Annotated[str, typer.Option("--as", help="The id of a sender in the registry of sources.")],
+) -> None:
+    """Show what a message would become, and keep nothing of it. Exit 1 where it cannot be read."""
+
+    async def ask() -> bool:
+        content = b64encode(file.read_bytes()).decode()
+        async with operator_calls(gate_with()) as calls:
+            found = await calls.ask(TRY, TryAsked(content, sender))
+        for each in found.says:
+            say(f"  {each}")
+        if not found.readable:
+            say("It cannot be read: it would be answered AE and wait for a person.")
+            return False
+        say(f"{found.trigger}, about {', '.join(found.people) or 'nobody'}")
+        for each in (*found.instructions, *found.withdrawn):
+            say(f"  {each}")
+        for resource in found.resources:
+            print(msgspec.json.format(bytes(resource), indent=2).decode())
+        return True
+
+    if not run(ask()):
+        raise SystemExit(1)

@@ -1,0 +1,65 @@
+"""Which messages could not be filed, why, and who is silent? For those who mend it; what one says only with a reason."""
+
+from starlette.responses import Response
+
+from carerecord.contracts.ingest import (
+    DISCARD,
+    MESSAGE,
+    MESSAGES,
+    REPLAY,
+    DiscardAsked,
+    MessageAsked,
+    MessagesAsked,
+    ReplayAsked,
+)
+from carerecord.kit.errors import NotUnderstood
+from carerecord.viewer.visit import Visit
+
+SHOWN = 50
+
+
+async def messages(visit: Visit) -> Response:
+    await visit.must("messages-see")
+    sender = visit.request.query_params.get("sender", "")
+    after = visit.request.query_params.get("after", "0")
+    if not after.isdigit():
+        raise NotUnderstood("This link is not one of ours.")
+    found = await visit.face.calls.ask(MESSAGES, MessagesAsked(sender, int(after), SHOWN))
+    reads, mends = [await visit.may(each) for each in ("message-read", "messages-mend")]
+    names = {each.id: each.name for each in found.senders}
+    return visit.page("messages.html", found=found, names=names, sender=sender, reads=reads, mends=mends)
+
+
+async def read(visit: Visit) -> Response:
+    """One message as it came; why it is read is asked, and stands in the book."""
+    await visit.must("message-read")
+    reason = visit.sent("reason").strip()
+    if not reason:
+        raise NotUnderstood("Say why you read this message: it stands in the audit book.")
+    shown = await visit.face.calls.ask(MESSAGE, MessageAsked(_number(visit), reason, visit.actor))
+    return visit.page("message_read.html", shown=shown, mends=await visit.may("messages-mend"))
+
+
+async def replay(visit: Visit) -> Response:
+    """One, a sender's, or all."""
+    await visit.must("messages-mend")
+    what, sender = visit.sent("what"), visit.sent("sender")
+    number = _number(visit) if what == "one" else 0
+    if what not in ("one", "sender", "all") or (what == "sender" and not sender):
+        raise NotUnderstood("Say which: one message, the messages of a sender, or all.")
+    asked = ReplayAsked(number, sender if what == "sender" else "", what == "all", visit.actor)
+    await visit.face.calls.ask(REPLAY, asked)
+    return visit.go("/ingest")
+
+
+async def discard(visit: Visit) -> Response:
+    await visit.must("messages-mend")
+    await visit.face.calls.ask(DISCARD, DiscardAsked(_number(visit), visit.sent("reason"), visit.actor))
+    return visit.go("/ingest")
+
+
+def _number(visit: Visit) -> int:
+    said = visit.sent("message")
+    if not said.isdigit():
+        raise NotUnderstood("Say which message, by its number.")
+    return int(said)

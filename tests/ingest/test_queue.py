@@ -1,0 +1,152 @@
+"""Is anything stuck in silence? What waits is shown with its reason, read with a reason alone, filed again when it is mended."""
+
+import json
+from base64 import b64encode
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, a_door, a_hospital, adt, receiving
+from tests.patients.people import DR_NAIR
+
+from carerecord.contracts.ingest import DiscardAsked, MessageAsked, MessagesAsked, ReplayAsked, TryAsked
+from carerecord.ingest.effects import read_message
+from carerecord.ingest.filing import FAULT
+from carerecord.ingest.journal.store import counting
+from carerecord.ingest.queue import Queue
+from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
+
+
+async def lines(hospital: Hospital) -> list[dict[str, Any]]:
+    return [json.loads(row["body"]) for row in await hospital.db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")]
+
+
+def broken(raw: bytes, *told: Any) -> Any:
+    raise RecursionError
+
+
+async def test_what_waits_is_shown_with_its_reason_and_never_with_a_word_of_what_it_says(service_database: Any):
+    async with a_door(service_database) as hospital:
+        await hospital.put(adt(family="MARLOW", control="1"), b"MARLOW", adt(control="2", number="M2"))
+        found = await Queue(receiving(hospital)).queue(MessagesAsked())
+
+    (stuck,) = found.messages
+    assert (found.waiting, found.stuck) == (2, 1)
+    assert (stuck.id, stuck.sender, stuck.state) == (2, "fenwick-pas", "unreadable")
+    assert stuck.reason.startswith("It does not start with MSH")
+    assert "MARLOW" not in repr(found)
+
+
+async def test_a_message_is_read_only_with_a_line_in_the_book(service_database: Any):
+    async with a_door(service_database) as hospital:
+        await hospital.put(adt())
+        queue = Queue(receiving(hospital))
+
+        shown = await queue.message(MessageAsked(1, "Why is it stuck?", DR_NAIR))
+
+        assert shown.text.split("\n")[2].startswith("PID|1||MRN1")
+        (line,) = await lines(hospital)
+        assert (line["what"], line["actor"]["subject"], line["reason"]) == ("message-read", "0001", "Why is it stuck?")
+        with pytest.raises(NotFound):
+            await queue.message(MessageAsked(99))
+
+
+@pytest.mark.parametrize("which", [ReplayAsked(id=1), ReplayAsked(sender="fenwick-pas"), ReplayAsked(everything=True)])
+async def test_what_was_mended_is_filed_again(service_database: Any, which: ReplayAsked):
+    async with a_hospital(service_database) as hospital:
+        hospital.filer.read = broken
+        await hospital.put(adt())
+        for _ in range(4):
+            await hospital.later(30)
+        assert await hospital.stuck() == [("parked", 3, FAULT)]
+
+        hospital.filer.read = read_message
+        done = await Queue(receiving(hospital)).replay(which)
+        await hospital.file_all()
+
+        assert (done.count, await hospital.stuck()) == (1, [])
+        assert len(await hospital.history("Patient")) == 1
+        assert [each["what"] for each in await lines(hospital)] == ["messages-replayed"]
+
+
+async def test_a_replay_says_what_it_means(service_database: Any):
+    async with a_door(service_database) as hospital:
+        queue = Queue(receiving(hospital))
+        with pytest.raises(NotUnderstood):
+            await queue.replay(ReplayAsked())
+        with pytest.raises(NotFound):
+            await queue.replay(ReplayAsked(id=7))
+
+
+async def test_what_is_discarded_waits_no_more_and_stays_in_the_journal(service_database: Any):
+    async with a_door(service_database) as hospital:
+        await hospital.put(b"hello")
+        queue = Queue(receiving(hospital))
+        with pytest.raises(NotUnderstood):
+            await queue.discard(DiscardAsked(1, " "))
+
+        await queue.discard(DiscardAsked(1, "A test of the engine", DR_NAIR))
+
+        assert (await hospital.stuck(), await hospital.journalled()) == ([], 1)
+        assert (await queue.message(MessageAsked(1))).state == "discarded"
+        assert (await lines(hospital))[0]["reason"] == "A test of the engine"
+        with pytest.raises(NotFound):
+            await queue.discard(DiscardAsked(1, "again"))
+
+
+async def test_to_try_a_message_shows_what_it_would_become_and_keeps_nothing(service_database: Any):
+    def content(raw: bytes) -> str:
+        return b64encode(raw.replace(b"\r", b"\r\n")).decode()
+
+    async with a_door(service_database) as hospital:
+        queue = Queue(receiving(hospital))
+        found = await queue.attempt(TryAsked(content(adt("A01", more=("PV1|1|I|W1^^^R1A|||||||||||||||||V1",))), "fenwick-pas"))
+        unread = await queue.attempt(TryAsked(content(b"hello"), "fenwick-pas"))
+        with pytest.raises(NotAcceptable) as nobody:
+            await queue.attempt(TryAsked(content(adt()), "nobody"))
+
+        assert await hospital.journalled() == 0
+    assert found.trigger == "ADT^A01"
+    assert {json.loads(bytes(each))["resourceType"] for each in found.resources} >= {"Patient", "Encounter"}
+    assert (unread.readable, len(unread.says)) == (False, 1)
+    assert "fenwick-lab, fenwick-pas" in nobody.value.says or "fenwick-pas, fenwick-lab" in nobody.value.says
+
+
+async def test_the_book_is_told_of_every_message_that_was_received(service_database: Any):
+    async with a_door(service_database) as hospital:
+        await hospital.put(adt(control="1"), adt(control="2", number="M2"))
+        await hospital.put(adt(control="3", application="LAB", number="M3"), sender=LAB)
+        book = receiving(hospital)
+        await book._book(hospital.clock.now())
+        assert await lines(hospital) == [], "what is settled is told: no transaction can still come in between"
+
+        hospital.clock.at += timedelta(minutes=2)
+        await book._book(hospital.clock.now())
+        await book._book(hospital.clock.now())
+
+        (line,) = await lines(hospital)
+        assert line["states"] == ["messages 1 to 3", "fenwick-lab=1", "fenwick-pas=2"]
+        assert len(line["digest"]) == 64
+
+
+@pytest.fixture
+def a_week(service_database: Callable[[str], Awaitable[Any]]) -> Any:
+    async def make(hospital: Hospital, sender: str, each_hour: int) -> None:
+        for back in range(14 * 24, 0, -1):
+            await counting.add_heard(hospital.db, {sender: each_hour}, hospital.clock.now() - timedelta(hours=back))
+
+    return make
+
+
+async def test_a_sender_that_is_silent_beyond_its_rhythm_is_flagged_and_a_quiet_one_is_not(service_database: Any, a_week: Any):
+    async with a_door(service_database) as hospital:
+        await a_week(hospital, PAS.id, 20)
+        await a_week(hospital, LAB.id, 1)
+        found = await Queue(receiving(hospital)).queue(MessagesAsked())
+
+    states = {each.id: each for each in found.senders}
+    assert states[PAS.id].silent
+    assert states[PAS.id].says.startswith("Nothing for 60 min, when about 20 messages would have come")
+    assert not states[LAB.id].silent
+    assert SENT

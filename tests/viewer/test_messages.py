@@ -1,0 +1,71 @@
+"""The page of messages: what could not be filed and why; what one says only for a reason, and never as markup."""
+
+import pytest
+
+from carerecord.contracts.ingest import DiscardAsked, MessageAsked, ReplayAsked
+from tests.viewer.neighbours import Neighbours, actor
+
+ACTORS = {"quality": actor("data-quality-officer", "Ms Okoro"), "admin": actor("administrator", "Mr Owen Tranter")}
+
+
+@pytest.fixture
+def neighbours() -> Neighbours:
+    return Neighbours(actors=dict(ACTORS))
+
+
+def form(session: str, **fields: str) -> dict[str, str]:
+    return {"csrf": f"token-{session}", **fields}
+
+
+async def test_what_is_stuck_is_shown_with_its_reason_and_who_is_silent_and_that_the_way_is_open(neighbours: Neighbours):
+    page = (await neighbours.browser("admin").get("/ingest")).text
+
+    for words in (
+        "12 wait to be filed", "1 could not be filed", "No &lt;b&gt;number&lt;/b&gt;.", "Parked after 3 tries",
+        "Fenwick PAS is silent", "Nothing for 2 hours.", "Messages come without encryption",
+    ):  # fmt: skip
+        assert words in page, words
+
+
+async def test_a_message_is_read_only_with_a_reason_and_shown_as_text(neighbours: Neighbours):
+    browser = neighbours.browser("quality")
+
+    unsaid = await browser.post("/ingest/read", data=form("quality", message="17", reason=" "))
+    shown = await browser.post("/ingest/read", data=form("quality", message="17", reason="Its sender rang"))
+
+    assert unsaid.status_code == 400
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in shown.text
+    assert "<script>alert" not in shown.text
+    assert [each for each in neighbours.asked if isinstance(each, MessageAsked)] == [
+        MessageAsked(17, "Its sender rang", ACTORS["quality"])
+    ]
+
+
+async def test_who_may_not_read_is_offered_nothing_to_read(neighbours: Neighbours):
+    neighbours.may["message-read"] = False
+    browser = neighbours.browser("admin")
+
+    assert "Why you read it" not in (await browser.get("/ingest")).text
+    refused = await browser.post("/ingest/read", data=form("admin", message="17", reason="I want to"))
+    assert refused.status_code == 403
+    assert not any(isinstance(each, MessageAsked) for each in neighbours.asked)
+
+
+@pytest.mark.parametrize(
+    ("path", "sent", "asked"),
+    [
+        ("replay", {"what": "one", "message": "17"}, ReplayAsked(17, "", False, ACTORS["admin"])),
+        ("replay", {"what": "sender", "sender": "fenwick-pas"}, ReplayAsked(0, "fenwick-pas", False, ACTORS["admin"])),
+        ("replay", {"what": "all"}, ReplayAsked(0, "", True, ACTORS["admin"])),
+        ("discard", {"message": "17", "reason": "A test"}, DiscardAsked(17, "A test", ACTORS["admin"])),
+    ],
+)
+async def test_what_is_mended_is_told_with_who_did_it(neighbours: Neighbours, path: str, sent: dict[str, str], asked: object):
+    browser = neighbours.browser("admin")
+
+    done = await browser.post(f"/ingest/{path}", data=form("admin", **sent))
+    forged = await browser.post(f"/ingest/{path}", data=sent)
+
+    assert (done.status_code, done.headers["location"]) == (303, "/ingest")
+    assert forged.status_code >= 400
+    assert [each for each in neighbours.asked if isinstance(each, ReplayAsked | DiscardAsked)] == [asked]
