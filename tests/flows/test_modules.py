@@ -113,7 +113,8 @@ async def test_a_fourth_module_joins_without_a_restart_and_the_three_stay_as_the
 async def test_a_departments_own_system_is_asked_with_its_own_module_alone(whole: Whole):
     text = registry(whole).read_text()
     for source, kind in (("aldermoor-pathology", "pathology"), ("fenwick-radiology", "radiology")):
-        text = text.replace(f'id = "{source}"', f'id = "{source}"\nkind = "{kind}"')
+        table = next(each for each in text.split("[[source]]") if f'id = "{source}"' in each)
+        text = text.replace(table, table.replace('kind = "acute"', f'kind = "{kind}"'))
     registry(whole).write_text(text)
     serve_modules(whole.folder / "sources", ("pathology",))
     await served(whole, ("pathology",))
