@@ -31,6 +31,7 @@ from carerecord.kit.events import Outbox
 
 TRIES: Final = 5
 GROUP: Final = 32  # single writes in one transaction
+GATHER_S: Final = 0.001  # where several write at once, so long is waited for more of them: a lone writer waits for nobody
 _TOLD_AT_ONCE: Final = 2_000  # changes in one event
 _REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
 
@@ -62,6 +63,7 @@ class Writer:
     referring: Referring = field(init=False)
     _waiting: list[_Waiting] = field(default_factory=list)
     _flush: "asyncio.Task[None] | None" = None
+    _company: bool = False  # whether the last group was more than one
 
     def __post_init__(self) -> None:
         self.drafting = Drafting(self.finder, self.gates)
@@ -143,6 +145,8 @@ class Writer:
     async def _flush_all(self) -> None:
         try:
             while self._waiting:
+                if self._company:
+                    await asyncio.sleep(GATHER_S)
                 group: dict[tuple[str, str], _Waiting] = {}
                 later: list[_Waiting] = []
                 for each in self._waiting:
@@ -152,6 +156,7 @@ class Writer:
                     else:
                         group[key] = each
                 self._waiting = later
+                self._company = len(group) > 1
                 await self._flush_group(list(group.values()))
         finally:
             self._flush = None
