@@ -37,7 +37,7 @@ from carerecord.kit.db import Connection, Record, is_away
 from carerecord.kit.errors import Conflict, NotFound, NotUnderstood, TooMany, Unavailable
 from carerecord.kit.log import Log
 
-GROUP: Final = 500  # lines in one transaction
+GROUP: Final = 1_000  # lines in one transaction
 AT_ONCE: Final = 4  # imports of one client that are not done
 MOST_TOLD: Final = 10_000  # lines of which it is told why they were refused
 LARGEST_PART: Final = 64_000_000  # bytes, unpacked
