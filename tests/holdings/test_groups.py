@@ -1,0 +1,69 @@
+"""Do single writes that come together share what they cost, and nothing else?"""
+
+import asyncio
+import re
+
+import msgspec
+from tests.holdings.conftest import TRUST, Desk, held, raw
+
+from carerecord.contracts.audit import Line
+from carerecord.contracts.holdings import Change, Kept, Reach, WriteAsked, Written
+
+MANY = 40
+
+
+def result(patient: str, number: int) -> Change:
+    told = {
+        "resourceType": "Observation", "status": "final", "code": {"coding": [{"code": f"c{number}"}]},
+        "subject": {"reference": f"Patient/{patient}"}, "identifier": [{"system": "urn:lab", "value": f"n{number}"}],
+    }  # fmt: skip
+    return Change("create", "Observation", raw=raw(told))
+
+
+async def at_once(desk: Desk, changes: list[Change], reach: Reach) -> list[Written]:
+    asked = [WriteAsked(TRUST, reach, (change,), request=f"r{number}") for number, change in enumerate(changes)]
+    return [made for (made,) in await asyncio.gather(*(desk.keeper.write(each) for each in asked))]
+
+
+async def test_what_is_created_at_once_shares_transactions_and_misses_nothing(desk: Desk) -> None:
+    made = await at_once(desk, [result("p1", number) for number in range(MANY)], Reach())
+
+    assert [each.status for each in made] == [201] * MANY
+    db = desk.database.pool
+    assert await db.fetchval("SELECT count(DISTINCT xmin::text) FROM version") < MANY / 4
+    for table in ("version", "held", "address", "across"):
+        assert await db.fetchval(f"SELECT count(*) FROM {table}") == MANY, table
+    bodies = await db.fetch("SELECT kind, body, xmin::text AS tx FROM outbox")
+    told = [msgspec.json.decode(row["body"], type=Kept) for row in bodies if row["kind"] == "Kept"]
+    lines = [msgspec.json.decode(row["body"], type=Line) for row in bodies if row["kind"] == "Line"]
+    assert sorted(each.request for each in told) == sorted(each.request for each in lines) == sorted(f"r{n}" for n in range(MANY))
+    written = {row["tx"] for row in await db.fetch("SELECT xmin::text AS tx FROM version")}
+    assert {row["tx"] for row in bodies} == written, "what is told commits with what was written"
+    page = await desk.search("Observation", ("patient", "p1"), ("code", "c7"))
+    assert [each.id for each in page.matches] == [held(made[7]).id]
+    assert len((await desk.search("Observation", ("identifier", "urn:lab|n9"))).matches) == 1
+
+
+async def test_one_that_is_refused_takes_none_of_the_others_along(desk: Desk) -> None:
+    changes = [result("p2" if number == 5 else "p1", number) for number in range(12)]
+
+    made = await at_once(desk, changes, Reach(patients=("p1",)))
+
+    assert [each.status for each in made] == [201] * 5 + [403] + [201] * 6
+    assert await desk.database.pool.fetchval("SELECT count(*) FROM version") == 11
+    assert await desk.database.pool.fetchval("SELECT count(*) FROM address WHERE patient = 'p2'") == 0
+
+
+async def test_an_id_of_ours_is_short_made_by_chance_and_one_that_fhir_allows(desk: Desk) -> None:
+    made = await at_once(desk, [result("p1", number) for number in range(MANY)], Reach())
+
+    ids = {held(each).id for each in made}
+    assert len(ids) == MANY
+    assert all(re.fullmatch(r"[a-z2-7]{20}", each) for each in ids)
+    assert len({each[:3] for each in ids}) > MANY / 2, "they do not follow each other"
+
+
+async def test_a_write_is_answered_after_its_commit(desk: Desk) -> None:
+    (made,) = await at_once(desk, [result("p1", 1)], Reach())
+
+    assert await desk.database.pool.fetchval("SELECT count(*) FROM version WHERE id = $1", held(made).id) == 1
