@@ -53,7 +53,9 @@ async def test_candidates_come_with_their_grade_and_the_book_tells_who_was_shown
     (entry,) = answer.json["entry"]
     assert (entry["fullUrl"], entry["resource"]["id"]) == (f"{api.base}/Patient/{kept}", kept)
     assert entry["search"]["mode"] == "match"
-    assert entry["search"]["extension"][0]["valueCode"] == "certain"
+    grade, index = entry["search"]["extension"]
+    assert grade["valueCode"] == "certain"
+    assert index["url"] == "urn:carerecord:patient"
     assert 0.9 < entry["search"]["score"] <= 1
 
     other = {**claim, "name": [{"family": "Quillfeather", "given": ["Winifred"]}], "birthDate": "1951-07-09"}

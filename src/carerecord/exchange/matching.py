@@ -115,9 +115,10 @@ def _name(name: PersonName) -> Name:
 
 
 async def _entries(visit: Visit, candidate: Candidate) -> Sequence[bytes]:
-    """What is kept here of a candidate; where nothing is, what the index says of them, which cannot be read by an id."""
+    """What is kept here of a candidate; where nothing is, what the index says of them. Each with the person's id in the index."""
     tail = b',"search":' + orjson.dumps({
-        "extension": [{"url": _GRADE, "valueCode": candidate.grade}], "mode": "match", "score": round(candidate.score, 4),
+        "extension": [{"url": _GRADE, "valueCode": candidate.grade}, {"url": INDEX, "valueId": candidate.person.patient}],
+        "mode": "match", "score": round(candidate.score, 4),
     }) + b"}"  # fmt: skip
     kept = await _kept(visit, candidate.person)
     if kept:
