@@ -108,32 +108,44 @@ class Kinds:
         if (found := _apart(raw)) is None:
             return read(self._checked(raw), beside, now=self._now())
         key, own, marks = found
-        known = self._young.get(key) or (self._old.get(key) if self._old else None)
-        here = beside.kinds if type(beside) is Beside else {}
-        if known is None and here:
-            known = here.get(key)
+        known = self._young.get(key)
         if known is None:
-            return self._met(raw, found, beside, here)
-        if isinstance(known, _Met):
-            kinds = self._young if key in self._young else self._old if key in self._old else here
-            kinds[key] = known = _kin(known) or _NO_KIN
-        if marks == known.marks and (facts := _again(known, own, self._now)):
+            known = self._elsewhere(key, beside)
+            if known is None:
+                return self._met(raw, found, beside)
+        if type(known) is _Met:
+            known = self._learned(known, beside)
+        if marks == known.marks and (facts := _again(known, own, self._now)):  # type: ignore[arg-type]
             return facts
         return read(self._checked(raw), beside, now=self._now())
+
+    def _elsewhere(self, key: _Key, beside: Mapping[str, Mapping[str, Any]]) -> _Known | None:
+        known = self._old.get(key)
+        return beside.kinds.get(key) if known is None and type(beside) is Beside else known
+
+    def _learned(self, met: _Met, beside: Mapping[str, Mapping[str, Any]]) -> _Kin:
+        """A second has come: what the first of them shares with it."""
+        kin = _kin(met) or _NO_KIN
+        for kinds in (self._young, self._old, beside.kinds if type(beside) is Beside else {}):
+            if met.key in kinds:
+                kinds[met.key] = kin
+        return kin
 
     def _checked(self, raw: bytes) -> Resource:
         parsed = parse(raw)
         self._check(parsed)
         return parsed
 
-    def _met(self, raw: bytes, found: _Apart, beside: Mapping[str, Mapping[str, Any]], here: dict[_Key, _Known]) -> Facts:
+    def _met(self, raw: bytes, found: _Apart, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
         """Read whole, the first of its kind. What is made of that waits for a second: most things are said once."""
         key, own, marks = found
         parsed, watched, now = self._checked(raw), _Watched(beside), self._now()
         facts, course = read_with_course(parsed, watched, now=now)
         if len(self._young) >= MOST_KINDS:
             self.sweep()
-        kinds = here if watched.asked else self._young
+        if watched.asked and type(beside) is not Beside:
+            return facts
+        kinds = beside.kinds if watched.asked and type(beside) is Beside else self._young
         kinds[key] = _Met(facts, key, own, marks, course, tuple(parsed), status_code(parsed, facts.resource_type), now)
         return facts
 

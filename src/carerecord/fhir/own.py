@@ -117,6 +117,10 @@ class Own(Struct, frozen=True, gc=False):
     @property
     def identifiers(self) -> tuple[str, ...]:
         """As `Facts.identifiers`."""
+        if len(self.identifier) == 1:  # as nearly always
+            one = self.identifier[0]
+            system, value = one.system.strip(), one.value.strip()
+            return (f"{ALIASES.get(system, system)}|{value}",) if value else ()
         return tuple([
             f"{ALIASES.get(system := each.system.strip(), system)}|{value}"
             for each in self.identifier
