@@ -247,22 +247,18 @@ def parse(raw: bytes, charset: str = "") -> Message:
     text, codec, notes = decoded(raw, charset)
     text = text.lstrip("\ufeff")
     marks = _delimiters(text)
-    lines = _starts_of_segments(marks.field).split(text)
-    segments: list[Segment] = []
-    for line in lines:
-        line = line.rstrip("\r\n")
-        if not line:
-            continue
-        if "\r" in line or "\n" in line:
-            line = line.replace("\r\n", "\n").replace("\r", "\n")
-            notes = notes if BROKEN_LINE in notes else (*notes, BROKEN_LINE)
-        if "\0" in line:
-            raise Unreadable(f"segment {len(segments) + 1} holds a NUL at character {line.index(chr(0)) + 1}")
-        segments.append(Segment(line, len(segments) + 1, marks, codec))
-        if len(segments) > 1 and line[:3] == "MSH":
-            raise Unreadable(f"segment {len(segments)} starts a second message")
+    lines = _lines(text, marks.field)
+    if "\0" in text:
+        at = next(number for number, line in enumerate(lines) if "\0" in line)
+        raise Unreadable(f"segment {at + 1} holds a NUL at character {lines[at].index(chr(0)) + 1}")
+    if any("\n" in line for line in lines):
+        notes = (*notes, BROKEN_LINE)
+    segments = [Segment(line, number, marks, codec) for number, line in enumerate(lines, 1)]
+    again = next((each.number for each in segments[1:] if each.name == "MSH"), 0)
+    if again:
+        raise Unreadable(f"segment {again} starts a second message")
     message = Message(tuple(segments), marks, codec, notes)
-    if not message.header.text(9):
+    if len(message.header.fields) < 10 or not message.header.text(9):
         raise Unreadable("MSH-9, the type of the message, is empty (segment 1, field 9)")
     return message
 
@@ -286,7 +282,18 @@ def _delimiters(text: str) -> Delimiters:
     return Delimiters(field, component, repetition, escape, sub, said[4] if len(said) > 4 else "")
 
 
+def _lines(text: str, field: str) -> list[str]:
+    """One text a segment. A line break is one between segments where a segment's name follows; elsewhere it is part of a text."""
+    if "\n" not in text:
+        lines = text.split("\r")
+        while lines and not lines[-1]:
+            lines.pop()
+        if all(line[3:4] == field and line[:3].isalnum() and line[:3].isupper() for line in lines):
+            return lines  # as nearly always
+    found = [line.rstrip("\r\n") for line in _starts_of_segments(field).split(text)]
+    return [line.replace("\r\n", "\n").replace("\r", "\n") for line in found if line]
+
+
 @lru_cache(16)
 def _starts_of_segments(field: str) -> re.Pattern[str]:
-    """A line break is one between segments where a segment's name follows; elsewhere it is part of a text."""
     return re.compile(rf"[\r\n]+(?=[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|[\r\n]|\Z))")
