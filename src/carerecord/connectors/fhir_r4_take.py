@@ -188,12 +188,13 @@ class Taken:
         if facts.section not in self._wanted:
             self.dropped += 1
             return
-        self._shown[entry.type] += 1
+        type_, id_ = entry.type, facts.id
+        self._shown[type_] += 1
         self.shown_in[facts.section] += 1
         origin = Origin(
-            self._source, entry.type, facts.id, facts.author, facts.organisation, facts.last_updated, self._now, facts.version
+            self._source, type_, id_, facts.author, facts.organisation, facts.last_updated, self._now, facts.version
         )
-        key = f"{self._source}/{entry.type}/{facts.id or f'-{self.count}'}"
+        key = f"{self._source}/{type_}/{id_}" if id_ else f"{self._source}/{type_}/-{self.count}"
         self.entries.append(Entry(key, facts, (origin,)))
         if (sent := SENT.get()) is not None:
             sent[self._source, entry.type, facts.id] = entry.raw

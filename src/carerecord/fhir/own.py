@@ -4,6 +4,7 @@ The forms are those in which such elements nearly always come, and are narrower 
 it. Anything else is `NotOrdinary`, which says nothing against it: the resource is then read whole.
 """
 
+import re
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +28,7 @@ _MOMENTS: Final = frozenset(
 )
 _DAY: Final = b"0000-00-00"
 _LONGEST_ID: Final = 128
+_ID: Final = re.compile(r"[!-~]+").fullmatch
 _number = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
@@ -43,12 +45,18 @@ class Meta(_Part, frozen=True):
     tag: Raw = _NOTHING  # shared by many
 
     def marks(self) -> int:
+        found = 0
         if self.versionId:
             check_id(self.versionId)
+            found = 4
         if self.lastUpdated:
             check_moment(self.lastUpdated)
-        found = 4 * ((self.versionId != "") + (self.lastUpdated != "") + (self.source != ""))
-        return found + 2 * ((self.profile is not _NOTHING) + (self.tag is not _NOTHING))
+            found += 4
+        if self.source:
+            found += 4
+        if self.profile is not _NOTHING:
+            found += 2
+        return found + 2 if self.tag is not _NOTHING else found
 
 
 class Identifier(_Part, frozen=True):
@@ -63,7 +71,10 @@ class Reference(_Part, frozen=True):
     type: str = ""
 
     def marks(self) -> int:
-        return 4 * ((self.reference != "") + (self.display != "") + (self.type != ""))
+        found = 4 if self.reference else 0
+        if self.display:
+            found += 4
+        return found + 4 if self.type else found
 
 
 class Period(_Part, frozen=True):
@@ -85,7 +96,12 @@ class Quantity(_Part, frozen=True):
     comparator: str = ""
 
     def marks(self) -> int:
-        return 2 + 4 * ((self.unit != "") + (self.system != "") + (self.code != "") + (self.comparator != ""))
+        found = 6 if self.unit else 2
+        if self.system:
+            found += 4
+        if self.code:
+            found += 4
+        return found + 4 if self.comparator else found
 
     @property
     def shared(self) -> tuple[str, ...]:
@@ -140,7 +156,12 @@ class Own(Struct, frozen=True, gc=False):
         if self.meta is not NO_META:
             found += self.meta.marks()
         for each in self.identifier:
-            found += 4 * ((each.system != "") + (each.value != "") + (each.use != ""))
+            if each.system:
+                found += 4
+            if each.value:
+                found += 4
+            if each.use:
+                found += 4
         if self.subject is not _NOBODY:
             found += self.subject.marks()
         if self.patient is not _NOBODY:
@@ -153,7 +174,7 @@ class Own(Struct, frozen=True, gc=False):
 
 
 def check_id(text: str) -> None:
-    if len(text) > _LONGEST_ID or not text.isascii() or not text.isprintable() or " " in text:
+    if len(text) > _LONGEST_ID or not _ID(text):
         raise NotOrdinary
 
 

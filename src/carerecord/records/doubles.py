@@ -73,7 +73,9 @@ def laid_out(entries: Iterable[Entry]) -> Laid:
     first: dict[Mark, str] = {}
     for entry in entries:
         when = moment(entry.facts.at)
-        at = _free(f"{when} {entry.key}", rows)
+        at = f"{when} {entry.key}"
+        if at in rows:
+            at = _free(at, rows)
         rows[at] = entry
         if not entry.mismatch and (borne := _marks(entry, when)):
             marks[at] = borne
@@ -103,11 +105,11 @@ def _marks(entry: Entry, when: str) -> tuple[Mark, ...]:
     result = facts.result
     if result is None:
         return tuple([(facts.resource_type, each, facts.title) for each in facts.identifiers]) if facts.identifiers else ()
-    marks: list[Mark] = [(facts.resource_type, each, result.test) for each in facts.identifiers]
     measure = result.measure
-    if measure.value and len(facts.at) > 10:
-        marks.append(("", result.test, when[:16], measure.value, measure.unit))
-    return tuple(marks)
+    minute = (("", result.test, when[:16], measure.value, measure.unit),) if measure.value and len(facts.at) > 10 else ()
+    if len(facts.identifiers) == 1:  # as nearly always
+        return (facts.resource_type, facts.identifiers[0], result.test), *minute
+    return *[(facts.resource_type, each, result.test) for each in facts.identifiers], *minute
 
 
 def _may_join(one: Entry, other: Entry) -> bool:

@@ -30,7 +30,8 @@ async def sheet_of(reply: Reply, turns: Turns, *, late: bool = False) -> Sheet:
     async with turns.mine() as turn:
         reply = replace(reply, entries=with_issues(reply.entries))
         headings = await _under_headings(reply, turn, late)
-        shown = [_named(entry) for entry in reply.entries]
+        origins = [entry.origins[0] for entry in reply.entries]
+        shown = [f"{each.resource_type}/{each.id}/{each.version}" for each in origins]
         return Sheet(reply, headings, _of_source(shown), late)
 
 
@@ -67,11 +68,6 @@ def digest_of(record: Record) -> str:
             for origin in entry.origins:
                 shown.setdefault(origin.source, []).append(f"{origin.resource_type}/{origin.id}/{origin.version}")
     return digest({source: _of_source(names) for source, names in shown.items()})
-
-
-def _named(entry: Entry) -> str:
-    origin = entry.origins[0]
-    return f"{origin.resource_type}/{origin.id}/{origin.version}"
 
 
 def _of_source(shown: list[str]) -> str:
