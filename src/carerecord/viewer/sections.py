@@ -100,7 +100,7 @@ def section_view(view: View, section: Section) -> SectionView:
     every = tuple(row(view, each) for each in section.entries)
     rows = tuple(each for each in every if not each.entry.mismatch)
     held = tuple(each for each in every if each.entry.mismatch)
-    answered = sum(sign(said.state).tone in ("held", "empty", "part") for _, said in told)
+    answered = sum(sign(said.state).tone in ("held", "empty", "part") and said.state != "out of date" for _, said in told)
     bare = tuple(state.name for state, said in told if sign(said.state).tone == "empty")
     withheld = tuple(each for each in view.record.withheld if each.section in (section.id, "*"))
     figures = tuple(_figures(view, section)) if section.id in TABLES else ()
@@ -113,7 +113,7 @@ def section_view(view: View, section: Section) -> SectionView:
 
 
 def _by_copy(told: Sequence[tuple[SourceState, SectionState]]) -> str:
-    many = sum(said.kept == "copy" for _, said in told)
+    many = sum(said.kept == "copy" and said.state != "out of date" for _, said in told)
     return f", {many} of them by a copy" if many else ""
 
 
