@@ -69,6 +69,19 @@ async def test_a_killed_import_goes_on_and_files_each_line_once(desk: Desk, monk
     assert await desk.database.pool.fetchval("SELECT count(*) FROM load_part") == 0
 
 
+async def test_two_processes_at_one_import_file_each_line_once(desk: Desk) -> None:
+    await desk.put({"resourceType": "Patient", "id": "p1"})
+    one, other = a_loader(desk), a_loader(desk)
+    begun = await received(one, packed(*[result(number) for number in range(40)]), lines=40)
+    row = await desk.database.pool.fetchrow("SELECT * FROM load")
+    assert row is not None
+    asked = LoadAsked(ALL, TRUST)
+    await asyncio.gather(one._filed_whole(row, asked), other._filed_whole(row, asked))
+    done = await one.state(LoadNamed(begun.id, TRUST))
+    page = await desk.keeper.search(FindAsked("Observation", (("patient", "p1"), ("_count", "100")), ALL))
+    assert (done.kept, len(page.matches), {each.version for each in page.matches}) == (40, 40, {1})
+
+
 async def test_while_lines_wait_nothing_of_them_can_be_read_on_the_disk(desk: Desk) -> None:
     text = packed({"resourceType": "Patient", "id": "p1", "name": [{"family": "Quillfeather"}]})
     await received(a_loader(desk), text, lines=1)

@@ -52,7 +52,7 @@ _PAGE: Final = 500  # and with them
 _MOST_STEPS: Final = 20  # without a page being full, where a filter lets little through
 MOST_BYTES: Final = 8_000_000  # of one page, and the one resource that passes it
 _SETTLES: Final = timedelta(milliseconds=500)  # between a writer's clock and its first row
-_LEASE: Final = timedelta(seconds=60)
+_LEASE: Final = timedelta(seconds=20)
 _LOOKS_EVERY_S: Final = 2.0
 _SWEEPS_EVERY_S: Final = 60.0
 _LOWEST: Final = ""

@@ -44,7 +44,7 @@ LARGEST_PART: Final = 64_000_000  # bytes, unpacked
 MOST_ISSUES: Final = 20  # of one line
 _LASTS: Final = timedelta(hours=24)  # what became of it is told so long
 _PATIENCE: Final = timedelta(hours=1)  # between two parts
-_LEASE: Final = timedelta(seconds=60)
+_LEASE: Final = timedelta(seconds=20)
 _LOOKS_EVERY_S: Final = 2.0
 _SWEEPS_EVERY_S: Final = 60.0
 _TRIES: Final = 5
@@ -72,6 +72,7 @@ class _Group:
     faults: list[Fault] = field(default_factory=list)
     aside: list[tuple[int, Change]] = field(default_factory=list)  # faulty, of a client whose faults are kept for people to mend
     keys: set[tuple[str, str]] = field(default_factory=set)
+    after: int = 0  # lines up to this one were looked at before
     last: int = 0  # line
     many: int = 0
 
@@ -194,13 +195,17 @@ class Loader:
         return True
 
     async def _filed_whole(self, row: Record, asked: LoadAsked) -> bool:
-        """False where it was cancelled meanwhile. While one group is being filed the next is judged."""
+        """False where it was cancelled meanwhile, or another process has taken it up.
+
+        While one group is being filed the next is judged.
+        """
         finder, done = self.writer.finder, int(row["read"])
-        number, filing = -1, None
+        number, filing, read = -1, None, done
         try:
             while (part := await kept.next_part(finder.db, row["id"], number)) is not None:
                 number = part["number"]
                 async for group in self._groups(row, part, asked, done):
+                    group.after, read = read, group.last
                     if filing is not None and not await filing:
                         return False
                     filing = asyncio.create_task(self._filed(row["id"], asked, group))
@@ -298,7 +303,7 @@ class Loader:
         while True:
             try:
                 async with finder.db.acquire() as db, db.transaction():
-                    if (told := await kept.told_so_far(db, id_)) is None:
+                    if (told := await kept.told_so_far(db, id_, group.after)) is None:
                         return False
                     if len(late) < _REFUSALS:
                         await self._kept(db, drafts)

@@ -167,18 +167,22 @@ async def planned(
     db: Connection, id_: UUID, low: str, high: str | None, found: Sequence[tuple[str, bool, int]], records: int,
     leased_until: datetime,
 ) -> bool:  # fmt: skip
-    """The files of one range, and how far we are: in one transaction. False where it was cancelled meanwhile."""
+    """The files of one range, and how far we are: in one transaction.
+
+    False where it was cancelled meanwhile, or another process has gone on from `high`.
+    """
     row = await db.fetchrow(
         """
         UPDATE export
            SET below = $2, records = records + $3, leased_until = $4
-         WHERE id = $1 AND state = 'running'
+         WHERE id = $1 AND state = 'running' AND below IS NOT DISTINCT FROM $5
         RETURNING (SELECT coalesce(max(number), 0) FROM export_file WHERE export = $1) AS last
         """,
         id_,
         low,
         records,
         leased_until,
+        high,
     )
     if row is None:
         return False

@@ -76,10 +76,13 @@ async def next_part(db: Database, id_: UUID, after: int) -> Record | None:
     )
 
 
-async def told_so_far(db: Connection, id_: UUID) -> int | None:
-    """Of how many refused lines it is told; None where it was cancelled. Until the transaction ends nobody cancels it."""
-    told: int | None = await db.fetchval("SELECT told FROM load WHERE id = $1 AND state = 'running' FOR UPDATE", id_)
-    return told
+async def told_so_far(db: Connection, id_: UUID, read: int) -> int | None:
+    """Of how many refused lines it is told. None where it was cancelled, or another process has read on from this line.
+
+    Until the transaction ends nobody does either.
+    """
+    row = await db.fetchrow("SELECT told FROM load WHERE id = $1 AND state = 'running' AND read = $2 FOR UPDATE", id_, read)
+    return None if row is None else int(row["told"])
 
 
 async def looked_at(
