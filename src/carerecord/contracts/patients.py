@@ -271,6 +271,7 @@ class Instruction(Struct, frozen=True):
     recorded: str = ""  # as Claim.recorded: an instruction older than what has been done since is "late"
     message: str = ""
     identifier: Identifier | None = None  # of a move
+    across: bool = False  # the two numbers are of different assigning authorities: a human decides, whoever says so
 
 
 class InstructAsked(Struct, frozen=True):

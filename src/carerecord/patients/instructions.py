@@ -87,7 +87,7 @@ class Instructing:
                 return await self._answer(db, "refused", gone.id, say=SEVERED)
             if not by and await reviews.human_parted(db, gone.id, into.id):
                 return await self._answer(db, "refused", gone.id, say=A_HUMAN)
-            if not by and told.source != told.into_source:
+            if not by and (told.source != told.into_source or told.across):
                 return await self._review(db, gone, into, now)
         # Whoever is named as the survivor stands for itself from now on: so no chain closes into a ring.
         if told.kind == "merge":
