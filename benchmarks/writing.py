@@ -77,7 +77,9 @@ class Server:
         return _used(self.workers()), _used([psutil.Process(self.engine), *psutil.Process(self.engine).children()])
 
     def pss_mb(self) -> float:
-        return round(sum(each.memory_full_info().pss for each in self.workers()) / 1e6, 1)
+        """With the parent, which holds what they share."""
+        every = {each.pid: each for each in (psutil.Process(self.pid), *self.workers())}
+        return round(sum(each.memory_full_info().pss for each in every.values()) / 1e6, 1)
 
 
 def _used(processes: Sequence[psutil.Process]) -> float:
