@@ -8,6 +8,7 @@ from carerecord.contracts.ingest import (
     ENROLMENTS,
     MESSAGE,
     MESSAGES,
+    RECEIVE,
     REPLAY,
     TRY,
     DiscardAsked,
@@ -15,6 +16,7 @@ from carerecord.contracts.ingest import (
     EnrolSourceAsked,
     MessageAsked,
     MessagesAsked,
+    ReceiveAsked,
     ReplayAsked,
     TryAsked,
 )
@@ -163,7 +165,10 @@ async def test_ingest(service_database, tmp_path):
             (REPLAY, ReplayAsked(everything=True)),
             (DISCARD, DiscardAsked(1, "It was a test.")),
             (TRY, TryAsked("aGVsbG8=", "nobody")),
+            (RECEIVE, ReceiveAsked(("aGVsbG8=",), "nobody")),
+            (RECEIVE, ReceiveAsked(("aGVsbG8=",), client="app")),
         ],
     )
     assert b'"waiting"' in answers[0].chunks[0]
-    assert [each.error for each in answers[2:]] == ["NotFound", "", "NotFound", "", "NotFound", "NotAcceptable"]
+    told = ["NotFound", "", "NotFound", "", "NotFound", "NotAcceptable", "NotFound", "Refused"]
+    assert [each.error for each in answers[2:]] == told

@@ -20,8 +20,8 @@ from carerecord.ingest.filing import Filer
 from carerecord.ingest.head import Verdict
 from carerecord.ingest.journal.arrivals import Arrival, Journal
 from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.kinds import fault_in
 from carerecord.ingest.mllp import Desk, Listener
-from carerecord.ingest.reading import fault_in
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.senders import Refusal, Senders
 from carerecord.kit.calls import Calls, Direct

@@ -11,9 +11,9 @@ from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt,
 
 from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
 from carerecord.contracts.patients import TAKE, TakeAsked, Taken
-from carerecord.ingest.effects import read_message
 from carerecord.ingest.filing import FAULT, KILLED
 from carerecord.ingest.head import Verdict
+from carerecord.ingest.kinds import filings
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.part import answer
 
@@ -71,7 +71,7 @@ async def test_poison_is_tried_three_times_and_parked_while_what_follows_goes_on
         if b"POISON" in raw:
             tried += 1
             raise RecursionError
-        return read_message(raw, *told)
+        return filings(raw, *told)
 
     async with a_hospital(service_database) as hospital:
         hospital.filer.read = reading
@@ -211,7 +211,7 @@ async def test_a_message_that_kills_its_worker_again_and_again_is_parked(service
             def deadly(raw: bytes, *told: Any) -> Any:
                 if b"DEADLY" in raw:
                     raise Killed
-                return read_message(raw, *told)
+                return filings(raw, *told)
 
             filer.read = deadly
             try:

@@ -11,9 +11,9 @@ from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, a_door, a_hospital
 from tests.patients.people import DR_NAIR
 
 from carerecord.contracts.ingest import DiscardAsked, MessageAsked, MessagesAsked, ReplayAsked, TryAsked
-from carerecord.ingest.effects import read_message
 from carerecord.ingest.filing import FAULT
 from carerecord.ingest.journal.store import counting
+from carerecord.ingest.kinds import filings
 from carerecord.ingest.queue import Queue
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
 
@@ -61,7 +61,7 @@ async def test_what_was_mended_is_filed_again(service_database: Any, which: Repl
             await hospital.later(30)
         assert await hospital.stuck() == [("parked", 3, FAULT)]
 
-        hospital.filer.read = read_message
+        hospital.filer.read = filings
         done = await Queue(receiving(hospital)).replay(which)
         await hospital.file_all()
 

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -71,6 +71,13 @@ def around_of(supplier: Supplier, answer: Any) -> Around:
 
 async def made_of(request: Request, answer: Any, around: Around, about: str, turn: Turn) -> AsyncIterator[Made]:
     """Each item of the answer, in order. `about` is the source's own number of the person who was asked for."""
+    for made in each_made(request, answer, around, about):
+        yield made
+        await turn.over()
+
+
+def each_made(request: Request, answer: Any, around: Around, about: str) -> Iterator[Made]:
+    """The same for a caller who need let nobody in between: of an answer that is small."""
     root, met = Scope(answer, ()), dict[str, int]()
     by_list: dict[str, list[Item]] = {}
     for item in request.items:
@@ -85,7 +92,6 @@ async def made_of(request: Request, answer: Any, around: Around, about: str, tur
                 made = _numbered(made, met[key])
             found = frozenset(leaves(scope.value, scope.names))
             yield replace(made, unknown=tuple(_not_known(found, request)), sent=scope.value, counted=items[0] is request.items[0])
-            await turn.over()
 
 
 def unknown_in(

@@ -1,4 +1,4 @@
-"""What the porter may be asked: bring in a source's people; what of the messages waits and why, and to file it again."""
+"""What the porter may be asked: bring in a source's people, take messages in; what of them waits and why?"""
 
 from msgspec import Raw, Struct
 
@@ -137,6 +137,22 @@ class Tried(Struct, frozen=True):
     withdrawn: tuple[str, ...] = ()
 
 
+class ReceiveAsked(Struct, frozen=True):
+    """Messages that came by another door than MLLP: HL7 v2, events in FHIR, rows of an extract. In their order."""
+
+    messages: tuple[str, ...]  # base64 of the bytes of each
+    sender: str = ""  # "" = whichever of the client's that MSH-3 and MSH-4 name
+    client: str = ""  # of the FHIR API, who sends; "" = the platform itself
+
+
+class Received(Struct, frozen=True):
+    """What became of one message, told when that is durable."""
+
+    outcome: str  # taken | unreadable: kept, and waits for a person | unable: not kept, send it again
+    reason: str = ""
+    trigger: str = ""
+
+
 ENROL_SOURCE = Question("ingest", "enrol-source", EnrolSourceAsked, Enrolment)
 ENROLMENTS = Question("ingest", "enrolments", EnrolmentsAsked, tuple[Enrolment, ...])
 MESSAGES = Question("ingest", "messages", MessagesAsked, MessageQueue)
@@ -144,3 +160,4 @@ MESSAGE = Question("ingest", "message", MessageAsked, MessageShown)
 REPLAY = Question("ingest", "replay", ReplayAsked, QueueChanged)
 DISCARD = Question("ingest", "discard", DiscardAsked, QueueChanged)
 TRY = Question("ingest", "try", TryAsked, Tried)
+RECEIVE = Question("ingest", "receive", ReceiveAsked, tuple[Received, ...])

@@ -9,15 +9,16 @@ from pathlib import Path
 from carerecord.connectors.pds import Pds
 from carerecord.connectors.pds import Turns as Traces
 from carerecord.connectors.web import Web
-from carerecord.contracts.ingest import DISCARD, ENROL_SOURCE, ENROLMENTS, MESSAGE, MESSAGES, REPLAY, TRY
+from carerecord.contracts.ingest import DISCARD, ENROL_SOURCE, ENROLMENTS, MESSAGE, MESSAGES, RECEIVE, REPLAY, TRY
 from carerecord.ingest.effects import Effects
 from carerecord.ingest.enrol import Enroller
 from carerecord.ingest.filing import Filer
 from carerecord.ingest.journal.arrivals import Journal
 from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.kinds import fault_in
 from carerecord.ingest.mllp import Desk, tls_of
 from carerecord.ingest.queue import Queue
-from carerecord.ingest.reading import fault_in
+from carerecord.ingest.receive import Receiver
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.senders import Senders
 from carerecord.ingest.service import Porter
@@ -81,6 +82,7 @@ def build(supplies: Supplies) -> Part:
     )
 
     queue = Queue(receiving)
+    receiver = Receiver(journal, receiving.senders, Turns())
 
     async def stop() -> None:
         await asyncio.gather(receiving.close(), web.close())
@@ -95,6 +97,7 @@ def build(supplies: Supplies) -> Part:
             answer(REPLAY, queue.replay),
             answer(DISCARD, queue.discard),
             answer(TRY, queue.attempt),
+            answer(RECEIVE, receiver.receive),
         ),
         jobs=(
             Job("ingest.enrol", enroller.work),

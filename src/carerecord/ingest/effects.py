@@ -7,7 +7,6 @@ holdings writes nothing where the same words stand. So a worker may be killed at
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -311,14 +310,15 @@ def _instruction(merge: Merge, read: Read, filing: Filing) -> Instruction:
     source = read.sender.source
     kind = {"renumber": "merge"}.get(merge.kind, merge.kind)
     moved = Identifier(read.sender.number_system, merge.right) if kind == "move" else None
-    return Instruction(kind, source, merge.right, source, merge.left, filing.order[0], str(read.id), moved)
+    across = kind in ("merge", "link") and _authority(merge.left) != _authority(merge.right)
+    return Instruction(kind, source, merge.right, source, merge.left, filing.order[0], str(read.id), moved, across)
+
+
+def _authority(local_id: str) -> str:
+    """Who gave this number; "" = the sender itself."""
+    return local_id.rpartition("|")[0]
 
 
 def opened(seals: Seals, kept: Kept) -> bytes:
     """The message as it came."""
     return seals.open(kept.body, organisation=kept.organisation, place=kept.digest)
-
-
-def read_message(raw: bytes, sender: Sender, at: datetime) -> tuple[Filing, ...]:
-    """What a message, or each of a batch, comes to. Raises hl7v2.Unreadable."""
-    return tuple(hl7v2.mapped(hl7v2.parse(each), sender, at) for each in hl7v2.split(raw))

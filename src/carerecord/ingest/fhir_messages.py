@@ -64,7 +64,7 @@ def opened(raw: bytes) -> Resource:
     return value
 
 
-class _Reading:
+class Reading:
     """One message on its way to statements."""
 
     def __init__(self, sender: Sender) -> None:
@@ -76,7 +76,7 @@ class _Reading:
 def _signal(value: Resource, sender: Sender, received_at: datetime | None) -> Filing:
     """A CloudEvent: that something changed about somebody, and not what."""
     number, type_ = text_in(value, "subject"), text_in(value, "type")
-    at = _instant(text_in(value, "time"), received_at)
+    at = instant(text_in(value, "time"), received_at)
     if not systems.is_somebodys(number):
         raise Unreadable("the event's subject is no NHS number")
     about = SourcePatient(
@@ -91,7 +91,7 @@ def _message(value: Resource, sender: Sender, received_at: datetime | None) -> F
     header = dict_in(entries[0], "resource") if entries else {}
     if text_in(header, "resourceType") != "MessageHeader":
         raise Unreadable("its first entry is no MessageHeader")
-    reading = _Reading(sender)
+    reading = Reading(sender)
     is_stu3 = "timestamp" in header or "event" in header
     event = dict_in(header, "event") if is_stu3 else dict_in(header, "eventCoding")
     inner = list(_flat(entries[1:]))
@@ -101,8 +101,8 @@ def _message(value: Resource, sender: Sender, received_at: datetime | None) -> F
         text_in(value, "timestamp") or text_in(header, "timestamp"),
     )
     sent = text_in(value, "timestamp") or text_in(header, "timestamp") or recorded
-    order = (_instant(recorded, received_at), _instant(sent, received_at))
-    return _filed(reading, text_in(event, "code") or "event", order, resources, deletes=_deletes(header))
+    order = (instant(recorded, received_at), instant(sent, received_at))
+    return filed(reading, text_in(event, "code") or "event", order, resources, deletes=_deletes(header))
 
 
 def _flat(entries: list[Resource]) -> Iterator[tuple[str, Resource]]:
@@ -115,7 +115,7 @@ def _flat(entries: list[Resource]) -> Iterator[tuple[str, Resource]]:
             yield text_in(each, "fullUrl"), resource
 
 
-def _of_stu3(reading: _Reading, inner: list[tuple[str, Resource]]) -> list[tuple[str, Resource]]:
+def _of_stu3(reading: Reading, inner: list[tuple[str, Resource]]) -> list[tuple[str, Resource]]:
     entries = [{**({"fullUrl": url} if url else {}), "resource": resource} for url, resource in inner]
     found = convert(split(_json.encode({"resourceType": "Bundle", "type": "collection", "entry": entries})))
     reading.notes += [f"{each.path} is not carried" for each in found.not_carried]
@@ -125,7 +125,7 @@ def _of_stu3(reading: _Reading, inner: list[tuple[str, Resource]]) -> list[tuple
 
 def _notification(value: Resource, sender: Sender, received_at: datetime | None) -> Filing:
     """A subscription's notification: its status first, then what changed, where it is said."""
-    reading, resources, deletes = _Reading(sender), [], False
+    reading, resources, deletes = Reading(sender), [], False
     for each in dicts_in(value, "entry"):
         resource, method = dict_in(each, "resource"), text_in(dict_in(each, "request"), "method")
         if method == "DELETE" and not resource:
@@ -134,12 +134,12 @@ def _notification(value: Resource, sender: Sender, received_at: datetime | None)
         if resource and text_in(resource, "resourceType") not in _ENVELOPES:
             resources.append((text_in(each, "fullUrl"), resource))
     changed = [text_in(dict_in(each, "meta"), "lastUpdated") for _, each in resources]
-    at = _instant(max(changed, default="") or text_in(value, "timestamp"), received_at)
+    at = instant(max(changed, default="") or text_in(value, "timestamp"), received_at)
     if not resources:
         return Filing(
             "notification", (at, at), kept_only="it says that something changed, and not what: what is asked next is fresh"
         )
-    return _filed(reading, "notification", (at, at), resources, deletes=deletes)
+    return filed(reading, "notification", (at, at), resources, deletes=deletes)
 
 
 def _deletes(header: Resource) -> bool:
@@ -152,14 +152,26 @@ def _deletes(header: Resource) -> bool:
     return "delete" in said
 
 
-def _filed(
-    reading: _Reading, event: str, order: tuple[str, str], resources: list[tuple[str, Resource]], *, deletes: bool
+def filed(
+    reading: Reading,
+    event: str,
+    order: tuple[str, str],
+    resources: list[tuple[str, Resource]],
+    *,
+    deletes: bool = False,
+    local_id: str = "",
 ) -> Filing:
+    """Statements about one person and what is theirs. `local_id`: how the sender knows them, where their numbers do not say.
+
+    Raises:
+        Unreadable: it is about nobody, or about several.
+    """
     people = [each for _, each in resources if text_in(each, "resourceType") == "Patient"]
     if len({_key(each) for each in people}) > 1:
         raise Unreadable("it is about several people")
     who = people[0] if people else _named_only(resources)
-    local_id, patient = _person(reading, who)
+    local_id = local_id or _local_id(reading, who)
+    patient = patient_id(reading.sender, local_id)
     thread = f"Patient/{patient}"
     kept: list[tuple[str, Resource]] = []
     for url, each in resources:
@@ -181,7 +193,7 @@ def _filed(
     return Filing(event, order, (about,), tuple(said), notes=tuple(dict.fromkeys(reading.notes)), withdraws=deletes)
 
 
-def _said(reading: _Reading, thing: str, resource: Resource, local_id: str, patient: str, *, deletes: bool) -> Statement:
+def _said(reading: Reading, thing: str, resource: Resource, local_id: str, patient: str, *, deletes: bool) -> Statement:
     if deletes:
         facts: Facts = {WITHDRAWN: DELETED}
     else:
@@ -192,7 +204,7 @@ def _said(reading: _Reading, thing: str, resource: Resource, local_id: str, pati
     return statement(thing, local_id, Said(patient, {thing: facts}), (f"Patient/{patient}",))
 
 
-def _led(reading: _Reading, node: Any) -> Any:
+def _led(reading: Reading, node: Any) -> Any:
     """Every reference to where the resource lies here. One that leads out of the message keeps its words and leads nowhere."""
     if type(node) is list:
         return [_led(reading, each) for each in node]
@@ -211,7 +223,7 @@ def _led(reading: _Reading, node: Any) -> Any:
     return out
 
 
-def _is_about(reading: _Reading, resource: Resource, thread: str, who: Resource) -> None:
+def _is_about(reading: Reading, resource: Resource, thread: str, who: Resource) -> None:
     """Raises Unreadable: it names somebody else, or somebody whom the message does not hold."""
     own = {"".join(text_in(each, "value").split()) for each in dicts_in(who, "identifier")}
     for element in ("subject", "patient"):
@@ -231,7 +243,7 @@ def _key(resource: Resource) -> str:
     return "\n".join(numbers) or text_in(resource, "id")
 
 
-def _id(reading: _Reading, type_: str, resource: Resource) -> str:
+def _id(reading: Reading, type_: str, resource: Resource) -> str:
     """By the resource's own business identifier: its id is another in each message."""
     for each in dicts_in(resource, "identifier"):
         system, value = canonical_system(text_in(each, "system")), text_in(each, "value")
@@ -252,11 +264,11 @@ def _named_only(resources: list[tuple[str, Resource]]) -> Resource:
     raise Unreadable("it does not say whom it is about")
 
 
-def _person(reading: _Reading, who: Resource) -> tuple[str, str]:
-    local_id = known_by(reading.sender, tuple(_identifiers(who)))
-    if not local_id:
+def _local_id(reading: Reading, who: Resource) -> str:
+    found = known_by(reading.sender, tuple(_identifiers(who)))
+    if not found:
         raise Unreadable("it names a person by no number")
-    return local_id, patient_id(reading.sender, local_id)
+    return found
 
 
 def _identifiers(who: Resource) -> Iterator[Resource]:
@@ -288,7 +300,7 @@ def _facts_of(who: Mapping[str, Any]) -> Facts:
     return facts
 
 
-def _instant(text: str, received_at: datetime | None) -> str:
+def instant(text: str, received_at: datetime | None) -> str:
     """As text that sorts; the time of receipt where it says none, or one that lies far ahead."""
     now = times.utc_text(received_at) if received_at is not None else ""
     try:

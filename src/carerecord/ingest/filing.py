@@ -12,10 +12,11 @@ from datetime import timedelta
 from typing import Final
 
 from carerecord.ingest import hl7v2
-from carerecord.ingest.effects import Effects, NotFiled, Read, opened, read_message
+from carerecord.ingest.effects import Effects, NotFiled, Read, opened
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import filing as store
 from carerecord.ingest.journal.store.filing import Fate, Kept
+from carerecord.ingest.kinds import filings
 from carerecord.ingest.senders import Senders
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool, is_away
@@ -49,7 +50,7 @@ class Filer:
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     hold: timedelta = HOLD
     filed: int = 0  # since the start
-    read: Callable[..., tuple[hl7v2.Filing, ...]] = read_message
+    read: Callable[..., tuple[hl7v2.Filing, ...]] = filings
     _failures: int = 0
 
     async def work(self) -> None:

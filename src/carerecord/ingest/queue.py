@@ -23,11 +23,12 @@ from carerecord.contracts.ingest import (
     TryAsked,
 )
 from carerecord.ingest import hl7v2
-from carerecord.ingest.effects import opened, read_message
+from carerecord.ingest.effects import opened
 from carerecord.ingest.hl7v2 import Filing, Unreadable
 from carerecord.ingest.hl7v2 import Heard as Word
 from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store import queue as store
+from carerecord.ingest.kinds import filings
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.rhythm import silence
 from carerecord.kit import request
@@ -129,18 +130,18 @@ class Queue:
         except ValueError:
             raise NotUnderstood("content is base64 of the bytes of a message.") from None
         try:
-            filings = read_message(raw, sender, receiving.clock.now() + timedelta(seconds=1))
+            found = filings(raw, sender, receiving.clock.now() + timedelta(seconds=1))
         except Unreadable as fault:
             return Tried(False, (fault.reason,))
-        if not filings:
+        if not found:
             return Tried(False, ("There is no message in it.",))
-        made = [put for each in filings for put in _alone(each)]
+        made = [put for each in found for put in _alone(each)]
         return Tried(
             True,
-            tuple(word for each in filings for word in (*([each.kept_only] if each.kept_only else []), *each.notes)),
-            ", ".join(each.trigger for each in filings),
-            tuple(dict.fromkeys(person.local_id for each in filings for person in each.people)),
-            tuple(f"{merge.kind} {merge.right} into {merge.left}" for each in filings for merge in each.merges),
+            tuple(word for each in found for word in (*([each.kept_only] if each.kept_only else []), *each.notes)),
+            ", ".join(each.trigger for each in found),
+            tuple(dict.fromkeys(person.local_id for each in found for person in each.people)),
+            tuple(f"{merge.kind} {merge.right} into {merge.left}" for each in found for merge in each.merges),
             tuple(Raw(put.raw) for put in made if put.raw is not None),
             tuple(f"{put.type}/{put.id}: {put.withdrawn}" for put in made if put.raw is None),
         )

@@ -8,6 +8,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from msgspec import Struct
+from msgspec.structs import replace
 
 from carerecord.contracts.sources import Registry, Sender
 from carerecord.ingest.head import Head
@@ -53,7 +54,12 @@ class Senders:
 
     def take(self, registry: Registry) -> None:
         self.registry_version = registry.version
-        self.rows = tuple(each for each in registry.senders if not each.retired)
+        mappings = {each.id: each.mapping for each in registry.sources}
+        self.rows = tuple(
+            each if each.mapping else replace(each, mapping=mappings.get(each.source, ""))
+            for each in registry.senders
+            if not each.retired
+        )
         self._found.clear()
 
     def by_id(self) -> Mapping[str, Sender]:

@@ -1,0 +1,127 @@
+"""What does one row of an extract come to? By a mapping file, the same as for a supplier's JSON.
+
+Each row is a message of its own in the journal: kept before anything is answered, filed once, set aside with its reason where
+it cannot be read, tried again when its cause is mended. So the same file twice changes nothing, and one that broke off is read
+again from its beginning.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, Final
+
+import msgspec
+
+from carerecord.connectors.rest_json_mapping import BadMapping, Supplier, mapping_of
+from carerecord.connectors.rest_json_paths import BadPath
+from carerecord.connectors.rest_json_take import around_of, each_made, people_of, unknown_in
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.errors import FhirError
+from carerecord.ingest.fhir_messages import Reading, filed, instant
+from carerecord.ingest.hl7v2 import Filing, Sender, Unreadable
+from carerecord.ingest.hl7v2.systems import is_somebodys
+
+STARTS: Final = b'{"extract":'
+NO_MAPPING: Final = "its source has no mapping: name one in the source's table"
+_DELIMITERS: Final = ",;\t|"
+_LONGEST_FIELD: Final = 10_000_000
+_json: Final = msgspec.json.Encoder(order="deterministic")
+
+
+def is_row(raw: bytes) -> bool:
+    return raw.startswith(STARTS)
+
+
+def rows_of(body: bytes, name: str, at: str) -> Iterator[bytes]:
+    """Each row of a CSV file as a message; `at` is when the extract was made. The first line names the columns.
+
+    A row with another number of columns than that comes too, with what is wrong with it, and will wait for a person.
+
+    Raises:
+        Unreadable: it names no columns, or names one twice.
+    """
+    try:
+        text = body.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = body.decode("cp1252", "replace")
+    first = text.partition("\n")[0]
+    delimiter = max(_DELIMITERS, key=first.count)
+    csv.field_size_limit(_LONGEST_FIELD)
+    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    columns = [each.strip() for each in next(lines, [])]
+    if not columns or not all(columns) or len(set(columns)) != len(columns):
+        raise Unreadable("the first line of the extract must name each column once")
+    for values in lines:
+        if not any(each.strip() for each in values):
+            continue
+        fault = "" if len(values) == len(columns) else f"it has {len(values)} columns, and the first line {len(columns)}"
+        row = dict(zip(columns, values, strict=False))
+        yield _json.encode(_Row(name, at, row, fault))
+
+
+class _Row(msgspec.Struct, omit_defaults=True):
+    """A row on its way into the journal. Its line is not part of it: the same row elsewhere in the file is the same row."""
+
+    extract: str
+    at: str
+    row: dict[str, str]
+    fault: str = ""
+
+
+_row: Final = msgspec.json.Decoder(_Row)
+
+
+def opened(raw: bytes) -> _Row:
+    """Raises Unreadable: no row, or one that is broken."""
+    try:
+        found = _row.decode(raw)
+    except msgspec.MsgspecError as fault:
+        raise Unreadable("it is no row of an extract") from fault
+    if found.fault:
+        raise Unreadable(found.fault)
+    return found
+
+
+def mapped(raw: bytes, sender: Sender, mapping: str, received_at: datetime | None = None) -> Filing:
+    """What a row comes to, by the text of its source's mapping. The mapping calls its rows `rows`.
+
+    Raises:
+        Unreadable: it is broken, about nobody, or part of it cannot be read; the reason names columns, never what they hold.
+    """
+    found = opened(raw)
+    if not mapping:
+        raise Unreadable(NO_MAPPING)
+    try:
+        supplier = mapping_of(mapping)
+    except BadMapping as bad:
+        raise Unreadable(f"the mapping cannot be used: {bad.faults[0]}") from bad
+    answer = {"rows": [found.row]}
+    at = instant(found.at, received_at)
+    reading = Reading(sender)
+    try:
+        person, resources = _made(supplier, answer, reading)
+    except (BadPath, FhirError) as fault:
+        raise Unreadable(fault.reason) from fault
+    number = str(person["id"])
+    local_id = f"nhs|{number}" if is_somebodys(number) else number
+    made = [("", person), *(("", each) for each in resources)]
+    return filed(reading, "row", (at, at), made, local_id=local_id)
+
+
+def _made(supplier: Supplier, answer: Any, reading: Reading) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    people = people_of(supplier, answer)
+    if len(people) != 1:
+        raise Unreadable("the row names nobody")
+    around = around_of(supplier, answer)
+    reads, left_out = supplier.person.reads, supplier.person.left_out
+    resources = []
+    for request in supplier.requests:
+        reads, left_out = reads | request.reads, left_out | request.left_out
+        for made in each_made(request, answer, around, str(people[0]["id"])):
+            if made.fault:
+                raise Unreadable(f"{made.type}: {made.fault}")
+            resources.append(parse(made.raw))
+    unknown, _ = unknown_in(reads, left_out, answer)
+    reading.notes += [f"{'.'.join(names[1:])} is not carried" for names in sorted(unknown)]
+    return people[0], resources

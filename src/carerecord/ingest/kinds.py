@@ -1,0 +1,54 @@
+"""Of which kind is a message, and what does one of that kind come to: HL7 v2, an event in FHIR, a row of an extract?"""
+
+from datetime import datetime
+from typing import Final
+
+from carerecord.contracts.sources import Sender
+from carerecord.ingest import extracts, fhir_messages, hl7v2
+from carerecord.ingest.head import Head, read
+from carerecord.ingest.hl7v2 import Filing
+
+_BOM: Final = b"\xef\xbb\xbf"
+# By which the journal and its pages call one that has no MSH.
+FHIR_HEAD: Final = Head(b"|", b"^~\\&", type=b"FHIR", trigger=b"MSG")
+ROW_HEAD: Final = Head(b"|", b"^~\\&", type=b"ROW")
+NO_MESSAGE: Final = "There is no message in it."
+
+
+def is_fhir(raw: bytes) -> bool:
+    return raw[:64].removeprefix(_BOM).lstrip()[:1] == b"{"
+
+
+def head_of(raw: bytes) -> Head:
+    """Raises Unheaded: it is of no kind that is known here."""
+    if extracts.is_row(raw):
+        return ROW_HEAD
+    return FHIR_HEAD if is_fhir(raw) else read(raw)
+
+
+def filings(raw: bytes, sender: Sender, at: datetime) -> tuple[Filing, ...]:
+    """What a message comes to; of a batch, each of its messages. Raises hl7v2.Unreadable."""
+    if extracts.is_row(raw):
+        return (extracts.mapped(raw, sender, sender.mapping, at),)
+    if is_fhir(raw):
+        return (fhir_messages.mapped(raw.removeprefix(_BOM), sender, at),)
+    return tuple(hl7v2.mapped(hl7v2.parse(each, sender.charset), sender, at) for each in hl7v2.split(raw))
+
+
+def fault_in(raw: bytes, charset: str = "") -> str:
+    """Why its content cannot be read, for a person; "" = it can. Asked at the door: what cannot be read is kept, and said so."""
+    try:
+        if extracts.is_row(raw):
+            extracts.opened(raw)
+            return ""
+        if is_fhir(raw):
+            fhir_messages.opened(raw.removeprefix(_BOM))
+            return ""
+        found = hl7v2.split(raw)
+        for each in found:
+            hl7v2.parse(each, charset)
+    except hl7v2.Unreadable as fault:
+        return fault.reason[:1].upper() + fault.reason[1:]
+    except Exception:
+        return ""  # a fault of ours is not the sender's: it is taken, and whoever files it meets the fault and says so
+    return "" if found else NO_MESSAGE

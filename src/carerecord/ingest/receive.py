@@ -1,0 +1,96 @@
+"""How is a message taken in that came by another door than MLLP: over HTTP, or from a folder? Durable first, then answered."""
+
+import asyncio
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from carerecord.contracts.ingest import ReceiveAsked, Received
+from carerecord.contracts.sources import Sender
+from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict
+from carerecord.ingest.journal.arrivals import Arrival, Journal
+from carerecord.ingest.kinds import fault_in, head_of
+from carerecord.ingest.senders import Senders
+from carerecord.kit.errors import NotFound, Refused
+from carerecord.kit.turns import Turns
+
+_OUTCOMES: Final = {Verdict.TAKEN: "taken", Verdict.UNREADABLE: "unreadable", Verdict.UNABLE: "unable"}
+NO_SENDER: Final = "There is no such sender in the registry of sources."
+NOT_THIS_CLIENT: Final = "No sender in the registry of sources lets this client send for it."
+SEVERAL: Final = "This client may send for several senders: MSH-3 and MSH-4, or the sender's name, must say which."
+
+
+@dataclass
+class Receiver:
+    journal: Journal
+    senders: Senders
+    turns: Turns
+
+    async def receive(self, asked: ReceiveAsked) -> tuple[Received, ...]:
+        """Take messages in, in this order; each is answered when it is durable, or cannot be made so.
+
+        Raises:
+            NotFound: no such sender. Refused: the client may send for nobody, or for several and does not say for whom.
+        """
+        arrivals = []
+        async with self.turns.mine() as turn:
+            for content in asked.messages:
+                arrivals.append(self._arrival(content, asked))
+                await turn.over()
+        return await self.taken(arrivals)
+
+    async def taken(self, arrivals: "Sequence[tuple[bytes, Head, Sender, Verdict, str]]") -> tuple[Received, ...]:
+        """Put into the journal what is to be, and wait until all of it stands there."""
+        loop = asyncio.get_running_loop()
+        waits: list[asyncio.Future[Received]] = []
+        for raw, head, sender, verdict, reason in arrivals:
+            told: asyncio.Future[Received] = loop.create_future()
+
+            def kept(arrival: Arrival, told: "asyncio.Future[Received]" = told) -> None:
+                if not told.done():
+                    told.set_result(Received(_OUTCOMES[arrival.verdict], arrival.reason, arrival.head.named))
+
+            self.journal.put(Arrival(raw, head, sender, verdict, reason, kept))
+            waits.append(told)
+        return tuple(await asyncio.gather(*waits))
+
+    def _arrival(self, content: str, asked: ReceiveAsked) -> tuple[bytes, Head, Sender, Verdict, str]:
+        try:
+            raw = base64.b64decode(content, validate=True)
+        except (binascii.Error, ValueError):
+            raw = content.encode()
+        return self.read(raw, asked.sender, asked.client)
+
+    def read(self, raw: bytes, sender_id: str, client: str = "") -> tuple[bytes, Head, Sender, Verdict, str]:
+        try:
+            head, why = head_of(raw), ""
+        except Unheaded as fault:
+            head, why = UNKNOWN, fault.reason
+        sender = self._sender(head, sender_id, client)
+        why = why or fault_in(raw, sender.charset)
+        return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why
+
+    def _sender(self, head: Head, sender_id: str, client: str) -> Sender:
+        rows = self.senders.rows
+        if client:
+            rows = tuple(each for each in rows if client in each.clients)
+            if not rows:
+                raise Refused(NOT_THIS_CLIENT, rule="sender/client")
+        if sender_id:
+            found = next((each for each in rows if each.id == sender_id), None)
+            if found is None:
+                raise NotFound(NO_SENDER)
+            return found
+        if len(rows) == 1:
+            return rows[0]
+        said = (head.application.decode("utf-8", "replace"), head.facility.decode("utf-8", "replace"))
+        named = [each for each in rows if any(_is(said, pair) for pair in each.sends_as)]
+        if len(named) != 1:
+            raise Refused(SEVERAL, rule="sender/several")
+        return named[0]
+
+
+def _is(said: tuple[str, str], pair: tuple[str, str]) -> bool:
+    return all(wanted in ("*", word) for word, wanted in zip(said, pair, strict=True))

@@ -1,0 +1,136 @@
+"""Does each row of an extract become what its mapping says, once, however often the file comes, and none of them nothing?"""
+
+import pytest
+from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, on_a_page, one, resources, settled
+
+from carerecord.fhir.person import person
+from carerecord.ingest.extracts import NO_MAPPING, is_row, mapped, rows_of
+from carerecord.ingest.hl7v2 import Filing, Unreadable, patient_id
+
+MAPPING = """
+name = "Allergies of Fenwick, weekly extract"
+answers = "json"
+zone = "Europe/London"
+not_carried = ["rows.REGION"]
+
+[person]
+list = "rows"
+id = "MRN"
+read = { path = "-", json = { id = "{local_id}" } }
+
+[person.fields]
+"identifier[0].system" = { constant = "https://fhir.nhs.uk/Id/nhs-number", if = "NHS_NO" }
+"identifier[0].value" = "NHS_NO"
+"name[0].family" = "SURNAME"
+birthDate = { date = "DOB", format = "%d/%m/%Y" }
+
+[codes.state]
+A = "active"
+R = "resolved"
+
+[[request]]
+name = "allergies"
+sections = ["allergies"]
+path = "-"
+
+[[request.item]]
+list = "rows"
+type = "AllergyIntolerance"
+id = "ROW_ID"
+person = "MRN"
+
+[request.item.fields]
+code = { concept = "CODE", system = "http://snomed.info/sct", text = "SUBSTANCE" }
+"clinicalStatus.coding[0].code" = { code = "STATE", map = "state" }
+"""
+HEAD = "ROW_ID,MRN,NHS_NO,SURNAME,DOB,CODE,SUBSTANCE,STATE,REGION"
+PENICILLIN = f"1,M7,{NHS},Marlow,14/07/1948,91936005,Penicillin,A,North"
+LATEX = f'2,M7,{NHS},Marlow,14/07/1948,1003755004,"Latex, natural",A,North'
+AT = "2026-11-22T02:00:00+00:00"
+
+
+def rows(*lines: str, head: str = HEAD, at: str = AT) -> list[bytes]:
+    return list(rows_of("\r\n".join([head, *lines, ""]).encode(), "fenwick-allergies", at))
+
+
+def filings(*lines: str, at: str = AT) -> list[Filing]:
+    return [mapped(each, SENDER, MAPPING) for each in rows(*lines, at=at)]
+
+
+def test_each_row_is_a_resource_of_the_person_whom_it_names():
+    puts = settled(filings(PENICILLIN, LATEX))
+    all_is_well(puts)
+
+    assert {on_a_page(each).title for each in resources(puts, "AllergyIntolerance")} == {"Penicillin", "Latex, natural"}
+    assert {each["patient"]["reference"] for each in resources(puts, "AllergyIntolerance")} == {
+        f"Patient/{patient_id(SENDER, 'M7')}"
+    }
+    found = person(one(puts, "Patient"))
+    assert (found.nhs_number, found.birth_date, found.names[0].family) == (NHS, "1948-07-14", "Marlow")
+
+
+def test_the_same_file_twice_is_the_same_messages():
+    assert rows(PENICILLIN, LATEX) == rows(PENICILLIN, LATEX)
+    assert rows(LATEX, PENICILLIN) == list(reversed(rows(PENICILLIN, LATEX)))
+
+
+def test_the_newest_extract_stands_whichever_is_read_first():
+    old, new = filings(PENICILLIN), filings(PENICILLIN.replace(",A,", ",R,"), at="2026-11-29T02:00:00+00:00")
+    for order in (old + new, new + old):
+        assert one(settled(order), "AllergyIntolerance")["clinicalStatus"]["coding"][0]["code"] == "resolved"
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+def test_columns_may_be_parted_by_any_usual_sign(delimiter):
+    found = rows(PENICILLIN.replace(",", delimiter), head=HEAD.replace(",", delimiter))
+
+    assert mapped(found[0], SENDER, MAPPING).people[0].local_id == "M7"
+
+
+def test_a_byte_order_mark_and_letters_of_windows_are_read():
+    line = PENICILLIN.replace("Marlow", "O\u2019Brien")
+    for body in (f"{HEAD}\n{line}\n".encode("utf-8-sig"), f"{HEAD}\n{line}\n".encode("cp1252")):
+        (row,) = rows_of(body, "x", AT)
+        assert mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family == "O\u2019Brien"
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("1,M7,9990000018,Marlow", "4 columns"),
+        (f"1,,{NHS},Marlow,14/07/1948,91936005,Penicillin,A,North", "nobody"),
+        (PENICILLIN.replace("14/07/1948", "1948-07-14"), "DOB"),
+        (PENICILLIN.replace(",A,", ",Q,"), "STATE"),
+    ],
+)
+def test_a_row_that_cannot_be_read_waits_with_a_reason_that_names_columns_and_the_others_stand(line, why):
+    good, bad = rows(PENICILLIN, line)
+
+    assert mapped(good, SENDER, MAPPING).statements
+    with pytest.raises(Unreadable, match=why) as refused:
+        mapped(bad, SENDER, MAPPING)
+    assert NHS not in refused.value.reason
+    assert "Marlow" not in refused.value.reason
+
+
+def test_a_column_that_the_mapping_does_not_know_is_named():
+    (row,) = rows(f"{PENICILLIN},high", head=f"{HEAD},SEVERITY")
+
+    assert mapped(row, SENDER, MAPPING).notes == ("SEVERITY is not carried",)
+
+
+def test_a_file_that_does_not_name_its_columns_is_refused():
+    for head in ("", "A,A", "A,,B"):
+        with pytest.raises(Unreadable, match="first line"):
+            list(rows_of(head.encode(), "x", AT))
+
+
+def test_a_source_without_a_mapping_says_so():
+    with pytest.raises(Unreadable, match=NO_MAPPING):
+        mapped(rows(PENICILLIN)[0], SENDER, "")
+
+
+def test_a_row_is_told_from_every_other_message():
+    assert is_row(rows(PENICILLIN)[0])
+    assert not is_row(b'{"resourceType":"Bundle"}')
+    assert not is_row(b"MSH|^~\\&|")
