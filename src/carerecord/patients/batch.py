@@ -30,7 +30,8 @@ def link(facts: Sequence[Facts]) -> Linked:
             doubtful.append((-found.bits, pair))
     sets = Sets(facts)
     best: dict[tuple[int, str], float] = {}  # the bits by which a place found its like in a source
-    for bits, (one, other) in sorted(strong):
+    # Those of one number first: what has none then finds a set to join, and not one stray entry of it.
+    for _, bits, (one, other) in sorted((facts[pair[0]].nhs != facts[pair[1]].nhs, bits, pair) for bits, pair in strong):
         if sets.join(one, other):
             for place, mate in ((one, other), (other, one)):
                 best.setdefault((place, facts[mate].source), bits)

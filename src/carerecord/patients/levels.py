@@ -15,6 +15,8 @@ SAME, FORM, NEAR, SOUND, INITIAL, PART, FORMER = "same", "form", "near", "sound"
 SWAPPED, EDIT, PARTLY, DIFFERS, ABSENT, STREET, AREA = "swapped", "edit", "partly", "differs", "absent", "street", "area"
 _KNOWN: Final = weights().known
 _FORMS: Final = weights().forms
+_FULL: Final = weights().full
+_NO: Final[frozenset[str]] = frozenset()
 
 
 @lru_cache(maxsize=1 << 18)
@@ -24,7 +26,7 @@ def given_level(one: str, other: str) -> str:
         return SAME
     if len(one) == 1 or len(other) == 1:
         return INITIAL if one[0] == other[0] else DIFFERS
-    if nicknames.same_name(one, other) or other in _FORMS.get(one, ()):
+    if nicknames.same_name(one, other) or other in _FORMS.get(one, ()) or _FULL.get(one, _NO) & _FULL.get(other, _NO):
         return FORM
     alike = sound(one) == sound(other)
     if alike and min(len(one), len(other)) >= 6 and OSA.distance(one, other, score_cutoff=1) <= 1:

@@ -49,7 +49,9 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
             await turn.over()
             one, two = fresh[claim], member.patient
             pair = frozenset((one, two))
-            if one not in by_patient or by_patient[one].person == member.person or pair in pairs or pair in held or pair in decided:
+            if one not in by_patient or by_patient[one].person == member.person:
+                continue
+            if pair in pairs or pair in held or pair in decided:
                 continue
             found = weigh(by_patient[one].facts, member.facts)
             if by_patient[one].facts.source == member.facts.source:

@@ -24,7 +24,6 @@ from carerecord.patients.levels import (
     SWAPPED,
     compare,
 )  # fmt: skip
-from carerecord.patients.sounds import sound
 from carerecord.patients.weights import FACTS, weights
 
 LINK, REVIEW, APART = "link", "review", "apart"
@@ -102,13 +101,15 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
     numbered, housed = nhs == SAME or number == SAME, place in (SAME, NEAR)
     kin = family in _KIN
     whole = given in (SAME, FORM) and family in (SAME, FORMER) and housed  # as much as can agree without a birth date
-    if birth == DIFFERS or (birth == ABSENT and not (numbered and whole)):
+    sure = numbered and whole and given == SAME and family == SAME and sex == SAME  # all but the birth date, and a number
+    if (birth == DIFFERS and not (sure and _apart(one.birth, other.birth) < _GENERATION)) or (birth == ABSENT and not sure):
         return "the birth date does not agree: name and address alone never link"
-    if birth == PARTLY and not ((whole or (numbered and kin)) and sex == SAME and _same_age(one.birth, other.birth)):
+    years = 1 if not numbered else _GENERATION - 1
+    if birth == PARTLY and not ((whole or (numbered and kin)) and sex == SAME and _apart(one.birth, other.birth) <= years):
         return "the birth date agrees in part, and too little else does"
     if birth == EDIT and not (numbered or (kin and housed)):
         return "the birth date is near, and too little else agrees"
-    if birth == EDIT and not numbered and abs(int(one.birth[4:]) - int(other.birth[4:])) >= _GENERATION:
+    if birth == EDIT and not numbered and _apart(one.birth, other.birth) >= _GENERATION:
         return "they may be parent and child"
     if nhs in (DIFFERS, EDIT):
         return "NHS numbers differ"
@@ -168,18 +169,20 @@ def contradicts(one: Facts, other: Facts) -> bool:
     if one.source == other.source and one.local != other.local:
         return True  # a source seldom holds one person twice
     levels = compare(one, other)
-    given, birth, nhs = levels[0], levels[3], levels[7]
-    return bool(_another(levels)) or nhs in (DIFFERS, EDIT) or birth == DIFFERS or (nhs == SAME and given in (DIFFERS, PART))
+    given, family, birth, nhs = levels[0], levels[2], levels[3], levels[7]
+    if nhs == SAME:  # two slips of one birth date are further apart than either is from the truth
+        return given in (DIFFERS, PART) or (birth == DIFFERS and not (given in _ALIKE and family in _KIN))
+    return bool(_another(levels)) or nhs in (DIFFERS, EDIT) or birth == DIFFERS
 
 
 def _two_names(one: str, other: str) -> bool:
-    """Margaret and Rita are forms of one name, and may be sisters: both are common as they stand, and sound otherwise."""
-    return one in _TABLE.given and other in _TABLE.given and sound(one) != sound(other)
+    """Margaret and Rita are forms of one name, and may be sisters: both are common as they stand."""
+    return one in _TABLE.given and other in _TABLE.given and other not in _TABLE.spelled.get(one, ())
 
 
-def _same_age(one: str, other: str) -> bool:
-    """Born in one year, or as near as an age in years tells."""
-    return one[4:] != "0000" and other[4:] != "0000" and abs(int(one[4:]) - int(other[4:])) <= 1
+def _apart(one: str, other: str) -> int:
+    """Years between two birth dates; more than a life where a year is not known."""
+    return abs(int(one[4:]) - int(other[4:])) if "0000" not in (one[4:], other[4:]) else 200
 
 
 def _a_generation(one: Facts, other: Facts) -> bool:

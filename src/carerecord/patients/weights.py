@@ -26,6 +26,8 @@ class Weights:
     rare_given: float  # the same for a name that is in no list
     rare_family: float
     forms: Mapping[str, frozenset[str]]  # given name -> its short forms and other spellings
+    spelled: Mapping[str, frozenset[str]]  # given name -> itself in other spellings
+    full: Mapping[str, frozenset[str]]  # short form -> the full names that it may stand for
     known: frozenset[str]  # given names that are names, and no slips of the pen
 
 
@@ -39,6 +41,8 @@ def weights() -> Weights:
         given=_names(told["names"]["given"]),
         family=_names(told["names"]["family"]),
         forms=_forms(told["names"]["spellings"]),
+        spelled=_spelled(told["names"]["spellings"]),
+        full=_full(),
         known=frozenset(word for line in _lines("given_names.txt") for word in line.split()),
     )
 
@@ -49,6 +53,19 @@ def _read(file: str) -> str:
 
 def _lines(file: str) -> list[str]:
     return [line for line in _read(file).splitlines() if not line.startswith("#")]
+
+
+def _spelled(lines: str) -> dict[str, frozenset[str]]:
+    return {name: frozenset(line.split()) for line in lines.strip().splitlines() for name in line.split()}
+
+
+def _full() -> dict[str, frozenset[str]]:
+    found: dict[str, set[str]] = {}
+    for line in _lines("short_forms.txt"):
+        name, _, forms = line.partition(":")
+        for form in forms.split():
+            found.setdefault(form, set()).add(name)
+    return {form: frozenset(names) for form, names in found.items()}
 
 
 def _forms(spellings: str) -> dict[str, frozenset[str]]:
