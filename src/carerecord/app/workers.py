@@ -37,7 +37,7 @@ from carerecord.app.runfile import RunFile, written
 from carerecord.app.serve import bound, open_doors, own_metrics, port_of, server_on, serving
 from carerecord.app.sharing import Shares
 from carerecord.app.wire import House, running
-from carerecord.fhir import validate, xml
+from carerecord.fhir import gates, validate, xml
 from carerecord.fhir.search import parameters
 from carerecord.kit.errors import Unavailable
 
@@ -259,6 +259,7 @@ def _load(services: Sequence[Service]) -> None:
     if names & {"holdings", "exchange", "records"}:
         validate.load()
     if names & {"holdings", "exchange"}:
+        gates.load()
         parameters.load()
         xml.load()
     gc.collect()
