@@ -12,22 +12,32 @@ from starlette.responses import Response
 from carerecord.contracts.holdings import Held, Issue
 
 FHIR_JSON: Final = "application/fhir+json"
+NOT_STORED: Final = (b"cache-control", b"no-store")
+_TYPE: Final = (b"content-type", FHIR_JSON.encode())
+
+
+class Written(Response):
+    """FHIR in JSON, its headers written once."""
+
+    def __init__(self, body: bytes, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), _TYPE, NOT_STORED, *headers]
 
 
 def resource(held: Held, base: str, *, status: int = 200, text: bytes | None = None) -> Response:
     """One resource with its version and time, in headers too."""
     told = _stamps(held)
     if status == 201:
-        told["Location"] = f"{base}/{held.type}/{held.id}/_history/{held.version}"
-    return Response(held.text if text is None else text, status, told, FHIR_JSON)
+        told.append((b"location", f"{base}/{held.type}/{held.id}/_history/{held.version}".encode("latin-1")))
+    return Written(held.text if text is None else text, status, told)
 
 
 def stamped(response: Response, held: Held) -> None:
-    response.headers.update(_stamps(held))
+    response.raw_headers.extend(_stamps(held))
 
 
-def _stamps(held: Held) -> dict[str, str]:
-    return {"ETag": f'W/"{held.version}"', "Last-Modified": http_date(held.at)}
+def _stamps(held: Held) -> list[tuple[bytes, bytes]]:
+    return [(b"etag", b'W/"%d"' % held.version), (b"last-modified", http_date(held.at).encode())]
 
 
 def http_date(at: str) -> str:
@@ -41,7 +51,7 @@ def _day(day: str) -> str:
 
 
 def outcome(status: int, *issues: Issue) -> Response:
-    return Response(written(issues), status, media_type=FHIR_JSON)
+    return Written(written(issues), status)
 
 
 def written(issues: Iterable[Issue]) -> bytes:

@@ -76,7 +76,7 @@ async def take(visit: Visit) -> Response:
         if isinstance(made, Response):
             return made
         entries = made
-    return Response(answers.bundle(f"{told.type}-response", entries), media_type=answers.FHIR_JSON)
+    return answers.Written(answers.bundle(f"{told.type}-response", entries))
 
 
 async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Response:

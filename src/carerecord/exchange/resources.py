@@ -206,6 +206,8 @@ def _version(said: str) -> int | None:
 
 def _known_already(visit: Visit, held: Held) -> bool:
     """Whether the client has this version (FHIR R4, 3.1.0.3): by its ETag, else by its time."""
+    if not visit.conditional:
+        return False
     headers = visit.request.headers
     if "if-none-match" in headers:
         said = [each.strip() for each in headers["if-none-match"].split(",")[:100]]
@@ -214,6 +216,8 @@ def _known_already(visit: Visit, held: Held) -> bool:
 
 
 def _not_since(said: str, held: Held) -> bool:
+    if not said:
+        return False
     try:
         since = parsedate_to_datetime(said)
     except (TypeError, ValueError):

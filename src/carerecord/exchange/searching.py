@@ -55,7 +55,7 @@ async def in_compartment(visit: Visit) -> Response:
 
 
 async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
-    return Response(await searched(visit, type_, pairs), media_type=answers.FHIR_JSON)
+    return answers.Written(await searched(visit, type_, pairs))
 
 
 async def searched(visit: Visit, type_: str, pairs: Query) -> bytes:
@@ -72,7 +72,7 @@ async def searched(visit: Visit, type_: str, pairs: Query) -> bytes:
 
 
 def searchset(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> Response:
-    return Response(bundle_of(visit, page, here, query, summary, elements), media_type=answers.FHIR_JSON)
+    return answers.Written(bundle_of(visit, page, here, query, summary, elements))
 
 
 def bundle_of(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> bytes:

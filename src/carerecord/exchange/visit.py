@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from carerecord.contracts.holdings import Client, Issue, Reach
 from carerecord.contracts.identity import BEARER, Bearer, BearerAsked
 from carerecord.exchange import formats
-from carerecord.exchange.answers import outcome
+from carerecord.exchange.answers import NOT_STORED, Written, outcome
 from carerecord.exchange.formats import Form, NotServed
 from carerecord.fhir.scopes import allows, types_with
 from carerecord.fhir.search.parameters import Parameters
@@ -28,6 +28,7 @@ _allows: Final = lru_cache(4_096)(allows)
 _types_with: Final = lru_cache(4_096)(types_with)
 BEARER_AT_HAND_S: Final = 10.0  # a client that is revoked is out after at most so long
 _AT_HAND: Final = 10_000
+_HAD: Final = (b"if-none-match", b"if-modified-since")
 
 
 @dataclass
@@ -76,6 +77,11 @@ class Visit:
     def query(self) -> str:
         """As it was written."""
         return str(self.request.scope["query_string"].decode("latin-1"))
+
+    @property
+    def conditional(self) -> bool:
+        """Whether the client has something already, perhaps the same."""
+        return any(name in _HAD for name, _ in self.request.scope["headers"])
 
     @property
     def client(self) -> Client:
@@ -140,8 +146,8 @@ class Address:
         except Exception as error:
             response = failed(visit, error)
         response = await _written(visit, response)
-        if not any(name == b"cache-control" for name, _ in response.raw_headers):
-            response.raw_headers.append((b"cache-control", b"no-store"))
+        if not isinstance(response, Written) and not any(name == b"cache-control" for name, _ in response.raw_headers):
+            response.raw_headers.append(NOT_STORED)
         return response
 
 

@@ -1,7 +1,8 @@
 """What stands in the tables now, for many questions in one statement? Each is answered as if it had been asked alone.
 
 Each question is a row of arrays, answered by nested look-ups (`OFFSET 0` keeps the planner from any other way): what one costs
-does not depend on how many people there are, nor on who asks beside it.
+does not depend on how many people there are, nor on who asks beside it. The arrays stand in sub-selects, so that the planner
+cannot count them: else it would plan anew for every length, which costs five times the answer.
 """
 
 from collections.abc import Sequence
@@ -46,7 +47,7 @@ async def last_of_each(db: Database, asked: Sequence[tuple[str, str]]) -> list[R
     rows = await db.fetch(
         f"""
         SELECT {ROW}, asked.place
-          FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS asked (type, id, place)
+          FROM unnest((SELECT $1::text[]), (SELECT $2::text[])) WITH ORDINALITY AS asked (type, id, place)
          CROSS JOIN LATERAL (SELECT patient
                                FROM address
                               WHERE address.type = asked.type AND address.id = asked.id
@@ -143,8 +144,8 @@ def _asked(shape: str, groups: Sequence[str]) -> str:
     """The questions as rows. An array of arrays has no rows of unequal length, so groups come as texts, read once for each."""
     columns = [each.split() for each in shape.split(", ")]
     names = [name for name, _ in columns]
-    told = [f"${place}::{type_}[]" for place, (_, type_) in enumerate(columns, 1)]
-    told += [f"${place}::text[]" for place in range(len(told) + 1, len(told) + len(groups) + 1)]
+    told = [f"(SELECT ${place}::{type_}[])" for place, (_, type_) in enumerate(columns, 1)]
+    told += [f"(SELECT ${place}::text[])" for place in range(len(told) + 1, len(told) + len(groups) + 1)]
     read = [f"told.{name}::bigint[] AS {name}" for name in groups]
     return f"""SELECT {", ".join([*(f"told.{name}" for name in names), *read])}, told.place
                   FROM unnest({", ".join(told)}) WITH ORDINALITY AS told ({", ".join([*names, *groups])}, place)
