@@ -1,0 +1,315 @@
+"""What can somebody do who reaches the door for messages? Cases 60 to 63: who sends, what, whom it may join, how it shows."""
+
+import asyncio
+import io
+import json
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.ingest.a_hospital import (
+    LAB,
+    PAS,
+    SENT,
+    Hospital,
+    Line,
+    a_door,
+    a_hospital,
+    adt,
+    framed,
+    listening,
+    receiving,
+    said,
+)
+
+from carerecord.contracts.patients import REVIEWS, WHO, ReviewsAsked, WhoAsked
+from carerecord.contracts.sources import Registry, Sender
+from carerecord.ingest.head import Head
+from carerecord.ingest.mllp import tls_of
+from carerecord.ingest.receiving import Receiving
+from carerecord.kit.log import configure
+from carerecord.region.servers.certificates import Authority, Certificate
+
+
+class Trust:
+    """An authority that signs for both ends, and the files of it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.authority, self.folder = Authority(), folder
+        (folder / "ca.pem").write_bytes(self.authority.ca)
+        self.ours = self._file("ours", self.authority.good())
+
+    def _file(self, name: str, made: Certificate) -> str:
+        file = self.folder / f"{name}.pem"
+        file.write_bytes(made.key + made.chain)
+        return str(file)
+
+    def door(self) -> ssl.SSLContext:
+        return tls_of(self.ours, str(self.folder / "ca.pem"))
+
+    def client(self, name: str, *, authority: Authority | None = None) -> tuple[ssl.SSLContext, str]:
+        """How this client connects, and its fingerprint as a sender's row has it."""
+        made = (authority or self.authority).good()
+        context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
+        context.load_cert_chain(self._file(name, made))
+        der = ssl.PEM_cert_to_DER_cert(made.chain.decode())
+        return context, f"sha256:{sha256(der).hexdigest()}"
+
+
+def with_certificate(sender: Sender, *names: str) -> Sender:
+    from msgspec.structs import replace
+
+    return replace(sender, certificates=names)
+
+
+@asynccontextmanager
+async def guarded(service_database: Any, trust: Trust, *senders: Sender) -> AsyncIterator[tuple[Hospital, Receiving, int]]:
+    """A door with mutual TLS, and its refusals in the book."""
+    async with a_door(service_database, senders=senders) as hospital:
+        book = receiving(hospital)
+        async with listening(hospital, tls=trust.door(), plaintext=False) as (desk, port):
+            desk.refused = book.refused
+            yield hospital, book, port
+
+
+async def in_the_book(hospital: Hospital, book: Receiving) -> list[tuple[str, str, tuple[str, ...]]]:
+    if book._refusals:
+        await asyncio.wait(book._refusals)
+    rows = await hospital.db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")
+    lines = [json.loads(row["body"]) for row in rows]
+    return [(line["what"], line["rule"], tuple(line["sources"])) for line in lines]
+
+
+# --- case 60: who may send
+
+
+async def test_a_sender_with_its_certificate_is_taken(service_database: Any, tmp_path: Path):
+    trust = Trust(tmp_path)
+    way, shown = trust.client("pas")
+    async with guarded(service_database, trust, with_certificate(PAS, shown)) as (hospital, _, port):
+        line = await Line.to(port, ssl=way, server_hostname="127.0.0.1")
+
+        assert (await line.send(adt()))[0] == "AA"
+        assert await hospital.journalled() == 1
+
+
+@pytest.mark.parametrize("who", ["nobody", "somebody the registry does not know"])
+async def test_without_a_certificate_of_a_sender_the_line_ends_and_it_stands_in_the_book(
+    service_database: Any, tmp_path: Path, who: str
+):
+    trust = Trust(tmp_path)
+    _, known = trust.client("pas")
+    way = ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+    if who != "nobody":
+        way, _ = trust.client("stranger")
+    async with guarded(service_database, trust, with_certificate(PAS, known)) as (hospital, book, port):
+        line = await Line.to(port, ssl=way, server_hostname="127.0.0.1")
+        line.writer.write(framed(adt()))
+
+        assert await _ended(line)
+        assert await in_the_book(hospital, book) == [("message-refused", "sender/certificate", ())]
+        assert await hospital.journalled() == 0
+
+
+async def test_a_certificate_that_another_authority_signed_gets_no_connection(service_database: Any, tmp_path: Path):
+    trust = Trust(tmp_path)
+    way, shown = trust.client("forged", authority=Authority("Pretend region authority"))
+    async with guarded(service_database, trust, with_certificate(PAS, shown)) as (hospital, _, port):
+        with pytest.raises((OSError, ssl.SSLError, asyncio.IncompleteReadError)):
+            await _sent(port, way)
+
+        assert await hospital.journalled() == 0
+
+
+async def _sent(port: int, way: ssl.SSLContext) -> bytes:
+    line = await Line.to(port, ssl=way, server_hostname="127.0.0.1")
+    line.writer.write(framed(adt()))
+    return await line.answer()
+
+
+async def test_in_the_name_of_another_sender_it_is_refused_in_words_and_the_line_ends(service_database: Any, tmp_path: Path):
+    trust = Trust(tmp_path)
+    (way, pas), (_, lab) = trust.client("pas"), trust.client("lab")
+    async with guarded(service_database, trust, with_certificate(PAS, pas), with_certificate(LAB, lab)) as (hospital, book, port):
+        line = await Line.to(port, ssl=way, server_hostname="127.0.0.1")
+
+        code, _, says = await line.send(adt(application="LAB"))
+
+        assert (code, says) == ("AR", "MSH-3 and MSH-4 are those of another sender than this connection's certificate.")
+        assert await _ended(line)
+        assert await in_the_book(hospital, book) == [("message-refused", "sender/another", ("fenwick-lab",))]
+        assert await hospital.journalled() == 0
+
+
+async def test_who_has_a_certificate_is_never_taken_without_it(service_database: Any, tmp_path: Path):
+    async with a_door(service_database, senders=(with_certificate(PAS, "sha256:" + "a" * 64), LAB)) as hospital:
+        async with listening(hospital) as (_, port):
+            line = await Line.to(port)
+
+            assert (await line.send(adt()))[0] == "AR"
+            assert await _ended(line)
+        assert [each.rule for each in hospital.refusals] == ["sender/certificate"]
+
+
+def test_the_attack_succeeds_where_nobody_looks_at_the_certificate(monkeypatch: pytest.MonkeyPatch):
+    """The guard is `Senders.of`: without it a laboratory's connection speaks for the hospital."""
+    from carerecord.ingest.senders import Proof, Refusal, Senders
+
+    senders = Senders()
+    senders.take(Registry("1", (), senders=(with_certificate(PAS, "sha256:a"), with_certificate(LAB, "sha256:b"))))
+    head = Head(b"|", b"^~\\&", b"LAB", b"R1A")
+    assert isinstance(senders.of(head, Proof(("sha256:a",))), Refusal)
+
+    monkeypatch.setattr(Senders, "of", lambda self, head, proof: next(each for each in self.rows if each.id == "fenwick-lab"))
+    assert senders.of(head, Proof(("sha256:a",))).id == "fenwick-lab"  # type: ignore[union-attr]
+
+
+async def _ended(line: Line) -> bool:
+    try:
+        return await line.ended()
+    except (OSError, ssl.SSLError):
+        return True
+
+
+# --- case 61: what is sent
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        adt(family=r"MARLOW\X0D\ZZZ|1"),
+        adt().replace(b"|2.4\r", b"|2.4|||||||\xff\xfe\r", 1),
+        b"MSH|^~\\&|PAS|R1A|CARE|ROUTE|20261101||ADT^A28|1|P|2.4\r" + b"PID|" * 20_000,
+        b"MSH|^~\\&|PAS|R1A|CARE|ROUTE|20261101||ADT^A28|1|P|2.4\r" + b"~" * 500_000,
+        b"MSH||||||||||||||||||||||\r",
+        b"\x00" * 10_000,
+        adt().replace(b"\r", b"\n"),
+    ],
+)
+async def test_an_odd_message_is_answered_and_the_door_stays_open(service_database: Any, raw: bytes):
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line = await Line.to(port)
+        await line.send(adt(control="0", number="M0"))
+
+        code, _, _ = await line.send(raw)
+
+        assert code in ("AA", "AE", "AR")
+        assert (await line.send(adt(control="9", number="M9")))[0] == "AA"
+
+
+async def test_fifty_megabytes_without_an_end_are_answered_ae_and_do_not_stay_in_memory(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital, most_bytes=1_000_000, half_s=0.5) as (desk, port):
+        line, other = await Line.to(port), await Line.to(port)
+        await line.write(b"\x0b" + adt(control="BIG"))
+        for _ in range(50):
+            await line.write(b"A" * 1_000_000)
+        held = max(len(each._framing._buffer) for each in desk.connections)
+
+        assert said(await line.answer())[:2] == ("AE", "BIG")
+        assert held < 2_000_000
+        assert (await other.send(adt()))[0] == "AA"
+        assert [each[0] for each in await hospital.stuck()] == ["unreadable"]
+
+
+@hypothesis.settings(max_examples=20, deadline=None, suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture])
+@given(junk=st.lists(st.binary(max_size=200), min_size=1, max_size=10))
+def test_no_bytes_drop_a_connection_or_hang_it(junk: list[bytes]):
+    """The protocol alone, with a journal that is always willing: whatever came, the next whole message is answered."""
+    asyncio.run(_fuzzed(junk))
+
+
+async def _fuzzed(junk: list[bytes]) -> None:
+    from carerecord.ingest.journal.arrivals import Arrival
+    from carerecord.ingest.mllp import Desk, Listener
+    from carerecord.ingest.reading import fault_in
+    from carerecord.ingest.senders import Senders
+    from carerecord.kit.clock import SystemClock
+    from carerecord.kit.log import log_for
+
+    class Willing:
+        mark = b"x"
+
+        def put(self, arrival: Arrival) -> None:
+            asyncio.get_running_loop().call_soon(arrival.kept, arrival)
+
+    senders = Senders()
+    senders.take(Registry("1", (), senders=(PAS,)))
+    desk = Desk(Willing(), senders, SystemClock(), log_for("x"), fault_in, lambda refusal: None, plaintext=True)  # type: ignore[arg-type]
+    listener = Listener(desk, "127.0.0.1", 0, None)
+    await listener.open()
+    line = await Line.to(listener.port)
+    try:
+        for each in junk:
+            await line.write(each)
+        await line.write(b"\x1c\r" + framed(adt(control="LAST")))
+        while said(await line.answer(5))[1] != "LAST":
+            pass
+    finally:
+        await line.close()
+        await listener.close(within_s=1)
+        Line.opened.clear()
+
+
+# --- case 62: a merge across assigning authorities
+
+
+async def test_a_merge_across_assigning_authorities_joins_nobody_by_itself(service_database: Any):
+    elsewhere = adt("A28", number="X99", control="2", given="ENID", born="19500101").replace(b"X99^^^R1A", b"X99^^^R1B")
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt("A28", number="MRN1", control="1"), elsewhere)
+        await hospital.put(adt("A40", number="MRN1", control="3", more=("MRG|X99^^^R1B^MR",)))
+        await hospital.file_all()
+        await hospital.later(1)
+        entries = await hospital.pools["locator"].fetch("SELECT DISTINCT local_id, patient FROM pointer")
+        people = [await hospital.calls.ask(WHO, WhoAsked(row["patient"], statements=False)) for row in entries]
+        waits = await hospital.calls.ask(REVIEWS, ReviewsAsked())
+
+    assert len(entries) == 2, entries
+    assert [len(each.ids) for each in people] == [1, 1], "two entries are two people, until somebody has looked"
+    assert len(waits) == 1
+
+
+# --- case 63: how it shows
+
+
+async def test_no_word_of_a_message_reaches_a_log_line(service_database: Any):
+    written = io.StringIO()
+    configure("DEBUG", to=written)
+    async with a_hospital(service_database) as hospital, listening(hospital) as (_, port):
+        line = await Line.to(port)
+        for raw in (
+            adt(family="QUILLFEATHER", nhs="9990123454"),
+            b"QUILLFEATHER 9990123454",
+            adt(family="QUILLFEATHER", application="QUILLFEATHER", nhs="9990123454"),
+        ):
+            await line.send(raw)
+        hospital.filer.read = _faulty
+        await hospital.put(adt(family="QUILLFEATHER", number="M2", nhs="9990123454"))
+        await hospital.file_all()
+    configure()
+
+    assert "filing.unread" in written.getvalue()
+    assert "QUILLFEATHER" not in written.getvalue()
+    assert "9990123454" not in written.getvalue()
+
+
+def _faulty(raw: bytes, *told: Any) -> Any:
+    raise ValueError(raw.decode())
+
+
+async def test_markup_and_formulas_in_a_field_are_kept_as_text(service_database: Any):
+    """How pages show it is held in tests/viewer: `test_a_message_is_read_only_with_a_reason_and_shown_as_text`."""
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt(family="<script>alert(1)</script>", given="=cmd|'/c calc'!A1", at=SENT))
+        await hospital.file_all()
+        patients = await hospital.history("Patient")
+
+    assert len(patients) == 1
+    assert b"<script>alert(1)</script>" in patients[0].text or b"<SCRIPT>" in patients[0].text.upper()
