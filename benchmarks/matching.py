@@ -53,7 +53,15 @@ def quality(truth: Truth) -> dict[str, Any]:
     for place, person in enumerate(found.person):
         sets.setdefault(person, []).append(place)
     linked = {pair for each in sets.values() for pair in itertools.combinations(sorted(each), 2)}
-    either = linked | set(found.reviews)
+    # A human who decides a review decides about two people: all pairs between the two sets wait with it.
+    waiting = {
+        (min(one, other), max(one, other))
+        for left, right in found.reviews
+        for one in sets[found.person[left]]
+        for other in sets[found.person[right]]
+        if facts[one].source != facts[other].source
+    }
+    either = linked | waiting
     born = {
         (one, other) for one, other in true
         if facts[one].birth and facts[other].birth and birth_level(facts[one].birth, facts[other].birth) in ("same", "edit")
@@ -113,7 +121,8 @@ async def fill(db: Pool, truth: Truth, first: int) -> None:
         keys = keys_of(facts)
         likes.append((place + 1, name, encode(facts), keys))
         keyed += [(key, place + 1) for key in keys]
-    columns = "id source local_id stated nhs_number nhs_status birth_date postcode enrolled_at changed_at".split()
+    columns = ["id", "source", "local_id", "stated", "nhs_number", "nhs_status"]
+    columns += ["birth_date", "postcode", "enrolled_at", "changed_at"]
     async with db.acquire() as one:
         await one.copy_records_to_table("patient", records=rows, columns=columns)
         await one.copy_records_to_table("link", records=links, columns=["patient", "person", "since", "because"])
