@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from carerecord.contracts.patients import Demographics
 from carerecord.fhir.facts import Medicine
 from carerecord.pages import dates, medicines, names
-from carerecord.pages.dates import LONDON, moment
+from carerecord.pages.dates import LONDON, Moment, moment
 
 Mode = Literal["clinician", "patient"]
 _ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
@@ -24,6 +24,7 @@ class Formatter:
     now: datetime
     mode: Mode = "clinician"
     # What this page has written before: thousands of items share few days, doses and times of fetching. It dies with the page.
+    _moments: dict[str, Moment | None] = field(default_factory=dict, repr=False, compare=False)
     _written: dict[tuple[str, str], Markup] = field(default_factory=dict, repr=False, compare=False)
     _at: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
     _lines: dict[tuple[object, ...], medicines.MedicineLine] = field(default_factory=dict, repr=False, compare=False)
@@ -34,14 +35,20 @@ class Formatter:
 
     # Moments
 
+    def moment(self, text: str) -> Moment | None:
+        """As `dates.moment`."""
+        if text not in self._moments:
+            self._moments[text] = moment(text)
+        return self._moments[text]
+
     def date(self, text: str) -> str:
-        when = moment(text)
+        when = self.moment(text)
         if when is None:
             return text or self.missing()
         return dates.long_date(when) if self.plain else dates.short_date(when)
 
     def time(self, text: str) -> str:
-        when = moment(text)
+        when = self.moment(text)
         if when is None or not when.timed:
             return self.missing()
         return dates.clock_12(when) if self.plain else dates.clock_24(when)
@@ -49,7 +56,7 @@ class Formatter:
     def at(self, text: str) -> str:
         """Date, and time where the source stated one."""
         if text not in self._at:
-            when = moment(text)
+            when = self.moment(text)
             timed = when is not None and when.timed
             self._at[text] = f"{self.date(text)}{' at ' if self.plain else ' '}{self.time(text)}" if timed else self.date(text)
         return self._at[text]
@@ -62,7 +69,7 @@ class Formatter:
         return self._written[key]
 
     def _tag(self, text: str, *, day_only: bool) -> Markup:
-        when = moment(text)
+        when = self.moment(text)
         if when is None:
             return Markup("<span class=cr-missing>{}</span>").format(text or self.missing())
         shown = self.date(text) if day_only else self.at(text)
@@ -72,7 +79,7 @@ class Formatter:
 
     def clock(self, text: str) -> str:
         """The time alone when it was today, else the date too: for `did not answer at 14:02`."""
-        when = moment(text)
+        when = self.moment(text)
         if when is None:
             return self.missing()
         today = self.now.astimezone(LONDON)
@@ -84,11 +91,11 @@ class Formatter:
         return _ISO_DAY.sub(lambda found: self.date(found[0]), text)
 
     def since(self, text: str) -> str:
-        when = moment(text)
+        when = self.moment(text)
         return dates.since(when, self.now) if when else ""
 
     def is_old(self, text: str, days: int = 365) -> bool:
-        when = moment(text)
+        when = self.moment(text)
         return when is not None and (self.now - when.first()).days > days
 
     # People
@@ -98,13 +105,13 @@ class Formatter:
 
     def born(self, text: str) -> str:
         """14-Jul-1945 (61y): the age directly after, in brackets, without a label (PAB-0033, 0034, 0042)."""
-        when = moment(text)
+        when = self.moment(text)
         if when is None:
             return self.missing("Unknown")
         return self.date(text) if self.plain else f"{self.date(text)} ({dates.age(when, self.now)})"
 
     def age(self, text: str, at: str = "") -> str:
-        born, then = moment(text), moment(at)
+        born, then = self.moment(text), self.moment(at)
         if born is None or (at and then is None):
             return self.missing("Unknown")
         return dates.age(born, then.first() if then else self.now)

@@ -7,14 +7,21 @@ from hashlib import sha256
 from carerecord.contracts.records import Entry, Trend
 from carerecord.fhir.facts import Measure
 from carerecord.pages.charts.trend import Point, Series
-from carerecord.pages.dates import Moment, clock_24, moment, short_date
+from carerecord.pages.dates import Moment, clock_24, short_date
 from carerecord.viewer.view import View
 
 
 def series(view: View, trend: Trend) -> Series | None:
     """One trend as a series, or None when nothing in it can be drawn."""
+    key = (trend.key, trend.component)
+    if key not in view.drawn:
+        view.drawn[key] = _series(view, trend)
+    return view.drawn[key]
+
+
+def _series(view: View, trend: Trend) -> Series | None:
     entries = [view.entries[key] for key in trend.entries if key in view.entries]
-    moments = [moment(each.facts.at) for each in entries]
+    moments = [view.fmt.moment(each.facts.at) for each in entries]
     dates = [when for when in moments if when]
     if not dates:
         return None

@@ -1,10 +1,11 @@
 """What does one page know of one record? The record with its items and sources at hand by name, and the way to write values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from carerecord.contracts.records import Entry, Group, Origin, Record, Section, SectionState, SourceState
+from carerecord.pages.charts.trend import Series
 from carerecord.pages.formatting import Formatter, joined
 from carerecord.viewer.states import COPIED, SIGNS, Sign, sign, trouble
 
@@ -17,6 +18,7 @@ class View:
 
     record: Record
     fmt: Formatter
+    drawn: dict[tuple[str, str], Series | None] = field(default_factory=dict, repr=False, compare=False)  # each trend, once
 
     @cached_property
     def entries(self) -> Mapping[str, Entry]:
