@@ -114,9 +114,15 @@ async def test_its_time_is_that_of_the_newest_statement_and_what_was_deleted_or_
     assert [parse(each.text)["status"] for each in kept.resources if each.id == "o1"] == ["amended"]
 
 
-async def test_what_a_client_of_no_source_mends_stays_in_the_record(filled: Desk) -> None:
-    mender = Client("mender", "R9A", "A mender", chooses_ids=True)
-    await filled.put(observation("o1", status="amended"), client=mender)
+async def test_nobody_else_speaks_in_the_name_of_a_source_or_takes_its_words_out_of_a_record(filled: Desk) -> None:
+    for other in (Client("mender", "R9A", "A mender", chooses_ids=True), Client("lab", "R9A", chooses_ids=True, source="lab")):
+        refused = await filled.put(observation("o1", status="amended"), client=other)
+        assert (refused.status, refused.issues[0].code) == (403, "forbidden")
+        assert (await filled.write(Change("delete", "Observation", "o1"), client=other))[0].status == 403
+    (mended,) = await filled.write(
+        Change("update", "Observation", "o1", raw(observation("o1", status="amended"))), client=replace(PAS, source="")
+    )
+    assert mended.status == 200, "the platform itself mends, and the source stays"
     kept = (await record(filled, RESULTS))[0]
     assert [parse(each.text)["status"] for each in kept.resources if each.id == "o1"] == ["amended"]
 
@@ -148,3 +154,15 @@ async def test_one_resource_alone_is_read_under_the_same_permit(filled: Desk) ->
     for absent in (("Observation", "o2"), ("Observation", "o4"), ("AllergyIntolerance", "a1")):
         with pytest.raises(NotFound):
             await record(filled, RESULTS, only=absent)
+
+
+async def test_what_its_source_took_back_leaves_its_type_and_time_for_whoever_may_see_such_and_nothing_else(filled: Desk) -> None:
+    await filled.write(Change("delete", "Observation", "o1"), Change("delete", "AllergyIntolerance", "a1"), client=PAS)
+    await filled.write(Change("delete", "Observation", "o2"), client=LAB)
+    kept = (await record(filled, RESULTS))[0]
+    assert [each.type for each in kept.withdrawn] == ["Observation"]
+    assert names([kept]) == ["Patient/e1"]
+
+    await filled.put(observation("o1"), client=PAS)
+    again = (await record(filled, RESULTS))[0]
+    assert (names([again]), again.withdrawn) == (["Observation/o1", "Patient/e1"], ())

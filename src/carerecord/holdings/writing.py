@@ -319,6 +319,9 @@ class Writer:
             not within(asked.reach, lies.patient, draft.type, self.finder.parameters) or was.confidential > most(asked.reach)
         ):
             raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
+        if asked.client.id and was.source not in ("", asked.client.source):
+            says = "It was written in the name of another source, which alone changes it."
+            raise Refusal(draft.place, 403, error("forbidden", "", says))
         if change.if_match and change.if_match != was.version:
             raise Refusal(draft.place, 412, error("conflict", "", "Somebody has written it since: read it again."))
         if change.method == "update" and was.method and not change.if_match and asked.client.must_match:
