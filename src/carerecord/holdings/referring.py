@@ -14,7 +14,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.search.query import BadSearch, read
 from carerecord.holdings.drafts import Draft, Refusal, error, references
 from carerecord.holdings.finding import Finder, View
-from carerecord.kit.db import Connection
+from carerecord.kit.db import Database
 
 MOST: Final = 500  # different queries in one transaction
 _QUERY: Final = re.compile(r"([A-Z][A-Za-z]{2,60})\?(.+)\Z", re.DOTALL)
@@ -25,7 +25,7 @@ _NAMES: Final = ("urn:uuid:", "urn:oid:")
 class Referring:
     finder: Finder
 
-    async def found(self, db: Connection, asked: WriteAsked, drafts: Sequence[Draft], names: dict[str, str]) -> dict[str, str]:
+    async def found(self, db: Database, asked: WriteAsked, drafts: Sequence[Draft], names: dict[str, str]) -> dict[str, str]:
         """What each query stands for, letter for letter as it is written: the one resource that answers it.
 
         Raises:
@@ -48,7 +48,7 @@ class Referring:
                         known[key] = await self._one(db, asked, draft, said, query[1], query[2])
         return known
 
-    async def _one(self, db: Connection, asked: WriteAsked, draft: Draft, said: str, type_: str, query: str) -> str:
+    async def _one(self, db: Database, asked: WriteAsked, draft: Draft, said: str, type_: str, query: str) -> str:
         try:
             wanted = read(type_, parse_qsl(query, keep_blank_values=True), self.finder.parameters)
             if not wanted.clauses:

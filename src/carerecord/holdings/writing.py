@@ -6,6 +6,7 @@ Single writes that wait at the same moment and do not touch the same resource sh
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -25,12 +26,13 @@ from carerecord.holdings.referring import Referring
 from carerecord.holdings.store import changing, looking
 from carerecord.holdings.store.changing import Current, Last, Lies, Row
 from carerecord.kit.clock import stamp
-from carerecord.kit.db import Connection
+from carerecord.kit.db import Connection, Database
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.events import Outbox
 
 TRIES: Final = 5
 GROUP: Final = 32  # single writes in one transaction
+BY_ONE_STATEMENT: Final = 500  # new resources: more of them would hold up the event loop while their arrays are written
 GATHER_S: Final = 0.001  # where several write at once, so long is waited for more of them: a lone writer waits for nobody
 _TOLD_AT_ONCE: Final = 2_000  # changes in one event
 _REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
@@ -97,7 +99,30 @@ class Writer:
             if first.method != "delete":
                 self.drafting.worked_out(draft, first.text, {})
             return (await self._in_a_group(draft),)
+        only_new = all(each.method == "create" and not each.if_none_exist for each in asked.changes)
+        if only_new and not asked.check_only and len(asked.changes) <= BY_ONE_STATEMENT:
+            with suppress(*_REPEAT):
+                return await self._all_new(asked)
         return await self._again_if_crossed(lambda db: self._within(db, asked))
+
+    async def _all_new(self, asked: WriteAsked) -> Outcome:
+        """Resources under ids of our making: nothing is to be locked, so they are judged before a connection is taken."""
+        drafts = [self.drafting.begun(place, each, asked) for place, each in enumerate(asked.changes)]
+        await self._worked_out(drafts, await self._names(self.finder.db, asked, drafts))
+        await self._new(drafts)
+        return tuple([draft.done or Written(500) for draft in drafts])
+
+    async def _names(self, db: Database, asked: WriteAsked, drafts: Sequence[Draft]) -> dict[str, str]:
+        """How the resources of one request refer to each other, and what they may name by a query."""
+        names = {each.change.full_url: f"{each.type}/{each.id}" for each in drafts if each.change.full_url and each.id}
+        return names | await self.referring.found(db, asked, drafts, names) if asked.transaction else names
+
+    async def _worked_out(self, drafts: Sequence[Draft], names: Mapping[str, str]) -> None:
+        async with self.finder.turns.mine() as turn:
+            for draft in drafts:
+                if draft.writes and draft.change.method in ("create", "update"):
+                    self.drafting.worked_out(draft, draft.change.text, names)
+                    await turn.over()
 
     async def _again_if_crossed(self, work: Callable[[Connection], Awaitable[Outcome]]) -> Outcome:
         for again in range(TRIES):
@@ -112,14 +137,8 @@ class Writer:
         drafts = [self.drafting.begun(place, each, asked) for place, each in enumerate(asked.changes)]
         for draft in drafts:
             await self.drafting.found(db, draft)
-        names = {each.change.full_url: f"{each.type}/{each.id}" for each in drafts if each.change.full_url and each.id}
-        if asked.transaction:
-            names |= await self.referring.found(db, asked, drafts, names)
-        async with self.finder.turns.mine() as turn:
-            for draft in drafts:
-                if draft.writes and draft.change.method in ("create", "update"):
-                    self.drafting.worked_out(draft, draft.change.text, names)
-                    await turn.over()
+        names = await self._names(db, asked, drafts)
+        await self._worked_out(drafts, names)
         for draft in drafts:
             if draft.writes and draft.change.method == "patch":
                 self.drafting.worked_out(draft, await self.drafting.patched(db, draft), names)
