@@ -1,5 +1,7 @@
 """Plans in force, and what a reader should not miss."""
 
+from msgspec.structs import replace
+
 from carerecord.connectors.reply import Reply
 from carerecord.contracts.records import Section
 from carerecord.records.allergies import Sharing
@@ -164,3 +166,12 @@ def test_a_plan_that_a_newer_one_has_superseded_is_no_news():
     said = attention((), [Section("plans", "", plans)], plan_lines(plans, HEARD, TODAY))
 
     assert [(each.title, each.says) for each in said] == [("ReSPECT: present", "Not for CPR")]
+
+
+def test_what_a_source_or_its_window_says_of_its_answer_is_shown_in_its_own_words():
+    withdrawn = "1 item was withdrawn by its sender, last on 22-Nov-2026 at 07:05"
+    unmapped = "it sends 2 kinds of field that our mapping does not know"
+    found = attention((replace(a_reply("lab"), warnings=(withdrawn, unmapped)),), (), ())
+
+    assert [each.rule for each in found] == ["gap/withdrawn", "gap/said"]
+    assert [withdrawn in found[0].title, unmapped in found[1].title] == [True, True]

@@ -213,6 +213,13 @@ class RecordAsked(Struct, frozen=True):
     only: tuple[str, str] = ("", "")  # this one resource alone, by type and id
 
 
+class Withdrawn(Struct, frozen=True):
+    """One item that its source took back. Nothing of what it said."""
+
+    type: str
+    at: str
+
+
 class KeptOf(Struct, frozen=True, omit_defaults=True):
     """What is kept of one source."""
 
@@ -221,6 +228,7 @@ class KeptOf(Struct, frozen=True, omit_defaults=True):
     resources: tuple[Held, ...]  # with the Patient resources under which they lie
     beside: tuple[Held, ...] = ()  # in nobody's record, and referred to: a medicine, a practitioner
     more: bool = False  # there is more than is handed over at once
+    withdrawn: tuple[Withdrawn, ...] = ()
 
 
 class PresentAsked(Struct, frozen=True):

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from msgspec import Raw
+from msgspec.structs import replace
 
-from carerecord.contracts.holdings import Held, KeptOf, PresentAsked, RecordAsked
+from carerecord.contracts.holdings import Held, KeptOf, PresentAsked, RecordAsked, Withdrawn
 from carerecord.contracts.permit import Permit
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.sections import SECTIONS
@@ -52,7 +53,9 @@ class Drawer:
         whose = [(patient, each.source) for each in asked.entries if each.source in types for patient in each.patients]
         if not whose:
             return ()
-        rows = await looking.kept_of(self.finder.db, whose, sorted(set().union(*types.values())), STRICTEST, MOST + 1, asked.only)
+        wanted = sorted(set().union(*types.values()))
+        rows = await looking.kept_of(self.finder.db, whose, wanted, STRICTEST, MOST + 1, asked.only)
+        gone = () if asked.only != ("", "") else await looking.gone_of(self.finder.db, whose, wanted, MOST)
         more = len(rows) > MOST
         by_source: dict[str, list[Row]] = {}
         for row in rows[:MOST]:
@@ -60,7 +63,18 @@ class Drawer:
                 by_source.setdefault(row.source, []).append(row)
         if asked.only != ("", "") and not by_source:
             raise NotFound("There is no such resource.")
-        return tuple([await self._of(source, found, more) for source, found in sorted(by_source.items())])
+        withdrawn: dict[str, list[Withdrawn]] = {}
+        for row in gone:
+            if row.type in types[row.source] - ALWAYS:
+                withdrawn.setdefault(row.source, []).append(Withdrawn(row.type, stamp(row.at)))
+        answers = []
+        for source in sorted({*by_source, *withdrawn}):
+            back = tuple(withdrawn.get(source, ()))
+            if found := by_source.get(source, []):
+                answers.append(replace(await self._of(source, found, more), withdrawn=back))
+            else:
+                answers.append(KeptOf(source, max(each.at for each in back), (), withdrawn=back))
+        return tuple(answers)
 
     async def present(self, asked: PresentAsked) -> tuple[KeptOf, ...]:
         """Encounters in progress, by source, and nothing else of anybody."""

@@ -29,6 +29,7 @@ class Watched(Struct, frozen=True):
     words: re.Pattern[str]
 
 
+WITHDRAWN: Final = "withdrawn by its sender"
 _OURS: Final = "carerecord: a gap is named, never hidden (hazard log)"
 RULES: Final[tuple[FlagRule, ...]] = (
     FlagRule("gap/source", "A source that was asked did not give a whole answer.", _OURS),
@@ -37,6 +38,8 @@ RULES: Final[tuple[FlagRule, ...]] = (
     FlagRule("gap/in-transit", "The practice says that the record is still being transferred.", "GP Connect, List warning codes"),
     FlagRule("gap/awaiting-filing", "The practice says that data are waiting to be filed.", "GP Connect, List warning codes"),
     FlagRule("gap/confidential", "The practice says that it holds items it does not send.", "GP Connect, List warning codes"),
+    FlagRule("gap/said", "The source, or what speaks to it here, says this of its answer.", _OURS),
+    FlagRule("gap/withdrawn", "What is withdrawn is no longer shown. Whoever read it before should know.", _OURS),
     FlagRule("danger/wrong-patient", "A source answered about somebody else; its answer was discarded.", _OURS),
     FlagRule("danger/mismatch", "A source knows this person by another name; its items wait behind a warning.", _OURS),
     FlagRule("danger/two-entries", "A source holds several entries for this NHS number; a human chooses.", _OURS),
@@ -121,7 +124,8 @@ def _of_source(reply: Reply) -> Iterable[Attention]:
     if reply.state in _GAPS and not reply.choices:
         yield Attention("gap", _GAPS[reply.state].format(name), reply.says, "gap/source", source=source)
     for warning in reply.warnings:
-        rule, title = _WARNINGS[warning]
+        # What is none of GP Connect's words is a window's own sentence about this source.
+        rule, title = _WARNINGS.get(warning) or ("gap/withdrawn" if WITHDRAWN in warning else "gap/said", warning)
         yield Attention("gap", f"{name}: {title}", RULE[rule].says, rule, source=source)
 
 

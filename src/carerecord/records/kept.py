@@ -11,12 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
 from carerecord.connectors.fhir_r4_take import SENT, Read, Taken
 from carerecord.connectors.reply import Asking, Reply, worst
-from carerecord.contracts.holdings import RECORD, Held, KeptEntry, KeptOf, RecordAsked
+from carerecord.contracts.holdings import RECORD, Held, KeptEntry, KeptOf, RecordAsked, Withdrawn
 from carerecord.contracts.patients import Person
 from carerecord.contracts.permit import Grant, Permit
 from carerecord.contracts.records import Entry, SectionState
@@ -28,6 +29,7 @@ from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.errors import CareRecordError, NotFound
 from carerecord.kit.turns import Turns
+from carerecord.records.attention import WITHDRAWN
 from carerecord.records.choosing import Choice
 from carerecord.records.gather import Gatherer, nothing
 from carerecord.records.right_person import judged
@@ -36,6 +38,7 @@ SILENT = frozenset({"no answer", "unreadable", "incomplete"})  # … where nothi
 UNREADABLE_NOW = "What is kept here of it cannot be read just now."
 NOTHING_CAME = "Copies are kept here of what it sends, and nothing about this person has come."
 ONE_PAGE = "searchset"
+_LONDON = ZoneInfo("Europe/London")
 
 
 @dataclass
@@ -162,12 +165,20 @@ async def kept_reply(asking: Asking, kept: KeptOf | None, read: Read, turns: Tur
         entries=tuple(entries),
         said=tuple(taken.said),
         tally=taken.tally(),
-        warnings=tuple(dict.fromkeys(taken.warnings)),
+        warnings=tuple(dict.fromkeys((*taken.warnings, *taken_back(kept.withdrawn)))),
         dropped=taken.dropped,
         as_at=stamp(now),
         kept="here" if here == asking.sections else "copy",
         copy_at=kept.at,
     )
+
+
+def taken_back(withdrawn: Sequence[Withdrawn]) -> Iterator[str]:
+    """A notice, so that what somebody read yesterday does not vanish in silence. Nothing of what it said."""
+    if withdrawn:
+        latest = datetime.fromisoformat(max(each.at for each in withdrawn)).astimezone(_LONDON)
+        one = "1 item was" if len(withdrawn) == 1 else f"{len(withdrawn)} items were"
+        yield f"{one} {WITHDRAWN}, last on {latest:%d-%b-%Y at %H:%M}"
 
 
 @contextmanager

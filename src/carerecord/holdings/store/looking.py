@@ -223,6 +223,27 @@ async def kept_of(
     return tuple(Row(*row) for row in rows)
 
 
+async def gone_of(db: Database, whose: Sequence[tuple[str, str]], types: Sequence[str], many: int) -> tuple[Row, ...]:
+    """The deletions of what is gone now, of these types, in records of patients, each by the source that goes with it."""
+    rows = await db.fetch(
+        f"""
+        SELECT {ROW}, version.source
+          FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
+          JOIN version ON version.patient = asked.whose AND version.source = asked.source
+         WHERE version.method = 'D' AND version.type = ANY ($3)
+           AND NOT EXISTS (SELECT
+                             FROM version AS later
+                            WHERE (later.patient, later.type, later.id) = (version.patient, version.type, version.id)
+                              AND later.version > version.version)
+         LIMIT $4
+        """,  # noqa: S608
+        *columns(whose, 2),
+        list(types),
+        many,
+    )
+    return tuple(Row(*row) for row in rows)
+
+
 async def history(
     db: Database, patients: Sequence[str], type_: str, id_: str, below: int, most_confidential: int, since: datetime, many: int
 ) -> tuple[Row, ...]:
