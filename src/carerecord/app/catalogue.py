@@ -81,7 +81,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "exchange",
         5,
-        calls=("identity", "holdings", "patients", "records"),
+        calls=("identity", "holdings", "patients", "records", "ingest"),
         keeps=False,
         face=True,
         without="No system is answered by the FHIR API; pages open.",

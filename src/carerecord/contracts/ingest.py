@@ -151,6 +151,7 @@ class Received(Struct, frozen=True):
     outcome: str  # taken | unreadable: kept, and waits for a person | unable: not kept, send it again
     reason: str = ""
     trigger: str = ""
+    answer: str = ""  # base64 of the acknowledgement of an HL7 v2 message; "" = its sender wants none, or it is of another kind
 
 
 ENROL_SOURCE = Question("ingest", "enrol-source", EnrolSourceAsked, Enrolment)

@@ -195,6 +195,7 @@ OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
     "": (
         ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"),
         ("import", "urn:carerecord:operation:import"),
+        ("process-message", "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"),
     ),
     "Group": (("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/group-export"),),
     "Patient": (

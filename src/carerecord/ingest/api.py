@@ -82,7 +82,7 @@ def build(supplies: Supplies) -> Part:
     )
 
     queue = Queue(receiving)
-    receiver = Receiver(journal, receiving.senders, Turns())
+    receiver = Receiver(journal, receiving.senders, Turns(), receiving.refused)
 
     async def stop() -> None:
         await asyncio.gather(receiving.close(), web.close())

@@ -3,16 +3,16 @@
 import asyncio
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.contracts.sources import Sender
-from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict
+from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import Arrival, Journal
-from carerecord.ingest.kinds import fault_in, head_of
-from carerecord.ingest.senders import Senders
+from carerecord.ingest.kinds import FHIR_HEAD, ROW_HEAD, fault_in, head_of
+from carerecord.ingest.senders import Refusal, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
 
@@ -27,6 +27,8 @@ class Receiver:
     journal: Journal
     senders: Senders
     turns: Turns
+    refused: Callable[[Refusal], None]  # who was turned away is told to the book
+    answers: int = 0
 
     async def receive(self, asked: ReceiveAsked) -> tuple[Received, ...]:
         """Take messages in, in this order; each is answered when it is durable, or cannot be made so.
@@ -50,11 +52,23 @@ class Receiver:
 
             def kept(arrival: Arrival, told: "asyncio.Future[Received]" = told) -> None:
                 if not told.done():
-                    told.set_result(Received(_OUTCOMES[arrival.verdict], arrival.reason, arrival.head.named))
+                    told.set_result(self._told(arrival))
 
             self.journal.put(Arrival(raw, head, sender, verdict, reason, kept))
             waits.append(told)
         return tuple(await asyncio.gather(*waits))
+
+    def _told(self, arrival: Arrival) -> Received:
+        head, verdict, sender = arrival.head, arrival.verdict, arrival.sender
+        letters = ""
+        if sender is not None and head not in (FHIR_HEAD, ROW_HEAD):
+            letters = code(head, verdict, acknowledge=sender.acknowledge, unable=sender.unable)
+        if not letters:
+            return Received(_OUTCOMES[verdict], arrival.reason, head.named)
+        self.answers += 1
+        ours = b"%sH%d" % (self.journal.mark, self.answers)
+        ack = acknowledgement(head, letters, verdict, arrival.reason, now=self.journal.clock.now(), ours=ours)
+        return Received(_OUTCOMES[verdict], arrival.reason, head.named, base64.b64encode(ack).decode())
 
     def _arrival(self, content: str, asked: ReceiveAsked) -> tuple[bytes, Head, Sender, Verdict, str]:
         try:
@@ -77,7 +91,7 @@ class Receiver:
         if client:
             rows = tuple(each for each in rows if client in each.clients)
             if not rows:
-                raise Refused(NOT_THIS_CLIENT, rule="sender/client")
+                raise self._refusal("", "sender/client", NOT_THIS_CLIENT)
         if sender_id:
             found = next((each for each in rows if each.id == sender_id), None)
             if found is None:
@@ -88,8 +102,12 @@ class Receiver:
         said = (head.application.decode("utf-8", "replace"), head.facility.decode("utf-8", "replace"))
         named = [each for each in rows if any(_is(said, pair) for pair in each.sends_as)]
         if len(named) != 1:
-            raise Refused(SEVERAL, rule="sender/several")
+            raise self._refusal("", "sender/several", SEVERAL)
         return named[0]
+
+    def _refusal(self, sender: str, rule: str, says: str) -> Refused:
+        self.refused(Refusal(sender, rule, says))
+        return Refused(says, rule=rule)
 
 
 def _is(said: tuple[str, str], pair: tuple[str, str]) -> bool:
