@@ -1,52 +1,45 @@
 """How fast is the FHIR API read, over HTTP, beside a bare answer of 2 KB? Real bundles, fresh people, everything on.
 
-Each worker is a process with identity, holdings, audit book's outbox and the API in it, as `carerecord serve` would run them; a
-bare ASGI answer by the same server stands beside the API in the same process. The clients are one raw protocol in a process of
-its own. Rates are by the clock, `cpu_us` is what one answer cost the workers and the database: the clock of a busy machine is
-noise, that is not.
-
-As a program (`python -m benchmarks.api --worker DEPLOYMENT_JSON`) it is one worker.
+What runs is `carerecord serve --workers N`: access, sealing, the audit line durable before each answer, the book with its relay
+and its hearer. The bare answer is the same server with as many processes and nothing behind it. The clients are one raw protocol
+in this process. Rates are by the clock; `cpu_us` is what one answer cost the workers and `engine_cpu_us` what it cost the
+database.
 """
 
 import argparse
 import asyncio
 import json
 import random
-import secrets
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
+import asyncpg
 import msgspec
 import psutil
+import uvloop
 
+from benchmarks.line import Line, request_of
 from benchmarks.near import quiet, say
 from benchmarks.promises import Promise, tell
-from benchmarks.store import bundles
-from carerecord.app.catalogue import service
+from benchmarks.writing import Server, real_bundles, served
 from carerecord.app.postgres import Cluster, embedded_postgres
-from carerecord.app.serve import bound, front_app, port_of, server_on
-from carerecord.app.wire import Deployment, running
-from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsked
-from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, IssueAsked
-from carerecord.kit.calls import Calls
+from carerecord.app.serve import bound, port_of, server_on
 
-SERVICES: Final = ("identity", "holdings", "audit", "exchange")
 CLIENTS: Final = 8
 BARE: Final = b'{"resourceType":"Patient","text":"%s"}' % (b"x" * 2_000)
-SYSTEM: Final = Client("bench", "R9A", "Bench", chooses_ids=True)
 TIMES: Final = 10
 MOST_UP_TO_300_MS: Final = 25.0
 
 
-# --- a worker
+# --- what answers
 
 
 async def _bare(scope: Any, receive: Any, send: Any) -> None:
@@ -55,66 +48,41 @@ async def _bare(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": BARE})
 
 
-async def _work(told: str) -> None:
-    """One worker: the services over their databases, the API and the bare answer each on a port that workers share."""
-    given = json.loads(told)
-    quiet()
-    deployment = Deployment(data_dir=Path(given["folder"]), secret=bytes.fromhex(given["secret"]), databases=given["databases"])
-    async with running(deployment, [service(each) for each in SERVICES]) as house, AsyncExitStack() as stack:
-        for app, port in ((front_app(house), given["port"]), (_bare, given["bare"])):
-            server, listening = server_on(app, bound(port, shared=True))
-            serving = asyncio.create_task(server.serve(sockets=[listening]))
-            stack.callback(serving.cancel)
-            while not server.started:
-                await asyncio.sleep(0.005)
-        print("up", flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
+async def _answer_barely(port: int) -> None:
+    """One process with nothing but the bare answer, by the server and settings of the front door."""
+    server, listening = server_on(_bare, bound(port, shared=True))
+    serving = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        await asyncio.sleep(0.005)
+    print("up", flush=True)
+    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
+    serving.cancel()
 
 
 @dataclass(frozen=True)
-class Workers:
+class Answering:
+    """Processes that answer on one port, and what they have used so far: theirs, and the database's."""
+
     port: int
-    bare: int
-    pids: tuple[int, ...]
-    engine: int  # the database's first process
-
-    def cpu_s(self) -> tuple[float, float]:
-        """What the workers and the database have used so far."""
-        return sum(_used(each) for each in self.pids), _used(self.engine, *psutil.Process(self.engine).children())
-
-
-def _used(*processes: int | psutil.Process) -> float:
-    total = 0.0
-    for each in processes:
-        try:
-            times = (psutil.Process(each) if isinstance(each, int) else each).cpu_times()
-            total += times.user + times.system
-        except psutil.Error:
-            continue
-    return total
+    cpu_s: Callable[[], tuple[float, float]]
 
 
 @asynccontextmanager
-async def workers(told: Deployment, many: int, engine: int) -> AsyncIterator[Workers]:
-    held = [bound(0, shared=True), bound(0, shared=True)]
-    ports = [port_of(each) for each in held]
-    for each in held:
-        each.close()
-    given = json.dumps(
-        {"folder": str(told.data_dir), "secret": told.secret.hex(), "databases": dict(told.databases), "port": ports[0],
-         "bare": ports[1]}
-    )  # fmt: skip
+async def bare_answers(many: int) -> AsyncIterator[Answering]:
+    with closing(bound(0, shared=True)) as held:
+        port = port_of(held)
     programs = []
     try:
         for _ in range(many):
             program = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "benchmarks.api", "--worker", given,
+                sys.executable, "-m", "benchmarks.api", "--bare", str(port),
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip
             programs.append(program)
             assert program.stdout is not None
             assert await asyncio.wait_for(program.stdout.readline(), 60) == b"up\n"
-        yield Workers(ports[0], ports[1], tuple(each.pid for each in programs), engine)
+        answering = [psutil.Process(each.pid) for each in programs]
+        yield Answering(port, lambda: (sum(sum(each.cpu_times()[:2]) for each in answering), 0.0))
     finally:
         for program in programs:
             if program.returncode is None:
@@ -125,45 +93,10 @@ async def workers(told: Deployment, many: int, engine: int) -> AsyncIterator[Wor
 # --- the clients
 
 
-class Line(asyncio.Protocol):
-    """One client: a request, its answer, the next. No parser of HTTP: the length of the body is all that is looked for."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-        self._waiting: asyncio.Future[bytes] | None = None
-        self._needs = -1
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport: Any = transport
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._waiting is not None and not self._waiting.done():
-            self._waiting.set_exception(ConnectionResetError("the server closed the line"))
-
-    def ask(self, request: bytes) -> "asyncio.Future[bytes]":
-        self._waiting = asyncio.get_running_loop().create_future()
-        self._buffer.clear()
-        self._needs = -1
-        self._transport.write(request)
-        return self._waiting
-
-    def data_received(self, data: bytes) -> None:
-        self._buffer += data
-        if self._needs < 0:
-            end = self._buffer.find(b"\r\n\r\n")
-            if end < 0:
-                return
-            head = bytes(self._buffer[:end]).lower()
-            at = head.find(b"content-length: ")
-            self._needs = end + 4 + int(head[at + 16 : (head + b"\r\n").find(b"\r\n", at)])
-        if len(self._buffer) >= self._needs and self._waiting is not None and not self._waiting.done():
-            self._waiting.set_result(bytes(self._buffer))
-
-
-async def asked(port: int, requests: Callable[[], bytes], clients: int, seconds: float, at: Workers) -> dict[str, float]:
+async def asked(at: Answering | Server, requests: Callable[[], bytes], clients: int, seconds: float) -> dict[str, float]:
     """So many clients, each asking again as soon as it is answered, for so long."""
     loop = asyncio.get_running_loop()
-    lines = [(await loop.create_connection(Line, "127.0.0.1", port))[1] for _ in range(clients)]
+    lines = [(await loop.create_connection(Line, "127.0.0.1", at.port))[1] for _ in range(clients)]
     took: list[float] = []
     bytes_ = 0
 
@@ -208,14 +141,6 @@ class Person:
     resources: int
 
 
-def request_of(path: str, token: str, body: bytes = b"") -> bytes:
-    head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer {token}\r\n"
-    head += "Accept: application/fhir+json\r\n"
-    if body:
-        head += f"Content-Type: application/fhir+json\r\nContent-Length: {len(body)}\r\n"
-    return head.encode() + b"\r\n" + body
-
-
 SCREEN: Final = (
     "Patient/{id}", "AllergyIntolerance?patient={id}", "Condition?patient={id}&clinical-status=active",
     "MedicationRequest?patient={id}&status=active", "Observation?patient={id}&category=laboratory&_count=20",
@@ -254,39 +179,39 @@ def requests_for(name: str, people: Sequence[Person], token: str) -> Callable[[]
 # --- a region of people
 
 
-class _Number(msgspec.Struct):
-    system: str = ""
-    value: str = ""
+class _Entry(msgspec.Struct):
+    fullUrl: str
+    resource: msgspec.Raw
+    request: msgspec.Raw
 
 
-class _Name(msgspec.Struct):
-    family: str = ""
+class _Bundle(msgspec.Struct):
+    entry: list[_Entry]
+    resourceType: str = "Bundle"
+    type: str = "transaction"
 
 
-class _Patient(msgspec.Struct):
-    identifier: list[_Number] = []
-    name: list[_Name] = []
-
-
-async def people(calls: Calls, told: Sequence[tuple[Change, ...]], seed: int) -> list[Person]:
-    """Each bundle again as a person of their own: other numbers and another name, the rest letter for letter."""
+async def people(at: Server, told: Sequence[bytes], seed: int) -> list[Person]:
+    """Each bundle again as a person of their own: another number and name, the rest letter for letter."""
     chance = random.Random(seed)
+    line = (await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", at.port))[1]
     found: list[Person] = []
-    for changes in told:
-        fresh, number = [], f"{chance.randrange(10**12):012d}"
+    for text in told:
+        bundle = msgspec.json.decode(text, type=_Bundle)
+        number = f"{chance.randrange(10**12):012d}"
         family = "".join(chance.choices("abcdefghijklmnoprstuvw", k=7)).title()
-        for change in changes:
-            if change.type == "Patient":
-                resource = msgspec.json.decode(change.text)
+        for entry in bundle.entry:
+            if msgspec.json.decode(entry.resource)["resourceType"] == "Patient":
+                resource = msgspec.json.decode(entry.resource)
                 resource["identifier"] = [{"system": "https://bench.example/Id", "value": number}]
                 resource["name"] = [{"use": "official", "family": family, "given": [resource["name"][0]["given"][0]]}]
-                change = msgspec.structs.replace(change, raw=msgspec.Raw(msgspec.json.encode(resource)))
-            fresh.append(change)
-        written = await calls.ask(WRITE, WriteAsked(SYSTEM, Reach(), tuple(fresh)))
-        bad = next((each for each in written if each.status >= 400 and each.status != 424), None)
-        assert bad is None, bad
-        id_ = next(each.held.id for each in written if each.held is not None and each.held.type == "Patient")
-        found.append(Person(id_, f"https://bench.example/Id|{number}", family, len(changes)))
+                entry.resource = msgspec.Raw(msgspec.json.encode(resource))
+        answer = await line.ask(request_of("/fhir", at.token, msgspec.json.encode(bundle)))
+        if not answer.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(answer[:600].decode("utf-8", "replace"))
+        id_ = answer.partition(b"/fhir/Patient/")[2].partition(b"/")[0].decode()
+        found.append(Person(id_, f"https://bench.example/Id|{number}", family, len(bundle.entry)))
+    line._transport.close()
     return found
 
 
@@ -297,7 +222,6 @@ class Plan:
     workers: int
     only: frozenset[str]
     ten_times: bool
-    pause_s: float = 0.0
 
     def wants(self, name: str) -> bool:
         return not self.only or name in self.only
@@ -305,43 +229,43 @@ class Plan:
 
 async def measured(cluster: Cluster, folder: Path, plan: Plan) -> tuple[list[Promise], dict[str, Any]]:
     quiet()
-    for name in ("providers", "sources", "secrets"):
-        (folder / name).mkdir(parents=True)
-    databases = await cluster.service_databases(["identity", "holdings", "audit"])
-    deployment = Deployment(data_dir=folder, secret=secrets.token_bytes(32), databases=databases)
-    told = bundles(plan.resources)
-    engine = cluster.pid
+    told = [text for text, _ in real_bundles(plan.resources)]
     results: dict[str, Any] = {}
-    async with running(deployment, [service(each) for each in SERVICES]) as house:
-        calls = house.calls("exchange")
-        client = (await calls.ask(ADD_CLIENT, AddClientAsked("A benchmark", "R9A", ("system/*.cruds",)))).client
-        token = (await calls.ask(ISSUE, IssueAsked(client.id, 7_200.0))).access_token
+    async with served(cluster, folder, plan.workers) as (at, dsn), bare_answers(plan.workers) as nothing:
         say(f"{len(told)} people")
-        few = await people(calls, told, 1)
-        await house.supplies("holdings").db.execute("VACUUM ANALYZE")
-        async with workers(deployment, plan.workers, engine) as at:
-            say(f"workers {at.pids}, API on {at.port}")
-            bare = await asked(at.bare, lambda: request_of("/", token), CLIENTS, plan.seconds, at)
-            say(f"bare: {bare}")
-            results["few"] = await questions(at, few, token, plan, plan.wants)
-            if plan.ten_times:
-                say(f"{TIMES} times the people")
-                many = few + [each for seed in range(2, TIMES + 1) for each in await people(calls, told, seed)]
-                await house.supplies("holdings").db.execute("VACUUM ANALYZE")
-                results["many"] = await questions(at, many, token, plan, lambda name: plan.wants(name) and name in RATIO)
-    return list(promises(bare, results)), {"bare": bare, **results}
+        few = await people(at, told, 1)
+        await analysed(dsn)
+        bare = await asked(nothing, lambda: request_of("/", at.token), CLIENTS, plan.seconds)
+        say(f"bare: {bare}")
+        results["few"] = await questions(at, few, plan, plan.wants)
+        if plan.ten_times:
+            say(f"{TIMES} times the people")
+            many = few + [each for seed in range(2, TIMES + 1) for each in await people(at, told, seed)]
+            await analysed(dsn)
+            results["many"] = await questions(at, many, plan, lambda name: plan.wants(name) and name in RATIO)
+        again = await asked(nothing, lambda: request_of("/", at.token), CLIENTS, plan.seconds)
+        say(f"bare: {again}")
+    return list(promises(bare if bare["a_second"] > again["a_second"] else again, results)), {"bare": [bare, again], **results}
+
+
+async def analysed(dsn: str) -> None:
+    db = await asyncpg.connect(dsn)
+    try:
+        await db.execute("VACUUM ANALYZE")
+    finally:
+        await db.close()
 
 
 async def questions(
-    at: Workers, people: Sequence[Person], token: str, plan: Plan, wanted: Callable[[str], bool]
+    at: Server, people: Sequence[Person], plan: Plan, wanted: Callable[[str], bool]
 ) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
     for name in filter(wanted, QUESTIONS):
         whom = [each for each in people if each.resources <= 1_000] if name == "everything" else people
-        found[name] = await asked(at.port, requests_for(name, whom, token), CLIENTS, plan.seconds, at)
+        found[name] = await asked(at, requests_for(name, whom, at.token), CLIENTS, plan.seconds)
         if name == "everything":
             short = [each for each in people if each.resources <= 300] or people[:1]
-            one = await asked(at.port, requests_for(name, short, token), 1, plan.seconds / 2, at)
+            one = await asked(at, requests_for(name, short, at.token), 1, plan.seconds / 2)
             mean = statistics.mean(each.resources for each in whom)
             found[name] |= {"resources_a_second": round(found[name]["a_second"] * mean), "one_client_p50_ms": one["p50_ms"]}
         say(f"{name}: {found[name]}")
@@ -368,18 +292,16 @@ def promises(bare: dict[str, float], results: dict[str, Any]) -> Iterable[Promis
 
 def main() -> None:
     told = argparse.ArgumentParser(description=__doc__)
-    told.add_argument("--worker", help=argparse.SUPPRESS)
+    told.add_argument("--bare", type=int, help=argparse.SUPPRESS)
     told.add_argument("--resources", type=int, default=1_500, help="of real bundles, each person once")
     told.add_argument("--seconds", type=float, default=4.0, help="for each row")
-    told.add_argument("--workers", type=int, default=1)
+    told.add_argument("--workers", type=int, default=2)
     told.add_argument("--only", default="", help=f"rows, of {', '.join(QUESTIONS)}")
     told.add_argument("--ten-times", action="store_true", help="and once more among ten times the people")
     told.add_argument("--json", action="store_true")
     args = told.parse_args()
-    import uvloop
-
-    if args.worker:
-        uvloop.run(_work(args.worker))
+    if args.bare:
+        uvloop.run(_answer_barely(args.bare))
         return
     plan = Plan(args.resources, args.seconds, args.workers, frozenset(filter(None, args.only.split(","))), args.ten_times)
     with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder, embedded_postgres(Path(folder) / "pg") as cluster:

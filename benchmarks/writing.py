@@ -25,8 +25,8 @@ import msgspec
 import psutil
 import uvloop
 
-from benchmarks.api import Line, request_of
 from benchmarks.limits import copy_limit, insert_limit
+from benchmarks.line import Line, request_of
 from benchmarks.near import quiet, say
 from benchmarks.promises import Promise, tell
 from benchmarks.store import REAL
