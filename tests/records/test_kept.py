@@ -215,6 +215,7 @@ async def test_when_what_is_kept_cannot_be_read_live_sources_answer_and_the_copi
     assert state(record, "gp").state == "live"
     assert state(record, "trust").state == "no answer"
     assert "cannot be read" in state(record, "trust").says
+    assert "The copy of Trust cannot be read" in {each.title for each in record.attention}
 
 
 async def test_a_copy_older_than_its_limit_is_called_out_of_date():

@@ -63,6 +63,14 @@ def test_a_copy_that_is_too_old_says_so():
     assert sentence(gp, FMT) == f"{gp.name}: {AS_AT}, which is older than it should be."
 
 
+def test_a_copy_that_cannot_be_read_is_not_said_to_be_a_source_that_did_not_answer():
+    record, gp = from_copy("no answer", "What is kept here of it cannot be read just now.")
+    assert sentence(gp, FMT) == f"{gp.name} is not asked, and its copy cannot be read just now."
+    assert brief(gp, FMT, late=False) == "Its copy cannot be read"
+    problems = next(each for each in record.sections if each.id == "problems")
+    assert "its copy cannot be read" in section_view(View(record, FMT), problems).gap
+
+
 def test_nothing_in_a_copy_is_not_nothing_now():
     _, gp = from_copy("not recorded")
     assert sentence(gp, FMT) == f"Not recorded in {gp.name}. {AS_AT}."

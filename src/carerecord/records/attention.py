@@ -122,7 +122,9 @@ def _of_source(reply: Reply) -> Iterable[Attention]:
         yield Attention("danger", f"{name} knows this person by another {what}", f"Here {here}; there {there}.",
                         "danger/mismatch", source=source)  # fmt: skip
     if reply.state in _GAPS and not reply.choices:
-        yield Attention("gap", _GAPS[reply.state].format(name), reply.says, "gap/source", source=source)
+        unread = reply.kept == "copy" and reply.state == "no answer"  # it is we who are silent
+        title = f"The copy of {name} cannot be read" if unread else _GAPS[reply.state].format(name)
+        yield Attention("gap", title, reply.says, "gap/source", source=source)
     for warning in reply.warnings:
         # What is none of GP Connect's words is a window's own sentence about this source.
         rule, title = _WARNINGS.get(warning) or ("gap/withdrawn" if WITHDRAWN in warning else "gap/said", warning)

@@ -109,7 +109,8 @@ class Kept:
                 kept = await self._of(asking.source.id)
         except (CareRecordError, TimeoutError):
             reply = nothing(asking, "no answer", UNREADABLE_NOW)
-            return replace(reply, local_ids=(), as_at=stamp(self.clock.now()))
+            sections = tuple(replace(each, kept="copy") for each in reply.sections)
+            return replace(reply, local_ids=(), sections=sections, kept="copy", as_at=stamp(self.clock.now()))
         reply = await kept_reply(asking, kept, self.read, self.turns, now=self.clock.now())
         return replace(reply, elapsed_s=time.perf_counter() - began)
 

@@ -64,6 +64,8 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
     at = fmt.clock(source.as_at) if source.as_at else ""
     last = f" Last answer {fmt.at(source.last_answer)}." if source.last_answer else ""
     match state:
+        case "no answer" if kept == "copy":
+            return f"{source.name} is not asked, and its copy cannot be read just now."
         case "no answer":
             return f"{source.name} did not answer{f' at {at}' if at else ''}.{last}"
         case "loading":
@@ -162,6 +164,8 @@ def brief(source: SourceState, fmt: Formatter, *, late: bool) -> str:
             return f"Nothing held. {as_at(source, fmt)}"
         case "none held" | "not recorded":
             return f"{after}Nothing held"
+        case "no answer" if source.kept == "copy":
+            return "Its copy cannot be read"
         case "no answer":
             return f"Did not answer {fmt.clock(source.as_at)}" if source.as_at else "Did not answer"
         case "loading":
