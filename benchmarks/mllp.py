@@ -1,0 +1,316 @@
+"""How many messages a second are durable and answered, and how many filed, beside a bare receiver that keeps nothing?
+
+`python -m benchmarks.mllp` prints one JSON object. Eight senders, each with one message in flight as MLLP has it: sent,
+answered, the next; each message a report of four results about somebody new. The receivers run in processes of their own, the
+senders in this one, and PostgreSQL with its own settings: a commit waits for the disk. First the door with nobody who files and
+the bare receiver, which answers a fixed AA, in turns; then the whole house: while it files, and until its backlog is empty.
+
+As a program (`python -m benchmarks.mllp door|house|bare …`) it is one of the receivers: it prints its port and serves until its
+input closes.
+"""
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+import psutil
+import uvloop
+
+from benchmarks.near import quiet
+from benchmarks.promises import Promise, noise, tell
+from carerecord.app.catalogue import CATALOGUE
+from carerecord.app.postgres import Cluster, embedded_postgres
+from carerecord.app.wire import Deployment, running
+from carerecord.contracts.sources import Registry, Sender
+from carerecord.ingest.journal.arrivals import Journal
+from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.kinds import fault_in
+from carerecord.ingest.mllp import Desk, Listener
+from carerecord.ingest.senders import Senders
+from carerecord.kit.clock import SystemClock
+from carerecord.kit.db import open_pool
+from carerecord.kit.log import log_for
+from carerecord.kit.migrate import migrate
+
+SENDERS = 8
+HOUSED = ("sources", "patients", "locator", "holdings", "ingest")
+HOUSE = Path(__file__).parents[1] / "src" / "carerecord"
+RESULT = (
+    b"MSH|^~\\&|LAB%d|R1A|CARE|ROUTE|20261101120000||ORU^R01^ORU_R01|%d|P|2.4\r"
+    b"PID|1||%010d^^^R1A^MR||%b^%b^^^MRS||%08d|F|||%d HIGH STREET^^FENWICK^^ZZ4 1AA||01632 960001\r"
+    b"PV1|1|O|ED^^^R1A|28b|||C006^WOOLFSON^KATHLEEN^^^DR|||100||||||||V%d\r"
+    b"ORC|RE|P%d|F%d||CM||||20261101115900\r"
+    b"OBR|1|P%d|F%d|us-0003^UREA AND ELECTROLYTES^WinPath||20261101110000|20261101110000|||||||20261101110500"
+    b"||||||||20261101115900|||F\r"
+    b"OBX|1|NM|tt-0003-01^Creatinine^WinPath||98.00|umol/L|49 - 92|H|||F|||20261101115900\r"
+    b"OBX|2|NM|tt-0003-02^Urea^WinPath||5.80|mmol/L|2.1 - 7.1||||F|||20261101115900\r"
+    b"OBX|3|NM|tt-0003-03^Sodium^WinPath||139.00|mmol/L|133 - 146||||F|||20261101115900\r"
+    b"OBX|4|NM|tt-0003-04^Potassium^WinPath||4.10|mmol/L|3.5 - 5.3||||F|||20261101115900\r"
+    b"NTE|1||Sample slightly haemolysed.\r"
+)
+
+
+def message(sender: int, number: int) -> bytes:
+    mine = sender * 10_000_000 + number
+    # Somebody new each time, as unlike the others as people are: what it costs to tell namesakes apart is measured elsewhere.
+    spread = mine * 2_654_435_761 % 2**32
+    family, given = (bytes(65 + (spread >> shift) % 26 for shift in shifts) for shifts in ((0, 5, 10, 15, 20), (3, 9, 14, 22)))
+    born = (1930 + spread % 80) * 10_000 + (1 + spread // 80 % 12) * 100 + 1 + spread // 960 % 28
+    return RESULT % (sender, mine, mine % 10_000_000_000, family, given, born, 1 + mine % 90, mine, mine, mine, mine, mine)
+
+
+class _Sender(asyncio.Protocol):
+    """Sends one, waits for its answer, sends the next, until its time is over."""
+
+    def __init__(self, number: int, begun: int, until: float) -> None:
+        self._number, self._next, self._until = number, begun, until
+        self.took: list[float] = []
+        self.refused = 0
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._buffer = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._send()
+
+    def _send(self) -> None:
+        self._next += 1
+        self._began = time.perf_counter()
+        self._transport.write(b"\x0b" + message(self._number, self._next) + b"\x1c\r")
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        if not self._buffer.endswith(b"\x1c\r"):
+            return
+        now = time.perf_counter()
+        self.took.append(now - self._began)
+        self.refused += b"\rMSA|AA|" not in self._buffer
+        self._buffer = b""
+        if now < self._until:
+            self._send()
+        elif not self.done.done():
+            self.done.set_result(None)
+            self._transport.close()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.done.done():
+            self.done.set_exception(error or ConnectionError("closed by the receiver"))
+
+
+async def load(port: int, seconds: float, begun: int) -> dict[str, float]:
+    """What eight senders got through in this time."""
+    loop, cpu, began = asyncio.get_running_loop(), time.process_time(), time.perf_counter()
+    until = began + seconds
+    senders: list[_Sender] = []
+    for number in range(SENDERS):
+        _, protocol = await loop.create_connection(
+            partial(_Sender, number, begun, until), "127.0.0.1", port
+        )
+        senders.append(protocol)
+    await asyncio.gather(*(each.done for each in senders))
+    wall = time.perf_counter() - began
+    took = sorted(one for each in senders for one in each.took)
+    return {
+        "messages": len(took),
+        "messages_s": round(len(took) / wall, 1),
+        "p50_ms": round(took[len(took) // 2] * 1000, 2),
+        "p99_ms": round(took[int(len(took) * 0.99)] * 1000, 2),
+        "not_aa": sum(each.refused for each in senders),
+        "senders_cpu_us": round((time.process_time() - cpu) / len(took) * 1e6, 1),
+    }
+
+
+# --- the receivers, each in a process of its own
+
+
+async def _bare(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """What anybody writes first: streams of asyncio, to the end of the frame, answered. Keeps nothing, reads the control id."""
+    with suppress(asyncio.IncompleteReadError, ConnectionError):
+        while True:
+            raw = await reader.readuntil(b"\x1c\r")
+            control = raw[1:400].split(b"|", 10)[9]
+            writer.write(b"\x0bMSH|^~\\&|A|B|C|D|20261101||ACK|1|P|2.4\rMSA|AA|" + control + b"\r\x1c\r")
+            await writer.drain()
+    writer.close()
+
+
+def the_senders() -> Senders:
+    found = Senders()
+    rows = tuple(
+        Sender(f"lab-{each}", "fenwick", "R1A", "Fenwick", ((f"LAB{each}", "R1A"),), number_system="https://fenwick.test/Id")
+        for each in range(SENDERS)
+    )
+    found.take(Registry("1", (), senders=rows))
+    return found
+
+
+async def _serve(role: str, dsn: str) -> None:
+    if role == "house":
+        await _house(json.loads(dsn))
+        return
+    if role == "bare":
+        server = await asyncio.start_server(_bare, "127.0.0.1", 0)
+        print(server.sockets[0].getsockname()[1], flush=True)
+    else:
+        pool, clock, log = await open_pool(dsn, service="ingest"), SystemClock(), log_for("ingest")
+        journal = Journal(pool, Seals(b"k" * 32), clock, log)
+        desk = Desk(journal, the_senders(), clock, log, fault_in, lambda refusal: None, plaintext=True)
+        listener = Listener(desk, "127.0.0.1", 0, None)
+        await listener.open()
+        print(listener.port, flush=True)
+    await _until_closed(lambda: None)
+
+
+async def _until_closed(about: Callable[[], object]) -> None:
+    """Say, at each line, the CPU and the memory that serving cost so far, and what more there is to say."""
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    memory = psutil.Process()
+    while await reader.readline():
+        print(json.dumps([time.process_time(), memory.memory_info().rss / 1e6, about()]), flush=True)
+
+
+async def _house(told: dict[str, Any]) -> None:
+    """Everything that a message needs: the door, the journal, who files, the index, the locator, and holdings."""
+    quiet()
+    deployment = Deployment(
+        Path(told["folder"]), secret=b"b" * 32, databases=told["databases"],
+        settings={"ingest": {"mllp": "127.0.0.1:0", "mllp_plaintext": "true"}, "sources": {"folder": told["folder"]}},
+    )  # fmt: skip
+    services = tuple(each for each in CATALOGUE if each.name in HOUSED)
+    async with running(deployment, services) as house:
+        ingest = house.part("ingest")
+        while not ingest.about()["mllp"]:
+            await asyncio.sleep(0.05)
+        print(ingest.about()["mllp"], flush=True)
+        await _until_closed(lambda: ingest.about()["filed"])
+
+
+def registry() -> str:
+    """One hospital that only sends, and its eight laboratories."""
+    source = 'id = "fenwick"\norganisation = "R1A"\nname = "Fenwick"\nkind = "acute"\nconnector = "none"'
+    source += '\nnumber_system = "https://fenwick.test/Id"'
+    senders = [f'id = "lab-{each}"\nsource = "fenwick"\nsends_as = [["LAB{each}", "R1A"]]' for each in range(SENDERS)]
+    return f"[[source]]\n{source}\n" + "".join(f"[[sender]]\n{each}\n" for each in senders)
+
+
+class _Receiver:
+    def __init__(self, program: asyncio.subprocess.Process, port: int) -> None:
+        self.program, self.port = program, port
+
+    async def told(self) -> tuple[float, float, int]:
+        """CPU seconds, megabytes, and how many messages it has filed."""
+        assert self.program.stdin is not None
+        assert self.program.stdout is not None
+        self.program.stdin.write(b"\n")
+        cpu, memory, filed = json.loads(await self.program.stdout.readline())
+        return cpu, memory, filed or 0
+
+
+@asynccontextmanager
+async def receiver(*told: str) -> AsyncIterator[_Receiver]:
+    program = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.mllp", *told, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    assert program.stdout is not None
+    try:
+        yield _Receiver(program, int(await program.stdout.readline()))
+    finally:
+        if program.returncode is None:
+            program.terminate()
+        await program.wait()
+
+
+async def at_the_door(cluster: Cluster, rounds: int, seconds: float) -> dict[str, list[dict[str, float]]]:
+    """Rounds of the door with nobody who files, and of the bare receiver."""
+    found: dict[str, list[dict[str, float]]] = {"door": [], "bare": []}
+    dsn = await cluster.create_service_database("ingest_alone")
+    await migrate(dsn, [HOUSE / "kit" / "migrations", HOUSE / "ingest" / "migrations"])
+    async with receiver("door", dsn) as door, receiver("bare") as bare:
+        await load(door.port, 1.0, 0)
+        for turn in range(rounds):
+            for name, each in (("door", door), ("bare", bare)):
+                before, _, _ = await each.told()
+                got = await load(each.port, seconds, (turn + 1) * 1_000_000)
+                got["receiver_cpu_us"] = round(((await each.told())[0] - before) / got["messages"] * 1e6, 1)
+                found[name].append(got)
+    return found
+
+
+async def in_the_house(cluster: Cluster, folder: Path, seconds: float) -> dict[str, float]:
+    """While it files, and until all of it is filed."""
+    databases = await cluster.service_databases(list(HOUSED))
+    (folder / "senders.toml").write_text(registry())
+    async with receiver("house", json.dumps({"folder": str(folder), "databases": databases})) as house:
+        await load(house.port, 1.0, 0)
+        cpu, memory, filed = await house.told()
+        began = time.perf_counter()
+        got = await load(house.port, seconds, 1_000_000)
+        _, _, while_sending = await house.told()
+        sent_s = time.perf_counter() - began
+        pool = await open_pool(databases["ingest"], service="bench")
+        sent = await pool.fetchval("SELECT count(*) FROM message")
+        drained = time.perf_counter()
+        _, _, at_first = await house.told()
+        while await pool.fetchval("SELECT count(*) FROM waiting") and time.perf_counter() - drained < 240:
+            await asyncio.sleep(0.2)
+        drain_s = time.perf_counter() - drained
+        cpu_after, memory_after, filed_after = await house.told()
+        stuck = await pool.fetchval("SELECT count(*) FROM stuck")
+        pool.terminate()
+    return {
+        "answered_while_filing_s": got["messages_s"],
+        "p99_while_filing_ms": got["p99_ms"],
+        "filed_while_answering_s": round((while_sending - filed) / sent_s, 1),
+        "filed_s": round((filed_after - at_first) / drain_s, 1),
+        "messages": sent,
+        "backlog": sent - at_first,
+        "left_after_four_minutes": sent - filed_after,
+        "stuck": stuck,
+        "house_cpu_us": round((cpu_after - cpu) / max(1, filed_after - filed) * 1e6, 1),
+        "memory_mb": round(memory, 1),
+        "memory_after_mb": round(memory_after, 1),
+    }
+
+
+async def measured(rounds: int, seconds: float) -> tuple[list[Promise], dict[str, object]]:
+    with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder) / "postgres") as cluster:
+        found = await at_the_door(cluster, rounds, seconds)
+        house = await in_the_house(cluster, Path(folder), seconds)
+    middle = {name: {key: statistics.median(each[key] for each in rows) for key in rows[0]} for name, rows in found.items()}
+    door_s, bare_s = middle["door"]["messages_s"], middle["bare"]["messages_s"]
+    promises = [
+        Promise("messages durable and answered a second, at least", 3_200, "messages/s", door_s),
+        Promise("… of what a bare receiver answers, at least", 0.16, "ratio", round(door_s / bare_s, 3)),
+        Promise("time to the answer, p99", middle["door"]["p99_ms"], "ms", 25.0),
+        Promise("answered a second while filing goes on, at least", 1_500, "messages/s", house["answered_while_filing_s"]),
+        Promise("filed a second meanwhile, at least", 200, "messages/s", house["filed_while_answering_s"]),
+        Promise("filed a second when nothing else comes, at least", 400, "messages/s", house["filed_s"]),
+    ]
+    return promises, {"medians": middle, "house": house, "rounds": found, "noise": noise()}
+
+
+def main() -> None:
+    if len(sys.argv) > 1 and sys.argv[1] in ("door", "house", "bare"):
+        (asyncio.run if sys.argv[1] == "bare" else uvloop.run)(_serve(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""))
+        return
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true", help="one line")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=4.0)
+    told = parser.parse_args()
+    promises, detail = uvloop.run(measured(told.rounds, told.seconds))
+    tell(promises, detail, compact=told.json)
+
+
+if __name__ == "__main__":
+    main()
