@@ -67,3 +67,34 @@ async def test_a_write_is_answered_after_its_commit(desk: Desk) -> None:
     (made,) = await at_once(desk, [result("p1", 1)], Reach())
 
     assert await desk.database.pool.fetchval("SELECT count(*) FROM version WHERE id = $1", held(made).id) == 1
+
+
+async def test_what_is_written_at_once_for_several_people_lies_and_is_found_in_each_one_s_own_record(desk: Desk) -> None:
+    people = [f"p{number % 6}" for number in range(MANY)]
+
+    made = await at_once(desk, [result(patient, number) for number, patient in enumerate(people)], Reach())
+
+    for number, patient in enumerate(people):
+        found = (await desk.search("Observation", ("patient", patient), ("code", f"c{number}"))).matches
+        assert [each.id for each in found] == [held(made[number]).id]
+        assert f'"Patient/{patient}"'.encode() in found[0].text
+        for other in {*people} - {patient}:
+            assert (await desk.search("Observation", ("patient", other), ("code", f"c{number}"))).matches == ()
+            break
+    everything = [await desk.search("Observation", ("patient", patient), ("_count", "100")) for patient in sorted({*people})]
+    assert [len(each.matches) for each in everything] == [people.count(patient) for patient in sorted({*people})]
+
+
+async def test_a_transaction_of_new_resources_is_kept_whole_or_not_at_all(desk: Desk) -> None:
+    sound = [result("p1", number) for number in range(5)]
+    faulty = Change("create", "Observation", raw=raw({"resourceType": "Observation", "status": "no such status", "code": {}}))
+
+    made = await desk.write(*sound, faulty, transaction=True)
+
+    assert [each.status for each in made] == [424] * 5 + [422]
+    for table in ("version", "held", "address", "across"):
+        assert await desk.database.pool.fetchval(f"SELECT count(*) FROM {table}") == 0, table
+    assert [each.status for each in await desk.write(*sound, transaction=True)] == [201] * 5
+    assert await desk.database.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM version") == 1
+    kept = await desk.database.pool.fetchval("SELECT body FROM outbox WHERE kind = 'Kept'")
+    assert len(msgspec.json.decode(kept, type=Kept).changes) == 5, "one event for a transaction"
