@@ -23,6 +23,7 @@ from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.senders import Senders
 from carerecord.ingest.service import Porter
 from carerecord.ingest.trace import Tracer
+from carerecord.ingest.watching import Watcher
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Job, Part, Supplies, answer
@@ -42,6 +43,7 @@ class IngestSettings:
     most_message_mb: float = 25.0  # larger ones are answered AE, and their beginning is kept
     half_message_s: float = 30.0  # for how long the rest of a message may stay away
     workers: int = 2  # who file what was taken in
+    folder: str = ""  # in which sources lay files, each sender in a folder of its own; "" = nowhere
 
     def __post_init__(self) -> None:
         if self.sources_at_once < 1:
@@ -84,6 +86,8 @@ def build(supplies: Supplies) -> Part:
     queue = Queue(receiving)
     receiver = Receiver(journal, receiving.senders, Turns(), receiving.refused)
 
+    watcher = Watcher(Path(told.folder), receiver, supplies.clock, supplies.log)
+
     async def stop() -> None:
         await asyncio.gather(receiving.close(), web.close())
 
@@ -104,6 +108,7 @@ def build(supplies: Supplies) -> Part:
             Job("ingest.trace", tracer.work),
             Job("ingest.receive", receiving.work),
             Job("ingest.file", filer.work),
+            *((Job("ingest.folder", watcher.work),) if told.folder else ()),
         ),
         stop=stop,
         about=lambda: {"mllp": receiving.port_open, "filed": filer.filed},

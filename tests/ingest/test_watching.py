@@ -1,0 +1,143 @@
+"""Is a file that a source lays into a folder taken once and whole, with a receipt, whatever breaks off?"""
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from structlog.testing import capture_logs
+from tests.ingest.a_hospital import PAS, Hospital, a_hospital
+from tests.ingest.hl7v2.world import NHS, message
+from tests.ingest.test_extracts import HEAD, LATEX, MAPPING, PENICILLIN
+from tests.ingest.test_fhir_messages import VACCINE, event
+
+from carerecord.ingest.receive import Receiver
+from carerecord.ingest.watching import Watcher
+from carerecord.kit.clock import stamp
+from carerecord.kit.log import log_for
+from carerecord.kit.turns import Turns
+
+SENDER = msgspec.structs.replace(PAS, mapping=MAPPING)
+EXTRACT = "\n".join([HEAD, PENICILLIN, LATEX, "4,M8", ""])
+
+
+@pytest.fixture
+async def hospital(service_database: Any):
+    async with a_hospital(service_database, senders=(SENDER,)) as made:
+        yield made
+
+
+def watcher_of(hospital: Hospital, folder: Path) -> Watcher:
+    receiver = Receiver(hospital.journal, hospital.senders, Turns(), lambda _: None)
+    return Watcher(folder, receiver, hospital.clock, log_for("ingest"))
+
+
+async def taken(hospital: Hospital, folder: Path) -> None:
+    watcher = watcher_of(hospital, folder)
+    await watcher.look()
+    await watcher.look()
+
+
+def lay(folder: Path, name: str, content: str | bytes) -> Path:
+    own = folder / SENDER.id
+    own.mkdir(parents=True, exist_ok=True)
+    path = own / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    os.utime(path, (1_795_305_600, 1_795_305_600))
+    return path
+
+
+def receipt(folder: Path, name: str, where: str = "done") -> dict[str, Any]:
+    return dict(json.loads((folder / SENDER.id / where / f"{name}.receipt.json").read_text()))
+
+
+async def test_each_row_is_filed_a_broken_one_waits_and_the_receipt_adds_up(hospital: Hospital, tmp_path: Path) -> None:
+    lay(tmp_path, "allergies.csv", EXTRACT)
+    with capture_logs() as said:
+        await taken(hospital, tmp_path)
+    await hospital.file_all()
+
+    told = receipt(tmp_path, "allergies.csv")
+    assert (told["messages"], told["taken"], told["unreadable"]) == (3, 2, 1)
+    assert len(await hospital.history("AllergyIntolerance")) == 2
+    assert not (tmp_path / SENDER.id / "allergies.csv").exists()
+    assert NHS not in str(said)
+
+
+async def test_the_same_file_twice_changes_nothing(hospital: Hospital, tmp_path: Path) -> None:
+    for name in ("monday.csv", "again.csv"):
+        os.utime(lay(tmp_path, name, EXTRACT), (1_795_400_000, 1_795_400_000 if name == "monday.csv" else 1_795_500_000))
+        await taken(hospital, tmp_path)
+
+    assert await hospital.journalled() == 3
+    assert receipt(tmp_path, "again.csv")["same_as"] == "monday.csv"
+
+
+async def test_a_file_that_broke_off_is_read_again_and_nothing_is_taken_twice(hospital: Hospital, tmp_path: Path) -> None:
+    lay(tmp_path, "allergies.csv", EXTRACT)
+    watcher = watcher_of(hospital, tmp_path)
+    await watcher.look()
+    await watcher._taken(SENDER.id, iter(extract_rows()[:2]))  # killed here: two rows are durable, the file lies where it lay
+    await taken(hospital, tmp_path)
+    await hospital.file_all()
+
+    assert await hospital.journalled() == 3
+    assert receipt(tmp_path, "allergies.csv")["messages"] == 3
+
+
+def extract_rows() -> list[bytes]:
+    from carerecord.ingest.extracts import rows_of
+
+    return list(rows_of(EXTRACT.encode(), "allergies", stamp(datetime.fromtimestamp(1_795_305_600, UTC))))
+
+
+async def test_a_file_that_still_grows_is_left_alone(hospital: Hospital, tmp_path: Path) -> None:
+    watcher = watcher_of(hospital, tmp_path)
+    path = lay(tmp_path, "allergies.csv", EXTRACT)
+    await watcher.look()
+    path.write_text(EXTRACT + LATEX.replace("2,M7", "5,M9"))
+    await watcher.look()
+    lay(tmp_path, "copying.csv.part", EXTRACT)
+    await watcher.look()
+
+    assert (tmp_path / SENDER.id / "copying.csv.part").exists()
+    assert receipt(tmp_path, "allergies.csv")["messages"] == 4
+
+
+async def test_messages_and_events_may_lie_in_files_too(hospital: Hospital, tmp_path: Path) -> None:
+    lay(
+        tmp_path,
+        "batch.hl7",
+        b"FHS|^~\\&|A\r" + message("ADT^A28") + message("ADT^A31", control="2", at="20261122130000") + b"FTS|1\r",
+    )
+    lay(tmp_path, "events.ndjson", event(VACCINE) + b"\n" + event(VACCINE, kind="update", at="2026-11-22T11:00:00+00:00") + b"\n")
+    await taken(hospital, tmp_path)
+
+    assert receipt(tmp_path, "batch.hl7")["taken"] == 2
+    assert receipt(tmp_path, "events.ndjson")["taken"] == 2
+
+
+async def test_what_nobody_can_read_is_set_apart_with_its_reason(hospital: Hospital, tmp_path: Path) -> None:
+    lay(tmp_path, "letter.docx", b"PK")
+    lay(tmp_path, "empty.csv", b"")
+    await taken(hospital, tmp_path)
+
+    assert "ends in none" in receipt(tmp_path, "letter.docx", "refused")["why"]
+    assert "first line" in receipt(tmp_path, "empty.csv", "refused")["why"]
+
+
+async def test_a_journal_that_is_away_leaves_the_file_where_it_is(hospital: Hospital, tmp_path: Path) -> None:
+    path = lay(tmp_path, "allergies.csv", EXTRACT)
+    await hospital.db.execute("ALTER TABLE message RENAME TO message_gone")
+    try:
+        await taken(hospital, tmp_path)
+    finally:
+        await hospital.db.execute("ALTER TABLE message_gone RENAME TO message")
+    assert path.exists()
+    await taken(hospital, tmp_path)
+
+    assert not path.exists()
+    assert await hospital.journalled() == 3
