@@ -16,10 +16,13 @@ import pytest
 from tests.app.a_demo import Carerecord, Running, running
 from tests.flows.a_house import drop_databases, own_databases
 
+from carerecord.app.catalogue import service
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
 from carerecord.app.serve import bound
 from carerecord.app.sharing import Counted, Shares, Taking
+from carerecord.app.wire import Deployment
+from carerecord.app.wire import running as at_home
 
 pytestmark = pytest.mark.timeout(120)
 OBSERVATION = {"resourceType": "Observation", "status": "final", "code": {"coding": [{"code": "c"}]}}
@@ -130,6 +133,19 @@ def test_apart_and_workers_are_not_both(tmp_path: Path, carerecord: Carerecord):
 
     assert ended.returncode == 1
     assert "either --apart or --workers" in ended.stderr
+
+
+async def test_what_must_be_done_once_is_done_by_the_first_worker_alone(cluster: Cluster, nats: NatsServer, tmp_path: Path):
+    databases = await own_databases(cluster, "first", ("audit",))
+    try:
+        for worker in (0, 1):
+            told = Deployment(tmp_path, secret=b"s" * 32, databases=databases, nats_url=nats.url, worker=worker)
+            async with at_home(told, [service("audit")]):
+                busy = {task.get_name() for task in asyncio.all_tasks()}
+            assert "audit.watch" in busy
+            assert ("audit.hears.holdings" in busy, "audit.notes" in busy) == (worker == 0, worker == 0)
+    finally:
+        await drop_databases(cluster, "first", ("audit",))
 
 
 # --- who takes the next connection
