@@ -16,6 +16,7 @@ from carerecord.fhir.patient_ids import patient_id
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.records.kept import together
+from carerecord.region.servers.habits import Habit
 from tests.records.a_desk import (
     CARE,
     DR_NAIR,
@@ -102,6 +103,27 @@ async def test_the_copy_of_a_silent_source_answers_as_a_copy_and_counts_as_a_gap
     assert "trust" in section(record, "problems").missing
     assert any(each.rule == "gap/source" and each.source == "trust" for each in record.attention)
     assert (record.allergies.title, record.allergies.incomplete) == ("Known allergies", True)
+
+
+async def test_while_a_source_is_waited_for_its_copy_is_shown_and_its_answer_takes_the_copys_place():
+    gp = serving("gp", chart("g1", problem("c9", "g1", "Gout")))
+    async with a_world(a_trust(problem("c1", "t1", "Live asthma")), gp, first_paint_s=0.3) as world:
+        arranged(world, "both")
+        old = (problem("k1", HERE, "Kept asthma"), problem("k2", HERE, "Withdrawn since"), no_known_allergies("k3", HERE))
+        world.neighbours.kept = {"trust": (patient(HERE), *old)}
+        world.servers["trust"].set(Habit("slow", seconds=1.0))
+        first, *_, last = await world.open()
+
+    assert {"Kept asthma", "Withdrawn since"} <= set(titles(first, "problems"))
+    assert (state(first, "trust").state, state(first, "trust").kept) == ("loading", "copy")
+    assert said(first, "problems")[0] == "loading"
+    assert "trust" in section(first, "problems").missing
+    assert first.allergies.title == "Allergies unavailable", "a copy does not speak for a source that is still loading"
+    assert not first.complete
+    assert sorted(titles(last, "problems")) == ["Gout", "Live asthma"], "live wins, and nothing of the copy is left"
+    assert (state(last, "trust").state, state(last, "trust").kept) == ("live", "")
+    assert titles(last, "allergies") == []
+    assert last.complete
 
 
 async def test_no_known_allergies_in_the_copy_of_a_silent_source_is_not_said_of_the_person():

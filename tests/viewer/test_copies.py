@@ -58,6 +58,14 @@ def test_the_copy_of_a_silent_source_says_both_that_it_is_silent_and_as_at_when(
     assert AS_AT in section_view(View(record, FMT), problems).gap
 
 
+def test_a_copy_that_fills_the_wait_for_its_source_says_so():
+    record, gp = from_copy("loading")
+    assert sentence(gp, FMT) == f"{gp.name} still loading. {AS_AT} is shown until it answers."
+    assert brief(gp, FMT, late=False) == f"Still loading. {AS_AT}"
+    problems = next(each for each in record.sections if each.id == "problems")
+    assert "is shown until it answers" in section_view(View(record, FMT), problems).gap
+
+
 def test_a_copy_that_is_too_old_says_so():
     _, gp = from_copy("out of date")
     assert sentence(gp, FMT) == f"{gp.name}: {AS_AT}, which is older than it should be."

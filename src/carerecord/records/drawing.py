@@ -42,6 +42,12 @@ class Drawing:
         """A reply judged and laid out, as soon as it has come."""
         return await self._laid_out(judged(self._person, reply), late=self._painted)
 
+    async def meanwhile(self, reply: Reply) -> None:
+        """The copy of a source that is still waited for. It counts as no answer: the source is loading as before."""
+        sheet = await self._laid_out(reply)
+        self._shown[reply.source.id] = sheet.reply
+        self._merging.meanwhile(sheet)
+
     async def drawn(self, batch: Sequence[Sheet], *, before: AllergyTitle | None, at: datetime) -> Record:
         """The record with this batch in it. `before` is what its allergy title said when it was last shown."""
         late, self._painted = self._painted, True

@@ -30,7 +30,7 @@ from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.errors import CareRecordError, NotFound
 from carerecord.kit.turns import Turns
 from carerecord.records.attention import WITHDRAWN
-from carerecord.records.choosing import Choice
+from carerecord.records.choosing import LIVE, Choice
 from carerecord.records.gather import Gatherer, nothing
 from carerecord.records.right_person import judged
 
@@ -55,6 +55,7 @@ class Kept:
     choices: Mapping[str, Choice]
     askings: Sequence[Asking]
     live: dict[str, Reply] = field(default_factory=dict)  # what sources with copies said themselves, judged
+    _waiting: dict[str, Reply] = field(default_factory=dict)  # copies that are at hand, of sources that are still waited for
     _drawn: "asyncio.Task[dict[str, KeptOf]] | None" = None
 
     async def one(self, asking: Asking, *, began: float | None = None, insist: bool = False) -> Reply:
@@ -66,10 +67,19 @@ class Kept:
         if not live:
             return judged(self.person, await self._copy(asking, choice))
         said, copy = await asyncio.gather(
-            self.gatherer.one(replace(asking, sections=live), began=began, insist=insist), self._copy(asking, choice)
+            self.gatherer.one(replace(asking, sections=live), began=began, insist=insist), self._at_hand(asking, choice)
         )
+        self._waiting.pop(asking.source.id, None)
         said = self.live[asking.source.id] = judged(self.person, said)
-        return together(said, judged(self.person, copy), choice.unasked & asking.sections)
+        return together(said, copy, choice.unasked & asking.sections)
+
+    async def _at_hand(self, asking: Asking, choice: Choice) -> Reply:
+        copy = self._waiting[asking.source.id] = judged(self.person, await self._copy(asking, choice))
+        return copy
+
+    def meanwhile(self) -> tuple[Reply, ...]:
+        """Copies of sources that have not answered yet: each of their sections loading, with what is kept of it."""
+        return tuple([_loading(each) for each in self._waiting.values() if each.entries and not each.danger])
 
     def asked(self, asking: Asking) -> bool:
         """Whether the source itself is asked for anything."""
@@ -236,6 +246,13 @@ def _too_old(at: str, good_s: float, now: datetime) -> bool:
 
 
 # --- live and kept
+
+
+def _loading(copy: Reply) -> Reply:
+    """Nothing that is asked for has been answered: a copy fills the wait, and no gap is closed by it."""
+    asked = frozenset(each.section for each in copy.source.sections if each.arrangement in LIVE)
+    sections = tuple(replace(each, state="loading") if each.section in asked else each for each in copy.sections)
+    return replace(copy, state="loading", says="", sections=sections)
 
 
 def together(said: Reply, copy: Reply, unasked: frozenset[str]) -> Reply:

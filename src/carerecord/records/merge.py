@@ -62,10 +62,20 @@ class Merging:
         self._frame, self._turns = frame, turns
         self._headings = {each.id: _Heading() for each in ALL}
         self._digests: dict[str, str] = {}
+        self._meanwhile: dict[str, Sheet] = {}  # copies that are shown while their source is waited for
+        self._sheets: list[Sheet] = []
         self.late: set[str] = set()
+
+    def meanwhile(self, sheet: Sheet) -> None:
+        """A copy, shown while its source is waited for; whatever that then says takes its place."""
+        self.add(sheet)
+        self._meanwhile[sheet.reply.source.id] = sheet
 
     def add(self, sheet: Sheet) -> None:
         source = sheet.reply.source.id
+        if source in self._meanwhile:
+            self._take_back(self._meanwhile.pop(source))
+        self._sheets.append(sheet)
         if sheet.digest:
             self._digests[source] = sheet.digest
         if sheet.late:
@@ -75,6 +85,16 @@ class Merging:
             heading.changed = True
             for laid in parts:
                 heading.together.add(laid)
+
+    def _take_back(self, gone: Sheet) -> None:
+        self._sheets.remove(gone)
+        self._digests.pop(gone.reply.source.id, None)
+        for section in gone.headings:
+            heading = self._headings[section]
+            heading.together, heading.changed = Together(), True
+            for other in self._sheets:
+                for laid in other.headings.get(section, ()):
+                    heading.together.add(laid)
 
     @property
     def digest(self) -> str:

@@ -227,6 +227,9 @@ class Desk:
         gathered = self.gatherer.all_of(to_ask, drawing.arrived, insist=only, request=opened.request, one=copies.one)
         async with aclosing(copies), aclosing(gathered) as batches:
             async for batch in batches:
+                if first:
+                    for copy in copies.meanwhile():
+                        await drawing.meanwhile(copy)
                 record = await drawing.drawn(batch, before=title, at=self.clock.now())
                 record = replace(record, unnamed=unnamed)
                 arrived = [sheet.reply for sheet in batch]

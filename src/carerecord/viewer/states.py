@@ -68,6 +68,8 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
             return f"{source.name} is not asked, and its copy cannot be read just now."
         case "no answer":
             return f"{source.name} did not answer{f' at {at}' if at else ''}.{last}"
+        case "loading" if kept == "copy":
+            return f"{source.name} still loading. {as_at(source, fmt, section)} is shown until it answers."
         case "loading":
             return f"{source.name} still loading ({source.elapsed_s:.0f} s)."
         case "unreadable":
@@ -168,6 +170,8 @@ def brief(source: SourceState, fmt: Formatter, *, late: bool) -> str:
             return "Its copy cannot be read"
         case "no answer":
             return f"Did not answer {fmt.clock(source.as_at)}" if source.as_at else "Did not answer"
+        case "loading" if source.kept == "copy":
+            return f"Still loading. {as_at(source, fmt)}"
         case "loading":
             return f"Still loading ({source.elapsed_s:.0f} s)"
         case "incomplete":
