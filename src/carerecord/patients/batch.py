@@ -60,7 +60,8 @@ class Sets:
         left, right = self.of[one], self.of[other]
         if left is right:
             return True
-        if any(contradicts(self._facts[a], self._facts[b]) for a in left for b in right):
+        pairs = ((a, b) for a in left for b in right if (a, b) != (one, other))  # of those two it is known
+        if any(contradicts(self._facts[a], self._facts[b]) for a, b in pairs):
             return False
         left.extend(right)
         for place in right:

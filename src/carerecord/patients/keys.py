@@ -5,6 +5,7 @@ batch.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from hashlib import blake2b
 
 from carerecord.patients import nicknames
@@ -103,6 +104,7 @@ def numbered(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
+@lru_cache(maxsize=1 << 16)
 def _root(given: str) -> str:
     """How the full form of a given name sounds: Bill and William share it."""
     return sound(min(nicknames.full_forms(given) - {given}, default=given)) if given else ""

@@ -83,6 +83,8 @@ def place_level(one: str, house: str, post: str, other: str, other_house: str, o
         if house == other_house or (house and other_house and set(house.split()) & set(other_house.split())):
             return SAME if house or one == other else STREET
         return NEAR if not (house and other_house) else STREET
+    if post and other_post and OSA.distance(post, other_post, score_cutoff=1) > 1:
+        return AREA if post[:-3] == other_post[:-3] else DIFFERS  # the same street name in another town
     if one and other:
         alike = 100.0 if one == other else fuzz.ratio(one, other, score_cutoff=55)
         alike = alike if alike >= 85 else max(alike, fuzz.token_set_ratio(one, other, score_cutoff=55) - 8)
@@ -92,14 +94,8 @@ def place_level(one: str, house: str, post: str, other: str, other_house: str, o
             return NEAR
         if alike >= 62:
             return STREET
-        if post and other_post and (post[:-3] == other_post[:-3] or OSA.distance(post, other_post, score_cutoff=1) <= 1):
-            return AREA
-        return DIFFERS
-    if post and other_post:
-        if OSA.distance(post, other_post, score_cutoff=1) <= 1:
-            return STREET
-        return AREA if post[:-3] == other_post[:-3] else DIFFERS
-    return ABSENT
+        return AREA if post and other_post else DIFFERS
+    return STREET if post and other_post else ABSENT
 
 
 def compare(one: Facts, other: Facts) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ Source: what emergency departments, maternity units and registration desks write
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 # A name of which these are all that is said is no name. "Unknown Male 47", "Trauma Alias Kilo", "Baby Girl Twin 1 Of Khan".
@@ -30,6 +31,7 @@ _OVERSEAS_OR_NONE: Final = re.compile(r"ZZ99|(?:XX|NF)[0-9]")  # pseudo postcode
 _CLOCK: Final = re.compile(r"(\d)\1{5,}|0?123456|01632960000")
 
 
+@lru_cache(maxsize=1 << 16)
 def real_words(given: tuple[str, ...], family: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The words of a name that say something. "Baby" Khan keeps the family's; an alias keeps nothing."""
     if any(word in _ALIAS for word in (*given, *family)):
@@ -55,6 +57,7 @@ def birth(year: int, month: int, day: int) -> tuple[int, int, int]:
     return year, month, day
 
 
+@lru_cache(maxsize=1 << 16)
 def home(address: str, postcode: str) -> bool:
     """Whether an address says where one person lives: not a surgery, a hostel, a hospital, nowhere or abroad."""
     return not (_NO_HOME.search(address) or _OVERSEAS_OR_NONE.match(postcode))
