@@ -42,7 +42,7 @@ async def begun(api: Api, path: str, *, token: str | None = None, body: Any = No
 
 
 async def finished(api: Api, place: str, *, token: str | None = None) -> Any:
-    for _ in range(200):
+    for _ in range(600):
         answer = await api.ask("GET", place, token=token)
         if answer.status != 202:
             assert answer.status == 200, answer.body

@@ -39,7 +39,7 @@ async def sent(api: Api, body: Any, *, token: str | None = None, **headers: str)
 async def finished(api: Api, begun: Answer, *, token: str | None = None) -> Any:
     assert begun.status == 202, begun.body
     place = begun.headers["Content-Location"].removeprefix(api.base)
-    for _ in range(400):
+    for _ in range(600):
         answer = await api.ask("GET", place, token=token)
         if answer.status != 202:
             assert answer.status == 200, answer.body

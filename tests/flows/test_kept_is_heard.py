@@ -39,7 +39,7 @@ async def test_what_a_source_sends_reaches_the_locator(cluster: Cluster, nats: N
             change = Change("update", "AllergyIntolerance", "a1", msgspec.Raw(msgspec.json.encode(resource)))
             (done,) = await write(WriteAsked(sender, Reach(), (change,)))
             assert done.status == 201
-            for _ in range(200):
+            for _ in range(600):
                 (pointer,) = await where(WhereAsked(("p1",)))
                 if pointer.sections:
                     break

@@ -31,7 +31,7 @@ async def people(desk: Desk, many: int) -> set[str]:
 
 
 async def planned(exporter: Exporter, begun: Export) -> Export:
-    for _ in range(100):
+    for _ in range(400):
         await exporter.work()
         state = await exporter.state(ExportNamed(begun.id, TRUST))
         if state.state == "done":
