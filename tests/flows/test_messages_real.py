@@ -41,7 +41,7 @@ async def test_each_of_500_is_filed_or_waits_with_a_reason_and_a_second_replay_c
         kept = hospital.pools["holdings"]
         versions = await kept.fetchval("SELECT count(*) FROM version")
         stuck = await hospital.stuck()
-        waiting, journalled = await hospital.waiting(), await hospital.journalled()
+        waiting = await hospital.waiting()
         again = [(await line.send(each))[0] for each in sent]
         await hospital.file_all()
         versions_after = await kept.fetchval("SELECT count(*) FROM version")

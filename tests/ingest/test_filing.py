@@ -92,7 +92,8 @@ async def test_what_holdings_does_not_take_is_parked_with_its_reason_and_costs_n
     async def write(asked: WriteAsked) -> tuple[Written, ...]:
         bad = next((place for place, each in enumerate(asked.changes) if b"BADLY" in each.text.upper()), None)
         if bad is None:
-            return await refusing["whole"].handler(asked)
+            written: tuple[Written, ...] = await refusing["whole"].handler(asked)
+        return written
         told = Written(422, None, (Issue("error", "structure", "Patient.name", "must be an array"),))
         return tuple(told if place == bad else Written(424) for place in range(len(asked.changes)))
 
@@ -115,7 +116,8 @@ async def test_while_holdings_is_away_everything_waits_untried_and_is_filed_when
     async def write(asked: WriteAsked) -> tuple[Written, ...]:
         if keeper["away"]:
             raise Unavailable("The holdings service does not answer.", service="holdings")
-        return await keeper["whole"].handler(asked)
+        written: tuple[Written, ...] = await keeper["whole"].handler(asked)
+        return written
 
     async with a_hospital(service_database, write=answer(WRITE, write)) as hospital:
         keeper["whole"] = await the_answer(hospital, "holdings", WRITE)
@@ -138,7 +140,8 @@ async def test_whose_it_is_may_wait_for_a_person_and_is_asked_again(service_data
         if known["waits"]:
             say = "This number looks like somebody else's now."
             return tuple(Taken(each.stated.source, each.stated.local_id, "", (), "waits", say=say) for each in asked.claims)
-        return await known["whole"].handler(asked)
+        taken: tuple[Taken, ...] = await known["whole"].handler(asked)
+        return taken
 
     async with a_hospital(service_database, take=answer(TAKE, take)) as hospital:
         known["whole"] = await the_answer(hospital, "patients", TAKE)

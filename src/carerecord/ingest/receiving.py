@@ -4,7 +4,7 @@ import asyncio
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from carerecord.contracts.audit import Line
@@ -23,6 +23,7 @@ from carerecord.kit.log import Log
 LOOKS_EVERY_S: Final = 1.0
 COUNTS_EVERY_S: Final = 5.0
 SETTLED_AFTER: Final = timedelta(seconds=60)  # no transaction that began before then can still add to the journal
+RHYTHM_KEPT: Final = timedelta(days=35)
 _RANGE: Final = 100_000  # messages in one line of the book
 
 
@@ -43,6 +44,7 @@ class Receiving:
     tls: Callable[[], ssl.SSLContext | None] = lambda: None
     plaintext: bool = False
     listener: Listener | None = None
+    _forgotten: date | None = None
     _refusals: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     @property
@@ -115,6 +117,9 @@ class Receiving:
                 for sender, count in heard.items():
                     self.journal.heard[sender] -= count
             await self._book(now)
+            if (today := now.date()) != self._forgotten:
+                await counting.forget_rhythm(self.db, now - RHYTHM_KEPT)
+                self._forgotten = today
         except Exception as error:
             if not is_away(error):
                 raise
