@@ -68,3 +68,30 @@ async def test_what_is_done_with_a_reply_is_done_while_others_are_waited_for():
 
     assert order == ["gp", "trust"]
     assert batches == [("gp", "trust")]
+
+
+async def test_a_page_that_is_slow_to_be_drawn_is_drawn_less_often_and_waits_for_nobody_at_the_end():
+    class InTurn:
+        async def ask(self, asking: Asking, *, until: float) -> Reply:
+            await asyncio.sleep(0.1 + 0.35 * int(asking.source.id[1:]))
+            return Reply(asking.source, "live")
+
+    async def then(reply: Reply) -> str:
+        return reply.source.id
+
+    loop = asyncio.get_running_loop()
+    askings = [Asking(a_source(f"s{number}"), ("1",), frozenset({"problems"}), Expected()) for number in range(5)]
+
+    async def drawn(each_takes_s: float) -> tuple[list[int], float]:
+        asks = Gatherer(InTurn(), SystemClock(), log_for("records"), Metrics("records"), first_paint_s=0.05)
+        began, batches = loop.time(), []
+        async for batch in asks.all_of(askings, then):
+            batches.append(len(batch))
+            await asyncio.sleep(each_takes_s)
+        return batches, loop.time() - began
+
+    (often, _), (seldom, took_s) = await asyncio.gather(drawn(0.0), drawn(0.2))
+
+    assert sum(often) == sum(seldom) == 5
+    assert len(seldom) < len(often)
+    assert took_s < 2.5  # the last came after 1.5 s, and nobody waited on

@@ -19,6 +19,8 @@ from carerecord.records.breaker import Breaker
 A = TypeVar("A")
 
 TOGETHER_S = 0.3  # late answers that come within this time of each other join the page together
+TOGETHER_MOST_S = 2.0  # and at most within this, while pages are slow to be drawn
+SHARE = 4  # a worker in a rush draws for a fifth of its time: else it would draw the same again and again, and read nothing
 LATE_S = 0.1  # a deadline that passes by more than this passed because we were busy: no fault of the source
 GRACE_S = 0.25  # a window comes back by its deadline by itself; after this much more it is given up
 
@@ -76,12 +78,15 @@ class Gatherer:
         try:
             paint_at = began + self.first_paint_s
             done, pending = await asyncio.wait(pending, timeout=self.first_paint_s) if pending else (set(), set())
+            drawn_at = loop.time()
             yield results(done)
             while pending:
+                together_s = min(max(TOGETHER_S, SHARE * (loop.time() - drawn_at)), TOGETHER_MOST_S)
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 if pending and loop.time() >= paint_at:
-                    more, pending = await asyncio.wait(pending, timeout=TOGETHER_S)
+                    more, pending = await asyncio.wait(pending, timeout=together_s)
                     done |= more
+                drawn_at = loop.time()
                 yield results(done)
         finally:
             for task in pending:
