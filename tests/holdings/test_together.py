@@ -67,6 +67,22 @@ async def test_who_goes_away_takes_nobody_along():
     assert await desk.ask(4) == 40
 
 
+async def test_who_comes_just_as_the_last_statement_ends_is_answered_too():
+    async def at_once(asked: Sequence[int]) -> list[int]:
+        return [each * 10 for each in asked]
+
+    for lanes in (1, 2, 3):
+        desk = Together(at_once, at_once=lanes)
+
+        async def client(number: int, desk: Together[int, int] = desk) -> None:
+            for turn in range(200):
+                assert await desk.ask(turn) == turn * 10
+                for _ in range((turn + number) % 5):
+                    await asyncio.sleep(0)
+
+        await asyncio.wait_for(asyncio.gather(*(client(number) for number in range(lanes + 1))), 10)
+
+
 async def test_many_questions_in_one_statement_are_answered_as_each_alone(desk: Desk):
     for person in ("p1", "p2"):
         await desk.put({**PATIENT, "id": person, "name": [{"family": "Marlow" if person == "p1" else "Marlowe"}]})

@@ -19,7 +19,8 @@ class Together(Generic[A, R]):
     def __init__(self, answer: Callable[[Sequence[A]], Awaitable[Sequence[R]]], *, at_once: int = AT_ONCE) -> None:
         self._answer, self._at_once = answer, at_once
         self._waiting: list[tuple[A, asyncio.Future[R]]] = []
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = 0
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def ask(self, question: A) -> R:
         """The answer, from a statement that began after the question was put: what was committed before is seen.
@@ -36,18 +37,23 @@ class Together(Generic[A, R]):
     def _put(self, question: A) -> "asyncio.Future[R]":
         future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.append((question, future))
-        if len(self._under_way) < self._at_once:
+        if self._under_way < self._at_once:
+            self._under_way += 1
             task = asyncio.create_task(self._work(), name="holdings together")
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return future
 
     async def _work(self) -> None:
-        while self._waiting:
-            group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
-            asked = [each for each in group if not each[1].done()]  # who has gone away asks no more
-            if asked:
-                await self._told(asked)
+        try:
+            while self._waiting:
+                group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+                asked = [each for each in group if not each[1].done()]  # who has gone away asks no more
+                if asked:
+                    await self._told(asked)
+        finally:
+            # At once, not when the loop hears that the task has ended: who comes between would wait for nobody.
+            self._under_way -= 1
 
     async def _told(self, group: Sequence[tuple[A, "asyncio.Future[R]"]]) -> None:
         try:
