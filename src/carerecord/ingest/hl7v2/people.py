@@ -5,15 +5,13 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from carerecord.contracts.patients import SourcePatient
+from carerecord.contracts.patients import Demographics, Identifier, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER, NHS_NUMBER_STATUS, is_nhs_number, nhs_number
-from carerecord.fhir.person import person
 from carerecord.ingest.hl7v2 import systems, values
 from carerecord.ingest.hl7v2.ids import patient_id
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.shapes import Sender, Unreadable
-from carerecord.ingest.people import stated
 
 UK_CORE: Final = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
 _STATUS_SYSTEM: Final = "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatusEngland"
@@ -28,6 +26,7 @@ _NOT_A_PERSONS: Final = frozenset(("VN", "AN", "ANON", "PN", "BA", "EI", "DL", "
 _STOPGAP: Final = "NOT AN NHS NUMBER"
 _OF_A_RECORD: Final = frozenset(("MR", "MRN", "PI", "PT", "HN", ""))
 _COUNT: Final = re.compile(r"[1-9]\Z")
+_NOTHING: Final = Demographics()
 _YES: Final = frozenset(("Y", "YES", "1", "TRUE", "D"))
 _NO: Final = frozenset(("N", "NO", "0", "FALSE"))
 
@@ -83,9 +82,16 @@ def _named(reading: Reading, identifiers: tuple[Resource, ...], facts: dict[str,
     if not local_id:
         raise Unreadable(f"{where} holds no number by which its sender knows anybody")
     id_ = patient_id(reading.sender, local_id)
-    shown = {key.lstrip("?"): value for key, value in facts.items() if not key.startswith("+") and value is not None}
-    facts_of_person = person(laid_out({"resourceType": "Patient", "id": local_id, "identifier": list(identifiers), **shown}))
-    return Subject(local_id, id_, facts, identifiers, stated(reading.sender.source, facts_of_person))
+    return Subject(local_id, id_, facts, identifiers, _by_numbers(reading.sender, local_id, identifiers))
+
+
+def _by_numbers(sender: Sender, local_id: str, identifiers: tuple[Resource, ...]) -> SourcePatient:
+    """Whose message it is, by number. What else is known of them is told by the Patient that stands (`standing.enrolled`)."""
+    numbers = [each for each in identifiers if values.is_nhs_system(each) and systems.is_somebodys(each["value"])]
+    traced = numbers[0].get("extension") if numbers else None
+    status = traced[0]["valueCodeableConcept"]["coding"][0]["code"] if traced else "02"
+    known = Demographics(nhs_number=numbers[0]["value"], nhs_number_status=status) if numbers else _NOTHING
+    return SourcePatient(sender.source, local_id, tuple(Identifier(each["system"], each["value"]) for each in identifiers), known)
 
 
 def believed_less(facts: dict[str, Any]) -> dict[str, Any]:
