@@ -209,7 +209,10 @@ async def disk(calls: Calls, db: Connection, told: Sequence[Change], patient: st
     return {**rate, "bytes_each": round(grown / len(texts)), "json_each": round(sum(map(len, texts)) / len(texts))}
 
 
-async def measured(cluster: Cluster, folder: Path, most: int, rounds: int) -> tuple[list[Promise], dict[str, Any]]:
+async def measured(
+    cluster: Cluster, folder: Path, most: int, rounds: int, only: str = ""
+) -> tuple[list[Promise], dict[str, Any]]:
+    """`only`: writing or reading, and not the other rows."""
     quiet()
     told = bundles(most)
     texts = [change.text for changes in told for change in changes]
@@ -219,11 +222,15 @@ async def measured(cluster: Cluster, folder: Path, most: int, rounds: int) -> tu
         say(f"{len(told)} bundles, 4 clients")
         loaded, people = await load(calls, told, 4)
         await db.execute("ANALYZE")
-        say("one import, NDJSON")
-        lines = {**await bulk(calls, told * 3), "copy_limit": await copy_limit(db, texts)}
-        say("single creates, 16 clients")
-        results = [change for changes in told for change in changes if change.type == "Observation"]
-        single = await disk(calls, db, (results * 40)[:1_500], people[0])
+        detail: dict[str, Any] = {"limits": bare, "bundles": loaded}
+        if only != "reading":
+            say("one import, NDJSON")
+            detail["bulk"] = {**await bulk(calls, told * 3), "copy_limit": await copy_limit(db, texts)}
+            say("single creates, 16 clients")
+            results = [change for changes in told for change in changes if change.type == "Observation"]
+            detail["single"] = await disk(calls, db, (results * 40)[:1_500], people[0])
+        if only == "writing":
+            return list(of_writing(detail)), detail
         say("questions")
         few = await questions(calls, people[1:], rounds)
         whole = await with_clients(
@@ -233,31 +240,42 @@ async def measured(cluster: Cluster, folder: Path, most: int, rounds: int) -> tu
         _, others = await load(calls, told * (TIMES - 1), 4)
         await db.execute("ANALYZE")
         many = await questions(calls, [*people[1:], *others], rounds)
-    promises = [
+    detail |= {"few": few, "everything": whole, "many": many}
+    return [*(() if only == "reading" else of_writing(detail)), *of_reading(few, many)], detail
+
+
+def of_writing(detail: Mapping[str, Any]) -> Iterable[Promise]:
+    bare, loaded, lines, single = (detail[each] for each in ("limits", "bundles", "bulk", "single"))
+    return (
         Promise("bundles against the copy limit", 1e6 / loaded["resources_a_second"], "us", 1e6 / bare["copy_a_second"], 2.5),
         Promise("bulk import against the copy limit", 1e6 / lines["resources_a_second"], "us", 1e6 / lines["copy_limit"], 2.0),
         Promise("create one against the durable insert", 1e6 / single["a_second"], "us", 1e6 / bare["insert_a_second"], 3.34),
         Promise("create one, p99", single["p99_ms"], "ms", 50),
+        Promise("disk of an Observation against its JSON", single["bytes_each"], "bytes", single["json_each"], 1.5),
+    )
+
+
+def of_reading(few: Mapping[str, Any], many: Mapping[str, Any]) -> Iterable[Promise]:
+    """Of holdings alone, without HTTP: `benchmarks.api` holds the whole way to what is promised."""
+    return (
         Promise("read by id", 1e6 / few["read_by_id"]["a_second"], "us", 1e6 / 3_000),
         Promise("read by id, p99", few["read_by_id"]["p99_ms"], "ms", 10),
-        *(Promise(name, 1e6 / told_["a_second"], "us", 1e6 / (700 if "50" in name else 1_200))
-          for name, told_ in few.items() if name != "read_by_id"),
-        *(Promise(f"{name}, {TIMES} times the people, p50", many[name]["p50_ms"], "ms", told_["p50_ms"], 1.25)
-          for name, told_ in few.items()),
-        Promise("disk of an Observation against its JSON", single["bytes_each"], "bytes", single["json_each"], 1.5),
-    ]  # fmt: skip
-    detail = {"limits": bare, "bundles": loaded, "bulk": lines, "single": single, "few": few, "everything": whole, "many": many}
-    return promises, detail
+        *(Promise(name, 1e6 / told["a_second"], "us", 1e6 / (700 if "50" in name else 1_200))
+          for name, told in few.items() if name != "read_by_id"),
+        *(Promise(f"{name}, {TIMES} times the people, p50", many[name]["p50_ms"], "ms", told["p50_ms"], 1.25)
+          for name, told in few.items()),
+    )  # fmt: skip
 
 
 def main() -> None:
     told = argparse.ArgumentParser(description=__doc__)
     told.add_argument("--resources", type=int, default=1_500)
     told.add_argument("--rounds", type=int, default=400)
+    told.add_argument("--only", default="", choices=("", "writing", "reading"), help="these rows, and not the others")
     told.add_argument("--json", action="store_true")
     args = told.parse_args()
     with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder, embedded_postgres(Path(folder) / "pg") as cluster:
-        promises, detail = uvloop.run(measured(cluster, Path(folder), args.resources, args.rounds))
+        promises, detail = uvloop.run(measured(cluster, Path(folder), args.resources, args.rounds, args.only))
     tell(promises, detail, compact=args.json)
 
 
