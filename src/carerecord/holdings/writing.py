@@ -19,6 +19,7 @@ from carerecord.contracts.holdings import Held, Issue, Kept, WriteAsked, Written
 from carerecord.fhir.gates import Gates
 from carerecord.holdings.bodies import with_ours
 from carerecord.holdings.book import Book
+from carerecord.holdings.company import Company
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.reaching import CONFIDENTIALITY, NOBODY, STRICTEST, most, within
@@ -31,19 +32,11 @@ from carerecord.kit.errors import Unavailable
 from carerecord.kit.events import Outbox
 
 TRIES: Final = 5
-GROUP: Final = 32  # single writes in one transaction
 BY_ONE_STATEMENT: Final = 500  # new resources: more of them would hold up the event loop while their arrays are written
-GATHER_S: Final = 0.001  # where several write at once, so long is waited for more of them: a lone writer waits for nobody
 _TOLD_AT_ONCE: Final = 2_000  # changes in one event
 _REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
 
 Outcome = tuple[Written, ...]
-
-
-@dataclass(frozen=True)
-class _Waiting:
-    draft: Draft
-    done: "asyncio.Future[None]"
 
 
 class _Planned(NamedTuple):
@@ -63,13 +56,12 @@ class Writer:
     book: Book
     drafting: Drafting = field(init=False)
     referring: Referring = field(init=False)
-    _waiting: list[_Waiting] = field(default_factory=list)
-    _flush: "asyncio.Task[None] | None" = None
-    _company: bool = False  # whether the last group was more than one
+    company: Company = field(init=False)
 
     def __post_init__(self) -> None:
         self.drafting = Drafting(self.finder, self.gates)
         self.referring = Referring(self.finder)
+        self.company = Company(self._group, self._one, (Refusal, *_REPEAT))
 
     async def write(self, asked: WriteAsked) -> Outcome:
         """What became of each change, in order. When one is refused none is made; the audit line commits with what was written.
@@ -98,7 +90,7 @@ class Writer:
             draft = self.drafting.begun(0, first, asked)
             if first.method != "delete":
                 self.drafting.worked_out(draft, first.text, {})
-            return (await self._in_a_group(draft),)
+            return (await self.company.keep(draft),)
         only_new = all(each.method == "create" and not each.if_none_exist for each in asked.changes)
         if only_new and not asked.check_only and len(asked.changes) <= BY_ONE_STATEMENT:
             with suppress(*_REPEAT):
@@ -152,72 +144,20 @@ class Writer:
 
     # --- one commit for many
 
-    async def _in_a_group(self, draft: Draft) -> Written:
-        waiting = _Waiting(draft, asyncio.get_running_loop().create_future())
-        self._waiting.append(waiting)
-        if self._flush is None:
-            self._flush = asyncio.create_task(self._flush_all(), name="holdings writes")
-        await waiting.done
-        assert draft.done is not None
-        return draft.done
+    async def _group(self, drafts: Sequence[Draft]) -> None:
+        """All in one transaction."""
+        if all(each.change.method == "create" for each in drafts):
+            await self._new(drafts)
+            return
+        async with self.finder.db.acquire() as db, db.transaction():
+            await self.kept_and_told(db, drafts)
 
-    async def _flush_all(self) -> None:
-        try:
-            while self._waiting:
-                if self._company:
-                    await asyncio.sleep(GATHER_S)
-                group: dict[tuple[str, str], _Waiting] = {}
-                later: list[_Waiting] = []
-                for each in self._waiting:
-                    key = (each.draft.type, each.draft.id)
-                    if key in group or len(group) >= GROUP:
-                        later.append(each)
-                    else:
-                        group[key] = each
-                self._waiting = later
-                self._company = len(group) > 1
-                await self._flush_group(list(group.values()))
-        finally:
-            self._flush = None
-
-    async def _flush_group(self, group: Sequence[_Waiting]) -> None:
-        """All in one transaction; where one of them is refused, each by itself, so that nobody pays for another's fault."""
-        try:
-            drafts = [each.draft for each in group]
-            only_new = all(each.change.method == "create" for each in drafts)
-            if len(group) > 1 or only_new:
-                try:
-                    if only_new:
-                        await self._new(drafts)
-                    else:
-                        async with self.finder.db.acquire() as db, db.transaction():
-                            await self.kept_and_told(db, drafts)
-                except (Refusal, *_REPEAT):
-                    for each in group:
-                        each.draft.done = None
-                else:
-                    for each in group:
-                        _settled(each)
-                    return
-            for each in group:
-                await self._alone(each)
-        except BaseException as fault:
-            for each in group:
-                _settled(each, fault if isinstance(fault, Exception) else Unavailable("It is closing. Try again in a moment."))
-            if not isinstance(fault, Exception):
-                raise
-
-    async def _alone(self, waiting: _Waiting) -> None:
+    async def _one(self, draft: Draft) -> None:
         async def kept(db: Connection) -> Outcome:
-            await self.kept_and_told(db, [waiting.draft])
+            await self.kept_and_told(db, [draft])
             return ()
 
-        try:
-            await self._again_if_crossed(kept)
-        except Exception as fault:
-            _settled(waiting, fault)
-        else:
-            _settled(waiting)
+        await self._again_if_crossed(kept)
 
     async def _new(self, drafts: Sequence[Draft]) -> None:
         """Resources under ids of our making, with nothing to look up before: one statement is all there is to do."""
@@ -405,15 +345,6 @@ class _CheckedOnly(Exception):
     def __init__(self, written: Outcome) -> None:
         super().__init__()
         self.written = written
-
-
-def _settled(waiting: _Waiting, fault: Exception | None = None) -> None:
-    if waiting.done.done():
-        return
-    if fault is None:
-        waiting.done.set_result(None)
-    else:
-        waiting.done.set_exception(fault)
 
 
 def _each_once(drafts: Sequence[Draft]) -> None:
