@@ -10,7 +10,7 @@ from uuid import UUID
 
 import pytest
 
-from carerecord.connectors.pds import NotRegistered, Pds, Registered, Turns
+from carerecord.connectors.pds import Circuit, NotRegistered, Pds, Registered, Turns
 from carerecord.connectors.web import Web
 from carerecord.connectors.web_trouble import NoAnswer
 from carerecord.contracts.sources import Source
@@ -196,3 +196,30 @@ async def test_what_is_no_answer_is_not_taken_for_nobody(web, reply):
     async with answering(reply) as (_, source):
         with pytest.raises(NoAnswer):
             await a_window(web).read(source, SMITH)
+
+
+async def test_who_asks_for_one_number_at_once_shares_one_question(web):
+    read = (BODIES / "patientResponses__patient_9693632109.json").read_bytes()
+    async with answering(Reply(read)) as (asked, source):
+        window = a_window(web)
+        found = await asyncio.gather(*(window.read(source, "9693632109") for _ in range(8)))
+        await window.read(source, "9693632109")
+
+    assert len({each.version for each in found if isinstance(each, Registered)}) == 1
+    assert len(asked) == 2, "one for the eight, and another later"
+
+
+async def test_a_register_that_does_not_answer_is_left_alone_for_a_while_and_then_tried(web):
+    now = [0.0]
+    read = (BODIES / "patientResponses__patient_9693632109.json").read_bytes()
+    async with answering(Reply(b"", 500), Reply(b"", 500), Reply(read)) as (asked, source):
+        window = Pds(web, Turns(1000.0, time.monotonic), Circuit(lambda: now[0], most=2, pause_s=20.0))
+        for _ in range(4):
+            with pytest.raises(NoAnswer):
+                await window.read(source, "9693632109")
+        while_open = len(asked)
+        now[0] = 21.0
+        found = await window.read(source, "9693632109")
+
+    assert while_open == 2, "nobody is asked while it is open"
+    assert isinstance(found, Registered)

@@ -5,8 +5,9 @@ second, so every request takes a turn here first; a repeat of a request bears th
 """
 
 import asyncio
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import msgspec
 
 from carerecord.connectors.site import Pairs, Site
 from carerecord.connectors.web import Answered, Web
-from carerecord.connectors.web_trouble import NoAnswer
+from carerecord.connectors.web_trouble import NoAnswer, WebTrouble
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import Unreadable
@@ -90,12 +91,36 @@ class Turns:
             await asyncio.sleep(wait_s)
 
 
+class Circuit:
+    """After so many questions without an answer, one after the other, nobody asks for a while: a PDS that is down is not
+    besieged, and who waits is told at once. The first question afterwards tries it.
+    """
+
+    def __init__(self, now: Callable[[], float], *, most: int = 5, pause_s: float = 20.0) -> None:
+        self._now, self._most, self._pause_s = now, most, pause_s
+        self._failed, self._until = 0, 0.0
+
+    def check(self) -> None:
+        """Raises NoAnswer: it is open."""
+        if self._failed >= self._most and self._now() < self._until:
+            raise NoAnswer("It has not answered lately and is asked again in a little while.")
+
+    def said(self, *, well: bool) -> None:
+        self._failed = 0 if well else self._failed + 1
+        if self._failed >= self._most:
+            self._until = self._now() + self._pause_s
+
+
 @dataclass(frozen=True)
 class Pds:
-    """The window to the PDS. One for a process, so that the turns are counted together."""
+    """The window to the PDS. One for a process, so that the turns are counted together. What it answered is kept by the patient
+    index, as an entry; here only those who ask for one number at once share one question.
+    """
 
     web: Web
     turns: Turns
+    circuit: Circuit = field(default_factory=lambda: Circuit(time.monotonic))
+    asked: dict[tuple[str, str, str], "asyncio.Task[Answered]"] = field(default_factory=dict)
 
     async def read(self, source: Source, number: str, *, organisation: str = "") -> Registered | NotRegistered:
         """Who bears `number`; `organisation` is the ODS code of those on whose behalf it is asked.
@@ -105,7 +130,7 @@ class Pds:
             WebTrouble: no usable answer, also after trying again.
         """
         number = nhs_number(number)
-        answered = await self._ask(source, f"Patient/{number}", (), organisation)
+        answered = await self._shared(source, f"Patient/{number}", organisation)
         if answered.status in (400, 404):
             code = _code(answered.body)
             if code in ("RESOURCE_NOT_FOUND", "INVALIDATED_RESOURCE", "INVALID_RESOURCE_ID"):
@@ -161,8 +186,18 @@ class Pds:
         found = [Listed(each, scores.get(each.id, 0.0)) for each in people]
         return Searched(tuple(sorted(found, key=lambda each: (-each.score, each.person.id))))
 
+    async def _shared(self, source: Source, path: str, organisation: str) -> Answered:
+        """The answer to a question that somebody may be asking already."""
+        key = (source.id, path, organisation)
+        task = self.asked.get(key)
+        if task is None:
+            task = self.asked[key] = asyncio.create_task(self._ask(source, path, (), organisation))
+            task.add_done_callback(lambda done: (self.asked.pop(key, None), done.cancelled() or done.exception()))
+        return await asyncio.shield(task)
+
     async def _ask(self, source: Source, path: str, params: Pairs, organisation: str) -> Answered:
         """One question, repeated under the same id while the PDS says "not now"."""
+        self.circuit.check()
         site = Site.of(source)
         until = asyncio.get_running_loop().time() + DEADLINE_S
         headers = [("X-Correlation-ID", request.current())] if request.current() else []
@@ -175,7 +210,13 @@ class Pds:
             )
 
         with request.request(str(uuid4())):
-            return await self.web.patiently(once, until=until)
+            try:
+                answered = await self.web.patiently(once, until=until)
+            except WebTrouble:
+                self.circuit.said(well=False)
+                raise
+        self.circuit.said(well=answered.status < 500 and answered.status != 429)
+        return answered
 
 
 def _must_be_well(answered: Answered) -> None:
