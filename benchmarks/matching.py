@@ -123,7 +123,8 @@ async def fill(db: Pool, truth: Truth, first: int) -> None:
         keyed += [(key, place + 1) for key in keys]
     columns = ["id", "source", "local_id", "stated", "nhs_number", "nhs_status"]
     columns += ["birth_date", "postcode", "enrolled_at", "changed_at"]
-    async with db.acquire() as one:
+    async with db.acquire() as one, one.transaction():
+        await one.execute("SET LOCAL statement_timeout = 0")
         await one.copy_records_to_table("patient", records=rows, columns=columns)
         await one.copy_records_to_table("link", records=links, columns=["patient", "person", "since", "because"])
         await one.copy_records_to_table("likeness", records=likes, columns=["no", "patient", "facts", "keys"])
@@ -154,12 +155,16 @@ async def one_match(cluster: Cluster, sizes: list[int], many: int) -> dict[str, 
     try:
         for size in sizes:
             began = time.perf_counter()
+            await db.execute("ALTER TABLE likeness_key DROP CONSTRAINT likeness_key_pkey")
             while have < size:
                 part = uk(min(100_000, size - have), 3000 + chunk)
                 asked = asked or part
                 await fill(db, part, have)
                 have, chunk = have + len(part.statements), chunk + 1
-            await db.execute("ANALYZE")
+            async with db.acquire() as one, one.transaction():
+                await one.execute("SET LOCAL statement_timeout = 0")
+                await one.execute("ALTER TABLE likeness_key ADD CONSTRAINT likeness_key_pkey PRIMARY KEY (key, no)")
+                await one.execute("ANALYZE")
             print(f"{have:,} entries after {time.perf_counter() - began:.0f} s", file=sys.stderr)
             assert asked is not None
             results[str(size)] = await among(db, asked, many)

@@ -108,6 +108,9 @@ def test_values_that_mean_unknown_carry_no_weight():
     told = facts(stated("a", "1", given="Baby Twin 1", born="1948-01-01", **surgery))
     assert (told.given, told.birth, told.place, told.post, told.phones) == ((), "00001948", "", "", ())
     assert told.newborn
+    desk = facts(stated("a", "1", **{**surgery, "phone": "01632 960001"}))
+    assert desk.phones == (), "the surgery's own telephone"
+    assert facts(stated("a", "1", **{**surgery, "phone": "07700 900123"})).phones == ("7700900123",)
     assert facts(stated("a", "1", born="1900-01-01")).birth == ""
     assert facts(stated("a", "1", address="1 High St", postcode="ZZ99 3CZ")).post == ""
 

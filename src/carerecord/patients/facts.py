@@ -64,6 +64,8 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
             if each.system != NHS_NUMBER and (folded := names.number(each.value)) and folded != nhs_number
         )
         phone = unknown.telephone(_NOT_DIGIT.sub("", who.phone))
+        if not lives and not phone.startswith("7"):
+            phone = ""  # the surgery's or the hostel's own, as the address is
         return cls(
             given=given,
             family=closed,
