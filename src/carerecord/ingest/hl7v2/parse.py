@@ -246,12 +246,12 @@ def parse(raw: bytes, charset: str = "") -> Message:
         raise Unreadable("the message is empty")
     text, codec, notes = decoded(raw, charset)
     text = text.lstrip("\ufeff")
-    marks = _delimiters(text)
+    marks = _delimiters(text[:12])
     lines = _lines(text, marks.field)
     if "\0" in text:
         at = next(number for number, line in enumerate(lines) if "\0" in line)
         raise Unreadable(f"segment {at + 1} holds a NUL at character {lines[at].index(chr(0)) + 1}")
-    if any("\n" in line for line in lines):
+    if "\n" in text and any("\n" in line for line in lines):
         notes = (*notes, BROKEN_LINE)
     segments = [Segment(line, number, marks, codec) for number, line in enumerate(lines, 1)]
     again = next((each.number for each in segments[1:] if each.name == "MSH"), 0)
@@ -263,6 +263,7 @@ def parse(raw: bytes, charset: str = "") -> Message:
     return message
 
 
+@lru_cache(256)  # a sender always begins alike
 def _delimiters(text: str) -> Delimiters:
     if not text.startswith("MSH"):
         raise Unreadable("it does not start with MSH (segment 1, character 1)")

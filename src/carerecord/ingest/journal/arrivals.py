@@ -36,12 +36,13 @@ NOT_DURABLE: Final = "It could not be kept just now. Nothing of it was taken: se
 class Arrival:
     """One message that waits for its commit. `kept` is called once, in the order of arrival, when its verdict stands."""
 
-    __slots__ = ("head", "kept", "raw", "reason", "sender", "verdict")
+    __slots__ = ("head", "kept", "raw", "reason", "row", "sender", "verdict")
 
     def __init__(
         self, raw: bytes, head: Head, sender: Sender | None, verdict: Verdict, reason: str, kept: "Callable[[Arrival], None]"
     ) -> None:
         self.raw, self.head, self.sender, self.verdict, self.reason, self.kept = raw, head, sender, verdict, reason, kept
+        self.row: store.Row | None = None  # sealed, as it will stand
 
 
 def lane_of(organisation: str) -> int:
@@ -65,6 +66,8 @@ class Journal:
 
     def put(self, arrival: Arrival) -> None:
         """Let it be written with the next group. One without a sender is answered in its turn and not kept."""
+        if arrival.sender is not None:
+            arrival.row = self._row(arrival, arrival.sender)  # now, while the group before it is being written
         self._waiting.append(arrival)
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
@@ -120,9 +123,9 @@ class Journal:
         rows: dict[bytes, store.Row] = {}
         again: list[bytes] = []
         for each in group:
-            if each.sender is None:
+            row = each.row
+            if row is None:
                 continue
-            row = self._row(each, each.sender)
             if row.digest in rows:
                 again.append(row.digest)
             else:
