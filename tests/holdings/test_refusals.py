@@ -153,7 +153,8 @@ async def test_writers_who_cross_again_and_again_are_told_to_try_later(desk: Des
     async def crossed(*_: object) -> None:
         raise asyncpg.SerializationError("could not serialize access")
 
-    monkeypatch.setattr("carerecord.holdings.store.changing.add_versions", crossed)
+    for name in ("add_versions", "add_new"):
+        monkeypatch.setattr(f"carerecord.holdings.store.changing.{name}", crossed)
     with pytest.raises(Unavailable) as told:
         await desk.put(PATIENT)
     assert (told.value.status, told.value.facts["retry_after_s"]) == (503, "1")
