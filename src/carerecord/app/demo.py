@@ -86,10 +86,12 @@ def started(
         configure(gate.log_level, log)
         say(f"starting a pretend region of {people} people")
         front = f"http://{gate.host}:{gate.port}"
+        messages = _free_place()
         try:
             region = stack.enter_context(
                 pretend_region(
-                    gate.data_dir, front=front, seed=seed, people=people, real=real, each=each, sources=sources, log=log
+                    gate.data_dir, front=front, seed=seed, people=people, real=real, each=each, sources=sources, log=log,
+                    messages=messages,
                 )
             )
         except RegionFailed as error:
@@ -97,6 +99,14 @@ def started(
         say("starting PostgreSQL and NATS")
         found = stack.enter_context(engines(gate.data_dir, CATALOGUE, databases={}, nats_url=""))
         yield found, region
+
+
+def _free_place() -> str:
+    """Where the house will take messages: known to the region before either is up, as the front door is."""
+    door = listening(0, "127.0.0.1")
+    port = port_of(door)
+    door.close()
+    return f"127.0.0.1:{port}"
 
 
 def _claim(folder: Path, wanted: dict[str, object], say: Say) -> None:
@@ -135,7 +145,7 @@ def _log_in(file: Path) -> Iterator[TextIO]:
 async def opened(gate: Gate, found: Engines, region: RunningRegion, say: Say) -> AsyncIterator[RunFile]:
     """The house over the region, its people enrolled."""
     say("opening the house")
-    told = {"viewer": {"tour": region.tour, "region": REGION}}
+    told = {"viewer": {"tour": region.tour, "region": REGION}, "ingest": {"mllp": region.messages, "mllp_plaintext": "true"}}
     places = {"control": region.control, "tour": region.tour, "log": str(gate.data_dir / LOG)}
     async with kept(gate, CATALOGUE, found, **places, settings=told) as (house, run):
         await _enrolled(house.calls("viewer"), say)
@@ -146,7 +156,10 @@ async def opened(gate: Gate, found: Engines, region: RunningRegion, say: Say) ->
 async def opened_apart(gate: Gate, found: Engines, region: RunningRegion, say: Say) -> AsyncIterator[RunFile]:
     """The same house, each of its services in a process of its own."""
     say("opening the house, a process for each service")
-    told = {"CARERECORD_VIEWER_TOUR": region.tour, "CARERECORD_VIEWER_REGION": REGION}
+    told = {
+        "CARERECORD_VIEWER_TOUR": region.tour, "CARERECORD_VIEWER_REGION": REGION,
+        "CARERECORD_INGEST_MLLP": region.messages, "CARERECORD_INGEST_MLLP_PLAINTEXT": "true",
+    }  # fmt: skip
     places = {"control": region.control, "tour": region.tour}
     async with kept_apart(gate, CATALOGUE, found, **places, settings=told, log=gate.data_dir / LOG, say=say) as (_, run):
         async with operator_calls(gate, deadline_s=600.0) as calls:

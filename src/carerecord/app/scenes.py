@@ -1,5 +1,6 @@
 """Does each scene of the tour show what it must? Walked as a visitor would, one click after another."""
 
+import asyncio
 import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.shapes import Scene, View
 
 Say = Callable[[str], None]
+WITHIN_S = 5.0  # what a trust sends is in the record by then
 
 
 async def walk_scenes(tour: str, control: str, numbers: Sequence[int], say: Say) -> int:
@@ -45,19 +47,30 @@ async def walk_scene(scene: Scene, tour: str, control: str) -> list[str]:
             if reply.status != 200:
                 return [f"the region's control answered {reply.status}"]
         walker = Walker(session)
-        record = await _arrive(walker, tour, f"/scene/{scene.number}")
-        faults = _faults(scene, record)
+        record, faults = await _shown(walker, tour, scene, f"/scene/{scene.number}")
         faults += [f"the first paint does not say {words!r}" for words in record.first_lacks(scene.at_first_paint)]
         if scene.after_retry:
             again = await walker.send(record, record.form("/again", source=scene.faults[0].system))
             faults += [f"after asking again, the page does not say {words!r}" for words in again.lacks(scene.after_retry)]
         for place, view in enumerate(scene.views, 1):
             walker.forget()
-            seen = await _arrive(walker, tour, f"/scene/{scene.number}/{place}", opens=not view.page)
-            for words in view.press:
-                seen = await walker.press(seen, words)
-            faults += [f"{view.says}: {fault}" for fault in _faults(view, seen)]
+            _, more = await _shown(walker, tour, view, f"/scene/{scene.number}/{place}")
+            faults += [f"{view.says}: {fault}" for fault in more]
         return faults
+
+
+async def _shown(walker: Walker, tour: str, scene: Scene | View, click: str) -> tuple[Page, list[str]]:
+    """The page that a click leads to, and what is wrong with it. What was sent a moment ago has five seconds to be on it."""
+    opens = isinstance(scene, Scene) or not scene.page
+    page = await _arrive(walker, tour, click, opens=opens)
+    for words in scene.press if isinstance(scene, View) else ():
+        page = await walker.press(page, words)
+    faults, until = _faults(scene, page), time.monotonic() + WITHIN_S
+    while faults and scene.sends and time.monotonic() < until:
+        await asyncio.sleep(0.5)
+        page = await walker.get(page.address)
+        faults = _faults(scene, page)
+    return page, faults
 
 
 async def _arrive(walker: Walker, tour: str, click: str, *, opens: bool = True) -> Page:

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from carerecord.region.people.patient import NHS_NUMBER
 from carerecord.region.servers.oidc_claims import claim_words, manner_of
-from carerecord.region.shapes import IdentityProvider, Organisation, System, User
+from carerecord.region.shapes import IdentityProvider, Organisation, SendingSystem, System, User
 
 # The region's words for a kind of system -> those of a source; where both agree nothing stands here.
 _KINDS = {"hospital": "acute", "laboratory": "pathology", "clinic": "acute", "real": "acute"}
@@ -42,6 +43,32 @@ def source_table(
     if token_address:
         table |= {"token_address": token_address, "client_id": "carerecord", "credentials": f"source-{system.key}"}
     return table
+
+
+def sending_tables(system: SendingSystem, organisation: Organisation) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A `[[source]]` that is not asked and kept as a copy, and the `[[sender]]` whose messages fill it."""
+    source = {
+        "id": system.key,
+        "organisation": system.ods,
+        "organisation_name": organisation.name,
+        "name": system.name,
+        "mark": system.mark,
+        "kind": _KINDS.get(system.kind, system.kind),
+        "connector": "none",
+        "number_system": system.patient_system,
+        "sections": list(system.sections),
+        "arrangement": "copy",
+        "stage": "everyone",
+        "phone": organisation.bypass_phone or organisation.phone,
+    }
+    sender = {
+        "id": system.key,
+        "source": system.key,
+        "sends_as": [[system.application, system.facility]],
+        "authorities": [[system.facility, system.patient_system], ["NHS", NHS_NUMBER]],
+        "number_system": system.patient_system,
+    }
+    return source, sender
 
 
 def pds_table(address: str, organisation: Organisation) -> dict[str, Any]:

@@ -20,20 +20,31 @@ import msgspec
 from carerecord.region import make_region
 from carerecord.region.many import widened
 from carerecord.region.organisations import BOARD, ORGANISATION_BY_ODS, SAFETY_TESTERS, USER_BY_NAME, USERS
+from carerecord.region.organisations.sending import SENDING
 from carerecord.region.parts import PartOfRegion, Told, parts_of, serve_part
-from carerecord.region.registry_files import pds_table, provider_table, source_table, tester_table, write_secrets, write_tables
+from carerecord.region.registry_files import (
+    pds_table,
+    provider_table,
+    sending_tables,
+    source_table,
+    tester_table,
+    write_secrets,
+    write_tables,
+)
 from carerecord.region.scenes.all import tell_scenes
 from carerecord.region.servers.control import FrontControl
 from carerecord.region.servers.deathbed import die_with_parent
+from carerecord.region.servers.engine import Engines
 from carerecord.region.servers.fhir_server import BASE as FHIR_BASE
 from carerecord.region.servers.gp_connect_server import listed_at
 from carerecord.region.servers.habits import habit_of
 from carerecord.region.servers.http import Listener, Reply
 from carerecord.region.servers.sds import Sds, spine_fields
 from carerecord.region.servers.tour import Tour
-from carerecord.region.shapes import Fault, Region, Scene, User
+from carerecord.region.shapes import Region, Scene, User, View
 
 STARTS_S = 60.0
+FILED_WITHIN_S = 1.5
 _STOPS_S = 5.0
 
 
@@ -60,6 +71,7 @@ class Wanted(msgspec.Struct, frozen=True):
     real: str = ""
     each: bool = False
     sources: int = 0  # systems in all; 0: those of the region
+    messages: str = ""  # host:port where carerecord takes HL7 v2 messages; "": nowhere
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ class RunningRegion:
     addresses: Addresses
     users: Sequence[User]
     pid: int
+    messages: str = ""  # where its trusts send
 
     @property
     def tour(self) -> str:
@@ -106,17 +119,18 @@ def pretend_region(
     real: Path | None = None,
     each: bool = False,
     sources: int = 0,
+    messages: str = "",
     log: TextIO | None = None,
 ) -> Iterator[RunningRegion]:
     """A region of its own processes, known to carerecord by the files that it leaves in `data_dir`: sources, providers, secrets.
 
-    `front` is carerecord's address, where its providers may send people back to. What the region has to say goes to `log`,
-    or to standard error. It ends with the block, or with us.
+    `front` is carerecord's address, where its providers may send people back to; `messages` is where its trusts send. What the
+    region has to say goes to `log`, or to standard error. It ends with the block, or with us.
 
     Raises:
         RegionFailed: it did not start.
     """
-    wanted = Wanted(str(data_dir), front, seed, people, str(real.absolute()) if real else "", each, sources)
+    wanted = Wanted(str(data_dir), front, seed, people, str(real.absolute()) if real else "", each, sources, messages)
     program = subprocess.Popen(  # noqa: S603 - ourselves
         [sys.executable, "-m", "carerecord.region.run", str(os.getpid())],
         stdin=subprocess.PIPE,
@@ -132,7 +146,7 @@ def pretend_region(
         told = program.stdout.readline()
         if not told:
             raise RegionFailed(f"The pretend region did not start; see {log.name if log else 'above'}.")
-        yield RunningRegion(msgspec.json.decode(told, type=Addresses), USERS, program.pid)
+        yield RunningRegion(msgspec.json.decode(told, type=Addresses), USERS, program.pid, messages)
     finally:
         program.terminate()
         try:
@@ -211,13 +225,19 @@ def _introduce(region: Region, told: Sequence[Told], folder: Path, sds: str) -> 
         for system in region.systems
     ]
     tables += [pds_table(each.pds, ORGANISATION_BY_ODS[BOARD]) for each in told if each.pds]
+    sending = [sending_tables(each, organisations[each.ods]) for each in SENDING]
     testers = [tester_table(USER_BY_NAME[name], providers[USER_BY_NAME[name].provider][0]) for name in SAFETY_TESTERS]
     known = [provider_table(each, providers[each.key][0], region.users, organisations) for each in region.providers]
     secrets = {f"source-{key}": secret for key, (_, token, secret) in systems.items() if token}
     write_secrets(folder / "secrets", secrets | {f"oidc-{key}": secret for key, (_, secret) in providers.items()})
+    tables += [source for source, _ in sending]
     write_tables(
         folder / "sources" / "region.toml", "source", tables, "The pretend region's systems. Written anew at each start."
     )
+    write_tables(
+        folder / "sources" / "senders.toml", "sender", [sender for _, sender in sending],
+        "Whose messages are taken. Written anew at each start.",
+    )  # fmt: skip
     write_tables(folder / "sources" / "testers.toml", "safety_tester", testers, "Who may look first. Written anew at each start.")
     write_tables(
         folder / "providers" / "region.toml", "provider", known, "The pretend region's sign-in. Written anew at each start."
@@ -235,9 +255,14 @@ async def _preside(region: Region, told: Sequence[Told], wanted: Wanted, out: IO
     stopped, front = _on_signal(), wanted.front
     control = FrontControl([each.control for each in told])
 
-    async def begin(scene: int, faults: Sequence[Fault]) -> object:
+    engines = Engines(wanted.messages, SENDING)
+
+    async def begin(scene: int, view: View) -> None:
+        faults = view.faults
         further = {fault.system: [habit_of(each) for each in faults if each.system == fault.system] for fault in faults}
-        return await control.tell(msgspec.json.encode({"scene": scene, "add": further}))
+        await control.tell(msgspec.json.encode({"scene": scene, "add": further}))
+        await engines.send(view.sends)
+        await asyncio.sleep(FILED_WITHIN_S if view.sends else 0)  # a visitor finds what a trust said a moment ago
 
     tour = Tour(region, front, begin=begin)
     listeners = [Listener(control), Listener(tour), Listener(lambda _: Reply(b"", 503))]
@@ -259,7 +284,7 @@ async def _preside(region: Region, told: Sequence[Told], wanted: Wanted, out: IO
     watching = asyncio.create_task(_watch(pids, stopped))
     await stopped.wait()
     watching.cancel()
-    await asyncio.gather(*(listener.refuse() for listener in listeners))
+    await asyncio.gather(engines.close(), *(listener.refuse() for listener in listeners))
 
 
 async def _watch(pids: Sequence[int], stopped: asyncio.Event) -> None:

@@ -109,6 +109,33 @@ class System:
 
 
 @dataclass(frozen=True)
+class SendingSystem:
+    """One computer system that cannot be asked: it sends HL7 v2 messages, by its trust's one integration engine."""
+
+    key: str
+    ods: str
+    name: str
+    mark: str  # two letters, unique in the region
+    kind: SystemKind
+    application: str  # MSH-3
+    facility: str  # MSH-4, and the authority of its patient numbers
+    sections: tuple[str, ...]
+
+    @property
+    def patient_system(self) -> str:
+        return f"https://{self.facility.lower()}.region.example/Id/hospital-number"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """One message, as a scene has it sent. In its segments `@-25m@` stands for the time 25 minutes before it is sent."""
+
+    system: str  # key of a SendingSystem
+    trigger: str  # "ADT^A01"
+    segments: tuple[str, ...]  # without MSH; the first may be EVN
+
+
+@dataclass(frozen=True)
 class Fault:
     """A system that misbehaves, for one person only or (patient None) for all.
 
@@ -231,6 +258,8 @@ class View:
     purpose: str = "direct-care"
     page: str = ""  # a page that is no record, such as "/reviews"
     press: tuple[str, ...] = ()  # words of the buttons to press there, one after another
+    sends: tuple[Sent, ...] = ()  # messages that come first
+    number: str = ""  # a local number by which the visitor finds the person; else the NHS number
 
 
 @dataclass(frozen=True)
@@ -258,6 +287,8 @@ class Scene:
     others: tuple[str, ...] = ()  # keys of further people that belong to the scene
     purpose: str = "direct-care"
     complete: bool = True  # an incomplete scene is left out of the tour
+    sends: tuple[Sent, ...] = ()  # messages that come first
+    number_there: str = ""  # a local number by which the visitor finds the person; else the NHS number
 
 
 @dataclass(frozen=True)

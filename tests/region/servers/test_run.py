@@ -57,7 +57,10 @@ def test_the_region_is_three_processes_and_known_by_its_files(tmp_path: Path) ->
         fhir = {key: address for key, address in region.systems.items() if key not in practices}
         assert len(practices) == 2
         assert {each["id"]: each["address"] for each in sources if each["connector"] == "fhir_r4"} == fhir
-        assert {each["id"] for each in sources} == {*region.systems, "pds"}
+        sending = {each["id"] for each in sources if each["connector"] == "none"}
+        senders = tomllib.loads((tmp_path / "sources" / "senders.toml").read_text())["sender"]
+        assert sending == {each["source"] for each in senders} == {"aldermoor-pas", "aldermoor-blood", "fenwick-pas"}
+        assert {each["id"] for each in sources} == {*region.systems, *sending, "pds"}
         assert [each["address"] for each in sources if each["connector"] == "pds"] == [region.addresses.pds]
         assert {each["id"]: each["issuer"] for each in providers} == region.addresses.providers
         for each in [*sources, *providers]:

@@ -1,6 +1,6 @@
 """Is each scene one click away, with the right moment, user and patient?"""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import date
 from urllib.parse import parse_qs, urlsplit
@@ -9,6 +9,7 @@ import aiohttp
 import pytest
 from tests.region.servers.a_system import a_region
 
+from carerecord.region.servers.engine import NotTaken
 from carerecord.region.servers.http import Listener
 from carerecord.region.servers.tour import Tour
 from carerecord.region.shapes import Fault, View
@@ -21,9 +22,12 @@ class Moments:
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, tuple[Fault, ...]]] = []
+        self.refused = ""
 
-    async def begin(self, scene: int, faults: Sequence[Fault]) -> None:
-        self.begun.append((scene, tuple(faults)))
+    async def begin(self, scene: int, view: View) -> None:
+        if self.refused:
+            raise NotTaken(self.refused)
+        self.begun.append((scene, view.faults))
 
 
 def ticket_of(address: str) -> str:
@@ -160,3 +164,13 @@ async def test_what_is_for_the_check_alone_is_no_button_of_the_tour(web: aiohttp
     assert "Open the review" in page
     assert "/scene/1/2" in page
     assert "/scene/1/3" not in page
+
+
+async def test_a_message_that_was_not_taken_is_told_and_nobody_is_sent_on(
+    web: aiohttp.ClientSession, tour: str, moments: Moments
+) -> None:
+    moments.refused = "Aldermoor Patient Administration: nobody takes its messages"
+    async with web.post(f"{tour}/scene/1", allow_redirects=False) as reply:
+        page = await reply.text()
+
+    assert (reply.status, "nobody takes its messages" in page) == (503, True)

@@ -126,6 +126,7 @@ TESTS: dict[str, LabTest] = {
 
 DRUGS: dict[str, Drug] = {
     "apixaban": Drug("Apixaban 5mg tablets", "apixaban", "tablet", code="42206511000001102", pack=56),
+    "warfarin": Drug("Warfarin 3mg tablets", "warfarin", "tablet", code="319734000"),
     "bisoprolol-2.5": Drug("Bisoprolol 2.5mg tablets", "bisoprolol", "tablet"),
     "bisoprolol-5": Drug("Bisoprolol 5mg tablets", "bisoprolol", "tablet"),
     "amlodipine": Drug("Amlodipine 5mg tablets", "amlodipine", "tablet"),

@@ -13,13 +13,16 @@ from carerecord.region.scenes import (
     s07_in_transit,
     s08_twins,
     s09_misbehaving,
+    s10_unknown_man,
+    s11_withdrawn,
     s15_maternity,
 )
 from carerecord.region.shapes import Holding, RegionPerson, Scene
 
 _TELLERS = (
     s01_gp_silent.tell, s02_delabelled.tell, s03_respect.tell, s04_reconciliation.tell, s05_hospital_only.tell,
-    s06_clozapine.tell, s07_in_transit.tell, s08_twins.tell, s09_misbehaving.tell, s15_maternity.tell,
+    s06_clozapine.tell, s07_in_transit.tell, s08_twins.tell, s09_misbehaving.tell,
+    s10_unknown_man.tell, s11_withdrawn.tell, s15_maternity.tell,
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from html import escape
 from urllib.parse import urlencode
 
+from carerecord.region.servers.engine import NotTaken
 from carerecord.region.servers.http import HTML, Answer, Asked, Reply, as_json, redirect
 from carerecord.region.servers.tour_style import STYLE
 from carerecord.region.shapes import Fault, Region, Scene, System, User, View
@@ -51,7 +52,7 @@ HEADERS = (
 )
 
 _TICKET_LASTS_S = 120.0
-Begin = Callable[[int, Sequence[Fault]], Awaitable[object]]  # a scene begins, with further faults
+Begin = Callable[[int, View], Awaitable[None]]  # a scene begins, with the view's further faults and messages
 
 
 class Tour:
@@ -80,7 +81,7 @@ class Tour:
         if scene is None or not path.startswith("/scene/"):
             return None
         if not place:
-            return scene, View(scene.user, "", purpose=scene.purpose)
+            return scene, View(scene.user, "", purpose=scene.purpose, sends=scene.sends, number=scene.number_there)
         view = scene.views[int(place) - 1] if place.isdigit() and 0 < int(place) <= len(scene.views) else None
         return None if view is None else (scene, view)
 
@@ -89,7 +90,10 @@ class Tour:
 
         An address may not say who the patient is. It bears a ticket, which carerecord collects here, once and by itself.
         """
-        await self._begin(scene.number, view.faults)
+        try:
+            await self._begin(scene.number, view)
+        except NotTaken as error:
+            return Reply(self._said("Not sent", f"{error}."), 503, HTML, HEADERS)
         user, after = self._users[view.user], view.page or f"/arrive?{urlencode({'ticket': self._ticket(scene, view)})}"
         query = urlencode({"provider": user.provider, "login_hint": user.username, "after": after})
         return redirect(f"{self._front}/sign-in?{query}", status=303)
@@ -100,8 +104,8 @@ class Tour:
         ticket, now = secrets.token_hex(18), time.monotonic()
         self._tickets = {known: each for known, each in self._tickets.items() if now - each[0] < _TICKET_LASTS_S}
         says: dict[str, str | int] = {
-            "nhs_number": person.nhs_number,
-            "birth_date": person.born.isoformat(),
+            "nhs_number": view.number or person.nhs_number,
+            "birth_date": "" if view.number else person.born.isoformat(),
             "given": person.given[0],
             "reason": view.reason or scene.reason,
             "purpose": view.purpose,
