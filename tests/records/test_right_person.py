@@ -1,6 +1,7 @@
 """Whose answer is it?"""
 
 import pytest
+from msgspec.structs import replace
 
 from carerecord.connectors.reply import Said
 from carerecord.records.right_person import is_about, judged
@@ -11,8 +12,6 @@ ME = Said("x1", "9990000018", "1948-06-19", ("Edith",), ("Marlow",), "female")
 
 
 def said(**fields: object) -> tuple[Said, ...]:
-    from msgspec.structs import replace
-
     return (replace(ME, **fields),)
 
 
@@ -60,6 +59,27 @@ def test_a_name_that_differs_holds_the_answer_behind_a_warning_with_both_values(
     assert tuple(each[0] for each in reply.mismatches) == what
     assert not reply.danger
     assert len(reply.entries) == 1
+
+
+STRANGER = Said("x2", "", "1900-01-01", ("UNKNOWN",), ("MALE 47",), "male", replaced_by="x1")
+
+
+@pytest.mark.parametrize(
+    ("who", "danger"),
+    [
+        ((ME, STRANGER), ""),
+        ((replace(ME, birth_date="1991-01-01"), STRANGER), "birth date"),
+        ((ME, replace(STRANGER, nhs_number="9990000026")), "NHS number"),
+        ((ME, replace(STRANGER, replaced_by="x9")), "birth date"),
+        ((ME, replace(STRANGER, replaced_by="")), "birth date"),
+        ((replace(ME, replaced_by="x2"), STRANGER), "birth date"),
+    ],
+    ids=["merged", "into another", "with another number", "into nobody here", "not merged", "each into the other"],
+)
+def test_an_entry_that_its_source_merged_into_this_person_is_theirs_whatever_it_said_before(who: tuple[Said, ...], danger: str):
+    reply = judged(EDITH, replace(a_reply("pas", a_problem("pas", "Gout"), said=who), local_ids=("x1", "x2")))
+
+    assert (reply.danger, reply.mismatches) == (danger, ())
 
 
 def test_an_answer_that_does_not_say_who_it_is_about_is_held():

@@ -242,7 +242,15 @@ def said_in(patient: Mapping[str, Any]) -> Said:
         given=tuple(dict.fromkeys(given)),
         family=tuple(dict.fromkeys(family)),
         gender=_text(patient.get("gender")),
+        replaced_by=next(filter(None, map(_replaced_by, _dicts(patient.get("link")))), ""),
     )
+
+
+def _replaced_by(link: Mapping[str, Any]) -> str:
+    other = link.get("other")
+    if link.get("type") != "replaced-by" or not isinstance(other, dict):
+        return ""
+    return _text(other.get("reference")).rpartition("Patient/")[2]
 
 
 def _dicts(value: Any) -> list[Mapping[str, Any]]:

@@ -52,6 +52,7 @@ class Said(Struct, frozen=True):
     given: tuple[str, ...] = ()
     family: tuple[str, ...] = ()
     gender: str = ""
+    replaced_by: str = ""  # the entry into which its source has merged this one
 
 
 class TypeTally(Struct, frozen=True):

@@ -8,10 +8,7 @@ import asyncio
 import base64
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote_plus, urlencode
 
 import aiohttp

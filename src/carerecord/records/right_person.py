@@ -60,11 +60,17 @@ def _danger(person: Person, reply: Reply) -> str:
     for said in reply.said:
         if said.nhs_number and numbers and said.nhs_number not in numbers:
             return "NHS number"
-        if not _same_date(said.birth_date, born):
+        if not _same_date(said.birth_date, born) and not _merged(said, reply):
             return "birth date"
         if said.local_id and said.local_id not in reply.local_ids:
             return "another patient's entry"
     return ""
+
+
+def _merged(said: Said, reply: Reply) -> bool:
+    """Whether its source has merged this entry into another of this answer: who the person is, that one says, and is held to it.
+    What the old one said of itself ("Unknown Male 47, born 01-Jan-1900") is then no contradiction."""
+    return bool(said.replaced_by) and any(each.local_id == said.replaced_by and not each.replaced_by for each in reply.said)
 
 
 def _numbers(person: Person) -> frozenset[str]:
@@ -87,6 +93,8 @@ def _mismatches(person: Person, reply: Reply) -> tuple[tuple[str, str, str], ...
     family_here = [name.family for name in here if name.family]
     found = []
     for said in reply.said:
+        if _merged(said, reply):
+            continue
         if not _share_given([text for name in here for text in name.given], said.given):
             found.append(("given name", ", ".join(dict.fromkeys(given_here)), " ".join(said.given)))
         if not _share_family(family_here, said.family):
