@@ -2,7 +2,6 @@
 
 import os
 import re
-from base64 import b32encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -24,9 +23,14 @@ _VALUE: Final = re.compile(rb'\s*:\s*"((?:[^"\\]|\\.)*)"')
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_PAIRS: Final = [one + other for one in _LETTERS for other in _LETTERS]
+
+
 def new_id() -> str:
-    """Made by chance: 96 bits in 20 letters. An id stands in nine places of the tables: a UUID would be a sixth of the disk."""
-    return b32encode(os.urandom(12)).decode().rstrip("=").lower()
+    """Made by chance: 100 bits in 20 letters. An id stands in nine places of the tables: a UUID would be a sixth of the disk."""
+    chance = int.from_bytes(os.urandom(13), "big")
+    return "".join([_PAIRS[chance >> bits & 1023] for bits in range(0, 100, 10)])
 
 
 class Refusal(Exception):
