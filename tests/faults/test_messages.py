@@ -130,7 +130,7 @@ async def test_a_late_result_for_a_merged_number_is_found_with_the_survivor_and_
         [
             "MSH|^~\\&|LAB|R1A|CARE|ROUTE|20261101140000+0000||ORU^R01|77|P|2.4",
             "PID|1||OLD1^^^R1A^MR||MARLOW^EDITH||19480314|F",
-            "OBR|1|P1|F1|UE^Urea^L|||20261101110000", "OBX|1|NM|UR^Urea^L||5.8|mmol/L|2-7|||F", "",
+            "OBR|1|P1|F1|UE^Urea^L|||20261101110000", "OBX|1|NM|UR^Urea^L||5.8|mmol/L|2-7||||F", "",
         ]
     ).encode()  # fmt: skip
     async with a_hospital(service_database) as hospital:

@@ -171,9 +171,9 @@ async def a_house_of(
     journal = Journal(pools["ingest"], Seals(b"k" * 32), clock, log, patience_s=0.3)
     known = Senders()
     known.take(Registry("1", (FENWICK,), senders=tuple(senders)))
-    effects = Effects(calls, pools["ingest"], journal.seals, clock, Turns())
-    filer = Filer(pools["ingest"], journal.seals, known, effects, clock, log, journal.bell)
     outbox = Outbox(pools["ingest"], "ingest", clock)
+    effects = Effects(calls, pools["ingest"], journal.seals, clock, Turns(), outbox)
+    filer = Filer(pools["ingest"], journal.seals, known, effects, clock, log, journal.bell)
     return Hospital(pools, journal, known, filer, calls, outbox, clock)
 
 

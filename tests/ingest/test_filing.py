@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt, the_answer
+from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, the_answer
 
 from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
 from carerecord.contracts.patients import TAKE, TakeAsked, Taken
@@ -155,6 +155,31 @@ async def test_whose_it_is_may_wait_for_a_person_and_is_asked_again(service_data
         await hospital.later(600)
 
         assert (await hospital.stuck(), await provenances(hospital)) == ([], ["1"])
+
+
+def result(status: str, control: str, *, minutes: int = 0) -> bytes:
+    at = hl7_time(SENT + timedelta(minutes=minutes))
+    return (
+        f"MSH|^~\\&|PAS|R1A|CARE|ROUTE|{at}+0000||ORU^R01|{control}|P|2.4\rPID|1||MRN1^^^R1A^MR||MARLOW^EDITH||19480314|F\r"
+        f"OBR|1|P1|F1|UE^Urea^L|||20261101110000\rOBX|1|NM|UR^Urea^L||5.8|mmol/L|2-7||||{status}\r"
+    ).encode()
+
+
+async def test_a_withdrawn_result_is_gone_and_the_book_says_so_among_the_looks_at_the_person(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt(), result("F", "2"))
+        await hospital.file_all()
+        await hospital.put(result("D", "3", minutes=5))
+        await hospital.file_all()
+        newest = (await hospital.history("Observation"))[0]
+        rows = await hospital.db.fetch("SELECT body FROM outbox WHERE kind = 'Line'")
+        pointer = await hospital.pools["locator"].fetchval("SELECT patient FROM pointer")
+
+    (line,) = [json.loads(row["body"]) for row in rows]
+    assert newest.gone
+    assert (line["what"], line["patients"]) == ("item-withdrawn", [pointer])
+    assert line["states"] == [f"Observation/{newest.id}", "message 3"]
+    assert "5.8" not in json.dumps(line)
 
 
 class Killed(BaseException):

@@ -78,7 +78,7 @@ def build(supplies: Supplies) -> Part:
     porter = Porter(enroller, supplies.outbox)
     receiving = _receiving(supplies, told)
     journal = receiving.journal
-    effects = Effects(supplies.calls, supplies.db, journal.seals, supplies.clock, Turns())
+    effects = Effects(supplies.calls, supplies.db, journal.seals, supplies.clock, Turns(), supplies.outbox)
     filer = Filer(
         supplies.db, journal.seals, receiving.senders, effects, supplies.clock, supplies.log, journal.bell, told.workers
     )

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
+from carerecord.contracts.audit import Line
 from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsked, Written
 from carerecord.contracts.locator import LEARN, LearnAsked, Pointer
 from carerecord.contracts.patients import (
@@ -35,8 +36,9 @@ from carerecord.ingest.journal.store import filing as store
 from carerecord.ingest.journal.store.filing import Kept, Said
 from carerecord.ingest.provenance import provenance
 from carerecord.kit.calls import Calls
-from carerecord.kit.clock import Clock
+from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.db import Pool
+from carerecord.kit.events import Outbox
 from carerecord.kit.turns import Turns
 
 MOST_CHANGES: Final = 400  # in one write
@@ -71,6 +73,7 @@ class Effects:
     seals: Seals
     clock: Clock
     turns: Turns
+    outbox: Outbox
     _pointed: dict[tuple[str, str], str] = field(default_factory=dict)  # what the locator has been told
     _claimed: dict[tuple[str, str], bytes] = field(default_factory=dict)  # … and the index, of whom
 
@@ -258,10 +261,26 @@ class Effects:
                 if text:
                     change = Change("update", "Provenance", id_, Raw(text), unless="same")
                     by_source.setdefault(source, {})["Provenance", id_] = (change, read.id)
+        gone: set[tuple[str, str]] = set()
         for source, changes in by_source.items():
-            await self._write(senders[source], list(changes.values()))
+            gone |= await self._write(senders[source], list(changes.values()))
+        for each in puts:
+            if each.put.raw is None and (each.put.type, each.put.id) in gone:
+                await self._withdrawn(each, blame.get(each.thread, 0))
 
-    async def _write(self, sender: Sender, changes: Sequence[tuple[Change, int]]) -> None:
+    async def _withdrawn(self, each: "Settled", message: int) -> None:
+        """A notice in the book, among the looks at this person: who opened the record before it has seen what is gone now."""
+        patient = self._pointed.get((each.sender.source, each.put.local_id), "")
+        line = Line(
+            "", stamp(self.clock.now()), "item-withdrawn", "ingest", None, patients=(patient,) if patient else (),
+            sources=(each.sender.source,), states=(f"{each.put.type}/{each.put.id}", f"message {message}"),
+            reason=each.put.withdrawn,
+        )  # fmt: skip
+        await self.outbox.announce("Line", line)
+
+    async def _write(self, sender: Sender, changes: Sequence[tuple[Change, int]]) -> set[tuple[str, str]]:
+        """Answers what was there and is gone now."""
+        gone: set[tuple[str, str]] = set()
         client = Client(
             "", sender.organisation, sender.name, chooses_ids=True, on_invalid="annotate", source=sender.source
         )  # fmt: skip
@@ -271,6 +290,9 @@ class Effects:
             for (change, message), found in zip(part, written, strict=True):
                 if found.status >= 400 and found.status != 424:
                     raise NotFiled(message, _why(change, found))
+                if change.method == "delete" and found.held is not None:
+                    gone.add((change.type, change.id))
+        return gone
 
 
 class Settled(Struct, frozen=True):
