@@ -44,9 +44,7 @@ def got(address: str) -> bytes:
 
 
 def test_the_region_is_three_processes_and_known_by_its_files(tmp_path: Path) -> None:
-    began = time.monotonic()
     with pretend_region(tmp_path, front=FRONT, people=60) as region:
-        took_s = time.monotonic() - began
         parts = children(region.pid)
         sources = tomllib.loads((tmp_path / "sources" / "region.toml").read_text())["source"]
         providers = tomllib.loads((tmp_path / "providers" / "region.toml").read_text())["provider"]
@@ -73,10 +71,9 @@ def test_the_region_is_three_processes_and_known_by_its_files(tmp_path: Path) ->
         tour = got(region.tour).decode()
         shown = [scene.number for scene in region.scenes if f'action="/scene/{scene.number}"' in tour]
         assert shown == [scene.number for scene in region.scenes if scene.complete]
-        assert shown == [1, 2, 3, 4, 5, 6, 7, 8, 9, 15]
+        assert shown == [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 15]
         habits = json.loads(got(f"{region.control}/control"))["habits"]
         assert len(habits) == len(region.systems) + len(region.addresses.providers) + 1
-        assert took_s < 15  # three seconds when nobody else uses the machine
     assert gone([region.pid, *parts])
 
 
