@@ -75,7 +75,8 @@ class Watcher:
             if (same := await asyncio.to_thread(_done_before, path.parent, digest)) is not None:
                 await self._set_apart(path, DONE, {"sha256": digest, "same_as": same, "messages": 0})
                 return
-            counts = await self._taken(sender, _messages_of(path, body, stamp(at)))
+            messages = await asyncio.to_thread(_messages_of, path, body, stamp(at))
+            counts = await self._taken(sender, messages)
         except Unreadable as fault:
             await self._set_apart(path, REFUSED, {"why": fault.reason})
             self.log.warning("folder.refused", sender=sender)
@@ -88,7 +89,7 @@ class Watcher:
 
     async def _taken(self, sender: str, messages: Iterator[bytes]) -> dict[str, int]:
         counts = {"taken": 0, "unreadable": 0}
-        while part := list(islice(messages, AT_ONCE)):
+        while part := await asyncio.to_thread(_next, messages):
             async with self.receiver.turns.mine() as turn:
                 read = []
                 for each in part:
@@ -103,6 +104,11 @@ class Watcher:
     async def _set_apart(self, path: Path, where: str, receipt: dict[str, object]) -> None:
         told = {"file": path.name, "at": stamp(self.clock.now()), **receipt}
         await asyncio.to_thread(_moved, path, where, json.dumps(told, indent=1) + "\n")
+
+
+def _next(messages: Iterator[bytes]) -> list[bytes]:
+    """In a thread: a large file is long to read."""
+    return list(islice(messages, AT_ONCE))
 
 
 def _read(path: Path) -> tuple[bytes, str]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, filed, message, one, stand, the
+from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, filed, message, on_a_page, one, stand, the
 
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.person import person
@@ -152,6 +152,7 @@ def test_a_death_is_said_and_one_taken_back_is_never_a_silent_one():
         now = the(order, "Patient")
         assert person(now).deceased == ""
         assert [each["url"] for each in now["extension"]] == [DEATH_TAKEN_BACK]
+        assert on_a_page(now).note == "A death was recorded, and later taken back"
 
 
 def test_an_empty_field_brings_nobody_back_to_life():

@@ -111,7 +111,9 @@ def _contact(given: Given) -> dict[str, Any]:
 
 def _patient(given: Given) -> dict[str, Any]:
     names = [name for each in dicts_in(given[0], "name") if (name := person_name(each))]
-    return {"title": names[0] if names else "Patient", "contacts": contacts_of_patient(given[0])}
+    # Never a death in silence, nor one forgotten in silence: what was recorded and taken back is said.
+    taken_back = text_in(extension(given[0], "death-taken-back"), "valueString")
+    return {"title": names[0] if names else "Patient", "contacts": contacts_of_patient(given[0]), "note": taken_back}
 
 
 def _immunisation(given: Given) -> dict[str, Any]:
