@@ -209,8 +209,10 @@ def _story(story: str, name: str) -> str:
 
 
 def _counted(count: int) -> str:
-    words: Sequence[str] = ("No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve",
-                            "Thirteen", "Fourteen", "Fifteen")  # fmt: skip
+    words: Sequence[str] = (
+        "No", "One", "Two", "Three", "Four", "Five", "Six", "Seven", "Eight", "Nine", "Ten", "Eleven", "Twelve", "Thirteen",
+        "Fourteen", "Fifteen",
+    )  # fmt: skip
     return words[count] if count < len(words) else str(count)
 
 
