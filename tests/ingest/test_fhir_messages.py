@@ -2,10 +2,15 @@
 
 import itertools
 import json
+import random
+from collections.abc import Iterator
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, message, one, resources, settled, withdrawn
 
 from carerecord.fhir.person import person
@@ -178,3 +183,33 @@ def test_an_event_and_a_hospitals_message_meet_in_one_person():
     puts = settled([filing(event(VACCINE)), of_v2(parse(message("ADT^A28", pid=pid)), SENDER)])
 
     assert len(resources(puts, "Patient")) == 1
+
+
+ODD = (None, "", 0, 1.5, [], {}, "x", [None], [{}], {"a": [1]}, True, "urn:uuid:p", [[1]])
+
+
+def places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if before:
+        yield before
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in inner:
+        yield from places(each, (*before, key))
+
+
+@given(st.randoms(use_true_random=False))
+@settings(max_examples=150, deadline=None)
+def test_whatever_stands_in_an_event_it_becomes_something_or_a_reason(chance: random.Random) -> None:
+    value = json.loads(event(VACCINE))
+    for _ in range(chance.randint(1, 3)):
+        *way, last = chance.choice(list(places(value)))
+        holder = value
+        for key in way:
+            holder = holder[key]
+        holder[last] = deepcopy(chance.choice(ODD))
+    try:
+        found = filing(json.dumps(value).encode())
+    except Unreadable as refused:
+        if not refused.reason:
+            raise
+        return
+    settled([found])
