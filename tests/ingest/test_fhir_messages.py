@@ -185,7 +185,7 @@ def test_an_event_and_a_hospitals_message_meet_in_one_person():
     assert len(resources(puts, "Patient")) == 1
 
 
-ODD = (None, "", 0, 1.5, [], {}, "x", [None], [{}], {"a": [1]}, True, "urn:uuid:p", [[1]])
+ODD: tuple[Any, ...] = (None, "", 0, 1.5, [], {}, "x", [None], [{}], {"a": [1]}, True, "urn:uuid:p", [[1]])
 
 
 def places(value: Any, before: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
