@@ -149,6 +149,10 @@ class Neighbours:
         review = patients.Review("r1", left, right, ("birth date same",), against, "2026-11-20T09:00:00Z", bits=8.6, weighed=told)
         return (review,)
 
+    async def sever(self, asked: patients.SeverAsked) -> patients.Nothing:
+        await self._hear("sever", asked)
+        return patients.Nothing()
+
     async def queue(self, _: patients.QueueAsked) -> patients.Queue:
         return patients.Queue(3, "2026-11-20T09:00:00Z", 7200.0, 1, 5, 0)
 
@@ -272,6 +276,7 @@ class Neighbours:
             answer(policy.UNNAMED, self.told_nothing_of), answer(patients.WHO, self.who),
             answer(patients.SEARCH, self.search), answer(patients.PEOPLE, self.people), answer(patients.REVIEWS, self.reviews),
             answer(patients.DECIDE, self.decide), answer(patients.UNDO, self.undo), answer(patients.QUEUE, self.queue),
+            answer(patients.SEVER, self.sever),
             answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
             answer(records.COUNTS, self.counts), answer_stream(records.OPEN, self.open),
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),

@@ -312,6 +312,21 @@ async def test_two_entries_in_review_stand_side_by_side_and_a_human_decides() ->
     assert (decided.review, decided.same) == ("r1", False)
 
 
+async def test_two_histories_are_kept_apart_for_good_by_their_numbers_and_a_wrong_number_is_told() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("administrator")})
+    browser = neighbours.browser()
+    typed = {**TOKEN, "decision": "sever", "one": "999 000 0018", "other": "9990000026"}
+    reply = await browser.post("/reviews", data=typed)
+    wrong = await browser.post("/reviews", data={**typed, "other": "9990000027"})
+
+    severed = [each for each in neighbours.asked if isinstance(each, patients.SeverAsked)]
+    assert [(each.one, each.other, each.undo) for each in severed] == [("9990000018", "9990000026", False)]
+    assert severed[0].actor is not None
+    assert reply.headers["location"] == "/reviews"
+    assert wrong.status_code == 400
+    assert "two valid NHS numbers" in wrong.text
+
+
 async def test_a_decision_stands_on_the_page_of_reviews_until_it_is_undone() -> None:
     neighbours = Neighbours(actors={"session-1": actor("administrator")})
     browser = neighbours.browser()

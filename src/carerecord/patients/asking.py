@@ -55,6 +55,8 @@ class Asking:
 
     async def _unsevered(self, db: Connection, ranked: Sequence[str], sets: dict[str, tuple[Entry, ...]]) -> set[str]:
         """Of people between whom a severed history lies, the one who fits better."""
+        if len(ranked) < 2:
+            return set(ranked)
         named = {key: {name for entry in sets.get(key, ()) for name in (entry.id, entry.nhs_number) if name} for key in ranked}
         severed = await likeness.severed_from(db, [name for names in named.values() for name in names])
         told: list[str] = []

@@ -7,15 +7,19 @@ from carerecord.contracts.patients import (
     DECIDE,
     QUEUE,
     REVIEWS,
+    SEVER,
     UNDO,
     DecideAsked,
     Queue,
     QueueAsked,
     Review,
     ReviewsAsked,
+    SeverAsked,
     UndoAsked,
     Weighed,
 )
+from carerecord.fhir.errors import NotAnNhsNumber
+from carerecord.fhir.identifiers import nhs_number
 from carerecord.kit.errors import NotUnderstood
 from carerecord.viewer.registry import source_names, told_of
 from carerecord.viewer.visit import Visit
@@ -30,6 +34,13 @@ async def reviews(visit: Visit) -> Response:
     return visit.page(
         "reviews.html", reviews=waiting, decided=decided, names=names, queue=figures(queue), strength=strength
     )
+
+
+def _number(typed: str) -> str:
+    try:
+        return nhs_number(typed)
+    except NotAnNhsNumber:
+        raise NotUnderstood("Give two valid NHS numbers: the last digit of one does not agree with the others.") from None
 
 
 def strength(told: Weighed) -> str:
@@ -66,13 +77,20 @@ async def _told(visit: Visit, reviews: tuple[Review, ...]) -> tuple[Review, ...]
 
 
 async def decide(visit: Visit) -> Response:
-    """One person, or two; or neither any more, where a decision is taken back."""
+    """One person, or two; or neither any more, where a decision is taken back; or two histories that must never meet.
+
+    Raises:
+        NotUnderstood: no decision, or no NHS number.
+    """
     await visit.must("review")
     review, decision = visit.sent("review"), visit.sent("decision")
     if decision == "undo":
         await visit.face.calls.ask(UNDO, UndoAsked(review, visit.actor))
     elif decision in ("same", "different"):
         await visit.face.calls.ask(DECIDE, DecideAsked(review, decision == "same", visit.actor))
+    elif decision in ("sever", "mend"):
+        one, other = _number(visit.sent("one")), _number(visit.sent("other"))
+        await visit.face.calls.ask(SEVER, SeverAsked(one, other, visit.actor, undo=decision == "mend"))
     else:
         raise NotUnderstood("Say whether the two are one person.")
     return visit.go("/reviews")
