@@ -36,6 +36,9 @@ _KINDS: Final[dict[str, tuple[tuple[str, str, str], tuple[str, str, str], str]]]
     "resource-written": ((_TYPES, "rest", "RESTful Operation"), (_REST, "update", "update"), "U"),
     "resource-exported": ((_DICOM, "110106", "Export"), (_REST, "operation", "operation"), "R"),
     "import-done": ((_DICOM, "110107", "Import"), (_REST, "operation", "operation"), "C"),
+    "messages-received": ((_DICOM, "110107", "Import"), (_REST, "create", "create"), "C"),
+    "message-read": ((_TYPES, "rest", "RESTful Operation"), (_REST, "read", "read"), "R"),
+    "item-withdrawn": ((_TYPES, "rest", "RESTful Operation"), (_REST, "delete", "delete"), "D"),
     "audit-read": ((_DICOM, "110101", "Audit Log Used"), (_REST, "search-type", "search-type"), "R"),
 }
 _SEARCH: Final = ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "E")
