@@ -1,8 +1,10 @@
 """Does a system hand over a message over HTTP, and does it hear what became of it?"""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import hl7 as hl7_library  # type: ignore[import-untyped]
 import pytest
@@ -62,10 +64,8 @@ async def test_a_message_is_answered_when_it_is_durable_and_a_stranger_is_turned
     assert (await api.ask("POST", path, b"x", token=token, Content_Type="text/plain")).status == 415
 
 
-async def _when_known(api: Api, path: str, token: str) -> dict[str, object]:
+async def _when_known(api: Api, path: str, token: str) -> dict[str, Any]:
     """The registry is read anew every second."""
-    import asyncio
-
     for _ in range(60):
         answer = await api.ask("POST", path, event(VACCINE), token=token)
         if answer.status == 200:
