@@ -274,3 +274,46 @@ async def test_a_number_that_nobody_bears_is_not_traced_again(desk):
 
     assert not again.trace
     assert (await desk.who(first.patient)).demographics.nhs_number_status == "04"
+
+
+HOME = {"address": "14 Station Road", "postcode": "QX1 4AB"}
+
+
+async def test_what_a_rule_doubts_is_not_linked_by_likeness_through_another_of_the_set(desk):
+    first, _ = await desk.enrol(stated("a", "1", number=MARLOW, **HOME), stated("b", "1", number=MARLOW, **HOME))
+    (miscoded,) = await desk.enrol(stated("c", "1", number=MARLOW, gender="male", **HOME))
+
+    assert miscoded.outcome == "review"
+    assert (await desk.who(miscoded.patient)).ids == (miscoded.patient,)
+    assert miscoded.patient not in (await desk.who(first.patient)).ids
+
+
+async def test_entries_without_a_number_are_linked_by_likeness_and_a_human_can_part_them_for_good(desk):
+    first, second = await desk.enrol(stated("a", "1", **HOME), stated("b", "1", given="Edie", **HOME))
+    linked = (await desk.who(first.patient)).ids
+
+    await desk.index.part(PartAsked(second.patient, actor=DR_NAIR))
+    await desk.enrol(stated("b", "1", given="Edie", phone="01632 960000", **HOME))
+
+    assert second.outcome == "linked"
+    assert set(linked) == {first.patient, second.patient}
+    assert (await desk.who(second.patient)).ids == (second.patient,)
+
+
+async def test_likeness_that_a_rule_holds_back_waits_with_what_every_fact_tells(desk):
+    await desk.enrol(stated("a", "1", **HOME), stated("b", "1", given="Enid", **HOME))
+    (review,) = await desk.index.reviews(ReviewsAsked())
+
+    assert review.conflicts[0] == "the given name does not agree"
+    told = {each.fact: (each.how, each.bits > 0) for each in review.weighed}
+    assert (told["address"], told["given name"]) == (("same", True), ("differs", False))
+    assert review.bits == round(sum(each.bits for each in review.weighed), 1)
+
+
+async def test_two_whom_a_human_has_parted_are_not_joined_through_a_third(desk):
+    first, second = await desk.enrol(stated("a", "1", **HOME), stated("b", "1", given="Edie", **HOME))
+    await desk.index.part(PartAsked(second.patient, actor=DR_NAIR))
+
+    (third,) = await desk.enrol(stated("c", "1", **HOME))
+
+    assert not {first.patient, second.patient} <= set((await desk.who(third.patient)).ids)

@@ -4,7 +4,7 @@ Pure but for its questions to the store. What it may never do: go against a huma
 somebody of one set contradicts somebody of the other.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from msgspec import Struct, structs
 
@@ -13,7 +13,7 @@ from carerecord.kit.turns import Turns
 from carerecord.patients.facts import Facts
 from carerecord.patients.keys import keys, numbered
 from carerecord.patients.levels import DIFFERS
-from carerecord.patients.linking import Decisions, Doubt
+from carerecord.patients.linking import Doubt
 from carerecord.patients.store import likeness, reviews
 from carerecord.patients.store.likeness import Member
 from carerecord.patients.weighing import APART, LINK, REVIEW, Weighing, contradicts, each_bits, weigh
@@ -40,7 +40,7 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
     people = {member.person for _, member in hits}
     sets = await likeness.members(db, people)
     by_patient = {member.patient: member for each in sets.values() for member in each}
-    decided = await reviews.decisions_about(db, fresh)
+    decided = await reviews.decisions_about(db, by_patient)
     severed = await likeness.severed_from(db, [*by_patient, *(member.facts.nhs for member in by_patient.values())])
     held = {frozenset((doubt.one, doubt.other)) for doubt in doubted}
     pairs: dict[frozenset[str], tuple[Weighing, str, str]] = {}
@@ -58,7 +58,8 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
                 found = _within_one_source(found)
             if found.verdict != APART:
                 pairs[pair] = (found, one, two)
-    return _sorted_out(pairs.values(), sets, by_patient, decided, severed)
+    apart = held | {pair for pair, same in decided.items() if not same}
+    return _sorted_out(pairs.values(), sets, by_patient, apart, severed)
 
 
 def _within_one_source(found: Weighing) -> Weighing:
@@ -71,7 +72,7 @@ def _sorted_out(
     pairs: Iterable[tuple[Weighing, str, str]],
     sets: dict[str, list[Member]],
     by_patient: Mapping[str, Member],
-    decided: Decisions,
+    apart: Set[frozenset[str]],  # pairs that a human has parted, or a rule has doubted
     severed: Severed,
 ) -> Liked:
     where = {patient: member.person for patient, member in by_patient.items()}
@@ -83,7 +84,7 @@ def _sorted_out(
         left, right = where[one], where[two]
         if left == right or across(sets[left], sets[right], severed):
             continue
-        if found.verdict == LINK and not _forbidden(sets[left], sets[right], decided):
+        if found.verdict == LINK and not _forbidden(sets[left], sets[right], apart):
             into, gone = (left, right) if (len(sets[left]), right) > (len(sets[right]), left) else (right, left)
             for member in sets.pop(gone):
                 where[member.patient] = moved[member.patient] = into
@@ -101,9 +102,9 @@ def _sorted_out(
     return Liked(tuple((patient, person, "likeness") for patient, person in moved.items()), tuple(standing), frozenset(joined))
 
 
-def _forbidden(left: Sequence[Member], right: Sequence[Member], decided: Decisions) -> bool:
+def _forbidden(left: Sequence[Member], right: Sequence[Member], apart: Set[frozenset[str]]) -> bool:
     return any(
-        decided.get(frozenset((one.patient, other.patient))) is False or contradicts(one.facts, other.facts)
+        frozenset((one.patient, other.patient)) in apart or contradicts(one.facts, other.facts)
         for one in left
         for other in right
     )
