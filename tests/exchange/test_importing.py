@@ -71,14 +71,14 @@ async def test_what_is_exported_comes_in_again_and_faults_are_told_by_line(api: 
     assert json.loads((await fetched(api, file)).body)["id"] == "o1"
 
     # A line without end is passed over, and those around it are kept.
-    async def body() -> AsyncIterator[bytes]:
+    async def endless() -> AsyncIterator[bytes]:
         yield lines(person(7))
         yield b'{"resourceType":"Patient","name":[{"family":"'
         for _ in range(24):
             yield b"x" * 1_000_000
         yield b'"}]}\n' + lines(person(2))[:-1]
 
-    report = await finished(api, await sent(api, body()))
+    report = await finished(api, await sent(api, endless()))
     assert (report["lines"], report["kept"], report["refused"]) == (3, 2, 1)
     answer = await fetched(api, report["error"][0])
     assert json.loads(answer.body)["issue"][0]["diagnostics"].startswith("Line 2: The line is longer")

@@ -120,9 +120,9 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
         await looking.written_between(db, NOW, NOW + 9 * hour, None, [], ["p7"], 4, 100)
         await looking.owners(db, "of:")
         for where in (Range("p10", "p12"), Range("p10", None), Range("", None, ["p7", "p8"])):
-            for after in (None, ("p11", "Observation", "p11-5", 1)):
-                await exporting.downwards(db, where, ["Observation"], NOW, 500, after, bodies=True)
-                await exporting.downwards(db, where, [], NOW, 500, after, bodies=False)
+            for upto in (None, ("p11", "Observation", "p11-5", 1)):
+                await exporting.downwards(db, where, ["Observation"], NOW, 500, upto, bodies=True)
+                await exporting.downwards(db, where, [], NOW, 500, upto, bodies=False)
         await exporting.settled(db, *place, NOW)
 
     assert len(db.plans) > 25

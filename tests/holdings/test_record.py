@@ -33,7 +33,7 @@ def drawer(desk: Desk, *, at: float = NOW) -> Drawer:
 
 
 async def record(desk: Desk, *grants: Grant, **more: Any) -> tuple[KeptOf, ...]:
-    asked = {"permit": permit(*grants), "entries": (KeptEntry("pas", ("e1",)),), "wanted": grants} | more
+    asked: dict[str, Any] = {"permit": permit(*grants), "entries": (KeptEntry("pas", ("e1",)),), "wanted": grants} | more
     return await drawer(desk).record(RecordAsked(**asked))
 
 
@@ -128,8 +128,8 @@ async def test_nobody_else_speaks_in_the_name_of_a_source_or_takes_its_words_out
 
 
 async def test_a_medicine_in_nobodys_record_comes_with_what_refers_to_it(desk: Desk) -> None:
-    medicine = {"resourceType": "Medication", "id": "m1", "code": {"text": "Warfarin"}}
-    request = {
+    medicine: dict[str, Any] = {"resourceType": "Medication", "id": "m1", "code": {"text": "Warfarin"}}
+    request: dict[str, Any] = {
         "resourceType": "MedicationRequest", "id": "r1", "status": "active", "intent": "order",
         "subject": {"reference": "Patient/e1"}, "medicationReference": {"reference": "Medication/m1"},
     }  # fmt: skip
