@@ -4,7 +4,7 @@
 
 `--names` holds lists of UK names (the top 100 given names by year of the Office for National Statistics; surnames, one a line, as
 often as they occur). The training sets are febrl 1 and 2, the censuses 3 and 4, and the UK set of seed 1001:
-benchmarks/matching.py measures none of them. Nothing of this is needed at run time; a change of the table is reviewed like a change
+benchmarks/matching.py measures none of them. Nothing of this is needed at run time; a change of the table is reviewed as one
 of code.
 """
 

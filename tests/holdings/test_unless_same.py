@@ -41,8 +41,8 @@ async def test_a_bundle_writes_those_that_differ_and_tells_of_them_alone(desk: D
     await put(desk, PATIENT)
     note: dict[str, Any] = {"resourceType": "Observation", "id": "o1", "status": "final", "code": {"text": "Pulse"}}
     note["subject"] = {"reference": "Patient/p1"}
-    told: tuple[dict[str, Any], ...] = (PATIENT, note)
-    both = [Change("update", each["resourceType"], each["id"], raw(each), unless="same") for each in told]
+    each_of: tuple[dict[str, Any], ...] = (PATIENT, note)
+    both = [Change("update", each["resourceType"], each["id"], raw(each), unless="same") for each in each_of]
 
     assert [each.status for each in await desk.write(*both)] == [304, 201]
     told = await desk.database.pool.fetch("SELECT body FROM outbox WHERE kind = 'Kept' ORDER BY id")

@@ -43,7 +43,7 @@ CATALOGUE: tuple[Service, ...] = (
         without="Every source that may know the person is asked, and the page says so.",
     ),
     Service("consent", 2, without="Every opening is refused, and it says that the consent service does not answer."),
-    Service("holdings", 2, without="Nothing is kept or read of what is kept; records open from what is asked live, and name copies."),
+    Service("holdings", 2, without="Nothing is kept or read of what is kept; live sources answer, and copies are named."),
     Service(
         "audit",
         2,
