@@ -74,7 +74,7 @@ def test_every_scene_shows_what_it_must_and_the_log_of_it_all_names_nobody(demo:
     checked = carerecord(demo.folder, "demo", "--check")
 
     assert checked.returncode == 0, checked.stderr
-    assert "10 of 10 scenes show what they must" in checked.stderr
+    assert "12 of 12 scenes show what they must" in checked.stderr
     log = demo.log
     assert "source.silent" in log, "it did log what went on"
     people = make_region(1948, 30, now=datetime.now(UTC)).people
