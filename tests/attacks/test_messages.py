@@ -227,8 +227,8 @@ def test_no_bytes_drop_a_connection_or_hang_it(junk: list[bytes]):
 
 async def _fuzzed(junk: list[bytes]) -> None:
     from carerecord.ingest.journal.arrivals import Arrival
-    from carerecord.ingest.mllp import Desk, Listener
     from carerecord.ingest.kinds import fault_in
+    from carerecord.ingest.mllp import Desk, Listener
     from carerecord.ingest.senders import Senders
     from carerecord.kit.clock import SystemClock
     from carerecord.kit.log import log_for

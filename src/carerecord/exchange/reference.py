@@ -113,7 +113,7 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield ""
     yield f"Of results: {' '.join(f'`{each}`' for each in sorted(RESULT_PARAMETERS))}."
     yield "`_contained` is `false` alone, and `_containedType` is not taken: contained resources are found with those that hold"
-    yield "them. At most 1,000 resources are included beside a page: a page that brings more is cut shorter and goes on behind its"
+    yield "them. At most 1,000 resources are included beside a page: a page that brings more is cut shorter and goes on by its"
     yield "link, and one match that brings more by itself says so in an outcome entry."
     yield "A token's `:in`, `:not-in`, `:below` and `:above` need its code system to be loaded;"
     yield "none is yet, so they are a 400."
