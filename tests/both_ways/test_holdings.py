@@ -22,6 +22,7 @@ from carerecord.contracts.holdings import (
     LOAD_FAULTS,
     LOAD_PART,
     LOAD_STATE,
+    NEWEST,
     NOTE,
     PRESENT,
     READ,
@@ -135,9 +136,11 @@ async def test_what_is_kept_of_one_person(service_database, tmp_path: Path):
             (PRESENT, PresentAsked(entries)),
             (RECORD, RecordAsked(bare, entries, (grant,))),
             (RECORD, RecordAsked(permit, entries, (grant,), ("Observation", "nobody"))),
+            (NEWEST, RecordAsked(permit, entries, (grant,))),
+            (NEWEST, RecordAsked(bare, entries, (grant,))),
         ],
     )
-    assert [each.error for each in answers] == ["", "", "", "", "Refused", "NotFound"]
+    assert [each.error for each in answers] == ["", "", "", "", "Refused", "NotFound", "", "Refused"]
     assert b"1.10" in answers[2].chunks[0]
 
 

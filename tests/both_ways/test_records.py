@@ -19,6 +19,7 @@ from carerecord.contracts.records import (
     COUNTS,
     EXPAND,
     GATHER,
+    NEWS,
     OPEN,
     AgainAsked,
     Attending,
@@ -26,6 +27,7 @@ from carerecord.contracts.records import (
     CountsAsked,
     ExpandAsked,
     GatherAsked,
+    NewsAsked,
     OpenAsked,
     Record,
 )
@@ -108,11 +110,15 @@ async def test_records(service_database: Callable[[str], Awaitable[TestDatabase]
                 (COUNTS, CountsAsked()),
                 (GATHER, GatherAsked(DR_NAIR, "p1", CARE)),
                 (GATHER, GatherAsked(A_GP, "p1", CARE)),
+                (NEWS, lambda said: NewsAsked(DR_NAIR, "p1", CARE, the_record(said[0].chunks).heard)),
+                (NEWS, lambda said: NewsAsked(A_GP, "p1", CARE, the_record(said[0].chunks).heard)),
+                (NEWS, NewsAsked(DR_NAIR, "p1", CARE, "made up")),
             ],
         )
 
     assert [each.error for each in answers] == [
         "", "", "NotFound", "Refused", "Refused", "", "NotUnderstood", "", "", "NotFound", "", "", "Refused",
+        "", "Refused", "NotUnderstood",
     ]  # fmt: skip
     assert len(answers[0].chunks) == 2, "the first paint, and then the late source"
     record = the_record(answers[0].chunks)

@@ -10,9 +10,9 @@ import pytest
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
 from carerecord.contracts.ingest import RECEIVE, ReceiveAsked
-from carerecord.contracts.records import ATTENDING, AttendingAsked, Record
+from carerecord.contracts.records import ATTENDING, NEWS, AttendingAsked, NewsAsked, NewsItem, Record
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
-from tests.flows.a_house import DR_NAIR, Whole, a_whole_house
+from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house
 
 pytestmark = pytest.mark.timeout(120)
 HAROLD, PAS = "harold-singh", "aldermoor-pas"
@@ -54,6 +54,11 @@ async def opened(whole: Whole) -> Record:
     return (await whole.open(HAROLD))[-1]
 
 
+async def told(whole: Whole, patient: str, record: Record) -> tuple[NewsItem, ...]:
+    """What a page that shows this record is told."""
+    return (await whole.calls.ask(NEWS, NewsAsked(DR_NAIR, patient, EMERGENCY, record.heard))).items
+
+
 async def test_what_a_hospital_sends_stands_in_the_record_as_a_copy_and_whoever_is_there_attends(
     cluster: Cluster, nats: NatsServer, tmp_path: Path
 ):
@@ -68,10 +73,19 @@ async def test_what_a_hospital_sends_stands_in_the_record_as_a_copy_and_whoever_
         assert PAS not in {origin.source for each in before.sections for entry in each.entries for origin in entry.origins}
         assert (await whole.calls.ask(ATTENDING, AttendingAsked(DR_NAIR, patient))).attendance is None
 
+        assert await told(whole, patient, before) == ()
+
         at = datetime.now(UTC) - timedelta(minutes=5)
         message = b64encode(admission(whole, at)).decode()
         (received,) = await whole.calls.ask(RECEIVE, ReceiveAsked((message,), PAS))
         assert received.outcome == "taken", received.reason
+        new: list[NewsItem] = []
+        async with asyncio.timeout(5.0):
+            while not new:
+                await asyncio.sleep(0.05)
+                new = [each for each in await told(whole, patient, before) if each.kind == "sent"]
+        assert [(each.source, each.name) for each in new] == [(PAS, "Aldermoor PAS")]
+        assert new[0].at > before.at
 
         for _ in range(100):
             record = await opened(whole)
@@ -84,6 +98,7 @@ async def test_what_a_hospital_sends_stands_in_the_record_as_a_copy_and_whoever_
         entries = {each.id: [one for one in each.entries if one.origins[0].source == PAS] for each in record.sections}
         assert [each.facts.encounter.in_progress for each in entries["encounters"] if each.facts.encounter] == [True]
         assert [each.facts.title for each in entries["allergies"]] == ["Allergy to penicillin"]
+        assert await told(whole, patient, record) == (), "the record that was opened since shows it"
         assert not record.mismatches
         assert record.allergies.title == "Known allergies"
 

@@ -102,6 +102,7 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
                 await looking.in_records(db, ["p7", "p8"], "Observation", [], 4, 100, after=after, moment=moment)
         for only in (("", ""), ("Observation", "p7-1")):
             await looking.kept_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5, 100, only)
+        await looking.sums_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5)
         await together.last_of_each(db, [place, ("Patient", "p8-0")])
         for many in (1, 8):
             await together.in_record_of_each(db, [InRecord(f"p{n}", "Observation", [[1, 2]], 4, 100) for n in range(many)])

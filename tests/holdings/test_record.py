@@ -7,13 +7,14 @@ import pytest
 from msgspec.structs import replace
 from tests.holdings.conftest import Desk, raw
 
-from carerecord.contracts.holdings import Change, Client, KeptEntry, KeptOf, PresentAsked, RecordAsked
+from carerecord.contracts.holdings import Change, Client, KeptEntry, KeptMark, KeptOf, PresentAsked, RecordAsked
 from carerecord.contracts.permit import Grant, Permit
 from carerecord.fhir.bundle import parse
 from carerecord.holdings.record import Drawer
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.permits import checked, sealed
 from carerecord.kit.tokens import keys_for
+from carerecord.records.kept import mark_of
 
 SECRET = b"a secret of the tests"
 PAS = Client("", "R9A", "Fenwick PAS", chooses_ids=True, source="pas")
@@ -166,3 +167,38 @@ async def test_what_its_source_took_back_leaves_its_type_and_time_for_whoever_ma
     await filled.put(observation("o1"), client=PAS)
     again = (await record(filled, RESULTS))[0]
     assert (names([again]), again.withdrawn) == (["Observation/o1", "Patient/e1"], ())
+
+
+async def marks(desk: Desk, *grants: Grant, **more: Any) -> dict[str, KeptMark]:
+    asked = {"permit": permit(*grants), "entries": (KeptEntry("pas", ("e1",)),), "wanted": grants} | more
+    return {each.source: each for each in await drawer(desk).newest(RecordAsked(**asked))}
+
+
+async def test_a_mark_changes_with_every_change_to_what_is_granted_and_with_nothing_else(filled: Desk) -> None:
+    async def pas() -> KeptMark:
+        return (await marks(filled, RESULTS))["pas"]
+
+    first = await pas()
+    assert first == await pas()
+    await filled.put(allergy("a9"), client=PAS)
+    await filled.put(observation("o8"), client=LAB)
+    assert await pas() == first, "of another section, of another source"
+    await filled.put(observation("o1", status="amended"), client=PAS)
+    amended = await pas()
+    await filled.put(observation("o9"), client=PAS)
+    added = await pas()
+    await filled.write(Change("delete", "Observation", "o9"), client=PAS)
+    taken_back = await pas()
+
+    assert len({(each.many, each.versions, each.gone) for each in (first, amended, added, taken_back)}) == 4
+    assert first.at < amended.at < added.at < taken_back.at
+    assert await marks(filled, Grant("lab", "results")) == {}, "an entry that was not named"
+    with pytest.raises(Refused):
+        await marks(filled, RESULTS, permit=permit(RESULTS, targets=("records",)))
+
+
+async def test_the_mark_is_that_of_the_very_record_that_was_read(filled: Desk) -> None:
+    await filled.write(Change("delete", "Observation", "o1"), client=PAS)
+    for grants in ((RESULTS,), (ALLERGIES,), (RESULTS, ALLERGIES)):
+        (kept,) = await record(filled, *grants)
+        assert (await marks(filled, *grants))["pas"] == mark_of(kept)

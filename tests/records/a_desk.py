@@ -15,7 +15,7 @@ from carerecord.connectors.fhir_r4 import FhirR4
 from carerecord.connectors.web import Web
 from carerecord.contracts.actors import Actor, Reason, Role
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import PRESENT, RECORD, Held, KeptOf, PresentAsked, RecordAsked
+from carerecord.contracts.holdings import NEWEST, PRESENT, RECORD, Held, KeptMark, KeptOf, PresentAsked, RecordAsked
 from carerecord.contracts.locator import SEEN, WHERE, Learned, Pointer, Seen, SeenAsked, WhereAsked
 from carerecord.contracts.patients import WHO, Demographics, Identifier, Name, Person, WhoAsked
 from carerecord.contracts.permit import Permit, Withheld
@@ -33,6 +33,7 @@ from carerecord.kit.part import answer
 from carerecord.kit.permits import checked, sealed
 from carerecord.kit.tokens import keys_for
 from carerecord.records.gather import Gatherer
+from carerecord.records.kept import mark_of
 from carerecord.records.reading import Reader
 from carerecord.records.service import Desk
 from carerecord.records.settings import RecordsSettings
@@ -226,6 +227,10 @@ class Neighbours:
             raise NotFound("There is no such resource.")
         return tuple(found)
 
+    async def newest(self, asked: RecordAsked) -> tuple[KeptMark, ...]:
+        """As holdings would say it of what `record` answers."""
+        return tuple(mark_of(each) for each in await self.record(asked))
+
     async def present(self, asked: PresentAsked) -> tuple[KeptOf, ...]:
         self._heard("holdings", asked)
         found = {each.source: [one for one in self.kept.get(each.source, ()) if one.get("status") == "in-progress"]
@@ -242,7 +247,9 @@ class Neighbours:
             "patients": Direct([answer(WHO, self.who)], round_trip=True),
             "locator": Direct([answer(WHERE, self.where), answer(SEEN, self.told)], round_trip=True),
             "sources": Direct([answer(REGISTRY, self.takes_part)], round_trip=True),
-            "holdings": Direct([answer(RECORD, self.record), answer(PRESENT, self.present)], round_trip=True),
+            "holdings": Direct(
+                [answer(RECORD, self.record), answer(NEWEST, self.newest), answer(PRESENT, self.present)], round_trip=True
+            ),
             "policy": Direct([answer(MAY, self.may), answer(MAY_DO, self.may_do)], round_trip=True),
         }
         return Calls("records", ways)
@@ -311,6 +318,7 @@ def _world(neighbours: Neighbours, servers: Mapping[str, RunningServer], web: We
     desk = Desk(
         calls, said, clock, log, gatherer, teacher, settings, check, read=reader,  # type: ignore[arg-type]
         attendance_key=keys.own_key("attendance"), pseudonym_key=keys.own_key("pseudonym"),
+        news_key=keys.own_key("news"),
     )  # fmt: skip
     return World(desk, Reader(desk, window), neighbours, servers, said, web)
 

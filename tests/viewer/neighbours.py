@@ -72,6 +72,8 @@ class Neighbours:
     said: list[consent.Objection] = field(default_factory=list)  # objections in force
     unnamed: tuple[str, ...] = ()  # sources of which nobody is told
     restricted: tuple[str, ...] = ()  # ids of people whose whereabouts are protected
+    new: records.News = field(default_factory=records.News)  # what has come since any record was opened
+    touched: int = 0  # how often a session was kept alive
     closed: int = 0
     address: str = ""
 
@@ -81,6 +83,7 @@ class Neighbours:
             raise self.fails[name]
 
     async def session(self, asked: identity.SessionAsked) -> identity.Session:
+        self.touched += asked.touch
         if asked.session not in self.actors:
             raise NotSignedIn("Your session has ended.")
         who = self.actors[asked.session]
@@ -198,6 +201,10 @@ class Neighbours:
             '{\n  "resourceType": "Observation",\n  "note": "<script>"\n}', "2026-11-22T14:02:07Z", "Elm Bank"
         )
 
+    async def news(self, asked: records.NewsAsked) -> records.News:
+        await self._hear("news", asked)
+        return self.new
+
     async def counts(self, _: records.CountsAsked) -> tuple[records.TypeCount, ...]:
         return (records.TypeCount("elm-bank", "Observation", 15, 14, 1),)
 
@@ -278,6 +285,7 @@ class Neighbours:
             answer(patients.DECIDE, self.decide), answer(patients.UNDO, self.undo), answer(patients.QUEUE, self.queue),
             answer(patients.SEVER, self.sever),
             answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
+            answer(records.NEWS, self.news),
             answer(records.COUNTS, self.counts), answer_stream(records.OPEN, self.open),
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),
             answer(sources.PROBE, self.probe), answer(sources.BOARD, self.board), answer(sources.STAGE, self.stage),

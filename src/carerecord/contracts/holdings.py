@@ -231,6 +231,17 @@ class KeptOf(Struct, frozen=True, omit_defaults=True):
     withdrawn: tuple[Withdrawn, ...] = ()
 
 
+class KeptMark(Struct, frozen=True, omit_defaults=True):
+    """What changes whenever anything of one source's copies does, however late it was committed. Nothing of what they say."""
+
+    source: str
+    many: int = 0  # resources that stand
+    versions: int = 0  # their version numbers, added up
+    gone: int = 0  # that the source took back
+    at: str = ""  # when the newest of it came
+    more: bool = False  # there is more than an opening reads at once: of such a record a change is not told
+
+
 class PresentAsked(Struct, frozen=True):
     """Which encounters of these entries are in progress? Asked by the desk before a permit is sought, as it asks live sources:
     whether the person is with the reader's own organisation now. The asker's own line in the book speaks of it."""
@@ -409,6 +420,7 @@ SEARCH = Question("holdings", "search", FindAsked, Page)
 HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
 RECORD = Question("holdings", "record", RecordAsked, tuple[KeptOf, ...])  # those alone of whom something is kept
+NEWEST = Question("holdings", "newest", RecordAsked, tuple[KeptMark, ...])  # those alone of whom something is kept
 PRESENT = Question("holdings", "present", PresentAsked, tuple[KeptOf, ...])
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)

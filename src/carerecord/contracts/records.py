@@ -196,6 +196,7 @@ class Record(Struct, frozen=True, gc=False, omit_defaults=True):
     tally: tuple[tuple[str, int, int, int], ...] = ()  # type, sent, shown, unreadable
     joined: tuple[str, ...] = ()  # sources that are new in this chunk
     served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are
+    heard: str = ""  # what is known of copies and entries: handed back with NEWS. "": not known, and nothing can be told
 
 
 class OpenAsked(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -243,6 +244,28 @@ class Expanded(Struct, frozen=True, gc=False, omit_defaults=True):
     content: bytes = b""  # the document itself, when it was asked for
     content_type: str = ""
     came_at: str = ""  # of what is kept here: when it came
+
+
+class NewsAsked(Struct, frozen=True, gc=False, omit_defaults=True):
+    """Has anything come since a record was opened? Nothing clinical is answered, so there is no line in the book."""
+
+    actor: Actor
+    patient: str
+    reason: Reason
+    heard: str  # as the record said
+
+
+class NewsItem(Struct, frozen=True, gc=False, omit_defaults=True):
+    # sent (this source has sent something, changed it or taken it back) | joined, parted (which entries are this person)
+    # | sharing (what this reader may see)
+    kind: str
+    source: str = ""
+    name: str = ""
+    at: str = ""  # when the newest of it came
+
+
+class News(Struct, frozen=True, gc=False, omit_defaults=True):
+    items: tuple[NewsItem, ...] = ()
 
 
 class AttendingAsked(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -303,5 +326,6 @@ OPEN = Stream("records", "open", OpenAsked, Record)
 AGAIN = Stream("records", "again", AgainAsked, Record)
 EXPAND = Question("records", "expand", ExpandAsked, Expanded)
 ATTENDING = Question("records", "attending", AttendingAsked, Attending)
+NEWS = Question("records", "news", NewsAsked, News)
 GATHER = Question("records", "gather", GatherAsked, Gathered)
 COUNTS = Question("records", "counts", CountsAsked, tuple[TypeCount, ...])

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Raw
 from msgspec.structs import replace
 
-from carerecord.contracts.holdings import Held, KeptOf, PresentAsked, RecordAsked, Withdrawn
+from carerecord.contracts.holdings import Held, KeptMark, KeptOf, PresentAsked, RecordAsked, Withdrawn
 from carerecord.contracts.permit import Permit
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.sections import SECTIONS
@@ -50,7 +50,7 @@ class Drawer:
         """
         self.check(asked.permit)
         types = _types(asked)
-        whose = [(patient, each.source) for each in asked.entries if each.source in types for patient in each.patients]
+        whose = _whose(asked, types)
         if not whose:
             return ()
         wanted = sorted(set().union(*types.values()))
@@ -75,6 +75,31 @@ class Drawer:
             else:
                 answers.append(KeptOf(source, max(each.at for each in back), (), withdrawn=back))
         return tuple(answers)
+
+    async def newest(self, asked: RecordAsked) -> tuple[KeptMark, ...]:
+        """Of what `record` would answer, what tells whether it has changed: in one statement, and no body is opened.
+
+        Raises:
+            Refused: the permit is not one.
+        """
+        self.check(asked.permit)
+        types = _types(asked)
+        whose = _whose(asked, types)
+        if not whose:
+            return ()
+        sums = await looking.sums_of(self.finder.db, whose, sorted(set().union(*types.values())), STRICTEST)
+        more = sum(many for *_, gone, many, _, _ in sums if not gone) > MOST
+        marks: dict[str, KeptMark] = {}
+        for source, type_, gone, many, versions, at in sums:
+            if type_ not in types[source] or (gone and type_ in ALWAYS):
+                continue
+            mark = marks.get(source) or KeptMark(source, more=more)
+            newest = max(mark.at, stamp(at))
+            if gone:
+                marks[source] = replace(mark, gone=mark.gone + many, at=newest)
+            else:
+                marks[source] = replace(mark, many=mark.many + many, versions=mark.versions + versions, at=newest)
+        return tuple(marks[each] for each in sorted(marks))
 
     async def present(self, asked: PresentAsked) -> tuple[KeptOf, ...]:
         """Encounters in progress, by source, and nothing else of anybody."""
@@ -107,6 +132,10 @@ class Drawer:
         keys = [(lies.patient, *name) for name, lies in lie.items() if lies.patient.startswith(NOBODY)]
         rows = await looking.rows_of(self.finder.db, keys, STRICTEST)
         return tuple([_held(row, self.finder.text(row)) for row in rows])
+
+
+def _whose(asked: RecordAsked, types: Mapping[str, frozenset[str]]) -> list[tuple[str, str]]:
+    return [(patient, each.source) for each in asked.entries if each.source in types for patient in each.patients]
 
 
 def _types(asked: RecordAsked) -> dict[str, frozenset[str]]:

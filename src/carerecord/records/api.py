@@ -14,7 +14,7 @@ from carerecord.connectors.rest_json import RestJson
 from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Windows
 from carerecord.contracts.permit import Permit
-from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, GATHER, OPEN, CountsAsked, TypeCount
+from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, GATHER, NEWS, OPEN, CountsAsked, TypeCount
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.kin import Kinds
 from carerecord.fhir.validate import load
@@ -25,6 +25,7 @@ from carerecord.kit.settings import read as told
 from carerecord.kit.turns import Turns
 from carerecord.records.gather import Gatherer
 from carerecord.records.gathered import Fetcher
+from carerecord.records.news import Messenger
 from carerecord.records.practices import Practices
 from carerecord.records.reading import Reader
 from carerecord.records.recent import Recent
@@ -63,6 +64,7 @@ def build(supplies: Supplies) -> Part:
     desk = Desk(
         supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check, read=reader,
         attendance_key=supplies.keys.own_key("attendance"), pseudonym_key=supplies.keys.own_key("pseudonym"), recent=recent,
+        news_key=supplies.keys.own_key("news"),
         practices=practices,
         turns=turns,
     )  # fmt: skip
@@ -99,6 +101,7 @@ def build(supplies: Supplies) -> Part:
             answer(EXPAND, beside.expand),
             answer(ATTENDING, beside.attending),
             answer(GATHER, Fetcher(desk).gather),
+            answer(NEWS, Messenger(desk, time.monotonic).news),
             answer(COUNTS, counts),
         ),
         jobs=(

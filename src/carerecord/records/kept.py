@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from carerecord.connectors.fhir_r4_take import SENT, Read, Taken
 from carerecord.connectors.reply import Asking, Reply, worst
-from carerecord.contracts.holdings import RECORD, Held, KeptEntry, KeptOf, RecordAsked, Withdrawn
+from carerecord.contracts.holdings import RECORD, Held, KeptEntry, KeptMark, KeptOf, RecordAsked, Withdrawn
 from carerecord.contracts.patients import Person
 from carerecord.contracts.permit import Grant, Permit
 from carerecord.contracts.records import Entry, SectionState
@@ -98,16 +98,20 @@ class Kept:
         return (await asyncio.shield(self._drawn)).get(source)
 
     async def _draw(self) -> dict[str, KeptOf]:
-        entries, wanted = [], []
-        for asking in self.askings:
-            sections = asking.sections & self.choices[asking.source.id].kept
-            if sections and asking.local_ids:
-                entries.append(KeptEntry(asking.source.id, kept_ids(asking.source.id, asking.local_ids)))
-                wanted += [Grant(asking.source.id, each) for each in sorted(sections)]
-        if not entries:
+        asked = kept_asked(self.permit, self.askings, self.choices)
+        if not asked.entries:
             return {}
-        found = await self.calls.ask(RECORD, RecordAsked(self.permit, tuple(entries), tuple(wanted)))
-        return {each.source: each for each in found}
+        return {each.source: each for each in await self.calls.ask(RECORD, asked)}
+
+    def marks(self) -> tuple[KeptMark, ...] | None:
+        """Of the copies that were read; None while they are being read. Of what could not be read there is none."""
+        if self._drawn is None:
+            return None if kept_asked(self.permit, self.askings, self.choices).entries else ()
+        if not self._drawn.done():
+            return None
+        if self._drawn.cancelled() or self._drawn.exception() is not None:
+            return ()
+        return tuple(mark_of(each) for each in self._drawn.result().values())
 
     # --- what was kept, as a reply
 
@@ -123,6 +127,24 @@ class Kept:
             return replace(reply, local_ids=(), sections=sections, kept="copy", as_at=stamp(self.clock.now()))
         reply = await kept_reply(asking, kept, self.read, self.turns, now=self.clock.now())
         return replace(reply, elapsed_s=time.perf_counter() - began)
+
+
+def kept_asked(permit: Permit, askings: Iterable[Asking], choices: Mapping[str, Choice]) -> RecordAsked:
+    """What is kept of all that is asked, in one question."""
+    entries, wanted = [], []
+    for asking in askings:
+        sections = asking.sections & choices[asking.source.id].kept
+        if sections and asking.local_ids:
+            entries.append(KeptEntry(asking.source.id, kept_ids(asking.source.id, asking.local_ids)))
+            wanted += [Grant(asking.source.id, each) for each in sorted(sections)]
+    return RecordAsked(permit, tuple(entries), tuple(wanted))
+
+
+def mark_of(kept: KeptOf) -> KeptMark:
+    """As holdings would say it of the very same."""
+    versions = sum(each.version for each in kept.resources)
+    at = max((kept.at, *(each.at for each in kept.withdrawn)))
+    return KeptMark(kept.source, len(kept.resources), versions, len(kept.withdrawn), at, kept.more)
 
 
 def kept_ids(source: str, local_ids: Iterable[str]) -> tuple[str, ...]:

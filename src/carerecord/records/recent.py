@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from carerecord.connectors.reply import Reply
+from carerecord.contracts.holdings import KeptMark
 from carerecord.contracts.records import AllergyTitle
 
 KEPT_S = 60.0
@@ -20,6 +21,7 @@ class Opening:
     replies: tuple[Reply, ...]
     title: AllergyTitle
     until: float
+    marks: tuple[KeptMark, ...] = ()  # of the copies that were read
 
 
 class Recent:
@@ -30,9 +32,12 @@ class Recent:
         self._kept: OrderedDict[str, Opening] = OrderedDict()
         self._entries = 0
 
-    def keep(self, opening: str, actor: str, person: tuple[str, ...], replies: tuple[Reply, ...], title: AllergyTitle) -> None:
+    def keep(
+        self, opening: str, actor: str, person: tuple[str, ...], replies: tuple[Reply, ...], title: AllergyTitle,
+        marks: tuple[KeptMark, ...] = (),
+    ) -> None:  # fmt: skip
         self._drop(opening)
-        self._kept[opening] = Opening(actor, person, replies, title, self._ticking() + KEPT_S)
+        self._kept[opening] = Opening(actor, person, replies, title, self._ticking() + KEPT_S, marks)
         self._entries += _size(replies)
         self.sweep()
 

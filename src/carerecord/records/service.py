@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from carerecord.connectors.fhir_r4_take import Read
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.contracts.actors import Actor, Reason
 from carerecord.contracts.audit import Line
+from carerecord.contracts.holdings import KeptMark
 from carerecord.contracts.locator import WHERE, Pointer, WhereAsked
 from carerecord.contracts.patients import WHO, Demographics, Person, WhoAsked
 from carerecord.contracts.permit import Grant, Permit
@@ -33,6 +34,7 @@ from carerecord.records.choosing import Choice, askings, choose, keeps, wanted
 from carerecord.records.counts import Counts
 from carerecord.records.drawing import Drawing
 from carerecord.records.gather import Gatherer
+from carerecord.records.heard import heard, kept_sections
 from carerecord.records.kept import Kept
 from carerecord.records.observing import Observing
 from carerecord.records.practices import Practice, Practices
@@ -56,6 +58,8 @@ class Opened(Struct, frozen=True):
     swept: Choice | None = None  # a skipped source that is asked afterwards, to learn how often skipping errs
     practice: str = ""  # ODS code of the practice where the person is registered
     served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are
+    pointers: tuple[Pointer, ...] = ()
+    chosen: bool = False  # of several entries at one source, a human has chosen one: nothing is told of what comes later
 
 
 @dataclass
@@ -72,6 +76,7 @@ class Desk:
     check: Callable[[Permit], None]  # raises Refused for a permit that was not made for this service, or is over
     attendance_key: bytes
     pseudonym_key: bytes
+    news_key: bytes
     read: Read  # validates and reads one resource
     practices: Practices | None = None  # None: no source here is asked by registration
     turns: Turns = field(default_factory=Turns)
@@ -140,7 +145,7 @@ class Desk:
         swept = self.teacher.pick(choices)
         opened = Opened(
             str(uuid.uuid4()), actor, reason, person, choices, _NO_PERMIT, (*degraded, *(("gap/locator",) if silent else ())),
-            request or requests.current() or requests.new(), swept, practice.ods, registry.served,
+            request or requests.current() or requests.new(), swept, practice.ods, registry.served, pointers, bool(local_id),
         )  # fmt: skip
         try:
             copies = any(each.asked and each.kept for each in choices)
@@ -231,15 +236,26 @@ class Desk:
                     for copy in copies.meanwhile():
                         await drawing.meanwhile(copy)
                 record = await drawing.drawn(batch, before=title, at=self.clock.now())
-                record = replace(record, unnamed=unnamed)
+                knows = self._heard(opened, asked.values(), copies, kept, complete=record.complete)
+                record = replace(record, unnamed=unnamed, heard=knows)
                 arrived = [sheet.reply for sheet in batch]
                 asked_now = to_ask if first else ()
                 await self._write_down(opened, what if first else "record-joined", record, drawing.digest, arrived, asked_now)
                 title, first = record.allergies, False
                 if record.complete:
                     fresh = [copies.live.get(id_) or drawing.replies[id_] for id_ in map(_source, filter(copies.asked, to_ask))]
-                    self._afterwards(opened, fresh, drawing.replies, title)
+                    self._afterwards(opened, fresh, drawing.replies, title, _marks(copies, kept) or ())
                 yield record
+
+    def _heard(
+        self, opened: Opened, asked: Collection[Asking], copies: Kept, kept: Opening | None, *, complete: bool
+    ) -> str:
+        """What this page knows, for NEWS; nothing while copies are being read, or where entries cannot be known."""
+        marks = _marks(copies, kept)
+        if (marks is None and not complete) or opened.degraded or opened.chosen:
+            return ""
+        sections = kept_sections(asked, {each.source.id: each for each in opened.choices})
+        return heard(self.news_key, opened.person, opened.pointers, sections, marks or ())
 
     async def _write_down(
         self, opened: Opened, what: str, record: Record, digest: str, arrived: Sequence[Reply], asked: Sequence[Asking]
@@ -277,11 +293,13 @@ class Desk:
             digest=digest,
         )  # fmt: skip
 
-    def _afterwards(self, opened: Opened, fresh: list[Reply], replies: dict[str, Reply], title: AllergyTitle) -> None:
+    def _afterwards(
+        self, opened: Opened, fresh: list[Reply], replies: dict[str, Reply], title: AllergyTitle, marks: tuple[KeptMark, ...]
+    ) -> None:
         """What the reader need not wait for: counts, what the locator learns, the shelf for a retry."""
         self.counts.add(fresh)
         self.observing.saw(fresh)
-        self.recent.keep(opened.id, opened.actor.key, opened.person.ids, tuple(replies.values()), title)
+        self.recent.keep(opened.id, opened.actor.key, opened.person.ids, tuple(replies.values()), title, marks)
         # An entry that may be another's is no sign that the source knows this person: a human finds that.
         doubted = {(each.source, each.local_id) for each in opened.person.doubted}
         sure = [each for each in fresh if doubted.isdisjoint((each.source.id, local_id) for local_id in each.local_ids)]
@@ -292,6 +310,15 @@ class Desk:
 
 def _source(asking: Asking) -> str:
     return asking.source.id
+
+
+def _marks(copies: Kept, kept: Opening | None) -> tuple[KeptMark, ...] | None:
+    """Of all copies that are shown: read now, or a moment ago for the opening of which one source is asked again."""
+    now = copies.marks()
+    if now is None or kept is None:
+        return now
+    asked = {each.source.id for each in copies.askings}
+    return (*now, *(each for each in kept.marks if each.source not in asked))
 
 
 def _told_of(opened: Opened) -> Opened:

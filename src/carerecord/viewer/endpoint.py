@@ -31,8 +31,13 @@ _TITLES = {
 }  # fmt: skip
 
 
-def endpoint(face: Face, page: Page, *, guarded: bool = True) -> Callable[[Request], Awaitable[Response]]:
-    """The page as Starlette calls it. `guarded`: only for a signed-in user with a role, and forms only with their token."""
+def endpoint(
+    face: Face, page: Page, *, guarded: bool = True, behind: bool = False
+) -> Callable[[Request], Awaitable[Response]]:
+    """The page as Starlette calls it. `guarded`: only for a signed-in user with a role, and forms only with their token.
+
+    `behind`: a page's script asks, not its reader. That keeps no session alive, and of an error it is told the status alone.
+    """
 
     async def answer(request: Request) -> Response:
         visit = Visit(face, request)
@@ -41,18 +46,22 @@ def endpoint(face: Face, page: Page, *, guarded: bool = True) -> Callable[[Reque
                 check_origin(visit)
                 visit.form = await form_of(request)
             if guarded:
-                visit.signed_in = await session_of(visit)
+                visit.signed_in = await session_of(visit, touch=not behind)
                 if visit.signed_in.actor is None:
-                    return visit.go("/sign-in/role")
+                    return visit.go("/sign-in/role") if not behind else _status(visit, 401)
                 if request.method == "POST":
                     check_form(visit)
             return await page(visit)
         except NotSignedIn:
-            return visit.to_sign_in()
+            return visit.to_sign_in() if not behind else _status(visit, 401)
         except Exception as error:
-            return failed(visit, error)
+            return failed(visit, error) if not behind else _status(visit, _told(visit, error).status)
 
     return answer
+
+
+def _status(visit: Visit, status: int) -> Response:
+    return Response(status_code=status, headers=dict(visit.headers()))
 
 
 async def form_of(request: Request) -> FormData:
@@ -78,25 +87,31 @@ async def form_of(request: Request) -> FormData:
         raise NotUnderstood("This form cannot be read.") from None
 
 
-async def session_of(visit: Visit) -> Session:
+async def session_of(visit: Visit, *, touch: bool = True) -> Session:
     cookie = visit.request.cookies.get(SESSION_COOKIE, "")
     if not cookie:
         raise NotSignedIn("Sign in first.")
-    return await visit.face.calls.ask(SESSION, SessionAsked(cookie))
+    return await visit.face.calls.ask(SESSION, SessionAsked(cookie, touch))
 
 
 def failed(visit: Visit, error: Exception) -> Response:
     """An error in plain words: what happened, under which rule, and what can be done."""
-    told = broken(error)
-    # A fault inside a neighbour at home in this process reaches us as what a caller is told; what it was stands behind that.
-    fault = error if told is not error else error.__cause__ if type(error) is CareRecordError else None
-    if fault is not None:
-        visit.face.log.error("page.failed", page=_page(visit), exc_info=fault)
+    told = _told(visit, error)
     return visit.page(
         "message.html", told.status, title=_TITLES.get(told.status, "Something went wrong"), says=told.says,
         rule=told.facts.get("rule", ""), again=isinstance(told, Unavailable),
         advice=_advice(told), patient=visit.request.path_params.get("patient", ""),
     )  # fmt: skip
+
+
+def _told(visit: Visit, error: Exception) -> CareRecordError:
+    """The error as it may be told; a fault of ours is written down first."""
+    told = broken(error)
+    # A fault inside a neighbour at home in this process reaches us as what a caller is told; what it was stands behind that.
+    fault = error if told is not error else error.__cause__ if type(error) is CareRecordError else None
+    if fault is not None:
+        visit.face.log.error("page.failed", page=_page(visit), exc_info=fault)
+    return told
 
 
 def _page(visit: Visit) -> str:

@@ -33,7 +33,7 @@ FRAGMENTS = (
     ("allergy", "allergy"), ("allergy-more", "allergy_more"), ("slim", "slim"), ("nav", "nav"), ("side", "side"),
     ("dock", "side"), ("status", "status"), ("warnings", "warnings"), ("attention", "attention"), ("decisions", "decisions"),
     ("since", "since"), ("meds", "meds"), ("key", "key"), ("probs", "probs"), ("sources", "matrix"),
-    ("not-yours", "not_yours"),
+    ("not-yours", "not_yours"), ("heard", "heard"),
 )  # fmt: skip
 _CLINICAL_ONLY = {"allergy-more", "attention", "decisions", "since", "meds", "key", "probs"}
 _ALLERGY_KINDS = {

@@ -244,6 +244,39 @@ async def gone_of(db: Database, whose: Sequence[tuple[str, str]], types: Sequenc
     return tuple(Row(*row) for row in rows)
 
 
+async def sums_of(
+    db: Database, whose: Sequence[tuple[str, str]], types: Sequence[str], most_confidential: int
+) -> tuple[tuple[str, str, bool, int, int, datetime], ...]:
+    """By source and type, of what stands and of what is gone: how many, their version numbers added up, when the newest came."""
+    rows = await db.fetch(
+        """
+        SELECT asked.source, found.type, false AS gone, count(*) AS many, sum(found.version)::bigint AS versions,
+               max(version.at) AS at
+          FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
+         CROSS JOIN LATERAL (SELECT patient, type, id, version
+                               FROM held
+                              WHERE patient = asked.whose AND type = ANY ($3) AND confidential <= $4) AS found
+          JOIN version USING (patient, type, id, version)
+         WHERE version.source = asked.source
+         GROUP BY asked.source, found.type
+         UNION ALL
+        SELECT asked.source, version.type, true, count(*), 0, max(version.at)
+          FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
+          JOIN version ON version.patient = asked.whose AND version.source = asked.source
+         WHERE version.method = 'D' AND version.type = ANY ($3)
+           AND NOT EXISTS (SELECT
+                             FROM version AS later
+                            WHERE (later.patient, later.type, later.id) = (version.patient, version.type, version.id)
+                              AND later.version > version.version)
+         GROUP BY asked.source, version.type
+        """,
+        *columns(whose, 2),
+        list(types),
+        most_confidential,
+    )
+    return tuple((row["source"], row["type"], row["gone"], row["many"], row["versions"], row["at"]) for row in rows)
+
+
 async def history(
     db: Database, patients: Sequence[str], type_: str, id_: str, below: int, most_confidential: int, since: datetime, many: int
 ) -> tuple[Row, ...]:
