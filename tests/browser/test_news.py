@@ -10,8 +10,7 @@ from playwright.sync_api import Page, Request, expect
 
 from carerecord.contracts.records import News, NewsItem
 from carerecord.kit.errors import NotSignedIn
-from tests.browser.conftest import Front, open_record
-from tests.browser.test_access import violations
+from tests.browser.conftest import AXE, Front, open_record
 from tests.pages import scenes
 
 pytestmark = pytest.mark.browser
@@ -44,7 +43,8 @@ def test_what_comes_is_said_within_five_seconds_and_shown_when_the_reader_asks(p
     expect(status).to_have_text(SAYS, timeout=5_000)
     assert time.monotonic() - began < 5
     assert page.evaluate("[scrollY, document.getElementById('medicines').getBoundingClientRect().top]") == before
-    assert violations(page) == []
+    page.evaluate(AXE.read_text())
+    assert page.evaluate("axe.run('#news').then(told => told.violations.map(each => each.id))") == []
     assert sum(type(each).__name__ == "OpenAsked" for each in told.neighbours.asked) == opened, "nothing is opened by itself"
 
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true});"

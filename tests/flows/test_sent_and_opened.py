@@ -9,7 +9,7 @@ import pytest
 
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
-from carerecord.contracts.ingest import RECEIVE, ReceiveAsked
+from carerecord.contracts.ingest import MESSAGES, RECEIVE, MessagesAsked, ReceiveAsked
 from carerecord.contracts.records import ATTENDING, NEWS, AttendingAsked, NewsAsked, NewsItem, Record
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
 from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house
@@ -50,8 +50,43 @@ def admission(whole: Whole, at: datetime) -> bytes:
     return ("\r".join(lines) + "\r").encode()
 
 
+def unknown_man(at: datetime) -> bytes:
+    """Somebody whom nobody can name is brought in; he carries a card that says what he reacts to."""
+    when, ods = at.strftime("%Y%m%d%H%M%S"), DR_NAIR.organisation
+    lines = [
+        f"MSH|^~\\&|PAS|{ods}|CARE|ROUTE|{when}+0000||ADT^A01|M2|P|2.4",
+        f"EVN|A01|{when}+0000",
+        f"PID|1||MRN99^^^{ods}^MR||UNKNOWN^MALE 47||19000101|M|||^^^^ZZ99 3VZ",
+        f"PV1|1|E|AE^BAY 5^1^{ods}||||||||||||||||V2^^^{ods}^VN|||||||||||||||||||||||||{when}+0000",
+        "AL1|1|DA|294505008^Allergy to amoxicillin^SCT|SV|Anaphylaxis",
+    ]
+    return ("\r".join(lines) + "\r").encode()
+
+
+def it_was_harold(whole: Whole, at: datetime) -> bytes:
+    person = next(each for each in whole.region.people if each.key == HAROLD)
+    when, ods = at.strftime("%Y%m%d%H%M%S"), DR_NAIR.organisation
+    name = f"{person.family.upper()}^{person.given[0].upper()}"
+    lines = [
+        f"MSH|^~\\&|PAS|{ods}|CARE|ROUTE|{when}+0000||ADT^A40|M3|P|2.4",
+        f"EVN|A40|{when}+0000",
+        f"PID|1||MRN77^^^{ods}^MR~{person.nhs_number}^^^NHS^NH||{name}||{person.born.strftime('%Y%m%d')}|M",
+        f"MRG|MRN99^^^{ods}^MR",
+    ]
+    return ("\r".join(lines) + "\r").encode()
+
+
+async def sent(whole: Whole, message: bytes) -> None:
+    (received,) = await whole.calls.ask(RECEIVE, ReceiveAsked((b64encode(message).decode(),), PAS))
+    assert received.outcome == "taken", received.reason
+
+
 async def opened(whole: Whole) -> Record:
     return (await whole.open(HAROLD))[-1]
+
+
+def allergies(record: Record) -> set[str]:
+    return {entry.facts.title for each in record.sections if each.id == "allergies" for entry in each.entries}
 
 
 async def told(whole: Whole, patient: str, record: Record) -> tuple[NewsItem, ...]:
@@ -76,13 +111,11 @@ async def test_what_a_hospital_sends_stands_in_the_record_as_a_copy_and_whoever_
         assert await told(whole, patient, before) == ()
 
         at = datetime.now(UTC) - timedelta(minutes=5)
-        message = b64encode(admission(whole, at)).decode()
-        (received,) = await whole.calls.ask(RECEIVE, ReceiveAsked((message,), PAS))
-        assert received.outcome == "taken", received.reason
+        await sent(whole, admission(whole, at))
         new: list[NewsItem] = []
         async with asyncio.timeout(5.0):
             while not new:
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.3)
                 new = [each for each in await told(whole, patient, before) if each.kind == "sent"]
         assert [(each.source, each.name) for each in new] == [(PAS, "Aldermoor PAS")]
         assert new[0].at > before.at
@@ -105,3 +138,21 @@ async def test_what_a_hospital_sends_stands_in_the_record_as_a_copy_and_whoever_
         seen = (await whole.calls.ask(ATTENDING, AttendingAsked(DR_NAIR, patient))).attendance
         assert seen is not None
         assert (seen.source, seen.what) == (PAS, "Emergency department")
+
+        await sent(whole, unknown_man(at + timedelta(minutes=1)))
+        for _ in range(60):
+            queue = await whole.calls.ask(MESSAGES, MessagesAsked())
+            if not queue.waiting:
+                break
+            await asyncio.sleep(0.05)
+        assert await told(whole, patient, record) == (), "a man whom nobody can name is nobody's news"
+        await sent(whole, it_was_harold(whole, at + timedelta(minutes=2)))
+        kinds: set[str] = set()
+        async with asyncio.timeout(5.0):
+            while not kinds >= {"sent", "joined"}:
+                await asyncio.sleep(0.3)
+                kinds = {each.kind for each in await told(whole, patient, record)}
+        async with asyncio.timeout(5.0):  # who he is is settled first, then what was said of him is filed
+            while "Allergy to amoxicillin" not in (shown := allergies(await opened(whole))):
+                await asyncio.sleep(0.1)
+        assert "Allergy to penicillin" in shown
