@@ -150,8 +150,8 @@ def test_a_file_is_taken_in_counted_and_what_waits_aside_is_mended(demo: Running
 
     taken = carerecord(demo.folder, "kept", "import", str(file), "--client", client)
     counted = carerecord(demo.folder, "kept", "counts")
-    listed = carerecord(demo.folder, "kept", "aside", "list", COLUMNS="300")
-    waits = next(line for line in listed.stdout.splitlines() if "effectiveDateTime" in line).split()[1]
+    listed = carerecord(demo.folder, "kept", "aside", "list")
+    waits = listed.stdout.split()[0]
     shown = carerecord(demo.folder, "kept", "aside", "show", waits, "--reason", "to mend it")
     accepted = carerecord(demo.folder, "kept", "aside", "accept", waits, "--reason", "the lab says so")
     discarded = carerecord(demo.folder, "kept", "aside", "discard", waits, "--reason", "again")
@@ -159,6 +159,7 @@ def test_a_file_is_taken_in_counted_and_what_waits_aside_is_mended(demo: Running
     assert (taken.returncode, taken.stdout) == (1, "3 lines; 1 kept, 2 refused\n")
     assert "Line 2: The line is not a resource in JSON." in taken.stderr
     assert "1  Basic" in counted.stdout
+    assert "Observation.effectiveDateTime is not" in listed.stdout
     assert "31/01/2026" not in listed.stdout
     assert "31/01/2026" in shown.stdout
     assert "kept as Observation/" in accepted.stdout

@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 import aiohttp
 import typer
-from rich.table import Table
 
-from carerecord.app.commands.terminal import err, fail, family, gate_with, out, run
+from carerecord.app.commands.terminal import err, fail, family, gate_with, run
 from carerecord.app.operator import operator_calls
 from carerecord.app.runfile import running_house
 from carerecord.contracts.holdings import (
@@ -77,11 +76,10 @@ def list_aside(
     async def ask() -> None:
         async with operator_calls(gate_with()) as calls:
             found = await calls.ask(ASIDE, AsideAsked(organisation, before, most, bodies=False))
-        table = Table("id", "since", "type", "client", "organisation", "what is wrong")
         for each in found:
-            wrong = "; ".join(f"{issue.path or each.type} {issue.says}" for issue in each.issues[:3])
-            table.add_row(each.id, each.at, each.type, each.client, each.organisation, wrong)
-        out.print(table)
+            print(f"{each.id}  {each.type}, since {each.at} from {each.client} ({each.organisation})")
+            for issue in each.issues[:3]:
+                print(f"    {issue.path or each.type} {issue.says}")
 
     run(ask())
 
