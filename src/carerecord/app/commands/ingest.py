@@ -6,7 +6,6 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.table import Table
 
 from carerecord.app.commands.terminal import fail, family, gate_with, out, run, say
 from carerecord.app.operator import operator_calls
@@ -42,14 +41,12 @@ def queue(
         where = f"port {found.port}{', without encryption' if found.plaintext else ''}" if found.port else "nowhere yet"
         oldest = f", the oldest since {found.oldest_at}" if found.oldest_at else ""
         say(f"Messages are taken on {where}. {found.waiting:,} wait to be filed{oldest}; {found.stuck:,} are stuck.")
-        if found.messages:
-            table = Table("number", "received", "sender", "message", "state", "tries", "why")
-            for each in found.messages:
-                state = f"again {each.next_at}" if each.next_at else each.state
-                table.add_row(str(each.id), each.received_at, each.sender, each.trigger, state, str(each.tries), each.reason)
-            out.print(table)
-            if found.more:
-                say(f"There are more: --most {min(1_000, most * 2)}, or --sender.")
+        for each in found.messages:
+            state = f"again {each.next_at}" if each.next_at else each.state
+            print(f"{each.id}  {each.trigger} of {each.sender}, received {each.received_at}: {state}, {each.tries} tries")
+            print(f"    {each.reason}")
+        if found.more:
+            say(f"There are more: --most {min(1_000, most * 2)}, or --sender.")
         for silent in (each for each in found.senders if each.silent):
             out.print(f"{silent.id} is silent. {silent.says}", highlight=False, markup=False)
         return not found.stuck and not any(each.silent for each in found.senders)
