@@ -46,8 +46,8 @@ async def test_a_sign_in_leads_where_the_role_works(role: str, home: str):
 
 @pytest.mark.parametrize("role", ROLES)
 def test_every_link_of_a_role_leads_where_a_rule_lets_it(role: str):
-    needs = {"/search": "search", "/sources": "sources-read", "/board": "board-read", "/reviews": "review", "/compare": "review",
-             "/audit": "audit-read"}  # fmt: skip
+    needs = {"/search": "search", "/sources": "sources-read", "/board": "board-read", "/ingest": "messages-see",
+             "/reviews": "review", "/compare": "review", "/audit": "audit-read"}  # fmt: skip
     for address, _ in screen_of(role).links:
         assert BOOK.action(Case(role=role, action=needs[address])).then == "permit", address
 
