@@ -65,6 +65,14 @@ async def test_one_that_speaks_xml_stands_beside_it_and_one_that_is_silent_is_na
 
 
 @BOTH
+async def test_a_document_is_opened_though_the_locator_has_not_heard_of_the_opening_yet(played: contract.Played):
+    async with a_desk_with(played) as (world, (there,)):
+        id_ = await known(world, there)
+        world.neighbours.pointers = ()
+        assert await document(world, there.source.id, id_) == LETTER
+
+
+@BOTH
 async def test_a_document_is_fetched_when_it_is_opened_and_written_down_before_it_is_handed_over(played: contract.Played):
     async with a_desk_with(played) as (world, (there,)):
         id_ = await known(world, there)

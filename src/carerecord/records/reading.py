@@ -117,7 +117,8 @@ class Reader:
             Unavailable: it does not answer.
         """
         reply = judged(person, await self.window.ask(replace(about, sections=frozenset()), until=until))
-        if reply.failed or reply.state in ("no answer", "unreadable"):
+        # A registry that is asked by NHS number alone has nothing to say of people: it answers with the number, unasked.
+        if not reply.local_ids and (reply.failed or reply.state in ("no answer", "unreadable")):
             raise Unavailable(f"{about.source.name}: {reply.says or 'It did not answer.'}", service="records")
         if not reply.local_ids or reply.choices or reply.danger:
             raise NotFound(_NO_ITEM)
