@@ -93,7 +93,7 @@ async def test_what_holdings_does_not_take_is_parked_with_its_reason_and_costs_n
         bad = next((place for place, each in enumerate(asked.changes) if b"BADLY" in each.text.upper()), None)
         if bad is None:
             written: tuple[Written, ...] = await refusing["whole"].handler(asked)
-        return written
+            return written
         told = Written(422, None, (Issue("error", "structure", "Patient.name", "must be an array"),))
         return tuple(told if place == bad else Written(424) for place in range(len(asked.changes)))
 
