@@ -170,7 +170,7 @@ async def test_what_its_source_took_back_leaves_its_type_and_time_for_whoever_ma
 
 
 async def marks(desk: Desk, *grants: Grant, **more: Any) -> dict[str, KeptMark]:
-    asked = {"permit": permit(*grants), "entries": (KeptEntry("pas", ("e1",)),), "wanted": grants} | more
+    asked: dict[str, Any] = {"permit": permit(*grants), "entries": (KeptEntry("pas", ("e1",)),), "wanted": grants} | more
     return {each.source: each for each in await drawer(desk).newest(RecordAsked(**asked))}
 
 
