@@ -138,19 +138,30 @@ async def resource(request: Request, elements: xml.Elements) -> bytes:
     Raises:
         NotTaken: neither JSON nor XML, or not in UTF-8. NotUnderstood: XML that is no resource; it says why.
     """
-    kind, _, more = request.headers.get("content-type", "").partition(";")
-    kind = kind.strip().lower()
-    if kind not in _JSON and kind not in _XML:
-        raise NotTaken(f"Send {FHIR_JSON} or {FHIR_XML}.")
-    if "charset" in more.lower() and "utf-8" not in more.lower().replace("utf8", "utf-8"):
-        raise NotTaken("Send it in UTF-8.")
-    body = await sent(request, MOST_BYTES)
+    kind, body = _kind(request), await sent(request, MOST_BYTES)
     if kind in _JSON:
         return body
     try:
         return await asyncio.to_thread(xml_reading.read, body, elements)
     except Unreadable as bad:
         raise NotUnderstood(f"This XML is not read: {bad.reason}.") from None
+
+
+async def as_it_came(request: Request, most: int) -> bytes:
+    """JSON or XML, untouched. Raises NotTaken: neither, or not in UTF-8."""
+    _kind(request)
+    return await sent(request, most)
+
+
+def _kind(request: Request) -> str:
+    """Raises NotTaken: neither JSON nor XML, or not in UTF-8."""
+    kind, _, more = request.headers.get("content-type", "").partition(";")
+    kind = kind.strip().lower()
+    if kind not in _JSON and kind not in _XML:
+        raise NotTaken(f"Send {FHIR_JSON} or {FHIR_XML}.")
+    if "charset" in more.lower() and "utf-8" not in more.lower().replace("utf8", "utf-8"):
+        raise NotTaken("Send it in UTF-8.")
+    return kind
 
 
 async def steps(request: Request) -> bytes:

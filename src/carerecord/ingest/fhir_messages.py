@@ -1,22 +1,25 @@
 """What does a message of FHIR come to: an event's Bundle in R4 or STU3, a notification, a signal that something changed?
 
 The same statements as an HL7 v2 message makes, under the same fold: what was recorded last stands, whatever came last, and what
-an event deletes is withdrawn. JSON alone: whoever takes XML turns it into JSON before.
+an event deletes is withdrawn. In JSON or in XML, as it came.
 """
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 import msgspec
 
 from carerecord.contracts.patients import Demographics, Identifier, SourcePatient
+from carerecord.fhir import xml, xml_reading
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.errors import FhirError
 from carerecord.fhir.identifiers import NHS_NUMBER, canonical_system
 from carerecord.fhir.person import person
 from carerecord.fhir.stu3 import convert
+from carerecord.fhir.stu3.elements import elements as elements_of_stu3
 from carerecord.ingest.hl7v2 import systems, times
 from carerecord.ingest.hl7v2.ids import patient_id, stable_id
 from carerecord.ingest.hl7v2.people import known_by
@@ -25,6 +28,7 @@ from carerecord.ingest.hl7v2.shapes import Filing, Sender, Statement, Unreadable
 from carerecord.ingest.people import stated
 
 Resource = dict[str, Any]
+MOST_TAGS: Final = 10_000  # some forty milliseconds
 DELETED: Final = "deleted by its sender"
 _ENVELOPES: Final = frozenset(("MessageHeader", "Parameters", "SubscriptionStatus", "OperationOutcome", "Bundle"))
 _NOT_SAID: Final = frozenset(
@@ -53,7 +57,7 @@ def mapped(raw: bytes, sender: Sender, received_at: datetime | None = None) -> F
 def opened(raw: bytes) -> Resource:
     """The message as plain values. Raises Unreadable: it is none."""
     try:
-        value = parse(raw)
+        value = parse(_as_json(raw) if is_xml(raw) else raw)
     except FhirError as fault:
         raise Unreadable(fault.reason) from fault
     if "specversion" not in value:
@@ -62,6 +66,33 @@ def opened(raw: bytes) -> Resource:
         if text_in(value, "type") not in ("message", "history"):
             raise Unreadable("its Bundle is of type neither message nor history")
     return value
+
+
+def is_xml(raw: bytes) -> bool:
+    return raw[:64].lstrip()[:1] == b"<"
+
+
+_elements_of_r4: Final = cache(xml.load)
+
+
+def warmed() -> None:
+    """Read what XML needs, so that no message waits for it."""
+    _elements_of_r4()
+    elements_of_stu3()
+
+
+def _as_json(raw: bytes) -> bytes:
+    """By R4; the header of an event in STU3 holds what R4 does not have.
+
+    Raises:
+        FhirError: by neither. Unreadable: it is so large that all others would wait while it is read.
+    """
+    if raw.count(b"<") > MOST_TAGS:
+        raise Unreadable("in XML it has more elements than an event has: send it in JSON")
+    try:
+        return xml_reading.read(raw, _elements_of_r4())
+    except FhirError:
+        return xml_reading.read(raw, elements_of_stu3())
 
 
 class Reading:
@@ -146,7 +177,7 @@ def _deletes(header: Resource) -> bool:
     """Whether the event takes back what it holds: `messageEventType` of the national events, in an extension or as the reason."""
     said = set(codes_in(header.get("reason")))
     for each in dicts_in(header, "extension"):
-        if "messageEventType" in text_in(each, "url"):
+        if "messageeventtype" in text_in(each, "url").casefold():
             said |= {text_in(each, "valueCode"), text_in(dict_in(each, "valueCoding"), "code")}
             said |= set(codes_in(each.get("valueCodeableConcept")))
     return "delete" in said

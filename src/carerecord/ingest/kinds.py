@@ -16,7 +16,7 @@ NO_MESSAGE: Final = "There is no message in it."
 
 
 def is_fhir(raw: bytes) -> bool:
-    return raw[:64].removeprefix(_BOM).lstrip()[:1] == b"{"
+    return raw[:64].removeprefix(_BOM).lstrip()[:1] in (b"{", b"<")
 
 
 def head_of(raw: bytes) -> Head:

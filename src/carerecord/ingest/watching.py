@@ -124,11 +124,11 @@ def _messages_of(path: Path, body: bytes, at: str) -> Iterator[bytes]:
         return extracts.rows_of(body, path.stem, at)
     if path.suffix == ".ndjson":
         return iter([line.strip() for line in body.splitlines() if line.strip()])
-    if path.suffix == ".json":
+    if path.suffix in (".json", ".xml"):
         return iter((body.strip(),))
     if path.suffix in (".hl7", ".er7"):
         return iter(hl7v2.split(body))
-    raise Unreadable("its name ends in none of .csv, .hl7, .er7, .json, .ndjson: nobody can say what it holds")
+    raise Unreadable("its name ends in none of .csv, .hl7, .er7, .json, .ndjson, .xml: nobody can say what it holds")
 
 
 def _done_before(own: Path, digest: str) -> str | None:
