@@ -24,6 +24,7 @@ from carerecord.contracts.holdings import (
     LOAD_STATE,
     NEWEST,
     NOTE,
+    PEOPLE_KEPT,
     PRESENT,
     READ,
     RECORD,
@@ -49,6 +50,7 @@ from carerecord.contracts.holdings import (
     LoadNamed,
     LoadPart,
     NoteAsked,
+    PeopleKeptAsked,
     PresentAsked,
     Reach,
     ReadAsked,
@@ -138,9 +140,10 @@ async def test_what_is_kept_of_one_person(service_database, tmp_path: Path):
             (RECORD, RecordAsked(permit, entries, (grant,), ("Observation", "nobody"))),
             (NEWEST, RecordAsked(permit, entries, (grant,))),
             (NEWEST, RecordAsked(bare, entries, (grant,))),
+            (PEOPLE_KEPT, PeopleKeptAsked(("p1", "nobody"), ("9990000018",))),
         ],
     )
-    assert [each.error for each in answers] == ["", "", "", "", "Refused", "NotFound", "", "Refused"]
+    assert [each.error for each in answers] == ["", "", "", "", "Refused", "NotFound", "", "Refused", ""]
     assert b"1.10" in answers[2].chunks[0]
 
 

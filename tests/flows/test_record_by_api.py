@@ -30,7 +30,7 @@ class Api:
     """The API of a whole house, at a port."""
 
     def __init__(self, whole: Whole, web: aiohttp.ClientSession, base: str) -> None:
-        self.whole, self._web, self._base = whole, web, base
+        self.whole, self._web, self.base = whole, web, base
 
     async def token(self, acts_for: str = "emergency-doctor", *scopes: str) -> str:
         calls = self.whole.house.calls("exchange")
@@ -38,7 +38,7 @@ class Api:
         return (await calls.ask(ISSUE, IssueAsked(added.client.id, 600.0))).access_token
 
     async def get(self, path: str, token: str, **headers: str) -> tuple[int, Any]:
-        async with self._web.get(f"{self._base}{path}", headers={"Authorization": f"Bearer {token}"} | headers) as reply:
+        async with self._web.get(f"{self.base}{path}", headers={"Authorization": f"Bearer {token}"} | headers) as reply:
             return reply.status, json.loads(await reply.read())
 
     async def patient(self) -> str:

@@ -62,6 +62,8 @@ CATALOGUE: tuple[Service, ...] = (
         "ingest",
         3,
         calls=("patients", "sources", "locator", "holdings"),
+        hears=("holdings",),
+        kinds=("Kept",),
         without="Records open; no further source's people become findable, and who sends messages keeps them until it is back.",
     ),
     Service(

@@ -249,6 +249,23 @@ class PresentAsked(Struct, frozen=True):
     entries: tuple[KeptEntry, ...]
 
 
+class PeopleKeptAsked(Struct, frozen=True):
+    """Patient resources as they stand, however confidential, a deleted one too: for the porter, who lets people into the index, and
+    for the desk, which says under which ids the book speaks of somebody. Nobody is shown what they say, so no line is written."""
+
+    ids: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()  # and those that bear one of these NHS numbers
+    bodies: bool = True
+
+
+class PersonKept(Struct, frozen=True, omit_defaults=True):
+    id: str
+    source: str  # in whose name it was written; "" = of a client that no source stands for
+    at: str
+    raw: Raw = field(default_factory=_nothing)  # of what is gone: what it said before
+    gone: bool = False
+
+
 class HeldCountsAsked(Struct, frozen=True):
     reach: Reach
 
@@ -422,6 +439,7 @@ EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
 RECORD = Question("holdings", "record", RecordAsked, tuple[KeptOf, ...])  # those alone of whom something is kept
 NEWEST = Question("holdings", "newest", RecordAsked, tuple[KeptMark, ...])  # those alone of whom something is kept
 PRESENT = Question("holdings", "present", PresentAsked, tuple[KeptOf, ...])
+PEOPLE_KEPT = Question("holdings", "people-kept", PeopleKeptAsked, tuple[PersonKept, ...])
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
 NOTE = Question("holdings", "note", NoteAsked, Noted)

@@ -20,6 +20,7 @@ from carerecord.contracts.holdings import (
     LOAD_STATE,
     NEWEST,
     NOTE,
+    PEOPLE_KEPT,
     PRESENT,
     READ,
     RECORD,
@@ -37,6 +38,7 @@ from carerecord.holdings.finding import Finder
 from carerecord.holdings.index import Index
 from carerecord.holdings.loading import Loader
 from carerecord.holdings.paging import Links
+from carerecord.holdings.people import people_kept
 from carerecord.holdings.record import Drawer
 from carerecord.holdings.reindexing import reindexed
 from carerecord.holdings.service import Keeper
@@ -113,6 +115,7 @@ def build(supplies: Supplies) -> Part:
             answer(PRESENT, lambda asked: opening.drawer.present(asked)),
             answer(RECORD, lambda asked: opening.drawer.record(asked)),
             answer(NEWEST, lambda asked: opening.drawer.newest(asked)),
+            answer(PEOPLE_KEPT, lambda asked: people_kept(asked, opening.keeper.finder)),
             answer(ASIDE, lambda asked: opening.shelf.aside(asked)),
             answer(DECIDE_ASIDE, lambda asked: opening.shelf.decide(asked)),
             answer(NOTE, lambda asked: opening.keeper.book.note(asked)),

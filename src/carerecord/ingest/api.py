@@ -10,6 +10,7 @@ from carerecord.connectors.pds import Pds
 from carerecord.connectors.pds import Turns as Traces
 from carerecord.connectors.web import Web
 from carerecord.contracts.ingest import DISCARD, ENROL_SOURCE, ENROLMENTS, MESSAGE, MESSAGES, RECEIVE, REPLAY, TRY
+from carerecord.ingest import fhir_messages
 from carerecord.ingest.effects import Effects
 from carerecord.ingest.enrol import Enroller
 from carerecord.ingest.filing import Filer
@@ -24,9 +25,10 @@ from carerecord.ingest.senders import Senders
 from carerecord.ingest.service import Porter
 from carerecord.ingest.trace import Tracer
 from carerecord.ingest.watching import Watcher
+from carerecord.ingest.written.telling import Telling
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
-from carerecord.kit.part import Job, Part, Supplies, answer
+from carerecord.kit.part import Heard, Job, Part, Supplies, answer
 from carerecord.kit.turns import Turns
 
 
@@ -72,9 +74,11 @@ class IngestSettings:
 
 def build(supplies: Supplies) -> Part:
     told = settings.read(IngestSettings, supplies.settings)
+    fhir_messages.warmed()
     web = Web(supplies.secrets)
     enroller = Enroller(supplies.calls, supplies.db, web, supplies.clock, supplies.log, told.sources_at_once)
     tracer = Tracer(enroller, Pds(web, Traces(told.traces_per_s, time.monotonic)))
+    telling = Telling(enroller)
     porter = Porter(enroller, supplies.outbox)
     receiving = _receiving(supplies, told)
     journal = receiving.journal
@@ -106,10 +110,12 @@ def build(supplies: Supplies) -> Part:
         jobs=(
             Job("ingest.enrol", enroller.work),
             Job("ingest.trace", tracer.work),
+            Job("ingest.written", telling.work, alone=True),
             Job("ingest.receive", receiving.work),
             Job("ingest.file", filer.work),
             *((Job("ingest.folder", watcher.work),) if told.folder else ()),
         ),
+        hears=(Heard("holdings", ("Kept",), telling.hear),),
         stop=stop,
         about=lambda: {"mllp": receiving.port_open, "filed": filer.filed},
     )
