@@ -24,6 +24,11 @@ const LEARN = `
   ON CONFLICT (patient, source, local_id) DO NOTHING
   RETURNING 1`;
 
+const FORGET = `
+  DELETE FROM pointer
+   USING jsonb_to_recordset($1) AS gone (source text, local_id text)
+   WHERE (pointer.source, pointer.local_id) = (gone.source, gone.local_id)`;
+
 // One statement, so that what was seen and how the sweep did are kept together or not at all.
 const SEEN = `
   WITH told AS (
@@ -59,7 +64,10 @@ const zoned = /^\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d(:?\d\d)?
 
 const handlers = {
   where: ({ person }) => rows("where", POINTERS, [person]),
-  learn: async ({ pointers }) => ({ count: (await rows("learn", LEARN, [JSON.stringify(pointers)])).length }),
+  learn: async ({ pointers, gone = [] }) => {
+    if (gone.length) await rows("forget", FORGET, [JSON.stringify(gone)]);
+    return { count: (await rows("learn", LEARN, [JSON.stringify(pointers)])).length };
+  },
   seen: async ({ seen }) => {
     if (!seen.every((each) => zoned.test(each.at) && !Number.isNaN(Date.parse(each.at)))) {
       throw notUnderstood("The time at which a source answered needs a zone.");

@@ -55,6 +55,8 @@ DIALOGUE: list[tuple[Any, Any]] = [
     (WHERE, WhereAsked(("p1",))),
     (SWEPT, SweepAsked()),
     (LEARN, LearnAsked(())),
+    (LEARN, LearnAsked((Pointer("elm-bank", "gone", "p1"),))),
+    (LEARN, LearnAsked((), (Pointer("elm-bank", "gone", ""),))),
     (LEARN, LearnAsked((Pointer("elm-bank", "gp1", "p1"), Pointer("quayside", "q1", "p2"), Pointer("elm-bank", "gp1", "p1")))),
     (LEARN, LearnAsked((Pointer("elm-bank", "gp1", "p1"), Pointer("fenwick", "Ünï, \"7\"", "p1")))),
     (SEEN, SeenAsked((Seen("p1", "elm-bank", "gp1", ("allergies", "medicines"), ("plans",), AT),))),

@@ -47,6 +47,16 @@ async def test_what_enrolment_told_is_found_for_the_whole_set_of_ids(locator):
     assert await where(locator, "nobody") == ()
 
 
+async def test_an_entry_that_its_source_deleted_is_pointed_to_no_more(locator):
+    entries = (("elm-bank", "1"), ("elm-bank", "2"), ("quayside", "1"))
+    await locator.learn(LearnAsked(tuple(Pointer(*each, "p1") for each in entries)))
+    told = LearnAsked((), (Pointer("elm-bank", "1", ""),))
+    await locator.learn(told)
+    await locator.learn(told)
+
+    assert [(each.source, each.local_id) for each in await where(locator, "p1")] == [("elm-bank", "2"), ("quayside", "1")]
+
+
 async def test_an_answer_says_what_is_held_and_what_is_not(locator):
     await locator.learn(LearnAsked((Pointer("elm-bank", "1", "p1"),)))
 

@@ -2,7 +2,7 @@
 
 from tests.patients.people import nhs, stated
 
-from carerecord.contracts.patients import Claim, TakeAsked, Taken
+from carerecord.contracts.patients import Claim, Demographics, SourcePatient, TakeAsked, Taken
 from carerecord.patients.claims import Taking
 
 MARLOW = nhs(1)
@@ -71,3 +71,33 @@ async def test_what_a_message_leaves_empty_is_kept_and_what_it_clears_is_emptied
 
     who = (await desk.who(first.patient)).demographics
     assert (who.nhs_number, who.names[0].family, who.postcode, who.phone) == (MARLOW, "Hart", "QX2 1AA", "")
+
+
+async def test_what_its_source_took_back_is_found_by_nothing_and_stays_where_objections_lie(desk):
+    known, = await desk.enrol(stated("gp", "1", number=MARLOW))
+    taken, = await take(desk, Claim(stated("trust", "M1", number=MARLOW, local="M1", postcode="ZZ4 1AA")))
+    gone, again = await take(desk, *[Claim(SourcePatient("trust", "M1", (), Demographics()))] * 2)
+    person = await desk.who(known.patient)
+
+    assert (gone.patient, gone.outcome, again.outcome) == (taken.patient, "changed", "unchanged")
+    assert set(person.ids) == {known.patient, taken.patient}, "what was said under either id is said of this person"
+    assert (person.known_by, [each.source for each in person.statements]) == (("gp",), ["gp"])
+    assert person.identifiers == ()
+    assert (await desk.search("M1")).matches == ()
+
+
+async def test_a_number_that_was_taken_back_and_is_given_to_somebody_else_is_theirs(desk):
+    known, = await desk.enrol(stated("gp", "1", number=MARLOW))
+    await take(desk, Claim(stated("trust", "M1", number=MARLOW)))
+    await take(desk, Claim(SourcePatient("trust", "M1", (), Demographics())))
+    somebody, = await take(desk, Claim(stated("trust", "M1", given="Hamza", family="Iqbal", born="2001-07-09", gender="male")))
+
+    assert somebody.person == (somebody.patient,)
+    assert (await desk.who(known.patient)).known_by == ("gp",)
+
+
+async def test_nobody_comes_into_the_index_by_being_taken_back(desk):
+    nobody, = await take(desk, Claim(SourcePatient("trust", "never seen", (), Demographics())))
+
+    assert (nobody.patient, nobody.outcome) == ("", "unchanged")
+    assert await desk.db.fetchval("SELECT count(*) FROM patient") == 0

@@ -23,9 +23,10 @@ class WhereAsked(Struct, frozen=True):
 
 
 class LearnAsked(Struct, frozen=True):
-    """Told by ingest: these people are known to these sources."""
+    """Told by ingest: these people are known to these sources, and those are not any more."""
 
     pointers: tuple[Pointer, ...]
+    gone: tuple[Pointer, ...] = ()  # a source deleted its entry: by source and local_id, whoever it was learned under
 
 
 class Seen(Struct, frozen=True):
@@ -60,7 +61,7 @@ class Sweep(Struct, frozen=True):
 
 # Every pointer under any of these ids, by source, then as the source numbers, then by patient.
 WHERE = Question("locator", "where", WhereAsked, tuple[Pointer, ...])
-# Answers how many pointers were new; what is known already stays as it is, and what a source holds is not touched.
+# Answers how many pointers were new; what is known already stays as it is, and what a source holds is not touched. `gone` goes first.
 LEARN = Question("locator", "learn", LearnAsked, Learned)
 # A section that held something is held, one that held nothing is empty, one not spoken of stays as it was; an answer older than
 # what stands changes nothing, and a source that knows nobody by this person (local_id "") becomes no pointer. Answers how many

@@ -39,7 +39,9 @@ class Locator:
                 await store.add_copies(connection, copies, event.at)
 
     async def learn(self, asked: LearnAsked) -> Learned:
-        """Take in that these sources know these people; the same again changes nothing. Answers how many were new."""
+        """Take in that these sources know these people, and those no more; the same again changes nothing. How many were new."""
+        if asked.gone:
+            await store.forget(self.db, asked.gone)
         if not asked.pointers:
             return Learned(0)
         return Learned(await store.learn(self.db, asked.pointers, self.clock.now()))

@@ -48,6 +48,19 @@ async def learn(db: Database, pointers: Sequence[Pointer], now: datetime) -> int
     return int(done.rsplit(" ", 1)[1])
 
 
+async def forget(db: Database, pointers: Sequence[Pointer]) -> None:
+    """These sources know these people no more."""
+    await db.execute(
+        """
+        DELETE FROM pointer
+         USING unnest($1::text[], $2::text[]) AS gone (source, local_id)
+         WHERE (pointer.source, pointer.local_id) = (gone.source, gone.local_id)
+        """,
+        [pointer.source for pointer in pointers],
+        [pointer.local_id for pointer in pointers],
+    )
+
+
 async def seen(db: Database, answers: Sequence[Seen], moments: Sequence[datetime]) -> int:
     """What sources held when they answered, and how those did that had been left out. One statement; returns pointers kept.
 

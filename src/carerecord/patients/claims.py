@@ -13,7 +13,7 @@ from carerecord.kit.errors import NotUnderstood
 from carerecord.patients.enrol import Enrolling, entry_of
 from carerecord.patients.facts import Facts
 from carerecord.patients.levels import DIFFERS, SAME, compare
-from carerecord.patients.model import Entry
+from carerecord.patients.model import Entry, states_nothing
 from carerecord.patients.store import kept, lineage
 
 NO_NUMBER: Final = "The message does not say by which number its sender knows the person."
@@ -56,6 +56,8 @@ class Taking:
             stated = _over(before.stated, claim) if before and claim.partial else claim.stated
             if not all(key):
                 waiting[key] = NO_NUMBER
+            elif before is None and states_nothing(stated):
+                outcomes[key] = "unchanged"
             elif before and when and (last := recorded.get(before.id)) and when < last:
                 outcomes[key] = "late"
             elif before and before.stated != stated and _is_somebody_else(before, stated):
@@ -77,8 +79,8 @@ class Taking:
         sets = await kept.sets_of(db, ids.values())
         people = {entry.id: tuple(sorted(each.id for each in entries)) for entries in sets.values() for entry in entries}
         return [
-            Taken(key[0], key[1], "", (), "waits", say=waiting[key])
-            if key in waiting
+            Taken(key[0], key[1], "", (), "waits" if key in waiting else "unchanged", say=waiting.get(key, ""))
+            if key in waiting or key not in entries
             else _taken(key, entries[key], outcomes.get(key, "unchanged"), into.get(ids[key], ids[key]), people.get(ids[key], ()))
             for key in keyed
         ]

@@ -206,7 +206,7 @@ def moved_away(
     found = set()
     for entry in fresh:
         before = known.get((entry.stated.source, entry.stated.local_id))
-        if before is None:
+        if before is None or entry.gone:  # what its source took back leaves nobody behind: it stays with whom it was
             continue
         was, now = Traits.of(before.stated, before.nhs_number), seen(entry)
         same = (was.nhs_number, was.birth, was.gender, was.names) == (now.nhs_number, now.birth, now.gender, now.names)

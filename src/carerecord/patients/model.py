@@ -32,12 +32,24 @@ class Entry(Struct, frozen=True):
     changed_at: datetime
 
     @property
+    def gone(self) -> bool:
+        """Its source says nothing of it any more. It stays in its set: objections lie under its id."""
+        return states_nothing(self.stated)
+
+    @property
     def verified(self) -> bool:
         return self.nhs_status == VERIFIED and bool(self.nhs_number)
 
     @property
     def to_trace(self) -> bool:
         return bool(self.nhs_number) and self.stated.source != PDS and self.nhs_status in TO_TRACE
+
+
+_NOTHING: Final = Demographics()
+
+
+def states_nothing(stated: SourcePatient) -> bool:
+    return not stated.identifiers and stated.demographics == _NOTHING
 
 
 def number_stated(stated: SourcePatient) -> str:
@@ -70,8 +82,8 @@ def person_of(entries: Sequence[Entry], asked: str = "", *, statements: bool = F
         patient=patient,
         demographics=_together(entries),
         identifiers=tuple(local.values()),
-        known_by=tuple(dict.fromkeys(entry.stated.source for entry in oldest_first if entry.stated.source != PDS)),
-        statements=tuple(entry.stated for entry in oldest_first) if statements else (),
+        known_by=tuple(dict.fromkeys(each.stated.source for each in oldest_first if each.stated.source != PDS and not each.gone)),
+        statements=tuple(entry.stated for entry in oldest_first if not entry.gone) if statements else (),
     )
 
 
