@@ -15,6 +15,7 @@ from carerecord.contracts.permit import Permit
 from carerecord.contracts.policy import MayAsked
 from carerecord.contracts.records import (
     AGAIN,
+    ALIASES,
     ATTENDING,
     COUNTS,
     EXPAND,
@@ -22,6 +23,7 @@ from carerecord.contracts.records import (
     NEWS,
     OPEN,
     AgainAsked,
+    AliasesAsked,
     Attending,
     AttendingAsked,
     CountsAsked,
@@ -113,12 +115,14 @@ async def test_records(service_database: Callable[[str], Awaitable[TestDatabase]
                 (NEWS, lambda said: NewsAsked(DR_NAIR, "p1", CARE, the_record(said[0].chunks).heard)),
                 (NEWS, lambda said: NewsAsked(A_GP, "p1", CARE, the_record(said[0].chunks).heard)),
                 (NEWS, NewsAsked(DR_NAIR, "p1", CARE, "made up")),
+                (ALIASES, AliasesAsked("p1")),
+                (ALIASES, AliasesAsked("nobody")),
             ],
         )
 
     assert [each.error for each in answers] == [
         "", "", "NotFound", "Refused", "Refused", "", "NotUnderstood", "", "", "NotFound", "", "", "Refused",
-        "", "Refused", "NotUnderstood",
+        "", "Refused", "NotUnderstood", "", "NotFound",
     ]  # fmt: skip
     assert len(answers[0].chunks) == 2, "the first paint, and then the late source"
     record = the_record(answers[0].chunks)

@@ -15,7 +15,19 @@ from carerecord.connectors.fhir_r4 import FhirR4
 from carerecord.connectors.web import Web
 from carerecord.contracts.actors import Actor, Reason, Role
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import NEWEST, PRESENT, RECORD, Held, KeptMark, KeptOf, PresentAsked, RecordAsked
+from carerecord.contracts.holdings import (
+    NEWEST,
+    PEOPLE_KEPT,
+    PRESENT,
+    RECORD,
+    Held,
+    KeptMark,
+    KeptOf,
+    PeopleKeptAsked,
+    PersonKept,
+    PresentAsked,
+    RecordAsked,
+)
 from carerecord.contracts.locator import SEEN, WHERE, Learned, Pointer, Seen, SeenAsked, WhereAsked
 from carerecord.contracts.patients import WHO, Demographics, Identifier, Name, Person, WhoAsked
 from carerecord.contracts.permit import Permit, Withheld
@@ -237,6 +249,9 @@ class Neighbours:
                  for each in asked.entries}  # fmt: skip
         return tuple(KeptOf(name, self.came_at, tuple(map(self._held, ones))) for name, ones in found.items() if ones)
 
+    async def people_kept(self, asked: PeopleKeptAsked) -> tuple[PersonKept, ...]:
+        return ()
+
     def _held(self, resource: Mapping[str, Any]) -> Held:
         raw = msgspec.Raw(msgspec.json.encode({**resource, "meta": {"versionId": "1", "lastUpdated": self.came_at}}))
         return Held(resource["resourceType"], resource["id"], 1, self.came_at, raw)
@@ -248,7 +263,11 @@ class Neighbours:
             "locator": Direct([answer(WHERE, self.where), answer(SEEN, self.told)], round_trip=True),
             "sources": Direct([answer(REGISTRY, self.takes_part)], round_trip=True),
             "holdings": Direct(
-                [answer(RECORD, self.record), answer(NEWEST, self.newest), answer(PRESENT, self.present)], round_trip=True
+                [
+                    answer(RECORD, self.record), answer(NEWEST, self.newest), answer(PRESENT, self.present),
+                    answer(PEOPLE_KEPT, self.people_kept),
+                ],
+                round_trip=True,
             ),
             "policy": Direct([answer(MAY, self.may), answer(MAY_DO, self.may_do)], round_trip=True),
         }

@@ -250,8 +250,8 @@ class PresentAsked(Struct, frozen=True):
 
 
 class PeopleKeptAsked(Struct, frozen=True):
-    """Patient resources as they stand, however confidential, a deleted one too: for the porter, who lets people into the index, and
-    for the desk, which says under which ids the book speaks of somebody. Nobody is shown what they say, so no line is written."""
+    """Patient resources as they stand, however confidential, and deleted ones: for the porter, who lets people into the index,
+    and for the desk, which says under which ids the book speaks of somebody. Nobody is shown them, so no line is written."""
 
     ids: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()  # and those that bear one of these NHS numbers

@@ -3,7 +3,7 @@
 from msgspec import Raw, Struct
 
 from carerecord.contracts.actors import Actor, Attendance, Reason
-from carerecord.contracts.patients import Person
+from carerecord.contracts.patients import Person, PersonIds
 from carerecord.contracts.permit import Withheld
 from carerecord.fhir.facts import Facts
 from carerecord.kit.question import Question, Stream
@@ -322,10 +322,22 @@ class Gathered(Struct, frozen=True, gc=False, omit_defaults=True):
     waiting: int = 0  # items that may be about somebody else: not handed over
 
 
+class AliasesAsked(Struct, frozen=True):
+    """Under which ids does the book speak of this person? For who reads the book; nobody is shown anything else of them."""
+
+    patient: str  # an id of the index, or of a Patient that is kept here
+
+
+class Aliases(Struct, frozen=True):
+    person: PersonIds  # the ids of the index; none for a Patient whom it does not know
+    kept: tuple[str, ...]  # ids of Patients kept here: those that the person's sources wrote, and those that bear the number
+
+
 OPEN = Stream("records", "open", OpenAsked, Record)
 AGAIN = Stream("records", "again", AgainAsked, Record)
 EXPAND = Question("records", "expand", ExpandAsked, Expanded)
 ATTENDING = Question("records", "attending", AttendingAsked, Attending)
 NEWS = Question("records", "news", NewsAsked, News)
 GATHER = Question("records", "gather", GatherAsked, Gathered)
+ALIASES = Question("records", "aliases", AliasesAsked, Aliases)
 COUNTS = Question("records", "counts", CountsAsked, tuple[TypeCount, ...])

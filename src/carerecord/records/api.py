@@ -14,7 +14,7 @@ from carerecord.connectors.rest_json import RestJson
 from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Windows
 from carerecord.contracts.permit import Permit
-from carerecord.contracts.records import AGAIN, ATTENDING, COUNTS, EXPAND, GATHER, NEWS, OPEN, CountsAsked, TypeCount
+from carerecord.contracts.records import AGAIN, ALIASES, ATTENDING, COUNTS, EXPAND, GATHER, NEWS, OPEN, CountsAsked, TypeCount
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.kin import Kinds
 from carerecord.fhir.validate import load
@@ -23,6 +23,7 @@ from carerecord.kit.part import Job, Part, Supplies, answer, answer_stream
 from carerecord.kit.permits import checked
 from carerecord.kit.settings import read as told
 from carerecord.kit.turns import Turns
+from carerecord.records.aliases import Namer
 from carerecord.records.gather import Gatherer
 from carerecord.records.gathered import Fetcher
 from carerecord.records.news import Messenger
@@ -101,6 +102,7 @@ def build(supplies: Supplies) -> Part:
             answer(EXPAND, beside.expand),
             answer(ATTENDING, beside.attending),
             answer(GATHER, Fetcher(desk).gather),
+            answer(ALIASES, Namer(supplies.calls).aliases),
             answer(NEWS, Messenger(desk, time.monotonic).news),
             answer(COUNTS, counts),
         ),
