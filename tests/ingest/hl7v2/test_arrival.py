@@ -4,9 +4,10 @@ import itertools
 import random
 
 import pytest
-from tests.ingest.hl7v2.world import NHS, PID, SENDER, filed, message, one, pv1, resources, stand, withdrawn
+from tests.ingest.hl7v2.world import NHS, PID, SENDER, all_is_well, filed, message, one, pv1, resources, stand, withdrawn
 
 from carerecord.ingest.hl7v2 import Put, patient_id
+from carerecord.ingest.hl7v2.standing import BECAME
 
 OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
 MRG = "MRG|M8^^^RX1^MR"
@@ -65,7 +66,18 @@ A_DELETION = (
     message("MDM^T10", "TXA|1|DS||20261122||||||||D2|D1||||AU", "OBX|1|TX|L||Better letter||||||F", at=at(4), pid=OTHER),
     message("ADT^A29", at=at(5), pid=OTHER),
 )
-SIX = {"a stay": A_STAY, "a correction": A_CORRECTION, "a merge": A_MERGE, "a move": A_MOVE, "a deletion": A_DELETION}
+A_JOINED_VISIT = (
+    message("ADT^A04", pv1("V0", "AE", kind="E", start="20261122080000"), at=at(0)),
+    message("ADT^A01", pv1(start="20261122090000"), at=at(5)),
+    message("ADT^A42", "MRG|M7^^^RX1^MR||||V0^^^RX1", pv1(), at=at(10)),
+    message("ADT^A02", pv1(place="WARD2"), at=at(15)),
+    oru(at(20), obx("4.0")).replace(b"V1^^^RX1", b"V0^^^RX1"),
+    message("ADT^A50", "MRG|M7^^^RX1^MR||||V1^^^RX1", pv1("V3", ""), at=at(25)),
+)
+SIX = {
+    "a stay": A_STAY, "a correction": A_CORRECTION, "a merge": A_MERGE, "a move": A_MOVE, "a deletion": A_DELETION,
+    "a visit of two": A_JOINED_VISIT,
+}  # fmt: skip
 
 
 def content(puts: dict[str, Put]) -> dict[str, tuple[str, bytes | None, str]]:
@@ -161,7 +173,22 @@ def test_a_circle_of_renumbered_visits_ends():
     def renumbered(new: str, old: str, minute: int) -> bytes:
         return message("ADT^A50", f"MRG|M7^^^RX1^MR||||{old}^^^RX1", pv1(new), at=at(minute))
 
-    assert len(resources(stand([renumbered("V1", "V2", 1), renumbered("V2", "V1", 2), oru(at(3), obx("4.0"))]), "Encounter")) == 2
+    puts = stand([renumbered("V1", "V2", 1), renumbered("V2", "V1", 2), oru(at(3), obx("4.0"))])
+
+    numbers = {each["value"]: each.get("use") for each in one(puts, "Encounter")["identifier"]}
+
+    assert numbers == {"V2": None, "V1": "old"}, "what was said last"
+
+
+def test_two_visits_that_became_one_are_one_with_the_places_numbers_and_results_of_both():
+    puts = stand(A_JOINED_VISIT)
+    all_is_well(puts)
+    visit = one(puts, "Encounter")
+
+    assert {each["value"]: each.get("use") for each in visit["identifier"]} == {"V3": None, "V1": "old", "V0": "old"}
+    assert [each["location"]["display"].split(", ")[1] for each in visit["location"]] == ["AE", "WARD1", "WARD2"]
+    assert one(puts, "Observation")["encounter"] == {"reference": f"Encounter/{visit['id']}"}
+    assert list(withdrawn(puts).values()) == [BECAME] * 2
 
 
 def test_a_visit_moved_takes_all_that_was_said_in_it_and_nothing_that_comes_later():

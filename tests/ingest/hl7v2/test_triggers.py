@@ -19,6 +19,7 @@ from tests.ingest.hl7v2.world import (
 )
 
 from carerecord.ingest.hl7v2 import TRIGGERS, Unreadable, patient_id
+from carerecord.ingest.hl7v2.standing import BECAME
 
 OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
 MRG = "MRG|M8^^^RX1^MR||A8^^^RX1||V8^^^RX1"
@@ -180,12 +181,11 @@ def test_an_account_that_moves_takes_its_visits_along():
 def test_a_visit_under_a_new_number_keeps_what_hung_on_the_old_one():
     result = message("ORU^R01", pv1("V8"), ORC, OBR, OBX)
     puts = stand([result, message("ADT^A50", MRG, pv1("V9"), at="20261122130000")])
-    new = next(each for each in resources(puts, "Encounter") if each["identifier"][0]["value"] == "V9")
+    visit = one(puts, "Encounter")
 
-    old = next(each for each in resources(puts, "Encounter") if each["identifier"][0]["value"] == "V8")
-
-    assert one(puts, "Observation")["encounter"] == {"reference": f"Encounter/{new['id']}"}
-    assert old["partOf"] == {"reference": f"Encounter/{new['id']}"}
+    assert {each["value"]: each.get("use") for each in visit["identifier"]} == {"V9": None, "V8": "old"}
+    assert one(puts, "Observation")["encounter"] == {"reference": f"Encounter/{visit['id']}"}
+    assert list(withdrawn(puts).values()) == [BECAME]
 
 
 @pytest.mark.parametrize(
@@ -313,3 +313,12 @@ def test_versions_from_2_1_on_and_the_itk_are_read_alike():
     for version in ("2.1", "2.2", "2.3", "2.3.1", "2.4", "2.5", "2.5.1", "2.6", "2.7", "2.8"):
         puts = stand([message("ADT^A01", PV1).replace(b"|P|2.4|", f"|P|{version}|".encode())])
         assert one(puts, "Encounter")["status"] == "in-progress"
+
+
+def test_an_account_that_was_merged_moves_with_the_one_that_took_its_place():
+    of_old, of_new = (f"{OTHER}||||||||||{account}^^^RX1" for account in ("A8", "A9"))
+    admitted = message("ADT^A01", pv1("V8"), pid=of_old)
+    merged = message("ADT^A35", "MRG|M8^^^RX1^MR||A8^^^RX1", at="20261122130000", pid=of_new)
+    moved = message("ADT^A44", "MRG|M8^^^RX1^MR||A9^^^RX1", at="20261122140000")
+
+    assert one(stand([admitted, merged, moved]), "Encounter")["subject"]["reference"] == f"Patient/{patient_id(SENDER, 'M7')}"

@@ -70,12 +70,27 @@ def settled(filings: Iterable[Filing]) -> dict[str, Put]:
             touched[each.thread] = None
             if each.rules:
                 rules[each.thread].append(one)
-                touched.update(dict.fromkeys(thread for thread, on in list(hangs.items()) if each.thread in on))
+                touched.update(dict.fromkeys(thread for thread in list(hangs) if each.thread in _all_above(thread, hangs)))
+        for thread in list(touched):
+            touched |= dict.fromkeys(each for each in _all_above(thread, hangs) if _both_visits(thread, each))
         for thread in touched:
-            above = [one for holder in sorted(hangs[thread]) for one in rules[holder]]
-            for put in standing(thread, list(heard[thread].values()), above):
+            above = [one for holder in _all_above(thread, hangs) for one in rules[holder]]
+            became = [each for each in hangs if _both_visits(each, thread) and thread in _all_above(each, hangs)]
+            words = [one for each in (thread, *became) for one in heard[each].values()]
+            for put in standing(thread, words, above):
                 puts[f"{put.type}/{put.id}"] = put
     return puts
+
+
+def _all_above(thread: str, hangs: dict[str, set[str]]) -> list[str]:
+    found: dict[str, None] = dict.fromkeys(sorted(hangs.get(thread, ())))
+    while more := {high for each in found for high in hangs.get(each, ())} - {*found, thread}:
+        found |= dict.fromkeys(sorted(more))
+    return list(found)
+
+
+def _both_visits(one: str, other: str) -> bool:
+    return one != other and one.startswith("Encounter/") and other.startswith("Encounter/")
 
 
 def resources(puts: dict[str, Put], type_: str) -> list[dict[str, Any]]:

@@ -187,7 +187,7 @@ def _accounts(reading: Reading, segments: Segments, person: Subject) -> list[Sta
     if not old or not new or old == new:
         reading.note("it does not name two accounts: none is merged")
         return []
-    return [statement(old, person.local_id, Said(person.patient, {}, Rule("renumbered", of=old, to=new)))]
+    return [statement(old, person.local_id, Said(person.patient, {}, Rule("renumbered", of=old, to=new)), (new,))]
 
 
 def merged_accounts(reading: Reading, event: str) -> Done:
@@ -196,20 +196,20 @@ def merged_accounts(reading: Reading, event: str) -> Done:
 
 
 def merged_visits(reading: Reading, event: str) -> Done:
-    """A42, A50: what hung on the old number hangs on the new one; the old visit stays, as part of the new."""
+    """A42, A50: the old number is the new one from now on: all that was said of it, and what hung on it (`standing`)."""
     segments = groups(reading)[0]
     person = subject_of(reading, segments)
     visit = visits.visit(reading, person, segments)
     old = _old_visit(reading, segments)
     if not visit.id or not old or old == visit.thread:
         raise Unreadable("it joins two visits, and does not hold two visit numbers that differ (PV1-19 and MRG-5)")
-    said = Said(person.patient, {old: {"partOf": visit.reference}}, Rule("renumbered", of=old, to=visit.thread), passing=True)
+    said = Said(person.patient, {}, Rule("renumbered", of=old, to=visit.thread), passing=True)
     return (
         [person],
         [
             person_said(person),
             _visit_said(reading, person, visit, EFFECTS["A08"], event),
-            statement(old, person.local_id, said, (person.thread, visit.account)),
+            statement(old, person.local_id, said, (person.thread, visit.account, visit.thread)),
         ],
         [],
     )

@@ -4,7 +4,7 @@ The answer depends on what was said and on when it was recorded, never on the or
 the one recorded last; what was withdrawn, moved or renumbered is so for all that had been recorded before, and for nothing later.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from carerecord.contracts.patients import SourcePatient
@@ -24,26 +24,31 @@ _OF_A_KIND: Final[Mapping[str, Callable[[Told], Facts]]] = {
 _SUBJECT: Final = {"AllergyIntolerance": "patient", "Immunization": "patient"}
 _NOBODYS: Final = frozenset(("Patient", "Appointment"))
 
+BECAME: Final = "it is one with another visit of its sender"
+
 _Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
 
 
 def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -> tuple[Put, ...]:
     """The resources of a thread as they stand now.
 
-    `heard` holds every statement of the thread, `above` those with `rules` of the threads on which it hangs, and its own where
-    they are not in `heard`. A resource that was withdrawn comes back without content, and says why.
+    `heard` holds every statement of the thread, and of visits that became one with it; `above` those with `rules` of the threads
+    on which it hangs, and its own where they are not in `heard`. A resource that was withdrawn comes back without content, and
+    says why.
     """
-    own = [*heard, *(each for each in above if each.thread == thread)]
-    said: list[_Heard] = [(tuple(each.order), read(each.says), each.local_id) for each in own]  # type: ignore[misc]
-    said.sort(key=lambda each: (each[0], written(each[1].things)))
+    own = [each for each in (*heard, *above) if each.thread == thread]
+    said = _read(own)
     rules = [(order, each.rule) for order, each, _ in said if each.rule is not None]
-    held = [(tuple(each.order), read(each.says).rule) for each in above if each.thread != thread]
-    rules += [(order, rule) for order, rule in held if rule is not None]  # type: ignore[misc]
+    rules += [(order, each.rule) for order, each, _ in _read(each for each in above if each.thread != thread) if each.rule]
+    others = [each for each in heard if each.thread != thread]
+    if others:
+        became = _read(others)
+        rules += [(order, each.rule) for order, each, _ in became if each.rule is not None and each.rule.kind == "renumbered"]
     rules.sort(key=lambda each: each[0])
     things: dict[str, None] = {}
     for _, each, _ in said:
         things.update(dict.fromkeys(each.things))
-    told = [_told(thing, said, rules) for thing in sorted(things)]
+    told = [_told(thing, said, rules, _absorbed(thing, others, rules)) for thing in sorted(things)]
     gone = {f"{each.type}/{each.id}" for each in told if each.withdrawn}
     return tuple(_put(each, gone) for each in told)
 
@@ -56,7 +61,46 @@ def enrolled(put: Put, source: str) -> SourcePatient | None:
     return SourcePatient(source, put.local_id, made.identifiers, made.demographics, made.version)
 
 
-def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]]) -> Told:
+def _read(heard: Iterable[Heard]) -> list[_Heard]:
+    """In the order of recording."""
+    said: list[_Heard] = [(each.order, read(each.says), each.local_id) for each in heard]
+    said.sort(key=lambda each: (each[0], written(each[1].things)))
+    return said
+
+
+def _absorbed(thing: str, others: Sequence[Heard], rules: list[tuple[Order, Rule]]) -> list[tuple[Order, Facts]]:
+    """What was said of visits that are this one now, but for what was withdrawn before."""
+    became = _renumberings(rules)
+    found = []
+    for other in dict.fromkeys(each.thread for each in others):
+        if _leads(other, became) != thing:
+            continue
+        said = _read(each for each in others if each.thread == other)
+        gone = max((order for order, each, _ in said if each.rule is not None and each.rule.kind == "withdrawn"), default=None)
+        found += [(order, each.things.get(other, {})) for order, each, _ in said if gone is None or order > gone]
+    return sorted(found, key=lambda each: (each[0], written(each[1])))
+
+
+def _renumberings(rules: list[tuple[Order, Rule]]) -> dict[str, str]:
+    """Which thread took the place of which; who is named as the survivor stands for itself from then on."""
+    found: dict[str, str] = {}
+    for _, rule in rules:
+        if rule.kind == "renumbered":
+            found.pop(rule.to, None)
+            found[rule.of] = rule.to
+    return found
+
+
+def _leads(thread: str, became: Mapping[str, str]) -> str:
+    """To the end of a chain; a circle ends where it began."""
+    passed = {thread}
+    while (following := became.get(thread)) is not None and following not in passed:
+        passed.add(following)
+        thread = following
+    return thread
+
+
+def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]], absorbed: list[tuple[Order, Facts]]) -> Told:
     facts: dict[str, Any] = {}
     believed_less: dict[str, Any] = {}
     log: dict[str, tuple[Order, Any]] = {}
@@ -79,19 +123,34 @@ def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]]) -> To
     for key, value in believed_less.items():
         facts.setdefault(key, value)
     withdrawn = str(facts.pop(WITHDRAWN, "") or "")
-    renumbered: dict[str, str] = {}
+    _fill(facts, log, absorbed)
+    renumbered = _renumberings(rules)
     for order, rule in rules:
-        if rule.kind == "renumbered":
-            renumbered[rule.of] = rule.to
-        elif order < newest:
+        if rule.kind == "renumbered" or order < newest:
             continue
         elif rule.kind == "withdrawn":
             withdrawn = rule.why
         elif rule.kind == "moved" and rule.of == owner:
             owner, local_id = rule.to, rule.to_local_id
+    if thing in renumbered:
+        withdrawn = BECAME
     type_, _, id_ = thing.partition("/")
     events = tuple((key[1:], *found) for key, found in sorted(log.items(), key=lambda each: (each[1][0], each[0])))
     return Told(type_, id_, owner, local_id, facts, events, withdrawn, renumbered)
+
+
+def _fill(facts: Facts, log: dict[str, tuple[Order, Any]], absorbed: list[tuple[Order, Facts]]) -> None:
+    """What the thing itself leaves open is as it was said of those that became one with it; their numbers are its old ones."""
+    more: Facts = {}
+    for order, each in absorbed:
+        for key, value in each.items():
+            if key[0] == "@":
+                log.setdefault(key, (order, value))
+            elif key != WITHDRAWN:
+                is_number = key.startswith("+identifier/") and value is not None
+                more[key.removeprefix("?")] = {**value, "use": "old"} if is_number else value
+    for key, value in more.items():
+        facts.setdefault(key, value)
 
 
 def _put(told: Told, gone: set[str]) -> Put:
@@ -124,7 +183,7 @@ def _whose(made: Facts, patient: str) -> None:
 
 
 def _renumbered(node: Any, to: Mapping[str, str]) -> Any:
-    """Every reference to a thread that another took the place of, led on to that one; a circle of them ends where it began."""
+    """Every reference to a thread that another took the place of, led on to that one."""
     if type(node) is list:
         return [_renumbered(each, to) for each in node]
     if type(node) is not dict:
@@ -132,8 +191,5 @@ def _renumbered(node: Any, to: Mapping[str, str]) -> Any:
     out = {key: _renumbered(value, to) for key, value in node.items()}
     reference = out.get("reference")
     if type(reference) is str:
-        passed = {reference}
-        while (following := to.get(out["reference"])) is not None and following not in passed:
-            passed.add(following)
-            out["reference"] = following
+        out["reference"] = _leads(reference, to)
     return out

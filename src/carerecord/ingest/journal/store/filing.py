@@ -251,24 +251,71 @@ async def keep_latest(db: Database, threads: Sequence[str]) -> None:
 
 
 async def below(db: Database, threads: Sequence[str]) -> tuple[str, ...]:
-    """What hangs on these."""
-    rows = await db.fetch("SELECT DISTINCT thread FROM hangs WHERE above = ANY ($1) ORDER BY thread", list(threads))
+    """What hangs on these, and on what hangs on these."""
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE low (thread) AS (
+            SELECT thread FROM hangs WHERE above = ANY ($1)
+             UNION
+            SELECT hangs.thread FROM low JOIN hangs ON hangs.above = low.thread
+        )
+        SELECT thread FROM low ORDER BY thread
+        """,
+        list(threads),
+    )
     return tuple(row["thread"] for row in rows)
 
 
-async def statements(db: Database, threads: Sequence[str]) -> tuple[tuple[str, Said], ...]:
-    """All that was said of each of these threads, and what rules from above; each under the thread that it is for, in order."""
+async def became(db: Database, visits: Sequence[str]) -> tuple[str, ...]:
+    """The visits that these are one with now: a visit hangs on another for no other reason."""
     rows = await db.fetch(
         """
+        WITH RECURSIVE high (above) AS (
+            SELECT above FROM hangs WHERE thread = ANY ($1) AND above LIKE 'Encounter/%'
+             UNION
+            SELECT hangs.above FROM high JOIN hangs ON hangs.thread = high.above WHERE hangs.above LIKE 'Encounter/%'
+        )
+        SELECT above FROM high ORDER BY above
+        """,
+        list(visits),
+    )
+    return tuple(row["above"] for row in rows)
+
+
+async def statements(db: Database, threads: Sequence[str]) -> tuple[tuple[str, Said], ...]:
+    """All that was said of each of these threads, of visits that are one with it, and what rules from above, each under the
+    thread that it is for, in order.
+    """
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE wanted (at) AS (
+            SELECT unnest($1::text[])
+        ), high (at, above) AS (
+            SELECT hangs.thread, hangs.above FROM wanted JOIN hangs ON hangs.thread = wanted.at
+             UNION
+            SELECT high.at, hangs.above FROM high JOIN hangs ON hangs.thread = high.above WHERE hangs.above <> high.at
+        ), one_with (at, thread) AS (
+            SELECT wanted.at, hangs.thread
+              FROM wanted JOIN hangs ON hangs.above = wanted.at
+             WHERE wanted.at LIKE 'Encounter/%' AND hangs.thread LIKE 'Encounter/%'
+             UNION
+            SELECT one_with.at, hangs.thread
+              FROM one_with JOIN hangs ON hangs.above = one_with.thread
+             WHERE hangs.thread LIKE 'Encounter/%' AND hangs.thread <> one_with.at
+        )
         SELECT thread AS at, thread, digest, recorded, sent, message, trigger, false AS rules, body, organisation
           FROM statement
          WHERE thread = ANY ($1)
          UNION ALL
-        SELECT hangs.thread, above.thread, above.digest, above.recorded, above.sent, above.message, above.trigger, true,
+        SELECT one_with.at, said.thread, said.digest, said.recorded, said.sent, said.message, said.trigger, false, said.body,
+               said.organisation
+          FROM one_with
+          JOIN statement AS said ON said.thread = one_with.thread
+         UNION ALL
+        SELECT high.at, above.thread, above.digest, above.recorded, above.sent, above.message, above.trigger, true,
                above.body, above.organisation
-          FROM hangs
-          JOIN statement AS above ON above.thread = hangs.above AND above.rules
-         WHERE hangs.thread = ANY ($1)
+          FROM high
+          JOIN statement AS above ON above.thread = high.above AND above.rules
          ORDER BY recorded, sent, message
         """,
         list(threads),
