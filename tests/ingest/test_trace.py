@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import msgspec
 from tests.ingest.test_enrol import run_once, want
-from tests.ingest.world import World, a_patient, a_serving, a_world
+from tests.ingest.world import NHS, World, a_patient, a_serving, a_world
 from tests.patients.people import nhs
 
-from carerecord.contracts.patients import ReviewsAsked
+from carerecord.contracts.patients import KnownAsAsked, ReviewsAsked
+from carerecord.ingest import store
+from carerecord.patients.asking import Asking
 from carerecord.region.servers.http import Listener, Reply
 from carerecord.region.servers.pds import BASE
 from carerecord.region.servers.pds import Pds as PretendPds
@@ -117,3 +119,45 @@ async def test_the_queue_holds_no_number(service_database):
 
     assert everything
     assert not [row for row in everything if KNOWN in row or "Marlow" in row]
+
+
+async def signalled(world: World, number: str):
+    """What the porter does when the register says that something changed about a number."""
+    tracer = await brought_in(world)
+    known = await Asking(world.desk.db).known_as(KnownAsAsked(NHS, number))
+    await store.want_traces(world.db, "elm-bank", known.ids[:1], world.clock.now(), anew=True)
+    assert await tracer.some()
+    assert not await tracer.some(), "once"
+
+
+async def test_a_verified_number_of_which_the_register_said_that_something_changed_is_asked_for_again(service_database):
+    died = {**registered(KNOWN), "deceasedDateTime": "2026-11-21T08:00:00+00:00"}
+    async with a_world(service_database, a_serving(a_patient("1", KNOWN))) as world, with_pds(world, died) as pds:
+        await signalled(world, KNOWN)
+        person = (await world.desk.search(KNOWN)).matches[0].person
+
+    assert len(pds.asked) == 1
+    assert (person.demographics.deceased, person.demographics.gp) == ("2026-11-21T08:00:00+00:00", "A99924")
+
+
+async def test_a_number_that_gave_way_gives_way_for_all_who_bear_it_and_they_stay_one_person(service_database):
+    everybody = (a_patient("1", OTHER), a_patient("2", OTHER), a_patient("3", OTHER, "02"))
+    async with (
+        a_world(service_database, a_serving(*everybody)) as world,
+        with_pds(world, registered(KNOWN), superseded={OTHER: KNOWN}),
+    ):
+        await signalled(world, OTHER)
+        by_old, by_new = [(await world.desk.search(each)).matches for each in (OTHER, KNOWN)]
+
+    assert [each.person.ids for each in by_old] == [each.person.ids for each in by_new]
+    assert by_new[0].person.demographics.nhs_number == KNOWN
+    assert len(by_new[0].person.ids) == 4, "three entries, and the register's own"
+
+
+async def test_a_number_that_the_register_knows_no_more_is_verified_for_nobody(service_database):
+    async with a_world(service_database, a_serving(a_patient("1", KNOWN), a_patient("2", KNOWN))) as world, with_pds(world):
+        await signalled(world, KNOWN)
+        person = (await world.desk.search(KNOWN)).matches[0].person
+
+    assert person.demographics.nhs_number_status == "04"
+    assert len(person.ids) == 2, "nobody is parted by it"

@@ -231,18 +231,25 @@ async def enrolments(db: Database) -> tuple[Enrolment, ...]:
 # --- numbers to be traced
 
 
-async def want_traces(db: Connection, source: str, patients: Sequence[str], now: datetime) -> None:
-    """Nobody has verified the numbers of these ids. One that was traced before and is asked for again is traced again."""
+async def want_traces(
+    db: Database, source: str, patients: Sequence[str], now: datetime, *, anew: bool = False
+) -> None:
+    """Nobody has verified the numbers of these ids. One that was traced before and is asked for again is traced again.
+
+    `anew`: whatever is known of the number, for the register has said that something changed.
+    """
     await db.execute(
         """
-        INSERT INTO trace (patient, source, state, next_at)
-        SELECT DISTINCT patient, $1, 'waiting', $3::timestamptz FROM unnest($2::text[]) AS wanted (patient)
-        ON CONFLICT (patient) DO UPDATE SET state = 'waiting', failures = 0, next_at = excluded.next_at
-         WHERE trace.state = 'done'
+        INSERT INTO trace (patient, source, state, next_at, anew)
+        SELECT DISTINCT patient, $1, 'waiting', $3::timestamptz, $4::boolean FROM unnest($2::text[]) AS wanted (patient)
+        ON CONFLICT (patient) DO UPDATE
+           SET state = 'waiting', failures = 0, next_at = excluded.next_at, anew = trace.anew OR excluded.anew
+         WHERE trace.state = 'done' OR excluded.anew
         """,
         source,
         list(patients),
         now,
+        anew,
     )
 
 
@@ -250,6 +257,7 @@ class Untraced(Struct, frozen=True):
     patient: str
     source: str
     failures: int
+    anew: bool = False
 
 
 async def take_traces(db: Database, most: int, now: datetime) -> tuple[Untraced, ...]:
@@ -265,17 +273,17 @@ async def take_traces(db: Database, most: int, now: datetime) -> tuple[Untraced,
                             ORDER BY next_at, patient
                             LIMIT $3
                               FOR UPDATE SKIP LOCKED)
-        RETURNING patient, source, failures
+        RETURNING patient, source, failures, anew
         """,
         now,
         now + HOLD,
         most,
     )
-    return tuple(Untraced(row["patient"], row["source"], row["failures"]) for row in rows)
+    return tuple(Untraced(row["patient"], row["source"], row["failures"], row["anew"]) for row in rows)
 
 
 async def traced(db: Database, patient: str, outcome: str) -> None:
-    await db.execute("UPDATE trace SET state = 'done', outcome = $2 WHERE patient = $1", patient, outcome)
+    await db.execute("UPDATE trace SET state = 'done', outcome = $2, anew = false WHERE patient = $1", patient, outcome)
 
 
 async def trace_later(db: Database, patient: str, at: datetime) -> None:

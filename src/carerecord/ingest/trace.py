@@ -1,4 +1,5 @@
-"""How is an NHS number that nobody has verified looked up at the Personal Demographics Service?
+"""How is an NHS number looked up at the Personal Demographics Service: one that nobody has verified, or of which it was said that
+something changed?
 
 The queue holds ids; the number is asked of the index when its turn comes, and goes nowhere but to the PDS.
 """
@@ -61,7 +62,7 @@ class Tracer:
     async def _one(self, at: Source, untraced: store.Untraced, organisation: str) -> None:
         enroller = self.enroller
         try:
-            outcome = await self._trace(at, untraced.patient, organisation)
+            outcome = await self._trace(at, untraced, organisation)
         except NotFound:
             outcome = "gone"
         except (WebTrouble, CareRecordError) as error:
@@ -71,10 +72,11 @@ class Tracer:
             return
         await store.traced(enroller.db, untraced.patient, outcome)
 
-    async def _trace(self, at: Source, patient: str, organisation: str) -> str:
+    async def _trace(self, at: Source, untraced: store.Untraced, organisation: str) -> str:
+        patient = untraced.patient
         person = await self.enroller.calls.ask(WHO, WhoAsked(patient))
         known = person.demographics
-        if known.nhs_number_status not in _UNVERIFIED or not known.nhs_number:
+        if not known.nhs_number or not (untraced.anew or known.nhs_number_status in _UNVERIFIED):
             return "settled"  # by another entry with the same number
         try:
             found = await self.pds.read(at, known.nhs_number, organisation=organisation)

@@ -50,9 +50,12 @@ class Tracing:
         return Traced(asked.patient, linked=any(each.stated.source == PDS for each in linked))
 
     async def _mark(self, db: Connection, entry: Entry, status: str) -> None:
-        """The PDS said something of the number and nothing of the person."""
+        """The PDS said something of the number and nothing of the person. That it knows nobody by it goes before what others say."""
         mates = await kept.entries_numbered(db, {entry.nhs_number} - {""}) or (entry,)
-        judged = [structs.replace(each, nhs_status=status) if each.to_trace or each.id == entry.id else each for each in mates]
+        theirs = status == NO_MATCH
+        judged = [
+            structs.replace(each, nhs_status=status) if theirs or each.to_trace or each.id == entry.id else each for each in mates
+        ]
         await self._write(db, judged, [])
 
     async def _compare(self, db: Connection, entry: Entry, found: Demographics, outcome: str) -> None:
@@ -63,9 +66,10 @@ class Tracing:
         at_pds = _answered(before, number, found, now)
         judged, doubts = [at_pds], []
         for each in mates:
-            mine = each.id == entry.id
+            # Where the number gave way to another, it gave way for all who bear it.
+            mine = each.id == entry.id or (number != entry.nhs_number and each.nhs_number == entry.nhs_number)
             if each.stated.source == PDS:
-                judged += [each] if each.id != at_pds.id else []
+                judged += [structs.replace(each, nhs_number=number) if mine else each] if each.id != at_pds.id else []
             elif mine or (each.to_trace and each.nhs_number == number):
                 one, other = seen(at_pds), seen(each)
                 against = matching.conflicts(one, other) or (SOMEBODY_ELSE if mine and outcome == "mismatch" else ())
