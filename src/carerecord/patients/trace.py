@@ -50,7 +50,7 @@ class Tracing:
         return Traced(asked.patient, linked=any(each.stated.source == PDS for each in linked))
 
     async def _mark(self, db: Connection, entry: Entry, status: str) -> None:
-        """The PDS said something of the number and nothing of the person. That it knows nobody by it goes before what others say."""
+        """The PDS said something of the number, not of the person. That nobody bears it goes before what others say."""
         mates = await kept.entries_numbered(db, {entry.nhs_number} - {""}) or (entry,)
         theirs = status == NO_MATCH
         judged = [
