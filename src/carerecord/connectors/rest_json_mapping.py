@@ -29,7 +29,7 @@ ABOUT: Final[Mapping[str, str]] = {
 }  # fmt: skip
 _TOP: Final = frozenset(
     ("name", "answers", "zone", "empty", "headers", "person_in_address", "not_carried", "codes", "lists", "person", "request",
-     "test")
+     "test", "full")
 )  # fmt: skip
 _SENDING: Final = frozenset(("method", "path", "query", "json", "form", "xml", "nothing_is"))
 _REQUEST: Final = _SENDING | {"name", "sections", "paging", "total", "item"}
@@ -105,6 +105,7 @@ class Supplier(Struct, frozen=True):
     person: Person
     requests: tuple[Request, ...]
     cases: tuple[Case, ...]
+    full: bool = False  # of files: each holds everything, so what it holds no more is gone
 
 
 @lru_cache(256)
@@ -149,6 +150,8 @@ class _Reading:
             self.faults.append(f"answers is {told['answers']!r}; it is json or xml")
         if self._zone:
             self._try("zone", lambda: zone_name(self._zone))
+        if not isinstance(told.get("full", False), bool):
+            self.faults.append("full is true or false: whether each file holds everything, so that what it holds no more is gone")
         headers = tuple((str(name), str(value)) for name, value in self._table("headers").items())
         for name, _ in headers:
             if name.lower() in ("authorization", "cookie", "host", "content-type", "accept"):
@@ -176,7 +179,9 @@ class _Reading:
         )
         requests = tuple(replace(each, reads=each.reads | list_reads) for each in requests)
         empty = frozenset(str(each) for each in told.get("empty", ())) | {""}
-        return Supplier(str(told["name"]), str(told["answers"]), empty, headers, codes, lists, person, requests, cases)
+        return Supplier(
+            str(told["name"]), str(told["answers"]), empty, headers, codes, lists, person, requests, cases, bool(told.get("full"))
+        )
 
     def _person(self, table: Any) -> Person | None:
         where = "person"

@@ -23,6 +23,8 @@ from carerecord.ingest.hl7v2 import Filing, Sender, Unreadable
 from carerecord.ingest.hl7v2.systems import is_somebodys
 
 STARTS: Final = b'{"extract":'
+_ENDS, _HOLDS = b'"end":', b'"row":{'
+ROW, END = "row", "end of extract"  # as the trigger of what they come to
 NO_MAPPING: Final = "its source has no mapping: name one in the source's table"
 _DELIMITERS: Final = ",;\t|"
 _LONGEST_FIELD: Final = 10_000_000
@@ -65,8 +67,26 @@ class _Row(msgspec.Struct, omit_defaults=True):
 
     extract: str
     at: str
-    row: dict[str, str]
+    row: dict[str, str] = {}
     fault: str = ""
+    end: int = -1  # no row: all rows of a file that holds everything have come, so many
+
+
+def end_of(name: str, at: str, rows: int) -> bytes:
+    """After the last row of a file that holds everything: what it holds no more is gone."""
+    return _json.encode(_Row(name, at, end=rows))
+
+
+def is_end(raw: bytes) -> bool:
+    return is_row(raw) and _ENDS in raw and _HOLDS not in raw
+
+
+def is_full(mapping: str) -> bool:
+    """Whether files of this mapping hold everything. A mapping that cannot be used says nothing of that."""
+    try:
+        return bool(mapping) and mapping_of(mapping).full
+    except BadMapping:
+        return False
 
 
 _row: Final = msgspec.json.Decoder(_Row)
@@ -90,6 +110,9 @@ def mapped(raw: bytes, sender: Sender, mapping: str, received_at: datetime | Non
         Unreadable: it is broken, about nobody, or part of it cannot be read; the reason names columns, never what they hold.
     """
     found = opened(raw)
+    if found.end >= 0:
+        at = instant(found.at, received_at)
+        return Filing(END, (at, at), kept_only="all rows of its extract have come: what it holds no more is taken back")
     if not mapping:
         raise Unreadable(NO_MAPPING)
     try:
@@ -106,7 +129,7 @@ def mapped(raw: bytes, sender: Sender, mapping: str, received_at: datetime | Non
     number = str(person["id"])
     local_id = f"nhs|{number}" if is_somebodys(number) else number
     made = [("", person), *(("", each) for each in resources)]
-    return filed(reading, "row", (at, at), made, local_id=local_id)
+    return filed(reading, ROW, (at, at), made, local_id=local_id)
 
 
 def _made(supplier: Supplier, answer: Any, reading: Reading) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
 
-from carerecord.ingest import hl7v2
+from carerecord.ingest import extracts, hl7v2
 from carerecord.ingest.effects import Effects, NotFiled, Read, opened
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import filing as store
 from carerecord.ingest.journal.store.filing import Fate, Kept
 from carerecord.ingest.kinds import filings
 from carerecord.ingest.senders import Senders
+from carerecord.ingest.whole import InDoubt, Whole
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool, is_away
 from carerecord.kit.errors import Unavailable
@@ -52,6 +53,10 @@ class Filer:
     filed: int = 0  # since the start
     read: Callable[..., tuple[hl7v2.Filing, ...]] = filings
     _failures: int = 0
+
+    @property
+    def whole(self) -> Whole:
+        return Whole(self.db, self.seals)
 
     async def work(self) -> None:
         """Until cancelled. A service that is needed and away is asked again ever more slowly; everything waits meanwhile."""
@@ -188,7 +193,13 @@ class Filer:
                     fates.append(self._fate(each, NO_SENDER, for_good=True))
                     continue
                 try:
-                    reads.append(Read(each, sender, self.read(opened(self.seals, each), sender, each.at)))
+                    raw = opened(self.seals, each)
+                    made = self.read(raw, sender, each.at)
+                    if made and made[0].trigger == extracts.END:
+                        made = (await self.whole.missing(each, sender, made[0], raw),)
+                    reads.append(Read(each, sender, made))
+                except InDoubt as doubt:
+                    fates.append(self._fate(each, doubt.reason, waits=doubt.waits, for_good=not doubt.waits))
                 except hl7v2.Unreadable as fault:
                     fates.append(Fate(each.id, "unreadable", fault.reason, each.tries + 1, self.clock.now()))
                 except Exception as error:

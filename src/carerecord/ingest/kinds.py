@@ -12,6 +12,7 @@ _BOM: Final = b"\xef\xbb\xbf"
 # By which the journal and its pages call one that has no MSH.
 FHIR_HEAD: Final = Head(b"|", b"^~\\&", type=b"FHIR", trigger=b"MSG")
 ROW_HEAD: Final = Head(b"|", b"^~\\&", type=b"ROW")
+END_HEAD: Final = Head(b"|", b"^~\\&", type=b"ROW", trigger=b"END")
 NO_MESSAGE: Final = "There is no message in it."
 
 
@@ -22,7 +23,7 @@ def is_fhir(raw: bytes) -> bool:
 def head_of(raw: bytes) -> Head:
     """Raises Unheaded: it is of no kind that is known here."""
     if extracts.is_row(raw):
-        return ROW_HEAD
+        return END_HEAD if extracts.is_end(raw) else ROW_HEAD
     return FHIR_HEAD if is_fhir(raw) else read(raw)
 
 

@@ -11,7 +11,7 @@ from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import Arrival, Journal
-from carerecord.ingest.kinds import FHIR_HEAD, ROW_HEAD, fault_in, head_of
+from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of
 from carerecord.ingest.senders import Refusal, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
@@ -61,7 +61,7 @@ class Receiver:
     def _told(self, arrival: Arrival) -> Received:
         head, verdict, sender = arrival.head, arrival.verdict, arrival.sender
         letters = ""
-        if sender is not None and head not in (FHIR_HEAD, ROW_HEAD):
+        if sender is not None and head not in (FHIR_HEAD, ROW_HEAD, END_HEAD):
             letters = code(head, verdict, acknowledge=sender.acknowledge, unable=sender.unable)
         if not letters:
             return Received(_OUTCOMES[verdict], arrival.reason, head.named)

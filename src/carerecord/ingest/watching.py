@@ -16,6 +16,7 @@ from typing import Final
 
 from carerecord.ingest import extracts, hl7v2
 from carerecord.ingest.hl7v2 import Unreadable
+from carerecord.ingest.kinds import END_HEAD
 from carerecord.ingest.receive import Receiver
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.log import Log
@@ -76,6 +77,9 @@ class Watcher:
                 await self._set_apart(path, DONE, {"sha256": digest, "same_as": same, "messages": 0})
                 return
             messages = await asyncio.to_thread(_messages_of, path, body, stamp(at))
+            mapping = self.receiver.senders.by_id()[sender].mapping
+            if path.suffix == ".csv" and extracts.is_full(mapping):
+                messages = _ended(messages, path.stem, stamp(at))
             counts = await self._taken(sender, messages)
         except Unreadable as fault:
             await self._set_apart(path, REFUSED, {"why": fault.reason})
@@ -98,7 +102,7 @@ class Watcher:
             for told in await self.receiver.taken(read):
                 if told.outcome == "unable":
                     raise _Unable
-                counts[told.outcome] += 1
+                counts[told.outcome] += told.trigger != END_HEAD.named
         return counts
 
     async def _set_apart(self, path: Path, where: str, receipt: dict[str, object]) -> None:
@@ -131,16 +135,25 @@ def _messages_of(path: Path, body: bytes, at: str) -> Iterator[bytes]:
     raise Unreadable("its name ends in none of .csv, .hl7, .er7, .json, .ndjson, .xml: nobody can say what it holds")
 
 
+def _ended(messages: Iterator[bytes], name: str, at: str) -> Iterator[bytes]:
+    rows = 0
+    for each in messages:
+        rows += 1
+        yield each
+    yield extracts.end_of(name, at, rows)
+
+
 def _done_before(own: Path, digest: str) -> str | None:
-    """The name under which the very same file was done before."""
+    """The name of the file that was done last, where it is the very same. One from before that says something anew."""
+    last: dict[str, object] = {}
     for receipt in (own / DONE).glob("*.receipt.json"):
         try:
             told = json.loads(receipt.read_text())
         except ValueError:
             continue
-        if told.get("sha256") == digest and "same_as" not in told:
-            return str(told.get("file"))
-    return None
+        if "same_as" not in told and str(told.get("at")) >= str(last.get("at", "")):
+            last = told
+    return str(last.get("file")) if last.get("sha256") == digest else None
 
 
 def _moved(path: Path, where: str, receipt: str) -> None:

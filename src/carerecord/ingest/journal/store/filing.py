@@ -19,6 +19,7 @@ class Kept(Struct, frozen=True, gc=False):
     trigger: str
     body: bytes
     tries: int = 0
+    before: str = ""  # why it could not be filed the last time it was tried
 
 
 class Said(Struct, frozen=True, gc=False):
@@ -127,7 +128,7 @@ async def next_again(db: Database, lane: int, now: datetime, most: int) -> tuple
     """Those whose next try is due."""
     rows = await db.fetch(
         f"""
-        SELECT {_KEPT}, stuck.tries
+        SELECT {_KEPT}, stuck.tries, stuck.reason
           FROM stuck
           JOIN message USING (id)
          WHERE lane = $1 AND state = 'again' AND next_at <= $2
