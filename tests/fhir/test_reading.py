@@ -453,6 +453,17 @@ def test_an_encounter_says_its_kind(class_: str, words: str, kind: str, planned:
     assert (got.encounter.kind, got.encounter.planned, got.encounter.in_progress) == (kind, planned, True)
 
 
+def test_a_stay_tells_where_somebody_lies_now_and_one_that_is_over_where_they_lay() -> None:
+    def place(name: str, status: str) -> dict[str, Any]:
+        return {"location": {"display": name}, "status": status}
+
+    there = says("Encounter", status="in-progress", location=[place("RESUS", "completed"), place("WARD 7", "active")]).encounter
+    over = says("Encounter", status="finished", location=[place("RESUS", "completed"), place("WARD 7", "completed")]).encounter
+    assert there is not None
+    assert over is not None
+    assert (there.place, over.place) == ("WARD 7", "RESUS, WARD 7")
+
+
 def test_a_letter_in_plain_text_is_read_and_a_pdf_is_not() -> None:
     text = base64.b64encode(b"Dear doctor, INR 3.8").decode()
     letter = says("DocumentReference", status="current", type={"text": "Letter"}, description="Clinic letter",

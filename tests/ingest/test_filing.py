@@ -10,7 +10,7 @@ import pytest
 from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, the_answer
 
 from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
-from carerecord.contracts.patients import TAKE, TakeAsked, Taken
+from carerecord.contracts.patients import INSTRUCT, TAKE, InstructAsked, Instructed, TakeAsked, Taken
 from carerecord.ingest.filing import FAULT, KILLED
 from carerecord.ingest.head import Verdict
 from carerecord.ingest.kinds import filings
@@ -157,6 +157,46 @@ async def test_whose_it_is_may_wait_for_a_person_and_is_asked_again(service_data
         assert (await hospital.stuck(), await provenances(hospital)) == ([], ["1"])
 
 
+async def test_two_are_joined_once_their_entries_are_and_parted_before_their_entries_are(service_database: Any):
+    known: dict[str, Any] = {"seen": []}
+
+    async def instruct(asked: InstructAsked) -> tuple[Instructed, ...]:
+        if not asked.dry:
+            page = await known["hospital"].history("Patient")
+            newest = {each.id: each for each in reversed(page)}
+            one = any(b'"replaced-by"' in each.text for each in newest.values())
+            known["seen"].append((asked.instructions[0].kind, "their entries say one" if one else "their entries say two"))
+        told: tuple[Instructed, ...] = await known["whole"].handler(asked)
+        return told
+
+    later = [SENT + timedelta(minutes=minutes) for minutes in (1, 2)]
+    pid = "PID|2||MRN2^^^R1A^MR||UNKNOWN^MALE"
+    async with a_hospital(service_database, instruct=answer(INSTRUCT, instruct)) as hospital:
+        known |= {"whole": await the_answer(hospital, "patients", INSTRUCT), "hospital": hospital}
+        await hospital.put(adt(), adt(number="MRN2", control="2", family="UNKNOWN", given="MALE"))
+        await hospital.file_all()
+        for control, trigger, at, more in (("3", "A40", later[0], "MRG|MRN2^^^R1A^MR"), ("4", "A37", later[1], pid)):
+            await hospital.put(adt(trigger, control=control, at=at, more=[more]))
+            await hospital.file_all()
+
+    assert known["seen"] == [("merge", "their entries say one"), ("unlink", "their entries say one")]
+
+
+async def test_what_the_index_refuses_is_refused_before_an_entry_says_so(service_database: Any):
+    async def refuse(asked: InstructAsked) -> tuple[Instructed, ...]:
+        return tuple(Instructed("refused", say="These two may not be linked.") for _ in asked.instructions)
+
+    async with a_hospital(service_database, instruct=answer(INSTRUCT, refuse)) as hospital:
+        await hospital.put(adt(), adt(number="MRN2", control="2", family="UNKNOWN", given="MALE"))
+        await hospital.file_all()
+        await hospital.put(adt("A40", control="3", at=SENT + timedelta(minutes=1), more=["MRG|MRN2^^^R1A^MR"]))
+        await hospital.file_all()
+        stuck, patients = await hospital.stuck(), await hospital.history("Patient")
+
+    assert [each[2] for each in stuck] == ["These two may not be linked."]
+    assert not any(b'"replaced-by"' in each.text for each in patients)
+
+
 def result(status: str, control: str, *, minutes: int = 0) -> bytes:
     at = hl7_time(SENT + timedelta(minutes=minutes))
     return (
@@ -222,9 +262,9 @@ async def test_a_worker_that_ends_at_any_step_leaves_one_effect_to_the_next(serv
 def _die(hospital: Hospital, step: str, *, before: bool) -> None:
     whole: Callable[..., Any] = getattr(hospital.filer.effects, step)
 
-    async def ends(*told: Any) -> Any:
+    async def ends(*told: Any, **how: Any) -> Any:
         if not before:
-            await whole(*told)
+            await whole(*told, **how)
         raise Killed
 
     setattr(hospital.filer.effects, step, ends)

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 from tests.patients.people import DR_NAIR, Desk, nhs, stated
 
+from carerecord.contracts.audit import Line
 from carerecord.contracts.patients import (
     DecideAsked,
     Demographics,
@@ -317,3 +318,19 @@ async def test_two_whom_a_human_has_parted_are_not_joined_through_a_third(desk):
     (third,) = await desk.enrol(stated("c", "1", **HOME))
 
     assert not {first.patient, second.patient} <= set((await desk.who(third.patient)).ids)
+
+
+async def test_who_looks_at_two_people_side_by_side_and_what_they_find_stands_in_the_book(desk):
+    await desk.index.reviews(ReviewsAsked(actor=DR_NAIR))
+    two = stated("a", "1", number=MARLOW), stated("b", "1", given="Enid", number=MARLOW)
+    pair = {each.patient for each in await desk.enrol(*two)}
+    (review,) = await desk.index.reviews(ReviewsAsked(actor=DR_NAIR))
+    await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+    await desk.index.undo(UndoAsked(review.id, actor=DR_NAIR))
+    await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+    await desk.index.part(PartAsked(review.left.patient, actor=DR_NAIR))
+
+    lines = [msgspec.json.decode(body, type=Line) for body in await events(desk, "Line")]
+    whats = ["reviews-read", "people-kept-apart", "decision-undone", "people-linked", "link-parted"]
+    assert [each.what for each in lines] == whats, "where nobody is shown there is nothing to write"
+    assert all((each.actor, set(each.patients)) == (DR_NAIR, pair) for each in lines)

@@ -1,8 +1,10 @@
 """Two histories that must never meet: no link, no suggestion, no review, no hint in a search, whatever anybody states."""
 
+import msgspec
 import pytest
 from tests.patients.people import DR_NAIR, Desk, nhs, stated
 
+from carerecord.contracts.audit import Line
 from carerecord.contracts.patients import (
     Claim,
     DecideAsked,
@@ -91,3 +93,18 @@ async def test_it_is_taken_back_by_somebody_and_made_by_somebody(desk):
     await sever(desk)
     await sever(desk, undo=True)
     assert await desk.db.fetchval("SELECT count(*) FROM severed") == 0
+
+
+async def test_the_book_says_who_kept_histories_apart_and_no_line_holds_both(desk):
+    old, new = await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+    await sever(desk)
+    await sever(desk, undo=True)
+
+    bodies = await desk.db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")
+    lines = [msgspec.json.decode(row["body"], type=Line) for row in bodies]
+    sides = [(old.patient,), (new.patient,)]
+    assert [(each.what, each.patients) for each in lines] == [
+        *(("histories-severed", side) for side in sides),
+        *(("severance-lifted", side) for side in sides),
+    ]
+    assert all(each.actor == DR_NAIR for each in lines)

@@ -98,6 +98,18 @@ async def test_a_copy_stands_in_for_a_silent_source_as_it_is_kept_and_a_live_ans
     assert silent.states[0].state == "out of date"
 
 
+@pytest.mark.parametrize("kept", [(patient(HERE, born="1951-01-01"), problem("c1", HERE)), (patient(HERE),)])
+async def test_the_patient_of_a_copy_of_which_nothing_is_shown_is_not_handed_over(kept: Any):
+    """Discarded as somebody else's, or standing in for nothing: then it would pass for what the source says now."""
+    async with a_world(serving("trust", chart("t1"))) as world:
+        world.change("trust", sections=tuple(SharedSection(each, "both") for each in WARD))
+        world.neighbours.kept = {"trust": kept}
+        await world.servers["trust"].listener.refuse()
+        found = await gathered(world)
+    assert names(found) == []
+    assert found.states[0].state == "no answer"
+
+
 async def test_an_opening_of_a_page_holds_no_resource_in_memory():
     async with a_world(serving("gp", chart("g1", problem("c1", "g1")))) as world:
         await gathered(world)

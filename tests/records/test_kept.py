@@ -107,11 +107,11 @@ async def test_the_copy_of_a_silent_source_answers_as_a_copy_and_counts_as_a_gap
 
 async def test_while_a_source_is_waited_for_its_copy_is_shown_and_its_answer_takes_the_copys_place():
     gp = serving("gp", chart("g1", problem("c9", "g1", "Gout")))
-    async with a_world(a_trust(problem("c1", "t1", "Live asthma")), gp, first_paint_s=0.3) as world:
+    async with a_world(a_trust(problem("c1", "t1", "Live asthma")), gp, first_paint_s=1.0) as world:
         arranged(world, "both")
         old = (problem("k1", HERE, "Kept asthma"), problem("k2", HERE, "Withdrawn since"), no_known_allergies("k3", HERE))
         world.neighbours.kept = {"trust": (patient(HERE), *old)}
-        world.servers["trust"].set(Habit("slow", seconds=1.0))
+        world.servers["trust"].set(Habit("slow", seconds=2.5))
         first, *_, last = await world.open()
 
     assert {"Kept asthma", "Withdrawn since"} <= set(titles(first, "problems"))

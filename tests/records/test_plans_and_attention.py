@@ -169,7 +169,7 @@ def test_a_plan_that_a_newer_one_has_superseded_is_no_news():
 
 
 def test_what_a_source_or_its_window_says_of_its_answer_is_shown_in_its_own_words():
-    withdrawn = "1 item was withdrawn by its sender, last on 22-Nov-2026 at 07:05"
+    withdrawn = "1 result withdrawn by the sender, last on 22-Nov-2026 at 07:05"
     unmapped = "it sends 2 kinds of field that our mapping does not know"
     found = attention((replace(a_reply("lab"), warnings=(withdrawn, unmapped)),), (), ())
 

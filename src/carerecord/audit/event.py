@@ -39,6 +39,7 @@ _KINDS: Final[dict[str, tuple[tuple[str, str, str], tuple[str, str, str], str]]]
     "messages-received": ((_DICOM, "110107", "Import"), (_REST, "create", "create"), "C"),
     "message-read": ((_TYPES, "rest", "RESTful Operation"), (_REST, "read", "read"), "R"),
     "item-withdrawn": ((_TYPES, "rest", "RESTful Operation"), (_REST, "delete", "delete"), "D"),
+    "reviews-read": ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "R"),
     "audit-read": ((_DICOM, "110101", "Audit Log Used"), (_REST, "search-type", "search-type"), "R"),
 }
 _SEARCH: Final = ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "E")

@@ -155,6 +155,7 @@ class Review(Struct, frozen=True):
 class ReviewsAsked(Struct, frozen=True):
     most: int = 50
     decided: bool = False  # those that a human has decided, the last first, in place of those that wait
+    actor: Actor | None = None  # who looks: both of each pair stand in the book. None: the platform itself
 
 
 class Nothing(Struct, frozen=True):
@@ -277,6 +278,7 @@ class Instruction(Struct, frozen=True):
 class InstructAsked(Struct, frozen=True):
     instructions: tuple[Instruction, ...]
     actor: Actor | None = None  # the human who says so; None: the source does
+    dry: bool = False  # answers what would become of them, and does nothing
 
 
 class Instructed(Struct, frozen=True):

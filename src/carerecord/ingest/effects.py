@@ -8,7 +8,7 @@ holdings writes nothing where the same words stand. So a worker may be killed at
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 from msgspec import Raw, Struct
@@ -88,7 +88,16 @@ class Effects:
         threads = await self._stated(group)  # before it is settled: killed from here on, nobody settles a thread without it
         puts = await self._settled(threads)
         await self._people(group, puts)
+        # Two are parted before their entries part, and are joined once their entries have: whoever opens the record in between is
+        # never shown one person whose entries contradict each other.
+        parting, joining = _in_two(_told(group))
+        await self._instructed(parting)
         await self._written(group, puts)
+        try:
+            await self._instructed(joining)
+        except NotFiled as cause:
+            await self._unwritten(next(read for read, _ in joining if read.id == cause.message))
+            raise
 
     async def unsay(self, group: Sequence[Read]) -> None:
         """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it."""
@@ -106,7 +115,7 @@ class Effects:
             if found.outcome == "waits":
                 self._claimed.pop(key, None)
                 raise NotFiled(read, found.say or "A person must first say whose it is.", waits=True)
-        await self._instructed(group)
+        await self._instructed(_told(group), dry=True)  # what is refused is refused before anything is done
         await self._pointed_to(taken)
         traces: dict[str, set[str]] = {}
         for each in taken:
@@ -146,16 +155,10 @@ class Effects:
                     if person.local_id in named and key not in there and key not in self._claimed:
                         yield read.id, key, Claim(person, filing.order[0], str(read.id), partial=True)
 
-    async def _instructed(self, group: Sequence[Read]) -> None:
-        told = [
-            (read, _instruction(merge, read, each))
-            for read in group
-            for each in read.filings
-            for merge in each.merges
-        ]
+    async def _instructed(self, told: "Sequence[Told]", *, dry: bool = False) -> None:
         if not told:
             return
-        done = await self.calls.ask(INSTRUCT, InstructAsked(tuple(each for _, each in told)))
+        done = await self.calls.ask(INSTRUCT, InstructAsked(tuple(each for _, each in told), dry=dry))
         for (read, _), found in zip(told, done, strict=True):
             if found.outcome in ("refused", "unknown"):
                 raise NotFiled(read.id, found.say or "The patient index refuses what it says of two numbers.", for_good=True)
@@ -269,6 +272,12 @@ class Effects:
             if each.put.raw is None and (each.put.type, each.put.id) in gone:
                 await self._withdrawn(each, blame.get(each.thread, 0))
 
+    async def _unwritten(self, read: Read) -> None:
+        """A human parted two in the very moment in which they were filed as one: their entries stand as they stood before it."""
+        threads = {said.thread: read.sender for each in read.filings for said in each.statements}
+        await self.unsay((read,))
+        await self._written((), await self._settled(threads))
+
     async def _withdrawn(self, each: "Settled", message: int) -> None:
         """A notice in the book, among the looks at this person: who opened the record before it has seen what is gone now."""
         patient = self._pointed.get((each.sender.source, each.put.local_id), "")
@@ -327,6 +336,19 @@ def _why(change: Change, written: Written) -> str:
     issue = next(iter(written.issues), None)
     told = f" at {issue.path}: {issue.says}" if issue and issue.path else f": {issue.says}" if issue else ""
     return f"Holdings did not take its {change.type} ({written.status}){told}"[:500]
+
+
+Told: TypeAlias = tuple[Read, Instruction]
+
+
+def _told(group: Sequence[Read]) -> list[Told]:
+    return [(read, _instruction(merge, read, each)) for read in group for each in read.filings for merge in each.merges]
+
+
+def _in_two(told: Sequence[Told]) -> tuple[Sequence[Told], Sequence[Told]]:
+    """What is told to the index before the entries are written, and what after; in their order, for one may undo another."""
+    ends = max((place for place, (_, each) in enumerate(told, 1) if each.kind in ("unmerge", "unlink")), default=0)
+    return told[:ends], told[ends:]
 
 
 def _instruction(merge: Merge, read: Read, filing: Filing) -> Instruction:

@@ -1,5 +1,7 @@
 """What does a source, or a human, say of two numbers? Merge, unmerge, link, unlink, move: reversible, with lineage."""
 
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -20,6 +22,7 @@ from carerecord.contracts.patients import (
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection
 from carerecord.kit.errors import NotFound, NotSignedIn, NotUnderstood
+from carerecord.patients import book
 from carerecord.patients.claims import at
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.likening import across, doubt_of
@@ -34,6 +37,11 @@ SEVERED: Final = "These two may not be linked."
 LATER: Final = "A later message has said otherwise already."
 APART: Final = "Nothing holds the two together."
 A_HUMAN: Final = "A human has found that these are two people."
+Sets = Mapping[str, tuple[Entry, ...]]
+
+
+class _Dry(Exception):
+    """Ends a transaction of which nothing is to stay."""
 
 
 @dataclass(frozen=True)
@@ -41,18 +49,21 @@ class Instructing:
     enrolling: Enrolling
 
     async def instruct(self, asked: InstructAsked) -> tuple[Instructed, ...]:
-        """One after the other, in their order, all or none.
+        """One after the other, in their order, all or none; a dry one is done and undone, so its answer is the true one.
 
         Raises NotUnderstood: a kind, or a time, is none.
         """
         by = asked.actor.key if asked.actor else ""
         found = []
-        async with self.enrolling.db.acquire() as db, db.transaction():
-            await kept.alone(db)
-            for each in asked.instructions:
-                if each.kind not in KINDS:
-                    raise NotUnderstood(f"An instruction is one of {', '.join(KINDS)}.")
-                found.append(await self._one(db, each, by))
+        with suppress(_Dry):
+            async with self.enrolling.db.acquire() as db, db.transaction():
+                await kept.alone(db)
+                for each in asked.instructions:
+                    if each.kind not in KINDS:
+                        raise NotUnderstood(f"An instruction is one of {', '.join(KINDS)}.")
+                    found.append(await self._one(db, each, by))
+                if asked.dry:
+                    raise _Dry
         return tuple(found)
 
     async def _one(self, db: Connection, told: Instruction, by: str) -> Instructed:
@@ -199,13 +210,22 @@ class Instructing:
             await kept.alone(db)
             now = self.enrolling.clock.now()
             await likeness.sever(db, asked.one, asked.other, asked.actor.key, now, undo=asked.undo)
+            bearers = await kept.entries_numbered(db, {asked.one, asked.other})
+            named = await kept.sets_of(db, {asked.one, asked.other, *(entry.id for entry in bearers)})
+            await self._write_down(db, asked, named, now)
             if not asked.undo:
-                await self._split(db, asked, now)
+                await self._split(db, asked, named, now)
         return Nothing()
 
-    async def _split(self, db: Connection, asked: SeverAsked, now: datetime) -> None:
-        bearers = await kept.entries_numbered(db, {asked.one, asked.other})
-        named = await kept.sets_of(db, {asked.one, asked.other, *(entry.id for entry in bearers)})
+    async def _write_down(self, db: Connection, asked: SeverAsked, named: Sets, now: datetime) -> None:
+        """A line for each side: one that held both would lead from one history to the other."""
+        what = "severance-lifted" if asked.undo else "histories-severed"
+        every = [entry for entries in named.values() for entry in entries]
+        for side in (asked.one, asked.other):
+            borne = sorted(entry.id for entry in every if side in (entry.id, entry.nhs_number))
+            await self.enrolling.outbox.announce("Line", book.line(what, asked.actor, borne, now), db)
+
+    async def _split(self, db: Connection, asked: SeverAsked, named: Sets, now: datetime) -> None:
         for entries in named.values():
             left = [entry for entry in entries if asked.one in (entry.id, entry.nhs_number)]
             right = [entry for entry in entries if asked.other in (entry.id, entry.nhs_number)]

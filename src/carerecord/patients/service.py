@@ -25,6 +25,7 @@ from carerecord.contracts.patients import (
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection
 from carerecord.kit.errors import Conflict, NotFound, NotSignedIn
+from carerecord.patients import book
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.linking import in_order
 from carerecord.patients.model import Entry, person_of
@@ -61,6 +62,11 @@ class Index:
         return await self.enrolling.enrol(asked.people)
 
     async def reviews(self, asked: ReviewsAsked) -> tuple[Review, ...]:
+        """Everybody who is shown stands in the line that is written first.
+
+        Raises:
+            Unavailable: the look could not be written down.
+        """
         known = reviews.decided_reviews if asked.decided else reviews.open_reviews
         waiting = await known(self.enrolling.db, asked.most)
         sets = await kept.sets_of(self.enrolling.db, {name for each in waiting for name in (each.one, each.other)})
@@ -83,6 +89,10 @@ class Index:
                         each.weighed,
                     )
                 )
+        if found:
+            shown = [side.patient for each in found for side in (each.left, each.right)]
+            line = book.line("reviews-read", asked.actor, shown, self.enrolling.clock.now())
+            await self.enrolling.outbox.announce("Line", line)
         return tuple(found)
 
     async def queue(self, _: QueueAsked) -> Queue:
@@ -109,6 +119,8 @@ class Index:
                 raise Conflict("These two may not be linked.")
             await reviews.decide(db, (pair,), asked.same, asked.actor.key, now)
             await reviews.close_review(db, asked.review, now)
+            what = "people-linked" if asked.same else "people-kept-apart"
+            await enrolling.outbox.announce("Line", book.line(what, asked.actor, pair, now), db)
             if asked.same:
                 person = min(sets, key=lambda key: min(entry.enrolled_at for entry in sets[key]))
                 moved = [entry.id for key, entries in sets.items() if key != person for entry in entries]
@@ -141,8 +153,10 @@ class Index:
             if forgotten is None:
                 raise NotFound("There is no such decision.")
             one, other, at = forgotten
+            now = enrolling.clock.now()
+            await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, (one, other), now), db)
             before = await kept.sets_of(db, (one, other))
-            if await kept.back(db, at, enrolling.clock.now()):
+            if await kept.back(db, at, now):
                 await enrolling.tell_sets(db, (one, other))
                 await self._tell_split(db, before, "undone")
         return Nothing()
@@ -174,6 +188,7 @@ class Index:
                 before = await kept.sets_of(db, (asked.patient,))
                 await kept.move(db, [(asked.patient, new_id(), "parted")], now)
                 await lineage.explain(db, [asked.patient], now, "", asked.actor.key)
+                await enrolling.outbox.announce("Line", book.line("link-parted", asked.actor, (asked.patient, *others), now), db)
                 await enrolling.tell_sets(db, (asked.patient, *others))
                 await self._tell_split(db, before, "parted")
         return Nothing()

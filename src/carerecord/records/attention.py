@@ -29,7 +29,7 @@ class Watched(Struct, frozen=True):
     words: re.Pattern[str]
 
 
-WITHDRAWN: Final = "withdrawn by its sender"
+WITHDRAWN: Final = "withdrawn by the sender"
 _OURS: Final = "carerecord: a gap is named, never hidden (hazard log)"
 RULES: Final[tuple[FlagRule, ...]] = (
     FlagRule("gap/source", "A source that was asked did not give a whole answer.", _OURS),

@@ -6,6 +6,7 @@ Live wins. Where a source that is also kept is silent, its copy answers, and say
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -39,6 +40,7 @@ UNREADABLE_NOW = "What is kept here of it cannot be read just now."
 NOTHING_CAME = "Copies are kept here of what it sends, and nothing about this person has come."
 ONE_PAGE = "searchset"
 _LONDON = ZoneInfo("Europe/London")
+_KINDS = {"Observation": "result", "DiagnosticReport": "report", "DocumentReference": "document", "Encounter": "contact"}
 
 
 @dataclass
@@ -210,8 +212,9 @@ def taken_back(withdrawn: Sequence[Withdrawn]) -> Iterator[str]:
     """A notice, so that what somebody read yesterday does not vanish in silence. Nothing of what it said."""
     if withdrawn:
         latest = datetime.fromisoformat(max(each.at for each in withdrawn)).astimezone(_LONDON)
-        one = "1 item was" if len(withdrawn) == 1 else f"{len(withdrawn)} items were"
-        yield f"{one} {WITHDRAWN}, last on {latest:%d-%b-%Y at %H:%M}"
+        many = Counter(_KINDS.get(each.type, "item") for each in withdrawn)
+        told = " and ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in many.items())
+        yield f"{told} {WITHDRAWN}, last on {latest:%d-%b-%Y at %H:%M}"
 
 
 @contextmanager

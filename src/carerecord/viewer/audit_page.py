@@ -24,7 +24,10 @@ _WORDS = {
     "message-discarded": "Discarded a message", "item-withdrawn": "Its sender withdrew an item: who looked before has seen it",
     "audit-read": "Read this book", "role-chosen": "Chose a role", "attendance-asked": "Asked whether somebody attends now",
     "record-joined": "Late sources joined the record", "safety-alert": "Safety alert: a source answered about somebody else",
-    "swept": "Asked skipped sources, to measure what skipping misses",
+    "reviews-read": "Read pairs that may be one person", "people-linked": "Found two entries to be one person",
+    "people-kept-apart": "Found two entries to be two people", "decision-undone": "Took back a finding of one person or two",
+    "link-parted": "Took an entry out of a person", "histories-severed": "Kept a history apart for good",
+    "severance-lifted": "No longer keeps a history apart", "swept": "Asked skipped sources, to measure what skipping misses",
 }  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from carerecord.viewer import medicines as meds
 from carerecord.viewer.briefs import brief
 from carerecord.viewer.contacts import since
 from carerecord.viewer.first_screen import FirstScreen, screen_of
-from carerecord.viewer.items import more_of, origins, stopped
+from carerecord.viewer.items import origins
 from carerecord.viewer.matrix import by_organisation, matrix
 from carerecord.viewer.sections import SectionView, sections, value_of
 from carerecord.viewer.states import MANY, answered, counted_as, named, sentence, sign, together, trouble
@@ -151,8 +151,7 @@ class RecordPage:
             "by_organisation": by_organisation, "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
-            "origins": origins, "value_of": value_of, "stopped": stopped, "note": meds.note, "more_of": more_of,
-            "named_apart": meds.named_apart,
+            "origins": origins, "value_of": value_of,
         }  # fmt: skip
 
 

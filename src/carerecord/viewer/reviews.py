@@ -27,8 +27,8 @@ from carerecord.viewer.visit import Visit
 
 async def reviews(visit: Visit) -> Response:
     await visit.must("review")
-    waiting = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked()))
-    decided = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(decided=True)))
+    waiting = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(actor=visit.actor)))
+    decided = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(decided=True, actor=visit.actor)))
     queue = await visit.face.calls.ask(QUEUE, QueueAsked())
     names = await source_names(visit)
     return visit.page(

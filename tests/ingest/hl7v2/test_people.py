@@ -194,6 +194,7 @@ class Keyed:
 
     source: str = "fenwick"
     organisation: str = "RX1"
+    name: str = ""
     number_system: str = ""
     visit_number: str = "PV1-19"
     systems: tuple[tuple[str, str], ...] = ()

@@ -46,7 +46,10 @@ def read_encounter(resource: Resource, type_: str, status: str, beside: Around) 
     stay = dict_in(resource, "hospitalization")
     places: list[str] = []
     if "location" in resource:
-        places = [said_of(dict_in(each, "location"), beside) for each in dicts_in(resource, "location")]
+        been = dicts_in(resource, "location")
+        # Where somebody lies now is not told from where they lay by the order of a list.
+        now = [each for each in been if each.get("status") == "active"]
+        places = [said_of(dict_in(each, "location"), beside) for each in now or been]
     organisation = said_of(resource.get("serviceProvider") or resource.get("managingOrganization"), beside)
     encounter = Encounter(
         kind=kind,

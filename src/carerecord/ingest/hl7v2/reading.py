@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from carerecord.fhir.identifiers import ODS_ORGANISATION
 from carerecord.ingest.hl7v2 import times
 from carerecord.ingest.hl7v2.parse import Message, Part, Segment
 from carerecord.ingest.hl7v2.shapes import Sender
@@ -57,6 +58,13 @@ class Reading:
             recorded, sent = (now if each > latest else each for each in (recorded, sent))
             sent = sent or now
         return recorded or sent, sent
+
+    def here(self) -> Resource:
+        """The organisation in whose name it came, with the name that people know the system by; {} where unknown."""
+        if not self.sender.organisation:
+            return {}
+        named = {"display": self.sender.name} if self.sender.name else {}
+        return {"type": "Organization", "identifier": {"system": ODS_ORGANISATION, "value": self.sender.organisation}, **named}
 
     def happened(self) -> str:
         """When the event took place (EVN-6), else when it was recorded, as FHIR writes it."""

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from carerecord.fhir.identifiers import ODS_ORGANISATION
 from carerecord.fhir.sections import section_of
 from carerecord.ingest.hl7v2 import obx as observations
 from carerecord.ingest.hl7v2 import orders, values, visits
@@ -164,8 +163,8 @@ def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, An
     if section := obr.text(24):
         made: Resource = {"coding": [{"system": _SECTION, "code": section}]} if section.isalnum() else {"text": section}
         facts["category"] = [made]
-    if here := reading.sender.organisation:
-        facts["performer"] = [{"type": "Organization", "identifier": {"system": ODS_ORGANISATION, "value": here}}]
+    if here := reading.here():
+        facts["performer"] = [here]
     if who := [each for number in (32, 33) for each in values.clinicians(reading, obr, number)]:
         facts["resultsInterpreter"] = who
     if visit.number:

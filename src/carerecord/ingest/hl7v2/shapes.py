@@ -26,6 +26,8 @@ class Sender(Protocol):
     @property
     def organisation(self) -> str: ...  # ODS code
     @property
+    def name(self) -> str: ...  # as people know the system; "" = not said
+    @property
     def number_system(self) -> str: ...  # identifier system of its local numbers; "" = one made of its ODS code
     @property
     def visit_number(self) -> str: ...  # the field that holds it: "PV1-19", "PID-18"

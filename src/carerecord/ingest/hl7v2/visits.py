@@ -4,7 +4,6 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from carerecord.fhir.identifiers import ODS_ORGANISATION
 from carerecord.ingest.hl7v2 import values
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Part, Segment
@@ -120,8 +119,8 @@ def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, b
     for each in segments:
         if each.name == "PV2":
             _of_pv2(reading, each, facts)
-    if here := reading.sender.organisation:
-        facts["serviceProvider"] = {"type": "Organization", "identifier": {"system": ODS_ORGANISATION, "value": here}}
+    if here := reading.here():
+        facts["serviceProvider"] = here
     return Visit(id_, number, facts, values.place(pv1.part(3)) if placed else "", start, end, account)
 
 

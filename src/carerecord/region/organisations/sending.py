@@ -3,7 +3,7 @@
 from carerecord.region.organisations.bodies import ALDERMOOR, FENWICK
 from carerecord.region.shapes import SendingSystem
 
-_STAY = ("demographics", "encounters", "allergies", "problems", "professionals")
+_STAY = ("demographics", "encounters", "professionals")
 
 SENDING: tuple[SendingSystem, ...] = (
     SendingSystem("aldermoor-pas", ALDERMOOR, "Aldermoor Patient Administration", "AD", "hospital", "PAS", "ALDERMOOR", _STAY),

@@ -26,15 +26,17 @@ def tell(now: datetime) -> tuple[Scene, Told]:
 
     stranger = unknown(_NUMBER, _ALIAS)
     arrived = at(-40)
+    parted = Sent(_PAS, "ADT^A37^ADT_A37", (event("A37", 0), known(peter, _HIS_OWN), stranger))
     admitted = (
         Sent(_PAS, "ADT^A28^ADT_A05", (event("A28", -400), known(peter, _HIS_OWN))),
         Sent(_PAS, "ADT^A01^ADT_A01", (event("A01", -40), stranger, visit("E", "RESUS^BAY 2", _VISIT, arrived))),
+        # Whoever was told before that he is Peter Nowak, in an earlier visit of this scene, is told that he is not.
+        parted,
         Sent(_PAS, "ADT^A02^ADT_A02", (event("A02", -10), stranger, visit("I", "WARD 7^BED 4", _VISIT, arrived))),
         # Recorded before the move, and late: it must not bring him back.
         Sent(_PAS, "ADT^A08^ADT_A01", (event("A08", -25), stranger, visit("E", "MAJORS^BAY 5", _VISIT, arrived))),
     )
-    named = (Sent(_PAS, "ADT^A40^ADT_A39", (event("A40", -1), known(peter, _HIS_OWN), merged(_NUMBER))),)
-    parted = (Sent(_PAS, "ADT^A37^ADT_A37", (event("A37", 0), known(peter, _HIS_OWN), stranger)),)
+    named = (Sent(_PAS, "ADT^A40^ADT_A39", (event("A40", 0), known(peter, _HIS_OWN), merged(_NUMBER))),)
     # The discharge was recorded first and cancelled after; they come the other way round.
     home = visit("I", "WARD 7^BED 4", _VISIT, arrived, at(-3))
     back = visit("I", "WARD 7^BED 4", _VISIT, arrived)
@@ -59,7 +61,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
             View("priya.nair", "after the trust says who he is", ("NOWAK, Peter", "Warfarin 3 mg tablets", "3.8", "WARD 7"),
                  number=_NUMBER, sends=named),
             View("priya.nair", "after the trust takes that back", ("MALE 47", "WARD 7"), ("Warfarin", "Nowak"), number=_NUMBER,
-                 sends=parted),
+                 sends=(parted,)),
             View("priya.nair", "after a discharge that was cancelled", ("MALE 47", "WARD 7"), number=_NUMBER, sends=cancelled),
         ),
     )  # fmt: skip

@@ -61,10 +61,10 @@ def tell(now: datetime) -> tuple[Scene, Told]:
         sends=(potassium("7.1", "F", "HH", first), group("F", first)),
         views=(
             View("priya.nair", "after the laboratory corrects it", ("4.4 mmol/L", "7.1 mmol/L", "replaced", "Haemolysed sample",
-                 "withdrawn by its sender"), ("RhD positive",),
+                 "withdrawn by the sender"), ("RhD positive",),
                  sends=(potassium("4.4", "C", "N", second, "Haemolysed sample: the first result was falsely high. Repeated."),
                         group("W", second))),
-            View("sam.idowu", "as a colleague", ("4.4 mmol/L", "withdrawn by its sender"), ("RhD positive",),
+            View("sam.idowu", "as a colleague", ("4.4 mmol/L", "withdrawn by the sender"), ("RhD positive",),
                  reason="Attending the emergency department now"),
         ),
     )  # fmt: skip
