@@ -65,6 +65,7 @@ async def test_a_row_and_a_person_who_are_in_the_next_extract_no_more_are_taken_
 
     assert await extracts.standing() == ["Substance 1"]
     assert len(gone) == 1
+    assert await extracts.known() == ["M1"]
     assert await extracts.hospital.stuck() == []
     told = receipt(extracts.folder, "night-2.csv")
     assert (told["messages"], told["taken"]) == (1, 1), "its end is no row"

@@ -13,22 +13,26 @@ from typing import Final, TypeAlias
 import msgspec
 from msgspec import Raw, Struct
 
-from carerecord.contracts.audit import Line
 from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsked, Written
 from carerecord.contracts.locator import LEARN, LearnAsked, Pointer
 from carerecord.contracts.patients import (
     INSTRUCT,
+    KNOWN_AS,
     TAKE,
     Claim,
+    Demographics,
     Identifier,
     InstructAsked,
     Instruction,
+    KnownAsAsked,
+    SourcePatient,
     TakeAsked,
     Taken,
 )
 from carerecord.contracts.sources import Sender
+from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.patient_ids import patient_id
-from carerecord.ingest import hl7v2
+from carerecord.ingest import hl7v2, taken_back
 from carerecord.ingest import store as enrolling
 from carerecord.ingest.hl7v2 import Filing, Merge, Put
 from carerecord.ingest.hl7v2 import Heard as Word
@@ -37,8 +41,9 @@ from carerecord.ingest.journal.store import filing as store
 from carerecord.ingest.journal.store.filing import Kept, Said
 from carerecord.ingest.provenance import provenance
 from carerecord.kit.calls import Calls
-from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
+from carerecord.kit.errors import NotFound
 from carerecord.kit.events import Outbox
 from carerecord.kit.turns import Turns
 
@@ -92,7 +97,10 @@ class Effects:
         # never shown one person whose entries contradict each other.
         parting, joining = _in_two(_told(group))
         await self._instructed(parting)
+        await self._noted(group, puts)
         await self._written(group, puts)
+        await self._known_no_more(puts)
+        await self._signalled(group)
         try:
             await self._instructed(joining)
         except NotFiled as cause:
@@ -116,7 +124,7 @@ class Effects:
                 self._claimed.pop(key, None)
                 raise NotFiled(read, found.say or "A person must first say whose it is.", waits=True)
         await self._instructed(_told(group), dry=True)  # what is refused is refused before anything is done
-        await self._pointed_to(taken)
+        await self._pointed_to([each for each in taken if each.patient])
         traces: dict[str, set[str]] = {}
         for each in taken:
             if each.trace:
@@ -136,11 +144,10 @@ class Effects:
         blame = _blame(group)
         there: set[tuple[str, str]] = set()
         for each in puts:
-            if each.put.type != "Patient" or each.put.raw is None:
+            if each.put.type != "Patient":
                 continue
-            person = hl7v2.enrolled(each.put, each.sender.source)
-            if person is None:
-                continue
+            nothing = SourcePatient(each.sender.source, each.put.local_id, (), Demographics())
+            person = hl7v2.enrolled(each.put, each.sender.source) or nothing
             key = (person.source, person.local_id)
             there.add(key)
             message = blame.get(each.thread, group[0].id)
@@ -162,6 +169,29 @@ class Effects:
         for (read, _), found in zip(told, done, strict=True):
             if found.outcome in ("refused", "unknown"):
                 raise NotFiled(read.id, found.say or "The patient index refuses what it says of two numbers.", for_good=True)
+
+    async def _known_no_more(self, puts: "Sequence[Settled]") -> None:
+        """Those whom their source took back are nowhere to be found."""
+        gone = {(each.sender.source, each.put.local_id) for each in puts if each.put.type == "Patient" and each.put.raw is None}
+        if gone:
+            await self.calls.ask(LEARN, LearnAsked((), tuple(Pointer(*key, "") for key in sorted(gone))))
+            for key in gone:
+                self._pointed.pop(key, None)
+
+    async def _signalled(self, group: Sequence[Read]) -> None:
+        """The register says that something changed: it is asked, if anybody here bears that number."""
+        for read in group:
+            for number in dict.fromkeys(each for filing in read.filings for each in filing.signals):
+                try:
+                    known = await self.calls.ask(KNOWN_AS, KnownAsAsked(NHS_NUMBER, number))
+                except NotFound:
+                    continue
+                await enrolling.want_traces(self.db, read.sender.source, known.ids[:1], self.clock.now(), anew=True)
+
+    def begun_anew(self) -> None:
+        """A lane was in another's hand, who may have told the index and the locator something else since."""
+        self._pointed.clear()
+        self._claimed.clear()
 
     async def _pointed_to(self, taken: Sequence[Taken]) -> None:
         fresh = {(each.source, each.local_id): each.patient for each in taken}
@@ -197,6 +227,8 @@ class Effects:
             return {}
         async with self.db.acquire() as db, db.transaction():
             await store.add_statements(db, list(said.values()), list(hangs))
+        if visits := [each for each in threads if each.startswith("Encounter/")]:
+            threads |= {each: threads.get(each, threads[visits[0]]) for each in await store.became(self.db, visits)}
         if ruling:
             # What hangs lies with the same organisation; the sender of the ruling speaks for it.
             first = next(iter(ruling.values()))
@@ -265,12 +297,8 @@ class Effects:
                 if text:
                     change = Change("update", "Provenance", id_, Raw(text), unless="same")
                     by_source.setdefault(source, {})["Provenance", id_] = (change, read.id)
-        gone: set[tuple[str, str]] = set()
         for source, changes in by_source.items():
-            gone |= await self._write(senders[source], list(changes.values()))
-        for each in puts:
-            if each.put.raw is None and (each.put.type, each.put.id) in gone:
-                await self._withdrawn(each, blame.get(each.thread, 0))
+            await self._write(senders[source], list(changes.values()))
 
     async def _unwritten(self, read: Read) -> None:
         """A human parted two in the very moment in which they were filed as one: their entries stand as they stood before it."""
@@ -278,19 +306,24 @@ class Effects:
         await self.unsay((read,))
         await self._written((), await self._settled(threads))
 
-    async def _withdrawn(self, each: "Settled", message: int) -> None:
-        """A notice in the book, among the looks at this person: who opened the record before it has seen what is gone now."""
-        patient = self._pointed.get((each.sender.source, each.put.local_id), "")
-        line = Line(
-            "", stamp(self.clock.now()), "item-withdrawn", "ingest", None, patients=(patient,) if patient else (),
-            sources=(each.sender.source,), states=(f"{each.put.type}/{each.put.id}", f"message {message}"),
-            reason=each.put.withdrawn,
-        )  # fmt: skip
-        await self.outbox.announce("Line", line)
+    async def _noted(self, group: Sequence[Read], puts: "Sequence[Settled]") -> None:
+        """What goes from somebody's record is noted before it does."""
+        blame, items = _blame(group), []
+        for each in puts:
+            put, source, message = each.put, each.sender.source, blame.get(each.thread, group[0].id)
+            if put.raw is None and not put.one_with:
+                items.append(
+                    taken_back.Taken(put.type, put.id, source, each.sender.id, put.local_id, message, put.withdrawn)
+                )
+            elif put.was[1]:
+                local_id, patient = put.was
+                items.append(
+                    taken_back.Taken(put.type, put.id, source, each.sender.id, local_id, message, taken_back.MOVED, patient)
+                )
+        if items:
+            await taken_back.TakenBack(self.calls, self.db, self.clock, self.outbox).note(items, self._pointed)
 
-    async def _write(self, sender: Sender, changes: Sequence[tuple[Change, int]]) -> set[tuple[str, str]]:
-        """Answers what was there and is gone now."""
-        gone: set[tuple[str, str]] = set()
+    async def _write(self, sender: Sender, changes: Sequence[tuple[Change, int]]) -> None:
         client = Client(
             "", sender.organisation, sender.name, chooses_ids=True, on_invalid="annotate", source=sender.source
         )  # fmt: skip
@@ -300,9 +333,6 @@ class Effects:
             for (change, message), found in zip(part, written, strict=True):
                 if found.status >= 400 and found.status != 424:
                     raise NotFiled(message, _why(change, found))
-                if change.method == "delete" and found.held is not None:
-                    gone.add((change.type, change.id))
-        return gone
 
 
 class Settled(Struct, frozen=True):

@@ -114,7 +114,8 @@ def _signal(value: Resource, sender: Sender, received_at: datetime | None) -> Fi
         sender.source, f"nhs|{number}", (Identifier(NHS_NUMBER, number),), Demographics(nhs_number=number, nhs_number_status="02")
     )
     said = type_ if type_.replace("-", "").isalnum() else "event"
-    return Filing(said, (at, at), (about,), kept_only="it says that something changed, and not what: what is asked next is fresh")
+    says = "it says that something changed, and not what: the register is asked"
+    return Filing(said, (at, at), (about,), signals=(number,), kept_only=says)
 
 
 def _message(value: Resource, sender: Sender, received_at: datetime | None) -> Filing:

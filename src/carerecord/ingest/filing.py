@@ -91,6 +91,8 @@ class Filer:
         """Lanes with something to do, ours from now on. What a killed worker had in hand is put to be tried by itself."""
         now = self.clock.now()
         leased = await store.lease(self.db, self.owner, now, now + self.hold, most, besides)
+        if leased:
+            self.effects.begun_anew()
         for lane, left in leased.items():
             if left:
                 async with self.db.acquire() as db, db.transaction():

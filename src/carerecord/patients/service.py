@@ -40,10 +40,10 @@ class Index:
         """The person to whom this id belongs, with every source's own words.
 
         Raises:
-            NotFound: no such id.
+            NotFound: no such id, or every source that knew them took them back.
         """
         entries = await kept.set_of(self.enrolling.db, asked.patient)
-        if not entries:
+        if all(each.gone for each in entries):
             raise NotFound("There is no such person in the index.")
         doubted = await reviews.doubted(self.enrolling.db, [entry.id for entry in entries])
         return replace(person_of(entries, asked.patient, statements=asked.statements), doubted=doubted)

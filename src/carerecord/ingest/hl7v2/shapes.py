@@ -78,6 +78,7 @@ class Filing(Struct, frozen=True):
     people: tuple[SourcePatient, ...] = ()  # the subject first; () = about nobody
     statements: tuple[Statement, ...] = ()
     merges: tuple[Merge, ...] = ()
+    signals: tuple[str, ...] = ()  # NHS numbers of which the register says that something changed, and not what
     kept_only: str = ""  # why nothing of it was mapped: it is kept, and shown as it came
     notes: tuple[str, ...] = ()  # what was not carried or not understood, by its place, without content
     withdraws: bool = False
@@ -91,6 +92,8 @@ class Put(Struct, frozen=True):
     local_id: str  # whose it is now
     raw: bytes | None  # canonical: equal facts give equal bytes. None: withdrawn, gone
     withdrawn: str = ""  # why, in words
+    one_with: bool = False  # it is gone because another stands for both: nothing was taken back
+    was: tuple[str, str] = ("", "")  # moved: whose it was, by local_id and by the id of their Patient
 
 
 Everything = Sequence[Heard]

@@ -124,19 +124,20 @@ def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]], absor
         facts.setdefault(key, value)
     withdrawn = str(facts.pop(WITHDRAWN, "") or "")
     _fill(facts, log, absorbed)
-    renumbered = _renumberings(rules)
+    renumbered, was = _renumberings(rules), ("", "")
     for order, rule in rules:
         if rule.kind == "renumbered" or order < newest:
             continue
         elif rule.kind == "withdrawn":
             withdrawn = rule.why
         elif rule.kind == "moved" and rule.of == owner:
+            was = (local_id, owner)
             owner, local_id = rule.to, rule.to_local_id
     if thing in renumbered:
         withdrawn = BECAME
     type_, _, id_ = thing.partition("/")
     events = tuple((key[1:], *found) for key, found in sorted(log.items(), key=lambda each: (each[1][0], each[0])))
-    return Told(type_, id_, owner, local_id, facts, events, withdrawn, renumbered)
+    return Told(type_, id_, owner, local_id, facts, events, withdrawn, renumbered, was)
 
 
 def _fill(facts: Facts, log: dict[str, tuple[Order, Any]], absorbed: list[tuple[Order, Facts]]) -> None:
@@ -155,7 +156,8 @@ def _fill(facts: Facts, log: dict[str, tuple[Order, Any]], absorbed: list[tuple[
 
 def _put(told: Told, gone: set[str]) -> Put:
     if told.withdrawn:
-        return Put(told.type, told.id, told.local_id, None, told.withdrawn)
+        one_with = f"{told.type}/{told.id}" in told.renumbered
+        return Put(told.type, told.id, told.local_id, None, told.withdrawn, one_with)
     made = _OF_A_KIND.get(told.type, plain.standing)(told)
     made["resourceType"], made["id"] = told.type, told.id
     if told.type == "Appointment" and "whole" not in told.facts:
@@ -171,7 +173,7 @@ def _put(told: Told, gone: set[str]) -> Put:
         made["result"] = [each for each in made["result"] if each.get("reference") not in gone]
         if not made["result"]:
             del made["result"]
-    return Put(told.type, told.id, told.local_id, written(made))
+    return Put(told.type, told.id, told.local_id, written(made), was=told.was)
 
 
 def _whose(made: Facts, patient: str) -> None:

@@ -17,3 +17,4 @@ class Told(Struct, frozen=True):
     events: tuple[tuple[str, Order, Any], ...]  # key, when recorded, value; in the order of recording
     withdrawn: str
     renumbered: Mapping[str, str]
+    was: tuple[str, str] = ("", "")  # whose it was before it was moved: a local id and the id of a Patient

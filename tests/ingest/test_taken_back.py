@@ -1,0 +1,132 @@
+"""When something is taken back or given to whom it belongs: is it gone everywhere, and does anybody know who has seen it?"""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.ingest.a_hospital import SENT, Hospital, a_hospital, adt, hl7_time
+from tests.ingest.test_filing import result
+from tests.patients.people import nhs
+
+from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, WhoAsked
+from carerecord.ingest.taken_back import MOVED
+from carerecord.kit.errors import NotFound
+
+NUMBERS = "https://fenwick.test/Id/number"
+
+
+async def filed(hospital: Hospital, *messages: bytes) -> None:
+    for each in messages:
+        await hospital.put(each)
+    await hospital.file_all()
+
+
+async def noted(hospital: Hospital) -> list[dict[str, Any]]:
+    rows = await hospital.db.fetch("SELECT * FROM withdrawn ORDER BY no")
+    return [dict(row) for row in rows]
+
+
+async def lines(hospital: Hospital) -> list[dict[str, Any]]:
+    rows = await hospital.db.fetch("SELECT body FROM outbox WHERE kind = 'Line'")
+    return [each for row in rows if (each := json.loads(row["body"]))["what"] == "item-withdrawn"]
+
+
+async def pointers(hospital: Hospital) -> list[tuple[str, str]]:
+    return [tuple(row) for row in await hospital.pools["locator"].fetch("SELECT local_id, patient FROM pointer")]
+
+
+async def test_a_person_who_is_deleted_is_in_no_index_and_pointed_to_by_nobody(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt("A28", nhs=nhs(1)), result("F", "2"))
+        ((_, patient),) = await pointers(hospital)
+        await filed(hospital, adt("A29", control="3", at=SENT + timedelta(hours=1)))
+
+        assert await pointers(hospital) == []
+        with pytest.raises(NotFound):
+            await hospital.calls.ask(KNOWN_AS, KnownAsAsked(NUMBERS, "MRN1"))
+        with pytest.raises(NotFound):
+            await hospital.calls.ask(WHO, WhoAsked(patient))
+        assert {(each["type"], each["patient"], each["message"]) for each in await noted(hospital)} >= {
+            ("Patient", patient, 3), ("Observation", patient, 3)
+        }  # fmt: skip
+
+        again = adt("A28", control="4", at=SENT + timedelta(hours=2), given="HAMZA", family="IQBAL", born="20010709")
+        await filed(hospital, again)
+        assert [each[0] for each in await pointers(hospital)] == ["MRN1"]
+        assert (await hospital.calls.ask(WHO, WhoAsked(patient))).demographics.names[0].family.upper() == "IQBAL"
+
+
+async def test_a_deletion_of_nobody_leaves_nobody_behind(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt("A29"))
+
+        assert (await hospital.stuck(), await pointers(hospital), await noted(hospital)) == ([], [], [])
+        assert await hospital.pools["patients"].fetchval("SELECT count(*) FROM patient") == 0
+
+
+def moved(at: Any) -> bytes:
+    """A44: the visit's account was kept under MRN1 and is MRN2's."""
+    return adt("A45", number="MRN2", control="9", given="EDNA", at=at, more=("MRG|MRN1^^^R1A^MR||||V1^^^R1A",))
+
+
+async def test_what_moves_to_the_right_person_is_noted_with_the_wrong_one_once(service_database: Any):
+    pv1 = "PV1|1|I|WARD1^^^R1A||||||||||||||||V1^^^R1A"
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt("A01", more=(pv1,)), adt("A28", number="MRN2", given="EDNA", control="2"))
+        whose = dict(await pointers(hospital))
+        await filed(hospital, moved(SENT + timedelta(hours=1)))
+        await filed(hospital, adt("A08", number="MRN2", given="EDNA", control="10", at=SENT + timedelta(hours=2), more=(pv1,)))
+
+        (row,) = await noted(hospital)
+        (line,) = await lines(hospital)
+    assert (row["type"], row["patient"], row["reason"]) == ("Encounter", whose["MRN1"], MOVED)
+    assert line["patients"] == [whose["MRN1"]]
+
+
+async def test_a_withdrawal_is_noted_once_with_when_it_could_first_be_seen(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt(), result("F", "2"))
+        first = hospital.clock.at
+        hospital.clock.at += timedelta(hours=3)
+        withdrawal = result("D", "3", minutes=5)
+        await filed(hospital, withdrawal)
+        await filed(hospital, result("D", "4", minutes=6))
+
+        rows = [each for each in await noted(hospital) if each["type"] == "Observation"]
+        assert [(each["filed_at"], each["at"]) for each in rows] == [(first, first + timedelta(hours=3))]
+        assert len(await lines(hospital)) == len(await noted(hospital))
+
+
+async def test_a_visit_that_is_one_with_another_was_not_taken_back_and_a_late_word_for_it_counts(service_database: Any):
+    pv1 = "PV1|1|I|{place}^^^R1A||||||||||||||||{visit}^^^R1A"
+    later = SENT + timedelta(hours=1)
+    async with a_hospital(service_database) as hospital:
+        await filed(
+            hospital,
+            adt("A04", more=(pv1.format(place="AE", visit="V1"),)),
+            adt("A01", control="2", at=SENT + timedelta(minutes=5), more=(pv1.format(place="WARD1", visit="V2"),)),
+            adt("A42", control="3", at=later, more=("MRG|MRN1^^^R1A^MR||||V1^^^R1A", pv1.format(place="WARD1", visit="V2"))),
+        )
+        late = pv1.format(place="RESUS", visit="V1")
+        await filed(hospital, adt("A02", control="4", at=SENT + timedelta(minutes=2), more=(late,)))
+        newest = {each.id: each for each in reversed(await hospital.history("Encounter"))}
+
+        (visit,) = [json.loads(each.text) for each in newest.values() if not each.gone]
+        assert await noted(hospital) == []
+    assert [each["location"]["display"].rpartition(", ")[2] for each in visit["location"]] == ["AE", "RESUS", "WARD1"]
+
+
+async def test_a_signal_of_the_register_has_its_number_asked_for_anew_and_says_nothing_of_a_stranger(service_database: Any):
+    def signal(number: str) -> bytes:
+        told = {"specversion": "1.0", "id": "1", "type": "pds-death-notification-2", "subject": number,
+                "time": hl7_time(SENT)}  # fmt: skip
+        return json.dumps(told).encode()
+
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt("A28", nhs=nhs(1)))
+        ((_, patient),) = await pointers(hospital)
+        await filed(hospital, signal(nhs(1)), signal(nhs(2)))
+        rows = await hospital.db.fetch("SELECT patient, state, anew FROM trace")
+
+    assert [tuple(row) for row in rows] == [(patient, "waiting", True)]
