@@ -22,7 +22,7 @@ from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import EventsAsked, Line, LooksAsked, VerifyAsked
 from carerecord.kit.clock import SystemClock
 from carerecord.kit.db import open_pool
-from carerecord.kit.errors import NotUnderstood
+from carerecord.kit.errors import NotFound, NotUnderstood
 from carerecord.kit.events import Event, Outbox
 from carerecord.kit.hearer import run_hearer
 from carerecord.kit.log import log_for
@@ -266,9 +266,23 @@ async def test_the_book_says_up_to_when_it_is_whole_only_when_every_teller_has_s
 async def test_events_are_the_same_lines(world: World) -> None:
     await world.take(event(line(1, "p-1")))
 
-    events = await world.book.events(EventsAsked(person=("p-1",), actor=OFFICER))
+    told = await world.book.events(EventsAsked(person=("p-1",), actor=OFFICER))
 
-    assert [msgspec.json.decode(each)["resourceType"] for each in events] == ["AuditEvent"]
+    (read,) = [msgspec.json.decode(each) for each in told.events]
+    assert read["resourceType"] == "AuditEvent"
+    assert (await world.book.events(EventsAsked(id=read["id"], actor=OFFICER))).events == told.events
+    with pytest.raises(NotFound):
+        await world.book.events(EventsAsked(id="not an id", actor=OFFICER))
+
+
+async def test_events_go_on_where_the_last_page_ended(world: World) -> None:
+    await world.take(*(event(line(minute, "p-1")) for minute in (-9_000, -8_000, -7_000)))  # looks at the book come after them
+
+    first = await world.book.events(EventsAsked(person=("p-1",), most=2))
+    second = await world.book.events(EventsAsked(person=("p-1",), most=2, before=first.next))
+
+    assert (len(first.events), len(second.events), second.next) == (2, 1, "")
+    assert not [each for each in first.events if each in second.events]
 
 
 async def test_a_line_announced_by_a_service_reaches_the_book_by_way_of_nats(

@@ -7,7 +7,7 @@ import pytest
 
 from carerecord.consent import api as consent
 from carerecord.contracts.actors import Actor, Role
-from carerecord.contracts.consent import OBJECT, OBJECTIONS, WITHDRAW, ObjectAsked, ObjectionsAsked, WithdrawAsked
+from carerecord.contracts.consent import OBJECT, OBJECTIONS, SAID, WITHDRAW, ObjectAsked, ObjectionsAsked, SaidAsked, WithdrawAsked
 from carerecord.contracts.locator import (
     LEARN,
     SEEN,
@@ -90,9 +90,11 @@ async def test_consent(service_database, folder):
             (OBJECTIONS, ObjectionsAsked(("p1",))),
             (WITHDRAW, WithdrawAsked(GP, "not an id")),
             (OBJECTIONS, ObjectionsAsked(("p2",))),
+            (SAID, SaidAsked(GP, ("p2",))),
+            (SAID, SaidAsked(GP, id="not an id")),
         ],
     )
-    assert [each.error for each in answers] == ["", "NotAcceptable", "", "NotFound", ""]
+    assert [each.error for each in answers] == ["", "NotAcceptable", "", "NotFound", "", "", "NotFound"]
 
 
 async def test_locator(service_database, folder):

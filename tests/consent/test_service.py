@@ -4,7 +4,7 @@ import pytest
 
 from carerecord.consent.service import Listener
 from carerecord.contracts.actors import Actor, Role
-from carerecord.contracts.consent import ObjectAsked, ObjectionsAsked, WithdrawAsked
+from carerecord.contracts.consent import ObjectAsked, ObjectionsAsked, SaidAsked, WithdrawAsked
 from carerecord.kit.clock import SystemClock
 from carerecord.kit.errors import NotAcceptable, NotFound
 from carerecord.kit.events import Outbox
@@ -44,6 +44,20 @@ async def test_withdrawn_it_is_no_longer_in_force_but_stays_written(listener):
     assert await listener.db.fetchval("SELECT count(*) FROM outbox") == 2
     with pytest.raises(NotFound):
         await listener.withdraw(WithdrawAsked(GP, said.id))
+
+
+async def test_all_that_was_said_is_told_with_what_was_withdrawn_and_the_look_is_written_down(listener):
+    first = await listener.object(ObjectAsked(GP, "p1", "medicines"))
+    second = await listener.object(ObjectAsked(GP, "p2", "results", "elm-bank"))
+    gone = await listener.withdraw(WithdrawAsked(GP, first.id))
+    assert await listener.said(SaidAsked(GP, ("p1", "p2"))) == (second, gone)
+    assert await listener.said(SaidAsked(GP, id=first.id)) == (gone,)
+    assert await listener.said(SaidAsked(GP, ("p3",))) == ()
+    for unknown in ("nothing", "00000000-0000-0000-0000-000000000000"):
+        with pytest.raises(NotFound):
+            await listener.said(SaidAsked(GP, id=unknown))
+    looks = await listener.db.fetchval("SELECT count(*) FROM outbox WHERE convert_from(body, 'UTF8') LIKE '%objections-read%'")
+    assert looks == 3
 
 
 async def test_what_protects_somebody_cannot_be_hidden(listener):

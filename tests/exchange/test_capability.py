@@ -106,7 +106,7 @@ async def _every_operation(api: Api) -> None:
     named = {
         (each["type"], operation["name"])
         for each in (await statement(api))["rest"][0]["resource"]
-        for operation in each["operation"]
+        for operation in each.get("operation", ())
     } | {("", each["name"]) for each in (await statement(api))["rest"][0]["operation"]}
     named.remove(("", "process-message"))  # which needs a registry of senders: `test_messages` holds it
     asked = {

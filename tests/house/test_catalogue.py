@@ -102,5 +102,5 @@ def test_targets_are_chosen_by_name_in_the_order_of_the_floors():
 
 
 def test_only_those_named_have_leave_to_knock():
-    assert callers_of("consent") == {"policy", "viewer"}
+    assert callers_of("consent") == {"policy", "viewer", "exchange"}
     assert "viewer" not in callers_of("locator")

@@ -61,7 +61,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "ingest",
         3,
-        calls=("patients", "sources", "locator", "holdings"),
+        calls=("patients", "sources", "locator", "holdings", "audit"),
         hears=("holdings",),
         kinds=("Kept",),
         without="Records open; no further source's people become findable, and who sends messages keeps them until it is back.",
@@ -83,7 +83,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "exchange",
         5,
-        calls=("identity", "holdings", "patients", "records", "ingest"),
+        calls=("identity", "holdings", "patients", "records", "ingest", "consent", "audit"),
         keeps=False,
         face=True,
         without="No system is answered by the FHIR API; pages open.",

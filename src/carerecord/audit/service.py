@@ -4,20 +4,21 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import msgspec
+from msgspec.structs import replace
 
 from carerecord.audit import store
 from carerecord.audit.checkpoints import Checkpoint, Checkpoints
 from carerecord.audit.event import as_audit_event
 from carerecord.audit.model import EMPTY, Standing, first_bad, shown, told
 from carerecord.contracts.actors import Actor
-from carerecord.contracts.audit import EventsAsked, Line, Looks, LooksAsked, Verified, VerifyAsked
+from carerecord.contracts.audit import Events, EventsAsked, Line, Looks, LooksAsked, Verified, VerifyAsked
 from carerecord.kit import request
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.db import Connection, Pool
-from carerecord.kit.errors import NotUnderstood
+from carerecord.kit.errors import NotFound, NotUnderstood
 from carerecord.kit.events import Event
 from carerecord.kit.log import Log
 from carerecord.kit.question import encode
@@ -53,19 +54,36 @@ class Book:
         until = await store.whole_until(self.db)
         await self._write_look(asked.actor, asked.person, now)
         lines = tuple(shown(each) for each in standing)
-        more = len(standing) == min(asked.most, MOST) > 0
         return Looks(
             lines,
             complete_until=stamp(until) if until is not None else "",
             behind_s=max(0.0, (now - until).total_seconds()) if until is not None else 0.0,
-            next=f"{standing[-1].at.isoformat()} {standing[-1].seq}" if more else "",
+            next=_next(standing, asked.most),
         )
 
-    async def events(self, asked: EventsAsked) -> tuple[msgspec.Raw, ...]:
-        """The same lines as FHIR AuditEvents."""
-        standing = await self._read(asked.person, "", asked.most)
+    async def events(self, asked: EventsAsked) -> Events:
+        """The same lines as FHIR AuditEvents, each under the id of its event.
+
+        Raises:
+            NotFound: there is no line of that id. Else as `looks`.
+        """
+        if asked.id:
+            standing = await self._one(asked.id)
+        else:
+            standing = await self._read(asked.person, asked.before, asked.most)
+        until = await store.whole_until(self.db)
         await self._write_look(asked.actor, asked.person, self.clock.now())
-        return tuple(msgspec.Raw(encode(as_audit_event(shown(each)))) for each in standing)
+        events = tuple(msgspec.Raw(encode(as_audit_event(replace(shown(each), id=str(each.event))))) for each in standing)
+        return Events(events, stamp(until) if until is not None else "", "" if asked.id else _next(standing, asked.most))
+
+    async def _one(self, id_: str) -> tuple[Standing, ...]:
+        try:
+            standing = await store.of_event(self.db, UUID(id_))
+        except ValueError:
+            standing = ()
+        if not standing:
+            raise NotFound("There is no line of that id in the book.")
+        return standing
 
     async def _read(self, person: tuple[str, ...], before: str, most: int) -> tuple[Standing, ...]:
         at, seq = _place(before)
@@ -142,6 +160,11 @@ class Book:
         until = await store.whole_until(self.db)
         if until is not None and (behind_s := (self.clock.now() - until).total_seconds()) > LAGGING_S:
             self.log.error("audit.behind", behind_s=round(behind_s))
+
+
+def _next(standing: Sequence[Standing], most: int) -> str:
+    more = len(standing) == min(most, MOST) > 0
+    return f"{standing[-1].at.isoformat()} {standing[-1].seq}" if more else ""
 
 
 def _place(before: str) -> tuple[datetime, int]:

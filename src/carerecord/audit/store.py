@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from uuid import UUID
 
 from carerecord.audit.model import EMPTY, Standing, Told, chained
 from carerecord.kit.db import Connection, Database, Record
@@ -90,6 +91,10 @@ async def latest(db: Database, before: datetime, before_seq: int, most: int) -> 
         most,
     )
     return _standing(rows)
+
+
+async def of_event(db: Database, event: UUID) -> tuple[Standing, ...]:
+    return _standing(await db.fetch("SELECT seq, teller, event, at, body, hash FROM line WHERE event = $1", event))
 
 
 async def following(db: Database, seq: int, most: int) -> tuple[Standing, ...]:

@@ -1,7 +1,7 @@
 """The door of consent."""
 
 from carerecord.consent.service import Listener
-from carerecord.contracts.consent import OBJECT, OBJECTIONS, WITHDRAW
+from carerecord.contracts.consent import OBJECT, OBJECTIONS, SAID, WITHDRAW
 from carerecord.kit.part import Part, Supplies, answer
 
 
@@ -11,6 +11,7 @@ def build(supplies: Supplies) -> Part:
         "consent",
         answers=(
             answer(OBJECTIONS, listener.objections),
+            answer(SAID, listener.said),
             answer(OBJECT, listener.object),
             answer(WITHDRAW, listener.withdraw),
         ),

@@ -3,10 +3,10 @@
 import uuid
 from dataclasses import dataclass
 
-from carerecord.consent.store import add_objection, objections_for, withdraw_objection
+from carerecord.consent.store import add_objection, all_said, objections_for, said_once, withdraw_objection
 from carerecord.contracts.actors import Actor
 from carerecord.contracts.audit import Line
-from carerecord.contracts.consent import ObjectAsked, Objection, ObjectionsAsked, WithdrawAsked
+from carerecord.contracts.consent import ObjectAsked, Objection, ObjectionsAsked, SaidAsked, WithdrawAsked
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit import request
 from carerecord.kit.clock import Clock, stamp
@@ -31,6 +31,23 @@ class Listener:
         if asked.actor is not None:
             await self.outbox.announce("Line", self._look(asked.actor, asked.person[0]))
         return said
+
+    async def said(self, asked: SaidAsked) -> tuple[Objection, ...]:
+        """In force or withdrawn, the newest first.
+
+        Raises:
+            NotFound: nothing was said under that id.
+        """
+        if not asked.id:
+            found, person = await all_said(self.db, asked.person), asked.person[:1]
+        else:
+            one = await said_once(self.db, id_) if (id_ := _uuid(asked.id)) else None
+            if one is None:
+                raise NotFound("Nothing was said under that id.")
+            found, person = (one,), (one.patient,)
+        for patient in person:
+            await self.outbox.announce("Line", self._look(asked.actor, patient))
+        return found
 
     async def object(self, asked: ObjectAsked) -> Objection:
         """An objection, in force at once; said twice it is one.
@@ -57,10 +74,8 @@ class Listener:
         Raises:
             NotFound: none of that id is in force.
         """
-        try:
-            wanted = str(uuid.UUID(asked.objection))
-        except ValueError:
-            raise NotFound("There is no such objection in force.") from None
+        if not (wanted := _uuid(asked.objection)):
+            raise NotFound("There is no such objection in force.")
         async with self.db.acquire() as db, db.transaction():
             said = await withdraw_objection(db, wanted, self.clock.now(), asked.actor.key)
             if said is None:
@@ -91,3 +106,11 @@ class Listener:
             sections=(said.section,),
             request=request.current(),
         )
+
+
+def _uuid(text: str) -> str:
+    """As the database writes it; "" for what is none."""
+    try:
+        return str(uuid.UUID(text))
+    except ValueError:
+        return ""

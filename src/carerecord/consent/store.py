@@ -23,6 +23,27 @@ async def objections_for(db: Database, person: PersonIds) -> tuple[Objection, ..
     return tuple(_objection(row) for row in rows)
 
 
+async def all_said(db: Database, person: PersonIds) -> tuple[Objection, ...]:
+    """In force or withdrawn, under any of the person's ids, the newest first."""
+    rows = await db.fetch(
+        """
+        SELECT id, patient_id, section, source, organisation, said_at, withdrawn_at
+          FROM objection
+         WHERE patient_id = ANY ($1)
+         ORDER BY said_at DESC, id
+        """,
+        list(person),
+    )
+    return tuple(_objection(row) for row in rows)
+
+
+async def said_once(db: Database, id_: str) -> Objection | None:
+    row = await db.fetchrow(
+        "SELECT id, patient_id, section, source, organisation, said_at, withdrawn_at FROM objection WHERE id = $1", id_
+    )
+    return _objection(row) if row is not None else None
+
+
 async def add_objection(
     db: Database, patient: str, section: str, source: str, organisation: str, at: datetime, said_to: str
 ) -> tuple[Objection, bool]:

@@ -48,11 +48,19 @@ class Looks(Struct, frozen=True):
 
 
 class EventsAsked(Struct, frozen=True):
-    """The same lines as FHIR AuditEvents."""
+    """The same lines as FHIR AuditEvents; or the one of this id."""
 
     person: tuple[str, ...] = ()
     most: int = 100
     actor: Actor | None = None
+    before: str = ""  # as of LooksAsked
+    id: str = ""
+
+
+class Events(Struct, frozen=True):
+    events: tuple[Raw, ...]
+    complete_until: str = ""  # as of Looks
+    next: str = ""
 
 
 class VerifyAsked(Struct, frozen=True):
@@ -67,5 +75,5 @@ class Verified(Struct, frozen=True):
 
 
 LOOKS = Question("audit", "looks", LooksAsked, Looks)
-EVENTS = Question("audit", "events", EventsAsked, tuple[Raw, ...])
+EVENTS = Question("audit", "events", EventsAsked, Events)
 VERIFY = Question("audit", "verify", VerifyAsked, Verified)

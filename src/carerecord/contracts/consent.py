@@ -24,6 +24,14 @@ class ObjectionsAsked(Struct, frozen=True):
     actor: Actor | None = None  # a human who reads the list: the look is a line of the book. None: policy, for an opening
 
 
+class SaidAsked(Struct, frozen=True):
+    """All that a person has said, what was withdrawn too; or one thing by its id. The look is a line of the book."""
+
+    actor: Actor
+    person: PersonIds = ()
+    id: str = ""
+
+
 class ObjectAsked(Struct, frozen=True):
     actor: Actor
     patient: str
@@ -38,5 +46,6 @@ class WithdrawAsked(Struct, frozen=True):
 
 
 OBJECTIONS = Question("consent", "objections", ObjectionsAsked, tuple[Objection, ...])
+SAID = Question("consent", "said", SaidAsked, tuple[Objection, ...])
 OBJECT = Question("consent", "object", ObjectAsked, Objection)
 WITHDRAW = Question("consent", "withdraw", WithdrawAsked, Objection)

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from starlette.responses import Response
 
 from carerecord.exchange import (
+    auditing,
+    binaries,
     bundles,
+    consents,
     documents,
     exporting,
     importing,
@@ -80,6 +83,13 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/Patient/{id}/$summary", {"GET": summary.summary}, True),
         ("/DocumentReference/$docref", {"GET": documents.docref, "POST": documents.docref}, True),
         ("/Observation/$lastn", {"GET": operations.lastn}, True),
+        ("/{type:Binary}", {"POST": binaries.create}, True),
+        ("/Consent", {"GET": consents.by_get, "POST": consents.create}, True),
+        ("/Consent/_search", {"POST": consents.by_post}, True),
+        ("/Consent/{id}", {"GET": consents.read, "PUT": consents.update}, True),
+        ("/AuditEvent", {"GET": auditing.by_get}, True),
+        ("/AuditEvent/_search", {"POST": auditing.by_post}, True),
+        ("/AuditEvent/{id}", {"GET": auditing.read}, True),
         ("/{type}/$validate", {"POST": operations.validate}, True),
         ("/{type}/{id}/$validate", {"GET": operations.validate, "POST": operations.validate}, True),
         ("/{type}/{id}/$meta", {"GET": operations.meta}, True),
@@ -87,8 +97,10 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/{type}/_history", {"GET": resources.history}, True),
         ("/{type}/_search", {"POST": searching.by_post}, True),
         ("/{type}/{id}/_history", {"GET": resources.history}, True),
+        ("/{type:Binary}/{id}/_history/{version}", {"GET": binaries.vread}, True),
         ("/{type}/{id}/_history/{version}", {"GET": resources.vread}, True),
         ("/Patient/{id}/{type}", {"GET": searching.in_compartment}, True),
+        ("/{type:Binary}/{id}", {**one, "GET": binaries.read, "PUT": binaries.update}, True),
         ("/{type}/{id}", one, True),
         ("/{type}", {name: many[name] for name in ("GET", "POST", "PUT", "PATCH", "DELETE")}, True),
     )
@@ -110,7 +122,8 @@ def build(supplies: Supplies) -> Part:
                 raise NotUnderstood("Care-Reason goes with Patient/ID/$everything and Patient/ID/TYPE, where sources are asked.")
             return await handler(visit)
 
-        return Address(face, handle, guarded=guarded)
+        raw = any(each.__module__ == binaries.__name__ for each in handlers.values())
+        return Address(face, handle, guarded=guarded, any_form=raw)
 
     async def nothing(_: Visit) -> Response:
         raise NotFound("There is no such address in this API.")

@@ -24,7 +24,8 @@ from carerecord.contracts.holdings import (
     Written,
 )
 from carerecord.exchange import answers
-from carerecord.exchange.resources import KEPT_ASIDE, OWNED_ELSEWHERE, kept_here
+from carerecord.exchange.owners import OWNED_ELSEWHERE
+from carerecord.exchange.resources import KEPT_ASIDE, kept_here
 from carerecord.exchange.searching import pairs_of, searched
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import broken
@@ -126,9 +127,8 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
             return await _read(visit, entry)
         change = _change(visit, entry, in_transaction=False)
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
-        (made,) = await visit.face.calls.ask(
-            WRITE, WriteAsked(visit.client, visit.reach(letter), (change,), visit.request_id)
-        )
+        asked = WriteAsked(visit.client, visit.reach(letter), (change,), visit.request_id, looks=visit.reach("r"))
+        (made,) = await visit.face.calls.ask(WRITE, asked)
         return _told(visit, made)
     except Exception as error:
         told = broken(error)

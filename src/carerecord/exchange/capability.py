@@ -5,20 +5,28 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
+from carerecord.exchange import auditing, consents, objections
 from carerecord.exchange.answers import FHIR_JSON
 from carerecord.exchange.formats import FHIR_XML, PATCH
 from carerecord.exchange.operations import OPERATIONS
-from carerecord.exchange.resources import OWNED_ELSEWHERE
+from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
-from carerecord.fhir.search.parameters import Parameters
+from carerecord.fhir.search.parameters import Parameter, Parameters
 
 INTERACTIONS = ("read", "vread", "create", "update", "patch", "delete", "history-instance", "history-type", "search-type")
+OF_MANY = ("history-type", "search-type")
+OF_OTHERS = {
+    objections.TYPE: (("read", "create", "update", "search-type"), consents.PARAMETERS),
+    auditing.TYPE: (("read", "search-type"), auditing.PARAMETERS),
+}
 SYSTEM = ("batch", "transaction", "history-system")
 
 
 class Capability:
     def __init__(self, parameters: Parameters, published: str) -> None:
-        self._resources = [_resource(type_, parameters) for type_ in sorted(parameters.types - OWNED_ELSEWHERE.keys())]
+        here = {type_: _resource(type_, parameters) for type_ in parameters.types - OWNED_ELSEWHERE.keys()}
+        beside = {type_: _of_another(type_, parameters) for type_ in OF_OTHERS}
+        self._resources = [each for _, each in sorted((here | beside).items())]
         self._published = published
 
     async def metadata(self, visit: Visit) -> Response:
@@ -56,27 +64,43 @@ class Capability:
 
 
 def _resource(type_: str, parameters: Parameters) -> dict[str, Any]:
-    known = parameters.of(type_)
-    references = sorted(f"{type_}:{each.code}" for each in known.values() if each.type == "reference")
     told: dict[str, Any] = {
         "type": type_,
-        "interaction": [{"code": each} for each in INTERACTIONS],
+        "interaction": [{"code": each} for each in INTERACTIONS if type_ != BY_ID or each not in OF_MANY],
         "versioning": "versioned-update",
         "readHistory": True,
         "updateCreate": True,
-        "conditionalCreate": True,
+        "conditionalCreate": type_ != BY_ID,
         "conditionalRead": "full-support",
-        "conditionalUpdate": True,
-        "conditionalDelete": "single",
-        "searchInclude": references,
-        "searchParam": [
-            {"name": each.code, "definition": each.url, "type": each.type}
-            for each in sorted(known.values(), key=lambda parameter: parameter.code)
-        ],
+        "conditionalUpdate": type_ != BY_ID,
+        "conditionalDelete": "not-supported" if type_ == BY_ID else "single",
     }
+    known = {} if type_ == BY_ID else parameters.of(type_)
+    if known:
+        told["searchInclude"] = sorted(f"{type_}:{each.code}" for each in known.values() if each.type == "reference")
+        told["searchParam"] = [_parameter(each) for _, each in sorted(known.items())]
     operations = [*OPERATIONS["*"], *OPERATIONS.get(type_, ())]
     told["operation"] = [{"name": name, "definition": url} for name, url in operations]
     return told
+
+
+def _of_another(type_: str, parameters: Parameters) -> dict[str, Any]:
+    """What another service answers for."""
+    interactions, searched_by = OF_OTHERS[type_]
+    known = parameters.of(type_)
+    return {
+        "type": type_,
+        "documentation": OWNED_ELSEWHERE[type_][1],
+        "interaction": [{"code": each} for each in interactions],
+        "versioning": "versioned" if "update" in interactions else "no-version",
+        "conditionalCreate": False,
+        "conditionalUpdate": False,
+        "searchParam": [_parameter(known[code]) for code in sorted(searched_by)],
+    }
+
+
+def _parameter(each: Parameter) -> dict[str, str]:
+    return {"name": each.code, "definition": each.url, "type": each.type}
 
 
 def _coded(system: str, code: str) -> dict[str, Any]:

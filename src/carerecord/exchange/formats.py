@@ -56,8 +56,8 @@ class Form(NamedTuple):
 PLAIN: Final = Form()
 
 
-def form_of(request: Request) -> Form:
-    """By `_format`, else by Accept.
+def form_of(request: Request, *, any_form: bool = False) -> Form:
+    """By `_format`, else by Accept. `any_form`: what is asked for may be bytes of any type.
 
     Raises:
         NotServed: neither names one that is written here.
@@ -70,6 +70,8 @@ def form_of(request: Request) -> Form:
             return named(said, pretty=pretty)
     accept = request.headers.get("accept", "")
     form = _known(accept) if len(accept) <= _USUAL_ACCEPT else _accepted(accept)
+    if form is None and any_form:
+        return PLAIN
     if form is None:
         raise NotServed(f"Answers are written as {FHIR_JSON} or {FHIR_XML}.")
     return form._replace(pretty=True) if pretty else form
@@ -130,6 +132,11 @@ async def sent(request: Request, most: int) -> bytes:
     if unpacker and came and (not unpacker.eof or unpacker.unused_data):
         raise NotUnderstood("The body is not what gzip writes, once and whole.")
     return bytes(taken)
+
+
+def is_fhir(content_type: str) -> bool:
+    kind = content_type.partition(";")[0].strip().lower()
+    return kind in _JSON or kind in _XML
 
 
 async def resource(request: Request, elements: xml.Elements) -> bytes:

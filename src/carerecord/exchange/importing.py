@@ -30,7 +30,7 @@ from carerecord.contracts.holdings import (
 from carerecord.exchange.answers import outcome, written
 from carerecord.exchange.exporting import NDJSON, asked_for
 from carerecord.exchange.formats import NotTaken, TooLarge
-from carerecord.exchange.resources import OWNED_ELSEWHERE
+from carerecord.exchange.owners import OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import Calls
 from carerecord.kit.errors import CareRecordError, NotUnderstood, Refused

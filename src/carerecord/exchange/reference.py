@@ -1,16 +1,20 @@
 """How does the reference page of the FHIR API read? Written from the code that answers, so that it says what is done."""
 
+import re
 from collections.abc import Iterator
 
 from starlette.responses import Response
 
 from carerecord.exchange import (
+    binaries,
     bundles,
+    capability,
     documents,
     exporting,
     formats,
     importing,
     matching,
+    objections,
     operations,
     searching,
     summary,
@@ -18,7 +22,7 @@ from carerecord.exchange import (
 from carerecord.exchange.answers import FHIR_JSON
 from carerecord.exchange.api import addresses
 from carerecord.exchange.capability import INTERACTIONS, SYSTEM
-from carerecord.exchange.resources import OWNED_ELSEWHERE
+from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
 from carerecord.fhir import invariants
 from carerecord.fhir.search import parameters
@@ -31,6 +35,18 @@ types for the types that the record shows), and these invariants; R4's others ar
 is wrong and what is expected, and never what was sent. What a client's faults come to is a setting of its row: refused (422),
 kept with warnings, or kept aside. UK Core is judged by our own rules for the types that the record shows, where `meta.profile` or
 `$validate` asks for it; a client whose faults are kept with warnings always hears of it.
+"""
+APART = f"""\
+A Binary is served as its bytes, with their own content type, unless FHIR is asked for (`Accept`, `_format`), and taken so:
+by any `Content-Type` that is not FHIR's, with `X-Security-Context`, up to {binaries.MOST_BYTES:,} bytes. Whoever may read
+what its `securityContext` names may read it, and nobody else. It is read by its id alone: no search, include, export or
+history of many brings it.
+
+A Consent is an objection: of a person (`patient`) to a section (`provision.class`, `{objections.SECTION}`; none: the whole
+record), of one source (`provision.actor`, role CST, `{objections.SOURCE}`), towards one organisation (role IRCP, its ODS
+code). It is in force when it is answered, and withdrawn by an update to `inactive`; one that says more is a 422 that names
+what. Consent and AuditEvent are for scopes that name them: `system/*` does not include them. Whose they are is said by an
+id of the patient index or of a Patient kept here, or by `patient:identifier`.
 """
 _OF = {"*": "every type", "": "the whole"}
 
@@ -45,6 +61,10 @@ async def _metadata(_: Visit) -> Response:
     return Response()
 
 
+def _shown(path: str) -> str:
+    return re.sub(r"\{\w+:(\w+)\}", r"\1", path)
+
+
 def _lines(known: Parameters) -> Iterator[str]:
     yield "# The FHIR API"
     yield ""
@@ -56,7 +76,7 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield "| address | takes | token |"
     yield "| --- | --- | --- |"
     for path, handlers, guarded in addresses(_metadata):
-        yield f"| `{path}` | {', '.join(handlers)} | {'yes' if guarded else '–'} |"
+        yield f"| `{_shown(path)}` | {', '.join(handlers)} | {'yes' if guarded else '–'} |"
     yield ""
     yield "HEAD is taken wherever GET is. Any other method is a 405 with `Allow`; every error is an OperationOutcome."
     yield ""
@@ -122,10 +142,14 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield ""
     yield "## Types and their search parameters"
     yield ""
-    for name, owner in OWNED_ELSEWHERE.items():
-        yield f"- {name} belongs to `{owner}` and is not kept by this API yet."
+    yield APART
+    yield "| type | kept by | may be | searched by | |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, (owner, says) in OWNED_ELSEWHERE.items():
+        interactions, searched_by = capability.OF_OTHERS.get(name, ((), ()))
+        yield f"| {name} | {owner} | {', '.join(interactions) or '–'} | {', '.join(sorted(searched_by)) or '–'} | {says} |"
     yield ""
     yield "| type | parameters |"
     yield "| --- | --- |"
-    for type_ in sorted(known.types - OWNED_ELSEWHERE.keys()):
+    for type_ in sorted(known.types - OWNED_ELSEWHERE.keys() - {BY_ID}):
         yield f"| {type_} | {', '.join(sorted(known.of(type_)))} |"

@@ -16,11 +16,13 @@ from carerecord.contracts.holdings import (
     Held,
     HistoryAsked,
     Issue,
+    Reach,
     ReadAsked,
     WriteAsked,
     Written,
 )
 from carerecord.exchange import answers, formats
+from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE, NotHere
 from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
@@ -29,16 +31,6 @@ KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
 _TYPE = re.compile(r"[A-Z][A-Za-z]{2,60}\Z")
 _MOST_HISTORY = 100
-OWNED_ELSEWHERE = {
-    "Consent": "consent", "AuditEvent": "audit", "Subscription": "subscriptions", "List": "lists", "Binary": "documents",
-}  # fmt: skip
-
-
-class NotHere(CareRecordError):
-    """A type that this API does not keep."""
-
-    status, issue = 404, "not-supported"
-
 
 class Gone(CareRecordError):
     status, issue = 410, "deleted"
@@ -58,7 +50,7 @@ def type_of(visit: Visit, letter: str) -> str:
 
 def kept_here(type_: str) -> None:
     if type_ in OWNED_ELSEWHERE:
-        raise NotHere(f"{type_} is not kept by this API yet.")
+        raise NotHere(OWNED_ELSEWHERE[type_][1])
     if not _TYPE.match(type_):
         raise NotHere("There is no such resource type in FHIR R4.")
 
@@ -66,8 +58,8 @@ def kept_here(type_: str) -> None:
 async def read(visit: Visit) -> Response:
     type_ = type_of(visit, "r")
     held = await held_here(visit, type_)
-    if _known_already(visit, held):
-        return _unchanged(held)
+    if known_already(visit, held):
+        return unchanged(held)
     if not visit.request.scope["query_string"]:
         return answers.resource(held, "")
     query = visit.request.query_params
@@ -78,11 +70,16 @@ async def read(visit: Visit) -> Response:
 
 async def vread(visit: Visit) -> Response:
     type_ = type_of(visit, "r")
+    held = await held_here(visit, type_, version_of(visit))
+    return unchanged(held) if known_already(visit, held) else answers.resource(held, visit.base)
+
+
+def version_of(visit: Visit) -> int:
+    """The version in the address. Raises NotFound: it is no number that a version could have."""
     version = visit.request.path_params["version"]
     if not version.isdecimal() or not 0 < int(version) < 2**31:
         raise NotFound("There is no such version.")
-    held = await held_here(visit, type_, int(version))
-    return _unchanged(held) if _known_already(visit, held) else answers.resource(held, visit.base)
+    return int(version)
 
 
 async def held_here(visit: Visit, type_: str, version: int = 0) -> Held:
@@ -96,17 +93,16 @@ async def held_here(visit: Visit, type_: str, version: int = 0) -> Held:
 
 async def create(visit: Visit) -> Response:
     type_ = type_of(visit, "c")
-    condition = visit.request.headers.get("if-none-exist", "")
-    return await _write(visit, Change("create", type_, raw=Raw(await visit.body()), if_none_exist=condition))
+    return await write(visit, Change("create", type_, raw=Raw(await visit.body()), if_none_exist=if_none(visit)))
 
 
 async def update(visit: Visit) -> Response:
     type_ = type_of(visit, "u")
     id_ = visit.request.path_params.get("id", "")
     change = Change(
-        "update", type_, id_, Raw(await visit.body()), condition="" if id_ else _condition(visit), if_match=_if_match(visit)
+        "update", type_, id_, Raw(await visit.body()), condition="" if id_ else _condition(visit), if_match=if_match(visit)
     )
-    return await _write(visit, change)
+    return await write(visit, change)
 
 
 async def patch(visit: Visit) -> Response:
@@ -114,14 +110,14 @@ async def patch(visit: Visit) -> Response:
     id_ = visit.request.path_params.get("id", "")
     steps = Raw(await formats.steps(visit.request))
     condition = "" if id_ else _condition(visit)
-    return await _write(visit, Change("patch", type_, id_, steps, condition=condition, if_match=_if_match(visit)))
+    return await write(visit, Change("patch", type_, id_, steps, condition=condition, if_match=if_match(visit)))
 
 
 async def delete(visit: Visit) -> Response:
     type_ = type_of(visit, "d")
     id_ = visit.request.path_params.get("id", "")
     condition = "" if id_ else _condition(visit)
-    return await _write(visit, Change("delete", type_, id_, condition=condition, if_match=_if_match(visit)))
+    return await write(visit, Change("delete", type_, id_, condition=condition, if_match=if_match(visit)))
 
 
 async def history(visit: Visit) -> Response:
@@ -133,6 +129,8 @@ async def history(visit: Visit) -> Response:
     named = visit.request.path_params
     letter = "r" if "id" in named else "s"  # as SMART has it: what was, of a type or of all, is searched for
     type_ = type_of(visit, letter) if "type" in named else ""
+    if type_ == BY_ID and "id" not in named:
+        raise NotHere(f"A {BY_ID} is read by its id, and has no history of all.")
     if not visit.reach(letter).types:
         raise Refused("The token's scopes do not allow this.", rule="scope")
     query = visit.request.query_params
@@ -158,13 +156,14 @@ def _with(here: str, query: list[tuple[str, str]]) -> str:
     return f"{here}?{urlencode(query)}" if query else here
 
 
-async def _write(visit: Visit, change: Change) -> Response:
+async def write(visit: Visit, change: Change) -> Response:
     if change.method == "patch":
         visit.must(change.type, "r")  # its tests, and the whole that is sent back, tell what is there
     if change.condition or change.if_none_exist:
         visit.must(change.type, "s")  # a condition is a search: what came of it tells what is there
     reach = visit.reach({"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method])
-    (made,) = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, (change,), visit.request_id))
+    looks = visit.reach("r") if change.type == BY_ID else Reach(())  # what it names is read, to know who may change it
+    (made,) = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, (change,), visit.request_id, looks=looks))
     return told(visit, made)
 
 
@@ -190,7 +189,11 @@ def _condition(visit: Visit) -> str:
     return visit.query
 
 
-def _if_match(visit: Visit) -> int:
+def if_none(visit: Visit) -> str:
+    return visit.request.headers.get("if-none-exist", "")
+
+
+def if_match(visit: Visit) -> int:
     said = visit.request.headers.get("if-match", "")
     if not said:
         return 0
@@ -204,7 +207,7 @@ def _version(said: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def _known_already(visit: Visit, held: Held) -> bool:
+def known_already(visit: Visit, held: Held) -> bool:
     """Whether the client has this version (FHIR R4, 3.1.0.3): by its ETag, else by its time."""
     if not visit.conditional:
         return False
@@ -225,7 +228,7 @@ def _not_since(said: str, held: Held) -> bool:
     return datetime.fromisoformat(held.at).replace(microsecond=0) <= since
 
 
-def _unchanged(held: Held) -> Response:
+def unchanged(held: Held) -> Response:
     response = Response(status_code=304)
     answers.stamped(response, held)
     return response

@@ -23,8 +23,8 @@ class Addresses(BaseRoute):
         self._by_length: dict[int, list[_Way]] = {}
         for path, app in ways:
             parts = tuple(enumerate(path.split("/")[1:]))
-            named = tuple((place, part[1:-1]) for place, part in parts if part.startswith("{"))
-            must = tuple((place, part) for place, part in reversed(parts) if not part.startswith("{"))
+            named = tuple((place, part[1:-1].partition(":")[0]) for place, part in parts if part.startswith("{"))
+            must = tuple((place, word) for place, part in reversed(parts) if (word := _word(part)) is not None)
             self._by_length.setdefault(len(parts), []).append(_Way(must, named, app))
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
@@ -54,6 +54,11 @@ class Addresses(BaseRoute):
 
     def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
         raise NoMatchFound(name, path_params)
+
+
+def _word(part: str) -> str | None:
+    """What this part of a path must be: `metadata`, or `{type:Binary}`, which bears a name as well; None for any."""
+    return part if not part.startswith("{") else part[1:-1].partition(":")[2] or None
 
 
 def _path(scope: Scope) -> str:

@@ -33,13 +33,18 @@ async def by_get(visit: Visit) -> Response:
 
 async def by_post(visit: Visit) -> Response:
     type_ = type_of(visit, "s")
+    return await _search(visit, type_, await posted(visit))
+
+
+async def posted(visit: Visit) -> Query:
+    """A search that is sent as a form, with what its address says. Raises NotTaken: sent as anything else."""
     if visit.request.headers.get("content-type", "").partition(";")[0].strip().lower() != formats.FORM:
         raise NotTaken(f"Send the search as {formats.FORM}.")
     said = pairs_of((await formats.sent(visit.request, _MOST_FORM)).decode("utf-8", "replace"))
     told = dict(said)
     pretty = visit.form.pretty or told.get("_pretty", "").lower() == "true"
     visit.form = formats.named(told["_format"], pretty=pretty) if told.get("_format") else Form(visit.form.xml, pretty)
-    return await _search(visit, type_, pairs_of(visit.query) + said)
+    return pairs_of(visit.query) + said
 
 
 async def in_compartment(visit: Visit) -> Response:
@@ -77,9 +82,9 @@ def searchset(visit: Visit, page: Page, here: str, query: Query, summary: str, e
 
 def bundle_of(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> bytes:
     understood = tuple((name, value) for name, value in query if name not in page.ignored)
-    links = [("self", _address(here, understood))]
+    links = [("self", address(here, understood))]
     if page.next:
-        links.append(("next", _address(here, (*understood, (CURSOR, page.next)))))
+        links.append(("next", address(here, (*understood, (CURSOR, page.next)))))
     whole = not elements and summary in ("", "false")
     entries = entries_of(page, visit.base, None if whole else partial(trimmed, summary=summary, elements=elements))
     return answers.bundle("searchset", entries, links, total=page.total)
@@ -99,7 +104,7 @@ def entries_of(page: Page, base: str, trim: Callable[[bytes], bytes] | None = No
     return [*entries, answers.outcome_entry(issues)] if issues else entries
 
 
-def _address(here: str, query: Query) -> str:
+def address(here: str, query: Query) -> str:
     return f"{here}?{'&'.join([f'{_escaped(name)}={_escaped(value)}' for name, value in query])}" if query else here
 
 

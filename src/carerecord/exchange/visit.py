@@ -103,6 +103,12 @@ class Visit:
         if not _allows(self.known.scopes, type_, letter):
             raise Refused(f"The token's scopes do not allow this with {type_}.", rule="scope")
 
+    def must_by_name(self, type_: str, letter: str) -> None:
+        """The same for a type that no scope for every type includes. Raises Refused."""
+        if not _allows(tuple(each for each in self.known.scopes if f"/{type_}." in each), type_, letter):
+            says = f"{type_} is for a token whose scopes name it: a scope for every type does not include it."
+            raise Refused(says, rule="scope")
+
     def reach(self, letter: str) -> Reach:
         return Reach(_types_with(self.known.scopes, letter))
 
@@ -129,8 +135,8 @@ Handler = Callable[[Visit], Awaitable[Response]]
 class Address:
     """One address, for every method: a guard, a handler, and its errors as OperationOutcome."""
 
-    def __init__(self, face: Face, handler: Handler, *, guarded: bool = True) -> None:
-        self._face, self._handler, self._guarded = face, handler, guarded
+    def __init__(self, face: Face, handler: Handler, *, guarded: bool = True, any_form: bool = False) -> None:
+        self._face, self._handler, self._guarded, self._any_form = face, handler, guarded, any_form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         response = await self._answer(Request(scope, receive))
@@ -139,7 +145,7 @@ class Address:
     async def _answer(self, request: Request) -> Response:
         visit = Visit(self._face, request, request_id=requests.current())
         try:
-            visit.form = formats.form_of(request)
+            visit.form = formats.form_of(request, any_form=self._any_form)
             if self._guarded:
                 visit.bearer = await self._face.bearer(token_of(request))
             response = await self._handler(visit)

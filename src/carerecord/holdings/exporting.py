@@ -32,7 +32,7 @@ from carerecord.fhir.search.values import span
 from carerecord.holdings.book import Book
 from carerecord.holdings.finding import ID, Finder
 from carerecord.holdings.paging import Place, same
-from carerecord.holdings.reaching import CONFIDENTIALITY, NOBODY, may_see, most, within
+from carerecord.holdings.reaching import CONFIDENTIALITY, GUARDED, NOBODY, may_see, most, within
 from carerecord.holdings.store import exporting as kept
 from carerecord.holdings.store import looking
 from carerecord.holdings.store.changing import Row
@@ -254,7 +254,7 @@ class Exporter:
     def _reaches(self, told: ExportAsked, reach: Reach, row: Row) -> bool:
         if told.of == "patient" and row.patient.startswith(NOBODY):
             return False
-        return may_see(reach, row.type) and within(reach, row.patient, row.type, self.finder.parameters)
+        return row.type != GUARDED and may_see(reach, row.type) and within(reach, row.patient, row.type, self.finder.parameters)
 
     def _answers(self, tests: Sequence[Sequence[Answers]], row: Row) -> bool:
         if not tests:

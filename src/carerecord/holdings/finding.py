@@ -19,7 +19,7 @@ from carerecord.holdings.opening import Exam, Found, opened
 from carerecord.holdings.opening import View as View
 from carerecord.holdings.ordering import ordered
 from carerecord.holdings.paging import Links, Place, same
-from carerecord.holdings.reaching import NOBODY, WHOSE, all_within, may_see, most, of_a_person, within
+from carerecord.holdings.reaching import GUARDED, NOBODY, WHOSE, all_within, may_see, most, of_a_person, within
 from carerecord.holdings.store import changing, looking, together
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.together import MOST_GROUPS, Across, InRecord, Reached
@@ -137,6 +137,8 @@ class Finder:
     async def _upto(
         self, query: Query, view: View, upto: int, place: Place | None = None, along: Including | None = None
     ) -> AsyncIterator[Found]:
+        if query.type == GUARDED:
+            raise BadSearch("", f"A {GUARDED} is read by its id, and is not searched for.")
         if not may_see(view.reach, query.type):
             return
         own = [each for each in query.clauses if isinstance(each, Clause)]

@@ -9,7 +9,7 @@ from carerecord.fhir.search.partly import Raws
 from carerecord.fhir.search.query import Clause, Include
 from carerecord.fhir.search.values import Link
 from carerecord.holdings.opening import Exam, Found, View
-from carerecord.holdings.reaching import may_see, most
+from carerecord.holdings.reaching import GUARDED, may_see, most
 from carerecord.holdings.store import looking
 from carerecord.holdings.store.changing import Row
 
@@ -67,13 +67,14 @@ class Including:
                 for value in each.values(parameter):
                     if not isinstance(value, Link) or not value.id or value.url:
                         continue
-                    if (not include.target or value.type == include.target) and may_see(self._view.reach, value.type):
+                    asked = value.type != GUARDED and (not include.target or value.type == include.target)
+                    if asked and may_see(self._view.reach, value.type):
                         wanted[value.type, value.id] = None
         return await self._open(await self._finder.current(list(wanted), self._view))
 
     async def _pointing_at(self, wave: Sequence[Found], include: Include) -> list[Found]:
         view, finder = self._view, self._finder
-        if not may_see(view.reach, include.source):
+        if include.source == GUARDED or not may_see(view.reach, include.source):
             return []
         found: list[Found] = []
         for parameter in self._references(include.parameter, include.source):

@@ -10,6 +10,7 @@ from carerecord.holdings.store.changing import Key
 CONFIDENTIALITY: Final = ("U", "L", "M", "N", "R", "V")
 STRICTEST: Final = len(CONFIDENTIALITY) - 1
 NOBODY: Final = "of:"
+GUARDED: Final = "Binary"  # read by its id alone, by whoever may read what it names (`securing`)
 WHOSE: Final = ("patient", "subject", "beneficiary")
 
 

@@ -1,5 +1,6 @@
 """Read what is kept, and what was kept before: one resource, its history, all of one person's, what was kept aside."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -14,6 +15,7 @@ from carerecord.contracts.holdings import (
     HeldCountsAsked,
     HistoryAsked,
     Page,
+    Reach,
     ReadAsked,
     WriteAsked,
     Written,
@@ -24,7 +26,8 @@ from carerecord.holdings.book import Book
 from carerecord.holdings.finding import ID, Finder
 from carerecord.holdings.opening import A_TURN
 from carerecord.holdings.paging import Place, same
-from carerecord.holdings.reaching import may_see, most, within
+from carerecord.holdings.reaching import GUARDED, may_see, most, within
+from carerecord.holdings.securing import secured_by
 from carerecord.holdings.store import changing, looking
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.writing import Writer
@@ -57,8 +60,31 @@ class Keeper:
         if stands is None or max(stands[0].confidential, stands[1]) > most(asked.reach) or not self._within(asked, stands[0]):
             await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
+        if asked.type == GUARDED:
+            return await self._guarded(asked, stands[0])
         await self.book.write("resource-read", asked.client, [stands[0].patient], request=asked.request)
         return self._held(stands[0])
+
+    async def _guarded(self, asked: ReadAsked, row: Row) -> Held:
+        """What this version named decides, and what the last one names."""
+        last = await self.finder.looked.last.ask((row.type, row.id))
+        people = await self._secured((row, *((last,) if last else ())), asked.reach)
+        if people is None:
+            await self._not_shown(asked, row)
+            raise NotFound("There is no such resource.")
+        await self.book.write("resource-read", asked.client, [row.patient, *people], request=asked.request)
+        return self._held(row)
+
+    async def _secured(self, rows: Iterable[Row], reach: Reach) -> list[str] | None:
+        """In whose records lies what these versions of a Binary name; None where one of it may not be seen."""
+        people: list[str] = []
+        for row in rows:
+            if row.method != "D":
+                seen, whose = await secured_by(self.finder, parse(self.finder.text(row)), reach)
+                if not seen:
+                    return None
+                people.append(whose)
+        return people
 
     async def _stands(self, type_: str, id_: str, version: int = 0) -> tuple[Row, int] | None:
         """This version, 0 = the last; and how confidential the last one is."""
@@ -124,12 +150,16 @@ class Keeper:
         ):  # fmt: skip
             await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
+        if asked.type == GUARDED and await self._secured((stands[0],), reach) is None:
+            await self._not_shown(asked, stands[0])
+            raise NotFound("There is no such resource.")
         lies = (await changing.addresses(self.finder.db, [(asked.type, asked.id)]))[asked.type, asked.id]
         # What lay in another person's record once is shown to those alone who may see that record too.
         where = [each for each in (lies.patient, *lies.before) if within(reach, each, asked.type, known)]
-        return list(
-            await looking.history(self.finder.db, where, asked.type, asked.id, below, most(reach), since, asked.most + 1)
-        )
+        rows = await looking.history(self.finder.db, where, asked.type, asked.id, below, most(reach), since, asked.most + 1)
+        if asked.type == GUARDED:
+            return [row for row in rows if await self._secured((row,), reach) is not None]
+        return list(rows)
 
     async def _of_many(self, asked: HistoryAsked, place: Place | None, since: datetime, moment: datetime) -> list[Row]:
         """By windows of time, from the newest on, each wider than the last until the page is full: no window is read for nothing

@@ -16,14 +16,16 @@ import msgspec
 from msgspec import Raw, Struct
 
 from carerecord.contracts.holdings import Held, Issue, Kept, WriteAsked, Written
+from carerecord.fhir.bundle import parse
 from carerecord.fhir.gates import Gates
 from carerecord.holdings.bodies import with_ours
 from carerecord.holdings.book import Book
 from carerecord.holdings.company import Company
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
 from carerecord.holdings.finding import Finder
-from carerecord.holdings.reaching import CONFIDENTIALITY, NOBODY, STRICTEST, most, within
+from carerecord.holdings.reaching import CONFIDENTIALITY, GUARDED, NOBODY, STRICTEST, most, within
 from carerecord.holdings.referring import Referring
+from carerecord.holdings.securing import secured_by
 from carerecord.holdings.store import changing, looking
 from carerecord.holdings.store.changing import Current, Last, Lies, Row
 from carerecord.kit.clock import stamp
@@ -133,6 +135,8 @@ class Writer:
         await self._worked_out(drafts, names)
         for draft in drafts:
             if draft.writes and draft.change.method == "patch":
+                if draft.type == GUARDED:
+                    await self._unguarded(db, draft)  # before its tests tell anything
                 self.drafting.worked_out(draft, await self.drafting.patched(db, draft), names)
         _each_once(drafts)
         await self._kept(db, [each for each in drafts if each.writes])
@@ -176,6 +180,9 @@ class Writer:
         """Everything is written at the end, in groups; `done` of each says what became of it."""
         there = [(each.type, each.id) for each in drafts if each.change.method != "create"]  # a new one has an id of our making
         known = await changing.locked(db, there) if there else {}
+        for draft in drafts:
+            if draft.type == GUARDED and (draft.type, draft.id) in known:
+                await self._unguarded(db, draft)
         places = [(at, *key) for key, lies in known.items() for at in (lies.patient, *lies.before)]
         last = await changing.latest(db, places) if places else {}
         planned = await self._planned(drafts, known, last, await self._standing(db, drafts, known))
@@ -184,6 +191,16 @@ class Writer:
         await changing.drop_current(db, planned.out)
         await changing.add_versions(db, planned.rows)
         await changing.put_current(db, planned.current)
+
+    async def _unguarded(self, db: Connection, draft: Draft) -> None:
+        """Nobody changes a Binary that they may not read."""
+        stands = await looking.one(db, draft.type, draft.id, 0)
+        if stands is None or stands[0].method == "D":
+            return
+        asked = draft.asked
+        reach = msgspec.structs.replace(asked.reach, types=(*asked.reach.types, *asked.looks.types))
+        if not (await secured_by(self.finder, parse(self.finder.text(stands[0])), reach))[0]:
+            raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
 
     async def _planned(
         self, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies], last: Mapping[changing.Key, Last],

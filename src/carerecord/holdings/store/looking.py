@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from carerecord.holdings.reaching import GUARDED
 from carerecord.holdings.store.changing import Key, Row, columns
 from carerecord.kit.db import Database
 
@@ -319,7 +320,7 @@ async def written_between(
                               WHERE (last.patient, last.type, last.id) = (version.patient, version.type, version.id)
                               ORDER BY last.version DESC
                               LIMIT 1) AS today
-         WHERE version.at >= $1 AND version.at < $2
+         WHERE version.at >= $1 AND version.at < $2 AND version.type <> '{GUARDED}'
            AND (cardinality($3::text[]) = 0 OR version.type = ANY ($3))
            AND {"version.patient = ANY ($4)" if patients is not None else "$4::text[] IS NULL"}
            AND greatest(version.confidential, today.confidential) <= $5

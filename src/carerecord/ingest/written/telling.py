@@ -34,6 +34,7 @@ AT_ONCE: Final = 100
 LOOKED_AT_EVERY: Final = timedelta(minutes=2)  # what waits for a person's word about whose it is
 NO_SOURCE: Final = "Its source is no longer in the registry."
 UNREAD: Final = "It cannot be read as a person."
+NOTHING: Final = Demographics()  # what a source says of somebody whom it has deleted
 
 
 @dataclass(frozen=True)
@@ -81,9 +82,10 @@ class Telling:
         taken = await self.enroller.calls.ask(TAKE, TakeAsked(tuple(claims.values()))) if claims else ()
         waits |= {id_: each.say for id_, each in zip(claims, taken, strict=True) if each.outcome == "waits"}
         believed = [each for each in taken if each.outcome != "waits"]
+        gone = {(each.stated.source, each.stated.local_id) for each in claims.values() if each.stated.demographics == NOTHING}
+        known, unknown = _pointers(believed, gone)
         if believed:
-            pointers = tuple(Pointer(each.source, each.local_id, each.patient) for each in believed)
-            await self.enroller.calls.ask(LEARN, LearnAsked(pointers))
+            await self.enroller.calls.ask(LEARN, LearnAsked(known, unknown))
         await self._settled(due, waits, believed)
         return True
 
@@ -107,6 +109,14 @@ class Telling:
             self.enroller.traces.set()
 
 
+def _pointers(taken: Sequence[Taken], gone: set[tuple[str, str]]) -> tuple[tuple[Pointer, ...], tuple[Pointer, ...]]:
+    """Where people are known, and where no more."""
+    both: tuple[list[Pointer], list[Pointer]] = [], []
+    for each in taken:
+        both[(each.source, each.local_id) in gone].append(Pointer(each.source, each.local_id, each.patient))
+    return tuple(both[0]), tuple(both[1])
+
+
 def _claims(
     due: Sequence[Waiting], kept: Mapping[str, PersonKept], registry: Mapping[str, Source]
 ) -> tuple[dict[str, Claim], dict[str, str]]:
@@ -127,7 +137,7 @@ def _claims(
             if not found.gone:
                 claims[each.id] = Claim(said, found.at)
             elif not enrols(source):  # else the source itself still says who it is
-                claims[each.id] = Claim(SourcePatient(source.id, said.local_id, (), Demographics()), found.at)
+                claims[each.id] = Claim(SourcePatient(source.id, said.local_id, (), NOTHING), found.at)
     return claims, waits
 
 

@@ -1,0 +1,43 @@
+"""Who may read a Binary? Whoever may read what it names as its security context; one that names nothing, whoever may read Binary.
+
+Its bytes say nothing that could be searched for, so it is read by its id alone: no search, include, export or history of many
+brings it.
+"""
+
+from typing import Any, Final
+
+from carerecord.contracts.holdings import Reach
+from carerecord.fhir.search.parameters import Parameters
+from carerecord.fhir.search.values import link
+from carerecord.holdings.finding import ID, Finder
+from carerecord.holdings.reaching import GUARDED, may_see, most, within
+from carerecord.holdings.store.changing import Row
+
+_NOWHERE: Final = ("", "")
+
+
+def context_of(parsed: dict[str, Any], parameters: Parameters) -> tuple[str, str] | None:
+    """Type and id of what it names; None where it names nothing, and both empty where nothing here can be meant."""
+    said = parsed.get("securityContext")
+    if said is None:
+        return None
+    reference = said.get("reference") if isinstance(said, dict) else None
+    at = link(reference) if isinstance(reference, str) else None
+    if at is None or at.url or not ID.match(at.id) or at.type == GUARDED or not parameters.of(at.type):
+        return _NOWHERE
+    return at.type, at.id
+
+
+async def secured_by(finder: Finder, parsed: dict[str, Any], reach: Reach) -> tuple[bool, str]:
+    """Whether this reach may read it, and in whose record what it names lies."""
+    context = context_of(parsed, finder.parameters)
+    if context is None:
+        return True, ""
+    row: Row | None = await finder.looked.last.ask(context) if context != _NOWHERE else None
+    if row is None:
+        return False, ""
+    seen = (
+        row.method != "D" and may_see(reach, row.type) and row.confidential <= most(reach)
+        and within(reach, row.patient, row.type, finder.parameters)
+    )  # fmt: skip
+    return seen, row.patient
