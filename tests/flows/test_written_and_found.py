@@ -1,4 +1,4 @@
-"""A supplier's system writes a person by the FHIR API: a clinician finds them, opens what it wrote, and the book tells who looked."""
+"""A supplier's system writes a person by the FHIR API: a clinician finds them and opens what it wrote; the book tells who looked."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,9 +11,10 @@ import pytest_asyncio
 
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
+from carerecord.contracts.audit import LOOKS, LooksAsked
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, IssueAsked
 from carerecord.contracts.patients import SEARCH, Person, SearchAsked
-from carerecord.contracts.records import OPEN, OpenAsked, Record
+from carerecord.contracts.records import ALIASES, OPEN, AliasesAsked, OpenAsked, Record
 from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house
 from tests.flows.test_record_by_api import serving
 from tests.patients.people import nhs
@@ -135,3 +136,21 @@ async def test_a_person_written_over_with_somebody_else_waits_and_takes_nothing_
     await asyncio.sleep(1.0)
     assert (await supplier.found(OTHER_NUMBER))[0].patient == person.patient
     await supplier.found(nhs(73), 0)
+
+
+async def test_the_book_names_a_person_under_the_ids_of_the_api_too(supplier: Supplier):
+    _, made = await supplier.ask("POST", "/Patient", a_person("Vantongeren", nhs(74)))
+    (person,) = await supplier.found(nhs(74))
+    _, allergy = await supplier.ask("POST", "/AllergyIntolerance", an_allergy(f"Patient/{made['id']}"))
+    assert (await supplier.ask("GET", f"/AllergyIntolerance/{allergy['id']}"))[0] == 200
+
+    calls = supplier.whole.calls
+    named = await calls.ask(ALIASES, AliasesAsked(person.patient))
+    assert named.kept == (made["id"],)
+    for _ in range(100):
+        looks = await calls.ask(LOOKS, LooksAsked((*named.person, *named.kept), actor=DR_NAIR))
+        told = {line.what for line in looks.lines if line.actor and line.actor.name == "Midwives' system"}
+        if told >= {"resource-read", "resource-written"}:
+            break
+        await asyncio.sleep(0.05)
+    assert told >= {"resource-read", "resource-written"}

@@ -8,11 +8,12 @@ from carerecord.contracts.audit import LOOKS, VERIFY, Line, LooksAsked, Verified
 from carerecord.contracts.patients import PEOPLE, PeopleAsked, Person
 from carerecord.kit.errors import Unavailable
 from carerecord.pages.formatting import joined
+from carerecord.viewer.aliases import ids_of
 from carerecord.viewer.registry import source_names
 from carerecord.viewer.visit import Visit
 
 _FINE = {"live", "copy", "none held", "not recorded"}
-_WORDS = {
+WORDS = {
     "record-opened": "Opened the record", "searched": "Searched", "source-retried": "Asked a source again",
     "searched-too-often": "Safety alert: searched more often than one person can read",
     "item-expanded": "Read an item as sent", "refused": "Was refused", "signed-in": "Signed in", "signed-out": "Signed out",
@@ -21,6 +22,7 @@ _WORDS = {
     "source-probed": "Probed a source", "stage-changed": "Opened or closed a section of a source",
     "enrolled": "Enrolled people", "messages-received": "Received messages", "message-refused": "Turned a sender away",
     "message-read": "Read a message as it came", "messages-replayed": "Let messages be filed again",
+    "seen-by-asked": "Asked who saw an item that was withdrawn",
     "message-discarded": "Discarded a message", "item-withdrawn": "Its sender withdrew an item: who looked before has seen it",
     "audit-read": "Read this book", "role-chosen": "Chose a role", "attendance-asked": "Asked whether somebody attends now",
     "record-joined": "Late sources joined the record", "safety-alert": "Safety alert: a source answered about somebody else",
@@ -46,19 +48,21 @@ async def _page(visit: Visit, verified: Verified | None = None) -> Response:
     await visit.must("audit-read")
     about = visit.sent("about")
     people, unnamed = await _people(visit, (about,) if about else ())
-    of = people[about].ids if about in people else (about,) if about else ()
+    of, unlisted = await ids_of(visit, about, people.get(about)) if about else ((), "")
     looks = await visit.face.calls.ask(LOOKS, LooksAsked(of, visit.sent("before"), 100, visit.actor))
     others, silence = await _people(visit, tuple(dict.fromkeys(id_ for line in looks.lines for id_ in line.patients)))
     people |= others
+    if theirs := next((people[each] for each in of if each in people), None):
+        people |= dict.fromkeys(of, theirs)
     names = await source_names(visit)
 
     def heard_of(line: Line) -> str:
         return heard(line, names)
 
-    words = {line.what: _WORDS.get(line.what, line.what.replace("-", " ").capitalize()) for line in looks.lines}
+    words = {line.what: WORDS.get(line.what, line.what.replace("-", " ").capitalize()) for line in looks.lines}
     return visit.page(
         "audit.html", looks=looks, people=people, words=words, verified=verified, unnamed=unnamed or silence, heard_of=heard_of,
-        about=about,
+        about=about, unlisted=unlisted,
     )  # fmt: skip
 
 
