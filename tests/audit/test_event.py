@@ -40,6 +40,16 @@ def test_each_patient_is_an_entity_and_the_request_id_is_one() -> None:
     assert {"type": "shown-sha256", "valueString": "abc"} in query["detail"]
 
 
+@pytest.mark.parametrize(
+    ("what", "named"),
+    [("resource-read", {"reference": "Patient/k1"}), ("patient-matched", {"identifier": {"system": PATIENT, "value": "k1"}})],
+)
+def test_who_is_told_of_by_holdings_is_named_by_the_resource_in_whose_record_it_lies(what: str, named: dict[str, object]) -> None:
+    (entity, *_) = as_audit_event(Line("1", "2026-11-22T12:00:00Z", what, "holdings", DOCTOR, ("k1",)))["entity"]
+
+    assert entity["what"] == {"type": "Patient"} | named
+
+
 @pytest.mark.parametrize(("outcome", "code"), [("success", "0"), ("refused", "4"), ("failed", "8"), ("who knows", "8")])
 def test_a_refusal_is_recorded_as_fully_as_a_success(outcome: str, code: str) -> None:
     said = Line("1", "2026-11-22T12:00:00Z", "refused", "records", DOCTOR, ("p-1",), outcome=outcome, rule="gp/all")

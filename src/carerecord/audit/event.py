@@ -123,10 +123,17 @@ def _user(actor: Actor, line: Line) -> dict[str, Any]:
     return user
 
 
+def _named(line: Line, patient: str) -> dict[str, Any]:
+    """An id of the index; in what holdings tells, but for whom `$match` showed, that of the Patient in whose record it lies."""
+    if line.service == "holdings" and line.what != "patient-matched":
+        return {"reference": f"Patient/{patient}"}
+    return {"identifier": {"system": PATIENT, "value": patient}}
+
+
 def _entities(line: Line) -> list[dict[str, Any]]:
     entities: list[dict[str, Any]] = [
         {
-            "what": {"type": "Patient", "identifier": {"system": PATIENT, "value": patient}},
+            "what": {"type": "Patient", **_named(line, patient)},
             "type": _coding(_ENTITY, "1", "Person"),
             "role": _coding(_ROLE, "1", "Patient"),
         }
