@@ -10,7 +10,9 @@ from carerecord.contracts.ingest import (
     MESSAGES,
     RECEIVE,
     REPLAY,
+    SEEN_BY,
     TRY,
+    WITHDRAWN,
     DiscardAsked,
     EnrolmentsAsked,
     EnrolSourceAsked,
@@ -18,7 +20,9 @@ from carerecord.contracts.ingest import (
     MessagesAsked,
     ReceiveAsked,
     ReplayAsked,
+    SeenByAsked,
     TryAsked,
+    WithdrawnAsked,
 )
 from carerecord.contracts.locator import LEARN
 from carerecord.contracts.patients import (
@@ -167,8 +171,11 @@ async def test_ingest(service_database, tmp_path):
             (TRY, TryAsked("aGVsbG8=", "nobody")),
             (RECEIVE, ReceiveAsked(("aGVsbG8=",), "nobody")),
             (RECEIVE, ReceiveAsked(("aGVsbG8=",), client="app")),
+            (WITHDRAWN, WithdrawnAsked()),
+            (SEEN_BY, SeenByAsked(1, "Why", DR_NAIR)),
+            (SEEN_BY, SeenByAsked(1, "")),
         ],
     )
     assert b'"waiting"' in answers[0].chunks[0]
-    told = ["NotFound", "", "NotFound", "", "NotFound", "NotAcceptable", "NotFound", "Refused"]
+    told = ["NotFound", "", "NotFound", "", "NotFound", "NotAcceptable", "NotFound", "Refused", "", "NotFound", "NotUnderstood"]
     assert [each.error for each in answers[2:]] == told

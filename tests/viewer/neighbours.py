@@ -57,6 +57,12 @@ class Stopped:
         return NOW
 
 
+_TAKEN_BACK = ingest.WithdrawnItem(
+    5, "Observation", "fenwick-lab", "fenwick", 17, "2026-11-22T09:00:00Z", "2026-11-22T10:00:00Z",
+    "withdrawn by its <b>sender</b>",
+)
+
+
 @dataclass
 class Neighbours:
     """Everyone that the viewer asks. What they were asked stays in `asked`."""
@@ -242,6 +248,14 @@ class Neighbours:
         text = "MSH|^~\\&|PAS\nPID|1||M1||<script>alert(1)</script>"
         return ingest.MessageShown(asked.id, "fenwick-pas", "ADT^A01", "2026-11-22T09:00:00Z", text, "parked", "No number.")
 
+    async def withdrawn(self, asked: ingest.WithdrawnAsked) -> ingest.WithdrawnItems:
+        await self._hear("withdrawn", asked)
+        return ingest.WithdrawnItems((_TAKEN_BACK,))
+
+    async def seen_by(self, asked: ingest.SeenByAsked) -> ingest.SeenBy:
+        await self._hear("seen-by", asked)
+        return ingest.SeenBy(_TAKEN_BACK, (await self.looks(audit.LooksAsked())).lines, "2026-11-22T14:02:00Z")
+
     async def mend(self, asked: ingest.ReplayAsked | ingest.DiscardAsked) -> ingest.QueueChanged:
         await self._hear("mend", asked)
         return ingest.QueueChanged(1)
@@ -272,6 +286,10 @@ class Neighbours:
         line = audit.Line("l1", "2026-11-22T14:02:07Z", "record-opened", "records", DOCTOR, ("p-marlow",), "direct-care", "fell")
         return audit.Looks((line,), "2026-11-22T14:02:00Z")
 
+    async def aliases(self, asked: records.AliasesAsked) -> records.Aliases:
+        await self._hear("aliases", asked)
+        return records.Aliases((asked.patient,), ("k1",))
+
     async def verify(self, _: audit.VerifyAsked) -> audit.Verified:
         return audit.Verified(41, True, says="Checked against its checkpoints.")
 
@@ -285,12 +303,13 @@ class Neighbours:
             answer(patients.DECIDE, self.decide), answer(patients.UNDO, self.undo), answer(patients.QUEUE, self.queue),
             answer(patients.SEVER, self.sever),
             answer(records.ATTENDING, self.attends), answer(records.EXPAND, self.expand),
-            answer(records.NEWS, self.news),
+            answer(records.NEWS, self.news), answer(records.ALIASES, self.aliases),
             answer(records.COUNTS, self.counts), answer_stream(records.OPEN, self.open),
             answer_stream(records.AGAIN, self.again), answer(sources.REGISTRY, self.registry),
             answer(sources.PROBE, self.probe), answer(sources.BOARD, self.board), answer(sources.STAGE, self.stage),
             answer(ingest.ENROL_SOURCE, self.enrol),
             answer(ingest.MESSAGES, self.messages), answer(ingest.MESSAGE, self.message),
+            answer(ingest.WITHDRAWN, self.withdrawn), answer(ingest.SEEN_BY, self.seen_by),
             answer(ingest.REPLAY, self.mend), answer(ingest.DISCARD, self.mend),
             answer(ingest.ENROLMENTS, self.enrolments), answer(audit.LOOKS, self.looks), answer(audit.VERIFY, self.verify),
             answer(consent.OBJECTIONS, self.objections), answer(consent.OBJECT, self.object),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from carerecord.contracts.ingest import DiscardAsked, MessageAsked, ReplayAsked
+from carerecord.contracts.ingest import DiscardAsked, MessageAsked, ReplayAsked, SeenByAsked
 from tests.viewer.neighbours import Neighbours, actor
 
 ACTORS = {"quality": actor("data-quality-officer", "Ms Okoro"), "admin": actor("administrator", "Mr Owen Tranter")}
@@ -69,3 +69,27 @@ async def test_what_is_mended_is_told_with_who_did_it(neighbours: Neighbours, pa
     assert (done.status_code, done.headers["location"]) == (303, "/ingest")
     assert forged.status_code >= 400
     assert [each for each in neighbours.asked if isinstance(each, ReplayAsked | DiscardAsked)] == [asked]
+
+
+async def test_what_was_taken_back_is_listed_and_who_saw_it_is_told_for_a_reason(neighbours: Neighbours):
+    browser = neighbours.browser("quality")
+
+    listed = (await browser.get("/ingest/withdrawn")).text
+    unsaid = await browser.post("/ingest/withdrawn/seen", data=form("quality", item="5", reason=" "))
+    told = await browser.post("/ingest/withdrawn/seen", data=form("quality", item="5", reason="Two samples were mixed up"))
+
+    assert "withdrawn by its &lt;b&gt;sender" in listed
+    assert "09:00" in listed
+    assert unsaid.status_code == 400
+    assert "Opened the record" in told.text
+    assert [each for each in neighbours.asked if isinstance(each, SeenByAsked)] == [
+        SeenByAsked(5, "Two samples were mixed up", ACTORS["quality"])
+    ]
+
+
+async def test_who_saw_it_is_not_told_to_whoever_may_read_no_message(neighbours: Neighbours):
+    neighbours.may["message-read"] = False
+    browser = neighbours.browser("admin")
+
+    assert "Why you ask who saw it" not in (await browser.get("/ingest/withdrawn")).text
+    assert (await browser.post("/ingest/withdrawn/seen", data=form("admin", item="5", reason="I want to"))).status_code == 403

@@ -3,6 +3,7 @@
 from msgspec import Raw, Struct
 
 from carerecord.contracts.actors import Actor
+from carerecord.contracts.audit import Line
 from carerecord.kit.question import Question
 
 
@@ -154,6 +155,46 @@ class Received(Struct, frozen=True):
     answer: str = ""  # base64 of the acknowledgement of an HL7 v2 message; "" = its sender wants none, or it is of another kind
 
 
+class WithdrawnAsked(Struct, frozen=True):
+    """What senders took back, or gave to another person, newest first. Of nobody is said whose it was."""
+
+    sender: str = ""  # "" = of all
+    before: int = 0  # the number of the last one that was told; 0 = from the newest
+    most: int = 50
+
+
+class WithdrawnItem(Struct, frozen=True):
+    """One item that is gone from somebody's record. Nothing of what it said."""
+
+    no: int
+    type: str
+    sender: str
+    source: str
+    message: int  # that took it back
+    filed_at: str  # from then on it could be seen …
+    withdrawn_at: str  # … until then
+    reason: str
+
+
+class WithdrawnItems(Struct, frozen=True):
+    items: tuple[WithdrawnItem, ...]
+    more: bool = False
+
+
+class SeenByAsked(Struct, frozen=True):
+    """Who was shown this person's record while the item stood in it? Who asks, and why, stands in the book."""
+
+    no: int
+    reason: str
+    actor: Actor | None = None  # None: whoever owns the data folder, at the command line
+
+
+class SeenBy(Struct, frozen=True):
+    item: WithdrawnItem
+    looks: tuple[Line, ...]  # newest first; of the book, as it stands
+    complete_until: str  # the book is whole up to here
+
+
 ENROL_SOURCE = Question("ingest", "enrol-source", EnrolSourceAsked, Enrolment)
 ENROLMENTS = Question("ingest", "enrolments", EnrolmentsAsked, tuple[Enrolment, ...])
 MESSAGES = Question("ingest", "messages", MessagesAsked, MessageQueue)
@@ -162,3 +203,5 @@ REPLAY = Question("ingest", "replay", ReplayAsked, QueueChanged)
 DISCARD = Question("ingest", "discard", DiscardAsked, QueueChanged)
 TRY = Question("ingest", "try", TryAsked, Tried)
 RECEIVE = Question("ingest", "receive", ReceiveAsked, tuple[Received, ...])
+WITHDRAWN = Question("ingest", "withdrawn", WithdrawnAsked, WithdrawnItems)
+SEEN_BY = Question("ingest", "seen-by", SeenByAsked, SeenBy)

@@ -61,7 +61,8 @@ class Sweep(Struct, frozen=True):
 
 # Every pointer under any of these ids, by source, then as the source numbers, then by patient.
 WHERE = Question("locator", "where", WhereAsked, tuple[Pointer, ...])
-# Answers how many pointers were new; what is known already stays as it is, and what a source holds is not touched. `gone` goes first.
+# Answers how many pointers were new; what is known already stays as it is, and what a source holds is not touched. `gone`
+# goes first.
 LEARN = Question("locator", "learn", LearnAsked, Learned)
 # A section that held something is held, one that held nothing is empty, one not spoken of stays as it was; an answer older than
 # what stands changes nothing, and a source that knows nobody by this person (local_id "") becomes no pointer. Answers how many

@@ -9,7 +9,18 @@ from pathlib import Path
 from carerecord.connectors.pds import Pds
 from carerecord.connectors.pds import Turns as Traces
 from carerecord.connectors.web import Web
-from carerecord.contracts.ingest import DISCARD, ENROL_SOURCE, ENROLMENTS, MESSAGE, MESSAGES, RECEIVE, REPLAY, TRY
+from carerecord.contracts.ingest import (
+    DISCARD,
+    ENROL_SOURCE,
+    ENROLMENTS,
+    MESSAGE,
+    MESSAGES,
+    RECEIVE,
+    REPLAY,
+    SEEN_BY,
+    TRY,
+    WITHDRAWN,
+)
 from carerecord.ingest import fhir_messages
 from carerecord.ingest.effects import Effects
 from carerecord.ingest.enrol import Enroller
@@ -21,6 +32,7 @@ from carerecord.ingest.mllp import Desk, tls_of
 from carerecord.ingest.queue import Queue
 from carerecord.ingest.receive import Receiver
 from carerecord.ingest.receiving import Receiving
+from carerecord.ingest.seen import Seeing
 from carerecord.ingest.senders import Senders
 from carerecord.ingest.service import Porter
 from carerecord.ingest.trace import Tracer
@@ -88,6 +100,7 @@ def build(supplies: Supplies) -> Part:
     )
 
     queue = Queue(receiving)
+    seeing = Seeing(supplies.calls, supplies.db, supplies.outbox, supplies.clock)
     receiver = Receiver(journal, receiving.senders, Turns(), receiving.refused)
 
     watcher = Watcher(Path(told.folder), receiver, supplies.clock, supplies.log)
@@ -106,6 +119,8 @@ def build(supplies: Supplies) -> Part:
             answer(DISCARD, queue.discard),
             answer(TRY, queue.attempt),
             answer(RECEIVE, receiver.receive),
+            answer(WITHDRAWN, seeing.items),
+            answer(SEEN_BY, seeing.seen_by),
         ),
         jobs=(
             Job("ingest.enrol", enroller.work),

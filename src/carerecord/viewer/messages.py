@@ -7,12 +7,18 @@ from carerecord.contracts.ingest import (
     MESSAGE,
     MESSAGES,
     REPLAY,
+    SEEN_BY,
+    WITHDRAWN,
     DiscardAsked,
     MessageAsked,
     MessagesAsked,
     ReplayAsked,
+    SeenByAsked,
+    WithdrawnAsked,
 )
 from carerecord.kit.errors import NotUnderstood
+from carerecord.viewer.audit_page import WORDS
+from carerecord.viewer.registry import source_names
 from carerecord.viewer.visit import Visit
 
 SHOWN = 50
@@ -58,8 +64,29 @@ async def discard(visit: Visit) -> Response:
     return visit.go("/ingest")
 
 
-def _number(visit: Visit) -> int:
-    said = visit.sent("message")
+async def withdrawn(visit: Visit) -> Response:
+    """What senders took back: when it could be seen, and of whom nobody is named."""
+    await visit.must("messages-see")
+    sender, before = visit.request.query_params.get("sender", ""), visit.request.query_params.get("before", "0")
+    if not before.isdigit():
+        raise NotUnderstood("This link is not one of ours.")
+    found = await visit.face.calls.ask(WITHDRAWN, WithdrawnAsked(sender, int(before), SHOWN))
+    names = await source_names(visit)
+    return visit.page("withdrawn.html", found=found, names=names, sender=sender, reads=await visit.may("message-read"))
+
+
+async def seen_by(visit: Visit) -> Response:
+    """Who was shown the record while the item stood in it; why it is asked stands in the book."""
+    await visit.must("message-read")
+    reason = visit.sent("reason").strip()
+    if not reason:
+        raise NotUnderstood("Say why you ask who has seen it: it stands in the audit book.")
+    told = await visit.face.calls.ask(SEEN_BY, SeenByAsked(_number(visit, "item"), reason, visit.actor))
+    return visit.page("seen_by.html", told=told, names=await source_names(visit), words=WORDS)
+
+
+def _number(visit: Visit, field: str = "message") -> int:
+    said = visit.sent(field)
     if not said.isdigit():
         raise NotUnderstood("Say which message, by its number.")
     return int(said)

@@ -80,6 +80,8 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/board/{source}/probe", board.probe, _POST),
         guarded("/board/{source}/stage", board.stage, _POST),
         guarded("/ingest", messages.messages, _GET),
+        guarded("/ingest/withdrawn", messages.withdrawn, _GET),
+        guarded("/ingest/withdrawn/seen", messages.seen_by, _POST),
         guarded("/ingest/read", messages.read, _POST),
         guarded("/ingest/replay", messages.replay, _POST),
         guarded("/ingest/discard", messages.discard, _POST),

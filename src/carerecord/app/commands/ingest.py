@@ -14,12 +14,16 @@ from carerecord.contracts.ingest import (
     MESSAGE,
     MESSAGES,
     REPLAY,
+    SEEN_BY,
     TRY,
+    WITHDRAWN,
     DiscardAsked,
     MessageAsked,
     MessagesAsked,
     ReplayAsked,
+    SeenByAsked,
     TryAsked,
+    WithdrawnAsked,
 )
 
 app = family("Messages that hospitals send: what waits and why, and to mend it.")
@@ -96,6 +100,48 @@ def discard(number: Number, reason: Reason) -> None:
             await calls.ask(DISCARD, DiscardAsked(number, reason))
         print(f"{number} discarded")
 
+    run(ask())
+
+
+@app.command("withdrawn")
+def withdrawn(
+    sender: Annotated[str, typer.Option(help="The id of a sender; else of all.")] = "",
+    most: Annotated[int, typer.Option(help="How many.", min=1, max=1_000)] = 50,
+) -> None:
+    """What senders took back, newest first: when it could be seen, and of nobody whose it was."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            found = await calls.ask(WITHDRAWN, WithdrawnAsked(sender, most=most))
+        for each in found.items:
+            print(f"{each.no}  {each.type} of {each.sender}, seen {each.filed_at} to {each.withdrawn_at}, message {each.message}")
+            print(f"    {each.reason}")
+        if found.more:
+            say(f"There are more: --most {min(1_000, most * 2)}, or --sender.")
+        if not found.items:
+            say("Nothing was taken back.")
+
+    run(ask())
+
+
+@app.command("seen")
+def seen(
+    number: Annotated[int, typer.Argument(help="The number of an item, as `carerecord ingest withdrawn` says it.")],
+    reason: Reason,
+) -> None:
+    """Print who was shown the record while an item stood in it that its sender took back: for the sender to tell them."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            told = await calls.ask(SEEN_BY, SeenByAsked(number, reason))
+        for each in told.looks:
+            who = each.actor
+            named = f"{who.name}, {who.role.name}, {who.role.organisation_name}" if who else "the platform itself"
+            print(f"{each.at}  {named}: {each.what}")
+        say(f"{len(told.looks)} looks; the book is whole up to {told.complete_until or 'no moment that is known'}.")
+
+    if not reason.strip():
+        fail("Say why: --reason stands in the book.")
     run(ask())
 
 

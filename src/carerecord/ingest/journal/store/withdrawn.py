@@ -48,3 +48,10 @@ async def latest(db: Database, sender: str, before: int, most: int) -> tuple[Row
         most,
     )
     return tuple(Row(*row) for row in rows)
+
+
+async def one(db: Database, no: int) -> Row | None:
+    row = await db.fetchrow(
+        "SELECT at, message, sender, source, type, id, patient, filed_at, reason, no FROM withdrawn WHERE no = $1", no
+    )
+    return None if row is None else Row(*row)
