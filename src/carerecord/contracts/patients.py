@@ -150,6 +150,7 @@ class Review(Struct, frozen=True):
     found_at: str = ""
     bits: float = 0.0  # the weight of all evidence together
     weighed: tuple[Weighed, ...] = ()  # fact by fact, strongest first
+    alike: int = 0  # further pairs of entries of the same two people: a decision is for them too
 
 
 class ReviewsAsked(Struct, frozen=True):

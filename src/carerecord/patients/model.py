@@ -87,6 +87,15 @@ def person_of(entries: Sequence[Entry], asked: str = "", *, statements: bool = F
     )
 
 
+def one_of(entry: Entry, entries: Sequence[Entry]) -> Person:
+    """One entry of a set, in its own words, known by every source of the set. As restricted as the set."""
+    if restricted(entries):
+        return Person((entry.id,), entry.id, _hide(_together((entry,))), statements=(_unlocated(entry.stated),))
+    alone = person_of((entry,), statements=True)
+    others = person_of(entries).known_by
+    return structs.replace(alone, known_by=tuple(dict.fromkeys((*alone.known_by, *others))))
+
+
 def _age(entry: Entry) -> tuple[bool, datetime, str, str]:
     return entry.stated.source == PDS, entry.enrolled_at, entry.stated.source, entry.stated.local_id
 

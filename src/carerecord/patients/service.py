@@ -1,6 +1,6 @@
 """Answer for who is who: one person, many people, the pairs that wait for a human, and what the human found."""
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -28,8 +28,9 @@ from carerecord.kit.errors import Conflict, NotFound, NotSignedIn
 from carerecord.patients import book
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.linking import in_order
-from carerecord.patients.model import Entry, person_of
+from carerecord.patients.model import Entry, one_of, person_of
 from carerecord.patients.store import kept, likeness, lineage, reviews
+from carerecord.patients.store.reviews import KnownReview
 
 
 @dataclass(frozen=True)
@@ -71,29 +72,16 @@ class Index:
         waiting = await known(self.enrolling.db, asked.most)
         sets = await kept.sets_of(self.enrolling.db, {name for each in waiting for name in (each.one, each.other)})
         alone = {entry.id: entry for entries in sets.values() for entry in entries}
-        found = []
+        asked_of: dict[Hashable, list[KnownReview]] = {}
         for each in waiting:
             if each.one in alone and each.other in alone:
-                left, right = in_order((alone[each.one], alone[each.other]))
-                found.append(
-                    Review(
-                        each.id,
-                        person_of((left,), statements=True),
-                        person_of((right,), statements=True),
-                        each.agrees,
-                        each.conflicts,
-                        stamp(each.since),
-                        "" if each.found is None else "same" if each.found else "different",
-                        stamp(each.found_at) if each.found_at else "",
-                        round(each.bits, 1),
-                        each.weighed,
-                    )
-                )
+                asked_of.setdefault(_question(each, alone), []).append(each)
+        found = tuple(_review(first, len(others), alone, sets) for first, *others in asked_of.values())
         if found:
             shown = [side.patient for each in found for side in (each.left, each.right)]
             line = book.line("reviews-read", asked.actor, shown, self.enrolling.clock.now())
             await self.enrolling.outbox.announce("Line", line)
-        return tuple(found)
+        return found
 
     async def queue(self, _: QueueAsked) -> Queue:
         waiting, oldest, median, old, decided, undone = await reviews.ages(self.enrolling.db, self.enrolling.clock.now())
@@ -117,8 +105,11 @@ class Index:
             sets = await kept.sets_of(db, pair)
             if asked.same and await self._severed(db, sets):
                 raise Conflict("These two may not be linked.")
-            await reviews.decide(db, (pair,), asked.same, asked.actor.key, now)
-            await reviews.close_review(db, asked.review, now)
+            # What is found of two people is found of each pair of their entries that waits.
+            across = [[entry.id for entry in each] for each in sets.values()] if len(sets) > 1 else [[name] for name in pair]
+            left, right = across
+            pairs = await reviews.close_across(db, left, right, now)
+            await reviews.decide(db, pairs, asked.same, asked.actor.key, now)
             what = "people-linked" if asked.same else "people-kept-apart"
             await enrolling.outbox.announce("Line", book.line(what, asked.actor, pair, now), db)
             if asked.same:
@@ -152,12 +143,12 @@ class Index:
             forgotten = await reviews.forget_decision(db, asked.review)
             if forgotten is None:
                 raise NotFound("There is no such decision.")
-            one, other, at = forgotten
+            names, at = forgotten
             now = enrolling.clock.now()
-            await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, (one, other), now), db)
-            before = await kept.sets_of(db, (one, other))
+            await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
+            before = await kept.sets_of(db, names)
             if await kept.back(db, at, now):
-                await enrolling.tell_sets(db, (one, other))
+                await enrolling.tell_sets(db, names)
                 await self._tell_split(db, before, "undone")
         return Nothing()
 
@@ -192,3 +183,25 @@ class Index:
                 await enrolling.tell_sets(db, (asked.patient, *others))
                 await self._tell_split(db, before, "parted")
         return Nothing()
+
+
+def _question(each: KnownReview, alone: Mapping[str, Entry]) -> Hashable:
+    """Pairs of entries of the same two people are one question to a human, and were decided at one moment."""
+    return each.found_at or frozenset((alone[each.one].person, alone[each.other].person))
+
+
+def _review(each: KnownReview, alike: int, alone: Mapping[str, Entry], sets: Mapping[str, Sequence[Entry]]) -> Review:
+    left, right = (one_of(entry, sets[entry.person]) for entry in in_order((alone[each.one], alone[each.other])))
+    return Review(
+        each.id,
+        left,
+        right,
+        each.agrees,
+        each.conflicts,
+        stamp(each.since),
+        "" if each.found is None else "same" if each.found else "different",
+        stamp(each.found_at) if each.found_at else "",
+        round(each.bits, 1),
+        each.weighed,
+        alike,
+    )

@@ -141,12 +141,22 @@ async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
     )  # fmt: skip
 
 
-async def forget_decision(db: Connection, review: str) -> tuple[str, str, datetime] | None:
-    """Open a decided review again; the two ids, and when it had been decided. None when there is no such one."""
-    row = await db.fetchrow(
+async def forget_decision(db: Connection, review: str) -> tuple[tuple[str, ...], datetime] | None:
+    """Open a decided review again, with those that were decided with it; the ids, and when. None when there is no such one."""
+    rows = await db.fetch(
         """
-        WITH opened AS (
-            UPDATE review SET closed_at = NULL WHERE id = $1 AND closed_at IS NOT NULL RETURNING one, other
+        WITH told AS (
+            SELECT decided_at, decided_by
+              FROM decision
+              JOIN review USING (one, other)
+             WHERE review.id = $1 AND closed_at IS NOT NULL
+        ), opened AS (
+            UPDATE review
+               SET closed_at = NULL
+              FROM decision
+              JOIN told USING (decided_at, decided_by)
+             WHERE decision.one = review.one AND decision.other = review.other AND closed_at IS NOT NULL
+            RETURNING review.one, review.other
         )
         DELETE FROM decision USING opened
          WHERE decision.one = opened.one
@@ -155,7 +165,9 @@ async def forget_decision(db: Connection, review: str) -> tuple[str, str, dateti
         """,
         review,
     )
-    return (row["one"], row["other"], row["decided_at"]) if row else None
+    if not rows:
+        return None
+    return tuple(sorted({name for row in rows for name in (row["one"], row["other"])})), rows[0]["decided_at"]
 
 
 async def review_pair(db: Connection, review: str) -> tuple[str, str] | None:
@@ -184,16 +196,23 @@ async def close_between(db: Connection, patients: Sequence[str], now: datetime) 
 
 
 async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float, int, int, int]:
-    """(waiting, oldest since, median age in seconds, over a week, decided in a week, undone in a week)."""
+    """(waiting, oldest since, median age in seconds, over a week, decided in a week, undone in a week), by pairs of people."""
     row = await db.fetchrow(
         """
+        WITH question AS (
+            SELECT min(review.since) AS since
+              FROM review
+              JOIN link AS l ON l.patient = review.one   AND l.until IS NULL
+              JOIN link AS r ON r.patient = review.other AND r.until IS NULL
+             WHERE closed_at IS NULL
+             GROUP BY least(l.person, r.person), greatest(l.person, r.person)
+        )
         SELECT count(*) AS waiting, min(since) AS oldest,
                coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM $1 - since)), 0)::float8 AS median,
                count(*) FILTER (WHERE since < $1 - interval '7 days') AS old,
-               (SELECT count(*) FROM decision WHERE decided_at > $1 - interval '7 days') AS decided,
+               (SELECT count(DISTINCT decided_at) FROM decision WHERE decided_at > $1 - interval '7 days') AS decided,
                (SELECT count(*) FROM link WHERE because = 'undone' AND since > $1 - interval '7 days') AS undone
-          FROM review
-         WHERE closed_at IS NULL
+          FROM question
         """,
         now,
     )
@@ -201,8 +220,19 @@ async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float
     return row["waiting"], row["oldest"], row["median"], row["old"], row["decided"], row["undone"]
 
 
-async def close_review(db: Connection, review: str, now: datetime) -> None:
-    await db.execute("UPDATE review SET closed_at = $2 WHERE id = $1", review, now)
+async def close_across(db: Connection, left: Sequence[str], right: Sequence[str], now: datetime) -> list[tuple[str, str]]:
+    """No review of one of these with one of those waits any more; the pairs that did."""
+    rows = await db.fetch(
+        """
+        UPDATE review
+           SET closed_at = $3
+         WHERE closed_at IS NULL
+           AND ((one = ANY ($1) AND other = ANY ($2)) OR (one = ANY ($2) AND other = ANY ($1)))
+        RETURNING one, other
+        """,
+        list(left), list(right), now,
+    )  # fmt: skip
+    return [(row["one"], row["other"]) for row in rows]
 
 
 async def decide(db: Connection, pairs: Iterable[tuple[str, str]], same: bool, by: str, now: datetime) -> None:
