@@ -67,11 +67,11 @@ def census(folder: Path, one: int, other: int) -> Truth:
 def _american(row: dict[str, str]) -> Demographics:
     month, _, rest = row["date_of_birth"].partition("/")
     day, _, year = rest.partition("/")
-    given = tuple(name for name in (row["first_name"], row["middle_initial"]) if name and row["first_name"])
+    given = (row["first_name"], row["middle_initial"]) if row["middle_initial"] else (row["first_name"],)
     aged = str(2020 - int(float(row["age"]))) if row["age"].replace(".", "").isdigit() else ""
     where = ("street_number", "street_name", "unit_number")  # everybody lives in one town of one postal code
     return Demographics(
-        names=(Name(row["last_name"], given),),
+        names=(Name(row["last_name"], given if any(given) else ()),),
         birth_date=f"{year}-{month}-{day}" if year else aged,
         gender=row["sex"].lower() if row["sex"] in ("Male", "Female") else "",
         address=" ".join(row[part] for part in where if row[part]),

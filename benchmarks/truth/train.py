@@ -52,7 +52,10 @@ BY_HAND: Mapping[str, Mapping[str, float]] = {
     "place": {"differs": -2.0},  # one person in seven has moved between two records
 }
 MOST, LEAST = 15.0, -6.0
-ORDERED = (("given", ("same", "form")), ("family", ("same", "near")), ("birth", ("same", "edit", "partly")))
+ORDERED = (
+    ("given", ("same", "form")), ("family", ("same", "near")), ("birth", ("same", "edit", "partly")),
+    ("place", ("same", "near", "street")),
+)  # fmt: skip
 
 
 def training(at: Path) -> list[Truth]:
@@ -163,12 +166,12 @@ def main() -> None:
         f"# Trained {datetime.now(UTC):%d-%b-%Y} on {', '.join(f'{each.name} ({len(each.statements):,})' for each in sets)}.",
         "# Names: Top 100 Baby Names Historical Data, Office for National Statistics; surnames of Camden planning applications,",
         "# both by way of google/simhospital. Contains public sector information licensed under the Open Government Licence v3.",
-        f'version = "{datetime.now(UTC):%Y-%m-%d}.1"',
+        f'version = "{datetime.now(UTC):%Y-%m-%d}.2"',
         "",
         "[thresholds]  # in bits; docs/explanation/matching.md says what each means",
         "link = 24.0    # at least this, and no rule against it: linked",
         "alone = 32.0   # name, birth date and sex with nothing beside them: names this rare, or a human",
-        "review = 10.0  # at least this: a human looks",
+        "review = 12.0  # at least this: a human looks",
         "prior = 20.0   # two entries of a region of a million are one person as often as not at this",
         "rare_given = 2.5   # for a name that is in no list",
         "rare_family = 2.5",

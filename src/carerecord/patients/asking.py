@@ -1,24 +1,24 @@
 """Who might this be, and by which other numbers is somebody known? Asking links nothing and keeps nothing."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from carerecord.contracts.patients import Candidate, Identifier, KnownAs, KnownAsAsked, MatchAsked, Matched, Weighed
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.kit.db import Connection, Pool
+from carerecord.kit.db import Pool
 from carerecord.kit.errors import NotFound
 from carerecord.patients import names, weights
 from carerecord.patients.facts import Facts
 from carerecord.patients.likening import FACT_NAMES, HOW, keys_of
 from carerecord.patients.model import Entry, number_stated, person_of, restricted
 from carerecord.patients.store import finding, kept, likeness
-from carerecord.patients.store.likeness import Member
+from carerecord.patients.store.likeness import Likes
 from carerecord.patients.weighing import APART, LINK, Weighing, contradicts, each_bits, probability, weigh
 
 CERTAIN, PROBABLE, POSSIBLE = "certain", "probable", "possible"
 TOO_LITTLE: Final = "Say more: an NHS number, a local number, or a name with a birth date, a postcode or a telephone number."
-Found = tuple[Weighing, Member]
+Found = tuple[Weighing, Facts]
 
 
 @dataclass(frozen=True)
@@ -32,39 +32,24 @@ class Asking:
         wanted = keys_of(claim)
         if not wanted:
             return Matched((), TOO_LITTLE)
-        async with self.db.acquire() as db:
-            hits = await likeness.alike(db, [wanted])
-            best = _best_of_each(claim, (member for _, member in hits))
-            ranked = sorted(best.items(), key=lambda each: (-each[1][0].bits, each[0]))[: max(1, asked.most)]
-            sets = await kept.sets_of(db, [found[1].patient for _, found in ranked]) if ranked else {}
-            apart = await self._unsevered(db, [key for key, _ in ranked], sets)
-        links = [key for key, (found, _) in ranked if found.verdict == LINK and not _contradicted(claim, sets.get(key, ()))]
+        sets = await likeness.sets_alike(self.db, wanted)
+        best = {key: like for key, each in sets.items() if (like := _best(claim, each))}
+        ranked = sorted(best.items(), key=lambda each: (-each[1][0].bits, each[0]))[: max(1, asked.most)]
+        apart = _unsevered([key for key, _ in ranked], sets)
+        links = [key for key, (found, _) in ranked if found.verdict == LINK and not _contradicted(claim, sets[key])]
         candidates = []
-        for key, (found, member) in ranked:
-            entries = sets.get(key, ())
-            if not entries or key not in apart or not _may_be_told(claim, entries):
-                continue
+        for key, (found, facts) in ranked:
             grade = CERTAIN if links == [key] else PROBABLE if found.bits >= weights.weights().prior else POSSIBLE
-            if asked.certain and grade != CERTAIN:
+            if key not in apart or (asked.certain and grade != CERTAIN):
                 continue
-            told = each_bits(claim, member.facts, found.levels)
+            entries = sets[key].entries()
+            if not _may_be_told(claim, entries):
+                continue
+            told = each_bits(claim, facts, found.levels)
             why = tuple(Weighed(FACT_NAMES[fact], HOW[how], bits) for fact, how, bits in told)
             score = round(probability(found.bits), 4)
             candidates.append(Candidate(person_of(entries), grade, score, round(found.bits, 1), why))
         return Matched(tuple(candidates))
-
-    async def _unsevered(self, db: Connection, ranked: Sequence[str], sets: dict[str, tuple[Entry, ...]]) -> set[str]:
-        """Of people between whom a severed history lies, the one who fits better."""
-        if len(ranked) < 2:
-            return set(ranked)
-        named = {key: {name for entry in sets.get(key, ()) for name in (entry.id, entry.nhs_number) if name} for key in ranked}
-        severed = await likeness.severed_from(db, [name for names in named.values() for name in names])
-        told: list[str] = []
-        for key in ranked:
-            others = frozenset().union(*(severed.get(name, frozenset()) for name in named[key]))
-            if not any(named[earlier] & others for earlier in told):
-                told.append(key)
-        return set(told)
 
     async def known_as(self, asked: KnownAsAsked) -> KnownAs:
         """Raises NotFound: nobody bears this number of this system."""
@@ -93,18 +78,28 @@ def _bears(entry: Entry, system: str, wanted: str) -> bool:
     return any(each.system == system and names.number(each.value) == wanted for each in entry.stated.identifiers)
 
 
-def _best_of_each(claim: Facts, members: Iterable[Member]) -> dict[str, Found]:
-    best: dict[str, Found] = {}
-    for member in members:
-        found = weigh(claim, member.facts)
-        if found.verdict != APART and (member.person not in best or found.bits > best[member.person][0].bits):
-            best[member.person] = (found, member)
+def _best(claim: Facts, each: Likes) -> Found | None:
+    """The entry of a set that is most like the claim; none where every one is plainly somebody else."""
+    best: Found | None = None
+    for facts in each.alike():
+        found = weigh(claim, facts)
+        if found.verdict != APART and (best is None or found.bits > best[0].bits):
+            best = (found, facts)
     return best
 
 
-def _contradicted(claim: Facts, entries: Iterable[Entry]) -> bool:
-    theirs = (Facts.of(entry.stated, entry.nhs_number, entry.nhs_status) for entry in entries)
-    return any(contradicts(claim, each) for each in theirs if each.source != claim.source)
+def _unsevered(ranked: Sequence[str], sets: Mapping[str, Likes]) -> set[str]:
+    """Of people between whom a severed history lies, the one who fits better."""
+    told: list[str] = []
+    for key in ranked:
+        others = sets[key].severed()
+        if not (others and any(sets[earlier].names() & others for earlier in told)):
+            told.append(key)
+    return set(told)
+
+
+def _contradicted(claim: Facts, each: Likes) -> bool:
+    return any(contradicts(claim, facts) for facts in each.facts() if facts.source != claim.source)
 
 
 def _may_be_told(claim: Facts, entries: Sequence[Entry]) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from msgspec import Struct
 
 from carerecord.patients.facts import Facts
+from carerecord.patients.households import settles
 from carerecord.patients.keys import candidates
 from carerecord.patients.weighing import LINK, REVIEW, contradicts, weigh
 
@@ -22,16 +23,22 @@ def link(facts: Sequence[Facts]) -> Linked:
     """Strongest first: two sets join where a pair links and no pair across them contradicts. What does not join waits."""
     strong: list[tuple[float, Pair]] = []
     doubtful: list[tuple[float, Pair]] = []
+    held: list[tuple[float, Pair, str]] = []
     for pair in candidates(facts):
         found = weigh(facts[pair[0]], facts[pair[1]])
         if found.verdict == LINK:
             strong.append((-found.bits, pair))
+        elif found.unless:
+            held.append((-found.bits, pair, found.unless))
         elif found.verdict == REVIEW:
             doubtful.append((-found.bits, pair))
+    settled = _settled(facts, held) if held else []
+    doubtful += [(bits, pair) for bits, pair, _ in held if (bits, pair) not in set(settled)]
     sets = Sets(facts)
     best: dict[tuple[int, str], float] = {}  # the bits by which a place found its like in a source
     # Those of one number first: what has none then finds a set to join, and not one stray entry of it.
-    for _, bits, (one, other) in sorted((facts[pair[0]].nhs != facts[pair[1]].nhs, bits, pair) for bits, pair in strong):
+    order = sorted((facts[pair[0]].nhs != facts[pair[1]].nhs, bits, pair) for bits, pair in strong)
+    for _, bits, (one, other) in [*order, *((True, *each) for each in sorted(settled))]:
         if sets.join(one, other):
             for place, mate in ((one, other), (other, one)):
                 best.setdefault((place, facts[mate].source), bits)
@@ -46,6 +53,22 @@ def link(facts: Sequence[Facts]) -> Linked:
         if taken > 0 or bits < taken:
             reviews.append((one, other))
     return Linked(tuple(min(sets.of[place]) for place in range(len(facts))), tuple(reviews))
+
+
+def _settled(facts: Sequence[Facts], held: Sequence[tuple[float, Pair, str]]) -> list[tuple[float, Pair]]:
+    """Those whose doubt the household settles."""
+    asked = {facts[place].birth for _, pair, _ in held for place in pair}
+    born: dict[str, list[Facts]] = {birth: [] for birth in asked}
+    for each in facts:
+        if each.birth in born:
+            born[each.birth].append(each)
+    found = []
+    for bits, pair, doubt in held:
+        one, other = facts[pair[0]], facts[pair[1]]
+        near = [each for birth in {one.birth, other.birth} for each in born[birth]]
+        if settles(doubt, one, other, near):
+            found.append((bits, pair))
+    return found
 
 
 class Sets:

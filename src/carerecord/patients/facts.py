@@ -48,47 +48,53 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
     def of(cls, stated: SourcePatient, nhs_number: str = "", nhs_status: str = "") -> "Facts":
         """`nhs_number` is the one in force, which a trace may have found in place of that stated."""
         who = stated.demographics
-        told = [(_words(name.given), names.words(name.family), name.use) for name in who.names]
+        told = [(_called(name.given), names.words(name.family), name.use) for name in who.names]
         spoken = [(*unknown.real_words(given, family), given, use) for given, family, use in told]
-        spoken.sort(key=lambda each: (each[3] not in _IN_USE, not each[0]))
+        if len(spoken) > 1:
+            spoken.sort(key=lambda each: (each[3] not in _IN_USE, not each[0]))
         given, family, _, _ = spoken[0] if spoken else ((), (), (), "")
         closed = "".join(family)
-        former = {"".join(each[1]) for each in spoken[1:]} | (set(family) if len(family) > 1 else set())
-        former |= {word for each in spoken[1:] if len(each[1]) > 1 for word in each[1]}
+        former: set[str] = set(family) if len(family) > 1 else set()
+        for each in spoken[1:]:
+            former |= {"".join(each[1]), *(each[1] if len(each[1]) > 1 else ())}
         post = names.postcode(who.postcode)
-        lives = unknown.home(who.address, post)
-        words = [_SHORT.get(word, word) for word in names.words(who.address)] if lives else []
-        numbers = (
+        told_place = names.folded(who.address)
+        lives = unknown.home(who.address, told_place, post)
+        words = sorted([_SHORT.get(word, word) for word in told_place]) if lives else []
+        numbers = [
             f"{each.system}|{folded}"
             for each in stated.identifiers
             if each.system != NHS_NUMBER and (folded := names.number(each.value)) and folded != nhs_number
-        )
-        phone = unknown.telephone(_NOT_DIGIT.sub("", who.phone))
+        ]
+        phone = unknown.telephone(_NOT_DIGIT.sub("", who.phone)) if who.phone else ""
         if not lives and not phone.startswith("7"):
             phone = ""  # the surgery's or the hostel's own, as the address is
         return cls(
             given=given,
             family=closed,
-            also_given=tuple(sorted({each[0][0] for each in spoken[1:] if each[0]} - set(given[:1]))),
-            also_family=tuple(sorted(former - {closed, ""})),
+            also_given=tuple(sorted({each[0][0] for each in spoken[1:] if each[0]} - {"", *given[:1]})) if spoken[1:] else (),
+            also_family=tuple(sorted(former - {closed, ""})) if former else (),
             birth=_birth(who.birth_date),
             sex=_SEX.get(who.gender, ""),
             nhs=nhs_number,
             verified=bool(nhs_number) and nhs_status == VERIFIED,
             born_as=who.multiple_birth,
             newborn=any(unknown.is_newborn(each[2]) for each in spoken),
-            place=" ".join(sorted(words)),
-            house=" ".join(sorted(word for word in words if _DIGITS.fullmatch(word))),
+            place=" ".join(words),
+            house=" ".join([word for word in words if word[0] <= "9" and _DIGITS.fullmatch(word)]),
             post=post if lives else "",
             phones=(phone,) if phone else (),
-            numbers=tuple(sorted(numbers)),
+            numbers=tuple(sorted(numbers)) if numbers else (),
             source=stated.source,
             local=stated.local_id,
         )
 
 
-def _words(given: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(word for each in given for word in names.words(each))
+@lru_cache(maxsize=1 << 16)
+def _called(given: tuple[str, ...]) -> tuple[str, ...]:
+    """The words; "" first where a second name stands without a first."""
+    told = tuple(word for each in given for word in names.words(each))
+    return ("", *told) if told and not given[0] else told
 
 
 @lru_cache(maxsize=1 << 16)

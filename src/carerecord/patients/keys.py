@@ -18,37 +18,37 @@ MOST = 60  # entries under one key that are compared; a key that more share tell
 def keys(facts: Facts) -> tuple[str, ...]:
     """A number; a birth date with either name; both names with part of a birth date; a place or telephone with a name."""
     found: list[str] = []
-    given, family, birth = facts.given[0] if facts.given else "", facts.family, facts.birth
+    given, family, birth, post = facts.given[0] if facts.given else "", facts.family, facts.birth, facts.post
     called, named = _root(given), sound(family)
+    # Given and family name may stand swapped, so both together stand in order.
+    both = f"{called}|{named}" if called < named else f"{named}|{called}"
     add = found.append
     if facts.nhs:
         add("n" + facts.nhs)
     if birth:
-        year = birth[4:]
-        if birth[:4] != "0000" and year != "0000":
+        if birth[:4] != "0000" and birth[4:] != "0000":
             if called:
-                add(f"b{birth}{called[0]}")
-            if family:
-                add(f"b{birth}{family[0]}")
-            for former in facts.also_family:
-                if former[0] != family[:1]:
-                    add(f"b{birth}{former[0]}")
+                add(f"b{birth}{called}")
+            if named:
+                add(f"b{birth}{named}")
+            for letter in {family[:1], *(former[0] for former in facts.also_family)}:
+                add(f"l{birth}{min(called[:1], letter)}{max(called[:1], letter)}")
         if called and named:
-            one, other = (called, named) if called < named else (named, called)  # given and family name may stand swapped
-            add(f"y{year}{one}|{other}")
-            add(f"d{birth[:4]}{one}|{other}")
-    if called and named:
-        one, other = (called, named) if called < named else (named, called)
-        if facts.post:
-            add(f"a{facts.post[:-3]}{one}|{other}")
-        elif facts.place:
-            add(f"w{one}|{other}")
-    if facts.post:
-        add(f"p{facts.post}{facts.house}{called[:1]}")
+            add(f"y{birth[4:]}{both}")
+            add(f"d{birth[:4]}{both}")
+    if post:
+        add(f"p{post}{facts.house}{called[:1]}")
+        if called and named:
+            add(f"a{post}{both}")
         if birth:
-            add(f"q{facts.post}{birth[4:]}")
-    elif facts.place:
-        found += _unplaced(facts, called, named)
+            add(f"q{post}{birth[4:]}")
+    else:
+        if birth[:4] not in ("", "0000"):
+            found += [f"e{birth}{name[0]}" for name in (called, family) if name]
+        if called and named:
+            add("w" + both)
+        if facts.place:
+            found += _unplaced(facts, called, named)
     for phone in facts.phones:
         add(f"t{phone}{called[:1]}")
     for number in facts.numbers:
@@ -79,7 +79,9 @@ def _unplaced(facts: Facts, called: str, named: str) -> Iterator[str]:
     numbers = facts.house.split()
     for at, word in enumerate(telling):
         for other in telling[at + 1 :]:
-            yield f"s{min(word, other)}|{max(word, other)}{numbers[0] if numbers else ''}"
+            pair = f"s{min(word, other)}|{max(word, other)}"
+            yield from (pair + number for number in numbers[:2])
+            yield pair
         if named:
             yield f"f{named}|{word}"
         if called:

@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from carerecord.kit.db import Connection
 from carerecord.kit.turns import Turns
 from carerecord.patients.facts import Facts
+from carerecord.patients.households import settles
 from carerecord.patients.keys import keys, numbered
 from carerecord.patients.levels import DIFFERS
 from carerecord.patients.linking import Doubt
@@ -58,14 +59,35 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
                 found = _within_one_source(found)
             if found.verdict != APART:
                 pairs[pair] = (found, one, two)
+    await _settle(db, pairs, by_patient)
     apart = held | {pair for pair, same in decided.items() if not same}
     return _sorted_out(pairs.values(), sets, by_patient, apart, severed)
+
+
+async def _settle(
+    db: Connection,
+    pairs: dict[frozenset[str], tuple[Weighing, str, str]],
+    by_patient: Mapping[str, Member],
+) -> None:
+    """Ask those who live with them about pairs that a household can settle. One statement, where there are such pairs."""
+    held = [(pair, *found) for pair, found in pairs.items() if found[0].unless]
+    if not held:
+        return
+    asked = sorted({name for _, _, one, two in held for name in (one, two)})
+    there = await likeness.alike(db, [keys_of(by_patient[name].facts) for name in asked])
+    near: dict[str, list[Facts]] = {name: [] for name in asked}
+    for place, member in there:
+        near[asked[place]].append(member.facts)
+    for pair, found, one, two in held:
+        mine, other = by_patient[one].facts, by_patient[two].facts
+        if settles(found.unless, mine, other, (*near[one], *near[two])):
+            pairs[pair] = (structs.replace(found, verdict=LINK), one, two)
 
 
 def _within_one_source(found: Weighing) -> Weighing:
     """A source seldom holds one person twice: what would link waits for a human, anything less is two people."""
     verdict = REVIEW if found.verdict == LINK else APART
-    return structs.replace(found, verdict=verdict, held="one source under two of its numbers")
+    return structs.replace(found, verdict=verdict, held="one source under two of its numbers", unless="")
 
 
 def _sorted_out(
@@ -80,11 +102,12 @@ def _sorted_out(
     joined: set[str] = set()
     doubts: dict[frozenset[str], tuple[float, Doubt]] = {}
     count: dict[str, int] = {}
-    for found, one, two in sorted(pairs, key=lambda each: (-each[0].bits, each[1], each[2])):
+    # What the weights decide goes before what a household has settled.
+    for found, one, two in sorted(pairs, key=lambda each: (bool(each[0].unless), -each[0].bits, each[1], each[2])):
         left, right = where[one], where[two]
         if left == right or across(sets[left], sets[right], severed):
             continue
-        if found.verdict == LINK and not _forbidden(sets[left], sets[right], apart):
+        if found.verdict == LINK and not _forbidden(sets[left], sets[right], apart, {one, two}):
             into, gone = (left, right) if (len(sets[left]), right) > (len(sets[right]), left) else (right, left)
             for member in sets.pop(gone):
                 where[member.patient] = moved[member.patient] = into
@@ -102,12 +125,16 @@ def _sorted_out(
     return Liked(tuple((patient, person, "likeness") for patient, person in moved.items()), tuple(standing), frozenset(joined))
 
 
-def _forbidden(left: Sequence[Member], right: Sequence[Member], apart: Set[frozenset[str]]) -> bool:
-    return any(
-        frozenset((one.patient, other.patient)) in apart or contradicts(one.facts, other.facts)
-        for one in left
-        for other in right
-    )
+def _forbidden(
+    left: Sequence[Member], right: Sequence[Member], apart: Set[frozenset[str]], linked: Set[str]
+) -> bool:
+    """Whether anybody of one set may not stand beside anybody of the other. Of the two `linked` it has been judged already."""
+    for one in left:
+        for other in right:
+            pair = frozenset((one.patient, other.patient))
+            if pair in apart or (pair != linked and contradicts(one.facts, other.facts)):
+                return True
+    return False
 
 
 def _taken(

@@ -14,6 +14,9 @@ _WHOLE: Final = str.maketrans(
 )
 _APOSTROPHES: Final = re.compile(r"['\u2018\u2019\u201b\u02bc\u02b9`\u00b4\u2032]")
 _NOT_WORD: Final = re.compile(r"[^\w]+|_+")
+_ASCII_WORDS: Final = {
+    **{at: chr(at).lower() if chr(at).isalnum() else " " for at in range(128)}, ord("'"): "", ord("`"): "",
+}  # fmt: skip
 _NOT_PLAIN: Final = re.compile(r"[^A-Z0-9]")
 _OUTWARD_INWARD: Final = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})\Z")
 
@@ -25,6 +28,11 @@ def words(text: str) -> tuple[str, ...]:
     Folding what is folded changes nothing.
     """
     return tuple(word for word in _NOT_WORD.split(_plain(text)) if word)
+
+
+def folded(text: str) -> list[str]:
+    """The words of a longer text that is seldom told twice, such as an address."""
+    return text.translate(_ASCII_WORDS).split() if text.isascii() else [word for word in _NOT_WORD.split(_plain(text)) if word]
 
 
 def closed(text: str) -> str:

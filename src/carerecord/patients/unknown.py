@@ -4,6 +4,7 @@ Source: what emergency departments, maternity units and registration desks write
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
@@ -21,6 +22,27 @@ NAMELESS: Final = frozenset(
 _ALIAS: Final = frozenset(("unknown", "unk", "unidentified", "trauma", "alias", "resus", "incident", "anonymous"))
 _BABY: Final = frozenset(("baby", "babe", "infant", "newborn", "neonate", "twin", "triplet"))
 
+# What a census taker or a ward writes where the given name is not known: who it is, instead of how they are called. These are
+# family names too (Friend, House, Gent), so they say nothing in the place of a given name alone.
+_RELATION: Final = frozenset(
+    (
+        "lady", "gentleman", "gentlemen", "gent", "mr", "mrs", "miss", "ms", "wife", "husband", "spouse", "partner", "mother",
+        "father", "mum", "mom", "dad", "brother", "sister", "nephew", "niece", "uncle", "aunt", "grandchild", "grandson",
+        "granddaughter", "grandfather", "grandmother", "kid", "minor", "youngest", "oldest", "eldest", "elder", "friend",
+        "lodger", "tenant", "resident", "occupant", "occupier", "householder", "house", "home", "dau", "doh", "soh", "loh",
+        "hijo", "hija",
+    )
+)  # fmt: skip
+_NO_GIVEN: Final = NAMELESS | _RELATION
+_LITTLE: Final = frozenset(("in", "the"))  # of "Lady In The House"; In is a name where no such word stands beside it
+
+_HOMELESS_WORDS: Final = frozenset(
+    (
+        "surgery", "medical", "health", "hospital", "infirmary", "hostel", "no", "nfa", "shelter", "nightstop", "night", "foyer",
+        "refuge", "hmp", "prison", "immigration", "hotel", "not", "unknown", "homeless", "c", "co", "student", "barracks",
+        "salvation", "ymca",
+    )
+)  # fmt: skip  # one of each phrase below, as words are folded: only where one stands is the address read for the phrase
 _NO_HOME: Final = re.compile(
     r"\b(surgery|medical (?:centre|practice|center)|health (?:centre|center)|hospital|infirmary|hostel|"
     r"no fixed (?:abode|address)|nfa|shelter|night ?stop|foyer|refuge|hmp|prison|immigration removal|hotel|not known|unknown|"
@@ -28,24 +50,30 @@ _NO_HOME: Final = re.compile(
     re.IGNORECASE,
 )
 _OVERSEAS_OR_NONE: Final = re.compile(r"ZZ99|(?:XX|NF)[0-9]")  # pseudo postcodes of the NHS: no fixed abode, not known, abroad
+_NOWHERE: Final = frozenset(("ZZ", "XX", "NF"))
 _CLOCK: Final = re.compile(r"(\d)\1{5,}|0?123456|01632960000")
 
 
 @lru_cache(maxsize=1 << 16)
 def real_words(given: tuple[str, ...], family: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The words of a name that say something. "Baby" Khan keeps the family's; an alias keeps nothing."""
-    if any(word in _ALIAS for word in (*given, *family)):
+    """The words of a name that say something. "Baby" Khan keeps the family's; an alias keeps nothing.
+
+    An initial behind no name is that of a second name, and stays one: "Nephew M" is ("", "m").
+    """
+    if not (_ALIAS.isdisjoint(given) and _ALIAS.isdisjoint(family)):
         return (), ()
-    if any(word in _BABY for word in given):
-        return (), tuple(word for word in family if word not in NAMELESS and not word.isdigit())
-    return (
-        tuple(word for word in given if word not in NAMELESS and not word.isdigit()),
-        tuple(word for word in family if word not in NAMELESS and not word.isdigit()),
-    )
+    named = tuple(word for word in family if word not in NAMELESS and not word.isdigit())
+    if not _BABY.isdisjoint(given):
+        return (), named
+    nobody = _NO_GIVEN if _RELATION.isdisjoint(given) else _NO_GIVEN | _LITTLE
+    called = tuple(word for word in given if word not in nobody and not word.isdigit())
+    if called != given and called[:1] != given[:1] and all(len(word) == 1 for word in called):
+        called = ("", *called) if any(called) else ()
+    return called, named
 
 
 def is_newborn(given: tuple[str, ...]) -> bool:
-    return any(word in _BABY for word in given)
+    return not _BABY.isdisjoint(given)
 
 
 def birth(year: int, month: int, day: int) -> tuple[int, int, int]:
@@ -57,10 +85,11 @@ def birth(year: int, month: int, day: int) -> tuple[int, int, int]:
     return year, month, day
 
 
-@lru_cache(maxsize=1 << 16)
-def home(address: str, postcode: str) -> bool:
-    """Whether an address says where one person lives: not a surgery, a hostel, a hospital, nowhere or abroad."""
-    return not (_NO_HOME.search(address) or _OVERSEAS_OR_NONE.match(postcode))
+def home(address: str, words: Iterable[str], postcode: str) -> bool:
+    """Whether an address, also given as folded words, says where one person lives: not a surgery, a hostel, nowhere or abroad."""
+    if not _HOMELESS_WORDS.isdisjoint(words) and _NO_HOME.search(address):
+        return False
+    return postcode[:2] not in _NOWHERE or _OVERSEAS_OR_NONE.match(postcode) is None
 
 
 def telephone(digits: str) -> str:

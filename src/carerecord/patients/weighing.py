@@ -27,11 +27,13 @@ from carerecord.patients.levels import (
 from carerecord.patients.weights import FACTS, weights
 
 LINK, REVIEW, APART = "link", "review", "apart"
+NAMELESS, COPIED = "nobody else is born there that day", "a housemate bears that birth date"
 _TABLE: Final = weights()
 _GIVEN, _SECOND, _FAMILY, _BIRTH, _SEX, _PLACE, _PHONE, _NHS, _NUMBER = (_TABLE.bits[fact] for fact in FACTS)
 _ALIKE: Final = frozenset((SAME, FORM, SOUND))
 _KIN: Final = frozenset((SAME, NEAR, SOUND, FORMER, PART))
 _GENERATION: Final = 15  # years
+_LIVING: Final = ("1900", "2099")  # whoever is born in another year is a slip, and nobody's parent or child
 
 
 class Weighing(Struct, frozen=True, gc=False):
@@ -39,6 +41,7 @@ class Weighing(Struct, frozen=True, gc=False):
     bits: float
     verdict: str
     held: str = ""  # the rule that held a link back
+    unless: str = ""  # what those who live with them may say to let it go: `households`
 
 
 def weigh(one: Facts, other: Facts) -> Weighing:
@@ -46,7 +49,22 @@ def weigh(one: Facts, other: Facts) -> Weighing:
     levels = compare(one, other)
     bits = bits_of(one, other, levels)
     verdict, held = judge(one, other, levels, bits)
-    return Weighing(levels, bits, verdict, held)
+    return Weighing(levels, bits, verdict, held, _unless(one, other, levels, bits) if verdict == REVIEW else "")
+
+
+def _unless(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> str:
+    """Two doubts that a look at the household can settle, where all else that is said of either agrees."""
+    given, second, family, birth, sex, place, _, nhs, _ = levels
+    housed = place == SAME or (place == NEAR and one.house == other.house)
+    if second != SAME or family not in (SAME, NEAR) or not housed or sex == DIFFERS or nhs in (DIFFERS, EDIT):
+        return ""
+    singly = not (one.born_as or other.born_as or one.newborn or other.newborn)
+    if birth == SAME and singly and bits - min(0.0, _GIVEN[given]) >= _TABLE.link:
+        stray = given == DIFFERS and sex == SAME and 1 in (len(one.given[0]), len(other.given[0]))  # a lone letter
+        return NAMELESS if stray or given in (ABSENT, INITIAL) else ""
+    if given == family == sex == SAME and birth == DIFFERS and bits - _BIRTH[DIFFERS] >= _TABLE.link:
+        return COPIED
+    return ""
 
 
 def bits_of(one: Facts, other: Facts, levels: tuple[str, ...]) -> float:
@@ -99,50 +117,65 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
     """Which rule forbids that these two are linked without a human; "" where none does. Whatever else they weigh."""
     given, second, family, birth, sex, place, phone, nhs, number = levels
     numbered, housed = nhs == SAME or number == SAME, place in (SAME, NEAR)
-    kin = family in _KIN
-    whole = given in (SAME, FORM) and family in (SAME, FORMER) and housed  # as much as can agree without a birth date
+    kin = family in _KIN or family == SWAPPED
+    called = given in (SAME, FORM) and (family in (SAME, FORMER) or (family == NEAR and second == SAME))
+    whole = called and housed  # as much as can agree without a birth date
     sure = numbered and whole and given == SAME and family == SAME and sex == SAME  # all but the birth date, and a number
+    sexed = sex == SAME or (sex == ABSENT and second == SAME)
     if (birth == DIFFERS and not (sure and _apart(one.birth, other.birth) < _GENERATION)) or (birth == ABSENT and not sure):
         return "the birth date does not agree: name and address alone never link"
     years = 1 if not numbered else _GENERATION - 1
-    if birth == PARTLY and not ((whole or (numbered and kin)) and sex == SAME and _apart(one.birth, other.birth) <= years):
+    if birth == PARTLY and not ((whole or (numbered and kin)) and sexed and _apart(one.birth, other.birth) <= years):
         return "the birth date agrees in part, and too little else does"
-    if birth == EDIT and not (numbered or (kin and housed)):
+    unnamed = family == ABSENT and given == second == sex == SAME
+    if birth == EDIT and not (numbered or ((kin or unnamed) and housed)):
         return "the birth date is near, and too little else agrees"
-    if birth == EDIT and not numbered and _apart(one.birth, other.birth) >= _GENERATION:
+    if birth == EDIT and not numbered and _LIVING[0] <= min(one.birth[4:], other.birth[4:]) and (
+        max(one.birth[4:], other.birth[4:]) <= _LIVING[1] and _apart(one.birth, other.birth) >= _GENERATION
+    ):
         return "they may be parent and child"
     if nhs in (DIFFERS, EDIT):
         return "NHS numbers differ"
     if one.born_as.isdigit() and other.born_as.isdigit() and one.born_as != other.born_as:
         return "birth order differs"
-    if sex == DIFFERS and not (given == SAME and second != DIFFERS and family == SAME and birth == SAME and housed):
+    if sex == DIFFERS and not (housed and family in (SAME, NEAR) and _surely_called(given, second, birth)):
         return "sex differs"
-    if given not in _ALIKE and not (birth == SAME and _miswritten(one, other, levels)):
+    swapped = given == SWAPPED and birth in (SAME, EDIT) and not (one.born_as or other.born_as)
+    if given not in _ALIKE and not (swapped or (birth in (SAME, EDIT) and _miswritten(one, other, levels))):
         return "the given name does not agree"
-    if given == FORM and not numbered and _two_names(one.given[0], other.given[0]):
+    if given == FORM and not (numbered or second == SAME) and _two_names(one.given[0], other.given[0]):
         return "two names, or two forms of one"
     if second == DIFFERS and not numbered:
         return "the second given name differs"
-    if not (kin or family == SWAPPED or numbered or housed):
+    if not (kin or numbered or housed):
         return "the family name does not agree"
     if not (numbered or phone == SAME or housed or place == STREET):
-        rare = bits >= _TABLE.alone and given == SAME and family == SAME and birth == SAME and sex != DIFFERS
+        rare = bits >= _TABLE.alone and given == family and given in (SAME, SWAPPED) and birth == SAME and sex != DIFFERS
         return "" if rare else "nothing beside name and birth date agrees"
     return ""
 
 
+def _surely_called(given: str, second: str, birth: str) -> bool:
+    """So much of the name and the birth date agrees that the sex is what was written wrong: twins do not share a name."""
+    if second == SAME:
+        return (given == SAME and birth in (SAME, EDIT)) or (given == FORM and birth == SAME)
+    return given == SAME and second != DIFFERS and birth == SAME
+
+
 def _miswritten(one: Facts, other: Facts, levels: tuple[str, ...]) -> bool:
     """A given name written wrong: what twins do not share must be one name and a slip of it, never two names or an initial."""
-    given, _, family, _, _, place, phone, nhs, number = levels
+    given, second, family, birth, _, place, phone, nhs, number = levels
+    if birth == EDIT and not (given == NEAR and second == SAME and place == SAME):
+        return False
     if nhs == SAME or number == SAME:
         called = given == PART and bool({one.given[0], other.given[0]} & set(one.given) & set(other.given))
         return (called or given in (NEAR, INITIAL, SWAPPED, ABSENT)) and not (one.born_as or other.born_as)
     if one.born_as or other.born_as:
         return False
     if given == NEAR:
-        named = one.given[0] in _TABLE.known or other.given[0] in _TABLE.known
+        named = second == SAME or one.given[0] in _TABLE.known or other.given[0] in _TABLE.known
         return named and family in _KIN and (place in (SAME, NEAR, STREET) or phone == SAME)
-    return given == SWAPPED and (place in (SAME, NEAR, STREET) or phone == SAME)
+    return False
 
 
 def _another(levels: tuple[str, ...]) -> str:

@@ -14,7 +14,7 @@ from carerecord.patients.model import Entry
 _stated = msgspec.json.Decoder(SourcePatient)
 
 
-def _entry(row: Record) -> Entry:
+def entry_in(row: Record) -> Entry:
     stated = _stated.decode(row["stated"])
     return Entry(row["id"], row["person"], stated, row["nhs_number"], row["nhs_status"], row["enrolled_at"], row["changed_at"])
 
@@ -32,7 +32,7 @@ async def set_of(db: Database, patient: str) -> tuple[Entry, ...]:
         """,
         patient,
     )
-    return tuple(map(_entry, rows))
+    return tuple(map(entry_in, rows))
 
 
 async def sets_of(db: Database, patients: Iterable[str]) -> dict[str, tuple[Entry, ...]]:
@@ -51,7 +51,7 @@ async def sets_of(db: Database, patients: Iterable[str]) -> dict[str, tuple[Entr
     )
     found: dict[str, list[Entry]] = {}
     for row in rows:
-        found.setdefault(row["person"], []).append(_entry(row))
+        found.setdefault(row["person"], []).append(entry_in(row))
     return {person: tuple(entries) for person, entries in found.items()}
 
 
@@ -67,7 +67,7 @@ async def entries_at(db: Database, sources: Sequence[str], local_ids: Sequence[s
         list(sources),
         list(local_ids),
     )
-    entries = map(_entry, rows)
+    entries = map(entry_in, rows)
     return {(entry.stated.source, entry.stated.local_id): entry for entry in entries}
 
 
@@ -83,7 +83,7 @@ async def entries_numbered(db: Database, numbers: Iterable[str]) -> tuple[Entry,
         """,
         list(numbers),
     )
-    return tuple(map(_entry, rows))
+    return tuple(map(entry_in, rows))
 
 
 class Row(Struct, frozen=True):

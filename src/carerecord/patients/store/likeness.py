@@ -1,13 +1,16 @@
 """Which entries resemble these? Candidates by exact keys, in one statement for a batch; `weighing` says how much."""
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from carerecord.kit.db import Connection, Database
+from carerecord.kit.db import Connection, Database, Record
 from carerecord.patients.facts import Facts
 from carerecord.patients.keys import MOST
+from carerecord.patients.model import Entry
+from carerecord.patients.store.kept import entry_in
 
 _facts = msgspec.json.Decoder(Facts)
 
@@ -67,6 +70,63 @@ async def alike(db: Database, keys: Sequence[Sequence[int]]) -> list[tuple[int, 
         MOST,
     )
     return [(row["claim"], Member(row["patient"], row["person"], _facts.decode(row["facts"]))) for row in rows]
+
+
+class Likes:
+    """One set that holds somebody who shares a key with a claim. Read as far as it is asked for: most are not worth it."""
+
+    def __init__(self, rows: list[Record]) -> None:
+        self._rows = rows
+
+    def alike(self) -> list[Facts]:
+        """Of those who share a key."""
+        return [_facts.decode(row["facts"]) for row in self._rows if row["alike"]]
+
+    def facts(self) -> list[Facts]:
+        return [_facts.decode(row["facts"]) for row in self._rows if row["facts"] is not None]
+
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(map(entry_in, self._rows))
+
+    def names(self) -> frozenset[str]:
+        """The ids and NHS numbers in it."""
+        return frozenset(name for row in self._rows for name in (row["id"], row["nhs_number"]) if name)
+
+    def severed(self) -> frozenset[str]:
+        """The ids and NHS numbers from which it is severed."""
+        return frozenset(name for row in self._rows for name in row["severed"] or ())
+
+
+SETS_ALIKE: Final = """
+    WITH hit AS MATERIALIZED (
+        SELECT DISTINCT near.no
+          FROM unnest($1::bigint[]) AS wanted (key)
+         CROSS JOIN LATERAL (SELECT no FROM likeness_key WHERE likeness_key.key = wanted.key LIMIT $2) AS near
+    ), who AS MATERIALIZED (
+        SELECT DISTINCT link.person
+          FROM hit
+          JOIN likeness USING (no)
+          JOIN link ON link.patient = likeness.patient AND link.until IS NULL
+    )
+    SELECT p.id, p.stated, p.nhs_number, p.nhs_status, p.enrolled_at, p.changed_at, link.person, likeness.facts,
+           hit.no IS NOT NULL AS alike,
+           (SELECT array_agg(name)
+              FROM (SELECT other FROM severed WHERE one IN (p.id, p.nhs_number)
+                     UNION ALL SELECT one FROM severed WHERE other IN (p.id, p.nhs_number)) AS far (name)) AS severed
+      FROM who
+      JOIN link      ON link.person = who.person AND link.until IS NULL
+      JOIN patient p ON p.id = link.patient
+      LEFT JOIN likeness ON likeness.patient = p.id
+      LEFT JOIN hit      ON hit.no = likeness.no
+"""
+
+
+async def sets_alike(db: Database, keys: Sequence[int]) -> dict[str, Likes]:
+    """By the set's key: every set in which somebody shares one of these keys; of a key that many share, some. One statement."""
+    found: dict[str, list[Record]] = {}
+    for row in await db.fetch(SETS_ALIKE, keys, MOST):
+        found.setdefault(row["person"], []).append(row)
+    return {person: Likes(rows) for person, rows in found.items()}
 
 
 async def members(db: Database, people: Iterable[str]) -> dict[str, list[Member]]:
