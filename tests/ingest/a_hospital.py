@@ -18,7 +18,7 @@ from carerecord.ingest import head as heads
 from carerecord.ingest.effects import Effects
 from carerecord.ingest.filing import Filer
 from carerecord.ingest.head import Verdict
-from carerecord.ingest.journal.arrivals import Arrival, Journal
+from carerecord.ingest.journal.arrivals import Arrival, Journal, lane_of, whose
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.kinds import fault_in
 from carerecord.ingest.mllp import Desk, Listener
@@ -61,6 +61,16 @@ def adt(
         *more,
     ]
     return ("\r".join(lines) + "\r").encode()
+
+
+def lane(raw: bytes) -> int:
+    """In which it is filed."""
+    return lane_of("R1A", whose(raw, heads.read(raw)))
+
+
+def neighbour(number: str) -> str:
+    """Somebody else, filed in the same lane."""
+    return next(f"M{each}" for each in range(100) if lane(adt(number=f"M{each}")) == lane(adt(number=number)))
 
 
 @dataclass

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, the_answer
+from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, neighbour, the_answer
 
 from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
 from carerecord.contracts.patients import INSTRUCT, TAKE, InstructAsked, Instructed, TakeAsked, Taken
@@ -242,7 +242,8 @@ class Killed(BaseException):
 )
 async def test_a_worker_that_ends_at_any_step_leaves_one_effect_to_the_next(service_database: Any, step: str, before: bool):
     async with a_hospital(service_database) as hospital:
-        await hospital.put(adt("A28"), adt("A31", family="WED", at=SENT + timedelta(hours=1), control="2"), adt(number="M2"))
+        wed = adt("A31", family="WED", at=SENT + timedelta(hours=1), control="2")
+        await hospital.put(adt("A28"), wed, adt(number=neighbour("MRN1")))
         _die(hospital, step, before=before)
         (lane,) = await hospital.filer.lease(1)
         with pytest.raises(Killed):

@@ -6,6 +6,7 @@ holdings writes nothing where the same words stand. So a worker may be killed at
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, TypeAlias
@@ -29,9 +30,7 @@ from carerecord.contracts.patients import (
     TakeAsked,
     Taken,
 )
-from carerecord.contracts.sources import Sender
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.fhir.patient_ids import patient_id
 from carerecord.ingest import hl7v2, taken_back
 from carerecord.ingest import store as enrolling
 from carerecord.ingest.hl7v2 import Filing, Merge, Put
@@ -40,6 +39,7 @@ from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import filing as store
 from carerecord.ingest.journal.store.filing import Kept, Said
 from carerecord.ingest.provenance import provenance
+from carerecord.ingest.senders import Sender
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
@@ -81,7 +81,7 @@ class Effects:
     turns: Turns
     outbox: Outbox
     _pointed: dict[tuple[str, str], str] = field(default_factory=dict)  # what the locator has been told
-    _claimed: dict[tuple[str, str], bytes] = field(default_factory=dict)  # … and the index, of whom
+    _claimed: "dict[tuple[str, str], Known]" = field(default_factory=dict)  # … and the index, of whom
 
     async def of(self, group: Sequence[Read]) -> None:
         """File all of them.
@@ -91,27 +91,52 @@ class Effects:
             Unavailable: a service that is needed does not answer.
         """
         threads = await self._stated(group)  # before it is settled: killed from here on, nobody settles a thread without it
-        puts = await self._settled(threads)
-        await self._people(group, puts)
+        stands = await self._settled(threads)
+        await self._people(group, stands.puts)
         # Two are parted before their entries part, and are joined once their entries have: whoever opens the record in between is
         # never shown one person whose entries contradict each other.
         parting, joining = _in_two(_told(group))
         await self._instructed(parting)
-        await self._noted(group, puts)
-        await self._written(group, puts)
-        await self._known_no_more(puts)
+        await self._noted(group, stands.puts)
+        await self._written(group, stands.puts)
+        await self._known_no_more(stands.puts)
+        await self._caught_up(group, threads, stands)
         await self._signalled(group)
         try:
             await self._instructed(joining)
         except NotFiled as cause:
-            await self._unwritten(next(read for read, _ in joining if read.id == cause.message))
+            # A human parted two in the very moment in which they were filed as one: their entries stand as they stood before it.
+            await self.unsay([next(read for read, _ in joining if read.id == cause.message)])
             raise
 
     async def unsay(self, group: Sequence[Read]) -> None:
-        """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it."""
-        threads = {said.thread for read in group for each in read.filings for said in each.statements}
-        if threads:
-            await store.drop_statements(self.db, sorted(threads), [each.id for each in group])
+        """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it.
+
+        Who else spoke of the same things meanwhile may have settled them with it: they stand as they stand without.
+        """
+        threads = {said.thread: read.sender for read in group for each in read.filings for said in each.statements}
+        if not threads:
+            return
+        await store.drop_statements(self.db, sorted(threads), [each.id for each in group])
+        with suppress(NotFiled):  # what another says cannot be filed either: who files that is told so
+            stands = await self._settled(threads)
+            await self._written((), stands.puts)
+            await self._caught_up((), threads, stands)
+
+    async def _caught_up(self, group: Sequence[Read], threads: Mapping[str, Sender], stands: "Stands") -> None:
+        """Settle anew what others have said of the same things meanwhile.
+
+        Each writes when what it says is kept, and looks again when it has written. So whoever writes last has read everything.
+        """
+        while behind := await store.said_since(self.db, list(threads), list(stands.heard)):
+            threads = {each: threads[each] for each in behind}
+            stands = await self._settled(threads)
+            if group:
+                await self._people(group, stands.puts)
+                await self._noted(group, stands.puts)
+            await self._written((), stands.puts)
+            if group:
+                await self._known_no_more(stands.puts)
 
     # --- whose
 
@@ -135,7 +160,8 @@ class Effects:
                     await enrolling.want_traces(db, source, sorted(patients), self.clock.now())
         if len(self._claimed) > _KNOWN_AT_HAND:
             self._claimed.clear()
-        self._claimed |= {key: _shape(claim) for _, key, claim in claims}
+        heard = {(each.sender.source, each.put.local_id): each.heard for each in puts if each.put.type == "Patient"}
+        self._claimed |= {key: Known(_shape(claim), heard.get(key, frozenset())) for _, key, claim in claims}
 
     def _claims(
         self, group: Sequence[Read], puts: Sequence["Settled"]
@@ -143,6 +169,7 @@ class Effects:
         """What differs from what the index was last told by this worker. First whoever stands, then bare numbers of a merge."""
         blame = _blame(group)
         there: set[tuple[str, str]] = set()
+        ours = frozenset(each.id for each in group)
         for each in puts:
             if each.put.type != "Patient":
                 continue
@@ -152,7 +179,7 @@ class Effects:
             there.add(key)
             message = blame.get(each.thread, group[0].id)
             claim = Claim(person, each.recorded, str(message))
-            if self._claimed.get(key) != _shape(claim):
+            if not _is_known(self._claimed.get(key), claim, each.heard - ours):
                 yield message, key, claim
         for read in group:
             for filing in read.filings:
@@ -243,10 +270,10 @@ class Effects:
         recorded, sent = filing.order
         return Said(each.thread, digest, recorded, sent, read.id, filing.trigger, each.rules, body, organisation)
 
-    async def _settled(self, threads: Mapping[str, Sender]) -> "list[Settled]":
+    async def _settled(self, threads: Mapping[str, Sender]) -> "Stands":
         """Each thread's resources as they stand by all that was ever said of it."""
         if not threads:
-            return []
+            return Stands((), frozenset())
         rows = await store.statements(self.db, list(threads))
         heard: dict[str, list[Word]] = {each: [] for each in threads}
         above: dict[str, list[Word]] = {each: [] for each in threads}
@@ -269,11 +296,12 @@ class Effects:
             for thread, sender in threads.items():
                 recorded = max((each.order[0] for each in heard[thread]), default="")
                 stands = hl7v2.standing(thread, heard[thread], above[thread])
-                puts += [Settled(thread, sender, recorded, put) for put in stands]
+                said = frozenset(each.order[2] for each in heard[thread])
+                puts += [Settled(thread, sender, recorded, put, said) for put in stands]
                 await turn.over()
         if often:
             await store.keep_latest(self.db, list(often))
-        return puts
+        return Stands(puts, frozenset(row.message for _, row in rows))
 
     # --- into holdings
 
@@ -292,19 +320,13 @@ class Effects:
             senders[source] = read.sender
             for place, filing in enumerate(read.filings):
                 targets = [put for each in filing.statements for put in made.get(each.thread, ())]
-                person = patient_id(source, filing.people[0].local_id) if filing.people else ""
+                person = hl7v2.patient_id(read.sender, filing.people[0].local_id) if filing.people else ""
                 text, id_ = provenance(read.kept, read.sender, filing, place, targets, person)
                 if text:
                     change = Change("update", "Provenance", id_, Raw(text), unless="same")
                     by_source.setdefault(source, {})["Provenance", id_] = (change, read.id)
         for source, changes in by_source.items():
             await self._write(senders[source], list(changes.values()))
-
-    async def _unwritten(self, read: Read) -> None:
-        """A human parted two in the very moment in which they were filed as one: their entries stand as they stood before it."""
-        threads = {said.thread: read.sender for each in read.filings for said in each.statements}
-        await self.unsay((read,))
-        await self._written((), await self._settled(threads))
 
     async def _noted(self, group: Sequence[Read], puts: "Sequence[Settled]") -> None:
         """What goes from somebody's record is noted before it does."""
@@ -342,11 +364,31 @@ class Settled(Struct, frozen=True):
     sender: Sender
     recorded: str  # the latest of what was said
     put: Put
+    heard: frozenset[int]  # the messages that spoke of it
+
+
+class Stands(Struct, frozen=True):
+    """How some threads stand, and by which messages."""
+
+    puts: Sequence[Settled]
+    heard: frozenset[int]
+
+
+class Known(Struct, frozen=True):
+    """What this worker last told the index of somebody, and which messages it had heard then."""
+
+    shape: bytes
+    heard: frozenset[int]
 
 
 def _blame(group: Sequence[Read]) -> dict[str, int]:
     """Which message last spoke of each thread."""
     return {said.thread: read.id for read in group for each in read.filings for said in each.statements}
+
+
+def _is_known(known: Known | None, claim: Claim, others: frozenset[int]) -> bool:
+    """Whether the index was told this by us, and can have been told nothing else since: nobody else filed of this person."""
+    return known is not None and known.shape == _shape(claim) and others <= known.heard
 
 
 def _shape(claim: Claim) -> bytes:

@@ -1,7 +1,7 @@
 """How are messages filed that were taken in? In groups, by order of receipt, each to one effect whoever is killed whenever.
 
-A lane holds whole organisations and is in one worker's hand at a time. What cannot be filed is tried three times and then waits
-for a person, while what came after it goes on.
+A lane holds whole people and is in one worker's hand at a time; workers in several processes share the lanes. What cannot be
+filed is tried three times and then waits for a person, while what came after it goes on.
 """
 
 import asyncio
@@ -25,6 +25,7 @@ from carerecord.kit.errors import Unavailable
 from carerecord.kit.log import Log
 
 GROUP: Final = 64
+GROUPS: Final = 8  # of one lane, before it is let go: the lane whose oldest message waits longest is the next
 HOLD: Final = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
 TRIES: Final = 3
 AGAIN_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=5))
@@ -101,9 +102,11 @@ class Filer:
         return tuple(leased)
 
     async def drain(self, lane: int) -> None:
-        """File all that waits in this lane, then let it go."""
+        """File what waits in this lane, a good deal of it, then let it go."""
         try:
-            while await self._once(lane):
+            for _ in range(GROUPS):
+                if not await self._once(lane):
+                    break
                 self._failures = 0
         except Exception as error:
             if not (is_away(error) or isinstance(error, Unavailable)):

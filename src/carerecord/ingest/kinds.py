@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Final
 
-from carerecord.contracts.sources import Sender
 from carerecord.ingest import extracts, fhir_messages, hl7v2
 from carerecord.ingest.head import Head, read
 from carerecord.ingest.hl7v2 import Filing
+from carerecord.ingest.senders import Sender
 
 _BOM: Final = b"\xef\xbb\xbf"
 # By which the journal and its pages call one that has no MSH.
@@ -38,6 +38,8 @@ def filings(raw: bytes, sender: Sender, at: datetime) -> tuple[Filing, ...]:
 
 def fault_in(raw: bytes, charset: str = "") -> str:
     """Why its content cannot be read, for a person; "" = it can. Asked at the door: what cannot be read is kept, and said so."""
+    if hl7v2.is_plain(raw):
+        return ""
     try:
         if extracts.is_row(raw):
             extracts.opened(raw)

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.ingest.hl7v2.world import message, pv1
 
-from carerecord.ingest.hl7v2 import Unreadable, parse, split
+from carerecord.ingest.hl7v2 import Unreadable, is_plain, parse, split
 from carerecord.ingest.hl7v2.charsets import AS_UTF_8, AS_WINDOWS
 from carerecord.ingest.hl7v2.escapes import Delimiters, escaped, unescaped
 from carerecord.ingest.hl7v2.parse import BROKEN_LINE
@@ -195,3 +195,26 @@ def test_the_library_hl7apy_finds_the_same_components():
     assert theirs.pid.pid_5.pid_5_2.value == ours.text(5, 2)
     assert theirs.pid.pid_11.pid_11_5.value == ours.text(11, 5)
     assert [each.value for each in theirs.pid.pid_3] == [part.raw for part in ours.parts(3)]
+
+
+ODD = st.sampled_from(
+    [b"", b"|", b"^", b"~", b'""', b"\\", b"\r", b"\n", b"\0", b"\xc3", b"MSH", b"\rMSH|", b" ", b"A", b"&", b"\r\r", b"\x1b"]
+)
+SENT = f"{MSH}\rEVN|A01\rPID|1||7^^^A^MR||MARLOW^EDITH\r".encode()
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 6), ODD), max_size=4))
+@settings(max_examples=600, deadline=None)
+def test_what_is_plain_at_a_glance_is_always_read(changes):
+    raw = SENT
+    for at, gone, odd in changes:
+        raw = raw[:at] + odd + raw[at + gone :]
+    if is_plain(raw):
+        assert split(raw) == (raw.strip(b"\x0b\x1c \t\r\n"),)
+        parse(raw)
+
+
+def test_nearly_every_message_is_plain_and_what_takes_a_closer_look_is_not():
+    assert is_plain(SENT)
+    closer = (SENT.replace(b"EDITH", "ÉDITH".encode()), SENT.replace(b"\r", b"\n"), SENT + SENT, b"\n" + SENT, SENT[:20], b"{}")
+    assert not any(map(is_plain, closer))

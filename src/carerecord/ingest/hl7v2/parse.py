@@ -235,6 +235,19 @@ def split(raw: bytes) -> tuple[bytes, ...]:
     return tuple(each for each in found if not each.startswith(_ENVELOPES)) or (() if found else (raw,))
 
 
+def is_plain(raw: bytes) -> bool:
+    """Whether it is one of those that nothing can keep `parse` from reading: nearly all are, and a look at the bytes tells."""
+    if raw[:3] != b"MSH" or not raw.isascii() or b"\n" in raw or b"\0" in raw or raw.find(b"MSH", 3) >= 0:
+        return False
+    ends = raw.find(b"\r")
+    fields = raw[: ends if ends >= 0 else len(raw)].split(raw[3:4], 9)
+    try:
+        _delimiters(raw[:12].decode("ascii"))
+    except Unreadable:
+        return False
+    return len(fields) > 8 and fields[8][:1].isalpha()
+
+
 def parse(raw: bytes, charset: str = "") -> Message:
     """Take one message apart, without its MLLP frame. `charset` is the sender's own, where MSH-18 is empty.
 

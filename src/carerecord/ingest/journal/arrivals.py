@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 from zlib import crc32
 
-from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import Head, Verdict
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import adding as store
+from carerecord.ingest.senders import Sender
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool, is_away
 from carerecord.kit.log import Log
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = 256  # messages in one commit
 GROUP_BYTES: Final = 4_000_000
+IDLE_S: Final = 1.0  # for so long the connection is kept at hand
 PATIENCE_S: Final = 5.0  # for a database that is away, before a sender is told
 LANES: Final = 8
 NOT_DURABLE: Final = "It could not be kept just now. Nothing of it was taken: send it again."
@@ -45,9 +46,9 @@ class Arrival:
         self.row: store.Row | None = None  # sealed, as it will stand
 
 
-def lane_of(organisation: str) -> int:
-    """Whatever one organisation sends is filed in one lane, so nothing of it is ever filed twice at once."""
-    return crc32(organisation.encode()) % LANES
+def lane_of(organisation: str, whose: bytes = b"") -> int:
+    """What one organisation sends about one person is filed in one lane, and so in its order."""
+    return crc32(whose, crc32(organisation.encode())) % LANES
 
 
 @dataclass
@@ -63,6 +64,8 @@ class Journal:
     _waiting: list[Arrival] = field(default_factory=list)
     _flush: "asyncio.Task[None] | None" = None
     _held: "PoolConnectionProxy | None" = None
+    _rest: "asyncio.TimerHandle | None" = None
+    _releasing: "asyncio.Task[None] | None" = None
 
     def put(self, arrival: Arrival) -> None:
         """Let it be written with the next group. One without a sender is answered in its turn and not kept."""
@@ -90,14 +93,21 @@ class Journal:
                     self.log.error("journal.failed", messages=len(group), exc_info=error)
                 for each in group:
                     each.kept(each)
-            await self._let_go()
+            self._rest = asyncio.get_running_loop().call_later(IDLE_S, self._rested)
         finally:
             self._flush = None
             if self._waiting:
                 self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
 
+    def _rested(self) -> None:
+        """Nothing came for a while: the connection is for others."""
+        if self._flush is None and self._held is not None:
+            self._releasing = asyncio.create_task(self._let_go(), name="ingest journal rests")
+
     async def _connection(self) -> Connection:
         """One for as long as there is something to write: to fetch it anew for each group would cost as much as the group."""
+        if self._rest is not None:
+            self._rest.cancel()
         if self._held is None:
             self._held = await self.db.acquire()
         return self._held
@@ -173,8 +183,8 @@ class Journal:
         digest = self.seals.digest(sender.id.encode(), *content(arrival.raw, arrival.head))
         return store.Row(
             sender.id, sender.organisation, digest, arrival.head.named, len(arrival.raw),
-            self.seals.seal(arrival.raw, organisation=sender.organisation, place=digest), lane_of(sender.organisation),
-            arrival.reason if unreadable else "",
+            self.seals.seal(arrival.raw, organisation=sender.organisation, place=digest),
+            lane_of(sender.organisation, whose(arrival.raw, arrival.head)), arrival.reason if unreadable else "",
         )  # fmt: skip
 
 
@@ -182,6 +192,20 @@ def _unable(group: Sequence[Arrival]) -> None:
     for each in group:
         if each.sender is not None:
             each.verdict, each.reason = Verdict.UNABLE, NOT_DURABLE
+
+
+def whose(raw: bytes, head: Head) -> bytes:
+    """By which number its sender knows the person, as it is written; nothing where it does not say so in a PID.
+
+    Asked of the bytes, before anything is understood: two ways of writing one number cost the order of the two, which decides
+    nothing of how things stand.
+    """
+    at = raw.find(b"\rPID" + head.separator)
+    if at < 0:
+        return b""
+    ends = raw.find(b"\r", at + 1)
+    fields = raw[at + 5 : ends if ends >= 0 else len(raw)].split(head.separator, 4)
+    return next((each.split(head.encoding[:1] or b"^", 1)[0].strip() for each in fields[2:0:-1] if each.strip(b'"')), b"")
 
 
 def content(raw: bytes, head: Head) -> tuple[bytes, ...]:

@@ -39,7 +39,8 @@ class Said(Struct, frozen=True, gc=False):
 async def lease(
     db: Database, owner: str, now: datetime, until: datetime, most: int, besides: Sequence[int] = ()
 ) -> dict[int, tuple[int, ...]]:
-    """Lanes with something to do that are nobody's, or ours already; and what was in hand where one was left in the middle."""
+    """Lanes with something to do that are nobody's, or ours already, whoever waits longest first; and what was in hand where one
+    was left in the middle."""
     rows = await db.fetch(
         """
         WITH free AS (
@@ -48,7 +49,7 @@ async def lease(
              WHERE (owner = $1 OR held_until < $2) AND lane <> ALL ($5)
                AND (EXISTS (SELECT FROM waiting WHERE waiting.lane = lane.lane)
                     OR EXISTS (SELECT FROM stuck WHERE stuck.lane = lane.lane AND state = 'again' AND next_at <= $2))
-             ORDER BY lane
+             ORDER BY (SELECT min(id) FROM waiting WHERE waiting.lane = lane.lane), lane
              LIMIT $3
                FOR UPDATE SKIP LOCKED
         )
@@ -322,3 +323,22 @@ async def statements(db: Database, threads: Sequence[str]) -> tuple[tuple[str, S
         list(threads),
     )
     return tuple((row["at"], Said(*row[1:])) for row in rows)
+
+
+async def said_since(db: Database, threads: Sequence[str], heard: Sequence[int]) -> tuple[str, ...]:
+    """Of which of these threads has a message spoken, or ruled from above, that is not among those that were heard?"""
+    rows = await db.fetch(
+        """
+        SELECT thread
+          FROM statement
+         WHERE thread = ANY ($1) AND message <> ALL ($2)
+         UNION
+        SELECT hangs.thread
+          FROM hangs
+          JOIN statement AS above ON above.thread = hangs.above AND above.rules
+         WHERE hangs.thread = ANY ($1) AND above.message <> ALL ($2)
+        """,
+        list(threads),
+        list(heard),
+    )
+    return tuple(row["thread"] for row in rows)
