@@ -1,8 +1,7 @@
 """Does any door show, count or hint at what a plain read would refuse?
 
 Three bounds are tried: the types of a token, over the API; the confidentiality of a row, over the API; and the people whom a
-grant names, at the questions that the API asks, since no client of the API has such a grant yet. Attachments (case 21) belong to
-the service that keeps documents, and bulk files (case 51) to exports: neither exists yet, and the types stay closed.
+grant names, at the questions that the API asks, since no client of the API has such a grant yet. Bulk files: `test_bulk`.
 """
 
 import json
@@ -309,12 +308,23 @@ async def test_an_answer_for_a_stronger_client_is_never_kept_for_a_weaker(api: A
     assert (await api.ask("GET", "/Observation/s1", **sealed)).status == 404
 
 
-async def test_what_another_service_keeps_is_closed_by_every_door(api: Api) -> None:
-    """Cases 21 and 51: Binary, AuditEvent, Consent and lists are not to be had here."""
-    for type_ in ("Binary", "AuditEvent", "Consent", "Subscription", "List"):
-        for path in (f"/{type_}/x", f"/{type_}?_id=x", f"/{type_}/x/_history", f"/Patient/p1/{type_}"):
+async def test_what_another_service_keeps_is_closed_by_every_door_to_a_scope_for_every_type(api: Api) -> None:
+    """Case 51: who looked and what a person hides are not to be had by whoever may have the rest; nor is a subscription."""
+    for type_ in ("AuditEvent", "Consent", "Subscription"):
+        for path in (f"/{type_}/x", f"/{type_}?patient=p1", f"/{type_}/x/_history", f"/Patient/p1/{type_}", f"/{type_}/$export"):
             assert (await api.ask("GET", path)).status in (403, 404), path
-        assert (await api.ask("POST", f"/{type_}", {"resourceType": type_})).status in (403, 404)
+        assert (await api.ask("POST", f"/{type_}", {"resourceType": type_})).status in (403, 404, 405)
+        assert (await api.ask("GET", f"/$export?_type={type_}", Prefer="respond-async")).status in (400, 404)
         entry = {"resource": {"resourceType": type_}, "request": {"method": "POST", "url": type_}}
-        told = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": [entry]})
-        assert told.json["entry"][0]["response"]["status"] in ("403", "404")
+        look = {"request": {"method": "GET", "url": f"{type_}?patient=p1"}}
+        told = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": [entry, look]})
+        assert {each["response"]["status"] for each in told.json["entry"]} <= {"403", "404"}
+
+
+async def test_bytes_whose_id_is_guessed_are_not_found(api: Api) -> None:
+    """Case 21: an attachment is had by whoever may read the letter that it belongs to."""
+    await people(api)
+    made = await api.ask("POST", "/Binary", b"sealed", Content_Type="text/plain", X_Security_Context="Observation/s1")
+    absent = await api.ask("GET", "/Binary/none", Accept="*/*")
+    guessed = await api.ask("GET", f"/Binary/{made.json['id']}", Accept="*/*")
+    assert (guessed.status, guessed.body) == (absent.status, absent.body) == (404, absent.body)
