@@ -9,7 +9,7 @@ from tests.conftest import TestDatabase
 
 from carerecord.holdings.store import changing, exporting, looking, together
 from carerecord.holdings.store.exporting import Range
-from carerecord.holdings.store.together import Across, InRecord
+from carerecord.holdings.store.together import Across, InRecord, Look
 
 PEOPLE, EACH = 250, 100  # 25,000 resources
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
@@ -104,6 +104,7 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
             await looking.kept_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5, 100, only)
         await looking.sums_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5)
         await together.last_of_each(db, [place, ("Patient", "p8-0")])
+        await together.looked_at(db, [Look(*each, 4, b"{", b"}", b"}") for each in (place, ("Patient", "p8-0"))], NOW)
         for many in (1, 8):
             await together.in_record_of_each(db, [InRecord(f"p{n}", "Observation", [[1, 2]], 4, 100) for n in range(many)])
             await together.in_record_of_each(db, [InRecord(f"p{n}", "Condition", [[1], [2]][:n], 4, 9) for n in range(many)])

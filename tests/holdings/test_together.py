@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 from tests.holdings.conftest import Desk, held, ids
 from tests.holdings.test_keeping import PATIENT, potassium
 
+from carerecord.contracts.audit import Line
 from carerecord.contracts.holdings import Reach
 from carerecord.holdings.store import looking, together
 from carerecord.holdings.store.together import Across, InRecord
@@ -132,3 +134,36 @@ async def test_searches_and_reads_at_once_mix_up_nobody_s_record(desk: Desk):
             await desk.read("Observation", own[other], reach=reach)
 
     await asyncio.gather(*(only_mine(person) for person in people * 4))
+
+
+async def test_a_read_and_its_line_are_one_statement_that_says_whom_it_was_about_and_whether_it_was_shown(desk: Desk) -> None:
+    await desk.put(PATIENT)
+    await desk.put({**potassium(4.1, "2026-05-01"), "id": "o1"})
+    await desk.put({"resourceType": "Location", "id": "l1"})  # in nobody's record
+    label = {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}
+    await desk.put({**potassium(4.1, "2026-05-01"), "id": "o2", "meta": label})
+    await desk.database.pool.execute("DELETE FROM outbox")
+    asked = [("Observation", "o1"), ("Location", "l1"), ("Observation", "o2"), ("Observation", "o9"), ("Patient", "p1")]
+
+    seen = await asyncio.gather(*(desk.read(*each) for each in asked), return_exceptions=True)
+
+    rows = await desk.database.pool.fetch("SELECT kind, body FROM outbox ORDER BY id")
+    lines = [msgspec.json.decode(row["body"], type=Line) for row in rows if row["kind"] == "Line"]
+    told = [(line.what, line.patients, line.outcome, line.service, bool(line.at)) for line in lines]
+    assert [isinstance(each, NotFound) for each in seen] == [False, False, True, True, False]
+    assert told == [
+        ("resource-read", ("p1",), "success", "holdings", True), ("resource-read", (), "success", "holdings", True),
+        ("resource-read", ("p1",), "refused", "holdings", True), ("resource-read", (), "refused", "holdings", True),
+        ("resource-read", ("p1",), "success", "holdings", True),
+    ]  # fmt: skip
+
+
+async def test_a_read_whose_line_cannot_be_written_is_not_answered(desk: Desk) -> None:
+    await desk.put(PATIENT)
+    await desk.database.pool.execute("ALTER TABLE outbox ADD CONSTRAINT full_disk CHECK (kind <> 'Line') NOT VALID")
+
+    answered = await asyncio.gather(desk.read("Patient", "p1"), desk.read("Patient", "p1"), return_exceptions=True)
+
+    assert all(isinstance(each, Exception) for each in answered)
+    await desk.database.pool.execute("ALTER TABLE outbox DROP CONSTRAINT full_disk")
+    assert (await desk.read("Patient", "p1")).id == "p1"

@@ -16,8 +16,9 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from carerecord.app.sharing import Counted, Shares, Taking
-from carerecord.kit.doors import DRAIN_S, WithFarewell, WithFaultsTold, WithRequestId
+from carerecord.kit.doors import DRAIN_S, WithFarewell, WithFaultsTold, WithRequestId, WithStraightWays
 from carerecord.kit.log import log_for
+from carerecord.kit.part import Straight
 
 if TYPE_CHECKING:
     from carerecord.app.wire import House
@@ -134,8 +135,9 @@ def inner_app(house: "House", pages: Pages | None = None) -> ASGIApp:
 def front_app(house: "House") -> ASGIApp:
     """What people and outside systems reach: the faces' own routes, and nothing of the inner door."""
     routes = [route for each in house.housed for route in each.part.routes]
-    faces = WithFaultsTold(Starlette(routes=routes), log_for("front"))
-    return WithRequestId(faces)
+    straight = [each for each in routes if isinstance(each, Straight)]
+    others = Starlette(routes=[each for each in routes if not isinstance(each, Straight)])
+    return WithRequestId(WithFaultsTold(WithStraightWays(straight, others), log_for("front")))
 
 
 @asynccontextmanager

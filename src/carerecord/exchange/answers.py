@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from carerecord.contracts.holdings import Held, Issue
 
@@ -22,6 +23,10 @@ class Written(Response):
     def __init__(self, body: bytes, status: int = 200, headers: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.status_code, self.body, self.background = status, body, None
         self.raw_headers = [(b"content-length", b"%d" % len(body)), _TYPE, NOT_STORED, *headers]
+
+    async def __call__(self, _: Scope, __: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        await send({"type": "http.response.body", "body": self.body})
 
 
 def resource(held: Held, base: str, *, status: int = 200, text: bytes | None = None) -> Response:
@@ -81,7 +86,7 @@ def entries(
     head = b'{"fullUrl":' + orjson.dumps(f"{base}/")[:-1]
     tail = b',"search":{"mode":"%s"}}' % mode.encode()
     return [
-        b'%s%s/%s","resource":%s%s' % (head, each.type.encode(), each.id.encode(), trim(each.text) if trim else each.text, tail)
+        b'%s%s/%s","resource":%s%s' % (head, each.type.encode(), each.id.encode(), trim(each.text) if trim else each.raw, tail)
         for each in helds
     ]
 

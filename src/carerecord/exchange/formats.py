@@ -68,7 +68,7 @@ def form_of(request: Request, *, any_form: bool = False) -> Form:
         pretty = query.get("_pretty", "").lower() == "true"
         if said := query.get("_format", ""):
             return named(said, pretty=pretty)
-    accept = request.headers.get("accept", "")
+    accept = next((value for name, value in request.scope["headers"] if name == b"accept"), b"").decode("latin-1")
     form = _known(accept) if len(accept) <= _USUAL_ACCEPT else _accepted(accept)
     if form is None and any_form:
         return PLAIN
@@ -199,10 +199,12 @@ async def dressed(response: Response, form: Form, elements: xml.Elements) -> Non
         response.headers["Content-Type"] = f"{FHIR_XML}; charset=utf-8"
 
 
+def worth_packing(response: Response) -> bool:
+    return len(response.body) >= _WORTH_PACKING and not any(name == b"content-encoding" for name, _ in response.raw_headers)
+
+
 async def packed(response: Response, request: Request) -> None:
-    """With gzip, where the client takes it and it is worth it."""
-    if len(response.body) < _WORTH_PACKING or any(name == b"content-encoding" for name, _ in response.raw_headers):
-        return
+    """With gzip, where the client takes it. What is worth it only: `worth_packing`."""
     response.raw_headers.append((b"vary", b"Accept, Accept-Encoding, Authorization"))
     if not (takes := request.headers.get("accept-encoding", "")) or "gzip" not in _by_wish(takes):
         return

@@ -22,6 +22,7 @@ from carerecord.fhir.sections import ALL, SECTIONS
 from carerecord.kit.errors import NotUnderstood, Refused
 
 REASON: Final = "care-reason"
+_REASON: Final = REASON.encode()
 PURPOSE: Final = "care-purpose"
 STATE: Final = "urn:carerecord:source-state"
 ISSUER: Final = "urn:carerecord:client"
@@ -37,7 +38,7 @@ _FORM: Final = frozenset(("_format", "_pretty", "_type"))
 
 def asks(visit: Visit) -> bool:
     """Whether this client asks for the record, and not for what is kept here under an id of ours."""
-    return REASON in visit.request.headers
+    return visit.said(_REASON)
 
 
 async def everything(visit: Visit, patient: str, types: Sequence[str]) -> Response:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from starlette.datastructures import URLPath
-from starlette.routing import BaseRoute, Match, NoMatchFound
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from carerecord.kit.part import Straight
 
 
 class _Way(NamedTuple):
@@ -14,11 +14,11 @@ class _Way(NamedTuple):
     app: ASGIApp
 
 
-class Addresses(BaseRoute):
+class Addresses(Straight):
     """Everything at and below `prefix`. Of two paths that fit, the one that was named first."""
 
     def __init__(self, prefix: str, ways: Iterable[tuple[str, ASGIApp]], nothing: ASGIApp) -> None:
-        self.path = prefix
+        self.path, self._below = prefix, f"{prefix}/"
         self._nothing = nothing
         self._by_length: dict[int, list[_Way]] = {}
         for path, app in ways:
@@ -27,11 +27,9 @@ class Addresses(BaseRoute):
             must = tuple((place, word) for place, part in reversed(parts) if (word := _word(part)) is not None)
             self._by_length.setdefault(len(parts), []).append(_Way(must, named, app))
 
-    def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        if scope["type"] != "http":
-            return Match.NONE, {}
+    def takes(self, scope: Scope) -> bool:
         path = _path(scope)
-        return (Match.FULL, {}) if path == self.path or path.startswith(f"{self.path}/") else (Match.NONE, {})
+        return path.startswith(self._below) or path == self.path
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The base itself, without a stroke at its end, is an address too: a redirect would lose the body.
@@ -52,9 +50,6 @@ class Addresses(BaseRoute):
                     return app, told
         return self._nothing, {}
 
-    def url_path_for(self, name: str, /, **path_params: Any) -> URLPath:
-        raise NoMatchFound(name, path_params)
-
 
 def _word(part: str) -> str | None:
     """What this part of a path must be: `metadata`, or `{type:Binary}`, which bears a name as well; None for any."""
@@ -62,4 +57,5 @@ def _word(part: str) -> str | None:
 
 
 def _path(scope: Scope) -> str:
-    return str(scope["path"]).removeprefix(scope.get("root_path", ""))
+    path: str = scope["path"]
+    return path.removeprefix(root) if (root := scope.get("root_path", "")) else path

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -28,7 +28,16 @@ _allows: Final = lru_cache(4_096)(allows)
 _types_with: Final = lru_cache(4_096)(types_with)
 BEARER_AT_HAND_S: Final = 10.0  # a client that is revoked is out after at most so long
 _AT_HAND: Final = 10_000
+_BASES_AT_HAND: Final = 100
 _HAD: Final = (b"if-none-match", b"if-modified-since")
+
+
+class Known(NamedTuple):
+    """Who shows a token, as identity said and as holdings wants to hear it."""
+
+    asked_at: float  # by the clock that never goes back
+    bearer: Bearer
+    client: Client
 
 
 @dataclass
@@ -40,38 +49,55 @@ class Face:
     address: str  # where clients reach the front door
     elements: Elements = field(default_factory=dict)  # what XML needs to know; loaded at start
     parameters: Parameters = field(default_factory=lambda: Parameters({}))  # of searches; loaded at start
-    _bearers: dict[bytes, tuple[float, Bearer]] = field(default_factory=dict)
+    _bearers: dict[bytes, Known] = field(default_factory=dict)
+    _bases: dict[tuple[str, bytes | None], str] = field(default_factory=dict)
 
-    async def bearer(self, token: str) -> Bearer:
+    async def bearer(self, token: bytes) -> Known:
         """Who shows this token; asked anew every ten seconds."""
-        key, now = sha256(token.encode()).digest(), time.monotonic()
+        key, now = sha256(token).digest(), time.monotonic()
         known = self._bearers.get(key)
-        if known is not None and now - known[0] < BEARER_AT_HAND_S and known[1].ends_at > time.time():
-            return known[1]
-        found = await self.calls.ask(BEARER, BearerAsked(token))
+        if known is not None and now - known.asked_at < BEARER_AT_HAND_S and known.bearer.ends_at > time.time():
+            return known
+        found = await self.calls.ask(BEARER, BearerAsked(token.decode("latin-1")))
         if len(self._bearers) >= _AT_HAND:
             self._bearers.clear()
-        self._bearers[key] = (now, found)
+        row = found.client
+        client = Client(row.id, row.organisation, row.name, row.chooses_ids, row.must_match, row.on_invalid, row.source)
+        known = self._bearers[key] = Known(now, found, client)
+        return known
+
+    def base(self, request: Request) -> str:
+        """Our FHIR address as this client knows it."""
+        if self.address:
+            return self.address.rstrip("/") + "/fhir"
+        scope = request.scope
+        host = next((value for name, value in scope["headers"] if name == b"host"), None)
+        key = (scope["scheme"], host)
+        if (found := self._bases.get(key)) is None:
+            if len(self._bases) >= _BASES_AT_HAND:
+                self._bases.clear()
+            found = self._bases[key] = str(request.base_url).rstrip("/") + "/fhir"
         return found
 
 
-@dataclass
+@dataclass(slots=True)
 class Visit:
     """One request of one client."""
 
     face: Face
     request: Request
-    bearer: Bearer | None = None
+    bearer: Known | None = None
     request_id: str = ""
     form: Form = formats.PLAIN  # of the answer
-    _base: str = ""
 
     @property
     def base(self) -> str:
         """Our FHIR address as this client knows it."""
-        if not self._base:
-            self._base = (self.face.address.rstrip("/") or str(self.request.base_url).rstrip("/")) + "/fhir"
-        return self._base
+        return self.face.base(self.request)
+
+    def said(self, header: bytes) -> bool:
+        """Whether the client sent a header of this name, which is written in small letters."""
+        return any(name == header for name, _ in self.request.scope["headers"])
 
     @property
     def query(self) -> str:
@@ -85,14 +111,15 @@ class Visit:
 
     @property
     def client(self) -> Client:
-        row = self.known.client
-        return Client(row.id, row.organisation, row.name, row.chooses_ids, row.must_match, row.on_invalid, row.source)
+        if self.bearer is None:
+            raise NotSignedIn("Show a bearer token.")
+        return self.bearer.client
 
     @property
     def known(self) -> Bearer:
         if self.bearer is None:
             raise NotSignedIn("Show a bearer token.")
-        return self.bearer
+        return self.bearer.bearer
 
     def may(self, type_: str, letter: str) -> bool:
         """Whether the token's scopes allow this interaction with this type."""
@@ -114,11 +141,13 @@ class Visit:
 
     @property
     def strict(self) -> bool:
-        return "handling=lenient" not in self.request.headers.get("prefer", "").replace(" ", "")
+        return not self.said(b"prefer") or "handling=lenient" not in self.request.headers.get("prefer", "").replace(" ", "")
 
     @property
     def wanted(self) -> str:
         """What is sent back of what was written: minimal, representation or OperationOutcome."""
+        if not self.said(b"prefer"):
+            return "representation"
         for each in self.request.headers.get("prefer", "").replace(" ", "").split(","):
             if each.startswith("return="):
                 return each.removeprefix("return=")
@@ -151,7 +180,11 @@ class Address:
             response = await self._handler(visit)
         except Exception as error:
             response = failed(visit, error)
-        response = await _written(visit, response)
+        if not isinstance(response, StreamingResponse):
+            if visit.form is not formats.PLAIN:
+                response = await _written(visit, response)
+            if formats.worth_packing(response):
+                await formats.packed(response, request)
         if not isinstance(response, Written) and not any(name == b"cache-control" for name, _ in response.raw_headers):
             response.raw_headers.append(NOT_STORED)
         return response
@@ -160,8 +193,6 @@ class Address:
 async def _written(visit: Visit, response: Response) -> Response:
     """In the form that the client wants. What was changed stays changed where its answer cannot be written so."""
     elements = visit.face.elements
-    if isinstance(response, StreamingResponse):
-        return response
     try:
         await formats.dressed(response, visit.form, elements)
     except NotServed as error:
@@ -172,7 +203,6 @@ async def _written(visit: Visit, response: Response) -> Response:
                 told.headers[name] = response.headers[name]
         await formats.dressed(told, visit.form, elements)
         response = told
-    await formats.packed(response, visit.request)
     return response
 
 
@@ -190,8 +220,9 @@ def failed(visit: Visit, error: Exception) -> Response:
     return response
 
 
-def token_of(request: Request) -> str:
-    kind, _, token = request.headers.get("authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
+def token_of(request: Request) -> bytes:
+    said: bytes = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
+    kind, _, token = said.partition(b" ")
+    if kind.lower() != b"bearer" or not (token := token.strip()):
         raise NotSignedIn("Show a bearer token.")
-    return token.strip()
+    return token

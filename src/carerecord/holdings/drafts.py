@@ -13,6 +13,7 @@ from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.gates import Gates
 from carerecord.fhir.search.query import BadSearch, read
 from carerecord.holdings.finding import ID, Finder, View
+from carerecord.holdings.opening import held
 from carerecord.holdings.patch import BadPatch, patched
 from carerecord.holdings.reaching import may_see, most, within
 from carerecord.holdings.store import changing, looking
@@ -130,7 +131,7 @@ class Drafting:
             raise Refusal(draft.place, 412, error("invalid", "", bad.reason)) from None
         if len(found) > 1:
             raise Refusal(draft.place, 412, error("multiple-matches", "", "More than one resource answers the condition."))
-        return found[0].held if found else None
+        return held(found)[0] if found else None
 
     async def patched(self, db: Connection, draft: Draft) -> bytes:
         """The resource with the steps of the patch done."""

@@ -15,7 +15,7 @@ from carerecord.fhir.search.values import Link, link
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.including import Including
 from carerecord.holdings.index import Index
-from carerecord.holdings.opening import Exam, Found, opened
+from carerecord.holdings.opening import Exam, Found, held, opened
 from carerecord.holdings.opening import View as View
 from carerecord.holdings.ordering import ordered
 from carerecord.holdings.paging import Links, Place, same
@@ -78,7 +78,7 @@ class Finder:
                 skip, total = place.skip if place else 0, len(every)
                 page = every[skip : skip + size + 1]
             else:
-                page = [each async for each in self._upto(query, view, size + 1, place, along)]
+                page = await self._some(query, view, size + 1, place, along)
                 skip, total = 0, len(page) if place is None and len(page) <= size else None
             more, page = len(page) > size, page[:size]
             included, whole = await along.along_with(page)
@@ -97,7 +97,7 @@ class Finder:
                 Place(_key(asked), moment, skip + len(page), last.when_at, last.patient, last.type, last.id)
             )
         answer = Page(
-            tuple([each.held for each in page]), tuple([each.held for each in included]),
+            held(page), held(included),
             None if query.total == "none" else total, following, query.ignored, not whole,
         )  # fmt: skip
         return answer, [each.row.patient for each in (*page, *included)]
@@ -110,7 +110,7 @@ class Finder:
         Raises:
             BadSearch: it does not say whose, and is not one that can be asked of everybody; or far too much would be opened.
         """
-        return [each async for each in self._upto(query, view, upto, along=along)]
+        return await self._some(query, view, upto, along=along)
 
     async def current(self, wanted: Sequence[tuple[str, str]], view: View) -> list[Row]:
         """Of these types and ids what stands and may be seen; as of the moment of the view."""
@@ -134,13 +134,14 @@ class Finder:
     def text(self, row: Row) -> bytes:
         return self.bodies.unpack(row.body, organisation=row.organisation, patient=row.patient, place=row.place)
 
-    async def _upto(
+    async def _some(
         self, query: Query, view: View, upto: int, place: Place | None = None, along: Including | None = None
-    ) -> AsyncIterator[Found]:
+    ) -> list[Found]:
+        """The first that answer, `upto` of them, in the order of the index; those after `place`."""
         if query.type == GUARDED:
             raise BadSearch("", f"A {GUARDED} is read by its id, and is not searched for.")
         if not may_see(view.reach, query.type):
-            return
+            return []
         own = [each for each in query.clauses if isinstance(each, Clause)]
         tests = self._tests(own, view)
         whose: list[str] | None = None
@@ -155,17 +156,20 @@ class Finder:
         later = [parameter for parameter, _ in query.sort]
         later += along.parameters(query.type) if along else []
         exam = Exam(tests, tested, lambda _: later)
-        bodies = shown = 0
+        bodies, shown = 0, list[Found]()
         async for rows in self._candidates(query.type, own, whose, view, min(upto, _LONGEST_STEP), place):
             bodies += len(rows)
             if bodies > MOST_OPENED:
                 raise BadSearch("", f"More than {MOST_OPENED:,} resources would have to be opened: narrow the search.")
-            for found in await self.opened(rows, exam):
-                if not points or all([await self._has(found, each, view) for each in points]):
-                    yield found
-                    shown += 1
-                    if shown == upto:
-                        return
+            found = await self.opened(rows, exam)
+            if not points:
+                shown += found[: upto - len(shown)]
+            for hit in found if points else ():
+                if len(shown) < upto and all([await self._has(hit, has, view) for has in points]):
+                    shown.append(hit)
+            if len(shown) >= upto:
+                break
+        return shown
 
     def _tests(self, clauses: Sequence[Clause], view: View) -> list[Answers]:
         now = self.clock.now()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -17,6 +18,7 @@ from carerecord.kit.clock import stamp
 from carerecord.kit.db import Database
 from carerecord.kit.turns import Turns
 
+_READERS_AT_HAND: Final = 512  # by what is asked: a client may ask for anything
 A_TURN: Final = 8  # bodies, a fraction of a millisecond, before others may have their turn
 
 
@@ -45,10 +47,18 @@ class Found:
     def values(self, parameter: Parameter) -> tuple[Value, ...]:
         return parameter.values(values(parameter.members, self.said(parameter)))
 
-    @property
-    def held(self) -> Held:
-        row = self.row
-        return Held(row.type, row.id, row.version, stamp(row.at), msgspec.Raw(self.text))
+
+
+def held(found: Iterable[Found]) -> tuple[Held, ...]:
+    """As they are answered. What was written together bears one time, which is written once."""
+    told: list[Held] = []
+    last, at = None, ""
+    for each in found:
+        row = each.row
+        if row.at != last:
+            last, at = row.at, stamp(row.at)
+        told.append(Held(row.type, row.id, row.version, at, msgspec.Raw(each.text)))
+    return tuple(told)
 
 
 def _none_of(_: str) -> Iterable[Parameter]:
@@ -68,10 +78,10 @@ class _OfType:
     """The exam of resources of one type. Bodies that say the same where the tests look are judged once."""
 
     def __init__(self, exam: Exam, type_: str) -> None:
-        first = sorted(frozenset[str]().union(*(each.members for each in exam.tested)))
-        later = frozenset[str]().union(*(each.members for each in exam.later(type_)))
-        self.reader = partly((*first, *sorted(later - set(first))))
-        self._tested, self._tests = len(first), exam.tests
+        first = tuple([each.members for each in exam.tested])
+        later = tuple([each.members for each in exam.later(type_)])
+        self.reader, self._tested = _reader(first, later)
+        self._tests = exam.tests
         self._judged: dict[Raws, bool] = {}
 
     def answers(self, raws: Raws) -> bool:
@@ -81,6 +91,13 @@ class _OfType:
             members = self.reader.values(raws)
             verdict = self._judged[said] = all(test(members) for test in self._tests)
         return verdict
+
+
+@lru_cache(_READERS_AT_HAND)
+def _reader(first: tuple[frozenset[str], ...], later: tuple[frozenset[str], ...]) -> tuple[Partly, int]:
+    """Of the members at which the tests look, then of the others; and how many the first are."""
+    tested = frozenset[str]().union(*first)
+    return partly((*sorted(tested), *sorted(frozenset[str]().union(*later) - tested))), len(tested)
 
 
 async def opened(rows: Sequence[Row], exam: Exam, text: Callable[[Row], bytes], turns: Turns) -> list[Found]:

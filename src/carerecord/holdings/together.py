@@ -32,6 +32,8 @@ class Together(Generic[A, R]):
 
     async def all(self, questions: Sequence[A]) -> list[R]:
         """The answers of several, in their order."""
+        if len(questions) == 1:
+            return [await self._put(questions[0])]
         return await asyncio.gather(*[self._put(each) for each in questions])
 
     def _put(self, question: A) -> "asyncio.Future[R]":

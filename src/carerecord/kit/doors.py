@@ -1,7 +1,7 @@
 """How is a service reached from outside its process? Questions, health and metrics over HTTP; errors said in one place."""
 
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -18,13 +18,14 @@ from carerecord.kit.calls import CALLER, ERROR, FRAME, VALUE, Spoken, broken
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
 from carerecord.kit.log import Log
 from carerecord.kit.metrics import Metrics
-from carerecord.kit.part import Answer, Part
+from carerecord.kit.part import Answer, Part, Straight
 from carerecord.kit.question import encode
 from carerecord.kit.tokens import caller_of
 
 Ready = Callable[[], Awaitable[str]]  # "" when ready, else what is missing, in words
 
 _MOST_BYTES = 32_000_000
+_REQUEST = requests.HEADER.lower().encode()
 DRAIN_S = 2.5  # a door that closes answers those who are connected for this long; longer than callers keep an idle connection
 
 
@@ -46,17 +47,23 @@ class WithRequestId:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        header = requests.HEADER.lower().encode()
-        given = next((value.decode("latin-1") for name, value in scope["headers"] if name == header), "")
-        with requests.request(given) as current:
+        given = ""
+        for name, value in scope["headers"]:
+            if name == _REQUEST:
+                given = value.decode("latin-1")
+                break
+        token = requests.begun(given)
+        borne = (_REQUEST, requests.current().encode())
 
-            async def send_named(message: Message) -> None:
-                if message["type"] == "http.response.start":
-                    message.setdefault("headers", [])
-                    message["headers"] = [*message["headers"], (header, current.encode())]
-                await send(message)
+        def send_named(message: Message) -> Awaitable[None]:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), borne]
+            return send(message)
 
+        try:
             await self._app(scope, receive, send_named)
+        finally:
+            requests.ended(token)
 
 
 class WithFarewell:
@@ -83,10 +90,10 @@ class WithFaultsTold:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
 
-        async def send_noted(message: Message) -> None:
+        def send_noted(message: Message) -> Awaitable[None]:
             nonlocal begun
-            begun = begun or message["type"] == "http.response.start"
-            await send(message)
+            begun = True  # whatever is sent, begins with the start
+            return send(message)
 
         try:
             await self._app(scope, receive, send_noted)
@@ -96,6 +103,21 @@ class WithFaultsTold:
                 raise
             told = broken(error)
             await Response(told.says, told.status, media_type="text/plain")(scope, receive, send)
+
+
+class WithStraightWays:
+    """Routes that know all the addresses below theirs are asked first: nothing of the router and its layers is for them."""
+
+    def __init__(self, straight: Sequence[Straight], app: ASGIApp) -> None:
+        self._straight, self._app = straight, app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            for each in self._straight:
+                if each.takes(scope):
+                    await each.handle(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
 
 
 def _route(scope: Scope) -> str:

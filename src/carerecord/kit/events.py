@@ -5,7 +5,7 @@ PostgreSQL is the truth and NATS a copy: `relay` publishes what stands here, `he
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from typing import NamedTuple, TypeVar
@@ -71,8 +71,7 @@ class Written:
     body: bytes
 
 
-@dataclass(frozen=True)
-class _Said:
+class _Said(NamedTuple):
     event: UUID
     kind: str
     at: datetime
@@ -107,12 +106,13 @@ class Outbox:
         Raises:
             Unavailable: it could not be written. The caller must not answer as if it had been.
         """
-        said = self._said(kind, body, event)
         if connection is not None:
+            said = self._said(kind, body, event)
             await self._join(connection, (said,))
             return str(said.event)
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append(replace(said, done=done))
+        said = self._said(kind, body, event, done)
+        self._waiting.append(said)
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all(), name=f"{self.service} outbox")
         await done
@@ -135,11 +135,13 @@ class Outbox:
         if said:
             await self._join(connection, tuple([self._said(kind, body) for kind, body in said]))
 
-    def _said(self, kind: str, body: msgspec.Struct, event: str = "") -> _Said:
+    def _said(
+        self, kind: str, body: msgspec.Struct, event: str = "", done: "asyncio.Future[None] | None" = None
+    ) -> _Said:
         written = encode(body)
         if len(written) > LARGEST_BYTES:
             raise ValueError(f"an event of {len(written)} bytes: announce it in groups of at most {LARGEST_BYTES}")
-        return _Said(UUID(event) if event else uuid4(), kind, self._clock.now(), written)
+        return _Said(UUID(event) if event else uuid4(), kind, self._clock.now(), written, done)
 
     async def _join(self, connection: Connection, group: Sequence[_Said]) -> None:
         try:

@@ -1,5 +1,6 @@
 """What does a service need, and what does it offer? `build(supplies) -> Part` is the whole of its public face."""
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from carerecord.kit.tokens import Keys
 if TYPE_CHECKING:
     import asyncpg
     from starlette.routing import BaseRoute
+    from starlette.types import Receive, Scope, Send
 
     from carerecord.kit.calls import Calls
     from carerecord.kit.events import Outbox
@@ -95,13 +97,23 @@ async def _nothing() -> None:
     return None
 
 
+class Straight(ABC):
+    """A route that finds its own way among all the addresses below it, and answers its own faults: no router need be asked."""
+
+    @abstractmethod
+    def takes(self, scope: "Scope") -> bool: ...
+
+    @abstractmethod
+    async def handle(self, scope: "Scope", receive: "Receive", send: "Send") -> None: ...
+
+
 @dataclass(frozen=True)
 class Part:
     """What a service offers: answers, pages, what it hears, what it does by itself."""
 
     name: str
     answers: tuple[Answer, ...] = ()
-    routes: "tuple[BaseRoute, ...]" = ()
+    routes: "tuple[BaseRoute | Straight, ...]" = ()
     hears: tuple[Heard, ...] = ()
     jobs: tuple[Job, ...] = ()
     start: Callable[[], Awaitable[None]] = field(default=_nothing)  # before the first question

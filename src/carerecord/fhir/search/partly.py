@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Raw
+from msgspec import Raw
 
-Raws = tuple[bytes | None, ...]  # each member as it is written; None where it is not there
+Raws = tuple[bytes, ...]  # each member as it is written; empty where it is not there
 _AT_HAND: Final = 512  # sets of members; a client may ask for any
 _value: Final = msgspec.json.Decoder(float_hook=Decimal)
 
@@ -20,9 +21,8 @@ class Partly:
         self.members = tuple(members)
         fields = [f"m{place}" for place in range(len(self.members))]
         named = dict(zip(fields, self.members, strict=True))
-        shape = msgspec.defstruct("_Members", [(each, Raw, UNSET) for each in fields], rename=named, gc=False)
+        shape = msgspec.defstruct("_Members", [(each, Raw, Raw(b"")) for each in fields], rename=named, gc=False)
         self.raws: Callable[[bytes], Raws] = _reader(msgspec.json.Decoder(shape).decode, fields)
-
         self._places = {each: place for place, each in enumerate(self.members)}
 
     def values(self, raws: Raws) -> dict[str, Any]:
@@ -36,18 +36,16 @@ class Partly:
 
 
 def values(members: Iterable[str], raws: Raws) -> dict[str, Any]:
-    return {name: _value.decode(raw) for name, raw in zip(members, raws, strict=True) if raw is not None}
+    return {name: _value.decode(raw) for name, raw in zip(members, raws, strict=True) if raw}
 
 
 def _reader(decode: Callable[[bytes], Any], fields: Sequence[str]) -> Callable[[bytes], Raws]:
     if not fields:
         return lambda _: ()
-
-    def raws(text: bytes) -> Raws:
-        found = decode(text)
-        return tuple([None if (raw := getattr(found, each)) is UNSET else bytes(raw) for each in fields])
-
-    return raws
+    told = attrgetter(*fields)
+    if len(fields) == 1:
+        return lambda text: (bytes(told(decode(text))),)
+    return lambda text: tuple(map(bytes, told(decode(text))))
 
 
 partly: Final = lru_cache(_AT_HAND)(Partly)

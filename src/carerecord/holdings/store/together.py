@@ -6,6 +6,7 @@ cannot count them: else it would plan anew for every length, which costs five ti
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final, NamedTuple
 
 from carerecord.holdings.store.changing import Row
@@ -14,6 +15,18 @@ from carerecord.kit.db import Database, Record
 
 MOST_GROUPS: Final = 4  # of hashes, in one question
 Group = Sequence[int]
+
+
+class Look(NamedTuple):
+    """The last version of a type and id, unless it is more confidential; and the line that tells of it, in JSON: what stands
+    before the records touched, and what after them, where it is shown and where it is not."""
+
+    type: str
+    id: str
+    most_confidential: int
+    begun: bytes
+    shown: bytes
+    refused: bytes
 
 
 class InRecord(NamedTuple):
@@ -60,6 +73,58 @@ async def last_of_each(db: Database, asked: Sequence[tuple[str, str]]) -> list[R
         """,  # noqa: S608
         [type_ for type_, _ in asked],
         [id_ for _, id_ in asked],
+    )
+    found: list[Row | None] = [None] * len(asked)
+    for row in rows:
+        found[row["place"] - 1] = _row(row)
+    return found
+
+
+async def looked_at(db: Database, asked: Sequence[Look], now: datetime) -> list[Row | None]:
+    """What each may see, and in the same transaction the line of each in the outbox: there is none without the other.
+
+    None: there is no such resource, or it is too confidential. Where the connection is lost as the answer comes, a line may stand
+    there twice, as the question was asked twice.
+    """
+    rows = await db.fetch(
+        f"""
+        WITH asked AS MATERIALIZED (
+            SELECT *
+              FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::int[]), (SELECT $4::bytea[]),
+                          (SELECT $5::bytea[]), (SELECT $6::bytea[]))
+                   WITH ORDINALITY AS asked (type, id, most_confidential, begun, shown, refused, place)
+        ), found AS MATERIALIZED (
+            SELECT {ROW}, asked.place, version.confidential <= asked.most_confidential AS seen
+              FROM asked
+             CROSS JOIN LATERAL (SELECT patient
+                                   FROM address
+                                  WHERE address.type = asked.type AND address.id = asked.id
+                                 OFFSET 0) AS lies
+             CROSS JOIN LATERAL (SELECT *
+                                   FROM version
+                                  WHERE (patient, type, id) = (lies.patient, asked.type, asked.id)
+                                  ORDER BY version DESC
+                                  LIMIT 1) AS version
+        ), told AS (
+            INSERT INTO outbox (event, kind, at, body)
+            SELECT gen_random_uuid(), 'Line', $7,
+                   asked.begun
+                   || CASE WHEN found.patient IS NULL OR starts_with(found.patient, 'of:') THEN '[]'::bytea
+                           ELSE convert_to(json_build_array(found.patient)::text, 'UTF8') END
+                   || CASE WHEN found.seen THEN asked.shown ELSE asked.refused END
+              FROM asked
+              LEFT JOIN found USING (place)
+             ORDER BY place
+        )
+        SELECT * FROM found WHERE seen
+        """,  # noqa: S608
+        [each.type for each in asked],
+        [each.id for each in asked],
+        [each.most_confidential for each in asked],
+        [each.begun for each in asked],
+        [each.shown for each in asked],
+        [each.refused for each in asked],
+        now,
     )
     found: list[Row | None] = [None] * len(asked)
     for row in rows:
