@@ -29,6 +29,7 @@ def test_nid_mixed_case_names_stay_as_their_owner_writes_them() -> None:
 def test_pab_0033_birth_date_with_age_in_brackets() -> None:
     assert CLINICIAN.born("1945-07-14") == "14-Jul-1945 (61y)"
     assert PATIENT.born("1945-07-14") == "14 July 1945"
+    assert CLINICIAN.born("1900-01-01") == "Unknown (sent as 01-Jan-1900)", "an unknown man is not 126 years old"
 
 
 @pytest.mark.parametrize(

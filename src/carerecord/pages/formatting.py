@@ -14,6 +14,7 @@ from carerecord.pages import dates, medicines, names
 from carerecord.pages.dates import LONDON, Moment, moment
 
 Mode = Literal["clinician", "patient"]
+_NO_BIRTH_DATE = frozenset(("1800-01-01", "1900-01-01", "9999-12-31"))  # what systems send where they know none
 _ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 
 
@@ -108,11 +109,13 @@ class Formatter:
         when = self.moment(text)
         if when is None:
             return self.missing("Unknown")
+        if text[:10] in _NO_BIRTH_DATE:
+            return f"{self.missing('Unknown')} (sent as {self.date(text)})"
         return self.date(text) if self.plain else f"{self.date(text)} ({dates.age(when, self.now)})"
 
     def age(self, text: str, at: str = "") -> str:
         born, then = self.moment(text), self.moment(at)
-        if born is None or (at and then is None):
+        if born is None or text[:10] in _NO_BIRTH_DATE or (at and then is None):
             return self.missing("Unknown")
         return dates.age(born, then.first() if then else self.now)
 
