@@ -140,6 +140,34 @@ async def test_a_search_in_a_record_asks_the_sources_for_its_type_and_takes_the_
         assert (await api.get(f"/Patient/{patient}/Observation?{wrong}", token, **WHY))[0] == 400
 
 
+async def test_a_record_is_handed_over_in_pages_that_show_what_stood_at_the_first_and_each_names_every_source(api: Api):
+    token, path = await api.token(), f"/Patient/{await api.patient()}/$everything"
+    _, whole = await api.get(path, token, **WHY)
+    _, first = await api.get(f"{path}?_count=3", token, **WHY)
+    following = next(each["url"] for each in first["link"] if each["relation"] == "next").removeprefix(api.base)
+    await api.whole.servers[TRUST].listener.refuse()
+    pages = [first]
+    try:
+        while following:
+            status, page = await api.get(following, token, **WHY)
+            assert status == 200
+            pages.append(page)
+            following = next((each["url"].removeprefix(api.base) for each in page["link"] if each["relation"] == "next"), "")
+    finally:
+        await api.whole.servers[TRUST].listener.listen()
+    shown = [each["fullUrl"] for page in pages for each in of(page)]
+    assert shown == [each["fullUrl"] for each in of(whole)]
+    assert {len(of(page)) for page in pages[:-1]} == {3}
+    assert all(states(page) == states(whole) for page in pages)
+    assert {page["total"] for page in pages} == {len(shown)}
+
+    link = next(each["url"] for each in first["link"] if each["relation"] == "next").removeprefix(api.base)
+    assert (await api.get(link, await api.token(), **WHY))[0] == 400, "it is another client's"
+    assert (await api.get(link[:-1], token, **WHY))[0] == 400
+    assert (await api.get(link, token, **WHY | {"Care-Reason": "Another one"}))[0] == 400
+    assert (await api.get(link, token))[0] == 400, "without its reason it is no link at all"
+
+
 async def test_without_a_role_a_reason_a_scope_or_leave_nobody_is_asked(api: Api):
     path = f"/Patient/{await api.patient()}/$everything"
     assert (await api.get(path, await api.token(""), **WHY))[0] == 403

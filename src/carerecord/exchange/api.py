@@ -23,13 +23,15 @@ from carerecord.exchange import (
     tokens,
 )
 from carerecord.exchange.capability import Capability
+from carerecord.exchange.drawn import Shelf
 from carerecord.exchange.routing import Addresses
 from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
 from carerecord.fhir.search import parameters
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Unavailable
-from carerecord.kit.part import Part, Supplies
+from carerecord.kit.part import Job, Part, Supplies
+from carerecord.kit.tokens import seal
 
 
 class NotDone(CareRecordError):
@@ -107,7 +109,9 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
 
 
 def build(supplies: Supplies) -> Part:
-    face = Face(supplies.calls, supplies.log, supplies.address)
+    key = supplies.keys.own_key("pages")
+    shelf = Shelf(lambda what: seal(key, what))
+    face = Face(supplies.calls, supplies.log, supplies.address, shelf)
     known = _Known(supplies, face)
 
     def at(handlers: Handlers, *, guarded: bool) -> Address:
@@ -129,4 +133,12 @@ def build(supplies: Supplies) -> Part:
         raise NotFound("There is no such address in this API.")
 
     ways = [(path, at(handlers, guarded=guarded)) for path, handlers, guarded in addresses(known.metadata)]
-    return Part("exchange", routes=(Addresses("/fhir", ways, Address(face, nothing)),), start=known.start)
+    async def empty_the_shelf() -> None:
+        while True:
+            await asyncio.sleep(1.0)
+            face.shelf.sweep()
+
+    return Part(
+        "exchange", routes=(Addresses("/fhir", ways, Address(face, nothing)),), start=known.start,
+        jobs=(Job("exchange.shelf", empty_the_shelf),),
+    )  # fmt: skip

@@ -12,8 +12,9 @@ from starlette.responses import Response
 from carerecord.contracts.audit import EVENTS, Events, EventsAsked
 from carerecord.contracts.holdings import Issue
 from carerecord.exchange import answers
+from carerecord.exchange.links import CURSOR, MOST, USUAL, Query, address, pairs_of, size
 from carerecord.exchange.people import actor_of, asked_for, whose_in
-from carerecord.exchange.searching import CURSOR, MOST, USUAL, Query, address, pairs_of, posted, size
+from carerecord.exchange.searching import posted
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import NotUnderstood
 

@@ -24,9 +24,10 @@ from carerecord.contracts.holdings import (
     Written,
 )
 from carerecord.exchange import answers
+from carerecord.exchange.links import pairs_of
 from carerecord.exchange.owners import OWNED_ELSEWHERE
 from carerecord.exchange.resources import KEPT_ASIDE, kept_here
-from carerecord.exchange.searching import pairs_of, searched
+from carerecord.exchange.searching import searched
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import broken
 from carerecord.kit.errors import CareRecordError, NotAcceptable, NotUnderstood

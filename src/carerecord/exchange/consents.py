@@ -13,9 +13,10 @@ from carerecord.contracts.consent import OBJECT, SAID, WITHDRAW, ObjectAsked, Ob
 from carerecord.contracts.holdings import Issue
 from carerecord.contracts.patients import WHO, PersonIds, WhoAsked
 from carerecord.exchange import answers, resources
+from carerecord.exchange.links import Query, address, pairs_of
 from carerecord.exchange.objections import TYPE, differences, objection, version, written
 from carerecord.exchange.people import actor_of, asked_for, meant, whose_in
-from carerecord.exchange.searching import Query, address, pairs_of, posted
+from carerecord.exchange.searching import posted
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable

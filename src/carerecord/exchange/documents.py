@@ -9,7 +9,8 @@ from msgspec import Struct
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Held, Page
-from carerecord.exchange.searching import MOST, Query, pairs_of, searchset
+from carerecord.exchange.links import MOST, Query, pairs_of
+from carerecord.exchange.searching import searchset
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import NotUnderstood
 

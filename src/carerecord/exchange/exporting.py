@@ -29,8 +29,8 @@ from carerecord.contracts.holdings import (
     Reach,
 )
 from carerecord.exchange import answers
+from carerecord.exchange.links import pairs_of
 from carerecord.exchange.resources import kept_here
-from carerecord.exchange.searching import pairs_of
 from carerecord.exchange.visit import Visit, token_of
 from carerecord.kit.errors import NotFound, NotUnderstood, Refused, TooMany
 

@@ -21,8 +21,9 @@ from carerecord.contracts.holdings import (
     WriteAsked,
 )
 from carerecord.exchange import answers, record
+from carerecord.exchange.links import CURSOR, MOST, pairs_of, size
 from carerecord.exchange.resources import held_here, kept_here, type_of
-from carerecord.exchange.searching import CURSOR, MOST, pairs_of, searchset, size
+from carerecord.exchange.searching import searchset
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.gates import can_judge_by
 from carerecord.kit.errors import NotAcceptable, NotUnderstood

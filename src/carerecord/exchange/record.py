@@ -4,7 +4,8 @@ A client that sends `Care-Reason` asks for this, in place of what is kept here u
 its organisation and is judged as that role; the reason stands in the audit book.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, Final
 
 import orjson
@@ -14,6 +15,8 @@ from carerecord.contracts.actors import Actor, Reason, Role
 from carerecord.contracts.records import GATHER, GatherAsked, Gathered, SectionState, Sent, SourceState
 from carerecord.contracts.roles import ROLES
 from carerecord.exchange import answers
+from carerecord.exchange.drawn import Drawn
+from carerecord.exchange.links import CURSOR, address, size
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.search.match import answers as test_of
@@ -33,7 +36,9 @@ _CODES: Final = {
     "no answer": "transient", "unreadable": "structure", "discarded": "conflict",
 }  # fmt: skip
 _OF_ALL: Final = frozenset(("_id", "_lastUpdated", "_profile", "_security", "_source", "_tag"))
-_FORM: Final = frozenset(("_format", "_pretty", "_type"))
+_FORM_ALONE: Final = frozenset(("_format", "_pretty"))
+_FORM: Final = frozenset((*_FORM_ALONE, "_type"))
+_PAGES: Final = frozenset(("_count", CURSOR))
 
 
 def asks(visit: Visit) -> bool:
@@ -42,12 +47,17 @@ def asks(visit: Visit) -> bool:
 
 
 async def everything(visit: Visit, patient: str, types: Sequence[str]) -> Response:
-    """`$everything` of a person of the index. What is drawn live has no pages and no history, so `_type` alone narrows it."""
-    if more := set(visit.request.query_params) - _FORM:
+    """`$everything` of a person of the index. What is drawn live has no history, so `_type` alone narrows it."""
+    told = visit.request.query_params
+    if more := set(told) - _FORM - _PAGES:
         named = ", ".join(sorted(more))[:80]
         raise NotUnderstood(f"A record that is drawn from its sources is narrowed by _type alone, not by {named}.")
-    gathered = await _gathered(visit, patient, types or _TYPES)
-    return _bundle(visit, gathered, gathered.resources, f"{visit.base}/Patient/{patient}/$everything")
+
+    async def draw() -> Drawn:
+        gathered = await _gathered(visit, patient, types or _TYPES)
+        return _drawn(visit, gathered, gathered.resources)
+
+    return await _page(visit, f"{visit.base}/Patient/{patient}/$everything", tuple(told.multi_items()), draw)
 
 
 async def search(visit: Visit, patient: str, type_: str, pairs: Sequence[tuple[str, str]]) -> Response:
@@ -56,7 +66,7 @@ async def search(visit: Visit, patient: str, type_: str, pairs: Sequence[tuple[s
     Raises:
         NotUnderstood: a parameter that is not one of this type, or that needs more than the resource itself.
     """
-    told = [(name, value) for name, value in pairs if name not in ("_format", "_pretty")]
+    told = [(name, value) for name, value in pairs if name not in _FORM_ALONE and name not in _PAGES]
     try:
         query = read(type_, told, visit.face.parameters)
         clauses = [each for each in query.clauses if isinstance(each, Clause)]
@@ -67,9 +77,12 @@ async def search(visit: Visit, patient: str, type_: str, pairs: Sequence[tuple[s
     if len(clauses) < len(query.clauses) or of_the_answer:
         says = "Of a record that is drawn from its sources a search takes the parameters of its type: no chain, sort or include."
         raise NotUnderstood(says)
-    gathered = await _gathered(visit, patient, (type_,))
-    found = [each for each in gathered.resources if each.type == type_ and _answers(each, tests)]
-    return _bundle(visit, gathered, found, f"{visit.base}/Patient/{patient}/{type_}")
+
+    async def draw() -> Drawn:
+        gathered = await _gathered(visit, patient, (type_,))
+        return _drawn(visit, gathered, [each for each in gathered.resources if each.type == type_ and _answers(each, tests)])
+
+    return await _page(visit, f"{visit.base}/Patient/{patient}/{type_}", pairs, draw)
 
 
 def _answers(sent: Sent, tests: Sequence[Callable[[Any], bool]]) -> bool:
@@ -101,13 +114,25 @@ async def _gathered(visit: Visit, patient: str, types: Iterable[str]) -> Gathere
 # --- written as a searchset
 
 
-def _bundle(visit: Visit, gathered: Gathered, resources: Sequence[Sent], here: str) -> Response:
-    entries = [_entry(each, visit.base) for each in resources]
-    entries += [_outcome(each) for each in gathered.states]
+def _drawn(visit: Visit, gathered: Gathered, resources: Sequence[Sent]) -> Drawn:
+    states = [_outcome(each) for each in gathered.states]
     if told := list(_of_all(gathered)):
-        entries.append(_outcome_entry(told))
-    text = answers.bundle("searchset", entries, [("self", here)], total=len(resources))
-    return Response(text, media_type=answers.FHIR_JSON)
+        states.append(_outcome_entry(told))
+    return Drawn(tuple(_entry(each, visit.base) for each in resources), tuple(states))
+
+
+async def _page(
+    visit: Visit, here: str, pairs: Sequence[tuple[str, str]], draw: Callable[[], Awaitable[Drawn]]
+) -> Response:
+    """All of it, or as many as `_count` says; the state of every source goes with each page."""
+    told = dict(pairs)
+    query = tuple((name, value) for name, value in pairs if name not in _FORM_ALONE and name != CURSOR)
+    headers, row = visit.request.headers, visit.known.client
+    question = (here, query, row.id, row.acts_for, visit.known.scopes, headers[REASON], headers.get(PURPOSE, ""))
+    count = size(told.get("_count", ""), sys.maxsize)
+    shown, many, following = await visit.face.shelf.page(question, told.get(CURSOR, ""), count, draw)
+    links = [("self", address(here, query)), *([("next", address(here, (*query, (CURSOR, following))))] if following else [])]
+    return answers.Written(answers.bundle("searchset", (*shown.entries, *shown.states), links, total=many))
 
 
 def _entry(sent: Sent, base: str) -> bytes:

@@ -13,10 +13,10 @@ from carerecord.exchange import (
     exporting,
     formats,
     importing,
+    links,
     matching,
     objections,
     operations,
-    searching,
     summary,
 )
 from carerecord.exchange.answers import FHIR_JSON
@@ -104,8 +104,8 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield "| --- | --- |"
     for what, most in (
         ("bytes of a body, unpacked", formats.MOST_BYTES), ("times that a body is packed", formats.MOST_TIMES),
-        ("entries of a batch or transaction", bundles.MOST_ENTRIES), ("resources of a page", searching.MOST),
-        ("resources of a page, unless `_count` says", searching.USUAL), ("parameters of a query", searching.MOST_PARAMETERS),
+        ("entries of a batch or transaction", bundles.MOST_ENTRIES), ("resources of a page", links.MOST),
+        ("resources of a page, unless `_count` says", links.USUAL), ("parameters of a query", links.MOST_PARAMETERS),
         ("clauses of a search", MOST_CLAUSES), ("alternatives of a clause", MOST_VALUES), ("letters of a value", LONGEST_VALUE),
         ("results of a code with `$lastn`", operations.MOST_LASTN), ("resources of a kind in `$summary`", summary.MOST),
         ("documents of `$docref`", documents.MOST_DOCUMENTS), ("candidates of `$match`", matching.MOST),

@@ -1,29 +1,21 @@
 """Many resources: searches by GET and POST, and within a compartment."""
 
-import re
 from collections.abc import Callable, Sequence
 from functools import partial
-from urllib.parse import parse_qsl, quote_plus
 
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Issue, Page
 from carerecord.exchange import answers, formats, record
 from carerecord.exchange.formats import Form, NotTaken
+from carerecord.exchange.links import CURSOR, USUAL, Query, address, pairs_of, size
 from carerecord.exchange.resources import type_of
 from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
-from carerecord.kit.errors import NotUnderstood
 
-MOST = 1_000  # resources on a page
-USUAL = 100
-MOST_PARAMETERS = 1_000
 _MOST_FORM = 200_000
-_PLAIN = re.compile(r"[\w.~-]*", re.ASCII)
-CURSOR = "_page"
 # `_totalMethod` is what fhirpy adds when it counts: it asks for no more than a total, which is there anyway.
 _NOT_HANDED_ON = frozenset(("_format", "_pretty", "_totalMethod", CURSOR))
-Query = tuple[tuple[str, str], ...]
 
 
 async def by_get(visit: Visit) -> Response:
@@ -102,23 +94,3 @@ def entries_of(page: Page, base: str, trim: Callable[[bytes], bytes] | None = No
         says = f"More is to be included here than one page holds: these are the first {len(page.included):,}. Search for it."
         issues.append(Issue("warning", "incomplete", "", says))
     return [*entries, answers.outcome_entry(issues)] if issues else entries
-
-
-def address(here: str, query: Query) -> str:
-    return f"{here}?{'&'.join([f'{_escaped(name)}={_escaped(value)}' for name, value in query])}" if query else here
-
-
-def _escaped(text: str) -> str:
-    return text if _PLAIN.fullmatch(text) else quote_plus(text)
-
-
-def pairs_of(text: str) -> Query:
-    """A query as it was written. Raises NotUnderstood: more parameters than any search has."""
-    try:
-        return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS))
-    except ValueError:
-        raise NotUnderstood(f"At most {MOST_PARAMETERS} parameters are read.") from None
-
-
-def size(said: str, usual: int) -> int:
-    return min(int(said), MOST) if said.isdecimal() and 0 < len(said) < 7 and int(said) else usual

@@ -1,0 +1,34 @@
+"""What stands in an address after the question mark, and in the links of a page?"""
+
+import re
+from typing import Final
+from urllib.parse import parse_qsl, quote_plus
+
+from carerecord.kit.errors import NotUnderstood
+
+MOST: Final = 1_000  # resources on a page
+USUAL: Final = 100
+MOST_PARAMETERS: Final = 1_000
+CURSOR: Final = "_page"
+_PLAIN: Final = re.compile(r"[\w.~-]*", re.ASCII)
+Query = tuple[tuple[str, str], ...]
+
+
+def address(here: str, query: Query) -> str:
+    return f"{here}?{'&'.join([f'{_escaped(name)}={_escaped(value)}' for name, value in query])}" if query else here
+
+
+def _escaped(text: str) -> str:
+    return text if _PLAIN.fullmatch(text) else quote_plus(text)
+
+
+def pairs_of(text: str) -> Query:
+    """A query as it was written. Raises NotUnderstood: more parameters than any search has."""
+    try:
+        return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS))
+    except ValueError:
+        raise NotUnderstood(f"At most {MOST_PARAMETERS} parameters are read.") from None
+
+
+def size(said: str, usual: int) -> int:
+    return min(int(said), MOST) if said.isdecimal() and 0 < len(said) < 7 and int(said) else usual
