@@ -1,9 +1,8 @@
 """How fast is the FHIR API read, over HTTP, beside a bare answer of 2 KB? Real bundles, fresh people, everything on.
 
 What runs is `carerecord serve --workers N`: access, sealing, the audit line durable before each answer, the book with its relay
-and its hearer. The bare answer is the same server with as many processes and nothing behind it. The clients are one raw protocol
-in this process. Rates are by the clock; `cpu_us` is what one answer cost the workers and `engine_cpu_us` what it cost the
-database.
+and its hearer. What is bare, and how the two are held against each other, says `benchmarks/turns.py`. `cpu_us` is what one answer
+cost the workers, `engine_cpu_us` the database and `client_cpu_us` the clients.
 """
 
 import argparse
@@ -11,11 +10,9 @@ import asyncio
 import json
 import random
 import statistics
-import sys
 import tempfile
-import time
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -23,111 +20,19 @@ from urllib.parse import quote
 
 import asyncpg
 import msgspec
-import psutil
 import uvloop
 
 from benchmarks.line import Line, request_of
 from benchmarks.near import quiet, say
 from benchmarks.promises import Promise, tell
+from benchmarks.turns import Bare, asked, bare_answers, in_turns
 from benchmarks.writing import Server, real_bundles, served
-from carerecord.app.postgres import Cluster, embedded_postgres
-from carerecord.app.serve import bound, port_of, server_on
+from carerecord.app.postgres import embedded_postgres
 
 CLIENTS: Final = 8
-BARE: Final = b'{"resourceType":"Patient","text":"%s"}' % (b"x" * 2_000)
 TIMES: Final = 10
+ROUNDS: Final = 5  # of few and many people in turns
 MOST_UP_TO_300_MS: Final = 25.0
-
-
-# --- what answers
-
-
-async def _bare(scope: Any, receive: Any, send: Any) -> None:
-    headers = [(b"content-type", b"application/fhir+json"), (b"content-length", b"%d" % len(BARE))]
-    await send({"type": "http.response.start", "status": 200, "headers": headers})
-    await send({"type": "http.response.body", "body": BARE})
-
-
-async def _answer_barely(port: int) -> None:
-    """One process with nothing but the bare answer, by the server and settings of the front door."""
-    server, listening = server_on(_bare, bound(port, shared=True))
-    serving = asyncio.create_task(server.serve(sockets=[listening]))
-    while not server.started:
-        await asyncio.sleep(0.005)
-    print("up", flush=True)
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.buffer.read)
-    serving.cancel()
-
-
-@dataclass(frozen=True)
-class Answering:
-    """Processes that answer on one port, and what they have used so far: theirs, and the database's."""
-
-    port: int
-    cpu_s: Callable[[], tuple[float, float]]
-
-
-@asynccontextmanager
-async def bare_answers(many: int) -> AsyncIterator[Answering]:
-    with closing(bound(0, shared=True)) as held:
-        port = port_of(held)
-    programs = []
-    try:
-        for _ in range(many):
-            program = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "benchmarks.api", "--bare", str(port),
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-            programs.append(program)
-            assert program.stdout is not None
-            assert await asyncio.wait_for(program.stdout.readline(), 60) == b"up\n"
-        answering = [psutil.Process(each.pid) for each in programs]
-        yield Answering(port, lambda: (sum(sum(each.cpu_times()[:2]) for each in answering), 0.0))
-    finally:
-        for program in programs:
-            if program.returncode is None:
-                program.terminate()
-            await program.wait()
-
-
-# --- the clients
-
-
-async def asked(at: Answering | Server, requests: Callable[[], bytes], clients: int, seconds: float) -> dict[str, float]:
-    """So many clients, each asking again as soon as it is answered, for so long."""
-    loop = asyncio.get_running_loop()
-    lines = [(await loop.create_connection(Line, "127.0.0.1", at.port))[1] for _ in range(clients)]
-    took: list[float] = []
-    bytes_ = 0
-
-    async def client(line: Line, until: float) -> None:
-        nonlocal bytes_
-        while (began := time.perf_counter()) < until:
-            answer = await line.ask(requests())
-            took.append(time.perf_counter() - began)
-            bytes_ += len(answer)
-            if not answer.startswith(b"HTTP/1.1 200"):
-                raise RuntimeError(answer[:600].decode("utf-8", "replace"))
-
-    until = time.perf_counter() + min(0.5, seconds / 4)
-    await asyncio.gather(*(client(each, until) for each in lines))  # to warm: plans, keys, tokens
-    took.clear()
-    bytes_ = 0
-    (workers_before, engine_before), own = at.cpu_s(), time.process_time()
-    began = time.perf_counter()
-    await asyncio.gather(*(client(each, began + seconds) for each in lines))
-    whole = time.perf_counter() - began
-    (workers_after, engine_after), own = at.cpu_s(), time.process_time() - own
-    for each in lines:
-        each._transport.close()
-    took.sort()
-    many = len(took)
-    return {
-        "a_second": round(many / whole, 1), "p50_ms": round(statistics.median(took) * 1e3, 2),
-        "p99_ms": round(took[int(many * 0.99)] * 1e3, 2), "times": many, "bytes": round(bytes_ / many),
-        "cpu_us": round((workers_after - workers_before) / many * 1e6),
-        "engine_cpu_us": round((engine_after - engine_before) / many * 1e6), "client_cpu_us": round(own / many * 1e6),
-    }  # fmt: skip
 
 
 # --- what is asked
@@ -227,25 +132,48 @@ class Plan:
         return not self.only or name in self.only
 
 
-async def measured(cluster: Cluster, folder: Path, plan: Plan) -> tuple[list[Promise], dict[str, Any]]:
+async def measured(folder: Path, plan: Plan) -> tuple[list[Promise], dict[str, Any]]:
+    """Few people; and in a house of their own, on a cluster of its own, ten times as many: in turns too."""
     quiet()
     told = [text for text, _ in real_bundles(plan.resources)]
-    results: dict[str, Any] = {}
-    async with served(cluster, folder, plan.workers) as (at, dsn), bare_answers(plan.workers) as nothing:
-        say(f"{len(told)} people")
-        few = await people(at, told, 1)
-        await analysed(dsn)
-        bare = await asked(nothing, lambda: request_of("/", at.token), CLIENTS, plan.seconds)
-        say(f"bare: {bare}")
-        results["few"] = await questions(at, few, plan, plan.wants)
-        if plan.ten_times:
-            say(f"{TIMES} times the people")
-            many = few + [each for seed in range(2, TIMES + 1) for each in await people(at, told, seed)]
-            await analysed(dsn)
-            results["many"] = await questions(at, many, plan, lambda name: plan.wants(name) and name in RATIO)
-        again = await asked(nothing, lambda: request_of("/", at.token), CLIENTS, plan.seconds)
-        say(f"bare: {again}")
-    return list(promises(bare if bare["a_second"] > again["a_second"] else again, results)), {"bare": [bare, again], **results}
+    async with AsyncExitStack() as stack:
+        nothing = await stack.enter_async_context(bare_answers(plan.workers))
+        few = await _house(stack, folder / "few", plan, told, 1)
+        found = await questions(nothing, *few, plan)
+        if not plan.ten_times:
+            return list(promises(found, {})), {"few": found}
+        say(f"{TIMES} times the people")
+        many = await _house(stack, folder / "many", plan, told, TIMES)
+        beside = {name: await few_and_many(few, many, name, plan) for name in RATIO if plan.wants(name)}
+    return list(promises(found, beside)), {"few": found, "ten_times": beside}
+
+
+async def _house(
+    stack: AsyncExitStack, folder: Path, plan: Plan, told: Sequence[bytes], times: int
+) -> tuple[Server, list[Person]]:
+    cluster = stack.enter_context(embedded_postgres(folder / "pg"))
+    at, dsn = await stack.enter_async_context(served(cluster, folder / "data", plan.workers))
+    known = [each for seed in range(times) for each in await people(at, told, seed + 1)]
+    await analysed(dsn)
+    return at, known
+
+
+async def few_and_many(
+    few: tuple[Server, list[Person]], many: tuple[Server, list[Person]], name: str, plan: Plan
+) -> dict[str, float]:
+    """One question in both houses, in turns: the median of each turn's ratios, by the clock and by the processor."""
+    found: list[dict[str, float]] = []
+    for _ in range(ROUNDS):
+        one, other = [
+            await asked(at, requests_for(name, known, at.token), CLIENTS, plan.seconds / ROUNDS) for at, known in (few, many)
+        ]
+        found.append({
+            "p50": other["p50_ms"] / one["p50_ms"], "p99": other["p99_ms"] / one["p99_ms"],
+            "cpu": (other["cpu_us"] + other["engine_cpu_us"]) / (one["cpu_us"] + one["engine_cpu_us"]),
+        })  # fmt: skip
+    middle = {each: round(statistics.median(turn[each] for turn in found), 3) for each in found[0]}
+    say(f"{name}, {TIMES} times the people: {middle}")
+    return middle
 
 
 async def analysed(dsn: str) -> None:
@@ -256,13 +184,11 @@ async def analysed(dsn: str) -> None:
         await db.close()
 
 
-async def questions(
-    at: Server, people: Sequence[Person], plan: Plan, wanted: Callable[[str], bool]
-) -> dict[str, dict[str, float]]:
+async def questions(nothing: Bare, at: Server, people: Sequence[Person], plan: Plan) -> dict[str, dict[str, float]]:
     found: dict[str, dict[str, float]] = {}
-    for name in filter(wanted, QUESTIONS):
+    for name in filter(plan.wants, QUESTIONS):
         whom = [each for each in people if each.resources <= 1_000] if name == "everything" else people
-        found[name] = await asked(at, requests_for(name, whom, at.token), CLIENTS, plan.seconds)
+        found[name] = await in_turns(nothing, at, requests_for(name, whom, at.token), CLIENTS, plan.seconds, at.token)
         if name == "everything":
             short = [each for each in people if each.resources <= 300] or people[:1]
             one = await asked(at, requests_for(name, short, at.token), 1, plan.seconds / 2)
@@ -272,12 +198,14 @@ async def questions(
     return found
 
 
-def promises(bare: dict[str, float], results: dict[str, Any]) -> Iterable[Promise]:
-    few, many = results["few"], results.get("many", {})
-    each_us = 1e6 / bare["a_second"]
+def promises(few: dict[str, dict[str, float]], many: dict[str, dict[str, float]]) -> Iterable[Promise]:
     for name, took in few.items():
         if name in RATIO:
-            yield Promise(name, round(1e6 / took["a_second"], 1), "us", round(each_us, 1), round(1 / RATIO[name], 2))
+            must = round(1 / RATIO[name], 2)
+            each_us = 1e6 / took["a_second"]
+            yield Promise(name, round(each_us, 1), "us", round(each_us * took["ratio"], 1), must)
+            whole = took["cpu_us"] + took["engine_cpu_us"] + took["client_cpu_us"]
+            yield Promise(f"{name}, by the processor", whole, "us", round(whole * took["cpu_ratio"], 1), must)
         if name in P99_MS:
             yield Promise(f"{name}, p99", took["p99_ms"], "ms", P99_MS[name])
     if "everything" in few:
@@ -285,14 +213,14 @@ def promises(bare: dict[str, float], results: dict[str, Any]) -> Iterable[Promis
         yield Promise("$everything up to 300, p50", few["everything"]["one_client_p50_ms"], "ms", MOST_UP_TO_300_MS)
     if "screen" in few:
         yield Promise("eight searches in one batch", round(1e6 / few["screen"]["a_second"], 1), "us", round(1e6 / 350, 1))
-    for name, took in many.items():
-        yield Promise(f"{name}, {TIMES} times the people, p50", took["p50_ms"], "ms", few[name]["p50_ms"], 1.25)
-        yield Promise(f"{name}, {TIMES} times the people, p99", took["p99_ms"], "ms", few[name]["p99_ms"], 1.5)
+    for name, beside in many.items():
+        yield Promise(f"{name}, {TIMES} times the people, p50", beside["p50"], "times", 1.0, 1.25)
+        yield Promise(f"{name}, {TIMES} times the people, p99", beside["p99"], "times", 1.0, 1.5)
+        yield Promise(f"{name}, {TIMES} times the people, by the processor", beside["cpu"], "times", 1.0, 1.25)
 
 
 def main() -> None:
     told = argparse.ArgumentParser(description=__doc__)
-    told.add_argument("--bare", type=int, help=argparse.SUPPRESS)
     told.add_argument("--resources", type=int, default=1_500, help="of real bundles, each person once")
     told.add_argument("--seconds", type=float, default=4.0, help="for each row")
     told.add_argument("--workers", type=int, default=2)
@@ -300,12 +228,9 @@ def main() -> None:
     told.add_argument("--ten-times", action="store_true", help="and once more among ten times the people")
     told.add_argument("--json", action="store_true")
     args = told.parse_args()
-    if args.bare:
-        uvloop.run(_answer_barely(args.bare))
-        return
     plan = Plan(args.resources, args.seconds, args.workers, frozenset(filter(None, args.only.split(","))), args.ten_times)
-    with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder, embedded_postgres(Path(folder) / "pg") as cluster:
-        found, detail = uvloop.run(measured(cluster, Path(folder) / "data", plan))
+    with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder:
+        found, detail = uvloop.run(measured(Path(folder), plan))
     tell(found, detail, compact=args.json)
 
 
