@@ -40,6 +40,9 @@ def told(judging: Gates, resource: dict[str, Any], profile: str = "") -> list[st
 STRUCTURE = [
     ({"resourceType": "Claim"}, "Claim.status is missing"),
     (NOBODY | {"birthDate": "1948-13-01"}, "Patient.birthDate is not"),
+    (NOBODY | {"birthDate": "1980-02-30"}, "Patient.birthDate is a day that no calendar has"),
+    (NOBODY | {"birthDate": "2100-02-29"}, "Patient.birthDate is a day that no calendar has"),
+    (RESULT | {"effectivePeriod": {"start": "2026-04-31T09:00:00Z"}}, "Observation.effectivePeriod.start is a day that no"),
     (NOBODY | {"name": NAMED}, "Patient.name must be"),
     (NOBODY | {"gender": NAMED}, "Patient.gender is not one of the codes"),
     (NOBODY | {NAMED: 1}, "Patient has an element that FHIR does not know"),
@@ -192,3 +195,15 @@ def test_what_others_wrote_passes_the_gates(judging: Gates) -> None:
             assert told(judging, entry["resource"]) == []
             seen += 1
     assert seen > 500
+
+
+def test_a_day_that_there_was_and_text_that_looks_like_one_that_there_was_not_are_sound(judging: Gates) -> None:
+    born = NOBODY | {"birthDate": "2024-02-29", "identifier": [{"system": "urn:x", "value": "2023-02-30"}]}
+    assert told(judging, born) == []
+    note = {"text": "2023-02-30", "time": "2026-06-30T09:00:00Z"}
+    assert told(judging, RESULT | {"valueString": "2023-02-30", "note": [note]}) == []
+
+
+def test_a_day_that_there_was_not_is_found_however_its_digits_are_written(judging: Gates) -> None:
+    raw = b'{"resourceType":"Patient","birthDate":"1980-02-\\u0033\\u0030"}'
+    assert [each.path for each in judging.judge(json.loads(raw), raw).faults] == ["Patient.birthDate"]

@@ -1,7 +1,7 @@
 """Is a resource what FHIR R4 says, to the letter? The second gate, for what is written to us; the first one is `validate`.
 
 A source's answer is read with some patience (`validate`), for a reader loses what is refused. Whoever writes to us can mend what
-they send, so here an unknown element, an empty text, a date that no calendar has and a missing element of any of R4's types are
+they send, so here an unknown element, an empty text, a month that no calendar has and a missing element of any of R4's types are
 faults. The library's words quote what was received; ours are made from the place and the rule alone.
 """
 
