@@ -144,7 +144,7 @@ async def _bare(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 
 def the_senders() -> Senders:
-    found = Senders()
+    found = Senders(b"k")
     rows = tuple(
         Sender(f"lab-{each}", "fenwick", "R1A", "Fenwick", ((f"LAB{each}", "R1A"),), number_system="https://fenwick.test/Id")
         for each in range(SENDERS)

@@ -162,7 +162,7 @@ def test_the_attack_succeeds_where_nobody_looks_at_the_certificate(monkeypatch: 
     """The guard is `Senders.of`: without it a laboratory's connection speaks for the hospital."""
     from carerecord.ingest.senders import Proof, Refusal, Senders
 
-    senders = Senders()
+    senders = Senders(b"k")
     senders.take(Registry("1", (), senders=(with_certificate(PAS, "sha256:a"), with_certificate(LAB, "sha256:b"))))
     head = Head(b"|", b"^~\\&", b"LAB", b"R1A")
     assert isinstance(senders.of(head, Proof(("sha256:a",))), Refusal)
@@ -239,7 +239,7 @@ async def _fuzzed(junk: list[bytes]) -> None:
         def put(self, arrival: Arrival) -> None:
             asyncio.get_running_loop().call_soon(arrival.kept, arrival)
 
-    senders = Senders()
+    senders = Senders(b"k")
     senders.take(Registry("1", (), senders=(PAS,)))
     desk = Desk(Willing(), senders, SystemClock(), log_for("x"), fault_in, lambda refusal: None, plaintext=True)  # type: ignore[arg-type]
     listener = Listener(desk, "127.0.0.1", 0, None)

@@ -65,6 +65,7 @@ from carerecord.contracts.patients import (
     WhoAsked,
 )
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, Source
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest import api as ingest
 from carerecord.kit.calls import Direct
 from carerecord.kit.part import Part, answer
@@ -153,7 +154,7 @@ async def test_ingest(service_database, tmp_path):
         return RegistryAnswer(Registry("1", (known,)))
 
     async def make(_) -> Part:
-        locator = Locator((await service_database("locator")).pool, At())
+        locator = Locator((await service_database("locator")).pool, At(), PatientIds(b"k"))
         ways = {"sources": Direct([answer(REGISTRY, registry)]), "locator": Direct([answer(LEARN, locator.learn)])}
         database = await service_database("ingest")
         return ingest.build(supplies_for("ingest", database, data_dir=tmp_path, ways=ways))

@@ -21,8 +21,12 @@ from carerecord.app.postgres import Cluster
 from carerecord.app.serve import bound, front_app, port_of, server_on
 from carerecord.app.wire import Deployment, House, running
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, ClientAdded, IssueAsked
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.holdings import exporting
+from carerecord.kit.tokens import derive
 
+SECRET = secrets.token_bytes(32)
+patient_id = PatientIds(derive(SECRET, "entries"))
 SERVICES = ("identity", "holdings", "audit", "exchange")
 KEEPERS = ("identity", "holdings", "audit")
 
@@ -84,7 +88,7 @@ async def serving(cluster: Cluster, tmp_path: Path, *more: str) -> AsyncIterator
     prefix = f"api_{uuid.uuid4().hex[:10]}"
     assert await template_of(cluster, "holdings")
     databases = await own_databases(cluster, prefix, keepers)
-    told = Deployment(data_dir=tmp_path, secret=secrets.token_bytes(32), databases=databases)
+    told = Deployment(data_dir=tmp_path, secret=SECRET, databases=databases)
     try:
         async with AsyncExitStack() as stack:
             # All clocks of a test are one clock: no export waits for that of another machine.

@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 import pytest
 import pytest_asyncio
-from tests.exchange.conftest import Answer, Api, serving
+from tests.exchange.conftest import Answer, Api, patient_id, serving
 from tests.patients.people import nhs
 
 from carerecord.app.postgres import Cluster
@@ -17,7 +17,6 @@ from carerecord.contracts.audit import Line
 from carerecord.contracts.consent import OBJECTIONS, ObjectionsAsked
 from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.fhir.patient_ids import patient_id
 from carerecord.kit.events import Event
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

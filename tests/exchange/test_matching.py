@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.exchange.conftest import Answer, Api, serving
+from tests.exchange.conftest import Answer, Api, patient_id, serving
 
 from carerecord.app.postgres import Cluster
 from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
-from carerecord.fhir.patient_ids import patient_id
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 

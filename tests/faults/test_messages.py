@@ -12,7 +12,7 @@ import pytest
 
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.contracts.patients import WHO, WhoAsked
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.ingest import hl7v2
 from carerecord.kit.db import open_pool
 from carerecord.kit.migrate import migrate
 from tests.conftest import migration_folders
@@ -145,5 +145,5 @@ async def test_a_late_result_for_a_merged_number_is_found_with_the_survivor_and_
         (urea,) = await hospital.history("Observation")
 
     assert {each.local_id for each in person.statements} == {"NEW1", "OLD1"}, "one person now, and both numbers to be seen"
-    origin = f"Patient/{patient_id('fenwick', 'OLD1')}"
+    origin = f"Patient/{hl7v2.patient_id(hospital.senders.rows[0], 'OLD1')}"
     assert json.loads(urea.text)["subject"]["reference"] == origin, "it lies under the number that the laboratory sent"

@@ -19,8 +19,10 @@ from carerecord.contracts.ingest import ENROL_SOURCE, EnrolSourceAsked
 from carerecord.contracts.patients import SEARCH, Person, SearchAsked
 from carerecord.contracts.records import OPEN, OpenAsked, Record
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit.calls import Calls
 from carerecord.kit.part import Part
+from carerecord.kit.tokens import derive
 from carerecord.region import make_region
 from carerecord.region.servers.gp_connect_server import listed_at
 from carerecord.region.servers.http import Listener, Reply
@@ -32,6 +34,8 @@ from carerecord.region.servers.sds import OUR_ASID, Sds
 from carerecord.region.shapes import Region
 from tests.conftest import template_of
 
+SECRET = secrets.token_bytes(32)
+patient_id = PatientIds(derive(SECRET, "entries"))
 SECTION_OF = {"contacts": "professionals"}  # the region's word -> ours
 
 DR_NAIR = Actor(
@@ -227,7 +231,7 @@ async def a_whole_house(
             write_folder(folder, region, servers, deadline_s=deadline_s, pds=pds, sds=sds)
             deployment = Deployment(
                 data_dir=folder,
-                secret=secrets.token_bytes(32),
+                secret=SECRET,
                 databases=databases,
                 nats_url=nats_url,
                 round_trip=round_trip,

@@ -18,8 +18,7 @@ from carerecord.contracts.consent import OBJECT, OBJECTIONS, WITHDRAW, ObjectAsk
 from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsked
 from carerecord.contracts.records import Record, SourceState
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
-from carerecord.fhir.patient_ids import patient_id
-from tests.flows.a_house import DR_NAIR, Whole, a_whole_house, an_actor
+from tests.flows.a_house import DR_NAIR, Whole, a_whole_house, an_actor, patient_id
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.asyncio(loop_scope="module")]
 HAROLD, TRUST, OTHER = "harold-singh", "fenwick-epr", "kirkgate"

@@ -13,7 +13,8 @@ from carerecord.app.postgres import Cluster
 from carerecord.app.wire import Deployment, running
 from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsked
 from carerecord.contracts.locator import LEARN, WHERE, LearnAsked, Pointer, WhereAsked
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.patient_ids import PatientIds
+from carerecord.kit.tokens import derive
 from tests.flows.a_house import drop_databases, own_databases
 
 KEEPERS = ("holdings", "locator")
@@ -23,8 +24,9 @@ ACTIVE = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical"
 async def test_what_a_source_sends_reaches_the_locator(cluster: Cluster, nats: NatsServer, tmp_path: Path) -> None:
     prefix = f"heard_{uuid.uuid4().hex[:10]}"
     databases = await own_databases(cluster, prefix, KEEPERS)
-    told = Deployment(data_dir=tmp_path, secret=secrets.token_bytes(32), databases=databases, nats_url=nats.url)
-    lies = patient_id("elm-bank", "1")
+    secret = secrets.token_bytes(32)
+    told = Deployment(data_dir=tmp_path, secret=secret, databases=databases, nats_url=nats.url)
+    lies = PatientIds(derive(secret, "entries"))("elm-bank", "1")
     resource = {
         "resourceType": "AllergyIntolerance", "id": "a1", "patient": {"reference": f"Patient/{lies}"},
         "code": {"text": "Penicillin"}, "clinicalStatus": {"coding": [{"system": ACTIVE, "code": "active"}]},

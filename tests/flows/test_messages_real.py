@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from carerecord.contracts.sources import Sender
+from carerecord.ingest.senders import Sender
 from tests.ingest.a_hospital import NUMBERS, Line, a_hospital, listening
 
 CHECKOUT = Path(__file__).parents[2]

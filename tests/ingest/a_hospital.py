@@ -179,7 +179,7 @@ async def a_house_of(
     calls = Calls("ingest", {"sources": Direct([answer(REGISTRY, registry)], round_trip=True), **others})
     log = log_for("ingest")
     journal = Journal(pools["ingest"], Seals(b"k" * 32), clock, log, patience_s=0.3)
-    known = Senders()
+    known = Senders(keys_for(b"s" * 32, "ingest", NAMES, ()).entries)
     known.take(Registry("1", (FENWICK,), senders=tuple(senders)))
     outbox = Outbox(pools["ingest"], "ingest", clock)
     effects = Effects(calls, pools["ingest"], journal.seals, clock, Turns(), outbox)

@@ -11,6 +11,7 @@ from carerecord.connectors.web import Web
 from carerecord.contracts.locator import LEARN
 from carerecord.contracts.patients import ENROL
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, Source
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest.enrol import Enroller
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.clock import SystemClock
@@ -34,7 +35,7 @@ async def work(told: dict[str, str], source: Source) -> None:
     ways = {
         "sources": Direct([answer(REGISTRY, registry)]),
         "patients": Direct([answer(ENROL, enrol)]),  # type: ignore[arg-type]
-        "locator": Direct([answer(LEARN, Locator(pools["locator"], clock).learn)]),
+        "locator": Direct([answer(LEARN, Locator(pools["locator"], clock, PatientIds(b"k")).learn)]),
     }
     enroller = Enroller(Calls("ingest", ways), pools["ingest"], Web(lambda name: ""), clock, log_for("ingest"), 3, owner="killed")
     await enroller.work()

@@ -53,7 +53,7 @@ class Porter(Receiver):
 
 @pytest.fixture
 def porter() -> Porter:
-    senders = Senders()
+    senders = Senders(b"k")
     senders.take(Registry("1", (FENWICK,), senders=(SENDER,)))
     return Porter(cast(Journal, None), senders, Turns(), lambda _: None)
 

@@ -13,6 +13,7 @@ from carerecord.contracts import locator as locator_contract
 from carerecord.contracts import patients as patients_contract
 from carerecord.contracts.ingest import Enrolment, EnrolmentsAsked
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, Source
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest.enrol import Enroller
 from carerecord.ingest.service import Porter
 from carerecord.ingest.trace import Tracer
@@ -105,7 +106,7 @@ class World:
 async def a_world(service_database: Any, serving: Serving) -> AsyncIterator[World]:
     clock = At()
     patients, places, own = [await service_database(name) for name in ("patients", "locator", "ingest")]
-    desk, locator = a_desk(patients.pool), Locator(places.pool, clock)
+    desk, locator = a_desk(patients.pool), Locator(places.pool, clock, PatientIds(b"k"))
     async with running([serving]) as servers:
         server = servers["elm-bank"]
         size = serving.system.page_size

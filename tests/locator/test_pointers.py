@@ -7,13 +7,16 @@ import pytest
 
 from carerecord.contracts.holdings import Kept
 from carerecord.contracts.locator import LearnAsked, Pointer, Seen, SeenAsked, Sweep, SweepAsked, WhereAsked
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit.errors import NotUnderstood
 from carerecord.kit.events import Event
 from carerecord.locator.service import Locator
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 AT, LATER = "2026-11-22T09:00:00.000Z", "2026-11-22T10:00:00.000Z"
+
+
+patient_id = PatientIds(b"k")
 
 
 class Still:
@@ -23,7 +26,7 @@ class Still:
 
 @pytest.fixture
 async def locator(service_database) -> Locator:
-    return Locator((await service_database("locator")).pool, Still())
+    return Locator((await service_database("locator")).pool, Still(), patient_id)
 
 
 async def where(locator: Locator, *person: str) -> tuple[Pointer, ...]:

@@ -35,6 +35,7 @@ from carerecord.contracts.policy import MAY, MAY_DO, Decision, MayAsked, MayDoAs
 from carerecord.contracts.records import AgainAsked, OpenAsked, Record
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, SharedSection, Source
 from carerecord.fhir.kin import Kinds
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.validate import Validators, load
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.clock import SystemClock
@@ -43,7 +44,7 @@ from carerecord.kit.log import log_for
 from carerecord.kit.metrics import Metrics
 from carerecord.kit.part import answer
 from carerecord.kit.permits import checked, sealed
-from carerecord.kit.tokens import keys_for
+from carerecord.kit.tokens import derive, keys_for
 from carerecord.records.gather import Gatherer
 from carerecord.records.kept import mark_of
 from carerecord.records.reading import Reader
@@ -54,6 +55,7 @@ from carerecord.region.servers.running import RunningServer, Serving, running
 from carerecord.region.shapes import Holding, System
 
 SECRET = b"a secret of the tests"
+patient_id = PatientIds(derive(SECRET, "entries"))
 SERVICES = ("records", "policy", "patients", "locator", "sources", "holdings", "viewer")
 NHS_NUMBER, OTHER_NUMBER = "9990000018", "9990000026"
 EDITH = Person(
@@ -337,7 +339,7 @@ def _world(neighbours: Neighbours, servers: Mapping[str, RunningServer], web: We
     desk = Desk(
         calls, said, clock, log, gatherer, teacher, settings, check, read=reader,  # type: ignore[arg-type]
         attendance_key=keys.own_key("attendance"), pseudonym_key=keys.own_key("pseudonym"),
-        news_key=keys.own_key("news"),
+        news_key=keys.own_key("news"), patient_id=patient_id,
     )  # fmt: skip
     return World(desk, Reader(desk, window), neighbours, servers, said, web)
 

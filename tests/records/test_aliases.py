@@ -19,7 +19,7 @@ from carerecord.contracts.patients import (
 )
 from carerecord.contracts.records import Aliases, AliasesAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.errors import NotFound
 from carerecord.kit.part import answer
@@ -33,6 +33,9 @@ EDITH = Person(
         SourcePatient("midwives", "m1", (), Demographics()),
     ),
 )  # fmt: skip
+
+
+patient_id = PatientIds(b"k")
 
 
 @dataclass
@@ -67,7 +70,7 @@ class Shelf:
             "patients": Direct([answer(WHO, self.who), answer(KNOWN_AS, self.known_as)], round_trip=True),
             "holdings": Direct([answer(PEOPLE_KEPT, self.people_kept)], round_trip=True),
         }
-        return await Namer(Calls("records", ways)).aliases(AliasesAsked(patient))
+        return await Namer(Calls("records", ways), patient_id).aliases(AliasesAsked(patient))
 
 
 async def test_what_the_persons_own_sources_wrote_is_theirs_under_whichever_id():

@@ -10,10 +10,9 @@ from carerecord.contracts.permit import Withheld
 from carerecord.contracts.records import GatherAsked, Gathered
 from carerecord.contracts.sources import SharedSection
 from carerecord.fhir.bundle import parse
-from carerecord.fhir.patient_ids import patient_id
 from carerecord.kit.errors import Refused
 from carerecord.records.gathered import Fetcher
-from tests.records.a_desk import CARE, DR_NAIR, WARD, World, a_world, allergy, chart, patient, problem, serving
+from tests.records.a_desk import CARE, DR_NAIR, WARD, World, a_world, allergy, chart, patient, patient_id, problem, serving
 
 HERE = patient_id("trust", "t1")
 

@@ -12,7 +12,6 @@ from carerecord.contracts.patients import SourcePatient, WhoAsked
 from carerecord.contracts.permit import Withheld
 from carerecord.contracts.records import AttendingAsked, ExpandAsked, Record, SectionState
 from carerecord.contracts.sources import SharedSection
-from carerecord.fhir.patient_ids import patient_id
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.records.kept import together
@@ -28,6 +27,7 @@ from tests.records.a_desk import (
     chart,
     no_known_allergies,
     patient,
+    patient_id,
     problem,
     section,
     serving,

@@ -9,11 +9,24 @@ from carerecord.contracts.locator import Pointer
 from carerecord.contracts.permit import Withheld
 from carerecord.contracts.records import NewsAsked, NewsItem, Record
 from carerecord.contracts.sources import SharedSection
-from carerecord.fhir.patient_ids import patient_id
 from carerecord.kit.errors import NotUnderstood, Refused, TooMany, Unavailable
 from carerecord.records.heard import read
 from carerecord.records.news import MOST, Messenger
-from tests.records.a_desk import CARE, DR_NAIR, EDITH, WARD, World, a_world, allergy, chart, patient, problem, serving, validators
+from tests.records.a_desk import (
+    CARE,
+    DR_NAIR,
+    EDITH,
+    WARD,
+    World,
+    a_world,
+    allergy,
+    chart,
+    patient,
+    patient_id,
+    problem,
+    serving,
+    validators,
+)
 
 HERE = patient_id("trust", "t1")
 BEFORE, AFTER = "2026-11-01T09:30:00Z", "2026-11-01T09:31:00Z"

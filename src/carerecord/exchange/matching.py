@@ -26,7 +26,6 @@ from carerecord.exchange import answers
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.fhir.patient_ids import patient_id
 from carerecord.fhir.person import PersonFacts, PersonName, person
 from carerecord.kit.errors import NotFound, NotUnderstood
 
@@ -133,7 +132,7 @@ async def _kept(visit: Visit, found: Person) -> Iterable[Held]:
         whole = await visit.face.calls.ask(WHO, WhoAsked(found.patient))
     except NotFound:
         return ()
-    ids = [patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
+    ids = [visit.face.patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
     if not ids:
         return ()
     asked = FindAsked(

@@ -17,6 +17,7 @@ from carerecord.exchange import formats
 from carerecord.exchange.answers import NOT_STORED, Written, outcome
 from carerecord.exchange.drawn import Shelf
 from carerecord.exchange.formats import Form, NotServed
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.scopes import allows, types_with
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.xml import Elements
@@ -49,6 +50,7 @@ class Face:
     log: Log
     address: str  # where clients reach the front door
     shelf: Shelf  # of answers that are handed over in pages
+    patient_id: PatientIds
     elements: Elements = field(default_factory=dict)  # what XML needs to know; loaded at start
     parameters: Parameters = field(default_factory=lambda: Parameters({}))  # of searches; loaded at start
     _bearers: dict[bytes, Known] = field(default_factory=dict)

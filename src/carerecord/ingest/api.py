@@ -21,6 +21,7 @@ from carerecord.contracts.ingest import (
     TRY,
     WITHDRAWN,
 )
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest import fhir_messages
 from carerecord.ingest.effects import Effects
 from carerecord.ingest.enrol import Enroller
@@ -90,7 +91,7 @@ def build(supplies: Supplies) -> Part:
     web = Web(supplies.secrets)
     enroller = Enroller(supplies.calls, supplies.db, web, supplies.clock, supplies.log, told.sources_at_once)
     tracer = Tracer(enroller, Pds(web, Traces(told.traces_per_s, time.monotonic)))
-    telling = Telling(enroller)
+    telling = Telling(enroller, PatientIds(supplies.keys.entries))
     porter = Porter(enroller, supplies.outbox)
     receiving = _receiving(supplies, told)
     journal = receiving.journal
@@ -139,7 +140,7 @@ def build(supplies: Supplies) -> Part:
 def _receiving(supplies: Supplies, told: IngestSettings) -> Receiving:
     clock, log = supplies.clock, supplies.log
     journal = Journal(supplies.db, Seals(supplies.keys.own_key("journal")), clock, log)
-    senders = Senders()
+    senders = Senders(supplies.keys.entries)
     host, port = told.address
 
     def tls() -> ssl.SSLContext | None:

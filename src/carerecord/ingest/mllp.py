@@ -115,7 +115,7 @@ class Connection(asyncio.Protocol):
             head = heads.read(raw)
         except Unheaded as unheaded:
             head, fault = UNKNOWN, fault or unheaded.reason
-        found = desk.senders.of(head, self._proof)
+        found: Sender | Refusal = desk.senders.of(head, self._proof)
         if isinstance(found, Refusal):
             if head is not UNKNOWN or self._last is None:
                 self._turn_away(head, found, fault)

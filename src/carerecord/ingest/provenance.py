@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from carerecord.contracts.sources import Sender
 from carerecord.ingest.hl7v2 import Filing, Put
 from carerecord.ingest.journal.store.filing import Kept
+from carerecord.ingest.senders import Sender
 from carerecord.kit.clock import stamp
 
 MESSAGE: Final = "urn:carerecord:message"

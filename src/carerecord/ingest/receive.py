@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from carerecord.contracts.ingest import ReceiveAsked, Received
-from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import Arrival, Journal
 from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of
-from carerecord.ingest.senders import Refusal, Senders
+from carerecord.ingest.senders import Refusal, Sender, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
 

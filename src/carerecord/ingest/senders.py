@@ -8,9 +8,10 @@ from typing import Final
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 from msgspec import Struct
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
-from carerecord.contracts.sources import Registry, Sender
+from carerecord.contracts import sources
+from carerecord.contracts.sources import Registry
 from carerecord.ingest.head import Head
 
 _ANY: Final = "*"
@@ -18,6 +19,12 @@ _SHORT: Final = {
     NameOID.COMMON_NAME: "CN", NameOID.ORGANIZATION_NAME: "O", NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
     NameOID.COUNTRY_NAME: "C", NameOID.LOCALITY_NAME: "L", NameOID.STATE_OR_PROVINCE_NAME: "ST",
 }  # fmt: skip
+
+
+class Sender(sources.Sender, frozen=True):
+    """A row of the registry, with the key under which ids are made of the numbers that it sends. Never leaves this service."""
+
+    id_key: bytes = b""
 
 
 class Proof(Struct, frozen=True):
@@ -47,6 +54,7 @@ def proof_of(certificate: bytes) -> Proof:
 class Senders:
     """The rows as the registry has them now."""
 
+    id_key: bytes = field(repr=False)
     registry_version: str = ""
     rows: tuple[Sender, ...] = ()
     _by_name: dict[tuple[bytes, bytes], tuple[Sender, ...]] = field(default_factory=dict)
@@ -55,11 +63,8 @@ class Senders:
     def take(self, registry: Registry) -> None:
         self.registry_version = registry.version
         mappings = {each.id: each.mapping for each in registry.sources}
-        self.rows = tuple(
-            each if each.mapping else replace(each, mapping=mappings.get(each.source, ""))
-            for each in registry.senders
-            if not each.retired
-        )
+        told = (each if each.mapping else replace(each, mapping=mappings.get(each.source, "")) for each in registry.senders)
+        self.rows = tuple(Sender(**{**asdict(each), "id_key": self.id_key}) for each in told if not each.retired)
         self._found.clear()
 
     def by_id(self) -> Mapping[str, Sender]:

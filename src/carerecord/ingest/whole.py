@@ -10,13 +10,13 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from carerecord.contracts.sources import Sender
 from carerecord.ingest.extracts import opened
 from carerecord.ingest.hl7v2 import Filing
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, Said, read, statement
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import whole as store
 from carerecord.ingest.journal.store.filing import Kept
+from carerecord.ingest.senders import Sender
 from carerecord.kit.db import Pool
 
 FEW: Final = 20  # missing, which nobody is asked about …

@@ -35,9 +35,13 @@ class Keys:
     credentials: Mapping[str, str] = field(repr=False)  # service asked -> credential shown there
     permit: bytes = field(repr=False)  # to check permits made for it
     permits: Mapping[str, bytes] = field(repr=False, default_factory=dict)  # policy alone: to make permits for others
+    entries: bytes = field(repr=False, default=b"")  # those alone who work out under which id a source's entry lies here
 
     def own_key(self, purpose: str) -> bytes:
         return derive(self.own, purpose)
+
+
+WORK_OUT_IDS = frozenset(("exchange", "ingest", "locator", "records"))
 
 
 def credential(door: bytes, caller: str) -> str:
@@ -63,6 +67,7 @@ def keys_for(secret: bytes, service: str, services: tuple[str, ...], asks: tuple
         credentials={other: credential(derive(secret, f"door/{other}"), service) for other in asks},
         permit=derive(secret, f"permit/{service}"),
         permits={other: derive(secret, f"permit/{other}") for other in services} if service == "policy" else {},
+        entries=derive(secret, "entries") if service in WORK_OUT_IDS else b"",
     )
 
 
@@ -75,6 +80,7 @@ def written_keys(keys: Keys) -> dict[str, object]:
         "permit": keys.permit.hex(),
         "credentials": dict(keys.credentials),
         "permits": {name: key.hex() for name, key in keys.permits.items()},
+        "entries": keys.entries.hex(),
     }
 
 
@@ -86,4 +92,5 @@ def read_keys(written: Mapping[str, Any]) -> Keys:
         permit=bytes.fromhex(written["permit"]),
         credentials=dict(written["credentials"]),
         permits={name: bytes.fromhex(key) for name, key in written["permits"].items()},
+        entries=bytes.fromhex(written["entries"]),
     )

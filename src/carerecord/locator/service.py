@@ -6,7 +6,7 @@ from datetime import datetime
 
 from carerecord.contracts.holdings import Kept
 from carerecord.contracts.locator import LearnAsked, Learned, Pointer, SeenAsked, Sweep, SweepAsked, WhereAsked
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.errors import NotUnderstood
@@ -19,16 +19,17 @@ from carerecord.locator.copies import with_copies
 class Locator:
     db: Pool
     clock: Clock
+    patient_id: PatientIds
 
     async def where(self, asked: WhereAsked) -> tuple[Pointer, ...]:
         pointers = await store.pointers_for(self.db, asked.person)
         if not pointers:
             return ()
-        lies = {patient_id(each.source, each.local_id): each for each in pointers}
+        lies = {self.patient_id(each.source, each.local_id): each for each in pointers}
         copies = await store.copies_of(self.db, list(lies))
         if not copies:
             return pointers
-        return tuple(with_copies(each, copies.get(patient_id(each.source, each.local_id), {})) for each in pointers)
+        return tuple(with_copies(each, copies.get(self.patient_id(each.source, each.local_id), {})) for each in pointers)
 
     async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
         """Take in what holdings keeps in the name of sources, in the transaction that moves our place with it."""

@@ -9,7 +9,7 @@ from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, Person, W
 from carerecord.contracts.records import Aliases, AliasesAsked
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.person import person
 from carerecord.kit.calls import Calls
 from carerecord.kit.errors import NotFound
@@ -18,6 +18,7 @@ from carerecord.kit.errors import NotFound
 @dataclass(frozen=True)
 class Namer:
     calls: Calls
+    patient_id: PatientIds
 
     async def aliases(self, asked: AliasesAsked) -> Aliases:
         """Raises NotFound: neither an id of the index nor of a Patient kept here."""
@@ -52,7 +53,7 @@ class Namer:
     async def _kept(self, known: Person) -> tuple[str, ...]:
         """What the person's own sources wrote, under an id that was worked out or one of their own; and what clients that no
         source stands for wrote under the person's number."""
-        worked_out = {patient_id(each.source, each.local_id) for each in known.statements}
+        worked_out = {self.patient_id(each.source, each.local_id) for each in known.statements}
         own = {(each.source, each.local_id) for each in known.statements}
         numbers = {known.demographics.nhs_number, *(each.demographics.nhs_number for each in known.statements)} - {""}
         ids = tuple(sorted(worked_out | {local_id for _, local_id in own}))

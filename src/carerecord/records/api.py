@@ -17,6 +17,7 @@ from carerecord.contracts.permit import Permit
 from carerecord.contracts.records import AGAIN, ALIASES, ATTENDING, COUNTS, EXPAND, GATHER, NEWS, OPEN, CountsAsked, TypeCount
 from carerecord.fhir.facts import Facts
 from carerecord.fhir.kin import Kinds
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.validate import load
 from carerecord.kit.clock import Clock
 from carerecord.kit.part import Job, Part, Supplies, answer, answer_stream
@@ -65,7 +66,7 @@ def build(supplies: Supplies) -> Part:
     desk = Desk(
         supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check, read=reader,
         attendance_key=supplies.keys.own_key("attendance"), pseudonym_key=supplies.keys.own_key("pseudonym"), recent=recent,
-        news_key=supplies.keys.own_key("news"),
+        news_key=supplies.keys.own_key("news"), patient_id=PatientIds(supplies.keys.entries),
         practices=practices,
         turns=turns,
     )  # fmt: skip
@@ -102,7 +103,7 @@ def build(supplies: Supplies) -> Part:
             answer(EXPAND, beside.expand),
             answer(ATTENDING, beside.attending),
             answer(GATHER, Fetcher(desk).gather),
-            answer(ALIASES, Namer(supplies.calls).aliases),
+            answer(ALIASES, Namer(supplies.calls, PatientIds(supplies.keys.entries)).aliases),
             answer(NEWS, Messenger(desk, time.monotonic).news),
             answer(COUNTS, counts),
         ),

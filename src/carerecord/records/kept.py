@@ -24,7 +24,7 @@ from carerecord.contracts.permit import Grant, Permit
 from carerecord.contracts.records import Entry, SectionState
 from carerecord.fhir.bundle import Bundle
 from carerecord.fhir.bundle import Entry as Resource
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock, stamp
@@ -56,6 +56,7 @@ class Kept:
     permit: Permit
     choices: Mapping[str, Choice]
     askings: Sequence[Asking]
+    patient_id: PatientIds
     live: dict[str, Reply] = field(default_factory=dict)  # what sources with copies said themselves, judged
     _waiting: dict[str, Reply] = field(default_factory=dict)  # copies that are at hand, of sources that are still waited for
     _drawn: "asyncio.Task[dict[str, KeptOf]] | None" = None
@@ -100,7 +101,7 @@ class Kept:
         return (await asyncio.shield(self._drawn)).get(source)
 
     async def _draw(self) -> dict[str, KeptOf]:
-        asked = kept_asked(self.permit, self.askings, self.choices)
+        asked = kept_asked(self.permit, self.askings, self.choices, self.patient_id)
         if not asked.entries:
             return {}
         return {each.source: each for each in await self.calls.ask(RECORD, asked)}
@@ -108,7 +109,7 @@ class Kept:
     def marks(self) -> tuple[KeptMark, ...] | None:
         """Of the copies that were read; None while they are being read. Of what could not be read there is none."""
         if self._drawn is None:
-            return None if kept_asked(self.permit, self.askings, self.choices).entries else ()
+            return None if kept_asked(self.permit, self.askings, self.choices, self.patient_id).entries else ()
         if not self._drawn.done():
             return None
         if self._drawn.cancelled() or self._drawn.exception() is not None:
@@ -127,17 +128,19 @@ class Kept:
             reply = nothing(asking, "no answer", UNREADABLE_NOW)
             sections = tuple(replace(each, kept="copy") for each in reply.sections)
             return replace(reply, local_ids=(), sections=sections, kept="copy", as_at=stamp(self.clock.now()))
-        reply = await kept_reply(asking, kept, self.read, self.turns, now=self.clock.now())
+        reply = await kept_reply(asking, kept, self.read, self.turns, self.patient_id, now=self.clock.now())
         return replace(reply, elapsed_s=time.perf_counter() - began)
 
 
-def kept_asked(permit: Permit, askings: Iterable[Asking], choices: Mapping[str, Choice]) -> RecordAsked:
+def kept_asked(
+    permit: Permit, askings: Iterable[Asking], choices: Mapping[str, Choice], patient_id: PatientIds
+) -> RecordAsked:
     """What is kept of all that is asked, in one question."""
     entries, wanted = [], []
     for asking in askings:
         sections = asking.sections & choices[asking.source.id].kept
         if sections and asking.local_ids:
-            entries.append(KeptEntry(asking.source.id, kept_ids(asking.source.id, asking.local_ids)))
+            entries.append(KeptEntry(asking.source.id, kept_ids(patient_id, asking.source.id, asking.local_ids)))
             wanted += [Grant(asking.source.id, each) for each in sorted(sections)]
     return RecordAsked(permit, tuple(entries), tuple(wanted))
 
@@ -149,18 +152,20 @@ def mark_of(kept: KeptOf) -> KeptMark:
     return KeptMark(kept.source, len(kept.resources), versions, len(kept.withdrawn), at, kept.more)
 
 
-def kept_ids(source: str, local_ids: Iterable[str]) -> tuple[str, ...]:
+def kept_ids(patient_id: PatientIds, source: str, local_ids: Iterable[str]) -> tuple[str, ...]:
     """Under which Patient resources what a source sent may lie: filed for it by us, or by itself under ids of its own."""
     return tuple(dict.fromkeys(each for id_ in local_ids for each in (patient_id(source, id_), id_)))
 
 
-async def kept_one(calls: Calls, permit: Permit, about: Asking, resource_type: str, id_: str) -> Held:
+async def kept_one(
+    calls: Calls, permit: Permit, about: Asking, resource_type: str, id_: str, patient_id: PatientIds
+) -> Held:
     """One item as it is kept, of this person, within these sections.
 
     Raises:
         NotFound: it is not kept, or not for this permit. Unavailable: what is kept cannot be read.
     """
-    entries = (KeptEntry(about.source.id, kept_ids(about.source.id, about.local_ids)),)
+    entries = (KeptEntry(about.source.id, kept_ids(patient_id, about.source.id, about.local_ids)),)
     wanted = tuple(Grant(about.source.id, each) for each in sorted(about.sections))
     found = await calls.ask(RECORD, RecordAsked(permit, entries, wanted, (resource_type, id_)))
     if not found or not found[0].resources:
@@ -168,7 +173,9 @@ async def kept_one(calls: Calls, permit: Permit, about: Asking, resource_type: s
     return found[0].resources[0]
 
 
-async def kept_reply(asking: Asking, kept: KeptOf | None, read: Read, turns: Turns, *, now: datetime) -> Reply:
+async def kept_reply(
+    asking: Asking, kept: KeptOf | None, read: Read, turns: Turns, patient_id: PatientIds, *, now: datetime
+) -> Reply:
     """What is kept of one source, as a window would hand it back."""
     source = asking.source
     here = frozenset(each.section for each in source.sections if each.arrangement == "master") & asking.sections
@@ -195,7 +202,7 @@ async def kept_reply(asking: Asking, kept: KeptOf | None, read: Read, turns: Tur
         source,
         _whole(states),
         "There is more than is read at once." if kept.more else "",
-        kept_ids(source.id, asking.local_ids),
+        kept_ids(patient_id, source.id, asking.local_ids),
         sections=states,
         entries=tuple(entries),
         said=tuple(taken.said),

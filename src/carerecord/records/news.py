@@ -56,7 +56,7 @@ class Messenger:
         permit = await desk.permit(asked.actor, person, asked.reason, wanted(chosen), ("holdings",))
         choices = {each.source.id: each for each in chosen}
         permitted = askings(chosen, permit, person, asked.actor)
-        copies = kept_asked(permit, permitted, choices)
+        copies = kept_asked(permit, permitted, choices, desk.patient_id)
         marks = await desk.calls.ask(NEWEST, copies) if copies.entries else ()
         now = known(desk.news_key, person, pointers, kept_sections(permitted, choices), marks)
         names = {each.source.id: each.source.name for each in permitted}

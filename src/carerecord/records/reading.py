@@ -75,7 +75,9 @@ class Reader:
         came_at = ""
         try:
             if asked.kept:
-                held = await kept_one(self.desk.calls, opened.permit, about, asked.resource_type, asked.id)
+                held = await kept_one(
+                    self.desk.calls, opened.permit, about, asked.resource_type, asked.id, self.desk.patient_id
+                )
                 one, came_at = One(held.text), held.at
             else:
                 one = await self.window.read_one(about, asked.resource_type, asked.id, until=until)
@@ -88,7 +90,7 @@ class Reader:
         except Unreadable as fault:
             raise Unavailable(f"{choice.source.name}: its answer cannot be read: {fault.reason}.", service="records") from None
         numbers = frozenset({person.demographics.nhs_number} - {""})
-        ids = kept_ids(asked.source, about.local_ids) if asked.kept else about.local_ids
+        ids = kept_ids(self.desk.patient_id, asked.source, about.local_ids) if asked.kept else about.local_ids
         if not is_about(facts.subject, ids, numbers) or (facts.resource_type, facts.id) != (asked.resource_type, asked.id):
             raise NotFound(_NO_ITEM)
         if facts.section not in granted:
@@ -201,7 +203,7 @@ class Reader:
 
     async def _present(self, own: Mapping[str, Source], pointers: Sequence[Pointer]) -> list[tuple[Source, Mapping[str, Any]]]:
         """What messages of these systems say is in progress; none where what is kept cannot be read."""
-        entries = tuple(KeptEntry(each.source, kept_ids(each.source, (each.local_id,))) for each in pointers)
+        entries = tuple(KeptEntry(each.source, kept_ids(self.desk.patient_id, each.source, (each.local_id,))) for each in pointers)
         if not entries:
             return []
         try:

@@ -22,6 +22,7 @@ from carerecord.contracts.policy import MAY, MayAsked
 from carerecord.contracts.records import AgainAsked, AllergyTitle, OpenAsked, Record
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAsked
 from carerecord.fhir.identifiers import is_nhs_number
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit import request as requests
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock, stamp
@@ -77,6 +78,7 @@ class Desk:
     attendance_key: bytes
     pseudonym_key: bytes
     news_key: bytes
+    patient_id: PatientIds
     read: Read  # validates and reads one resource
     practices: Practices | None = None  # None: no source here is asked by registration
     turns: Turns = field(default_factory=Turns)
@@ -227,7 +229,8 @@ class Desk:
         first = True
         choices = {each.source.id: each for each in opened.choices}
         copies = Kept(
-            self.calls, self.gatherer, self.clock, self.turns, self.read, opened.person, permit, choices, tuple(to_ask)
+            self.calls, self.gatherer, self.clock, self.turns, self.read, opened.person, permit, choices, tuple(to_ask),
+            self.patient_id,
         )
         gathered = self.gatherer.all_of(to_ask, drawing.arrived, insist=only, request=opened.request, one=copies.one)
         async with aclosing(copies), aclosing(gathered) as batches:

@@ -6,13 +6,13 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from carerecord.contracts.sources import Sender
 from carerecord.fhir.bundle import parse as json_of
 from carerecord.fhir.reading import read
 from carerecord.fhir.validate import load
 from carerecord.ingest.hl7v2 import Filing, Heard, Put, mapped, parse, standing
+from carerecord.ingest.senders import Sender
 
-SENDER = Sender(id="fenwick-pas", source="fenwick", organisation="RX1", number_system="urn:fenwick:mrn")
+SENDER = Sender(id="fenwick-pas", source="fenwick", organisation="RX1", number_system="urn:fenwick:mrn", id_key=b"k")
 NHS = "9990000018"
 PID = f"PID|1||M7^^^RX1^MR~{NHS}^^^NHS^NH||Marlow^Edith^^^Mrs^^L||19480714|F|||1 Elm Road^^Hull^^HU1 2AA^GBR^H||01482 100100"
 

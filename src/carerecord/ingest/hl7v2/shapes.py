@@ -24,6 +24,8 @@ class Sender(Protocol):
     @property
     def source(self) -> str: ...  # the short key
     @property
+    def id_key(self) -> bytes: ...  # the installation's own, under which ids are made of numbers
+    @property
     def organisation(self) -> str: ...  # ODS code
     @property
     def name(self) -> str: ...  # as people know the system; "" = not said

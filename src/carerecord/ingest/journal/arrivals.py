@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, TypeAlias
 from zlib import crc32
 
+from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import Head, Verdict
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import adding as store
-from carerecord.ingest.senders import Sender
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool, is_away
 from carerecord.kit.log import Log

@@ -19,7 +19,7 @@ from carerecord.contracts.locator import LEARN, LearnAsked, Pointer
 from carerecord.contracts.patients import TAKE, Claim, Demographics, SourcePatient, TakeAsked, Taken
 from carerecord.contracts.sources import Source
 from carerecord.fhir.errors import Unreadable
-from carerecord.fhir.patient_ids import patient_id
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.person import person
 from carerecord.ingest import store as enrolling
 from carerecord.ingest.enrol import LOOKS_EVERY_S, Enroller, enrols
@@ -40,6 +40,7 @@ NOTHING: Final = Demographics()  # what a source says of somebody whom it has de
 @dataclass(frozen=True)
 class Telling:
     enroller: Enroller
+    patient_id: PatientIds
     bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
@@ -78,7 +79,7 @@ class Telling:
             return False
         registry = {each.id: each for each in (await self.enroller.registry()).sources}
         kept = await self.enroller.calls.ask(PEOPLE_KEPT, PeopleKeptAsked(tuple(each.id for each in due)))
-        claims, waits = _claims(due, {each.id: each for each in kept}, registry)
+        claims, waits = _claims(due, {each.id: each for each in kept}, registry, self.patient_id)
         taken = await self.enroller.calls.ask(TAKE, TakeAsked(tuple(claims.values()))) if claims else ()
         waits |= {id_: each.say for id_, each in zip(claims, taken, strict=True) if each.outcome == "waits"}
         believed = [each for each in taken if each.outcome != "waits"]
@@ -118,7 +119,7 @@ def _pointers(taken: Sequence[Taken], gone: set[tuple[str, str]]) -> tuple[tuple
 
 
 def _claims(
-    due: Sequence[Waiting], kept: Mapping[str, PersonKept], registry: Mapping[str, Source]
+    due: Sequence[Waiting], kept: Mapping[str, PersonKept], registry: Mapping[str, Source], patient_id: PatientIds
 ) -> tuple[dict[str, Claim], dict[str, str]]:
     """What the index is to be told of each, by its id; and of whom it cannot be told, with the reason."""
     claims: dict[str, Claim] = {}
@@ -133,7 +134,7 @@ def _claims(
             except Unreadable:
                 waits[each.id] = UNREAD
                 continue
-            said = replace(said, local_id=known_by(source.id, each.id, said))
+            said = replace(said, local_id=known_by(patient_id, source.id, each.id, said))
             if not found.gone:
                 claims[each.id] = Claim(said, found.at)
             elif not enrols(source):  # else the source itself still says who it is
@@ -141,7 +142,7 @@ def _claims(
     return claims, waits
 
 
-def known_by(source: str, id_: str, said: SourcePatient) -> str:
+def known_by(patient_id: PatientIds, source: str, id_: str, said: SourcePatient) -> str:
     """By which id the source knows them: of a Patient that its own messages made, the number from which the id was worked out."""
     for each in said.identifiers:
         for number in (each.value, f"{each.system}|{each.value}", f"nhs|{each.value}"):
