@@ -32,8 +32,8 @@ def link(facts: Sequence[Facts]) -> Linked:
             held.append((-found.bits, pair, found.unless))
         elif found.verdict == REVIEW:
             doubtful.append((-found.bits, pair))
-    settled = _settled(facts, held) if held else []
-    doubtful += [(bits, pair) for bits, pair, _ in held if (bits, pair) not in set(settled)]
+    settled = set(_settled(facts, held)) if held else set()
+    doubtful += [(bits, pair) for bits, pair, _ in held if (bits, pair) not in settled]
     sets = Sets(facts)
     best: dict[tuple[int, str], float] = {}  # the bits by which a place found its like in a source
     # Those of one number first: what has none then finds a set to join, and not one stray entry of it.
@@ -83,9 +83,10 @@ class Sets:
         left, right = self.of[one], self.of[other]
         if left is right:
             return True
-        pairs = ((a, b) for a in left for b in right if (a, b) != (one, other))  # of those two it is known
-        if any(contradicts(self._facts[a], self._facts[b]) for a, b in pairs):
-            return False
+        if len(left) + len(right) > 2:
+            pairs = ((a, b) for a in left for b in right if (a, b) != (one, other))  # of those two it is known
+            if any(contradicts(self._facts[a], self._facts[b]) for a, b in pairs):
+                return False
         left.extend(right)
         for place in right:
             self.of[place] = left

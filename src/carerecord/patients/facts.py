@@ -1,12 +1,13 @@
 """What of a statement is compared, folded once? The same for one claim at a desk and for a million in a batch."""
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
 
-from carerecord.contracts.patients import SourcePatient
+from carerecord.contracts.patients import Name, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.patients import names, unknown
 from carerecord.patients.model import VERIFIED
@@ -48,15 +49,11 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
     def of(cls, stated: SourcePatient, nhs_number: str = "", nhs_status: str = "") -> "Facts":
         """`nhs_number` is the one in force, which a trace may have found in place of that stated."""
         who = stated.demographics
-        told = [(_called(name.given), names.words(name.family), name.use) for name in who.names]
-        spoken = [(*unknown.real_words(given, family), given, use) for given, family, use in told]
-        if len(spoken) > 1:
-            spoken.sort(key=lambda each: (each[3] not in _IN_USE, not each[0]))
-        given, family, _, _ = spoken[0] if spoken else ((), (), (), "")
-        closed = "".join(family)
-        former: set[str] = set(family) if len(family) > 1 else set()
-        for each in spoken[1:]:
-            former |= {"".join(each[1]), *(each[1] if len(each[1]) > 1 else ())}
+        if len(who.names) == 1:
+            given, closed, also_family, newborn = _spoken(who.names[0].given, who.names[0].family)
+            also_given: tuple[str, ...] = ()
+        else:
+            given, closed, also_given, also_family, newborn = _best_spoken(who.names)
         post = names.postcode(who.postcode)
         told_place = names.folded(who.address)
         lives = unknown.home(who.address, told_place, post)
@@ -66,20 +63,21 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
             for each in stated.identifiers
             if each.system != NHS_NUMBER and (folded := names.number(each.value)) and folded != nhs_number
         ]
-        phone = unknown.telephone(_NOT_DIGIT.sub("", who.phone)) if who.phone else ""
+        digits = who.phone if who.phone.isdigit() else _NOT_DIGIT.sub("", who.phone)
+        phone = unknown.telephone(digits) if digits else ""
         if not lives and not phone.startswith("7"):
             phone = ""  # the surgery's or the hostel's own, as the address is
         return cls(
             given=given,
             family=closed,
-            also_given=tuple(sorted({each[0][0] for each in spoken[1:] if each[0]} - {"", *given[:1]})) if spoken[1:] else (),
-            also_family=tuple(sorted(former - {closed, ""})) if former else (),
+            also_given=also_given,
+            also_family=also_family,
             birth=_birth(who.birth_date),
             sex=_SEX.get(who.gender, ""),
             nhs=nhs_number,
             verified=bool(nhs_number) and nhs_status == VERIFIED,
             born_as=who.multiple_birth,
-            newborn=any(unknown.is_newborn(each[2]) for each in spoken),
+            newborn=newborn,
             place=" ".join(words),
             house=" ".join([word for word in words if word[0] <= "9" and _DIGITS.fullmatch(word)]),
             post=post if lives else "",
@@ -91,6 +89,26 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
 
 
 @lru_cache(maxsize=1 << 16)
+def _spoken(given: tuple[str, ...], family: str) -> tuple[tuple[str, ...], str, tuple[str, ...], bool]:
+    """Of one name: what says something of the given name, the closed family name, its parts, and whether it is a newborn's."""
+    called = _called(given)
+    real, named = unknown.real_words(called, names.words(family))
+    closed = "".join(named)
+    return real, closed, tuple(sorted({*named} - {closed})) if len(named) > 1 else (), unknown.is_newborn(called)
+
+
+def _best_spoken(told: Iterable[Name]) -> tuple[tuple[str, ...], str, tuple[str, ...], tuple[str, ...], bool]:
+    """Of many names: the one in use that says most, and beside it what the others add."""
+    spoken = [(*_spoken(name.given, name.family), name.use) for name in told]
+    spoken.sort(key=lambda each: (each[4] not in _IN_USE, not each[0]))
+    if not spoken:
+        return (), "", (), (), False
+    given, closed, parts, _, _ = spoken[0]
+    also_given = {each[0][0] for each in spoken[1:] if each[0]} - {"", *given[:1]}
+    also_family = {*parts, *(word for each in spoken[1:] for word in (each[1], *each[2]))} - {"", closed}
+    return given, closed, tuple(sorted(also_given)), tuple(sorted(also_family)), any(each[3] for each in spoken)
+
+
 def _called(given: tuple[str, ...]) -> tuple[str, ...]:
     """The words; "" first where a second name stands without a first."""
     told = tuple(word for each in given for word in names.words(each))

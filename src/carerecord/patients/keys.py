@@ -4,9 +4,11 @@ Each key joins what two statements of one person seldom both get wrong. The same
 batch.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import combinations
 
 from carerecord.patients import nicknames
 from carerecord.patients.facts import Facts
@@ -16,7 +18,10 @@ MOST = 60  # entries under one key that are compared; a key that more share tell
 
 
 def keys(facts: Facts) -> tuple[str, ...]:
-    """A number; a birth date with either name; both names with part of a birth date; a place or telephone with a name."""
+    """A number; a birth date with either name; both names with part of a birth date; a place or telephone with a name.
+
+    One may come twice: whoever looks them up does not mind, and telling them apart would be a good part of making them.
+    """
     found: list[str] = []
     given, family, birth, post = facts.given[0] if facts.given else "", facts.family, facts.birth, facts.post
     called, named = _root(given), sound(family)
@@ -31,8 +36,10 @@ def keys(facts: Facts) -> tuple[str, ...]:
                 add(f"b{birth}{called}")
             if named:
                 add(f"b{birth}{named}")
-            for letter in {family[:1], *(former[0] for former in facts.also_family)}:
-                add(f"l{birth}{min(called[:1], letter)}{max(called[:1], letter)}")
+            first = called[:1]
+            for name in (family, *facts.also_family):
+                letter = name[:1]
+                add(f"l{birth}{first}{letter}" if first < letter else f"l{birth}{letter}{first}")
         if called and named:
             add(f"y{birth[4:]}{both}")
             add(f"d{birth[:4]}{both}")
@@ -53,23 +60,25 @@ def keys(facts: Facts) -> tuple[str, ...]:
         add(f"t{phone}{called[:1]}")
     for number in facts.numbers:
         add(f"i{number}")
-    return tuple(dict.fromkeys(found))
+    return tuple(found)
 
 
 def candidates(facts: Sequence[Facts]) -> set[tuple[int, int]]:
     """Every pair of places (lesser first) that shares a key, but for two entries of one source, which holds nobody twice."""
-    under: dict[str, list[int]] = {}
+    under: defaultdict[str, list[int]] = defaultdict(list)
     for place, each in enumerate(facts):
         for key in keys(each):
-            under.setdefault(key, []).append(place)
-    return {
-        (one, other)
-        for places in under.values()
-        if 1 < len(places) <= MOST
-        for at, one in enumerate(places)
-        for other in places[at + 1 :]
-        if facts[one].source != facts[other].source
-    }
+            under[key].append(place)
+    source = [each.source for each in facts]
+    found: set[tuple[int, int]] = set()
+    for places in under.values():
+        if len(places) == 2:
+            one, other = places
+            if source[one] != source[other]:
+                found.add((one, other))
+        elif 2 < len(places) <= MOST:
+            found.update(pair for pair in combinations(places, 2) if source[pair[0]] != source[pair[1]])
+    return found
 
 
 def _unplaced(facts: Facts, called: str, named: str) -> Iterator[str]:

@@ -110,26 +110,35 @@ def place_level(one: str, house: str, post: str, other: str, other_house: str, o
 
 def compare(one: Facts, other: Facts) -> tuple[str, ...]:
     """One level for each of `weights.FACTS`, in that order. Symmetric."""
-    given, family = _names(one, other)
+    named = one.given and other.given and one.given[0] == other.given[0] != "" and one.family == other.family != ""
+    given, family = (SAME, SAME) if named else _names(one, other)
     return (
         given,
-        _second(one.given, other.given),
+        _second(one.given, other.given) if len(one.given) > 1 and len(other.given) > 1 else ABSENT,
         family,
         birth_level(one.birth, other.birth) if one.birth and other.birth else ABSENT,
         ABSENT if not (one.sex and other.sex) else SAME if one.sex == other.sex else DIFFERS,
-        place_level(one.place, one.house, one.post, other.place, other.house, other.post),
-        ABSENT if not (one.phones and other.phones) else SAME if set(one.phones) & set(other.phones) else DIFFERS,
-        _nhs(one, other),
+        _place(one, other),
+        _phone(one.phones, other.phones) if one.phones and other.phones else ABSENT,
+        _nhs(one.nhs, other.nhs) if one.nhs and other.nhs else ABSENT,
         SAME if one.numbers and other.numbers and not set(one.numbers).isdisjoint(other.numbers) else ABSENT,
     )
+
+
+def _place(one: Facts, other: Facts) -> str:
+    if one.house and one.post and one.house == other.house and one.post == other.post:
+        return SAME  # as most are that are compared
+    return place_level(one.place, one.house, one.post, other.place, other.house, other.post)
+
+
+def _phone(one: tuple[str, ...], other: tuple[str, ...]) -> str:
+    return SAME if one == other or not set(one).isdisjoint(other) else DIFFERS
 
 
 def _names(one: Facts, other: Facts) -> tuple[str, str]:
     left, right = one.given[0] if one.given else "", other.given[0] if other.given else ""
     given = given_level(left, right) if left and right else ABSENT
     family = family_level(one.family, other.family) if one.family and other.family else ABSENT
-    if given == SAME and family == SAME:
-        return given, family
     if given in (DIFFERS, PART):
         if (one.also_given or other.also_given) and _best_given(one, other):
             given = FORM
@@ -166,15 +175,11 @@ def _among(one: tuple[str, ...], other: tuple[str, ...]) -> str:
 
 
 def _second(one: tuple[str, ...], other: tuple[str, ...]) -> str:
-    if len(one) < 2 or len(other) < 2:
-        return ABSENT
     level = given_level(one[1], other[1])
     return level if level in (SAME, INITIAL, DIFFERS) else NEAR
 
 
-def _nhs(one: Facts, other: Facts) -> str:
-    if not (one.nhs and other.nhs):
-        return ABSENT
-    if one.nhs == other.nhs:
+def _nhs(one: str, other: str) -> str:
+    if one == other:
         return SAME
-    return EDIT if OSA.distance(one.nhs, other.nhs, score_cutoff=1) <= 1 else DIFFERS
+    return EDIT if OSA.distance(one, other, score_cutoff=1) <= 1 else DIFFERS

@@ -31,7 +31,7 @@ class Liked(Struct, frozen=True):
 
 
 def keys_of(facts: Facts) -> list[int]:
-    return [numbered(key) for key in keys(facts)]
+    return list(dict.fromkeys(map(numbered, keys(facts))))
 
 
 async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubted: Iterable[Doubt], turns: Turns) -> Liked:

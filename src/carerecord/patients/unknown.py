@@ -5,7 +5,6 @@ Source: what emergency departments, maternity units and registration desks write
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final
 
 # A name of which these are all that is said is no name. "Unknown Male 47", "Trauma Alias Kilo", "Baby Girl Twin 1 Of Khan".
@@ -54,7 +53,6 @@ _NOWHERE: Final = frozenset(("ZZ", "XX", "NF"))
 _CLOCK: Final = re.compile(r"(\d)\1{5,}|0?123456|01632960000")
 
 
-@lru_cache(maxsize=1 << 16)
 def real_words(given: tuple[str, ...], family: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The words of a name that say something. "Baby" Khan keeps the family's; an alias keeps nothing.
 
