@@ -85,3 +85,35 @@ async def test_everything_of_a_time_of_care(api: Api) -> None:
     assert await times("start=2020-01-01") == ["2020", "2021"]
     assert await times("start=2020-01-01&end=2020-12-31") == ["2020"]
     assert (await api.ask("GET", "/Patient/p1/$everything?start=MARLOW")).status == 400
+
+
+def asked(**more: Any) -> dict[str, Any]:
+    values = [{"name": name, "valueString" if isinstance(value, str) else "valueInteger": value} for name, value in more.items()]
+    return {"resourceType": "Parameters", "parameter": values}
+
+
+async def test_what_only_reads_may_be_posted_with_parameters_and_without(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", PATIENT)
+    for code, when in (("K", "2020-01-01"), ("K", "2022-01-01"), ("Na", "2019-01-01")):
+        await api.ask("POST", "/Observation", result(code, when))
+    for path, told in (
+        ("/Patient/p1/$everything", {"_type": "Observation", "_count": 2}), ("/Observation/$lastn", {"patient": "p1", "max": 1}),
+    ):  # fmt: skip
+        by_get = await api.ask("GET", f"{path}?{'&'.join(f'{name}={value}' for name, value in told.items())}")
+        posted = await api.ask("POST", path, asked(**told))
+        assert posted.status == 200, posted.body
+        assert [each["fullUrl"] for each in posted.json["entry"]] == [each["fullUrl"] for each in by_get.json["entry"]]
+    assert (await api.ask("POST", "/Patient/p1/$everything")).status == 200
+    assert (await api.ask("POST", "/Patient/p1/$summary", asked())).json["type"] == "document"
+    assert (await api.ask("POST", "/Patient/p1/$everything", asked(colour="red"))).status == 400
+    assert (await api.ask("POST", "/Patient/p1/$everything", {"resourceType": "Patient"})).status == 400
+
+
+async def test_a_type_or_operation_that_there_is_not_is_said_to_be_none(api: Api) -> None:
+    for method, path in (
+        ("GET", "/Foo?x=1"), ("GET", "/Foo/1"), ("POST", "/Foo"), ("GET", "/patient/1"), ("GET", "/Patient/$foo"),
+        ("GET", "/$foo"), ("GET", "/Patient/p1/$foo"), ("GET", "/Patient/p1/Foo"),
+    ):  # fmt: skip
+        answer = await api.ask(method, path, {"resourceType": "Foo"} if method == "POST" else None)
+        assert answer.status == 404, (path, answer.body)
+        assert answer.json["issue"][0]["diagnostics"].startswith("There is no such"), path

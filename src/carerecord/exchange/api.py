@@ -27,7 +27,6 @@ from carerecord.exchange.drawn import Shelf
 from carerecord.exchange.routing import Addresses
 from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
-from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.search import parameters
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Unavailable
@@ -81,11 +80,11 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/_import/{id}/errors", {"GET": importing.errors}, True),
         ("/_export/{id}", {"GET": exporting.state, "DELETE": exporting.cancel}, True),
         ("/_export/{id}/{number}", {"GET": exporting.file}, True),
-        ("/Patient/{id}/$everything", {"GET": operations.everything}, True),
+        ("/Patient/{id}/$everything", {"GET": operations.everything, "POST": operations.everything}, True),
         ("/Patient/$match", {"POST": matching.match}, True),
-        ("/Patient/{id}/$summary", {"GET": summary.summary}, True),
+        ("/Patient/{id}/$summary", {"GET": summary.summary, "POST": summary.summary}, True),
         ("/DocumentReference/$docref", {"GET": documents.docref, "POST": documents.docref}, True),
-        ("/Observation/$lastn", {"GET": operations.lastn}, True),
+        ("/Observation/$lastn", {"GET": operations.lastn, "POST": operations.lastn}, True),
         ("/{type:Binary}", {"POST": binaries.create}, True),
         ("/Consent", {"GET": consents.by_get, "POST": consents.create}, True),
         ("/Consent/_search", {"POST": consents.by_post}, True),
@@ -112,7 +111,7 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
 def build(supplies: Supplies) -> Part:
     key = supplies.keys.own_key("pages")
     shelf = Shelf(lambda what: seal(key, what))
-    face = Face(supplies.calls, supplies.log, supplies.address, shelf, PatientIds(supplies.keys.entries))
+    face = Face(supplies.calls, supplies.log, supplies.address, shelf)
     known = _Known(supplies, face)
 
     def at(handlers: Handlers, *, guarded: bool) -> Address:

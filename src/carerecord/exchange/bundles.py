@@ -144,7 +144,7 @@ async def _read(visit: Visit, entry: _Entry) -> bytes:
     if found is None:
         raise NotUnderstood("An entry asks for Type/id, or Type?search.")
     type_, id_ = found["type"], found["id"]
-    kept_here(type_)
+    kept_here(visit, type_)
     if id_:
         visit.must(type_, "r")
         held = await visit.face.calls.ask(READ, ReadAsked(type_, id_, visit.reach("r"), 0, visit.client, visit.request_id))
@@ -171,7 +171,7 @@ def _change(visit: Visit, entry: _Entry, *, in_transaction: bool) -> Change:
     type_, id_ = found["type"], found["id"] or ""
     if in_transaction and type_ in OWNED_ELSEWHERE:
         raise NotAcceptable(f"{type_} has another owner and cannot be part of a transaction.")
-    kept_here(type_)
+    kept_here(visit, type_)
     visit.must(type_, {"create": "c", "update": "u", "patch": "u", "delete": "d"}[method])
     match = _ETAG.match(request.ifMatch)
     if request.ifMatch and match is None:

@@ -4,12 +4,11 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-from msgspec import Struct
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Held, Page
-from carerecord.exchange.links import MOST, Query, pairs_of
+from carerecord.exchange import parameters
+from carerecord.exchange.links import MOST, Query
 from carerecord.exchange.searching import searchset
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import NotUnderstood
@@ -19,41 +18,6 @@ _TAKEN: Final = frozenset(("patient", "start", "end", "type", "on-demand"))
 _RESULT: Final = frozenset(("_format", "_pretty"))
 _ID: Final = re.compile(r"(?:Patient/)?([A-Za-z0-9\-.]{1,64})\Z")
 _DATE: Final = re.compile(r"\d{4}(-\d\d(-\d\d(T[0-9:.]+(Z|[+-]\d\d:\d\d))?)?)?\Z")
-
-
-class _Coding(Struct):
-    system: str = ""
-    code: str = ""
-
-
-class _Concept(Struct):
-    coding: list[_Coding] = []
-
-
-class _Parameter(Struct):
-    name: str = ""
-    valueId: str = ""
-    valueString: str = ""
-    valueDate: str = ""
-    valueDateTime: str = ""
-    valueBoolean: bool = False
-    valueCoding: _Coding = msgspec.field(default_factory=_Coding)
-    valueCodeableConcept: _Concept = msgspec.field(default_factory=_Concept)
-
-    @property
-    def said(self) -> str:
-        coding = next((each for each in (*self.valueCodeableConcept.coding, self.valueCoding) if each.code), None)
-        if coding is not None:
-            return f"{coding.system}|{coding.code}" if coding.system else coding.code
-        return self.valueId or self.valueString or self.valueDate or self.valueDateTime or str(self.valueBoolean).lower()
-
-
-class _Parameters(Struct):
-    resourceType: str = ""
-    parameter: list[_Parameter] = []
-
-
-_parameters: Final = msgspec.json.Decoder(_Parameters)
 
 
 async def docref(visit: Visit) -> Response:
@@ -90,15 +54,7 @@ async def docref(visit: Visit) -> Response:
 
 
 async def _told(visit: Visit) -> Mapping[str, str]:
-    pairs = [pair for pair in pairs_of(visit.request.url.query) if pair[0] not in _RESULT]
-    if visit.request.method == "POST":
-        try:
-            told = _parameters.decode(await visit.body())
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            raise NotUnderstood("Send Parameters, in JSON.") from None
-        if told.resourceType != "Parameters":
-            raise NotUnderstood("Send Parameters.")
-        pairs += [(each.name, each.said) for each in told.parameter]
+    pairs = [pair for pair in await parameters.asked(visit) if pair[0] not in _RESULT]
     if unknown := {name for name, _ in pairs} - _TAKEN:
         raise NotUnderstood(f"$docref takes {', '.join(sorted(_TAKEN))}, not {', '.join(sorted(unknown))[:80]}.")
     return dict(pairs)

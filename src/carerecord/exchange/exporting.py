@@ -12,7 +12,6 @@ from urllib.parse import parse_qsl, urlencode
 
 import msgspec
 import orjson
-from msgspec import Struct
 from starlette.responses import Response, StreamingResponse
 
 from carerecord.contracts.holdings import (
@@ -28,8 +27,7 @@ from carerecord.contracts.holdings import (
     Issue,
     Reach,
 )
-from carerecord.exchange import answers
-from carerecord.exchange.links import pairs_of
+from carerecord.exchange import answers, parameters
 from carerecord.exchange.resources import kept_here
 from carerecord.exchange.visit import Visit, token_of
 from carerecord.kit.errors import NotFound, NotUnderstood, Refused, TooMany
@@ -45,27 +43,10 @@ _RETRY_S: Final = {"waiting": 1, "running": 2}
 _FILTER: Final = re.compile(r"(?P<type>[A-Z][A-Za-z]{2,60})\?(?P<query>.+)\Z", re.DOTALL)
 
 
-class _Reference(Struct):
-    reference: str = ""
-
-
-class _Parameter(Struct):
-    name: str = ""
-    valueString: str = ""
-    valueInstant: str = ""
-    valueReference: _Reference = msgspec.field(default_factory=_Reference)
-
-
-class _Parameters(Struct):
-    resourceType: str = ""
-    parameter: list[_Parameter] = []
-
-
 class NoSuchRange(NotUnderstood):
     status, issue = 416, "value"
 
 
-_parameters: Final = msgspec.json.Decoder(_Parameters)
 _downloads: Final[Counter[str]] = Counter()
 _sizes: Final[dict[str, int]] = {}  # of files that were read once, by their mark
 _SIZES_AT_HAND: Final = 10_000
@@ -93,11 +74,11 @@ async def _begin(visit: Visit, of: str, group: str = "") -> Response:
     """
     if "respond-async" not in asked_for(visit):
         raise NotUnderstood("An export takes a while: send Prefer: respond-async.")
-    pairs = await _sent(visit)
+    pairs = await parameters.asked(visit)
     if unknown := {name for name, _ in pairs} - _TAKEN - {"_format", "_pretty"}:
         if visit.strict:
             raise NotUnderstood(f"$export takes {', '.join(sorted(_TAKEN))}, not {', '.join(sorted(unknown))[:80]}.")
-        pairs = [pair for pair in pairs if pair[0] in _TAKEN]
+        pairs = tuple(pair for pair in pairs if pair[0] in _TAKEN)
     told = dict(pairs)
     if told.get("_outputFormat", NDJSON).replace(" ", "+") not in _FORMATS:
         raise NotUnderstood(f"_outputFormat is {NDJSON}.")
@@ -106,7 +87,7 @@ async def _begin(visit: Visit, of: str, group: str = "") -> Response:
     reach = both_read_and_searched(visit)
     types = tuple(dict.fromkeys(each for name, value in pairs if name == "_type" for each in value.split(",") if each))
     for type_ in types:
-        kept_here(type_)
+        kept_here(visit, type_)
         visit.must(type_, "r")
         visit.must(type_, "s")
     people = tuple(dict.fromkeys(_patient(value) for name, value in pairs if name == "patient"))
@@ -291,20 +272,6 @@ def both_read_and_searched(visit: Visit) -> Reach:
     if not types:
         raise Refused("The token's scopes do not allow an export: it needs r and s of a type.", rule="scope")
     return Reach(types)
-
-
-async def _sent(visit: Visit) -> list[tuple[str, str]]:
-    pairs = list(pairs_of(visit.request.url.query))
-    if visit.request.method != "POST":
-        return pairs
-    try:
-        told = _parameters.decode(await visit.body())
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise NotUnderstood("Send Parameters, in JSON.") from None
-    if told.resourceType != "Parameters":
-        raise NotUnderstood("Send Parameters.")
-    said = [(each.name, each.valueString or each.valueInstant or each.valueReference.reference) for each in told.parameter]
-    return pairs + said
 
 
 def _address(visit: Visit, of: str, group: str, pairs: Iterable[tuple[str, str]]) -> str:

@@ -4,9 +4,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-import msgspec
 import orjson
-from msgspec import Raw, Struct
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import NOTE, SEARCH, FindAsked, Held, Issue, NoteAsked
@@ -22,10 +20,11 @@ from carerecord.contracts.patients import (
     SourcePatient,
     WhoAsked,
 )
-from carerecord.exchange import answers
+from carerecord.exchange import answers, parameters
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.fhir.patient_ids import patient_id
 from carerecord.fhir.person import PersonFacts, PersonName, person
 from carerecord.kit.errors import NotFound, NotUnderstood
 
@@ -33,21 +32,6 @@ MOST: Final = 20
 INDEX: Final = "urn:carerecord:patient"
 _GRADE: Final = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _KEPT_OF_ONE: Final = 10
-
-
-class _Parameter(Struct):
-    name: str = ""
-    resource: Raw = Raw(b"")
-    valueBoolean: bool = False
-    valueInteger: int = 0
-
-
-class _Parameters(Struct):
-    resourceType: str = ""
-    parameter: list[_Parameter] = []
-
-
-_parameters: Final = msgspec.json.Decoder(_Parameters)
 
 
 async def match(visit: Visit) -> Response:
@@ -72,24 +56,21 @@ async def match(visit: Visit) -> Response:
 
 
 def _claimed(body: bytes) -> tuple[SourcePatient, bool, int]:
-    try:
-        told = _parameters.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        raise NotUnderstood("Send Parameters, with the Patient as `resource`.") from None
-    if unknown := {each.name for each in told.parameter} - {"resource", "onlyCertainMatches", "count"}:
+    told = parameters.read(body)
+    if unknown := {each.name for each in told} - {"resource", "onlyCertainMatches", "count"}:
         raise NotUnderstood(f"$match takes resource, onlyCertainMatches and count, not {', '.join(sorted(unknown))[:80]}.")
-    resources = [bytes(each.resource) for each in told.parameter if each.name == "resource"]
-    if told.resourceType != "Parameters" or len(resources) != 1:
+    resources = [bytes(each.resource) for each in told if each.name == "resource"]
+    if len(resources) != 1:
         raise NotUnderstood("Parameters hold one parameter `resource`, with the Patient who is looked for.")
     try:
         facts = person(resources[0])
     except Unreadable:
         raise NotUnderstood("`resource` is a Patient.") from None
-    certain = any(each.valueBoolean for each in told.parameter if each.name == "onlyCertainMatches")
-    count = next((each.valueInteger for each in told.parameter if each.name == "count"), MOST)
-    if count < 1:
+    certain = any(each.said == "true" for each in told if each.name == "onlyCertainMatches")
+    said = next((each.said for each in told if each.name == "count"), str(MOST))
+    if not said.isdecimal() or not 0 < int(said[:6]):
         raise NotUnderstood("count is 1 or more.")
-    return _stated(facts), certain, min(count, MOST)
+    return _stated(facts), certain, min(int(said[:6]), MOST)
 
 
 def _stated(facts: PersonFacts) -> SourcePatient:
@@ -132,7 +113,7 @@ async def _kept(visit: Visit, found: Person) -> Iterable[Held]:
         whole = await visit.face.calls.ask(WHO, WhoAsked(found.patient))
     except NotFound:
         return ()
-    ids = [visit.face.patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
+    ids = [patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
     if not ids:
         return ()
     asked = FindAsked(

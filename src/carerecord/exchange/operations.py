@@ -20,8 +20,8 @@ from carerecord.contracts.holdings import (
     Page,
     WriteAsked,
 )
-from carerecord.exchange import answers, record
-from carerecord.exchange.links import CURSOR, MOST, pairs_of, size
+from carerecord.exchange import answers, parameters, record
+from carerecord.exchange.links import CURSOR, MOST, size
 from carerecord.exchange.resources import held_here, kept_here, type_of
 from carerecord.exchange.searching import searchset
 from carerecord.exchange.visit import Visit
@@ -32,19 +32,6 @@ MOST_LASTN: Final = 100  # for each code
 MOST_LOOKED_AT: Final = 20_000
 _RESULT: Final = frozenset(("_format", "_pretty", "_count", "_sort", "_total", "_summary", "_elements", "max", CURSOR))
 _INSTANT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)\Z")
-
-
-class _Parameter(Struct):
-    name: str = ""
-    resource: Raw = Raw(b"")
-    valueCode: str = ""
-    valueUri: str = ""
-    valueCanonical: str = ""
-
-
-class _Parameters(Struct):
-    resourceType: str = ""
-    parameter: list[_Parameter] = []
 
 
 class _Coding(Struct):
@@ -61,7 +48,6 @@ class _Coded(Struct):
     code: _Concept = msgspec.field(default_factory=_Concept)
 
 
-_parameters: Final = msgspec.json.Decoder(_Parameters)
 _coded: Final = msgspec.json.Decoder(_Coded)
 
 
@@ -72,12 +58,13 @@ async def everything(visit: Visit) -> Response:
         NotUnderstood: a parameter that it does not take, or a time that is no instant.
     """
     visit.must("Patient", "r")
-    query = visit.request.query_params
-    types = tuple(each for each in query.get("_type", "").split(",") if each)
+    pairs = await parameters.asked(visit)
+    query = dict(pairs)
+    types = tuple(each for name, said in pairs if name == "_type" for each in said.split(",") if each)
     for each in types:
-        kept_here(each)
+        kept_here(visit, each)
     if record.asks(visit):
-        return await record.everything(visit, str(visit.request.path_params["id"]), types)
+        return await record.everything(visit, str(visit.request.path_params["id"]), types, pairs)
     if unknown := set(query) - {"_type", "_since", "_count", "start", "end", CURSOR, "_format", "_pretty"}:
         raise NotUnderstood(f"$everything takes _type, _since, start, end and _count, not {', '.join(sorted(unknown))[:80]}.")
     since = query.get("_since", "")
@@ -89,7 +76,7 @@ async def everything(visit: Visit) -> Response:
     )  # fmt: skip
     page = await visit.face.calls.ask(EVERYTHING, asked)
     here = f"{visit.base}/Patient/{asked.patient}/$everything"
-    kept = tuple((name, value) for name, value in query.items() if name not in (CURSOR, "_format", "_pretty"))
+    kept = tuple((name, value) for name, value in pairs if name not in (CURSOR, "_format", "_pretty"))
     return searchset(visit, page, here, kept, "", ())
 
 
@@ -114,19 +101,16 @@ async def validate(visit: Visit) -> Response:
 
 def _given(body: bytes) -> tuple[bytes, str]:
     """The resource that is to be judged, by itself or within Parameters, and the profile that these name."""
-    try:
-        told = _parameters.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    told = parameters.perhaps(body)
+    if told is None:
         return body, ""  # holdings says what is wrong with it
-    if told.resourceType != "Parameters":
-        return body, ""
     profile = ""
-    for each in told.parameter:
+    for each in told:
         if each.name == "profile":
             profile = each.valueUri or each.valueCanonical
         if each.name == "mode" and each.valueCode not in ("create", "update"):
             raise NotAcceptable("What is judged is whether it could be created or updated: mode is create or update.")
-    found = [each.resource for each in told.parameter if each.name == "resource" and bytes(each.resource)]
+    found = [each.resource for each in told if each.name == "resource" and bytes(each.resource)]
     if len(found) != 1:
         raise NotUnderstood("Parameters hold one parameter `resource`, with the resource that is to be judged.")
     return bytes(found[0]), profile
@@ -147,7 +131,7 @@ async def lastn(visit: Visit) -> Response:
         NotUnderstood: it does not say whose, or `max` is no number.
     """
     visit.must("Observation", "s")
-    pairs = pairs_of(visit.query)
+    pairs = await parameters.asked(visit)
     told = dict(pairs)
     if not {"patient", "subject"} & {name.partition(":")[0] for name in told}:
         raise NotUnderstood("$lastn needs to say whose: add patient=….")

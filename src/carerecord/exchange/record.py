@@ -46,10 +46,9 @@ def asks(visit: Visit) -> bool:
     return visit.said(_REASON)
 
 
-async def everything(visit: Visit, patient: str, types: Sequence[str]) -> Response:
+async def everything(visit: Visit, patient: str, types: Sequence[str], pairs: Sequence[tuple[str, str]]) -> Response:
     """`$everything` of a person of the index. What is drawn live has no history, so `_type` alone narrows it."""
-    told = visit.request.query_params
-    if more := set(told) - _FORM - _PAGES:
+    if more := {name for name, _ in pairs} - _FORM - _PAGES:
         named = ", ".join(sorted(more))[:80]
         raise NotUnderstood(f"A record that is drawn from its sources is narrowed by _type alone, not by {named}.")
 
@@ -57,7 +56,7 @@ async def everything(visit: Visit, patient: str, types: Sequence[str]) -> Respon
         gathered = await _gathered(visit, patient, types or _TYPES)
         return _drawn(visit, gathered, gathered.resources)
 
-    return await _page(visit, f"{visit.base}/Patient/{patient}/$everything", tuple(told.multi_items()), draw)
+    return await _page(visit, f"{visit.base}/Patient/{patient}/$everything", pairs, draw)
 
 
 async def search(visit: Visit, patient: str, type_: str, pairs: Sequence[tuple[str, str]]) -> Response:

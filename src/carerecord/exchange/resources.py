@@ -29,7 +29,6 @@ from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refu
 
 KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
-_TYPE = re.compile(r"[A-Z][A-Za-z]{2,60}\Z")
 _MOST_HISTORY = 100
 
 class Gone(CareRecordError):
@@ -42,16 +41,20 @@ def type_of(visit: Visit, letter: str) -> str:
     Raises:
         Refused: its scopes do not allow it. NotHere: R4 has no such type, or another service keeps it.
     """
-    type_ = str(visit.request.path_params["type"])
-    kept_here(type_)
+    named = visit.request.path_params
+    type_ = str(named["type"])
+    kept_here(visit, type_)
+    if str(named.get("id", "")).startswith("$"):
+        raise NotHere("There is no such operation here: those that there are stand in /metadata.")
     visit.must(type_, letter)
     return type_
 
 
-def kept_here(type_: str) -> None:
+def kept_here(visit: Visit, type_: str) -> None:
+    """Raises NotHere: R4 has no such type, or another service keeps it."""
     if type_ in OWNED_ELSEWHERE:
         raise NotHere(OWNED_ELSEWHERE[type_][1])
-    if not _TYPE.match(type_):
+    if not visit.face.parameters.of(type_):
         raise NotHere("There is no such resource type in FHIR R4.")
 
 

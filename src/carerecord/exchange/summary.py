@@ -16,7 +16,7 @@ import orjson
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import READ, SEARCH, FindAsked, Held, ReadAsked
-from carerecord.exchange import answers
+from carerecord.exchange import answers, parameters
 from carerecord.exchange.resources import Gone
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.bundle import parse
@@ -124,7 +124,7 @@ async def summary(visit: Visit) -> Response:
         NotFound: no such person for this client. NotUnderstood: a parameter that it does not take.
     """
     visit.must("Patient", "r")
-    if unknown := set(visit.request.query_params) - {"_format", "_pretty"}:
+    if unknown := {name for name, _ in await parameters.asked(visit)} - {"_format", "_pretty"}:
         raise NotUnderstood(f"$summary takes no parameters, so not {', '.join(sorted(unknown))[:80]}.")
     id_ = str(visit.request.path_params["id"])
     person = await visit.face.calls.ask(READ, ReadAsked("Patient", id_, visit.reach("r"), 0, visit.client, visit.request_id))
