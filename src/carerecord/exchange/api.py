@@ -27,6 +27,7 @@ from carerecord.exchange.drawn import Shelf
 from carerecord.exchange.routing import Addresses
 from carerecord.exchange.visit import Address, Face, Handler, Visit
 from carerecord.fhir import xml
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.search import parameters
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Unavailable
@@ -111,7 +112,7 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
 def build(supplies: Supplies) -> Part:
     key = supplies.keys.own_key("pages")
     shelf = Shelf(lambda what: seal(key, what))
-    face = Face(supplies.calls, supplies.log, supplies.address, shelf)
+    face = Face(supplies.calls, supplies.log, supplies.address, shelf, PatientIds(supplies.keys.entries))
     known = _Known(supplies, face)
 
     def at(handlers: Handlers, *, guarded: bool) -> Address:

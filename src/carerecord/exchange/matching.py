@@ -24,7 +24,6 @@ from carerecord.exchange import answers, parameters
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.fhir.patient_ids import patient_id
 from carerecord.fhir.person import PersonFacts, PersonName, person
 from carerecord.kit.errors import NotFound, NotUnderstood
 
@@ -68,7 +67,7 @@ def _claimed(body: bytes) -> tuple[SourcePatient, bool, int]:
         raise NotUnderstood("`resource` is a Patient.") from None
     certain = any(each.said == "true" for each in told if each.name == "onlyCertainMatches")
     said = next((each.said for each in told if each.name == "count"), str(MOST))
-    if not said.isdecimal() or not 0 < int(said[:6]):
+    if not said.isdecimal() or not int(said[:6]) > 0:
         raise NotUnderstood("count is 1 or more.")
     return _stated(facts), certain, min(int(said[:6]), MOST)
 
@@ -113,7 +112,7 @@ async def _kept(visit: Visit, found: Person) -> Iterable[Held]:
         whole = await visit.face.calls.ask(WHO, WhoAsked(found.patient))
     except NotFound:
         return ()
-    ids = [patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
+    ids = [visit.face.patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
     if not ids:
         return ()
     asked = FindAsked(
