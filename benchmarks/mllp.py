@@ -1,9 +1,11 @@
 """How many messages a second are durable and answered, and how many filed, beside a bare receiver that keeps nothing?
 
 `python -m benchmarks.mllp` prints one JSON object. Eight senders, each with one message in flight as MLLP has it: sent,
-answered, the next; each message a report of four results about somebody new. The receivers run in processes of their own, the
-senders in this one, and PostgreSQL with its own settings: a commit waits for the disk. First the door with nobody who files and
-the bare receiver, which answers a fixed AA, in turns; then the whole house: while it files, and until its backlog is empty.
+answered, the next. The receivers run in processes of their own, the senders in this one, and PostgreSQL with its own settings: a
+commit waits for the disk. First the door with nobody who files and the bare receiver, which answers a fixed AA, in turns: each
+message a report of four results about somebody new. Then the whole house, in two processes that share a port and a queue, as
+`carerecord serve --workers 2` keeps it: real messages, again and again under fresh patients; while it files, and until its
+backlog is empty. What it files is counted in resources too, beside the same resources copied into a table.
 
 As a program (`python -m benchmarks.mllp door|house|bare …`) it is one of the receivers: it prints its port and serves until its
 input closes.
@@ -12,19 +14,23 @@ input closes.
 import argparse
 import asyncio
 import json
+import socket
 import statistics
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import psutil
 import uvloop
+from msgspec import structs
 
+from benchmarks import real_messages as real
+from benchmarks.limits import copy_limit
 from benchmarks.near import quiet
 from benchmarks.promises import Promise, noise, tell
 from carerecord.app.catalogue import CATALOGUE
@@ -35,13 +41,20 @@ from carerecord.ingest.journal.arrivals import Journal
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.kinds import fault_in
 from carerecord.ingest.mllp import Desk, Listener
+from carerecord.ingest.senders import Sender as SenderRow
 from carerecord.ingest.senders import Senders
 from carerecord.kit.clock import SystemClock
-from carerecord.kit.db import open_pool
+from carerecord.kit.db import Pool, open_pool
 from carerecord.kit.log import log_for
 from carerecord.kit.migrate import migrate
 
 SENDERS = 8
+WORKERS = 2
+VERSIONS = "SELECT count(*) FROM version"
+HOSPITAL = Sender(
+    "hospital", "fenwick", "R1A", "Fenwick", (("SIMHOSP", "SFAC"),), number_system="https://fenwick.test/Id",
+    authorities=(("SIMULATOR MRN", "https://fenwick.test/Id"),),
+)  # fmt: skip
 HOUSED = ("sources", "patients", "locator", "holdings", "ingest")
 HOUSE = Path(__file__).parents[1] / "src" / "carerecord"
 RESULT = (
@@ -68,11 +81,14 @@ def message(sender: int, number: int) -> bytes:
     return RESULT % (sender, mine, mine % 10_000_000_000, family, given, born, 1 + mine % 90, mine, mine, mine, mine, mine)
 
 
+Said = Callable[[int, int], bytes]  # what this sender says as its so-many-eth message
+
+
 class _Sender(asyncio.Protocol):
     """Sends one, waits for its answer, sends the next, until its time is over."""
 
-    def __init__(self, number: int, begun: int, until: float) -> None:
-        self._number, self._next, self._until = number, begun, until
+    def __init__(self, number: int, begun: int, until: float, said: Said) -> None:
+        self._number, self._next, self._until, self._said = number, begun, until, said
         self.took: list[float] = []
         self.refused = 0
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -85,7 +101,7 @@ class _Sender(asyncio.Protocol):
     def _send(self) -> None:
         self._next += 1
         self._began = time.perf_counter()
-        self._transport.write(b"\x0b" + message(self._number, self._next) + b"\x1c\r")
+        self._transport.write(b"\x0b" + self._said(self._number, self._next) + b"\x1c\r")
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data
@@ -106,14 +122,14 @@ class _Sender(asyncio.Protocol):
             self.done.set_exception(error or ConnectionError("closed by the receiver"))
 
 
-async def load(port: int, seconds: float, begun: int) -> dict[str, float]:
+async def load(port: int, seconds: float, begun: int, said: Said = message) -> dict[str, float]:
     """What eight senders got through in this time."""
     loop, cpu, began = asyncio.get_running_loop(), time.process_time(), time.perf_counter()
     until = began + seconds
     senders: list[_Sender] = []
     for number in range(SENDERS):
         _, protocol = await loop.create_connection(
-            partial(_Sender, number, begun, until), "127.0.0.1", port
+            partial(_Sender, number, begun, until, said), "127.0.0.1", port
         )
         senders.append(protocol)
     await asyncio.gather(*(each.done for each in senders))
@@ -184,7 +200,10 @@ async def _house(told: dict[str, Any]) -> None:
     quiet()
     deployment = Deployment(
         Path(told["folder"]), secret=b"b" * 32, databases=told["databases"],
-        settings={"ingest": {"mllp": "127.0.0.1:0", "mllp_plaintext": "true"}, "sources": {"folder": told["folder"]}},
+        settings={
+            "ingest": {"mllp": f"127.0.0.1:{told['port']}", "mllp_plaintext": "true"}, "sources": {"folder": told["folder"]}
+        },
+        worker=told["worker"],
     )  # fmt: skip
     services = tuple(each for each in CATALOGUE if each.name in HOUSED)
     async with running(deployment, services) as house:
@@ -196,11 +215,12 @@ async def _house(told: dict[str, Any]) -> None:
 
 
 def registry() -> str:
-    """One hospital that only sends, and its eight laboratories."""
+    """One hospital that only sends."""
     source = 'id = "fenwick"\norganisation = "R1A"\nname = "Fenwick"\nkind = "acute"\nconnector = "none"'
     source += '\nnumber_system = "https://fenwick.test/Id"'
-    senders = [f'id = "lab-{each}"\nsource = "fenwick"\nsends_as = [["LAB{each}", "R1A"]]' for each in range(SENDERS)]
-    return f"[[source]]\n{source}\n" + "".join(f"[[sender]]\n{each}\n" for each in senders)
+    sender = f'id = "{HOSPITAL.id}"\nsource = "fenwick"\nsends_as = [["SIMHOSP", "SFAC"], ["*", "R1A"]]\n'
+    sender += f'authorities = [["SIMULATOR MRN", "{HOSPITAL.number_system}"]]'
+    return f"[[source]]\n{source}\n[[sender]]\n{sender}\n"
 
 
 class _Receiver:
@@ -246,46 +266,101 @@ async def at_the_door(cluster: Cluster, rounds: int, seconds: float) -> dict[str
     return found
 
 
-async def in_the_house(cluster: Cluster, folder: Path, seconds: float) -> dict[str, float]:
+@asynccontextmanager
+async def the_house(folder: Path, databases: dict[str, str]) -> AsyncIterator[tuple[int, list[_Receiver]]]:
+    """The port that its processes share, and each of them."""
+    with socket.socket() as held:
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        held.bind(("127.0.0.1", 0))  # it never listens: the port is ours until they do
+        told = {"folder": str(folder), "databases": databases, "port": held.getsockname()[1]}
+        async with AsyncExitStack() as stack:
+            ways = [receiver("house", json.dumps(told | {"worker": each})) for each in range(WORKERS)]
+            yield told["port"], [await stack.enter_async_context(each) for each in ways]
+
+
+async def told_by(workers: list[_Receiver]) -> tuple[float, float, int]:
+    """CPU seconds, megabytes and messages filed, of all of them."""
+    cpu, memory, filed = zip(*[await each.told() for each in workers], strict=True)
+    return sum(cpu), sum(memory), sum(filed)
+
+
+async def in_the_house(cluster: Cluster, folder: Path, seconds: float, backlog: int) -> dict[str, float]:
     """While it files, and until all of it is filed."""
     databases = await cluster.service_databases(list(HOUSED))
     (folder / "senders.toml").write_text(registry())
-    async with receiver("house", json.dumps({"folder": str(folder), "databases": databases})) as house:
-        await load(house.port, 1.0, 0)
-        cpu, memory, filed = await house.told()
-        began = time.perf_counter()
-        got = await load(house.port, seconds, 1_000_000)
-        _, _, while_sending = await house.told()
-        sent_s = time.perf_counter() - began
+    said: Said = real.fresh if real.MESSAGES else message
+    async with the_house(folder, databases) as (port, workers):
+        await load(port, 1.0, 0, said)
         pool = await open_pool(databases["ingest"], service="bench")
-        sent = await pool.fetchval("SELECT count(*) FROM message")
-        drained = time.perf_counter()
-        _, _, at_first = await house.told()
-        while await pool.fetchval("SELECT count(*) FROM waiting") and time.perf_counter() - drained < 240:
+        kept = await open_pool(databases["holdings"], service="bench")
+        cpu, memory, filed = await told_by(workers)
+        engine, began = engine_s(cluster), time.perf_counter()
+        got = await load(port, seconds, 1_000_000, said)
+        _, _, while_sending = await told_by(workers)
+        sent_s = time.perf_counter() - began
+        more = 2_000_000
+        while await waiting(pool) < backlog:
+            await load(port, seconds, more, said)
+            more += 1_000_000
+        sent, resources = await pool.fetchval("SELECT count(*) FROM message"), await kept.fetchval(VERSIONS)
+        _, _, at_first = await told_by(workers)
+        drained, most_mb = time.perf_counter(), 0.0
+        while await waiting(pool) and time.perf_counter() - drained < 3_000:
             await asyncio.sleep(0.2)
+            most_mb = max(most_mb, (await told_by(workers))[1])
         drain_s = time.perf_counter() - drained
-        cpu_after, memory_after, filed_after = await house.told()
+        cpu_after, _, filed_after = await told_by(workers)
+        resources = await kept.fetchval(VERSIONS) - resources
         stuck = await pool.fetchval("SELECT count(*) FROM stuck")
         pool.terminate()
+        kept.terminate()
     return {
         "answered_while_filing_s": got["messages_s"],
         "p99_while_filing_ms": got["p99_ms"],
         "filed_while_answering_s": round((while_sending - filed) / sent_s, 1),
         "filed_s": round((filed_after - at_first) / drain_s, 1),
+        "resources_s": round(resources / drain_s, 1),
         "messages": sent,
         "backlog": sent - at_first,
-        "left_after_four_minutes": sent - filed_after,
+        "left": sent - filed_after,
         "stuck": stuck,
         "house_cpu_us": round((cpu_after - cpu) / max(1, filed_after - filed) * 1e6, 1),
+        "engine_cpu_us": round((engine_s(cluster) - engine) / max(1, filed_after - filed) * 1e6, 1),
         "memory_mb": round(memory, 1),
-        "memory_after_mb": round(memory_after, 1),
+        "most_memory_mb": round(most_mb, 1),
     }
 
 
-async def measured(rounds: int, seconds: float) -> tuple[list[Promise], dict[str, object]]:
+async def waiting(pool: Pool) -> int:
+    return int(await pool.fetchval("SELECT count(*) FROM waiting"))
+
+
+def engine_s(cluster: Cluster) -> float:
+    """CPU seconds of PostgreSQL so far."""
+    first = psutil.Process(cluster.pid)
+    ended = first.cpu_times()  # of connections that were closed
+    total = ended.user + ended.system + ended.children_user + ended.children_system
+    for each in first.children(recursive=True):
+        with suppress(psutil.Error):
+            times = each.cpu_times()
+            total += times.user + times.system
+    return float(total)
+
+
+async def copied(cluster: Cluster) -> float:
+    """Resources a second that this machine copies into a table: those that the same messages come to."""
+    pool = await open_pool(await cluster.create_service_database("limit_of_copies"), service="bench")
+    async with pool.acquire() as db:
+        found = await copy_limit(db, real.resources(SenderRow(**structs.asdict(HOSPITAL), id_key=b"k")))
+    pool.terminate()
+    return found
+
+
+async def measured(rounds: int, seconds: float, backlog: int) -> tuple[list[Promise], dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder) / "postgres") as cluster:
         found = await at_the_door(cluster, rounds, seconds)
-        house = await in_the_house(cluster, Path(folder), seconds)
+        house = await in_the_house(cluster, Path(folder), seconds, backlog)
+        limit = await copied(cluster) if real.MESSAGES else 0.0
     middle = {name: {key: statistics.median(each[key] for each in rows) for key in rows[0]} for name, rows in found.items()}
     door_s, bare_s = middle["door"]["messages_s"], middle["bare"]["messages_s"]
     promises = [
@@ -295,8 +370,12 @@ async def measured(rounds: int, seconds: float) -> tuple[list[Promise], dict[str
         Promise("answered a second while filing goes on, at least", 1_500, "messages/s", house["answered_while_filing_s"]),
         Promise("filed a second meanwhile, at least", 200, "messages/s", house["filed_while_answering_s"]),
         Promise("filed a second when nothing else comes, at least", 400, "messages/s", house["filed_s"]),
+        Promise("memory while the backlog is filed, of before, at most", house["most_memory_mb"], "MB", house["memory_mb"], 1.1),
     ]
-    return promises, {"medians": middle, "house": house, "rounds": found, "noise": noise()}
+    if limit:
+        of_limit = round(house["resources_s"] / limit, 3)
+        promises.append(Promise("… of the copy limit in resources, at least", 0.3, "ratio", of_limit))
+    return promises, {"medians": middle, "house": house, "copied_s": limit, "rounds": found, "noise": noise()}
 
 
 def main() -> None:
@@ -307,8 +386,9 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one line")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=4.0)
+    parser.add_argument("--backlog", type=int, default=0, help="send on until so many wait")
     told = parser.parse_args()
-    promises, detail = uvloop.run(measured(told.rounds, told.seconds))
+    promises, detail = uvloop.run(measured(told.rounds, told.seconds, told.backlog))
     tell(promises, detail, compact=told.json)
 
 

@@ -10,6 +10,7 @@ from tests.fhir.test_real_inputs import real
 
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.search.parameters import Parameters, load
+from carerecord.fhir.search.query import read
 from carerecord.fhir.search.values import Link, Span, Token
 from carerecord.holdings.hashes import hashed
 from carerecord.holdings.index import UNHASHED, WHEN, Index
@@ -83,6 +84,17 @@ def test_an_identifier_is_found_across_all_whoever_it_is_of(parameters: Paramete
     assert index.row(trust, "Organization").across == (hashed(KEY, "Organization.identifier", "r9a"),)
     wide = set(index.row(person, "Patient").across)
     assert {hashed(KEY, "Patient.family", "nun"), hashed(KEY, "Patient.birthdate", "1948-03")} <= wide
+
+
+@pytest.mark.parametrize("typed", ["Nunez", "nun", "Ana", "Dr", "Ana Nunez of Fenwick"])
+def test_a_name_is_found_by_whatever_part_of_it_is_asked_and_stands_there_once(parameters: Parameters, typed: str) -> None:
+    index = Index(parameters, KEY)
+    name = {"family": "Nunez", "given": ["Ana"], "prefix": ["Dr"], "text": "Ana Nunez of Fenwick"}
+    wide = index.row({"resourceType": "Patient", "id": "p", "name": [name]}, "Patient").across
+    (clause,) = read("Patient", [("name", typed)], parameters).clauses
+
+    assert set(index.across(clause) or ()) & set(wide)
+    assert hashed(KEY, "Patient.name", "nun") not in wide, "it is a family name, and is looked for as one"
 
 
 def test_what_says_who_somebody_is_does_not_stay_in_memory(parameters: Parameters) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from operator import mul
 from typing import Any, Final
 
 from msgspec import Struct
@@ -73,6 +74,8 @@ _STATUS_EXTENSION: Final = "nhsnumberverificationstatus"
 
 _SEPARATORS: Final = str.maketrans("", "", " -\u00a0\u2007\u2009\u202f\u2010\u2011\u2012\u2013\t")
 _NINE: Final = re.compile(r"[0-9]{9}\Z")
+_WEIGHTS: Final = tuple(range(10, 1, -1))
+_ZEROS: Final = sum(_WEIGHTS) * ord("0")
 _TEN: Final = re.compile(r"[0-9]{10}\Z")
 _ODS: Final = re.compile(r"[A-Z0-9]{3,12}\Z")
 
@@ -131,7 +134,7 @@ def make_nhs_number(nine_digits: str) -> str | None:
     """
     if not _NINE.match(nine_digits):
         raise NotAnNhsNumber("nine digits are needed to compute a check digit")
-    check = 11 - sum(int(digit) * weight for digit, weight in zip(nine_digits, range(10, 1, -1), strict=True)) % 11
+    check = 11 - (sum(map(mul, nine_digits.encode("ascii"), _WEIGHTS)) - _ZEROS) % 11
     return None if check == 10 else nine_digits + str(check % 11)
 
 

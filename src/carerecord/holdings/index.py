@@ -26,6 +26,7 @@ ACROSS: Final[Mapping[str, frozenset[str]]] = {
 }
 # Not hashed: whose it is says the place where it lies; an id has an address; the marks in `meta` are all but never asked alone.
 UNHASHED: Final = frozenset(("_id", "patient", "subject", "beneficiary", "_profile", "_security", "_source", "_tag"))
+_SAID_AS: Final = {"name": ("name", "family", "given")}  # what answers a name is hashed under one of these
 _PREFIXES: Final = 8  # letters of a name that are hashed one by one: Ma, Mar, Marl …
 # By which time a type is sorted and paged, newest first.
 WHEN: Final[Mapping[str, str]] = {
@@ -60,9 +61,14 @@ class Index:
         self._walk(type_)(resource, tokens.add, across.add, dated.append)
         if type_ == "Patient":
             known = self._parameters.of(type_)
-            for code in ACROSS[type_] & known.keys():
+            parts: set[Any] = set()
+            for code in ACROSS[type_] & known.keys() - {"name"}:
                 for value in known[code].values(resource):
                     across.update(self._wide(type_, code, value))
+                    parts.add(value)
+            for value in known["name"].values(resource):
+                if value not in parts:  # a part of a name is found as what it is, so it need not stand there twice
+                    across.update(self._wide(type_, "name", value))
         when = max((each.since for node in dated for each in spans(node)), default=None)
         return Row(tuple(sorted(tokens)), tuple(sorted(across)), when)
 
@@ -144,7 +150,7 @@ class Index:
             elif clause.parameter.type == "string":
                 if len(value := folded(plain(written))) < 1:
                     return None
-                found.append(self._hash(f"{type_}.{code}", value[:_PREFIXES]))
+                found += [self._hash(f"{type_}.{each}", value[:_PREFIXES]) for each in _SAID_AS.get(code, (code,))]
             else:
                 if (value := plain(written).removeprefix("eq"))[:4].isdecimal() is False or not value:
                     return None

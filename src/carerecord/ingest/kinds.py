@@ -27,13 +27,16 @@ def head_of(raw: bytes) -> Head:
     return FHIR_HEAD if is_fhir(raw) else read(raw)
 
 
-def filings(raw: bytes, sender: Sender, at: datetime) -> tuple[Filing, ...]:
-    """What a message comes to; of a batch, each of its messages. Raises hl7v2.Unreadable."""
+def filings(raw: bytes, sender: Sender, at: datetime, *, notes: bool = False) -> tuple[Filing, ...]:
+    """What a message comes to; of a batch, each of its messages. `notes`: with what of it was not carried, for a person who asks.
+
+    Raises hl7v2.Unreadable.
+    """
     if extracts.is_row(raw):
         return (extracts.mapped(raw, sender, sender.mapping, at),)
     if is_fhir(raw):
         return (fhir_messages.mapped(raw.removeprefix(_BOM), sender, at),)
-    return tuple(hl7v2.mapped(hl7v2.parse(each, sender.charset), sender, at) for each in hl7v2.split(raw))
+    return tuple(hl7v2.mapped(hl7v2.parse(each, sender.charset), sender, at, notes=notes) for each in hl7v2.split(raw))
 
 
 def fault_in(raw: bytes, charset: str = "") -> str:

@@ -130,7 +130,7 @@ class Queue:
         except ValueError:
             raise NotUnderstood("content is base64 of the bytes of a message.") from None
         try:
-            found = filings(raw, sender, receiving.clock.now() + timedelta(seconds=1))
+            found = filings(raw, sender, receiving.clock.now() + timedelta(seconds=1), notes=True)
         except Unreadable as fault:
             return Tried(False, (fault.reason,))
         if not found:

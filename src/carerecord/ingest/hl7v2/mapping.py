@@ -67,8 +67,8 @@ TRIGGERS: Final[Mapping[tuple[str, str], Trigger]] = _table()
 _ANSWERS: Final = frozenset(("ACK", "MCF", "ORR", "RRE", "RRD", "RRA", "SRR", "VXX", "ORG", "ORL"))
 
 
-def mapped(message: Message, sender: Sender, received_at: datetime | None = None) -> Filing:
-    """All that a message comes to: whom it is about, what it says of each thing, what was left.
+def mapped(message: Message, sender: Sender, received_at: datetime | None = None, *, notes: bool = True) -> Filing:
+    """All that a message comes to: whom it is about, what it says of each thing and, where `notes` are wanted, what was left.
 
     Raises:
         Unreadable: it lacks what its kind cannot do without (whom it is about, which visit it deletes).
@@ -94,7 +94,7 @@ def mapped(message: Message, sender: Sender, received_at: datetime | None = None
         tuple(people[each] for each in dict.fromkeys(each.local_id for each in subjects)),
         tuple(statements),
         tuple(merges),
-        notes=reading.left(),
+        notes=reading.left() if notes else (),
         withdraws=any(each.rules for each in statements),
     )
 

@@ -23,11 +23,12 @@ BROKEN_LINE: Final = "a line break stood inside a field: kept as part of its tex
 class Part:
     """One repetition of a field. Asking for a component marks it as read; what was never read can be listed afterwards."""
 
-    __slots__ = ("_codec", "_components", "_inner", "_marks", "_plain", "_read", "raw")
+    __slots__ = ("_codec", "_components", "_inner", "_marks", "_plain", "_read", "many", "raw")
 
     def __init__(self, raw: str, marks: Delimiters, codec: str) -> None:
         self.raw, self._marks, self._codec = raw, marks, codec
         self._components = raw.split(marks.component)
+        self.many = len(self._components)
         # Most have neither subcomponents nor escapes: their components are the text itself.
         self._plain = marks.sub not in raw and marks.escape not in raw and DELETED not in raw
         self._read = 0  # a bit for each component that was read whole
@@ -35,12 +36,12 @@ class Part:
 
     def __getitem__(self, component: int) -> str:
         """The text of a component (counted from 1), or of its first subcomponent where it has several; "" where empty."""
-        if self._plain:
-            if component > len(self._components):
-                return ""
-            self._read |= 1 << component
-            return self._components[component - 1].strip()
-        return self.sub(component, 1)
+        if not self._plain:
+            return self.sub(component, 1)
+        if component > self.many:
+            return ""
+        self._read |= 1 << component
+        return self._components[component - 1].strip()
 
     def sub(self, component: int, sub: int) -> str:
         said = self._components[component - 1] if component <= len(self._components) else ""

@@ -1,6 +1,7 @@
 """Which code system, and which register of numbers, does a name in a message mean?"""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from carerecord.fhir.identifiers import (
@@ -50,8 +51,13 @@ _NOT_IN_A_URI: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def local(kind: str, sender: Sender, name: str) -> str:
+    return _local(kind, sender.organisation or sender.source, name)
+
+
+@lru_cache(4_096)
+def _local(kind: str, owner: str, name: str) -> str:
     said = _NOT_IN_A_URI.sub("-", name).strip("-").lower()
-    return f"urn:carerecord:{kind}:{sender.organisation or sender.source}" + (f":{said}" if said else "")
+    return f"urn:carerecord:{kind}:{owner}" + (f":{said}" if said else "")
 
 
 def code_system(sender: Sender, name: str) -> str:

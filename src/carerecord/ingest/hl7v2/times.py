@@ -3,7 +3,7 @@
 import re
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _FORM: Final = re.compile(
@@ -28,18 +28,8 @@ def fhir_time(text: str, zone: ZoneInfo, received_at: datetime | None = None) ->
 
     FHIR has no hour without minutes, nor minutes without seconds: those are written as zero.
     """
-    found = _FORM.match(text) or _ISO.match(text)
-    if found is None:
-        return ""
-    year, month, day, hour = found[1], found[2], found[3], found[4]
-    try:
-        if hour is None:
-            date(int(year), int(month or 1), int(day or 1))
-            return "-".join(filter(None, (year, month, day)))
-        moment = _moment(found, zone, received_at)
-    except (ValueError, OverflowError):
-        return ""
-    return moment.isoformat()
+    read = _read(text, zone)
+    return read.second.fhir if read.second is not None and _has_come(read.second, received_at) else read.fhir
 
 
 def fhir_date(text: str) -> str:
@@ -64,29 +54,55 @@ def clock_time(text: str) -> str:
 
 def sorted_as(text: str, zone: ZoneInfo, received_at: datetime | None = None) -> str:
     """The instant in UTC, as text that sorts; "" where the text does not say at least the minute."""
-    found = _FORM.match(text) or _ISO.match(text)
-    if found is None or found[5] is None:
-        return ""
-    try:
-        return utc_text(_moment(found, zone, received_at))
-    except (ValueError, OverflowError):
-        return ""
+    read = _read(text, zone)
+    return read.second.sorts if read.second is not None and _has_come(read.second, received_at) else read.sorts
 
 
 def utc_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def _moment(found: re.Match[str], zone: ZoneInfo, received_at: datetime | None) -> datetime:
+class _Read(NamedTuple):
+    """What a text says as a time."""
+
+    fhir: str  # "" = no time
+    sorts: str = ""  # "" = less than the minute is said
+    at: datetime | None = None
+    second: "_Read | None" = None  # in autumn an hour is there twice: the second time
+
+
+def _has_come(second: _Read, received_at: datetime | None) -> bool:
+    """It is the second time of an hour that is there twice where that has come by the time of receipt."""
+    return received_at is not None and second.at is not None and second.at <= received_at + timedelta(minutes=5)
+
+
+@lru_cache(8_192)  # a message says the same time in ten places, and a laboratory's day has few
+def _read(text: str, zone: ZoneInfo) -> _Read:
+    found = _FORM.match(text) or _ISO.match(text)
+    if found is None:
+        return _Read("")
+    year, month, day, hour = found[1], found[2], found[3], found[4]
+    try:
+        if hour is None:
+            date(int(year), int(month or 1), int(day or 1))
+            return _Read("-".join(filter(None, (year, month, day))))
+        moment = _moment(found, zone)
+        again = moment.replace(fold=1)
+        twice = found[8] is None and again.utcoffset() != moment.utcoffset()
+        minute = found[5] is not None
+        return _written(moment, minute, _written(again, minute) if twice else None)
+    except (ValueError, OverflowError):
+        return _Read("")
+
+
+def _written(moment: datetime, to_the_minute: bool, second: _Read | None = None) -> _Read:
+    return _Read(moment.isoformat(), utc_text(moment) if to_the_minute else "", moment, second)
+
+
+def _moment(found: re.Match[str], zone: ZoneInfo) -> datetime:
     fraction = int(found[7][1:7].ljust(6, "0")) if found[7] else 0
     hour, minute, second = int(found[4]), int(found[5] or 0), int(found[6] or 0)
     local = datetime(int(found[1]), int(found[2]), int(found[3]), hour, minute, min(second, 59), fraction)  # noqa: DTZ001
     if (offset := found[8]) is not None:
         return datetime.fromisoformat(local.isoformat() + ("+00:00" if offset == "Z" else f"{offset[:3]}:{offset[-2:]}"))
-    moment = local.replace(tzinfo=zone)
-    if received_at is not None:
-        again = moment.replace(fold=1)
-        # In autumn an hour is there twice. It is its second time where that has come by the time of receipt.
-        if again.utcoffset() != moment.utcoffset() and again <= received_at + timedelta(minutes=5):
-            return again
-    return moment
+    return local.replace(tzinfo=zone)

@@ -42,6 +42,8 @@ def concept(reading: Reading, part: Part | None) -> Resource:
 
 
 def _coding(reading: Reading, part: Part, start: int) -> Resource:
+    if start > part.many:
+        return {}
     code, display, system = part[start], part[start + 1], part[start + 2]
     if not code:
         return {}
