@@ -10,7 +10,7 @@ from tests.fhir.test_real_inputs import real
 
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.search.parameters import Parameters, load
-from carerecord.fhir.search.query import read
+from carerecord.fhir.search.query import Clause, read
 from carerecord.fhir.search.values import Link, Span, Token
 from carerecord.holdings.hashes import hashed
 from carerecord.holdings.index import UNHASHED, WHEN, Index
@@ -92,6 +92,7 @@ def test_a_name_is_found_by_whatever_part_of_it_is_asked_and_stands_there_once(p
     name = {"family": "Nunez", "given": ["Ana"], "prefix": ["Dr"], "text": "Ana Nunez of Fenwick"}
     wide = index.row({"resourceType": "Patient", "id": "p", "name": [name]}, "Patient").across
     (clause,) = read("Patient", [("name", typed)], parameters).clauses
+    assert isinstance(clause, Clause)
 
     assert set(index.across(clause) or ()) & set(wide)
     assert hashed(KEY, "Patient.name", "nun") not in wide, "it is a family name, and is looked for as one"
