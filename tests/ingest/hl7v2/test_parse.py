@@ -216,5 +216,6 @@ def test_what_is_plain_at_a_glance_is_always_read(changes):
 
 def test_nearly_every_message_is_plain_and_what_takes_a_closer_look_is_not():
     assert is_plain(SENT)
+    assert not any(is_plain(SENT[:length]) for length in range(9))
     closer = (SENT.replace(b"EDITH", "ÉDITH".encode()), SENT.replace(b"\r", b"\n"), SENT + SENT, b"\n" + SENT, SENT[:20], b"{}")
     assert not any(map(is_plain, closer))

@@ -238,7 +238,7 @@ def split(raw: bytes) -> tuple[bytes, ...]:
 
 def is_plain(raw: bytes) -> bool:
     """Whether it is one of those that nothing can keep `parse` from reading: nearly all are, and a look at the bytes tells."""
-    if raw[:3] != b"MSH" or not raw.isascii() or b"\n" in raw or b"\0" in raw or raw.find(b"MSH", 3) >= 0:
+    if raw[:3] != b"MSH" or len(raw) < 9 or not raw.isascii() or b"\n" in raw or b"\0" in raw or raw.find(b"MSH", 3) >= 0:
         return False
     ends = raw.find(b"\r")
     fields = raw[: ends if ends >= 0 else len(raw)].split(raw[3:4], 9)
