@@ -112,3 +112,18 @@ async def test_a_capability_statement_says_what_there_is(api: Api) -> None:
     ).items()
     types = {each["type"] for each in told["rest"][0]["resource"]}
     assert (len(types), {"Subscription"} & types) == (145, set()), "every type of R4 but the one that nothing would deliver"
+
+
+async def test_a_parameter_that_is_none_is_refused_by_name_wherever_it_stands(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", {"resourceType": "Patient", "id": "p1"})
+    for path in (
+        "/Patient/p1?colour=red", "/Patient?_id=p1&colour=red", "/Patient/p1/_history?colour=red",
+        "/Patient/p1/$everything?colour=red", "/Patient/p1/$summary?colour=red", "/$export?colour=red",
+    ):  # fmt: skip
+        headers = {"Prefer": "respond-async"} if "export" in path else {}
+        answer = await api.ask("GET", path, **headers)
+        assert (answer.status, "colour" in answer.json["issue"][0]["diagnostics"]) == (400, True), path
+    assert (await api.ask("GET", "/Patient/p1?colour=red", Prefer="handling=lenient")).status == 200
+    for path in ("/Patient/p1?_summary=some", "/Patient/p1/_history?_count=few", "/Patient?_id=p1&_count=-1",
+                 "/Patient/p1/$everything?_count=few"):  # fmt: skip
+        assert (await api.ask("GET", path)).status == 400, path

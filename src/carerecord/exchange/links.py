@@ -30,5 +30,8 @@ def pairs_of(text: str) -> Query:
         raise NotUnderstood(f"At most {MOST_PARAMETERS} parameters are read.") from None
 
 
-def size(said: str, usual: int) -> int:
-    return min(int(said), MOST) if said.isdecimal() and 0 < len(said) < 7 and int(said) else usual
+def size(said: str, usual: int, most: int = MOST) -> int:
+    """How many are wanted on a page; where nothing or 0 is said, as many as usual. Raises NotUnderstood: it is no number."""
+    if said and not (said.isascii() and said.isdecimal()):
+        raise NotUnderstood("_count: is a number, 0 or more")
+    return min(int(said[:9]), most) if said and int(said[:9]) else usual

@@ -22,6 +22,7 @@ from carerecord.contracts.holdings import (
     Written,
 )
 from carerecord.exchange import answers, formats
+from carerecord.exchange.links import size
 from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE, NotHere
 from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
@@ -30,6 +31,8 @@ from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refu
 KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
 _MOST_HISTORY = 100
+_OF_A_READ = frozenset(("_elements", "_format", "_pretty", "_summary"))
+_SUMMARIES = ("true", "text", "data", "false")
 
 class Gone(CareRecordError):
     status, issue = 410, "deleted"
@@ -66,6 +69,10 @@ async def read(visit: Visit) -> Response:
     if not visit.request.scope["query_string"]:
         return answers.resource(held, "")
     query = visit.request.query_params
+    if visit.strict and (unknown := sorted(set(query) - _OF_A_READ)):
+        raise NotUnderstood(f"A read takes {', '.join(sorted(_OF_A_READ))}, not {', '.join(unknown)[:80]}.")
+    if query.get("_summary", "false") not in _SUMMARIES:
+        raise NotUnderstood(f"_summary: of one resource it is one of {', '.join(_SUMMARIES)}")
     elements = [each for each in query.get("_elements", "").split(",") if each]
     text = trimmed(held.text, query.get("_summary", ""), elements)
     return answers.resource(held, "", text=text)
@@ -140,7 +147,7 @@ async def history(visit: Visit) -> Response:
     if unknown := set(query) - {"_since", "_count", "_page", "_format", "_pretty"}:
         raise NotUnderstood(f"A history takes _since and _count, not {', '.join(sorted(unknown))[:80]}.")
     said = query.get("_count", "")
-    most = min(int(said), _MOST_HISTORY) if said.isdecimal() and 0 < len(said) < 7 and int(said) else _MOST_HISTORY
+    most = size(said, _MOST_HISTORY, _MOST_HISTORY)
     asked = HistoryAsked(
         visit.reach(letter), type_, str(named.get("id", "")), query.get("_since", ""), query.get("_page", ""), most,
         visit.client, visit.request_id,
