@@ -36,6 +36,7 @@ WARNINGS = {
     "data-awaiting-filing": "data awaiting filing",
     "confidential-items": "confidential items",
 }
+_LOOK_AFTER = 8_000  # bytes, a few entries: looking at the clock after each would be a good part of reading it
 _WARNING_CODE = re.compile(rb'"(data-in-transit|data-awaiting-filing|confidential-items)"')
 _MEANS = {
     "withheld": "It says that some of it is kept back.",
@@ -69,6 +70,7 @@ class Taken:
         self._source = asking.source.id
         self._wanted = asking.sections
         self._read, self._now = read, now
+        self._as_sent: dict[tuple[str, str, str], bytes] | None = None  # of the page in hand: SENT
         self.entries: list[Entry] = []
         self.said: list[Said] = []
         self.warnings: list[str] = []
@@ -102,6 +104,7 @@ class Taken:
             self._outcome(outcome)
         for faulty in page.faulty:
             self._unreadable(type_ or "unknown", type_, faulty.raw)
+        self._as_sent, since = SENT.get(), 0
         for entry in page.entries:
             if entry.type in READ_IN_PASSING:
                 self._in_passing(entry)
@@ -112,12 +115,16 @@ class Taken:
             matches += entry.type == type_
             if entry.type not in READ_IN_PASSING:
                 self._take(entry)
-                if turn.spent:
-                    await turn.over()
+                since += len(entry.raw)
+                if since > _LOOK_AFTER:
+                    since = 0
+                    if turn.spent:
+                        await turn.over()
         return matches
 
     async def finish(self, turn: Turn) -> None:
         """Read what waited for a medicine that came on a later page, or never did."""
+        self._as_sent = SENT.get()
         waiting, self._waiting = self._waiting, []
         for entry in waiting:
             self._file(entry)
@@ -185,19 +192,16 @@ class Taken:
             if facts.section != "other":  # the table of contents of an area: what it lists is shown, not itself
                 self._shown["List"] += 1
                 return
-        if facts.section not in self._wanted:
+        section, source, type_, id_ = facts.section, self._source, entry.type, facts.id
+        if section not in self._wanted:
             self.dropped += 1
             return
-        type_, id_ = entry.type, facts.id
         self._shown[type_] += 1
-        self.shown_in[facts.section] += 1
-        origin = Origin(
-            self._source, type_, id_, facts.author, facts.organisation, facts.last_updated, self._now, facts.version
-        )
-        key = f"{self._source}/{type_}/{id_}" if id_ else f"{self._source}/{type_}/-{self.count}"
-        self.entries.append(Entry(key, facts, (origin,)))
-        if (sent := SENT.get()) is not None:
-            sent[self._source, entry.type, facts.id] = entry.raw
+        self.shown_in[section] += 1
+        origin = Origin(source, type_, id_, facts.author, facts.organisation, facts.last_updated, self._now, facts.version)
+        self.entries.append(Entry(f"{source}/{type_}/{id_ or -self.count}", facts, (origin,)))
+        if self._as_sent is not None:
+            self._as_sent[source, type_, id_] = entry.raw
 
     def _list(self, raw: bytes) -> None:
         self.warnings.extend(WARNINGS[found.decode()] for found in _WARNING_CODE.findall(raw))

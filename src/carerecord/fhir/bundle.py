@@ -21,7 +21,7 @@ ANSWERING_TYPES: Final = frozenset(
 )  # fmt: skip
 
 
-class Entry(Struct, frozen=True):
+class Entry(Struct, frozen=True, gc=False):
     """One resource of a Bundle."""
 
     type: str  # resourceType
@@ -31,7 +31,7 @@ class Entry(Struct, frozen=True):
     full_url: str = ""
 
 
-class Faulty(Struct, frozen=True):
+class Faulty(Struct, frozen=True, gc=False):
     """An entry that holds no usable resource. It is counted and shown as unreadable, never dropped in silence."""
 
     position: int  # from 0, in the Bundle as received
@@ -39,7 +39,7 @@ class Faulty(Struct, frozen=True):
     raw: bytes
 
 
-class Bundle(Struct, frozen=True):
+class Bundle(Struct, frozen=True, gc=False):
     """A Bundle taken apart; no resource in it has been read further than its type and id."""
 
     type: str
@@ -51,22 +51,22 @@ class Bundle(Struct, frozen=True):
     self_link: str = ""
 
 
-class _Search(Struct):
+class _Search(Struct, gc=False):
     mode: str | None = None
 
 
-class _Link(Struct):
+class _Link(Struct, gc=False):
     relation: str | None = None
     url: str | None = None
 
 
-class _Entry(Struct):
+class _Entry(Struct, gc=False):
     resource: Raw = Raw(b"")
     search: _Search | None = None
     fullUrl: str | None = None
 
 
-class _Wire(Struct):
+class _Wire(Struct, gc=False):
     resourceType: str = ""
     type: str = ""
     total: int | None = None
@@ -74,7 +74,7 @@ class _Wire(Struct):
     entry: list[Raw] | None = None
 
 
-class _SoundWire(Struct):
+class _SoundWire(Struct, gc=False):
     """The same where every entry has the form of one, as nearly always: taken in a single pass."""
 
     resourceType: str = ""
@@ -84,7 +84,7 @@ class _SoundWire(Struct):
     entry: list[_Entry] | None = None
 
 
-class _Head(Struct):
+class _Head(Struct, gc=False):
     resourceType: str = ""
     id: str = ""
 

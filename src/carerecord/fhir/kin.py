@@ -4,10 +4,13 @@ Records repeat themselves: hundreds of potassiums of one laboratory differ in wh
 parsed, checked and read with the first of them; of the next, only what is its own (`own`). Whatever is not in the ordinary form
 is read whole, as the first was: this saves work and decides nothing.
 
+A kind that comes often is known by its letters as well (`mould`, `moulded`): of the next of its texts nothing is parsed at all.
+
 What is remembered is let go within a minute; of what was said twice it is what kin share, and not whose it is. What was looked
 up elsewhere in an answer holds for that answer alone.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -17,30 +20,23 @@ from msgspec import Raw, Struct
 
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.facts import Facts
-from carerecord.fhir.own import KINDS, NO_QUANTITY, NOT_ORDINARY
-from carerecord.fhir.read.events import timed
-from carerecord.fhir.read.medicines import DAYS, Course, dated
-from carerecord.fhir.read.results import valued
+from carerecord.fhir.kindred import Kin, retold
+from carerecord.fhir.mould import Moulds
+from carerecord.fhir.moulded import Form, filled, form_of
+from carerecord.fhir.numbers import text_and_number
+from carerecord.fhir.own import KINDS, NO_QUANTITY, NOT_ORDINARY, Kind
+from carerecord.fhir.places import places
+from carerecord.fhir.read.medicines import DAYS, Course
 from carerecord.fhir.read.words import Resource
 from carerecord.fhir.reading import TIMES, read, read_with_course, status_code
 
-MOST_KINDS: Final = 3_000  # learned between two sweeps, about 3 kB each
+MOST_KINDS: Final = 3_000  # learned between two sweeps, about 3 kB each, and twice that where many of one came
+_OFTEN: Final = 4  # of so many kin the letters are learned, and again of twice as many: they may be written in several ways
 
 _elements = msgspec.json.Decoder(dict[str, Raw]).decode
 _Key = tuple[Any, ...]
 _Apart = tuple[_Key, Any, int]
 _joined = b",".join
-
-
-class _Kin(Struct, frozen=True, gc=False):
-    """What all of one kind have in common."""
-
-    facts: Facts  # without whose, which and when
-    marks: int  # quotation marks in the elements that they share
-    at: str  # the element that says when
-    status: str  # FHIR's code
-    course: Course | None = None  # of a medicine
-    days: tuple[str, ...] = ()  # the elements that `dated` looks at
 
 
 class _Met(Struct, frozen=True, gc=False):
@@ -56,8 +52,8 @@ class _Met(Struct, frozen=True, gc=False):
     now: datetime
 
 
-_Known = _Kin | _Met
-_NO_KIN: Final = _Kin(Facts("", "", "", ""), -1, "", "")  # of what must be read whole, however often it is said
+_Known = Kin | _Met
+_NO_KIN: Final = Kin(Facts("", "", "", ""), -1, "", "")  # of what must be read whole, however often it is said
 
 
 class Beside(dict[str, Mapping[str, Any]]):
@@ -98,13 +94,19 @@ class Kinds:
         self._check, self._now = check, now
         self._young: dict[_Key, _Known] = {}
         self._old: dict[_Key, _Known] = {}
+        self._often: Counter[_Key] = Counter()  # how often a second of it came
+        self._moulds: Moulds[Form] = Moulds(MOST_KINDS)
 
     def sweep(self) -> None:
         """Called twice a minute and more: what was learned before the last call is gone."""
         self._old, self._young = self._young, {}
+        self._often.clear()
+        self._moulds.sweep()
 
     def read(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
         """As `reading.read` of the parsed and checked resource; it raises what these raise."""
+        if (text := _text(raw)) and (fitted := self._moulds.find(text)) and (facts := filled(*fitted, self._now)):
+            return facts
         if (found := _apart(raw)) is None:
             return read(self._checked(raw), beside, now=self._now())
         key, own, marks = found
@@ -116,6 +118,9 @@ class Kinds:
         if type(known) is _Met:
             known = self._learned(known, beside)
         if marks == known.marks and (facts := _again(known, own, self._now)):  # type: ignore[arg-type]
+            often = self._often[key] = self._often[key] + 1
+            if often >= _OFTEN and often & (often - 1) == 0 and key in self._young:
+                self._mould(raw, key[0], known, own, facts)  # type: ignore[arg-type]
             return facts
         return read(self._checked(raw), beside, now=self._now())
 
@@ -123,13 +128,21 @@ class Kinds:
         known = self._old.get(key)
         return beside.kinds.get(key) if known is None and type(beside) is Beside else known
 
-    def _learned(self, met: _Met, beside: Mapping[str, Mapping[str, Any]]) -> _Kin:
+    def _learned(self, met: _Met, beside: Mapping[str, Mapping[str, Any]]) -> Kin:
         """A second has come: what the first of them shares with it."""
         kin = _kin(met) or _NO_KIN
         for kinds in (self._young, self._old, beside.kinds if type(beside) is Beside else {}):
             if met.key in kinds:
                 kinds[met.key] = kin
         return kin
+
+    def _mould(self, raw: bytes, kind: Kind, kin: Kin, own: Any, facts: Facts) -> None:
+        """Of this kind many come: the next that has the letters of this one is known by them."""
+        text = raw.decode()
+        found = places(text, kind)
+        form = form_of(kin, kind, found, getattr(own, "valueQuantity", NO_QUANTITY))
+        if filled(form, [text[each.begins : each.ends] for each in found], self._now) == facts:
+            self._moulds.learn(text, [(each.begins, each.ends) for each in found], form)
 
     def _checked(self, raw: bytes) -> Resource:
         parsed = parse(raw)
@@ -148,6 +161,14 @@ class Kinds:
         kinds = beside.kinds if watched.asked and type(beside) is Beside else self._young
         kinds[key] = _Met(facts, key, own, marks, course, tuple(parsed), status_code(parsed, facts.resource_type), now)
         return facts
+
+
+def _text(raw: bytes) -> str:
+    """As letters that all stand for themselves; "" for what is none."""
+    try:
+        return raw.decode() if b"\\" not in raw else ""
+    except UnicodeDecodeError:
+        return ""
 
 
 def _apart(raw: bytes) -> _Apart | None:
@@ -179,7 +200,7 @@ def _apart(raw: bytes) -> _Apart | None:
     return tuple(key), own, marks
 
 
-def _kin(met: _Met) -> _Kin | None:
+def _kin(met: _Met) -> Kin | None:
     """The kind of a resource that was read, or None where its own elements may mean more than is known here: where reading it
     as kin would not give the very same."""
     f, own, names = met.facts, met.own, met.names
@@ -194,51 +215,25 @@ def _kin(met: _Met) -> _Kin | None:
         f.severity, f.codes, (), "", "", "", f.confidentiality, None, f.result, f.allergy, None, None, (), f.encounter,
     )  # fmt: skip
     days = tuple([name for name in DAYS if hasattr(own, name)]) if met.course else ()
-    kin = _Kin(bare, met.marks, at, met.status, met.course, days)
+    kin = Kin(bare, met.marks, at, met.status, met.course, days)
     return kin if _again(kin, own, lambda: met.now) == f else None
 
 
-def _again(kin: _Kin, own: Any, now: Callable[[], datetime]) -> Facts | None:
+def _again(kin: Kin, own: Any, now: Callable[[], datetime]) -> Facts | None:
     """The facts of one of this kind; None where they are not for certain what reading it whole would give."""
-    known = kin.facts
-    at = ""
+    at, number, comparator, start, end = "", None, "", "", ""
     if kin.at:
         stated = getattr(own, kin.at)
         at = stated if type(stated) is str else stated.start or stated.end
-        if not at:
+    if kin.facts.result and (measured := getattr(own, "valueQuantity", NO_QUANTITY)) is not NO_QUANTITY:
+        if (stated := measured.number) is None:
             return None
-    result, encounter = known.result, known.encounter
-    if result and (measured := getattr(own, "valueQuantity", NO_QUANTITY)) is not NO_QUANTITY:
-        number = measured.number
-        result = valued(result, number, measured.comparator.strip()) if number is not None else None
-        if result is None:
-            return None
-    if encounter:
-        encounter = timed(encounter, kin.status, own.period.start, own.period.end)
-    return Facts(  # in the order of its elements
-        known.resource_type,
-        own.id,
-        known.section,
-        known.title,
-        known.status,
-        known.warning,
-        at,
-        known.at_means,
-        known.author,
-        known.organisation,
-        known.note,
-        known.severity,
-        known.codes,
-        own.identifiers,
-        (own.subject.reference or own.patient.reference).strip(),
-        own.meta.versionId,
-        own.meta.lastUpdated,
-        known.confidentiality,
-        dated(kin.course, {name: getattr(own, name) for name in kin.days}, now()) if kin.course else None,
-        result,
-        known.allergy,
-        None,
-        None,
-        (),
-        encounter,
-    )
+        number, comparator = text_and_number(stated), measured.comparator.strip()
+    if kin.facts.encounter:
+        start, end = own.period.start, own.period.end
+    subject = (own.subject.reference or own.patient.reference).strip()
+    days = {name: getattr(own, name) for name in kin.days}
+    return retold(
+        kin, own.id, own.identifiers, subject, own.meta.versionId, own.meta.lastUpdated, at, number, comparator, start, end, days,
+        now,
+    )  # fmt: skip

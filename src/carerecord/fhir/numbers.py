@@ -1,11 +1,13 @@
 """How is a number written as it was received? `1.10` is not `1.1`: the digits say how exactly it was measured."""
 
+import re
 from decimal import Decimal
 from typing import Any, Final
 
 _NUMBERS: Final = (Decimal, int, float)  # a tuple: a union would be made anew at each call
 _LONGEST: Final = 30  # a larger exponent is written with E, or a page could be made of noughts
 _PLAIN: Final = 10**_LONGEST
+_ordinary: Final = re.compile(r"-?[1-9][0-9]*(?:\.[0-9]+)?|0(?:\.[0-9]{1,5})?").fullmatch  # read and written again it is the same
 
 
 def number_text(value: Any) -> str:
@@ -47,3 +49,10 @@ def text_and_number(value: Any) -> tuple[str, float | None]:
         if len(digits) <= _LONGEST and "E" not in digits:
             return digits, float(digits)
     return number_text(value), number(value)
+
+
+def digits_and_number(written: str) -> tuple[str, float | None] | None:
+    """The same for a number as it stands in a JSON text, where it is written as most are; None for any other."""
+    if len(written) > _LONGEST or not _ordinary(written):
+        return None
+    return written, float(written)

@@ -27,7 +27,7 @@ _MOMENTS: Final = frozenset(
     b"0000-00-00T00:00:00" + part + zone for part in (b"", b".000", b".000000") for zone in (b"Z", b"+00:00", b"-00:00")
 )
 _DAY: Final = b"0000-00-00"
-_LONGEST_ID: Final = 128
+LONGEST_ID: Final = 128
 _ID: Final = re.compile(r"[!-~]+").fullmatch
 _number = msgspec.json.Decoder(float_hook=Decimal).decode
 
@@ -174,7 +174,7 @@ class Own(Struct, frozen=True, gc=False):
 
 
 def check_id(text: str) -> None:
-    if len(text) > _LONGEST_ID or not _ID(text):
+    if len(text) > LONGEST_ID or not _ID(text):
         raise NotOrdinary
 
 
@@ -205,20 +205,20 @@ class Kind:
         shape = msgspec.defstruct("Own", fields, bases=(Own,), frozen=True, gc=False)
         self.names = tuple(each.name for each in msgspec.structs.fields(shape))
         self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(shape).decode
-        self._times, self._instants, self._periods, self.measured = times, instants, periods, measured
+        self.times, self.instants, self.periods, self.measured = times, instants, periods, measured
 
     def marks(self, own: Any) -> int:
         """As `Own.marks`, with those of this type."""
         found: int = own.marks()
-        for name in self._times:
+        for name in self.times:
             if text := getattr(own, name):
                 check_time(text)
                 found += 2
-        for name in self._instants:
+        for name in self.instants:
             if text := getattr(own, name):
                 check_moment(text)
                 found += 2
-        for name in self._periods:
+        for name in self.periods:
             if (period := getattr(own, name)) is not NO_PERIOD:
                 found += period.marks()
         return found + own.valueQuantity.marks() if self.measured and own.valueQuantity is not NO_QUANTITY else found

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Any
 
 from carerecord.connectors.documents import Documents
@@ -15,11 +15,9 @@ from carerecord.connectors.web import Web
 from carerecord.connectors.windows import Windows
 from carerecord.contracts.permit import Permit
 from carerecord.contracts.records import AGAIN, ALIASES, ATTENDING, COUNTS, EXPAND, GATHER, NEWS, OPEN, CountsAsked, TypeCount
-from carerecord.fhir.facts import Facts
 from carerecord.fhir.kin import Kinds
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.validate import load
-from carerecord.kit.clock import Clock
 from carerecord.kit.part import Job, Part, Supplies, answer, answer_stream
 from carerecord.kit.permits import checked
 from carerecord.kit.settings import read as told
@@ -40,7 +38,9 @@ FORGET_S = 25.0  # what is learned of a kind of resource is gone after twice thi
 
 def build(supplies: Supplies) -> Part:
     settings = told(RecordsSettings, supplies.settings)
-    reader = _Reading(supplies.clock)
+    checks = _Checks()
+    kinds = Kinds(checks, supplies.clock.now)
+    reader = kinds.read
     web = Web(supplies.secrets)
     turns = Turns()
     window = Windows({
@@ -84,7 +84,7 @@ def build(supplies: Supplies) -> Part:
     async def forget_kinds() -> None:
         while True:
             await asyncio.sleep(FORGET_S)
-            reader.sweep()
+            kinds.sweep()
 
     async def observe() -> None:
         await desk.observing.tell(supplies.calls, turns, supplies.log)
@@ -114,26 +114,21 @@ def build(supplies: Supplies) -> Part:
             Job("records.observe", observe),
             Job("records.forget", forget_kinds),
         ),
-        start=reader.load,
+        start=checks.load,
         stop=stop,
     )
 
 
-class _Reading:
-    """Validation and reading as one, once the checks are compiled: before the first question, off the event loop."""
+class _Checks:
+    """Validation, once it is compiled: before the first question, off the event loop."""
 
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._kinds: Kinds | None = None
+    def __init__(self) -> None:
+        self._check: Callable[[dict[str, Any]], None] | None = None
 
     async def load(self) -> None:
-        self._kinds = Kinds((await asyncio.to_thread(load)).check, self._clock.now)
+        self._check = (await asyncio.to_thread(load)).check
 
-    def sweep(self) -> None:
-        if self._kinds is not None:
-            self._kinds.sweep()
-
-    def __call__(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
-        if self._kinds is None:
+    def __call__(self, resource: dict[str, Any]) -> None:
+        if self._check is None:
             raise LookupError("records has not been started")
-        return self._kinds.read(raw, beside)
+        self._check(resource)

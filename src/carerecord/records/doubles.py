@@ -1,8 +1,7 @@
 """Which items are one and the same, seen through several sources? Only on an equal business identifier, or, for results, on equal
 code, minute, value and unit; and never where what would be shown of them differs."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Set
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -12,15 +11,13 @@ from carerecord.fhir.facts import Medicine
 from carerecord.records.order import moment, place
 
 Mark = tuple[str, ...]  # what makes two items one
-_NOTHING: Mapping[Any, Any] = {}
 
 
 class Laid(Struct, frozen=True, gc=False):
     """What one source sent under one heading, laid out so that a whole source is taken in at a stroke."""
 
     entries: dict[str, Entry]  # by the place at which each stands: `order.place`
-    marks: Mapping[str, tuple[Mark, ...]]  # by place
-    first: Mapping[Mark, str]  # the place of the first that bears a mark
+    hints: Set[str]  # of items with a mark in common one of these is the same; the marks are made where two hints are
 
 
 class Together:
@@ -32,25 +29,38 @@ class Together:
 
     def __init__(self) -> None:
         self._shown: dict[str, Entry] = {}
-        self._first: dict[Mark, str] = {}
+        self._hints: set[str] = set()
+        self._first: dict[Mark, str] | None = None  # the place of the first that bears a mark; None: no two hints are the same
         self._moved: dict[str, str] = {}  # a place that was given up, and where its item stands now
 
     def add(self, laid: Laid) -> None:
-        if self._first.keys().isdisjoint(laid.first) and self._shown.keys().isdisjoint(laid.entries):
+        if self._hints.isdisjoint(laid.hints) and self._shown.keys().isdisjoint(laid.entries):
             # Nothing here was seen before: no item need be looked at.
             self._shown |= laid.entries
-            self._first |= laid.first
-            return
-        for at, entry in laid.entries.items():
-            self._add(at, entry, laid.marks.get(at, ()))
+            if self._first is not None:
+                for at, entry in laid.entries.items():
+                    self._bear(_marks(entry), at)
+        else:
+            if self._first is None:
+                self._first = {}
+                for at, entry in self._shown.items():
+                    self._bear(_marks(entry), at)
+            for at, entry in laid.entries.items():
+                self._add(at, entry, _marks(entry), self._first)
+        self._hints |= laid.hints
+
+    def _bear(self, marks: Iterable[Mark], at: str) -> None:
+        assert self._first is not None
+        for mark in marks:
+            self._first.setdefault(mark, at)
 
     def newest_first(self) -> tuple[Entry, ...]:
         """By time, then by key, so that the same answers always give the same page."""
         shown = self._shown
         return tuple([shown[at] for at in sorted(shown, reverse=True)])
 
-    def _add(self, at: str, entry: Entry, marks: tuple[Mark, ...]) -> None:
-        known = next((self._first[mark] for mark in marks if mark in self._first), None)
+    def _add(self, at: str, entry: Entry, marks: tuple[Mark, ...], first: dict[Mark, str]) -> None:
+        known = next((first[mark] for mark in marks if mark in first), None)
         while known in self._moved:
             known = self._moved[known]
         if known is not None and _may_join(self._shown[known], entry):
@@ -63,25 +73,23 @@ class Together:
             at = _free(at, self._shown)
             self._shown[at] = entry
         for mark in marks:
-            self._first.setdefault(mark, at)
+            first.setdefault(mark, at)
 
 
 def laid_out(entries: Iterable[Entry]) -> Laid:
-    """The entries of one source under one heading. What waits behind a mismatch warning is joined with nothing."""
+    """The entries of one source under one heading."""
     rows: dict[str, Entry] = {}
-    marks: dict[str, tuple[Mark, ...]] = {}
-    first: dict[Mark, str] = {}
+    hints: set[str] = set()
     for entry in entries:
-        when = moment(entry.facts.at)
+        facts = entry.facts
+        when = moment(facts.at)
         at = f"{when} {entry.key}"
-        if at in rows:
-            at = _free(at, rows)
-        rows[at] = entry
-        if not entry.mismatch and (borne := _marks(entry, when)):
-            marks[at] = borne
-            for mark in borne:
-                first.setdefault(mark, at)
-    return Laid(rows, marks or _NOTHING, first or _NOTHING)
+        rows[at if at not in rows else _free(at, rows)] = entry
+        if not entry.mismatch:
+            hints.update(facts.identifiers)
+            if (result := facts.result) is not None and (value := result.measure.value) and len(facts.at) > 10:
+                hints.add(f"{when[:16]} {value}")
+    return Laid(rows, hints)
 
 
 def joined(entries: Iterable[Entry]) -> tuple[Entry, ...]:
@@ -99,17 +107,18 @@ def _free(at: str, taken: Mapping[str, Entry]) -> str:
     return at
 
 
-def _marks(entry: Entry, when: str) -> tuple[Mark, ...]:
-    """An identifier counts with the type and what it is about: laboratories give one number to every result of a sample."""
-    facts = entry.facts
-    result = facts.result
+def _marks(entry: Entry) -> tuple[Mark, ...]:
+    """An identifier counts with the type and what it is about: laboratories give one number to every result of a sample. What
+    waits behind a mismatch warning is joined with nothing."""
+    facts, result = entry.facts, entry.facts.result
+    if entry.mismatch:
+        return ()
     if result is None:
-        return tuple([(facts.resource_type, each, facts.title) for each in facts.identifiers]) if facts.identifiers else ()
-    measure = result.measure
-    minute = (("", result.test, when[:16], measure.value, measure.unit),) if measure.value and len(facts.at) > 10 else ()
-    if len(facts.identifiers) == 1:  # as nearly always
-        return (facts.resource_type, facts.identifiers[0], result.test), *minute
-    return *[(facts.resource_type, each, result.test) for each in facts.identifiers], *minute
+        return tuple([(facts.resource_type, each, facts.title) for each in facts.identifiers])
+    marks: list[Mark] = [(facts.resource_type, each, result.test) for each in facts.identifiers]
+    if result.measure.value and len(facts.at) > 10:
+        marks.append(("", result.test, moment(facts.at)[:16], result.measure.value, result.measure.unit))
+    return tuple(marks)
 
 
 def _may_join(one: Entry, other: Entry) -> bool:

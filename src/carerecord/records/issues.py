@@ -1,6 +1,5 @@
 """When was an order last issued, by all that its own source sent? GP Connect says it in the issues, not in the order."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 from msgspec.structs import replace
@@ -12,7 +11,7 @@ from carerecord.fhir.times import when
 from carerecord.records.order import moment
 
 
-def with_issues(entries: Sequence[Entry]) -> tuple[Entry, ...]:
+def with_issues(entries: tuple[Entry, ...]) -> tuple[Entry, ...]:
     """The entries of one answer, each order with the day of its newest issue; one that was unsure for want of a recent day alone
     is current where its issues give one. Nothing of another source is looked at."""
     newest: dict[str, str] = {}
@@ -23,7 +22,7 @@ def with_issues(entries: Sequence[Entry]) -> tuple[Entry, ...]:
         for order in medicine.orders:
             if moment(medicine.issued) > moment(newest.get(order, "")):
                 newest[order] = medicine.issued
-    return tuple([_issued(entry, newest) for entry in entries]) if newest else tuple(entries)
+    return tuple([_issued(entry, newest) for entry in entries]) if newest else entries
 
 
 def _issued(entry: Entry, newest: dict[str, str]) -> Entry:

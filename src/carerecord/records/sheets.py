@@ -28,7 +28,8 @@ class Sheet(Struct, frozen=True):
 async def sheet_of(reply: Reply, turns: Turns, *, late: bool = False) -> Sheet:
     """The reply laid out. Others get their turn between two parts of a large answer."""
     async with turns.mine() as turn:
-        reply = replace(reply, entries=with_issues(reply.entries))
+        entries = with_issues(reply.entries)
+        reply = reply if entries is reply.entries else replace(reply, entries=entries)
         headings = await _under_headings(reply, turn, late)
         origins = [entry.origins[0] for entry in reply.entries]
         shown = [f"{each.resource_type}/{each.id}/{each.version}" for each in origins]
@@ -39,17 +40,17 @@ async def _under_headings(reply: Reply, turn: Turn, late: bool) -> dict[str, tup
     mismatch = ", ".join(what for what, _, _ in reply.mismatches)
     headings: dict[str, list[Laid]] = {}
     for start in range(0, len(reply.entries), _MANY):
+        entries = reply.entries[start : start + _MANY]
+        if late or mismatch:
+            entries = tuple([replace(entry, late=late, mismatch=mismatch) for entry in entries])
         under: dict[str, list[Entry]] = {}
-        for entry in reply.entries[start : start + _MANY]:
-            if late or mismatch:
-                entry = replace(entry, late=late, mismatch=mismatch)
-            section = entry.facts.section
-            if section in under:
+        for entry in entries:
+            if (section := entry.facts.section) in under:
                 under[section].append(entry)
             else:
                 under[section] = [entry]
-        for section, entries in under.items():
-            headings.setdefault(section, []).append(laid_out(entries))
+        for section, together in under.items():
+            headings.setdefault(section, []).append(laid_out(together))
         await turn.over()
     return {section: tuple(each) for section, each in headings.items()}
 

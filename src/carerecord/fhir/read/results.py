@@ -219,10 +219,9 @@ def _within(drawn: float, low: float | None, high: float | None) -> str:
     return "high" if high is not None and drawn > high else "normal"
 
 
-def valued(result: Result, value: Any, comparator: str) -> Result | None:
+def valued(result: Result, text: str, drawn: float | None, comparator: str) -> Result | None:
     """The same result with another number in the same unit beside the same range; None where more than that would change."""
     known = result.measure
-    text, drawn = text_and_number(value)
     if comparator:
         text, drawn = f"{comparator} {text}".strip(), None
     if not text or known.absent or (drawn is None) != (known.number is None):
