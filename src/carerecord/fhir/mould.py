@@ -34,8 +34,14 @@ class _Fork(Generic[K]):
         found = self.nexts.get(letters)
         if found is None:
             found = self.nexts[letters] = _Next(letters, ends)
-            self.settle()
-            if any(len(each) > _CROWD for each in self.by_window.values()):
+            since, until = self.window
+            if until and len(letters) >= until and next(iter(self.nexts)).startswith(letters[:since]):
+                crowd = self.by_window.setdefault(letters[since:until], [])  # the others are told apart as before
+                crowd.append(found)
+            else:
+                self.settle()
+                crowd = max(self.by_window.values(), key=len, default=[])
+            if len(crowd) > _CROWD:
                 del self.nexts[letters]
                 self.settle()
                 return None
