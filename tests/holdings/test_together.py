@@ -35,8 +35,8 @@ async def test_who_comes_while_a_statement_is_under_way_goes_in_the_next_with_th
     slow = Slow()
     desk = Together(slow.answer, at_once=1)
     first = asyncio.create_task(desk.ask(1))
-    await asyncio.sleep(0)
-    await asyncio.sleep(0)
+    while not slow.groups:
+        await asyncio.sleep(0)
     others = asyncio.create_task(desk.all([2, 3, 4]))
     await asyncio.sleep(0)
     slow.let.set()

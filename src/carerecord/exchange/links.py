@@ -2,7 +2,7 @@
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, quote_plus
+from urllib.parse import quote_plus, unquote
 
 from carerecord.kit.errors import NotUnderstood
 
@@ -24,10 +24,15 @@ def _escaped(text: str) -> str:
 
 def pairs_of(text: str) -> Query:
     """A query as it was written. Raises NotUnderstood: more parameters than any search has."""
-    try:
-        return tuple(parse_qsl(text, keep_blank_values=True, max_num_fields=MOST_PARAMETERS))
-    except ValueError:
-        raise NotUnderstood(f"At most {MOST_PARAMETERS} parameters are read.") from None
+    if text.count("&") >= MOST_PARAMETERS:
+        raise NotUnderstood(f"At most {MOST_PARAMETERS} parameters are read.")
+    said = [each.partition("=") for each in text.split("&") if each]
+    return tuple([(_unescaped(name), _unescaped(value)) for name, _, value in said])
+
+
+def _unescaped(text: str) -> str:
+    text = text.replace("+", " ")
+    return unquote(text) if "%" in text else text
 
 
 def size(said: str, usual: int, most: int = MOST) -> int:

@@ -1,7 +1,7 @@
 """What if many ask the database at once? Those who come while a statement is under way go together in the next one.
 
 A statement costs its round trip, its plan and its share of the event loop, however little it asks; eight readers at once then
-cost little more than one. Nobody waits for company: where no statement is under way, one goes at once.
+cost little more than one. Nobody waits for company that is not there yet: where no statement is under way, one goes at once.
 """
 
 import asyncio
@@ -13,6 +13,7 @@ R = TypeVar("R")
 
 AT_ONCE: Final = 2  # statements of one kind under way; one that is slow does not hold up all
 _MOST: Final = 50  # questions in one statement
+_ROUNDS: Final = 2  # of the loop, before a statement: what has come over other lines is read, and asks too
 
 
 class Together(Generic[A, R]):
@@ -48,6 +49,8 @@ class Together(Generic[A, R]):
 
     async def _work(self) -> None:
         try:
+            for _ in range(_ROUNDS):
+                await asyncio.sleep(0)
             while self._waiting:
                 group, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
                 asked = [each for each in group if not each[1].done()]  # who has gone away asks no more

@@ -23,6 +23,7 @@ B = TypeVar("B")
 KEPT = timedelta(days=7)
 LARGEST_BYTES = 900_000  # NATS carries a megabyte; an event lists ids, and a large import announces in groups
 _GROUP = 500  # events in one INSERT
+_ROUNDS = 2  # of the loop, before an INSERT: who is about to announce at the same time shares it
 _PURGED = 5_000  # rows in one DELETE, so that no lock is long
 
 
@@ -152,6 +153,8 @@ class Outbox:
 
     async def _flush_all(self) -> None:
         try:
+            for _ in range(_ROUNDS):
+                await asyncio.sleep(0)
             while self._waiting:
                 group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
                 await self._flush_group(group)
