@@ -42,7 +42,7 @@ from carerecord.ingest.written.telling import Telling
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Heard, Job, Part, Supplies, answer
-from carerecord.kit.turns import Turns
+from carerecord.kit.turns import SHORT_S, Turns
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def build(supplies: Supplies) -> Part:
     porter = Porter(enroller, supplies.outbox)
     receiving = _receiving(supplies, told)
     journal = receiving.journal
-    effects = Effects(supplies.calls, supplies.db, journal.seals, supplies.clock, Turns(), supplies.outbox)
+    effects = Effects(supplies.calls, supplies.db, journal.seals, supplies.clock, Turns(turn_s=SHORT_S), supplies.outbox)
     filer = Filer(
         supplies.db, journal.seals, receiving.senders, effects, supplies.clock, supplies.log, journal.bell, told.workers
     )

@@ -6,8 +6,13 @@ of them had. With turns a round holds one slice, however many wait.
 
 import asyncio
 import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 TURN_S = 0.008
+SHORT_S = 0.001  # of work that nobody waits for, beside a door where an answer costs less than that
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Turns:
@@ -21,6 +26,16 @@ class Turns:
     def mine(self) -> "Turn":
         """`async with turns.mine() as turn`: wait for a turn and have it. Within it nothing is awaited but `Turn.over`."""
         return Turn(self)
+
+    async def each(self, work: Callable[[T], R], of: Iterable[T]) -> list[R]:
+        """`work` of each, in order: small pieces of which there may be many."""
+        done: list[R] = []
+        async with self.mine() as turn:
+            for one in of:
+                done.append(work(one))
+                if turn.spent:
+                    await turn.over()
+        return done
 
     def _spent(self) -> bool:
         return self._since > 0.0 and time.perf_counter() - self._since > self._turn_s
