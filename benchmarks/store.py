@@ -30,6 +30,7 @@ from benchmarks.promises import Promise, tell
 from carerecord.app.catalogue import CATALOGUE
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.app.wire import Deployment, running
+from carerecord.contracts.bulk import LoadAsked, LoadFaultsAsked, LoadNamed
 from carerecord.contracts.holdings import (
     EVERYTHING,
     LOAD,
@@ -42,9 +43,6 @@ from carerecord.contracts.holdings import (
     Client,
     EverythingAsked,
     FindAsked,
-    LoadAsked,
-    LoadFaultsAsked,
-    LoadNamed,
     Reach,
     ReadAsked,
     WriteAsked,

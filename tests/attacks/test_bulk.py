@@ -13,16 +13,8 @@ from tests.exchange.test_exporting import begun, fetched, finished, lines
 from tests.exchange.test_importing import finished as imported
 from tests.exchange.test_importing import sent
 
-from carerecord.contracts.holdings import (
-    EXPORT,
-    EXPORT_ROWS,
-    EXPORT_STATE,
-    Client,
-    ExportAsked,
-    ExportNamed,
-    ExportRowsAsked,
-    Reach,
-)
+from carerecord.contracts.bulk import ExportAsked, ExportNamed, ExportRowsAsked
+from carerecord.contracts.holdings import EXPORT, EXPORT_ROWS, EXPORT_STATE, Client, Reach
 from carerecord.contracts.identity import REVOKE_CLIENT, RevokeClientAsked
 from carerecord.exchange import visit
 from carerecord.exchange.visit import Face
@@ -104,7 +96,7 @@ async def test_a_client_that_is_revoked_in_the_middle_gets_no_more(api: Api, mon
     (file,) = (await finished(api, await begun(api, "/$export?_type=Observation", token=token), token=token))["output"]
     asked, real = 0, Face.bearer
 
-    async def bearer(face: Face, shown: str) -> Any:
+    async def bearer(face: Face, shown: bytes) -> Any:
         nonlocal asked
         asked += 1
         if asked == 4:

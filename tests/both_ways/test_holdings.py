@@ -7,6 +7,17 @@ import msgspec
 import zstandard
 from msgspec.structs import replace
 
+from carerecord.contracts.bulk import (
+    Export,
+    ExportAsked,
+    ExportNamed,
+    ExportRowsAsked,
+    Load,
+    LoadAsked,
+    LoadFaultsAsked,
+    LoadNamed,
+    LoadPart,
+)
 from carerecord.contracts.holdings import (
     ASIDE,
     COUNTS,
@@ -36,19 +47,10 @@ from carerecord.contracts.holdings import (
     Client,
     DecideAsideAsked,
     EverythingAsked,
-    Export,
-    ExportAsked,
-    ExportNamed,
-    ExportRowsAsked,
     FindAsked,
     HeldCountsAsked,
     HistoryAsked,
     KeptEntry,
-    Load,
-    LoadAsked,
-    LoadFaultsAsked,
-    LoadNamed,
-    LoadPart,
     NoteAsked,
     PeopleKeptAsked,
     PresentAsked,

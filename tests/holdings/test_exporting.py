@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.holdings.conftest import ALL, TRUST, Desk
 
-from carerecord.contracts.holdings import Export, ExportAsked, ExportNamed, ExportRowsAsked
+from carerecord.contracts.bulk import Export, ExportAsked, ExportNamed, ExportRowsAsked
 from carerecord.holdings import exporting
 from carerecord.holdings.exporting import Exporter, Gone
 from carerecord.holdings.store import exporting as store

@@ -8,7 +8,8 @@ import pytest
 import zstandard
 from tests.holdings.conftest import ALL, TRUST, Desk
 
-from carerecord.contracts.holdings import FindAsked, Load, LoadAsked, LoadFaultsAsked, LoadNamed, LoadPart
+from carerecord.contracts.bulk import Load, LoadAsked, LoadFaultsAsked, LoadNamed, LoadPart
+from carerecord.contracts.holdings import FindAsked
 from carerecord.holdings import loading
 from carerecord.holdings.loading import Loader
 from carerecord.kit.log import log_for

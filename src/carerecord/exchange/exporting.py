@@ -14,19 +14,8 @@ import msgspec
 import orjson
 from starlette.responses import Response, StreamingResponse
 
-from carerecord.contracts.holdings import (
-    EXPORT,
-    EXPORT_CANCEL,
-    EXPORT_ROWS,
-    EXPORT_STATE,
-    Export,
-    ExportAsked,
-    ExportNamed,
-    ExportRows,
-    ExportRowsAsked,
-    Issue,
-    Reach,
-)
+from carerecord.contracts.bulk import Export, ExportAsked, ExportNamed, ExportRows, ExportRowsAsked
+from carerecord.contracts.holdings import EXPORT, EXPORT_CANCEL, EXPORT_ROWS, EXPORT_STATE, Issue, Reach
 from carerecord.exchange import answers, parameters
 from carerecord.exchange.resources import kept_here
 from carerecord.exchange.visit import Visit, token_of

@@ -13,20 +13,8 @@ import zstandard
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
-from carerecord.contracts.holdings import (
-    LOAD,
-    LOAD_CANCEL,
-    LOAD_FAULTS,
-    LOAD_PART,
-    LOAD_STATE,
-    Issue,
-    Load,
-    LoadAsked,
-    LoadFaultsAsked,
-    LoadNamed,
-    LoadPart,
-    Reach,
-)
+from carerecord.contracts.bulk import Load, LoadAsked, LoadFaultsAsked, LoadNamed, LoadPart
+from carerecord.contracts.holdings import LOAD, LOAD_CANCEL, LOAD_FAULTS, LOAD_PART, LOAD_STATE, Issue, Reach
 from carerecord.exchange.answers import outcome, written
 from carerecord.exchange.exporting import NDJSON, asked_for
 from carerecord.exchange.formats import NotTaken, TooLarge

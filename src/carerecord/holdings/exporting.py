@@ -16,15 +16,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from carerecord.contracts.holdings import (
-    Export,
-    ExportAsked,
-    ExportFile,
-    ExportNamed,
-    ExportRows,
-    ExportRowsAsked,
-    Reach,
-)
+from carerecord.contracts.bulk import Export, ExportAsked, ExportFile, ExportNamed, ExportRows, ExportRowsAsked
+from carerecord.contracts.holdings import Reach
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.search.match import Answers, answers
 from carerecord.fhir.search.query import BadSearch, Clause, read

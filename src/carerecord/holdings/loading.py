@@ -16,17 +16,8 @@ import msgspec
 import zstandard
 from msgspec import Raw
 
-from carerecord.contracts.holdings import (
-    Change,
-    Issue,
-    Load,
-    LoadAsked,
-    LoadFaults,
-    LoadFaultsAsked,
-    LoadNamed,
-    LoadPart,
-    WriteAsked,
-)
+from carerecord.contracts.bulk import Load, LoadAsked, LoadFaults, LoadFaultsAsked, LoadNamed, LoadPart
+from carerecord.contracts.holdings import Change, Issue, WriteAsked
 from carerecord.holdings.book import Book
 from carerecord.holdings.drafts import Draft, Refusal, error
 from carerecord.holdings.reaching import NOBODY
