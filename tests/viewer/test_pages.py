@@ -361,7 +361,14 @@ async def test_the_privacy_officer_reads_who_looked_at_one_patient() -> None:
 
     assert "Who looked at MARLOW, Edith (Mrs)" in page
     asked = [each.person for each in neighbours.asked if isinstance(each, audit.LooksAsked)]
-    assert asked == [(), PEOPLE["p-marlow"].ids]
+    assert asked == [(), (*PEOPLE["p-marlow"].ids, "k1")], "and under the id by which systems read them"
+
+
+async def test_what_systems_read_is_said_to_be_missing_while_it_cannot_be_listed() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("privacy-officer")}, fails={"aliases": Unavailable("It is away.")})
+    page = (await neighbours.browser().post("/audit", data={**TOKEN, "about": "p-marlow"})).text
+    assert "cannot be listed just now" in page
+    assert [each.person for each in neighbours.asked if isinstance(each, audit.LooksAsked)] == [PEOPLE["p-marlow"].ids]
 
 
 async def test_signing_out_ends_the_session() -> None:
