@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ def work(seconds: float) -> None:
         pass
 
 
-async def rounds_until(done: "asyncio.Future[list[None]]") -> int:
+async def rounds_until(done: "asyncio.Future[Any]") -> int:
     count = 0
     while not done.done():
         await asyncio.sleep(0)
@@ -90,3 +91,16 @@ async def test_who_is_cancelled_while_waiting_takes_nobody_elses_turn():
 
     assert sorted(order[:2]) == ["b", "c"]
     assert order[2] == "after"
+
+
+async def test_small_pieces_of_which_there_are_many_keep_their_order_and_let_others_between():
+    turns = Turns(turn_s=0.002)
+
+    def piece(number: int) -> int:
+        work(0.0005)
+        return number * number
+
+    everything = asyncio.ensure_future(turns.each(piece, range(40)))
+
+    assert await rounds_until(everything) >= 4
+    assert everything.result() == [number * number for number in range(40)]

@@ -12,7 +12,7 @@ from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.events import Outbox
 from carerecord.kit.question import encode
-from carerecord.kit.turns import Turns
+from carerecord.kit.turns import SHORT_S, Turns
 from carerecord.patients import dates, linking, matching, names
 from carerecord.patients.facts import Facts
 from carerecord.patients.likening import Liked, keys_of, liken, strongly
@@ -32,8 +32,13 @@ def new_id() -> str:
 class Seen:
     """The traits of entries, folded once."""
 
-    def __init__(self) -> None:
+    def __init__(self, turns: Turns) -> None:
+        self.turns = turns
         self._traits: dict[str, Traits] = {}
+
+    async def all(self, entries: Iterable[Entry]) -> None:
+        """Fold these now, in turns, so that whoever compares them later finds it done."""
+        await self.turns.each(self, entries)
 
     def __call__(self, entry: Entry) -> Traits:
         if (found := self._traits.get(entry.id)) is None:
@@ -72,7 +77,7 @@ class Enrolling:
     outbox: Outbox
     clock: Clock
     growth: Growth = field(default_factory=Growth)
-    turns: Turns = field(default_factory=Turns)
+    turns: Turns = field(default_factory=lambda: Turns(turn_s=2 * SHORT_S))
 
     async def enrol(self, people: Sequence[SourcePatient]) -> tuple[Enrolled, ...]:
         """Take in what a source says of these people; one answer for each, in their order.
@@ -86,8 +91,9 @@ class Enrolling:
             await kept.alone(db)
             now = self.clock.now()
             known = await kept.entries_at(db, [key[0] for key in last], [key[1] for key in last])
-            told = {key: entry_of(stated, known.get(key), now) for key, stated in last.items()}
-            fresh = {key: entry for key, entry in told.items() if key not in known or entry.stated != known[key].stated}
+            entries = await self.turns.each(lambda each: entry_of(each[1], known.get(each[0]), now), last.items())
+            told = dict(zip(last, entries, strict=True))
+            fresh = {key: entry for key, entry in told.items() if key not in known or entry is not known[key]}
             outcomes: dict[tuple[str, str], str] = {}
             if fresh:
                 outcomes, written = await self.take_in(db, tuple(fresh.values()), known, now)
@@ -115,14 +121,16 @@ class Enrolling:
     async def take_in(
         self, db: Connection, fresh: Sequence[Entry], known: dict[tuple[str, str], Entry], now: datetime
     ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Entry]]:
-        seen = Seen()
-        mates = await kept.entries_numbered(db, {entry.nhs_number for entry in fresh} - {""})
+        seen = Seen(self.turns)
+        rows = await kept.rows_numbered(db, {entry.nhs_number for entry in fresh} - {""})
+        mates = await self.turns.each(kept.entry_in, rows)
         replaced = {entry.id for entry in fresh}
         standing = [entry for entry in mates if entry.id not in replaced]
+        await seen.all((*standing, *fresh))
         checked, against_pds = _against_the_pds(fresh, standing, seen)
         decided = await reviews.decisions_about(db, {*replaced, *(entry.id for entry in standing)})
-        relinked = relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
-        doubts = weighed(distinct((*against_pds, *relinked.doubts)), (*standing, *checked))
+        relinked = await relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
+        doubts = await weighed(distinct((*against_pds, *relinked.doubts)), (*standing, *checked), self.turns)
         liked = await self.write(db, checked, relinked, doubts, now)
         in_doubt = {name for doubt in (*doubts, *liked.doubts) for name in (doubt.one, doubt.other)}
         outcomes = {}
@@ -140,7 +148,7 @@ class Enrolling:
         self, db: Connection, entries: Sequence[Entry], relinked: Relinked, doubts: Sequence[Doubt], now: datetime
     ) -> Liked:
         """Keep entries, sets and doubts, and say what has changed; all in the caller's transaction."""
-        seen, ids = Seen(), {entry.id for entry in entries}
+        seen, ids = Seen(self.turns), {entry.id for entry in entries}
         rows, folded = [], []
         async with self.turns.mine() as turn:
             for entry in entries:
@@ -163,12 +171,11 @@ class Enrolling:
         """Say which sets of ids are one person each, for those to whom these ids belong."""
         if not (ids := set(changed)):
             return
-        sets = await kept.sets_of(db, ids)
-        people = tuple(tuple(sorted(entry.id for entry in entries)) for _, entries in sorted(sets.items()))
+        people = tuple(await kept.ids_beside(db, ids))
         await self.outbox.announce("PatientsLinked", PatientsLinked(people), db)
 
 
-def relink(entries: Iterable[Entry], seen: Callable[[Entry], Traits], decided: Decisions, unplaced: frozenset[str]) -> Relinked:
+async def relink(entries: Iterable[Entry], seen: Seen, decided: Decisions, unplaced: frozenset[str]) -> Relinked:
     """Sort the verified entries of each NHS number into people; entries of `unplaced` ids keep no set from before."""
     numbered: dict[str, list[Entry]] = {}
     placed: dict[str, Entry] = {}
@@ -180,9 +187,8 @@ def relink(entries: Iterable[Entry], seen: Callable[[Entry], Traits], decided: D
         if entry.verified:
             numbered.setdefault(entry.nhs_number, []).append(entry)
     settled: set[str] = set()
-    for number in sorted(numbered):
+    for sorted_out in await seen.turns.each(lambda number: linking.part(numbered[number], seen, decided), sorted(numbered)):
         used: set[str] = set()
-        sorted_out = linking.part(numbered[number], seen, decided)
         doubts += sorted_out.doubts
         for each in sorted_out.sets:
             kept = (entry.person for entry in each if entry.id not in unplaced and entry.person not in ("", *used))
@@ -256,10 +262,10 @@ def distinct(doubts: Iterable[Doubt]) -> list[Doubt]:
     return list({frozenset((doubt.one, doubt.other)): doubt for doubt in doubts}.values())
 
 
-def weighed(doubts: Iterable[Doubt], entries: Iterable[Entry]) -> list[Doubt]:
+async def weighed(doubts: Iterable[Doubt], entries: Iterable[Entry], turns: Turns) -> list[Doubt]:
     """The same, each with how much every fact tells."""
     by_id = {entry.id: entry for entry in entries}
-    return [strongly(doubt, facts_of(by_id[doubt.one]), facts_of(by_id[doubt.other])) for doubt in doubts]
+    return await turns.each(lambda each: strongly(each, facts_of(by_id[each.one]), facts_of(by_id[each.other])), doubts)
 
 
 def facts_of(entry: Entry) -> Facts:

@@ -38,50 +38,54 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
     """Compare entries (id, keys) of the index, each in a set, with everybody like them. Four statements for a batch."""
     fresh = [patient for patient, _ in entries]
     hits = await likeness.alike(db, [keys for _, keys in entries])
-    people = {member.person for _, member in hits}
-    sets = await likeness.members(db, people)
-    by_patient = {member.patient: member for each in sets.values() for member in each}
+    rows = await likeness.member_rows(db, {person for _, _, person in hits})
+    by_patient = {each.patient: each for each in await turns.each(likeness.member_in, rows)}
+    sets: dict[str, list[Member]] = {}
+    for member in by_patient.values():
+        sets.setdefault(member.person, []).append(member)
     decided = await reviews.decisions_about(db, by_patient)
     severed = await likeness.severed_from(db, [*by_patient, *(member.facts.nhs for member in by_patient.values())])
     held = {frozenset((doubt.one, doubt.other)) for doubt in doubted}
     pairs: dict[frozenset[str], tuple[Weighing, str, str]] = {}
     async with turns.mine() as turn:
-        for claim, member in hits:
+        for claim, two, person in hits:
             await turn.over()
-            one, two = fresh[claim], member.patient
+            one = fresh[claim]
             pair = frozenset((one, two))
-            if one not in by_patient or by_patient[one].person == member.person:
+            if one not in by_patient or two not in by_patient or by_patient[one].person == person:
                 continue
             if pair in pairs or pair in held or pair in decided:
                 continue
-            found = weigh(by_patient[one].facts, member.facts)
-            if by_patient[one].facts.source == member.facts.source:
+            found = weigh(by_patient[one].facts, by_patient[two].facts)
+            if by_patient[one].facts.source == by_patient[two].facts.source:
                 found = _within_one_source(found)
             if found.verdict != APART:
                 pairs[pair] = (found, one, two)
-    await _settle(db, pairs, by_patient)
+    await _settle(db, pairs, by_patient, turns)
     apart = held | {pair for pair, same in decided.items() if not same}
-    return _sorted_out(pairs.values(), sets, by_patient, apart, severed)
+    return await _sorted_out(pairs.values(), sets, by_patient, apart, severed, turns)
 
 
 async def _settle(
-    db: Connection,
-    pairs: dict[frozenset[str], tuple[Weighing, str, str]],
-    by_patient: Mapping[str, Member],
+    db: Connection, pairs: dict[frozenset[str], tuple[Weighing, str, str]], by_patient: Mapping[str, Member], turns: Turns
 ) -> None:
-    """Ask those who live with them about pairs that a household can settle. One statement, where there are such pairs."""
+    """Ask those who live with them about pairs that a household can settle. Two statements, where there are such pairs."""
     held = [(pair, *found) for pair, found in pairs.items() if found[0].unless]
     if not held:
         return
     asked = sorted({name for _, _, one, two in held for name in (one, two)})
-    there = await likeness.alike(db, [keys_of(by_patient[name].facts) for name in asked])
+    hits = await likeness.alike(db, [keys_of(by_patient[name].facts) for name in asked])
+    rows = await likeness.member_rows(db, {person for _, _, person in hits})
+    there = {each.patient: each.facts for each in await turns.each(likeness.member_in, rows)}
     near: dict[str, list[Facts]] = {name: [] for name in asked}
-    for place, member in there:
-        near[asked[place]].append(member.facts)
-    for pair, found, one, two in held:
-        mine, other = by_patient[one].facts, by_patient[two].facts
-        if settles(found.unless, mine, other, (*near[one], *near[two])):
-            pairs[pair] = (structs.replace(found, verdict=LINK), one, two)
+    for place, patient, _ in hits:
+        near[asked[place]].append(there[patient])
+    async with turns.mine() as turn:
+        for pair, found, one, two in held:
+            await turn.over()
+            mine, other = by_patient[one].facts, by_patient[two].facts
+            if settles(found.unless, mine, other, (*near[one], *near[two])):
+                pairs[pair] = (structs.replace(found, verdict=LINK), one, two)
 
 
 def _within_one_source(found: Weighing) -> Weighing:
@@ -90,12 +94,13 @@ def _within_one_source(found: Weighing) -> Weighing:
     return structs.replace(found, verdict=verdict, held="one source under two of its numbers", unless="")
 
 
-def _sorted_out(
+async def _sorted_out(
     pairs: Iterable[tuple[Weighing, str, str]],
     sets: dict[str, list[Member]],
     by_patient: Mapping[str, Member],
     apart: Set[frozenset[str]],  # pairs that a human has parted, or a rule has doubted
     severed: Severed,
+    turns: Turns,
 ) -> Liked:
     where = {patient: member.person for patient, member in by_patient.items()}
     moved: dict[str, str] = {}
@@ -103,31 +108,32 @@ def _sorted_out(
     doubts: dict[frozenset[str], tuple[float, Doubt]] = {}
     count: dict[str, int] = {}
     # What the weights decide goes before what a household has settled.
-    for found, one, two in sorted(pairs, key=lambda each: (bool(each[0].unless), -each[0].bits, each[1], each[2])):
-        left, right = where[one], where[two]
-        if left == right or across(sets[left], sets[right], severed):
-            continue
-        if found.verdict == LINK and not _forbidden(sets[left], sets[right], apart, {one, two}):
-            into, gone = (left, right) if (len(sets[left]), right) > (len(sets[right]), left) else (right, left)
-            for member in sets.pop(gone):
-                where[member.patient] = moved[member.patient] = into
-                sets[into].append(member)
-            joined |= {member.patient for member in sets[into]}
-            continue
-        many = max(count.get(one, 0), count.get(two, 0)) >= MOST_REVIEWS
-        if many or _taken(found, one, two, sets[left], sets[right], by_patient):
-            continue
-        between = frozenset((left, right))
-        if between not in doubts:
-            count[one], count[two] = count.get(one, 0) + 1, count.get(two, 0) + 1
-            doubts[between] = (found.bits, doubt_of(found, by_patient[two], by_patient[one]))
+    order = sorted(pairs, key=lambda each: (bool(each[0].unless), -each[0].bits, each[1], each[2]))
+    async with turns.mine() as turn:
+        for found, one, two in order:
+            await turn.over()
+            left, right = where[one], where[two]
+            if left == right or across(sets[left], sets[right], severed):
+                continue
+            if found.verdict == LINK and not _forbidden(sets[left], sets[right], apart, {one, two}):
+                into, gone = (left, right) if (len(sets[left]), right) > (len(sets[right]), left) else (right, left)
+                for member in sets.pop(gone):
+                    where[member.patient] = moved[member.patient] = into
+                    sets[into].append(member)
+                joined |= {member.patient for member in sets[into]}
+                continue
+            many = max(count.get(one, 0), count.get(two, 0)) >= MOST_REVIEWS
+            if many or _taken(found, one, two, sets[left], sets[right], by_patient):
+                continue
+            between = frozenset((left, right))
+            if between not in doubts:
+                count[one], count[two] = count.get(one, 0) + 1, count.get(two, 0) + 1
+                doubts[between] = (found.bits, doubt_of(found, by_patient[two], by_patient[one]))
     standing = [doubt for _, doubt in doubts.values() if where[doubt.one] != where[doubt.other]]
     return Liked(tuple((patient, person, "likeness") for patient, person in moved.items()), tuple(standing), frozenset(joined))
 
 
-def _forbidden(
-    left: Sequence[Member], right: Sequence[Member], apart: Set[frozenset[str]], linked: Set[str]
-) -> bool:
+def _forbidden(left: Sequence[Member], right: Sequence[Member], apart: Set[frozenset[str]], linked: Set[str]) -> bool:
     """Whether anybody of one set may not stand beside anybody of the other. Of the two `linked` it has been judged already."""
     for one in left:
         for other in right:

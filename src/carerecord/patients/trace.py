@@ -59,7 +59,7 @@ class Tracing:
         await self._write(db, judged, [])
 
     async def _compare(self, db: Connection, entry: Entry, found: Demographics, outcome: str) -> None:
-        now, seen = self.enrolling.clock.now(), Seen()
+        now, seen = self.enrolling.clock.now(), Seen(self.enrolling.turns)
         number = found.nhs_number or entry.nhs_number
         mates = await kept.entries_numbered(db, {number, entry.nhs_number} - {""})
         before = next((each for each in mates if each.stated.source == PDS and each.nhs_number == number), None)
@@ -84,8 +84,9 @@ class Tracing:
 
     async def _write(self, db: Connection, judged: list[Entry], doubts: list[Doubt]) -> None:
         decided = await reviews.decisions_about(db, [each.id for each in judged])
-        relinked = relink(judged, Seen(), decided, frozenset())
-        in_doubt = weighed(distinct((*doubts, *relinked.doubts)), judged)
+        turns = self.enrolling.turns
+        relinked = await relink(judged, Seen(turns), decided, frozenset())
+        in_doubt = await weighed(distinct((*doubts, *relinked.doubts)), judged, turns)
         await self.enrolling.write(db, judged, relinked, in_doubt, self.enrolling.clock.now())
 
 

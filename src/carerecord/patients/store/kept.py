@@ -55,6 +55,24 @@ async def sets_of(db: Database, patients: Iterable[str]) -> dict[str, tuple[Entr
     return {person: tuple(entries) for person, entries in found.items()}
 
 
+async def ids_beside(db: Database, patients: Iterable[str]) -> list[tuple[str, ...]]:
+    """For each person to whom one of these ids belongs: all ids, in order. Nothing of what is stated is read."""
+    rows = await db.fetch(
+        """
+        WITH wanted AS (
+            SELECT DISTINCT person FROM link WHERE patient = ANY ($1) AND until IS NULL
+        )
+        SELECT array_agg(link.patient ORDER BY link.patient) AS ids
+          FROM wanted
+          JOIN link ON link.person = wanted.person AND link.until IS NULL
+         GROUP BY wanted.person
+         ORDER BY wanted.person
+        """,
+        list(patients),
+    )
+    return [tuple(row["ids"]) for row in rows]
+
+
 async def entries_at(db: Database, sources: Sequence[str], local_ids: Sequence[str]) -> dict[tuple[str, str], Entry]:
     """The entries that the index has of these (source, local id) pairs."""
     rows = await db.fetch(
@@ -73,7 +91,12 @@ async def entries_at(db: Database, sources: Sequence[str], local_ids: Sequence[s
 
 async def entries_numbered(db: Database, numbers: Iterable[str]) -> tuple[Entry, ...]:
     """Every entry that states one of these NHS numbers."""
-    rows = await db.fetch(
+    return tuple(map(entry_in, await rows_numbered(db, numbers)))
+
+
+async def rows_numbered(db: Database, numbers: Iterable[str]) -> list[Record]:
+    """The same, a row each for `entry_in`: of a page there are many to read."""
+    return await db.fetch(
         """
         SELECT p.*, l.person
           FROM patient p
@@ -83,7 +106,6 @@ async def entries_numbered(db: Database, numbers: Iterable[str]) -> tuple[Entry,
         """,
         list(numbers),
     )
-    return tuple(map(entry_in, rows))
 
 
 class Row(Struct, frozen=True):

@@ -51,8 +51,8 @@ async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]]) -> N
     )
 
 
-async def alike(db: Database, keys: Sequence[Sequence[int]]) -> list[tuple[int, Member]]:
-    """(place in `keys`, entry) for each entry that shares a key with it; of a key that many share, some."""
+async def alike(db: Database, keys: Sequence[Sequence[int]]) -> list[tuple[int, str, str]]:
+    """(place in `keys`, id, its set) for each entry that shares a key with it; of a key that many share, some."""
     rows = await db.fetch(
         """
         WITH hit AS MATERIALIZED (
@@ -60,7 +60,7 @@ async def alike(db: Database, keys: Sequence[Sequence[int]]) -> list[tuple[int, 
               FROM unnest($1::int[], $2::bigint[]) AS wanted (claim, key)
              CROSS JOIN LATERAL (SELECT no FROM likeness_key WHERE likeness_key.key = wanted.key LIMIT $3) AS near
         )
-        SELECT hit.claim, found.patient, found.facts, link.person
+        SELECT hit.claim, found.patient, link.person
           FROM hit
           JOIN likeness found USING (no)
           JOIN link ON link.patient = found.patient AND link.until IS NULL
@@ -69,7 +69,7 @@ async def alike(db: Database, keys: Sequence[Sequence[int]]) -> list[tuple[int, 
         [key for each in keys for key in each],
         MOST,
     )
-    return [(row["claim"], Member(row["patient"], row["person"], _facts.decode(row["facts"]))) for row in rows]
+    return [(row["claim"], row["patient"], row["person"]) for row in rows]
 
 
 class Likes:
@@ -129,9 +129,9 @@ async def sets_alike(db: Database, keys: Sequence[int]) -> dict[str, Likes]:
     return {person: Likes(rows) for person, rows in found.items()}
 
 
-async def members(db: Database, people: Iterable[str]) -> dict[str, list[Member]]:
-    """Everybody of these sets, by the set's key."""
-    rows = await db.fetch(
+async def member_rows(db: Database, people: Iterable[str]) -> list[Record]:
+    """Everybody of these sets, a row each for `member_in`, set by set: of a page there are many to read."""
+    return await db.fetch(
         """
         SELECT l.patient, l.person, likeness.facts
           FROM link l
@@ -142,9 +142,17 @@ async def members(db: Database, people: Iterable[str]) -> dict[str, list[Member]
         """,
         list(people),
     )
+
+
+def member_in(row: Record) -> Member:
+    return Member(row["patient"], row["person"], _facts.decode(row["facts"]))
+
+
+async def members(db: Database, people: Iterable[str]) -> dict[str, list[Member]]:
+    """Everybody of these sets, by the set's key."""
     found: dict[str, list[Member]] = {}
-    for row in rows:
-        found.setdefault(row["person"], []).append(Member(row["patient"], row["person"], _facts.decode(row["facts"])))
+    for member in map(member_in, await member_rows(db, people)):
+        found.setdefault(member.person, []).append(member)
     return found
 
 
