@@ -274,7 +274,7 @@ def _die(hospital: Hospital, step: str, *, before: bool) -> None:
 async def test_a_message_that_kills_its_worker_again_and_again_is_parked(service_database: Any):
     async with a_hospital(service_database) as hospital:
         await hospital.put(adt(number="M1", family="DEADLY"), adt(number="M2"))
-        for _ in range(5):
+        for _ in range(9):  # once among others, three times alone
             filer = (await a_house_of(hospital.pools, clock=hospital.clock)).filer
 
             def deadly(raw: bytes, *told: Any) -> Any:
