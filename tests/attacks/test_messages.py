@@ -4,6 +4,8 @@ import asyncio
 import io
 import json
 import ssl
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -313,3 +315,16 @@ async def test_markup_and_formulas_in_a_field_are_kept_as_text(service_database:
 
     assert len(patients) == 1
     assert b"<script>alert(1)</script>" in patients[0].text or b"<SCRIPT>" in patients[0].text.upper()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1_000)
+@pytest.mark.parametrize("target", ["framing", "parser", "message", "xml"])
+def test_what_a_fuzzer_makes_by_coverage_ends_in_an_answer_or_a_reason(target: str, tmp_path: Path):
+    """In a process of its own; an input that breaks something is left beside what pytest keeps of the test."""
+    pytest.importorskip("atheris", reason="there is no wheel of it for this machine: hypothesis fuzzes all the same")
+    told = [sys.executable, "-m", "tests.ingest.fuzz", target, "-max_total_time=600", "-timeout=5", "-max_len=4000",
+            f"-artifact_prefix={tmp_path}/"]  # fmt: skip
+    done = subprocess.run(told, capture_output=True, text=True, check=False)
+
+    assert done.returncode == 0, done.stderr[-4_000:]
