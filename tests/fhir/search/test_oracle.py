@@ -23,7 +23,8 @@ from tests.fhir.test_real_inputs import real
 
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.search.parameters import LEFT_OUT, Parameters, load
-from carerecord.fhir.search.path import Find, Shapes, compiled
+from carerecord.fhir.search.path import Shapes, compiled
+from carerecord.fhir.search.steps import Find
 
 FOLDER = files("carerecord.fhir").joinpath("definitions")
 R4 = orjson.loads(FOLDER.joinpath("r4.json").read_bytes())

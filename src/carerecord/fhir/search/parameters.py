@@ -10,7 +10,8 @@ from typing import Any, Final
 import orjson
 
 from carerecord.fhir.errors import FhirError
-from carerecord.fhir.search.path import Branch, CannotCompile, Find, Shapes, compiled_with_members, resting_type
+from carerecord.fhir.search.path import CannotCompile, Shapes, compiled_with_members, resting_type
+from carerecord.fhir.search.steps import Branch, Find
 from carerecord.fhir.search.values import READ, Value, all_of
 
 # Searching in the words of whole resources, by a named query or by distance is not offered (standards: "not wanted").

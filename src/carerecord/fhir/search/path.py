@@ -1,4 +1,4 @@
-"""How is a FHIRPath expression of a search parameter evaluated fast? Compiled once, to closures over plain JSON.
+"""How is a FHIRPath expression of a search parameter evaluated fast? Compiled once, to steps over plain JSON (`steps`).
 
 The subset that the official R4 parameters use, and no more: paths, indexes, `|`, `as` and `ofType` on choices, `where(x = 'y')`,
 `where(resolve() is Type)`, `exists()`, `!=` with a boolean, and `%resource` in composites. Every name is held against the
@@ -6,16 +6,24 @@ definitions of the type when it is compiled: an expression that would silently f
 """
 
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, NoReturn, TypeAlias
-
-from msgspec import Struct
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
 
 from carerecord.fhir.errors import FhirError
-
-Nodes = list[Any]
-Step = Callable[[Nodes, Mapping[str, Any]], Nodes]  # what stands at this step, of a resource
-Find = Callable[..., Nodes]  # of a resource; or of an element of one, and then of the resource beside it
+from carerecord.fhir.search.steps import (
+    AtPlace,
+    Both,
+    Branch,
+    Child,
+    Equal,
+    Exists,
+    Find,
+    IsNot,
+    Itself,
+    Part,
+    RefersTo,
+    finding,
+)
 
 _TOKEN: Final = re.compile(r"\s*(?:%?[A-Za-z_]\w*|'(?:[^'\\]|\\.)*'|\d+|!=|[.()|=\[\]])")
 # FHIR's names for the types of choices, where an expression writes them otherwise than the element does.
@@ -23,48 +31,6 @@ _SUFFIX: Final = {
     "string": "String", "dateTime": "DateTime", "date": "Date", "boolean": "Boolean", "integer": "Integer", "decimal": "Decimal",
     "uri": "Uri", "canonical": "Canonical", "code": "Code", "instant": "Instant", "time": "Time",
 }  # fmt: skip
-
-
-class Child(Struct, frozen=True):
-    """The elements of these names; a choice has several, and a list is each of its items."""
-
-    names: tuple[str, ...]
-
-
-class Equal(Struct, frozen=True):
-    """Those whose element of this name is this text."""
-
-    name: str
-    wanted: str
-
-
-class RefersTo(Struct, frozen=True):
-    type: str
-
-
-class AtPlace(Struct, frozen=True):
-    place: int
-
-
-class Exists(Struct, frozen=True):
-    pass
-
-
-class IsNot(Struct, frozen=True):
-    value: bool
-
-
-class Both(Struct, frozen=True):
-    one: "Branch"
-    other: "Branch"
-
-
-class Itself(Struct, frozen=True):
-    """The whole resource, from within a part of it."""
-
-
-Part: TypeAlias = Child | Equal | RefersTo | AtPlace | Exists | IsNot | Both | Itself
-Branch: TypeAlias = tuple[Part, ...]  # one side of a union, step by step
 
 
 class CannotCompile(FhirError):
@@ -120,13 +86,6 @@ def compiled_with_members(
     compiler = _Compiler(expression, type_, shapes, start)
     sides = compiler.whole()
     return finding(sides), frozenset(compiler.members), sides
-
-
-def finding(sides: tuple[Branch, ...]) -> Find | None:
-    """The same as a function of a resource."""
-    if not sides:
-        return None
-    return _alone(sides[0]) if len(sides) == 1 else _union(sides)
 
 
 def resting_type(expression: str, type_: str, shapes: Shapes) -> tuple[str, ...]:
@@ -294,113 +253,3 @@ class _Compiler:
 
     def _stop(self, why: str) -> NoReturn:
         raise CannotCompile(f"search parameter expression {self._text!r} for {self._type}: {why}")
-
-
-def _alone(branch: Branch) -> Find:
-    steps = [_step(each) for each in branch]
-
-    def find(node: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> Nodes:
-        nodes: Nodes = [node]
-        for step in steps:
-            nodes = step(nodes, node if resource is None else resource)
-            if not nodes:
-                return nodes
-        return nodes
-
-    return find
-
-
-def _union(sides: tuple[Branch, ...]) -> Find:
-    finds = [_alone(each) for each in sides]
-
-    def find(node: Mapping[str, Any], resource: Mapping[str, Any] | None = None) -> Nodes:
-        found: Nodes = []
-        for each in finds:
-            found += each(node, resource)
-        return found
-
-    return find
-
-
-def _step(part: Part) -> Step:
-    match part:
-        case Child(names):
-            return _child(names)
-        case Equal(name, wanted):
-            return _where_equal(name, wanted)
-        case RefersTo(type_):
-            return _refers_to(type_)
-        case AtPlace(place):
-            return lambda nodes, _: nodes[place : place + 1]
-        case Exists():
-            return lambda nodes, _: [bool(nodes)]
-        case IsNot(value):
-            return lambda nodes, _: [any(each is not value for each in nodes)] if nodes else []
-        case Both(one, other):
-            return _both(one, other)
-        case Itself():
-            return lambda _, resource: [resource]
-
-
-def _child(names: tuple[str, ...]) -> Step:
-    if len(names) == 1:
-        name = names[0]
-
-        def one(nodes: Nodes, _: Mapping[str, Any]) -> Nodes:
-            found: Nodes = []
-            for node in nodes:
-                if type(node) is dict and (value := node.get(name)) is not None:
-                    if type(value) is list:
-                        found += value
-                    else:
-                        found.append(value)
-            return found
-
-        return one
-
-    def several(nodes: Nodes, _: Mapping[str, Any]) -> Nodes:
-        found: Nodes = []
-        for node in nodes:
-            if type(node) is dict:
-                for each in names:
-                    if (value := node.get(each)) is not None:
-                        if type(value) is list:
-                            found += value
-                        else:
-                            found.append(value)
-        return found
-
-    return several
-
-
-def _where_equal(name: str, wanted: str) -> Step:
-    return lambda nodes, _: [each for each in nodes if type(each) is dict and each.get(name) == wanted]
-
-
-def _refers_to(type_: str) -> Step:
-    return lambda nodes, resource: [each for each in nodes if refers(each, resource, type_)]
-
-
-def refers(node: Any, resource: Mapping[str, Any], type_: str) -> bool:
-    """Whether a reference points at a resource of this type, as far as it says so itself."""
-    if type(node) is not dict:
-        return False
-    said = node.get("reference")
-    if type(said) is str and said:
-        if said.startswith("#"):
-            inside = resource.get("contained")
-            return type(inside) is list and any(
-                type(each) is dict and each.get("id") == said[1:] and each.get("resourceType") == type_ for each in inside
-            )
-        if said.startswith(f"{type_}/") or f"/{type_}/" in said:
-            return True
-    return bool(node.get("type") == type_)
-
-
-def _both(one: Branch, other: Branch) -> Step:
-    first, second = _alone(one), _alone(other)
-
-    def both(_: Nodes, resource: Mapping[str, Any]) -> Nodes:
-        return [first(resource) == [True] and second(resource) == [True]]
-
-    return both

@@ -10,7 +10,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from carerecord.fhir.search.parameters import Parameter
-from carerecord.fhir.search.path import Branch, Child, Equal, Part, RefersTo, refers
+from carerecord.fhir.search.steps import Branch, Child, Equal, Part, RefersTo, refers
 
 Walk = Callable[..., None]
 _SIMPLE: Final = (Child, Equal, RefersTo)
