@@ -140,9 +140,10 @@ async def test_an_unknown_id_is_not_found(desk):
         await desk.index.who(WhoAsked("nobody"))
 
 
-async def test_entries_from_before_likeness_was_kept_are_folded_and_found(desk):
+@pytest.mark.parametrize("before", ["DELETE FROM likeness", "UPDATE likeness SET folded = 1, keys = '{}'"])
+async def test_entries_from_before_likeness_was_kept_or_of_an_older_rule_are_folded_and_found(desk, before):
     (first,) = await desk.enrol(stated("a", "1", number=nhs(1)))
-    await desk.db.execute("DELETE FROM likeness")
+    await desk.db.execute(before)
     await desk.db.execute("DELETE FROM likeness_key")
 
     await desk.index.enrolling.fold_all()

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from carerecord.kit.db import Pool
-from carerecord.patients.store import finding, kept
+from carerecord.patients.keys import MOST
+from carerecord.patients.store import finding, kept, likeness
 
 PEOPLE = 40_000
 
@@ -30,7 +31,13 @@ async def full(service_database) -> Pool:
     await pool.execute("INSERT INTO name (patient, word) SELECT id, 'family' || local_id::int % 5000 FROM patient")
     await pool.execute("INSERT INTO word_key (key, word) SELECT DISTINCT word, word FROM name")
     await pool.execute("INSERT INTO link (patient, person, since, because) SELECT id, 's' || id, now(), 'enrolled' FROM patient")
+    await pool.execute("INSERT INTO likeness (patient, facts, keys) SELECT id, '[]', ARRAY[local_id::bigint] FROM patient")
+    await pool.execute("INSERT INTO likeness_key (key, no) SELECT no % 20000, no FROM likeness")
+    await pool.execute(
+        "INSERT INTO severed (one, other, since, by) SELECT 'p' || n, 'q' || n, now(), '' FROM generate_series(1, 5000) AS n"
+    )
     await kept.analyse(pool)
+    await pool.execute("ANALYZE severed")
     return pool
 
 
@@ -42,6 +49,7 @@ ASKED = {
     "by birth date": (finding.BY_BIRTH_DATE, ([date(1950, 7, 14)], finding.MOST)),
     "by birth date and name": (finding.BY_BIRTH_DATE_AND_NAME, (NEAR, ["given7", "family7"], finding.MOST)),
     "by postcode": (finding.BY_POSTCODE, ("ZZ11AA", finding.MOST)),
+    "who might this be": (likeness.SETS_ALIKE, (list(range(12)), MOST)),
     "near words": (finding.NEAR_WORDS, (["family7", "famly7"],)),
     "words beginning": (finding.WORDS_BEGINNING, (["fam"], "\U0010ffff", 40)),
 }
@@ -63,8 +71,11 @@ async def test_no_statement_reads_a_table_from_end_to_end(full):
     await kept.sets_of(db, ["p7", "p8", "p9"])  # type: ignore[arg-type]
     await kept.entries_at(db, ["elm-bank"] * 3, ["1", "2", "3"])  # type: ignore[arg-type]
     await kept.entries_numbered(db, ["9990000018", "9990000026"])  # type: ignore[arg-type]
+    await kept.ids_beside(db, ["p7", "p8"])  # type: ignore[arg-type]
+    await likeness.alike(db, [[1, 2, 3], [4, 5]])  # type: ignore[arg-type]
+    await likeness.member_rows(db, ["sp7", "sp8"])  # type: ignore[arg-type]
 
-    assert len(said) == 4
+    assert len(said) == 7
     for statement, told in said:
         assert await scanned(full, statement, *told) == [], statement
 

@@ -110,13 +110,16 @@ class Enrolling:
             await kept.analyse(self.db)
 
     async def fold_all(self) -> None:
-        """Fold entries that came in before likeness was kept, so that they are found too. It links nothing."""
+        """Fold entries that came in before likeness was kept, or by an older rule, so that they are found too. Links nothing."""
         while ids := await likeness.unfolded(self.db, 500):
             async with self.db.acquire() as db, db.transaction():
                 await kept.alone(db)
                 sets = await kept.sets_of(db, ids)
-                told = [(entry.id, facts_of(entry)) for entries in sets.values() for entry in entries if entry.id in set(ids)]
-                await likeness.put(db, [(patient, encode(facts), keys_of(facts)) for patient, facts in told])
+                wanted = set(ids)
+                told = [entry for entries in sets.values() for entry in entries if entry.id in wanted]
+                if not told:
+                    return  # nobody whom the index could find
+                await likeness.put(db, await self.turns.each(_folded, told))
 
     async def take_in(
         self, db: Connection, fresh: Sequence[Entry], known: dict[tuple[str, str], Entry], now: datetime
@@ -152,9 +155,8 @@ class Enrolling:
         rows, folded = [], []
         async with self.turns.mine() as turn:
             for entry in entries:
-                facts = facts_of(entry)
                 rows.append(_row(entry, seen))
-                folded.append((entry.id, encode(facts), keys_of(facts)))
+                folded.append(_folded(entry))
                 await turn.over()
         await kept.put(db, rows)
         await likeness.put(db, folded)
@@ -270,6 +272,11 @@ async def weighed(doubts: Iterable[Doubt], entries: Iterable[Entry], turns: Turn
 
 def facts_of(entry: Entry) -> Facts:
     return Facts.of(entry.stated, entry.nhs_number, entry.nhs_status)
+
+
+def _folded(entry: Entry) -> tuple[str, bytes, list[int]]:
+    facts = facts_of(entry)
+    return entry.id, encode(facts), keys_of(facts)
 
 
 def _row(entry: Entry, seen: Callable[[Entry], Traits]) -> kept.Row:

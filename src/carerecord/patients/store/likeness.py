@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from carerecord.kit.db import Connection, Database, Record
 from carerecord.patients.facts import Facts
-from carerecord.patients.keys import MOST
+from carerecord.patients.keys import FOLDED, MOST
 from carerecord.patients.model import Entry
 from carerecord.patients.store.kept import entry_in
 
@@ -35,11 +35,11 @@ async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]]) -> N
         WITH keyed AS (
             SELECT patient, array_agg(key) AS keys FROM unnest($3::text[], $4::bigint[]) AS keyed (patient, key) GROUP BY patient
         ), kept AS (
-            INSERT INTO likeness (patient, facts, keys)
-            SELECT told.patient, told.facts, coalesce(keyed.keys, '{}')
+            INSERT INTO likeness (patient, facts, keys, folded)
+            SELECT told.patient, told.facts, coalesce(keyed.keys, '{}'), $5
               FROM unnest($1::text[], $2::bytea[]) AS told (patient, facts)
               LEFT JOIN keyed USING (patient)
-            ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys
+            ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys, folded = excluded.folded
             RETURNING no, keys
         )
         INSERT INTO likeness_key (key, no) SELECT DISTINCT unnest(keys), no FROM kept ON CONFLICT DO NOTHING
@@ -48,6 +48,7 @@ async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]]) -> N
         facts,
         [patient for patient, _ in keys],
         [key for _, key in keys],
+        FOLDED,
     )
 
 
@@ -179,8 +180,10 @@ async def sever(db: Connection, one: str, other: str, by: str, now: object, *, u
 
 
 async def unfolded(db: Database, most: int) -> list[str]:
-    """Ids of entries that came in before likeness was kept."""
-    rows = await db.fetch(
-        "SELECT id FROM patient WHERE NOT EXISTS (SELECT FROM likeness WHERE likeness.patient = patient.id) LIMIT $1", most
-    )
-    return [row["id"] for row in rows]
+    """Ids of entries that came in before likeness was kept, or that were folded by an older rule."""
+    rows = await db.fetch("SELECT patient FROM likeness WHERE folded < $2 LIMIT $1", most, FOLDED)
+    if not rows:
+        rows = await db.fetch(
+            "SELECT id FROM patient WHERE NOT EXISTS (SELECT FROM likeness WHERE likeness.patient = patient.id) LIMIT $1", most
+        )
+    return [row[0] for row in rows]
