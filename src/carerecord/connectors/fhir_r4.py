@@ -113,7 +113,7 @@ class FhirTalk(Talk):
         # The same question for each id; the index says that they are one person.
         asks = [ask for local_id in ids for ask in self._questions(local_id)]
         await _all_of(asks)
-        if self._answered:
+        if self._answered and self._taken.waits:
             async with self._turns.mine() as turn:
                 await self._taken.finish(turn)
         return self._reply(ids)

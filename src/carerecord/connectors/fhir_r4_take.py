@@ -85,7 +85,7 @@ class Taken:
         self._sent: Counter[str] = Counter()
         self._shown: Counter[str] = Counter()
         self._broken: Counter[str] = Counter()
-        self._seen: set[tuple[str, str]] = set()
+        self._seen: set[str] = set()
         self._beside = Beside()
         self._waiting: list[bundles.Entry] = []  # until what they refer to has come
 
@@ -105,22 +105,23 @@ class Taken:
         for faulty in page.faulty:
             self._unreadable(type_ or "unknown", type_, faulty.raw)
         self._as_sent, since = SENT.get(), 0
-        for entry in page.entries:
+        types = [entry.type for entry in page.entries]
+        passing = not READ_IN_PASSING.isdisjoint(types)
+        for entry in page.entries if passing else ():
             if entry.type in READ_IN_PASSING:
                 self._in_passing(entry)
                 if turn.spent:
                     await turn.over()
-        matches = len(page.faulty)
         for entry in page.entries:
-            matches += entry.type == type_
-            if entry.type not in READ_IN_PASSING:
-                self._take(entry)
-                since += len(entry.raw)
-                if since > _LOOK_AFTER:
-                    since = 0
-                    if turn.spent:
-                        await turn.over()
-        return matches
+            if passing and entry.type in READ_IN_PASSING:
+                continue
+            self._take(entry)
+            since += len(entry.raw)
+            if since > _LOOK_AFTER:
+                since = 0
+                if turn.spent:
+                    await turn.over()
+        return len(page.faulty) + types.count(type_)
 
     async def finish(self, turn: Turn) -> None:
         """Read what waited for a medicine that came on a later page, or never did."""
@@ -130,22 +131,28 @@ class Taken:
             self._file(entry)
             await turn.over()
 
+    @property
+    def waits(self) -> bool:
+        """Whether something is left for `finish`."""
+        return bool(self._waiting)
+
     def tally(self) -> tuple[TypeTally, ...]:
         return tuple(
             TypeTally(type_, count, self._shown[type_], self._broken[type_]) for type_, count in sorted(self._sent.items())
         )
 
     def _take(self, entry: bundles.Entry) -> None:
-        # A resource that answers two of our searches is one resource.
-        one = (entry.type, entry.id)
-        if entry.id and one in self._seen:
-            return
-        self._seen.add(one)
+        type_, id_ = entry.type, entry.id
+        if id_:  # a resource that answers two of our searches is one resource
+            key = f"{self._source}/{type_}/{id_}"
+            if key in self._seen:
+                return
+            self._seen.add(key)
         self.count += 1
-        self._sent[entry.type] += 1
-        if entry.type == "Patient":
+        self._sent[type_] += 1
+        if type_ == "Patient":
             self._patient(entry)
-        elif entry.type in WITH_MEDICATION and b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
+        elif type_ in WITH_MEDICATION and b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
             self._waiting.append(entry)
         else:
             self._file(entry)
