@@ -8,7 +8,6 @@ import asyncio
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -26,6 +25,7 @@ from carerecord.holdings.book import Book
 from carerecord.holdings.finding import ID, Finder
 from carerecord.holdings.paging import Place, same
 from carerecord.holdings.reaching import CONFIDENTIALITY, GUARDED, NOBODY, may_see, most, within
+from carerecord.holdings.rounds import Rounds
 from carerecord.holdings.store import exporting as kept
 from carerecord.holdings.store import looking
 from carerecord.holdings.store.changing import Row
@@ -46,8 +46,6 @@ _MOST_STEPS: Final = 20  # without a page being full, where a filter lets little
 MOST_BYTES: Final = 8_000_000  # of one page, and the one resource that passes it
 _SETTLES: Final = timedelta(milliseconds=500)  # between a writer's clock and its first row
 _LEASE: Final = timedelta(seconds=20)
-_LOOKS_EVERY_S: Final = 2.0
-_SWEEPS_EVERY_S: Final = 60.0
 _LOWEST: Final = ""
 
 
@@ -70,7 +68,10 @@ class Exporter:
     book: Book
     log: Log
     rows_a_file: int = ROWS_A_FILE
-    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: Rounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rounds = Rounds(self.log, "exports")
 
     # --- what a client asks
 
@@ -95,7 +96,7 @@ class Exporter:
         )
         touched = asked.patients if asked.of == "group" else ()
         await self.book.write("export-begun", asked.client, touched, request=asked.request)
-        self._bell.set()
+        self._rounds.bell.set()
         return Export(str(id_), "waiting", stamp(now), stamp(now + LASTS), asked.address)
 
     async def state(self, asked: ExportNamed) -> Export:
@@ -259,23 +260,7 @@ class Exporter:
 
     async def run(self) -> None:
         """Plan one export after another, until it is stopped. What a killed process had in hand is gone on with by another."""
-        swept = 0.0
-        loop = asyncio.get_running_loop()
-        while True:
-            try:
-                if loop.time() - swept > _SWEEPS_EVERY_S:
-                    swept = loop.time()
-                    await self.sweep()
-                worked = await self.work()
-            except Exception as error:
-                if not is_away(error):
-                    self.log.error("exports.failed", exc_info=error)
-                worked = False
-            if not worked:
-                self._bell.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._bell.wait(), _LOOKS_EVERY_S)
-                    await asyncio.sleep(_SETTLES.total_seconds())
+        await self._rounds.run(self.work, self.sweep, settles_s=lambda: _SETTLES.total_seconds())
 
     async def sweep(self) -> None:
         now = self.finder.clock.now()

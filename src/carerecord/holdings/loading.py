@@ -6,7 +6,6 @@ How far it is stands in the transaction that filed: whoever is killed when, each
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
@@ -21,6 +20,7 @@ from carerecord.contracts.holdings import Change, Issue, WriteAsked
 from carerecord.holdings.book import Book
 from carerecord.holdings.drafts import Draft, Refusal, error
 from carerecord.holdings.reaching import NOBODY
+from carerecord.holdings.rounds import Rounds
 from carerecord.holdings.store import loading as kept
 from carerecord.holdings.writing import Writer
 from carerecord.kit.clock import stamp
@@ -36,8 +36,6 @@ MOST_ISSUES: Final = 20  # of one line
 _LASTS: Final = timedelta(hours=24)  # what became of it is told so long
 _PATIENCE: Final = timedelta(hours=1)  # between two parts
 _LEASE: Final = timedelta(seconds=20)
-_LOOKS_EVERY_S: Final = 2.0
-_SWEEPS_EVERY_S: Final = 60.0
 _TRIES: Final = 5
 _REFUSALS: Final = 4  # in one group, before each of its lines is filed by itself
 _REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
@@ -74,7 +72,10 @@ class Loader:
     book: Book
     log: Log
     group: int = GROUP
-    _bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _rounds: Rounds = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rounds = Rounds(self.log, "imports")
 
     # --- what a client asks
 
@@ -112,7 +113,7 @@ class Loader:
             if asked.last:
                 await kept.received(db, row["id"], asked.lines)
         if asked.last:
-            self._bell.set()
+            self._rounds.bell.set()
         return await self.state(LoadNamed(asked.load, asked.client))
 
     async def state(self, asked: LoadNamed) -> Load:
@@ -147,21 +148,8 @@ class Loader:
 
     async def run(self) -> None:
         """File one import after another, until it is stopped. What a killed process had in hand is gone on with by another."""
-        loop, swept = asyncio.get_running_loop(), 0.0
-        while True:
-            try:
-                if loop.time() - swept > _SWEEPS_EVERY_S:
-                    swept = loop.time()
-                    await kept.sweep(self.writer.finder.db, self.writer.finder.clock.now())
-                worked = await self.work()
-            except Exception as fault:
-                if not is_away(fault):
-                    self.log.error("imports.failed", exc_info=fault)
-                worked = False
-            if not worked:
-                self._bell.clear()
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._bell.wait(), _LOOKS_EVERY_S)
+        finder = self.writer.finder
+        await self._rounds.run(self.work, lambda: kept.sweep(finder.db, finder.clock.now()))
 
     async def work(self) -> bool:
         """File one import to its end; False where none waits."""

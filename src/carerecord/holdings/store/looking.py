@@ -24,6 +24,15 @@ _STOOD = """
                                    FROM held
                                   WHERE (patient, type, id) = (stood.patient, stood.type, stood.id))) <= $3"""
 
+# Deletions of what is gone now, of some types ($3), in records of patients ($1), each by the source that goes with it ($2).
+_GONE = """FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
+          JOIN version ON version.patient = asked.whose AND version.source = asked.source
+         WHERE version.method = 'D' AND version.type = ANY ($3)
+           AND NOT EXISTS (SELECT
+                             FROM version AS later
+                            WHERE (later.patient, later.type, later.id) = (version.patient, version.type, version.id)
+                              AND later.version > version.version)"""
+
 
 async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, int] | None:
     """This version, 0 = the last, wherever it lies; and how confidential the last one is."""
@@ -229,15 +238,9 @@ async def gone_of(db: Database, whose: Sequence[tuple[str, str]], types: Sequenc
     rows = await db.fetch(
         f"""
         SELECT {ROW}, version.source
-          FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
-          JOIN version ON version.patient = asked.whose AND version.source = asked.source
-         WHERE version.method = 'D' AND version.type = ANY ($3)
-           AND NOT EXISTS (SELECT
-                             FROM version AS later
-                            WHERE (later.patient, later.type, later.id) = (version.patient, version.type, version.id)
-                              AND later.version > version.version)
+          {_GONE}
          LIMIT $4
-        """,  # noqa: S608
+        """,
         *columns(whose, 2),
         list(types),
         many,
@@ -250,7 +253,7 @@ async def sums_of(
 ) -> tuple[tuple[str, str, bool, int, int, datetime], ...]:
     """By source and type, of what stands and of what is gone: how many, their version numbers added up, when the newest came."""
     rows = await db.fetch(
-        """
+        f"""
         SELECT asked.source, found.type, false AS gone, count(*) AS many, sum(found.version)::bigint AS versions,
                max(version.at) AS at
           FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
@@ -262,15 +265,9 @@ async def sums_of(
          GROUP BY asked.source, found.type
          UNION ALL
         SELECT asked.source, version.type, true, count(*), 0, max(version.at)
-          FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
-          JOIN version ON version.patient = asked.whose AND version.source = asked.source
-         WHERE version.method = 'D' AND version.type = ANY ($3)
-           AND NOT EXISTS (SELECT
-                             FROM version AS later
-                            WHERE (later.patient, later.type, later.id) = (version.patient, version.type, version.id)
-                              AND later.version > version.version)
+          {_GONE}
          GROUP BY asked.source, version.type
-        """,
+        """,  # noqa: S608
         *columns(whose, 2),
         list(types),
         most_confidential,
