@@ -62,3 +62,34 @@ async def test_a_pool_heals_when_the_server_is_killed_and_comes_back(own_cluster
     await asyncio.sleep(0.1)
     assert await asyncio.gather(*(pool.fetchval("SELECT count(*) FROM bed") for _ in range(8))) == [0] * 8
     await pool.close()
+
+
+async def test_connections_at_hand_go_to_whoever_wants_to_hold_one(database: TestDatabase) -> None:
+    for _ in range(3):
+        await asyncio.gather(*(database.pool.fetchval("SELECT pg_sleep(0.01)") for _ in range(4)))
+        async with asyncio.timeout(2.0):
+            held = [await database.pool.acquire() for _ in range(4)]
+        for each in held:
+            await database.pool.release(each)
+
+
+async def test_a_statement_that_nobody_waits_for_any_more_leaves_nothing_to_the_next(database: TestDatabase) -> None:
+    await database.pool.fetchval("SELECT 1")
+    asleep = asyncio.create_task(database.pool.fetchval("SELECT pg_sleep(20)"))
+    await asyncio.sleep(0.1)
+    asleep.cancel()
+    async with asyncio.timeout(5.0):
+        answers = await asyncio.gather(*(database.pool.fetchval("SELECT $1::int", each) for each in range(20)))
+        await asyncio.gather(asleep, return_exceptions=True)
+
+    assert answers == list(range(20))
+
+
+async def test_a_pool_closes_though_connections_are_at_hand(service_database) -> None:
+    pool = (await service_database("holdings")).pool
+    await asyncio.gather(*(pool.fetchval("SELECT pg_sleep(0.01)") for _ in range(4)))
+    async with asyncio.timeout(4.0):
+        await pool.close()
+
+    with pytest.raises(asyncpg.InterfaceError):
+        await pool.fetchval("SELECT 1")

@@ -120,8 +120,10 @@ async def across(
     rows = await db.fetch(
         f"""
         SELECT DISTINCT patient, id
-          FROM across
-         WHERE hash = ANY ($1) AND type = $2 AND (patient, id) > ($3, $4){others}
+          FROM (SELECT patient, id
+                  FROM across
+                 WHERE hash = ANY ($1) AND type = $2 AND (patient, id) > ($3, $4){others}
+                OFFSET 0) AS said  -- or it would go through everybody for the sake of the order
          ORDER BY patient, id
          LIMIT $5
         """,  # noqa: S608

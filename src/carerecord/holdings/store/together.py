@@ -179,8 +179,10 @@ async def across_of_each(db: Database, asked: Sequence[Across]) -> list[Reached]
         SELECT {ROW}, asked.place, found.patient AS whose, found.id AS which
           FROM ({_asked("type text, most_confidential int, many int", names)}) AS asked
          CROSS JOIN LATERAL (SELECT DISTINCT patient, id
-                               FROM across
-                              WHERE hash = ANY (asked.g1) AND type = asked.type{others}
+                               FROM (SELECT patient, id
+                                       FROM across
+                                      WHERE hash = ANY (asked.g1) AND type = asked.type{others}
+                                     OFFSET 0) AS said  -- or it would go through everybody for the sake of the order
                               ORDER BY patient, id
                               LIMIT asked.many) AS found
           LEFT JOIN LATERAL (SELECT version.*
