@@ -9,7 +9,6 @@ import os
 import threading
 import zlib
 from functools import lru_cache
-from hashlib import sha256
 from importlib.resources import files
 
 import msgspec
@@ -73,8 +72,8 @@ class Bodies:
             return opener
 
     def _derived(self, organisation: str, patient: str) -> AESGCM:
-        of_organisation = hmac.new(self._key, f"organisation/{organisation}".encode(), sha256).digest()
-        return AESGCM(hmac.new(of_organisation, f"patient/{patient}".encode(), sha256).digest())
+        of_organisation = hmac.digest(self._key, f"organisation/{organisation}".encode(), "sha256")
+        return AESGCM(hmac.digest(of_organisation, f"patient/{patient}".encode(), "sha256"))
 
 
 def with_ours(raw: bytes, *, id_: str, version: int, at: str) -> bytes:

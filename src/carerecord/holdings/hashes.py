@@ -5,11 +5,14 @@ What is asked of a node here is what `fhir.search.values` says of it, without wh
 
 from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from hashlib import blake2b
+from struct import Struct
 from typing import Any, Final
 
 from carerecord.fhir.search.values import link, tokens
 
+_number: Final = Struct(">q").unpack
 _AT_HAND: Final = 1_024  # words of one parameter
 _NOTHING: Final = ()
 # What says who somebody is, is not kept at hand: each is seen once, and memory is no place for it.
@@ -18,8 +21,15 @@ NUMBERED: Final = frozenset(("identifier", "telecom", "phone", "email"))
 
 
 def hashed(key: bytes, name: str, value: str) -> int:
-    made = blake2b(f"{name}\0{value}".encode(), digest_size=8, key=key).digest()
-    return int.from_bytes(made, "big", signed=True)
+    made = _begun(key, name).copy()
+    made.update(value.encode())
+    number: int = _number(made.digest())[0]
+    return number
+
+
+@lru_cache(2_048)  # names of parameters, never a value
+def _begun(key: bytes, name: str) -> blake2b:
+    return blake2b(f"{name}\0".encode(), digest_size=8, key=key)
 
 
 class Hashes(dict[str, int]):
