@@ -10,6 +10,7 @@ from carerecord.fhir.identifiers import ODS_ORGANISATION
 TYPE: Final = "Consent"
 SECTION: Final = "urn:carerecord:section"
 SOURCE: Final = "urn:carerecord:source"
+NULL: Final = "is null: leave it out"
 _WHOLE: Final = "*"
 _CODES: Final = "http://terminology.hl7.org/CodeSystem/"
 _KEEPS: Final = ("v3-RoleClass", "CST")  # custodian: the source of which it speaks
@@ -60,7 +61,9 @@ def objection(given: Mapping[str, Any]) -> Objection:
 
 def differences(given: Mapping[str, Any], carried: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for name in (*given, *(each for each in carried if each not in given)):
-        if name not in _APART:
+        if name in given and given[name] is None:
+            yield f"Consent.{name}", NULL
+        elif name not in _APART:
             yield from _different(given.get(name), carried.get(name), f"Consent.{name}")
     meta = given.get("meta")
     for name in meta if isinstance(meta, dict) else ():
@@ -72,7 +75,9 @@ def _different(given: Any, carried: Any, path: str) -> Iterator[tuple[str, str]]
     if isinstance(given, dict) and isinstance(carried, dict):
         for name in dict.fromkeys((*given, *carried)):
             left_out = name not in given and name in _MAY_BE_LEFT_OUT and "identifier" in carried
-            if name not in _BESIDE and not left_out:
+            if name in given and given[name] is None:
+                yield f"{path}.{name}", NULL
+            elif name not in _BESIDE and not left_out:
                 yield from _different(given.get(name), carried.get(name), f"{path}.{name}")
     elif isinstance(given, list) and isinstance(carried, list) and len(given) == len(carried):
         for place, (one, other) in enumerate(zip(given, carried, strict=True)):
