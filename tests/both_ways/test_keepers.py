@@ -7,7 +7,16 @@ import pytest
 
 from carerecord.consent import api as consent
 from carerecord.contracts.actors import Actor, Role
-from carerecord.contracts.consent import OBJECT, OBJECTIONS, SAID, WITHDRAW, ObjectAsked, ObjectionsAsked, SaidAsked, WithdrawAsked
+from carerecord.contracts.consent import (
+    OBJECT,
+    OBJECTIONS,
+    SAID,
+    WITHDRAW,
+    ObjectAsked,
+    ObjectionsAsked,
+    SaidAsked,
+    WithdrawAsked,
+)
 from carerecord.contracts.locator import (
     LEARN,
     SEEN,

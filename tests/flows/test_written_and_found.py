@@ -1,4 +1,4 @@
-"""A supplier's system writes a person by the FHIR API: a clinician finds them and opens what it wrote; the book tells who looked."""
+"""A supplier's system writes a person by the FHIR API: a clinician finds them, opens what it wrote, and the book tells of it."""
 
 import asyncio
 from collections.abc import AsyncIterator

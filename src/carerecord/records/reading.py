@@ -203,7 +203,8 @@ class Reader:
 
     async def _present(self, own: Mapping[str, Source], pointers: Sequence[Pointer]) -> list[tuple[Source, Mapping[str, Any]]]:
         """What messages of these systems say is in progress; none where what is kept cannot be read."""
-        entries = tuple(KeptEntry(each.source, kept_ids(self.desk.patient_id, each.source, (each.local_id,))) for each in pointers)
+        id_of = self.desk.patient_id
+        entries = tuple(KeptEntry(each.source, kept_ids(id_of, each.source, (each.local_id,))) for each in pointers)
         if not entries:
             return []
         try:
