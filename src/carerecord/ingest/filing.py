@@ -25,6 +25,7 @@ from carerecord.kit.errors import Unavailable
 from carerecord.kit.log import Log
 
 GROUP: Final = 64
+FEW: Final = 8  # of those that were in a killed worker's hand together; who was in hand a second time is filed by itself
 GROUPS: Final = 8  # of one lane, before it is let go: the lane whose oldest message waits longest is the next
 HOLD: Final = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
 TRIES: Final = 3
@@ -125,8 +126,8 @@ class Filer:
     async def _once(self, lane: int) -> bool:
         """One group, and what is due to be tried again. False: nothing is left to do now, or another worker has the lane."""
         due = await store.next_again(self.db, lane, self.clock.now(), GROUP)
-        for each in due:
-            if not await self._file(lane, (each,)):
+        for some in _apart(due):
+            if not await self._file(lane, some):
                 return False
         group = await store.next_group(self.db, lane, GROUP)
         if not group:
@@ -220,3 +221,10 @@ class Filer:
         if for_good or tries >= TRIES:
             return Fate(kept.id, "parked", reason, tries, now)
         return Fate(kept.id, "again", reason, tries, now + AGAIN_AFTER[tries - 1])
+
+
+def _apart(due: Sequence[Kept]) -> list[tuple[Kept, ...]]:
+    """Each by itself, but for those among whom one may have killed their worker, and most have not."""
+    suspected = [each for each in due if each.before == KILLED and not each.tries]
+    found = [tuple(suspected[begun : begun + FEW]) for begun in range(0, len(suspected), FEW)]
+    return found + [(each,) for each in due if each.before != KILLED or each.tries]

@@ -76,24 +76,23 @@ async def let_go(db: Database, owner: str, lanes: Sequence[int]) -> None:
 
 
 async def suspect(db: Connection, lane: int, ids: Sequence[int], now: datetime, tries: int, reason: str) -> None:
-    """These were in the hand of a worker that ended in the middle: each is tried again by itself, so many times and no more.
+    """These were in the hand of a worker that ended in the middle: each is tried again, so many times and no more.
 
-    Who was in hand among others is no more to blame than they are, so that counts as no try. A pause, so that workers that are
-    ended from outside, one after the other, do not find the same message in hand each time. Within a transaction.
+    That a worker ended with many in its hand is held against none of them. A pause, so that workers that are ended from outside,
+    one after the other, do not find the same message in hand each time. Within a transaction.
     """
     alone = len(ids) == 1
     await db.execute(
         """
         UPDATE stuck
-           SET tries = tries + $5, reason = $4, state = CASE WHEN tries + $5 >= $3 THEN 'parked' ELSE 'again' END,
-               next_at = $6::timestamptz + make_interval(secs => 4 * (tries + 1))
+           SET tries = tries + 1, reason = $4, state = CASE WHEN tries + 1 >= $3 THEN 'parked' ELSE 'again' END,
+               next_at = $5::timestamptz + make_interval(secs => 4 * (tries + 1))
          WHERE lane = $1 AND id = ANY ($2) AND state = 'again'
         """,
         lane,
         list(ids),
         tries,
         reason,
-        int(alone),
         now,
     )
     await db.execute(
