@@ -9,7 +9,7 @@ from tests.holdings.conftest import Desk, held, ids
 from tests.holdings.test_keeping import PATIENT, potassium
 
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import Reach
+from carerecord.contracts.holdings import Client, Reach, ReadAsked
 from carerecord.holdings.store import looking, together
 from carerecord.holdings.store.together import Across, InRecord
 from carerecord.holdings.together import Together
@@ -167,3 +167,29 @@ async def test_a_read_whose_line_cannot_be_written_is_not_answered(desk: Desk) -
     assert all(isinstance(each, Exception) for each in answered)
     await desk.database.pool.execute("ALTER TABLE outbox DROP CONSTRAINT full_disk")
     assert (await desk.read("Patient", "p1")).id == "p1"
+
+
+async def test_a_read_says_the_same_whether_it_is_decided_by_the_statement_or_here(desk: Desk) -> None:
+    """The last version is decided where it is found, an earlier one in the service: answers and lines are alike."""
+    system, sly = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", 'x","patients":[],"outcome":"success'
+    labels = ("U", "L", "M", "N", "R", "V", "never heard of")
+    await desk.put(PATIENT)
+    for place, label in enumerate(labels):
+        meta = {"security": [{"system": system, "code": label}]}
+        await desk.put({**potassium(4.1, "2026-05-01"), "id": f"o{place}", "meta": meta})
+    client = Client("c1", "R9A", sly)
+
+    for most in labels:
+        for place in range(len(labels)):
+            told: list[tuple[object, ...]] = []
+            for version in (0, 1):
+                await desk.database.pool.execute("DELETE FROM outbox")
+                asked = ReadAsked("Observation", f"o{place}", Reach(most_confidential=most), version, client, "request-1")
+                try:
+                    seen: object = bytes((await desk.keeper.read(asked)).raw)
+                except NotFound:
+                    seen = None
+                row = await desk.database.pool.fetchrow("SELECT body FROM outbox WHERE kind = 'Line'")
+                assert row is not None
+                told.append((seen, msgspec.structs.replace(msgspec.json.decode(row["body"], type=Line), at="")))
+            assert told[0] == told[1]
