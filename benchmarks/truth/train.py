@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 TABLE = ROOT / "src" / "carerecord" / "patients" / "weights.toml"
 RANDOM_PAIRS = 120_000
 LEVELS: Mapping[str, tuple[str, ...]] = {
-    "given": ("same", "form", "sound", "near", "initial", "part", "swapped", "differs"),
+    "given": ("same", "form", "sound", "near", "initial", "part", "swapped", "crossed", "differs"),
     "second": ("same", "near", "initial", "differs"),
     "family": ("same", "near", "sound", "former", "part", "swapped", "differs"),
     "birth": ("same", "edit", "partly", "differs"),
@@ -171,7 +171,7 @@ def main() -> None:
         "[thresholds]  # in bits; docs/explanation/matching.md says what each means",
         "link = 24.0    # at least this, and no rule against it: linked",
         "alone = 32.0   # name, birth date and sex with nothing beside them: names this rare, or a human",
-        "review = 12.0  # at least this: a human looks",
+        "review = 11.0  # at least this: a human looks",
         "prior = 20.0   # two entries of a region of a million are one person as often as not at this",
         "rare_given = 2.5   # for a name that is in no list",
         "rare_family = 2.5",

@@ -43,7 +43,8 @@ def test_a_pair_alone_is_never_settled():
 
 
 def test_a_birth_date_copied_from_a_housemate_does_not_part_one_person():
-    assert sets(FATHER, COPY, one("trust", "1", "Rose Ann")) == (0, 0, 2)
+    assert sets(FATHER, COPY, one("gp", "2", "Rose Ann")) == (0, 0, 2)
+    assert sets(COPY, FATHER, one("gp", "2", "Rose Ann"), one("trust", "1", "Rose Ann")) == (0, 0, 2, 2)
 
 
 @pytest.mark.parametrize(
@@ -59,12 +60,21 @@ def test_a_birth_date_copied_from_a_housemate_does_not_part_one_person():
 )
 def test_a_father_and_a_son_of_one_name_stay_apart_where_anything_else_is_open(other):
     father = one("gp", "1", "David Ray", DAVID, "male", number=nhs(1)) if other.demographics.nhs_number else FATHER
-    assert sets(father, other, one("trust", "1", "Rose Ann"))[:2] == (0, 1)
+    assert sets(father, other, one("gp", "2", "Rose Ann"))[:2] == (0, 1)
 
 
 def test_a_father_and_a_son_of_one_name_stay_apart_where_nobody_else_bears_the_birth_date():
-    assert sets(FATHER, COPY, one("trust", "1", "Rose Ann", "2009-01-30"))[:2] == (0, 1)
-    assert sets(FATHER, COPY, one("trust", "1", "Rose Ann", address="2 Mill Lane", postcode="QX9 1ZZ"))[:2] == (0, 1)
+    assert sets(FATHER, COPY, one("gp", "2", "Rose Ann", "2009-01-30"))[:2] == (0, 1)
+    assert sets(FATHER, COPY, one("gp", "2", "Rose Ann", address="2 Mill Lane", postcode="QX9 1ZZ"))[:2] == (0, 1)
+
+
+def test_a_father_and_a_son_who_has_a_twin_stay_apart_where_the_fathers_source_knows_neither():
+    assert sets(FATHER, COPY, one("trust", "1", "Rose Ann"))[:2] == (0, 1)
+
+
+def test_a_father_stays_apart_from_the_son_whom_his_own_source_knows_too():
+    told = FATHER, one("gp", "3", "David Ray", ROSE, "male"), one("gp", "2", "Rose Ann"), COPY
+    assert sets(*told) == (0, 1, 2, 1)
 
 
 def test_a_second_name_without_a_first_finds_its_like():
@@ -108,11 +118,19 @@ def test_a_birth_date_that_was_reckoned_or_garbled_is_compared_for_what_it_is(to
 
 
 async def test_the_index_asks_the_household_as_a_batch_does(desk):
-    father, _ = await desk.enrol(one("gp", "1", "David Ray", DAVID, "male"), one("gp", "2", "Sana Kay", "1971-02-03"))
-    rose, copy = await desk.enrol(one("trust", "1", "Rose Ann"), one("trust", "2", "David Ray", ROSE, "male"))
+    father, rose = await desk.enrol(one("gp", "1", "David Ray", DAVID, "male"), one("gp", "2", "Rose Ann"))
+    (copy,) = await desk.enrol(one("trust", "2", "David Ray", ROSE, "male"))
 
     assert set((await desk.who(father.patient)).ids) == {father.patient, copy.patient}
     assert (await desk.who(rose.patient)).ids == (rose.patient,)
+
+
+async def test_the_index_finds_the_housemate_whichever_of_the_two_came_last(desk):
+    (copy,) = await desk.enrol(one("trust", "2", "David Ray", ROSE, "male"))
+    await desk.enrol(one("gp", "2", "Rose Ann"))
+    (father,) = await desk.enrol(one("gp", "1", "David Ray", DAVID, "male"))
+
+    assert set((await desk.who(father.patient)).ids) == {father.patient, copy.patient}
 
 
 async def test_the_index_leaves_a_nameless_twin_to_a_human(desk):

@@ -1,8 +1,8 @@
 """What do those who live with them say about two entries that a rule held back?
 
 Pure. Two doubts can be settled so. A record without a given name is its like's unless somebody else of that house was born that
-day, for then it may be the twin's. A birth date that differs is a slip where it is another's of the same house in the same
-source, copied from the line above: then it says nothing, and does not tell father from son either, so all else must agree.
+day, for then it may be the twin's. A birth date that differs was copied from the line above where it is a housemate's, and the
+source that says otherwise knows that housemate: a son of his father's name it would know as the housemate's twin.
 """
 
 from collections.abc import Iterable
@@ -19,13 +19,13 @@ def settles(doubt: str, one: Facts, other: Facts, near: Iterable[Facts]) -> bool
         called = max(one, other, key=lambda each: len(each.given[0]) if each.given else 0)
         return not any(each.birth == called.birth and not _same_name(each, called) for each in house)
     if doubt == COPIED:
-        theirs = [each for each in house if each.source in (one.source, other.source)]
-        return any(_copied(mine, each) for mine in (one, other) for each in theirs)
+        return any(_copied(mine, yours, each) for mine, yours in ((one, other), (other, one)) for each in house)
     return False
 
 
-def _copied(mine: Facts, each: Facts) -> bool:
-    return each.birth == mine.birth and not _same_name(each, mine)
+def _copied(mine: Facts, yours: Facts, each: Facts) -> bool:
+    """My birth date is that of somebody whom your source knows there. Were I their twin, it would know me too, and as me."""
+    return each.source == yours.source and each.birth == mine.birth and not _same_name(each, mine)
 
 
 def _same_name(each: Facts, other: Facts) -> bool:

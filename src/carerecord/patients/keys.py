@@ -92,16 +92,16 @@ def _unplaced(facts: Facts, called: str, named: str) -> Iterator[str]:
             pair = f"s{min(word, other)}|{max(word, other)}"
             yield from (pair + number for number in numbers[:2])
             yield pair
-        if named:
-            yield f"f{named}|{word}"
-        if called:
-            yield f"g{called}|{word}{numbers[-1] if numbers else ''}"
+        for name in (called, named):
+            if name:
+                yield f"f{name}|{word}"
         if facts.birth:
             yield f"r{word}{facts.birth[4:]}"
             yield f"m{word}{facts.birth[:4]}"
     for number in numbers:
-        if named:
-            yield f"h{number}|{named}"
+        for name in (called, named):
+            if name:
+                yield f"h{number}|{name}"
         if facts.birth:
             yield f"x{number}|{facts.birth[4:]}"
     if facts.birth:

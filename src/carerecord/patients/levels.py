@@ -12,7 +12,8 @@ from carerecord.patients.sounds import sound
 from carerecord.patients.weights import weights
 
 SAME, FORM, NEAR, SOUND, INITIAL, PART, FORMER = "same", "form", "near", "sound", "initial", "part", "former"
-SWAPPED, EDIT, PARTLY, DIFFERS, ABSENT, STREET, AREA = "swapped", "edit", "partly", "differs", "absent", "street", "area"
+SWAPPED, CROSSED, EDIT, PARTLY, DIFFERS, ABSENT = "swapped", "crossed", "edit", "partly", "differs", "absent"
+STREET, AREA = "street", "area"
 _KNOWN: Final = weights().known
 _FORMS: Final = weights().forms
 _FULL: Final = weights().full
@@ -148,9 +149,12 @@ def _names(one: Facts, other: Facts) -> tuple[str, str]:
     if borne and not borne.isdisjoint((other.family, *other.also_family)):
         family = FORMER
     if given in (DIFFERS, ABSENT) and family in (DIFFERS, ABSENT):
-        crossed = left and right and one.family and other.family
-        if crossed and family_level(left, other.family) in (SAME, NEAR) and family_level(one.family, right) in (SAME, NEAR):
+        over = bool(left and other.family) and family_level(left, other.family) in (SAME, NEAR)
+        back = bool(right and one.family) and family_level(one.family, right) in (SAME, NEAR)
+        if over and back:
             return SWAPPED, SWAPPED
+        if over or back:  # the two names of one stand swapped, and one of them is another
+            return CROSSED, family
     return given, family
 
 

@@ -189,6 +189,7 @@ FACT_NAMES = {
 }  # fmt: skip
 HOW = {
     "same": "same", "form": "another form", "near": "near", "sound": "sounds alike", "initial": "initial only", "part": "in part",
-    "former": "a former one", "swapped": "swapped with the other name", "edit": "near: one slip", "partly": "in part",
-    "differs": "differs", "absent": "not stated", "street": "in one street", "area": "in one district",
+    "former": "a former one", "swapped": "swapped with the other name", "crossed": "in the place of the other name",
+    "edit": "near: one slip", "partly": "in part", "differs": "differs", "absent": "not stated", "street": "in one street",
+    "area": "in one district",
 }  # fmt: skip

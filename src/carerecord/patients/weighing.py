@@ -10,6 +10,7 @@ from msgspec import Struct
 from carerecord.patients.facts import Facts
 from carerecord.patients.levels import (
     ABSENT,
+    CROSSED,
     DIFFERS,
     EDIT,
     FORM,
@@ -105,6 +106,8 @@ def judge(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> tup
         return APART, ""
     if one.newborn != other.newborn and _a_generation(one, other):
         return APART, "a newborn is never its mother"
+    if levels[0] == ABSENT and levels[3] == DIFFERS and levels[7] != SAME and (one.newborn or other.newborn):
+        return APART, "a newborn is never its brother"
     if other_person := _another(levels):
         return APART, other_person
     if one.verified and other.verified and levels[7] == DIFFERS and levels[5] not in (SAME, NEAR) and levels[6] != SAME:
@@ -184,7 +187,7 @@ def _another(levels: tuple[str, ...]) -> str:
     if nhs == SAME or number == SAME:
         return ""
     born_apart = birth in (DIFFERS, PARTLY)
-    if (given in (DIFFERS, PART) and born_apart) or (given == ABSENT and birth == DIFFERS):
+    if given in (DIFFERS, PART, CROSSED) and born_apart:
         return "two of one household"
     if given == DIFFERS and (second == DIFFERS or sex == DIFFERS or nhs == DIFFERS):
         return "twins"
@@ -192,7 +195,7 @@ def _another(levels: tuple[str, ...]) -> str:
         return "namesakes"
     if birth == EDIT and nhs == DIFFERS and place == DIFFERS:
         return "namesakes"
-    if family == DIFFERS and place not in (SAME, NEAR, STREET) and phone != SAME:
+    if family == DIFFERS and given != CROSSED and place not in (SAME, NEAR, STREET) and phone != SAME:
         return "a given name and a birth date alone"
     return ""
 
