@@ -29,8 +29,9 @@ class Gates:
 
         No value that was received stands in what is told, and of names of elements only FHIR's own. `remarks` asks for those too.
         """
-        structure = (*self._validators.faults(resource), *strict.faults(raw), *calendar.faults(resource, raw))
-        found = {each.path: each for each in structure}
+        found = {each.path: each for each in (*self._validators.faults(resource), *strict.faults(raw))}
+        if not found:  # from here on every name that a path holds is one of FHIR's
+            found = {each.path: each for each in calendar.faults(resource, raw)}
         if not found:
             found = {each.path: each for each in (*self._bindings.faults(resource), *invariants.faults(resource))}
         if uk_core.asked_for(resource, profile):

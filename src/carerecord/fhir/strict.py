@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 import fhirkit
+import orjson
 
 from carerecord.fhir.validate import Fault
 
@@ -24,6 +25,7 @@ _SAID: Final = {
     "null is not allowed in an array of complex values": "has a gap",
 }
 _UNKNOWN, _TWICE, _ONE_TYPE = "unknown element", "the key appears more than once", "only one type may be given"
+_STEP: Final = re.compile(r"(?P<name>[A-Za-z_]+)(?:\[(?P<place>[0-9]+)\])?\.")
 _OTHER: Final = "does not have the form that FHIR gives it"
 _MOST: Final = 10
 
@@ -37,18 +39,42 @@ def faults(raw: bytes) -> tuple[Fault, ...]:
         found = fhirkit.validate(raw)
     except fhirkit.ParseError:
         return (Fault("resource", "does not have the structure that FHIR gives it"),)
-    return tuple(dict.fromkeys(_told(found[:_MOST])))
+    return tuple(dict.fromkeys(_told(raw, found[:_MOST])))
 
 
-def _told(found: list[fhirkit.Issue]) -> Iterator[Fault]:
+def _told(raw: bytes, found: list[fhirkit.Issue]) -> Iterator[Fault]:
     for issue in found:
         if issue.severity != "error":
             continue
         if issue.message in (_UNKNOWN, _TWICE):  # its name is the sender's own word: it could be anything
             says = "has an element that FHIR does not know" if issue.message == _UNKNOWN else "has an element twice"
-            yield Fault(issue.path.rpartition(".")[0], says)
+            where, place = _which(raw, issue.path)
+            yield Fault(where, f"{says}: the {place}. of those that stand there" if place else says)
         else:
             yield Fault(issue.path, _said(issue.message))
+
+
+def _which(raw: bytes, path: str) -> tuple[str, int]:
+    """In what the element stands, and as which of those that stand there, counted from the first.
+
+    Followed through what was sent, for its name may hold the marks that part a path: what is left of it would be told.
+    """
+    where, _, rest = path.partition(".")
+    try:
+        node = orjson.loads(raw)
+        while rest:
+            if rest in node:
+                return where, list(node).index(rest) + 1
+            found = _STEP.match(rest)
+            if found is None or found["name"] not in node:
+                break
+            node, rest = node[found["name"]], rest[found.end() :]
+            where = f"{where}.{found['name']}"
+            if found["place"]:
+                node, where = node[int(found["place"])], f"{where}[{found['place']}]"
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return path.partition(".")[0], 0
+    return path.partition(".")[0], 0
 
 
 def _said(message: str) -> str:

@@ -60,7 +60,3 @@ async def later(db: Connection, told: Sequence[Waiting], reasons: Sequence[str],
         list(reasons),
         list(at),
     )
-
-
-async def waiting(db: Database) -> int:
-    return int(await db.fetchval("SELECT count(*) FROM written"))
