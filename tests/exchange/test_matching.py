@@ -81,3 +81,36 @@ async def test_candidates_come_with_their_grade_and_the_book_tells_who_was_shown
     ):  # fmt: skip
         assert answer.status == status
         assert b"Quillfeather" not in answer.body
+
+
+async def pix(api: Api, query: str, token: str | None = None) -> Answer:
+    return await api.ask("GET", f"/Patient/$ihe-pix?{query}", token=token)
+
+
+async def test_a_number_leads_to_the_others_of_its_bearer_and_the_book_tells_that_it_did(api: Api) -> None:
+    epr = "https://trust.test/Id/number"
+    here = stated("1", "Enid", "Marlow", "1948-03-02", "9990000018")
+    there = SourcePatient("trust", "T7", (*here.identifiers, Identifier(epr, "T7")), here.demographics)
+    await api.house.calls("exchange").ask(ENROL, EnrolAsked((here, there)))
+
+    by_local = await pix(api, f"sourceIdentifier={epr}|T7")
+    by_nhs = await pix(api, f"sourceIdentifier={NHS_NUMBER}|9990000018&targetSystem={epr}")
+    assert by_local.json["parameter"] == [
+        {"name": "targetIdentifier", "valueIdentifier": {"system": NHS_NUMBER, "value": "9990000018"}}
+    ]
+    assert [each["valueIdentifier"]["value"] for each in by_nhs.json["parameter"]] == ["T7"]
+    assert "parameter" not in (await pix(api, f"sourceIdentifier={epr}|T7&targetSystem=urn:nobody")).json
+
+    rows = await api.house.supplies("holdings").db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")
+    noted = [line for row in rows if (line := json.loads(row["body"]))["what"] == "numbers-told"]
+    assert [len(each["patients"]) for each in noted] == [1, 1, 1]
+
+    reader = await api.token_with("system/Observation.rs")
+    for answer, status in (
+        (await pix(api, f"sourceIdentifier={epr}|T8"), 404), (await pix(api, "sourceIdentifier=T7"), 400),
+        (await pix(api, "sourceIdentifier=trust|T7"), 400), (await pix(api, ""), 400),
+        (await pix(api, f"sourceIdentifier={epr}|T7&targetSystem=trust"), 400),
+        (await pix(api, f"sourceIdentifier={epr}|T7&colour=1"), 400),
+        (await pix(api, f"sourceIdentifier={epr}|T7", token=reader), 403),
+    ):  # fmt: skip
+        assert answer.status == status, answer.body

@@ -186,6 +186,7 @@ OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
     "Patient": (
         ("everything", "http://hl7.org/fhir/OperationDefinition/Patient-everything"),
         ("export", "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/patient-export"),
+        ("ihe-pix", "https://profiles.ihe.net/ITI/PIXm/OperationDefinition/IHE.PIXm.pix"),
         ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
         ("summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
     ),

@@ -22,7 +22,7 @@ WORDS = {
     "source-probed": "Probed a source", "stage-changed": "Opened or closed a section of a source",
     "enrolled": "Enrolled people", "messages-received": "Received messages", "message-refused": "Turned a sender away",
     "message-read": "Read a message as it came", "messages-replayed": "Let messages be filed again",
-    "seen-by-asked": "Asked who saw an item that was withdrawn",
+    "numbers-told": "Was told by which numbers a person is known", "seen-by-asked": "Asked who saw an item that was withdrawn",
     "message-discarded": "Discarded a message", "item-withdrawn": "Its sender withdrew an item: who looked before has seen it",
     "audit-read": "Read this book", "role-chosen": "Chose a role", "attendance-asked": "Asked whether somebody attends now",
     "record-joined": "Late sources joined the record", "safety-alert": "Safety alert: a source answered about somebody else",
