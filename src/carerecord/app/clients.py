@@ -16,6 +16,7 @@ from carerecord.contracts.identity import (
     IssueAsked,
     RevokeClientAsked,
 )
+from carerecord.contracts.sources import REGISTRY, RegistryAsked
 from carerecord.kit.calls import Calls
 from carerecord.kit.errors import NotAcceptable
 
@@ -38,18 +39,35 @@ def seconds(text: str) -> float:
 
 async def add(
     ways: Ways, name: str, organisation: str, scopes: Sequence[str], keys: str, on_invalid: str, source: str = "",
-    acts_for: str = "",
-) -> None:
-    """Prints the id, and the secret where the client brings no keys: this once."""
+    acts_for: str = "", *, must_match: bool = False, chooses_ids: bool = True,
+) -> None:  # fmt: skip
+    """Prints the id, and the secret where the client brings no keys: this once.
+
+    Raises:
+        NotAcceptable: the registry has no such source.
+    """
     told = tuple(each for text in scopes for each in text.replace(",", " ").split())
     async with ways() as calls:
+        alone = await _kept_here_alone(calls, source) if source else ()
         asked = AddClientAsked(
-            name, organisation, told, jwks=keys, on_invalid=on_invalid, source=source, acts_for=acts_for
-        )
+            name, organisation, told, jwks=keys, on_invalid=on_invalid, source=source, acts_for=acts_for,
+            must_match=must_match or bool(alone), chooses_ids=chooses_ids,
+        )  # fmt: skip
         added = await calls.ask(ADD_CLIENT, asked)
     print(f"id      {added.client.id}")
+    if alone:
+        print(f"        an update says which version it replaces (If-Match): {', '.join(alone)} of {source} are kept here alone")
     if added.secret:
         print(f"secret  {added.secret}")
+
+
+async def _kept_here_alone(calls: Calls, source: str) -> tuple[str, ...]:
+    """The sections of a source of which there is no other copy to mend a lost update by."""
+    registry = (await calls.ask(REGISTRY, RegistryAsked())).registry
+    found = next((each for each in registry.sources if each.id == source), None) if registry else None
+    if found is None:
+        raise NotAcceptable("The registry has no source of that id; `carerecord sources list` tells those that there are.")
+    return tuple(each.section for each in found.sections if each.arrangement == "master")
 
 
 async def every(ways: Ways, out: Console) -> None:

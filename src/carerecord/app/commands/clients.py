@@ -21,10 +21,16 @@ def add_client(
     on_invalid: Annotated[str, typer.Option(help="What is done with invalid input: refuse, annotate or quarantine.")] = "refuse",
     source: Annotated[str, typer.Option(help="The source, by its id in the registry, in whose name it writes.")] = "",
     acts_for: Annotated[str, typer.Option(help="The role on whose behalf it asks for people's records: gp, ward-nurse …")] = "",
+    must_match: Annotated[bool, typer.Option("--must-match", help="Refuse its updates that say not which version they replace.")]
+    = False,
+    ids_from_here: Annotated[bool, typer.Option("--ids-from-here", help="It may not create under ids of its own.")] = False,
 ) -> None:
     """Let a system or app ask the FHIR API; prints its id, and its secret this once."""
     keys = jwks.read_text("utf-8") if jwks else ""
-    run(clients.add(lambda: operator_calls(gate_with()), name, organisation, scopes, keys, on_invalid, source, acts_for))
+    run(clients.add(
+        lambda: operator_calls(gate_with()), name, organisation, scopes, keys, on_invalid, source, acts_for,
+        must_match=must_match, chooses_ids=not ids_from_here,
+    ))  # fmt: skip
 
 
 @app.command("list")
