@@ -109,6 +109,7 @@ async def test_no_search_include_export_or_history_of_many_brings_a_binary(api: 
     shelf["entry"] = [{"item": {"reference": f"Binary/{id_}"}}]
     shelf["subject"] = {"reference": "Patient/p1"}
     await api.ask("POST", "/List", shelf)
+    assert (await api.ask("GET", "/$export?_type=Binary", Prefer="respond-async")).status == 400
     for path in (f"/Binary?_id={id_}", "/Binary/_history"):
         assert (await api.ask("GET", path)).status in (400, 404, 405)
     included = (await api.ask("GET", "/List?patient=p1&_include=List:item")).json

@@ -17,6 +17,7 @@ from starlette.responses import Response, StreamingResponse
 from carerecord.contracts.bulk import Export, ExportAsked, ExportNamed, ExportRows, ExportRowsAsked
 from carerecord.contracts.holdings import EXPORT, EXPORT_CANCEL, EXPORT_ROWS, EXPORT_STATE, Issue, Reach
 from carerecord.exchange import answers, parameters
+from carerecord.exchange.owners import BY_ID
 from carerecord.exchange.resources import kept_here
 from carerecord.exchange.visit import Visit, token_of
 from carerecord.kit.errors import NotFound, NotUnderstood, Refused, TooMany
@@ -77,6 +78,8 @@ async def _begin(visit: Visit, of: str, group: str = "") -> Response:
     types = tuple(dict.fromkeys(each for name, value in pairs if name == "_type" for each in value.split(",") if each))
     for type_ in types:
         kept_here(visit, type_)
+        if type_ == BY_ID:
+            raise NotUnderstood(f"A {BY_ID} is read by its id, and is in no export: what names it is.")
         visit.must(type_, "r")
         visit.must(type_, "s")
     people = tuple(dict.fromkeys(_patient(value) for name, value in pairs if name == "patient"))
