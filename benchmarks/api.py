@@ -127,6 +127,7 @@ class Plan:
     workers: int
     only: frozenset[str]
     ten_times: bool
+    patience_s: float = 0.0  # for each row, until others leave the machine alone
 
     def wants(self, name: str) -> bool:
         return not self.only or name in self.only
@@ -188,7 +189,8 @@ async def questions(nothing: Bare, at: Server, people: Sequence[Person], plan: P
     found: dict[str, dict[str, float]] = {}
     for name in filter(plan.wants, QUESTIONS):
         whom = [each for each in people if each.resources <= 1_000] if name == "everything" else people
-        found[name] = await in_turns(nothing, at, requests_for(name, whom, at.token), CLIENTS, plan.seconds, at.token)
+        requests = requests_for(name, whom, at.token)
+        found[name] = await in_turns(nothing, at, requests, CLIENTS, plan.seconds, at.token, plan.patience_s)
         if name == "everything":
             short = [each for each in people if each.resources <= 300] or people[:1]
             one = await asked(at, requests_for(name, short, at.token), 1, plan.seconds / 2)
@@ -226,9 +228,11 @@ def main() -> None:
     told.add_argument("--workers", type=int, default=2)
     told.add_argument("--only", default="", help=f"rows, of {', '.join(QUESTIONS)}")
     told.add_argument("--ten-times", action="store_true", help="and once more among ten times the people")
+    told.add_argument("--patience", type=float, default=0.0, help="so many seconds for each row, until others rest")
     told.add_argument("--json", action="store_true")
     args = told.parse_args()
-    plan = Plan(args.resources, args.seconds, args.workers, frozenset(filter(None, args.only.split(","))), args.ten_times)
+    plan = Plan(args.resources, args.seconds, args.workers, frozenset(filter(None, args.only.split(","))), args.ten_times,
+                args.patience)  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="carerecord-bench-") as folder:
         found, detail = uvloop.run(measured(Path(folder), plan))
     tell(found, detail, compact=args.json)
