@@ -23,7 +23,7 @@ B = TypeVar("B")
 KEPT = timedelta(days=7)
 LARGEST_BYTES = 900_000  # NATS carries a megabyte; an event lists ids, and a large import announces in groups
 _GROUP = 500  # events in one INSERT
-_ROUNDS = 2  # of the loop, before an INSERT: who is about to announce at the same time shares it
+_ROUNDS = 2  # of the loop, before an INSERT, where several announce: who is about to, shares it. A lone one waits for nobody
 _PURGED = 5_000  # rows in one DELETE, so that no lock is long
 
 
@@ -94,6 +94,7 @@ class Outbox:
         self.pool, self.service, self._clock = pool, service, clock
         self._waiting: list[_Said] = []
         self._flush: asyncio.Task[None] | None = None
+        self._several = False  # whether the last group was more than one
         self._listeners: set[asyncio.Event] = set()
 
     async def announce(
@@ -153,10 +154,11 @@ class Outbox:
 
     async def _flush_all(self) -> None:
         try:
-            for _ in range(_ROUNDS):
+            for _ in range(_ROUNDS if self._several else 0):
                 await asyncio.sleep(0)
             while self._waiting:
                 group, self._waiting = self._waiting[:_GROUP], self._waiting[_GROUP:]
+                self._several = len(group) > 1
                 await self._flush_group(group)
         finally:
             self._flush = None
