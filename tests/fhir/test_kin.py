@@ -21,7 +21,7 @@ from carerecord.fhir.validate import load
 NOW = datetime(2026, 11, 22, 14, tzinfo=UTC)
 REAL = Path(os.environ.get("CARERECORD_REAL_INPUTS") or Path(__file__).resolve().parents[3] / "shared" / "data") / "synthea"
 ME = {"reference": "Patient/p"}
-OFTEN = 20  # how often a kind comes until each way of writing it is known by its letters
+OFTEN = 60  # how often a kind comes until each way of writing it is known by its letters
 SNOMED = "http://snomed.info/sct"
 
 

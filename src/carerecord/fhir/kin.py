@@ -31,7 +31,7 @@ from carerecord.fhir.read.words import Resource
 from carerecord.fhir.reading import TIMES, read, read_with_course, status_code
 
 MOST_KINDS: Final = 3_000  # learned between two sweeps, about 3 kB each, and twice that where many of one came
-_OFTEN: Final = 4  # of so many kin the letters are learned, and again of twice as many: they may be written in several ways
+_OFTEN: Final = 16  # of so many kin the letters are learned, and again of twice as many: they may be written in several ways
 
 _elements = msgspec.json.Decoder(dict[str, Raw]).decode
 _Key = tuple[Any, ...]
