@@ -1,6 +1,7 @@
 """The FHIR API on a real port, with identity, holdings and the audit book behind it on real databases."""
 
 import asyncio
+import io
 import json
 import secrets
 import uuid
@@ -58,7 +59,9 @@ class Api:
             sent.setdefault("Authorization", f"Bearer {shown}")
         if body is not None:
             sent.setdefault("Content-Type", "application/json-patch+json" if method == "PATCH" else "application/fhir+json")
-        data = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
+        data: Any = body if isinstance(body, bytes | str) or body is None else json.dumps(body)
+        if isinstance(data, bytes) and len(data) > 1_000_000:
+            data = io.BytesIO(data)  # aiohttp warns of what it would send at once
         async with self.web.request(method, f"{self.base}{path}", data=data, headers=sent) as reply:
             return Answer(reply.status, reply.headers, await reply.read())
 

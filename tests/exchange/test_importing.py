@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import io
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -32,7 +33,8 @@ def lines(*resources: Any) -> bytes:
 async def sent(api: Api, body: Any, *, token: str | None = None, **headers: str) -> Answer:
     told = {"Content-Type": NDJSON, "Prefer": "respond-async", "Authorization": f"Bearer {token or api.token}"}
     told |= {name.replace("_", "-"): value for name, value in headers.items()}
-    async with api.web.post(f"{api.base}/$import", data=body, headers=told) as reply:
+    data = io.BytesIO(body) if isinstance(body, bytes) and len(body) > 1_000_000 else body  # as aiohttp would have it
+    async with api.web.post(f"{api.base}/$import", data=data, headers=told) as reply:
         return Answer(reply.status, reply.headers, await reply.read())
 
 
