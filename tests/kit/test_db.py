@@ -69,8 +69,10 @@ async def test_connections_at_hand_go_to_whoever_wants_to_hold_one(database: Tes
         await asyncio.gather(*(database.pool.fetchval("SELECT pg_sleep(0.01)") for _ in range(4)))
         async with asyncio.timeout(2.0):
             held = [await database.pool.acquire() for _ in range(4)]
+        assert database.pool.get_idle_size() == 0
         for each in held:
             await database.pool.release(each)
+        assert database.pool.get_idle_size() == 4
 
 
 async def test_a_statement_that_nobody_waits_for_any_more_leaves_nothing_to_the_next(database: TestDatabase) -> None:

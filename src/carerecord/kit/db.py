@@ -40,9 +40,13 @@ class _ImpatientPool(_PoolBase):
         self._returning: set[asyncio.Task[None]] = set()
 
     def acquire(self, *, timeout: float | None = None) -> Any:
-        if self._at_hand and not self.get_idle_size():
+        if self._at_hand and not super().get_idle_size():
             self._return(self._at_hand.pop(0)[0])
         return super().acquire(timeout=ACQUIRE_WITHIN_S if timeout is None else timeout)
+
+    def get_idle_size(self) -> int:
+        """Those at hand are idle too: whoever wants one is given one of them."""
+        return int(super().get_idle_size()) + len(self._at_hand)
 
     async def fetch(self, query: str, *values: Any, **named: Any) -> Any:
         return await self._by_one_at_hand("fetch", query, values, named)
@@ -68,7 +72,8 @@ class _ImpatientPool(_PoolBase):
         except BaseException:  # it may be gone, or still end what nobody waits for any more: the pool knows what to do
             await self.release(connection)
             raise
-        if served < _SERVES_AT_HAND and not self.is_closing() and self.get_size() - self.get_idle_size() < self.get_max_size():
+        taken = self.get_size() - super().get_idle_size()
+        if served < _SERVES_AT_HAND and not self.is_closing() and taken < self.get_max_size():
             self._at_hand.append((connection, served + 1))
         else:
             await self.release(connection)
