@@ -86,7 +86,7 @@ async def suspect(db: Connection, lane: int, ids: Sequence[int], now: datetime, 
         """
         UPDATE stuck
            SET tries = tries + 1, reason = $4, state = CASE WHEN tries + 1 >= $3 THEN 'parked' ELSE 'again' END,
-               next_at = $5::timestamptz + make_interval(secs => 4 * (tries + 1))
+               next_at = $5::timestamptz + make_interval(secs => 5 * 3 ^ tries)
          WHERE lane = $1 AND id = ANY ($2) AND state = 'again'
         """,
         lane,
