@@ -92,6 +92,23 @@ async def test_of_two_who_file_one_report_at_once_the_last_has_heard_both(servic
     assert [b"6.1" in each for each in versions] == [True, False, True], "what the slow one knew did not stand for long"
 
 
+async def test_two_who_file_of_the_same_visits_at_once_wait_for_nobody_and_file_everything(service_database: Any):
+    other = apart("M1")
+    async with a_hospital(service_database) as hospital:
+        workers = [await a_house_of(hospital.pools, clock=hospital.clock) for _ in range(2)]
+        for number in range(12):
+            of_visit = f"\rPV1|1|O|ED|||||||||||||||||V{number % 3}\rOBR|".encode()
+            for person in ("M1", other):
+                said = result(person, f"{number}.1", f"{person}-{number}", minutes=number)
+                await hospital.put(said.replace(b"\rOBR|", of_visit))
+        await asyncio.gather(*(each.file_all() for each in workers))
+        versions = await texts(hospital, "Observation")
+
+        assert (await hospital.waiting(), await hospital.stuck()) == (0, [])
+        assert await hospital.db.fetchval("SELECT count(*) FROM message") == 24
+    assert b'"value":11.1' in versions[-1]
+
+
 async def test_what_is_refused_in_the_end_is_taken_out_of_what_others_settled_with_it(service_database: Any):
     async with a_hospital(service_database) as hospital:
         slow, there, go = await held_at(hospital, refuses="DiagnosticReport")
