@@ -36,14 +36,23 @@ def link(facts: Sequence[Facts]) -> Linked:
     doubtful += [(bits, pair) for bits, pair, _ in held if (bits, pair) not in settled]
     sets = Sets(facts)
     best: dict[tuple[int, str], float] = {}  # the bits by which a place found its like in a source
-    # Those of one number first: what has none then finds a set to join, and not one stray entry of it.
-    order = sorted((facts[pair[0]].nhs != facts[pair[1]].nhs, bits, pair) for bits, pair in strong)
-    for _, bits, (one, other) in [*order, *((True, *each) for each in sorted(settled))]:
+
+    def join(bits: float, one: int, other: int) -> None:
         if sets.join(one, other):
             for place, mate in ((one, other), (other, one)):
                 best.setdefault((place, facts[mate].source), bits)
         else:
             doubtful.append((bits, (one, other)))
+
+    # Those of one number first: what has none then finds the set that several speak for, and not one stray entry of it.
+    strong.sort()
+    for bits, pair in strong:
+        if _of_one_number(facts, pair):
+            join(bits, *pair)
+    rest = [each for each in strong if not _of_one_number(facts, each[1])]
+    rest.sort(key=lambda each: len(sets.of[each[1][0]]) == len(sets.of[each[1][1]]) == 1)
+    for bits, pair in (*rest, *sorted(settled)):
+        join(bits, *pair)
     reviews = []
     for bits, (one, other) in doubtful:
         if sets.of[one] is sets.of[other]:
@@ -53,6 +62,10 @@ def link(facts: Sequence[Facts]) -> Linked:
         if taken > 0 or bits < taken:
             reviews.append((one, other))
     return Linked(tuple(min(sets.of[place]) for place in range(len(facts))), tuple(reviews))
+
+
+def _of_one_number(facts: Sequence[Facts], pair: Pair) -> bool:
+    return facts[pair[0]].nhs == facts[pair[1]].nhs != ""
 
 
 def _settled(facts: Sequence[Facts], held: Sequence[tuple[float, Pair, str]]) -> list[tuple[float, Pair]]:
