@@ -84,7 +84,9 @@ def _patients(record: Record, sent: dict[Key, bytes]) -> Iterator[Sent]:
     for state in record.states:
         if state.source in doubtful or state.state == "discarded":
             continue
-        for place, kept in ((state.source, ""), (as_kept(state.source), state.kept)):
+        # A copy of which nothing is shown is discarded, or stands in for nothing.
+        places = ((state.source, ""), (as_kept(state.source), state.kept)) if state.kept else ((state.source, ""),)
+        for place, kept in places:
             found = [(id_, raw) for (source, type_, id_), raw in sent.items() if source == place and type_ == "Patient"]
             came_at = state.copy_at if kept else ""
             yield from (Sent(state.source, "Patient", id_, Raw(raw), kept, came_at) for id_, raw in found)
