@@ -147,3 +147,11 @@ async def test_a_late_result_for_a_merged_number_is_found_with_the_survivor_and_
     assert {each.local_id for each in person.statements} == {"NEW1", "OLD1"}, "one person now, and both numbers to be seen"
     origin = f"Patient/{hl7v2.patient_id(hospital.senders.rows[0], 'OLD1')}"
     assert json.loads(urea.text)["subject"]["reference"] == origin, "it lies under the number that the laboratory sent"
+
+
+async def test_a_database_whose_disk_fails_to_sync_stops_and_does_not_write_on(own_cluster: Cluster):
+    """Case 18: PostgreSQL stops itself, and reads its log anew from before the failure; the rest is case 13."""
+    wanted = {"data_sync_retry": "off", "fsync": "on", "full_page_writes": "on", "synchronous_commit": "on"}
+    connection = await asyncpg.connect(own_cluster.dsn)
+    assert {each: await connection.fetchval(f"SHOW {each}") for each in wanted} == wanted
+    await connection.close()
