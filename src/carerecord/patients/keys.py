@@ -41,8 +41,9 @@ def keys(facts: Facts) -> tuple[str, ...]:
             for name in (family, *facts.also_family):
                 letter = name[:1]
                 add(f"l{birth}{first}{letter}" if first < letter else f"l{birth}{letter}{first}")
-        if called and named:
-            add(f"y{birth[4:]}{both}")
+        if called and named:  # a slip leaves two of day, month and year as they are
+            add(f"y{birth[2:]}{both}")
+            add(f"z{birth[:2]}{birth[4:]}{both}")
             add(f"d{birth[:4]}{both}")
     if post:
         add(f"p{post}{facts.house}{called[:1]}")
