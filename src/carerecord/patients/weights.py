@@ -1,6 +1,6 @@
 """What does each agreement and disagreement tell? The reviewed, versioned table `weights.toml`, read once.
 
-It is written by `python -m benchmarks.truth.train` and by nothing else; docs/explanation/matching.md says how to read and review it.
+It is written by `python -m benchmarks.truth.train` and by nothing else; docs/explanation/matching.md says how to read it.
 """
 
 import tomllib
