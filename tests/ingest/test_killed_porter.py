@@ -10,7 +10,10 @@ from typing import Any
 import pytest
 from tests.ingest.a_hospital import KEEPERS, adt, framed, said
 
+from carerecord.ingest.filing import KILLED
+
 SENDERS = 3
+FEW_KILLS = 5
 PAUSE_S = 0.05  # so that a busy machine has filed what was sent before the test is over
 
 
@@ -81,7 +84,7 @@ async def _spawned() -> asyncio.subprocess.Process:
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("kills", [5, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("kills", [FEW_KILLS, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
 async def test_every_acknowledged_message_is_filed_exactly_once(service_database: Any, kills: int):
     databases = {name: await service_database(name) for name in (*KEEPERS, "ingest")}
     told = {name: each.dsn for name, each in databases.items()}
@@ -107,7 +110,10 @@ async def test_every_acknowledged_message_is_filed_exactly_once(service_database
         async with asyncio.timeout(60):
             while await journal.fetchval("SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM stuck)"):
                 parked = await journal.fetch("SELECT id, reason FROM stuck WHERE state <> 'again'")
-                assert [tuple(row) for row in parked] == []
+                assert {row["reason"] for row in parked} <= ({KILLED} if kills > FEW_KILLS else set())
+                # Of two hundred deaths three may meet one message: it waits for a person then, who has it filed again.
+                ids = [row["id"] for row in parked]
+                await journal.execute("UPDATE stuck SET state = 'again', tries = 0, next_at = now() WHERE id = ANY ($1)", ids)
                 await asyncio.sleep(0.1)
     finally:
         await porters.kill()
