@@ -24,6 +24,8 @@ from carerecord.ingest.kinds import fault_in
 from carerecord.ingest.mllp import Desk, Listener
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.senders import Refusal, Senders
+from carerecord.ingest.threads import Threads
+from carerecord.ingest.whose import Whose
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.db import Pool
 from carerecord.kit.events import Outbox
@@ -182,7 +184,8 @@ async def a_house_of(
     known = Senders(keys_for(b"s" * 32, "ingest", NAMES, ()).entries)
     known.take(Registry("1", (FENWICK,), senders=tuple(senders)))
     outbox = Outbox(pools["ingest"], "ingest", clock)
-    effects = Effects(calls, pools["ingest"], journal.seals, clock, Turns(), outbox)
+    threads, whose = Threads(pools["ingest"], journal.seals, Turns()), Whose(calls, pools["ingest"], clock)
+    effects = Effects(calls, pools["ingest"], clock, outbox, threads, whose)
     filer = Filer(pools["ingest"], journal.seals, known, effects, clock, log, journal.bell)
     return Hospital(pools, journal, known, filer, calls, outbox, clock)
 

@@ -229,13 +229,13 @@ class Killed(BaseException):
 @pytest.mark.parametrize(
     ("step", "before"),
     [
-        ("_stated", True),
-        ("_settled", True),
+        ("threads.stated", True),
+        ("threads.settled", True),
         ("_write", True),
         ("_write", False),
         *[
             pytest.param(step, before, marks=pytest.mark.soak)
-            for step in ("_settled", "_people", "_instructed", "_pointed_to", "_written")
+            for step in ("threads.settled", "whose.people", "whose.instructed", "whose.pointed_to", "_written")
             for before in (True, False)
         ],
     ],
@@ -260,14 +260,16 @@ async def test_a_worker_that_ends_at_any_step_leaves_one_effect_to_the_next(serv
 
 
 def _die(hospital: Hospital, step: str, *, before: bool) -> None:
-    whole: Callable[..., Any] = getattr(hospital.filer.effects, step)
+    room, _, name = step.rpartition(".")
+    part = getattr(hospital.filer.effects, room) if room else hospital.filer.effects
+    whole: Callable[..., Any] = getattr(part, name)
 
     async def ends(*told: Any, **how: Any) -> Any:
         if not before:
             await whole(*told, **how)
         raise Killed
 
-    setattr(hospital.filer.effects, step, ends)
+    setattr(part, name, ends)
 
 
 async def test_a_message_that_kills_its_worker_again_and_again_is_parked(service_database: Any):

@@ -61,9 +61,10 @@ class GpTaken(Taken):
 
     def _contents(self, entry: bundles.Entry) -> None:
         """A list is the table of contents of an area or a consultation: what it lists is shown, not itself."""
-        if entry.id and (entry.type, entry.id) in self._seen:
+        key = f"{self._source}/{entry.type}/{entry.id}"
+        if entry.id and key in self._seen:
             return
-        self._seen.add((entry.type, entry.id))
+        self._seen.add(key)
         self.count += 1
         self._sent[entry.type] += 1
         self._shown[entry.type] += 1

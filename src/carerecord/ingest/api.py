@@ -36,8 +36,10 @@ from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.seen import Seeing
 from carerecord.ingest.senders import Senders
 from carerecord.ingest.service import Porter
+from carerecord.ingest.threads import Threads
 from carerecord.ingest.trace import Tracer
 from carerecord.ingest.watching import Watcher
+from carerecord.ingest.whose import Whose
 from carerecord.ingest.written.telling import Telling
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
@@ -95,7 +97,9 @@ def build(supplies: Supplies) -> Part:
     porter = Porter(enroller, supplies.outbox)
     receiving = _receiving(supplies, told)
     journal = receiving.journal
-    effects = Effects(supplies.calls, supplies.db, journal.seals, supplies.clock, Turns(turn_s=SHORT_S), supplies.outbox)
+    threads = Threads(supplies.db, journal.seals, Turns(turn_s=SHORT_S))
+    whose = Whose(supplies.calls, supplies.db, supplies.clock)
+    effects = Effects(supplies.calls, supplies.db, supplies.clock, supplies.outbox, threads, whose)
     filer = Filer(
         supplies.db, journal.seals, receiving.senders, effects, supplies.clock, supplies.log, journal.bell, told.workers
     )

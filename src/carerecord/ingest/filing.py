@@ -12,7 +12,8 @@ from datetime import timedelta
 from typing import Final
 
 from carerecord.ingest import extracts, hl7v2
-from carerecord.ingest.effects import Effects, NotFiled, Read, opened
+from carerecord.ingest.effects import Effects
+from carerecord.ingest.group import NotFiled, Read, opened
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import filing as store
 from carerecord.ingest.journal.store.filing import Fate, Kept
@@ -94,7 +95,7 @@ class Filer:
         now = self.clock.now()
         leased = await store.lease(self.db, self.owner, now, now + self.hold, most, besides)
         if leased:
-            self.effects.begun_anew()
+            self.effects.whose.begun_anew()
         for lane, left in leased.items():
             if left:
                 async with self.db.acquire() as db, db.transaction():
@@ -192,7 +193,7 @@ class Filer:
 
     async def _read(self, group: Sequence[Kept]) -> tuple[list[Read], list[Fate]]:
         known, reads, fates = self.senders.by_id(), [], []
-        async with self.effects.turns.mine() as turn:
+        async with self.effects.threads.turns.mine() as turn:
             for each in group:
                 sender = known.get(each.sender)
                 if sender is None:

@@ -23,7 +23,7 @@ from carerecord.contracts.ingest import (
     TryAsked,
 )
 from carerecord.ingest import hl7v2
-from carerecord.ingest.effects import opened
+from carerecord.ingest.group import opened
 from carerecord.ingest.hl7v2 import Filing, Unreadable
 from carerecord.ingest.hl7v2 import Heard as Word
 from carerecord.ingest.journal.store import counting

@@ -1,0 +1,113 @@
+"""What was said of each thing that has a life of its own, and how does it stand by all that was ever said of it?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from carerecord.ingest import hl7v2
+from carerecord.ingest.group import Read
+from carerecord.ingest.hl7v2 import Filing, Put
+from carerecord.ingest.hl7v2 import Heard as Word
+from carerecord.ingest.journal.sealing import Seals
+from carerecord.ingest.journal.store import filing as store
+from carerecord.ingest.journal.store.filing import Said
+from carerecord.ingest.senders import Sender
+from carerecord.kit.db import Pool
+from carerecord.kit.turns import Turns
+
+_opened: Final = msgspec.json.Decoder(tuple[str, Raw])
+
+
+class Settled(Struct, frozen=True):
+    """One resource as it stands, by all that was said of its thread."""
+
+    thread: str
+    sender: Sender
+    recorded: str  # the latest of what was said
+    put: Put
+    heard: frozenset[int]  # the messages that spoke of it
+
+
+class Stands(Struct, frozen=True):
+    """How some threads stand, and by which messages."""
+
+    puts: Sequence[Settled]
+    heard: frozenset[int]
+
+
+@dataclass
+class Threads:
+    db: Pool
+    seals: Seals
+    turns: Turns
+
+    async def stated(self, group: Sequence[Read]) -> Mapping[str, Sender]:
+        """Write down what was said. Answers each thread that must be settled, and in whose name."""
+        said: dict[tuple[str, bytes, int], Said] = {}
+        hangs: dict[tuple[str, str], None] = {}
+        threads: dict[str, Sender] = {}
+        ruling: dict[str, Sender] = {}
+        async with self.turns.mine() as turn:
+            for read in group:
+                for filing in read.filings:
+                    for each in filing.statements:
+                        threads[each.thread] = read.sender
+                        if each.rules:
+                            ruling[each.thread] = read.sender
+                        hangs |= dict.fromkeys((above, each.thread) for above in each.hangs)
+                        row = self._said(read, filing, each)
+                        said[row.thread, row.digest, row.message] = row
+                    await turn.over()
+        if not said:
+            return {}
+        async with self.db.acquire() as db, db.transaction():
+            await store.add_statements(db, list(said.values()), list(hangs))
+        if visits := [each for each in threads if each.startswith("Encounter/")]:
+            threads |= {each: threads.get(each, threads[visits[0]]) for each in await store.became(self.db, visits)}
+        if ruling:
+            # What hangs lies with the same organisation; the sender of the ruling speaks for it.
+            first = next(iter(ruling.values()))
+            threads |= {each: threads.get(each, first) for each in await store.below(self.db, list(ruling))}
+        return threads
+
+    def _said(self, read: Read, filing: Filing, each: hl7v2.Statement) -> Said:
+        organisation = read.sender.organisation
+        text = msgspec.json.encode((each.local_id, each.says))
+        digest = self.seals.digest(each.thread.encode(), text)
+        body = self.seals.seal(text, organisation=organisation, place=digest)
+        recorded, sent = filing.order
+        return Said(each.thread, digest, recorded, sent, read.id, filing.trigger, each.rules, body, organisation)
+
+    async def settled(self, threads: Mapping[str, Sender]) -> Stands:
+        """Each thread's resources as they stand by all that was ever said of it."""
+        if not threads:
+            return Stands((), frozenset())
+        rows = await store.statements(self.db, list(threads))
+        heard: dict[str, list[Word]] = {each: [] for each in threads}
+        above: dict[str, list[Word]] = {each: [] for each in threads}
+        puts: list[Settled] = []
+        seen: set[tuple[str, bytes]] = set()
+        often: dict[str, None] = {}
+        async with self.turns.mine() as turn:
+            for at, row in rows:
+                text = self.seals.open(row.body, organisation=row.organisation, place=row.digest)
+                local_id, says = _opened.decode(text)
+                order = (row.recorded, row.sent, row.message)
+                if at == row.thread and not row.rules:
+                    if (row.thread, row.digest) in seen:
+                        often[row.thread] = None
+                    seen.add((row.thread, row.digest))
+                (above if row.rules else heard)[at].append(Word(row.thread, local_id, says, order, str(row.message), row.trigger))
+                await turn.over()
+            for thread, sender in threads.items():
+                recorded = max((each.order[0] for each in heard[thread]), default="")
+                stands = hl7v2.standing(thread, heard[thread], above[thread])
+                said = frozenset(each.order[2] for each in heard[thread])
+                puts += [Settled(thread, sender, recorded, put, said) for put in stands]
+                await turn.over()
+        if often:
+            await store.keep_latest(self.db, list(often))
+        return Stands(puts, frozenset(row.message for _, row in rows))
