@@ -69,8 +69,8 @@ class Supplier:
             return reply.status, await reply.json(content_type=None) if await reply.read() else None
 
     async def found(self, text: str, many: int = 1) -> list[Person]:
-        """Whom a clinician finds, once there are so many; five seconds at most."""
-        for _ in range(100):
+        """Whom a clinician finds, once there are so many; twenty seconds at most."""
+        for _ in range(400):
             told = await self.whole.calls.ask(SEARCH, SearchAsked(text=text, actor=DR_NAIR))
             if len(told.matches) == many:
                 return [each.person for each in told.matches]

@@ -1,5 +1,6 @@
 """Who a source's own system writes by the FHIR API comes into the index, once for each change, and at nobody else's word."""
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from carerecord.contracts.patients import TAKE, Demographics, TakeAsked, Taken
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, Source
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest.enrol import Enroller
+from carerecord.ingest.written import telling
 from carerecord.ingest.written.telling import Telling
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.errors import Unavailable
@@ -82,11 +84,15 @@ class World:
         raw = msgspec.Raw(json.dumps(a_patient(id_, "9990000018") | more).encode())
         self.kept[id_] = PersonKept(id_, source, "2026-11-22T09:00:00Z", raw, gone)
 
-    async def hear(self, *ids: str, source: str = "midwives", client: str = "c1", type_: str = "Patient") -> None:
+    async def hear(
+        self, *ids: str, source: str = "midwives", client: str = "c1", type_: str = "Patient", by: Telling | None = None,
+        committed_after: float = 0.0,
+    ) -> None:  # fmt: skip
         told = Kept(client, "RHM", tuple((id_, type_, id_, 1, "C") for id_ in ids), source=source)
         event = Event(str(uuid4()), "Kept", NOW, "holdings", msgspec.Raw(msgspec.json.encode(told)))
         async with self.database.pool.acquire() as db, db.transaction():
-            await self.telling().hear(db, [event])
+            await (by or self.telling()).hear(db, [event])
+            await asyncio.sleep(committed_after)
 
     async def waiting(self) -> list[tuple[str, str]]:
         rows = await self.database.pool.fetch("SELECT id, reason FROM written ORDER BY id")
@@ -110,6 +116,22 @@ async def test_who_is_written_in_the_name_of_a_source_is_claimed_for_it_and_poin
     assert world.claimed == [("midwives", "p1")]
     assert [(each.source, each.local_id, each.patient) for each in world.learnt[0].pointers] == [("midwives", "p1", "i-p1")]
     assert await world.waiting() == []
+
+
+async def test_the_worker_that_is_woken_before_the_note_is_committed_looks_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(telling, "LOOKS_EVERY_S", 3600.0)
+    world.keeps("p1")
+    woken = world.telling()
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        work = tasks.create_task(woken.work())
+        await asyncio.sleep(0)
+        await world.hear("p1", by=woken, committed_after=0.1)
+        while not world.learnt:
+            await asyncio.sleep(0.01)
+        work.cancel()
+    assert world.claimed == [("midwives", "p1")]
 
 
 async def test_what_we_filed_ourselves_what_is_of_no_source_and_what_is_no_person_is_nobodys_news(world: World):

@@ -76,7 +76,7 @@ class Index:
         for each in waiting:
             if each.one in alone and each.other in alone:
                 asked_of.setdefault(_question(each, alone), []).append(each)
-        found = tuple(_review(first, len(others), alone, sets) for first, *others in asked_of.values())
+        found = tuple(_review(each, alone, sets) for each in asked_of.values())
         if found:
             shown = [side.patient for each in found for side in (each.left, each.right)]
             line = book.line("reviews-read", asked.actor, shown, self.enrolling.clock.now())
@@ -190,18 +190,20 @@ def _question(each: KnownReview, alone: Mapping[str, Entry]) -> Hashable:
     return each.found_at or frozenset((alone[each.one].person, alone[each.other].person))
 
 
-def _review(each: KnownReview, alike: int, alone: Mapping[str, Entry], sets: Mapping[str, Sequence[Entry]]) -> Review:
+def _review(pairs: Sequence[KnownReview], alone: Mapping[str, Entry], sets: Mapping[str, Sequence[Entry]]) -> Review:
+    """The pair that says most, with what speaks against any of them."""
+    each = max(pairs, key=lambda pair: pair.bits)
     left, right = (one_of(entry, sets[entry.person]) for entry in in_order((alone[each.one], alone[each.other])))
     return Review(
         each.id,
         left,
         right,
         each.agrees,
-        each.conflicts,
-        stamp(each.since),
+        tuple(dict.fromkeys(words for pair in (each, *pairs) for words in pair.conflicts)),
+        stamp(min(pair.since for pair in pairs)),
         "" if each.found is None else "same" if each.found else "different",
         stamp(each.found_at) if each.found_at else "",
         round(each.bits, 1),
         each.weighed,
-        alike,
+        len(pairs) - 1,
     )

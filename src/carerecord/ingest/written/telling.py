@@ -32,6 +32,7 @@ from carerecord.kit.events import Event
 
 AT_ONCE: Final = 100
 LOOKED_AT_EVERY: Final = timedelta(minutes=2)  # what waits for a person's word about whose it is
+_COMMITTING: Final = (0.0, 0.05, 0.2, 0.8)  # seconds: what rings has not been committed yet
 NO_SOURCE: Final = "Its source is no longer in the registry."
 UNREAD: Final = "It cannot be read as a person."
 NOTHING: Final = Demographics()  # what a source says of somebody whom it has deleted
@@ -57,19 +58,29 @@ class Telling:
     async def work(self) -> None:
         """Until cancelled. A service that is needed and away is asked again; everything waits meanwhile."""
         while True:
-            self.bell.clear()
             try:
-                more = await self.some()
-            except Exception as error:
-                if not (is_away(error) or isinstance(error, Unavailable)):
-                    raise
-                self.enroller.log.warning("written.waits", because=type(error).__name__)
-                more = False
-            if not more:
-                try:
-                    await asyncio.wait_for(self.bell.wait(), LOOKS_EVERY_S)
-                except TimeoutError:
-                    continue
+                async with asyncio.timeout(LOOKS_EVERY_S):
+                    await self.bell.wait()
+            except TimeoutError:
+                await self._everyone()
+                continue
+            self.bell.clear()
+            for pause in _COMMITTING:
+                await asyncio.sleep(pause)
+                if await self._everyone():
+                    break
+
+    async def _everyone(self) -> bool:
+        """Tell of all that are due; whether there was somebody."""
+        told = False
+        try:
+            while await self.some():
+                told = True
+        except Exception as error:
+            if not (is_away(error) or isinstance(error, Unavailable)):
+                raise
+            self.enroller.log.warning("written.waits", because=type(error).__name__)
+        return told
 
     async def some(self) -> bool:
         """Tell of as many as are taken at once; False when none was due."""
