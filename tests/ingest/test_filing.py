@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, neighbour, the_answer
+from tests.ingest.a_hospital import PAS, SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, neighbour, the_answer
 
 from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
 from carerecord.contracts.patients import INSTRUCT, TAKE, InstructAsked, Instructed, TakeAsked, Taken
 from carerecord.ingest.filing import FAULT, KILLED
-from carerecord.ingest.head import Verdict
+from carerecord.ingest.head import Verdict, read
+from carerecord.ingest.journal.arrivals import Arrival
 from carerecord.ingest.kinds import filings
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.part import answer
@@ -310,3 +311,37 @@ async def test_the_worker_files_what_comes_by_itself_and_stops_when_told(service
         assert len(await hospital.history("Patient")) == 100, "the newest hundred of 150"
         assert hospital.filer.filed == 150
         assert await hospital.db.fetchval("SELECT count(*) FROM lane WHERE owner <> ''") == 0
+
+
+async def test_while_senders_wait_at_the_door_one_lane_is_filed_at_a_time_and_all_of_them_are(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        filer, at_once, most = hospital.filer, 0, 0
+        once = filer._once
+
+        async def counted(lane: int) -> bool:
+            nonlocal at_once, most
+            at_once += 1
+            most = max(most, at_once)
+            try:
+                return await once(lane)
+            finally:
+                at_once -= 1
+
+        filer.pressed, filer._once = lambda: True, counted  # type: ignore[method-assign]
+        await hospital.put(*[adt(number=f"M{each}") for each in range(40)])
+        working = asyncio.create_task(filer.work())
+        async with asyncio.timeout(30):
+            while await hospital.waiting():
+                await asyncio.sleep(0.05)
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
+
+    assert (filer.filed, most) == (40, 1)
+
+
+async def test_the_door_is_pressed_while_messages_come(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        assert not hospital.journal.pressed
+        hospital.journal.put(Arrival(adt(), read(adt()), PAS, Verdict.TAKEN, "", lambda _: None))
+        assert hospital.journal.pressed
+        await hospital.journal.settled()

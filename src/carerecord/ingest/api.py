@@ -101,8 +101,9 @@ def build(supplies: Supplies) -> Part:
     whose = Whose(supplies.calls, supplies.db, supplies.clock)
     effects = Effects(supplies.calls, supplies.db, supplies.clock, supplies.outbox, threads, whose)
     filer = Filer(
-        supplies.db, journal.seals, receiving.senders, effects, supplies.clock, supplies.log, journal.bell, told.workers
-    )
+        supplies.db, journal.seals, receiving.senders, effects, supplies.clock, supplies.log, journal.bell, told.workers,
+        lambda: journal.pressed,
+    )  # fmt: skip
 
     queue = Queue(receiving)
     seeing = Seeing(supplies.calls, supplies.db, supplies.outbox, supplies.clock)

@@ -6,6 +6,7 @@ filed is tried three times and then waits for a person, while what came after it
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +34,7 @@ TRIES: Final = 3
 AGAIN_AFTER: Final = (timedelta(seconds=1), timedelta(seconds=5))
 LOOKED_AT_EVERY: Final = timedelta(minutes=2)  # what waits for a person's word about whose it is
 LOOKS_EVERY_S: Final = 1.0
+REST: Final = 0.25  # of the time that a group took, while senders wait for answers: the door then has the process to itself
 _PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 KILLED: Final = "The worker that filed it ended in the middle. It is tried again by itself."
 FAULT: Final = "Something failed inside while it was filed. It has been written down for those who run this system."
@@ -50,12 +52,14 @@ class Filer:
     clock: Clock
     log: Log
     bell: asyncio.Event
-    workers: int = 2
+    workers: int = 2  # lanes at once; one alone while senders wait at the door of this process
+    pressed: Callable[[], bool] = lambda: False
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     hold: timedelta = HOLD
     filed: int = 0  # since the start
     read: Callable[..., tuple[hl7v2.Filing, ...]] = filings
     _failures: int = 0
+    _busy: int = 0  # lanes in hand
 
     @property
     def whole(self) -> Whole:
@@ -70,8 +74,9 @@ class Filer:
                 for lane in [lane for lane, task in running.items() if task.done()]:
                     running.pop(lane).result()
                 try:
-                    if self.senders.registry_version and len(running) < self.workers:
-                        await self._begin(running)
+                    most = 1 if self.pressed() else self.workers
+                    if self.senders.registry_version and len(running) < most:
+                        await self._begin(running, most)
                 except Exception as error:
                     if not is_away(error):
                         raise
@@ -86,8 +91,8 @@ class Filer:
                 task.cancel()
             await asyncio.gather(*running.values(), return_exceptions=True)
 
-    async def _begin(self, running: "dict[int, asyncio.Task[None]]") -> None:
-        for lane in await self.lease(self.workers - len(running), besides=tuple(running)):
+    async def _begin(self, running: "dict[int, asyncio.Task[None]]", most: int) -> None:
+        for lane in await self.lease(most - len(running), besides=tuple(running)):
             running[lane] = asyncio.create_task(self.drain(lane), name=f"ingest lane {lane}")
 
     async def lease(self, most: int, *, besides: tuple[int, ...] = ()) -> tuple[int, ...]:
@@ -105,11 +110,17 @@ class Filer:
 
     async def drain(self, lane: int) -> None:
         """File what waits in this lane, a good deal of it, then let it go."""
+        self._busy += 1
         try:
             for _ in range(GROUPS):
+                began = time.monotonic()
                 if not await self._once(lane):
                     break
                 self._failures = 0
+                if self.pressed():
+                    if self._busy > 1:
+                        break
+                    await asyncio.sleep(REST * (time.monotonic() - began))
         except Exception as error:
             if not (is_away(error) or isinstance(error, Unavailable)):
                 raise
@@ -118,6 +129,7 @@ class Filer:
             self.log.warning("filing.away", because=type(error).__name__, pause_s=pause_s)
             await asyncio.sleep(pause_s)
         finally:
+            self._busy -= 1
             try:
                 await asyncio.shield(store.let_go(self.db, self.owner, (lane,)))
             except Exception as error:

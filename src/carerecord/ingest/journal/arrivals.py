@@ -6,6 +6,7 @@ next one gathers: the busier it is, the larger the groups.
 
 import asyncio
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 GROUP: Final = 256  # messages in one commit
 GROUP_BYTES: Final = 4_000_000
+PRESSED_S: Final = 0.05  # a sender who was here so lately waits for an answer, or sends the next at once
 IDLE_S: Final = 1.0  # for so long the connection is kept at hand
 PATIENCE_S: Final = 5.0  # for a database that is away, before a sender is told
 LANES: Final = 8
@@ -61,6 +63,7 @@ class Journal:
     heard: dict[str, int] = field(default_factory=dict)  # messages by sender since it was last asked
     mark: bytes = field(default_factory=lambda: secrets.token_hex(4).encode())  # begins each MSH-10 of this process
     patience_s: float = PATIENCE_S
+    _came: float = -1.0  # when the last message did
     _waiting: list[Arrival] = field(default_factory=list)
     _flush: "asyncio.Task[None] | None" = None
     _held: "PoolConnectionProxy | None" = None
@@ -72,8 +75,14 @@ class Journal:
         if arrival.sender is not None:
             arrival.row = self._row(arrival, arrival.sender)  # now, while the group before it is being written
         self._waiting.append(arrival)
+        self._came = time.monotonic()
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
+
+    @property
+    def pressed(self) -> bool:
+        """Whether senders come one after the other just now."""
+        return time.monotonic() - self._came < PRESSED_S
 
     async def settled(self) -> None:
         """When all that came so far is written or told that it is not."""
