@@ -89,6 +89,11 @@ def test_a_twin_who_is_known_keeps_a_nameless_record_waiting():
     assert sets(nameless("gp", "1", "Z", "R"), *told[1:]) == (0, 1, 2), "an initial is nobody's more than the other's"
 
 
+def test_two_nameless_records_of_a_house_with_twins_wait_both():
+    told = nameless("gp", "1", "", "R"), nameless("lab", "4", "", "R"), one("trust", "2", "Zara R"), one("trust", "3", "Zoya R")
+    assert sets(*told) == (0, 1, 2, 3)
+
+
 def test_without_a_second_name_nameless_is_nobody():
     found = weigh(facts(nameless("gp", "1")), facts(one("trust", "2", "Zara")))
     assert (found.verdict, found.unless) == (REVIEW, "")

@@ -21,7 +21,7 @@ from carerecord.contracts.patients import (
 )
 from carerecord.kit.errors import NotFound, NotSignedIn
 
-MARLOW = nhs(1)
+MARLOW, HART = nhs(1), nhs(2)
 
 
 async def events(desk: Desk, kind: str) -> list[bytes]:
@@ -186,6 +186,17 @@ async def test_an_entry_of_another_birth_date_is_nobodys_doubt(desk):
 
     assert await desk.index.reviews(ReviewsAsked())
     assert (await desk.who(one.patient)).doubted == ()
+
+
+async def test_a_page_of_questions_counts_questions_and_leaves_out_no_pair_of_one(desk):
+    await desk.enrol(*(stated(source, "1", given="Zara", number=MARLOW, **HOME) for source in "ab"))
+    await desk.enrol(stated("c", "1", given="Zoya", number=MARLOW))
+    await desk.enrol(*(stated(source, "2", given=given, number=HART) for source, given in (("a", "Rose"), ("c", "Edith"))))
+
+    (review,) = await desk.index.reviews(ReviewsAsked(most=1))
+
+    assert review.alike == 1, "the other pair of the same two people"
+    assert len(await desk.index.reviews(ReviewsAsked(most=2))) == 2
 
 
 async def test_what_was_never_decided_cannot_be_undone(desk):

@@ -15,6 +15,7 @@ from carerecord.contracts.patients import (
     SeverAsked,
     TakeAsked,
     TracedAsked,
+    UndoAsked,
 )
 from carerecord.kit.errors import Conflict, NotSignedIn
 from carerecord.patients.asking import Asking
@@ -27,6 +28,11 @@ HOME = {"address": "14 Station Road", "postcode": "QX1 4AB", "phone": "07700 900
 
 async def sever(desk: Desk, *, undo: bool = False) -> None:
     await Instructing(desk.index.enrolling).sever(SeverAsked(OLD, NEW, actor=DR_NAIR, undo=undo))
+
+
+async def kept_apart(desk: Desk) -> None:
+    """The row alone, as it stands when somebody severs while somebody else decides."""
+    await desk.db.execute("INSERT INTO severed (one, other, since, by) VALUES ($1, $2, now(), 'x')", *sorted((OLD, NEW)))
 
 
 async def test_nothing_links_across_however_alike(desk):
@@ -82,9 +88,22 @@ async def test_a_trace_that_leads_from_one_to_the_other_is_not_followed(desk):
 async def test_no_human_links_across_by_a_review_that_was_open(desk):
     await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
     (review,) = await desk.index.reviews(ReviewsAsked())
-    await desk.db.execute("INSERT INTO severed (one, other, since, by) VALUES ($1, $2, now(), 'x')", *sorted((OLD, NEW)))
+    await kept_apart(desk)
+
+    assert await desk.index.reviews(ReviewsAsked()) == (), "nobody is even asked"
     with pytest.raises(Conflict):
         await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+
+
+async def test_no_decision_across_is_taken_back_into_a_question(desk):
+    await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+    await kept_apart(desk)
+
+    with pytest.raises(Conflict):
+        await desk.index.undo(UndoAsked(review.id, actor=DR_NAIR))
+    assert await desk.index.reviews(ReviewsAsked()) == ()
 
 
 async def test_it_is_taken_back_by_somebody_and_made_by_somebody(desk):

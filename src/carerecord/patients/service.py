@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import permutations
 
 from msgspec.structs import replace
 
@@ -23,10 +24,11 @@ from carerecord.contracts.patients import (
     WhoAsked,
 )
 from carerecord.kit.clock import stamp
-from carerecord.kit.db import Connection
+from carerecord.kit.db import Connection, Database
 from carerecord.kit.errors import Conflict, NotFound, NotSignedIn
 from carerecord.patients import book
 from carerecord.patients.enrol import Enrolling, new_id
+from carerecord.patients.instructions import SEVERED as NEVER
 from carerecord.patients.linking import in_order
 from carerecord.patients.model import Entry, one_of, person_of
 from carerecord.patients.store import kept, likeness, lineage, reviews
@@ -72,10 +74,11 @@ class Index:
         waiting = await known(self.enrolling.db, asked.most)
         sets = await kept.sets_of(self.enrolling.db, {name for each in waiting for name in (each.one, each.other)})
         alone = {entry.id: entry for entries in sets.values() for entry in entries}
+        severed = await self._severed(self.enrolling.db, sets)
         asked_of: dict[Hashable, list[KnownReview]] = {}
         for each in waiting:
-            if each.one in alone and each.other in alone:
-                asked_of.setdefault(_question(each, alone), []).append(each)
+            if each.one in alone and each.other in alone and _people(each, alone) not in severed:
+                asked_of.setdefault(each.found_at or _people(each, alone), []).append(each)
         found = tuple(_review(each, alone, sets) for each in asked_of.values())
         if found:
             shown = [side.patient for each in found for side in (each.left, each.right)]
@@ -104,7 +107,7 @@ class Index:
                 raise NotFound("There is no such review, or it is closed.")
             sets = await kept.sets_of(db, pair)
             if asked.same and await self._severed(db, sets):
-                raise Conflict("These two may not be linked.")
+                raise Conflict(NEVER)
             # What is found of two people is found of each pair of their entries that waits.
             across = [[entry.id for entry in each] for each in sets.values()] if len(sets) > 1 else [[name] for name in pair]
             left, right = across
@@ -122,18 +125,20 @@ class Index:
                 await enrolling.outbox.announce("PersonLinked", PersonLinked(ids, "decided"), db)
         return Nothing()
 
-    async def _severed(self, db: Connection, sets: dict[str, tuple[Entry, ...]]) -> bool:
-        named = [{name for entry in entries for name in (entry.id, entry.nhs_number) if name} for entries in sets.values()]
-        severed = await likeness.severed_from(db, [name for names in named for name in names])
-        return any(
-            severed.get(name, frozenset()) & other for one in named for other in named if one is not other for name in one
-        )
+    async def _severed(self, db: Database, sets: Mapping[str, Sequence[Entry]]) -> frozenset[frozenset[str]]:
+        """Between which of these sets, by their keys, a severed history lies."""
+        named = {
+            key: {name for entry in entries for name in (entry.id, entry.nhs_number) if name} for key, entries in sets.items()
+        }
+        severed = await likeness.severed_from(db, [name for names in named.values() for name in names])
+        far = {key: frozenset().union(*(severed.get(name, ()) for name in names)) for key, names in named.items()}
+        return frozenset(frozenset(pair) for pair in permutations(named, 2) if far[pair[0]] & named[pair[1]])
 
     async def undo(self, asked: UndoAsked) -> Nothing:
         """Take a decision back. What it linked stands apart again, and the two wait for review as before.
 
         Raises:
-            NotSignedIn: nobody decides. NotFound: there is no such decision.
+            NotSignedIn: nobody decides. NotFound: there is no such decision. Conflict: a severed history lies between the two.
         """
         if asked.actor is None:
             raise NotSignedIn("A finding needs somebody who made it.")
@@ -145,8 +150,10 @@ class Index:
                 raise NotFound("There is no such decision.")
             names, at = forgotten
             now = enrolling.clock.now()
-            await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
             before = await kept.sets_of(db, names)
+            if await self._severed(db, before):
+                raise Conflict(NEVER)
+            await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
             if await kept.back(db, at, now):
                 await enrolling.tell_sets(db, names)
                 await self._tell_split(db, before, "undone")
@@ -185,9 +192,9 @@ class Index:
         return Nothing()
 
 
-def _question(each: KnownReview, alone: Mapping[str, Entry]) -> Hashable:
-    """Pairs of entries of the same two people are one question to a human, and were decided at one moment."""
-    return each.found_at or frozenset((alone[each.one].person, alone[each.other].person))
+def _people(each: KnownReview, alone: Mapping[str, Entry]) -> frozenset[str]:
+    """Between whom: pairs of entries of the same two people are one question to a human, and were decided at one moment."""
+    return frozenset((alone[each.one].person, alone[each.other].person))
 
 
 def _review(pairs: Sequence[KnownReview], alone: Mapping[str, Entry], sets: Mapping[str, Sequence[Entry]]) -> Review:

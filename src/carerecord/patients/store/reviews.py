@@ -77,14 +77,26 @@ class KnownReview(Struct, frozen=True):
 
 
 async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
-    """Oldest first."""
+    """Every pair that waits between two people, of so many pairs of people: those that wait longest first."""
     rows = await db.fetch(
         """
+        WITH waiting AS (
+            SELECT review.*, least(l.person, r.person) AS person, greatest(l.person, r.person) AS beside
+              FROM review
+              JOIN link AS l ON l.patient = review.one   AND l.until IS NULL
+              JOIN link AS r ON r.patient = review.other AND r.until IS NULL
+             WHERE closed_at IS NULL
+        ), question AS (
+            SELECT person, beside, min(since) AS asked
+              FROM waiting
+             GROUP BY person, beside
+             ORDER BY asked, person, beside
+             LIMIT $1
+        )
         SELECT id, one, other, agrees, conflicts, since, bits, weighed
-          FROM review
-         WHERE closed_at IS NULL
-         ORDER BY since, id
-         LIMIT $1
+          FROM waiting
+          JOIN question USING (person, beside)
+         ORDER BY asked, person, beside, since, id
         """,
         most,
     )
