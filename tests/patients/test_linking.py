@@ -191,6 +191,7 @@ async def test_an_entry_of_another_birth_date_is_nobodys_doubt(desk):
 async def test_a_page_of_questions_counts_questions_and_leaves_out_no_pair_of_one(desk):
     await desk.enrol(*(stated(source, "1", given="Zara", number=MARLOW, **HOME) for source in "ab"))
     await desk.enrol(stated("c", "1", given="Zoya", number=MARLOW))
+    desk.clock.at += timedelta(minutes=1)
     await desk.enrol(*(stated(source, "2", given=given, number=HART) for source, given in (("a", "Rose"), ("c", "Edith"))))
 
     (review,) = await desk.index.reviews(ReviewsAsked(most=1))
