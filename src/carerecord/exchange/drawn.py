@@ -90,11 +90,7 @@ class Shelf:
             self._drop(next(iter(self._kept)))
 
     def _read(self, cursor: str, asked: str) -> _Place:
-        text = links.opened(cursor, self.sealed)
-        try:
-            place = msgspec.json.decode(text, type=_Place) if text is not None else None
-        except msgspec.MsgspecError:
-            place = None
+        place = links.place(cursor, self.sealed, _Place)
         if place is None or place.asked != asked:
             raise NotUnderstood("This page link is not one of ours, or belongs to another question. Begin again.")
         return place

@@ -40,11 +40,7 @@ class Links:
         """
         if not link:
             return None
-        text = links.opened(link, self.sealed)
-        try:
-            place = msgspec.json.decode(text, type=Place) if text is not None else None
-        except msgspec.MsgspecError:
-            place = None
+        place = links.place(link, self.sealed, Place)
         if place is None or place.asked != asked:
             raise NotUnderstood("This page link is not one of ours, or belongs to another search. Begin the search again.")
         return place

@@ -148,43 +148,32 @@ async def put(db: Connection, rows: Sequence[Row]) -> None:
         [entry.changed_at for entry in entries],
     )
     ids = [entry.id for entry in entries]
-    named = [(row.entry.id, word) for row in rows for word in row.words]
-    await db.execute(
-        """
-        WITH wanted AS (
-            SELECT * FROM unnest($2::text[], $3::text[]) AS wanted (patient, word)
-        ), gone AS (
-            DELETE FROM name
-             WHERE patient = ANY ($1)
-               AND (patient, word) NOT IN (SELECT patient, word FROM wanted)
-        )
-        INSERT INTO name (patient, word) SELECT patient, word FROM wanted ON CONFLICT DO NOTHING
-        """,
-        ids,
-        [patient for patient, _ in named],
-        [word for _, word in named],
-    )
-    numbered = [(row.entry.id, number) for row in rows for number in row.numbers]
-    await db.execute(
-        """
-        WITH wanted AS (
-            SELECT * FROM unnest($2::text[], $3::text[]) AS wanted (patient, value)
-        ), gone AS (
-            DELETE FROM identifier
-             WHERE patient = ANY ($1)
-               AND (patient, value) NOT IN (SELECT patient, value FROM wanted)
-        )
-        INSERT INTO identifier (patient, value) SELECT patient, value FROM wanted ON CONFLICT DO NOTHING
-        """,
-        ids,
-        [patient for patient, _ in numbered],
-        [value for _, value in numbered],
-    )
+    await _only(db, "name", "word", ids, [(row.entry.id, word) for row in rows for word in row.words])
+    await _only(db, "identifier", "value", ids, [(row.entry.id, number) for row in rows for number in row.numbers])
     keys = sorted({pair for row in rows for pair in row.keys})
     await db.execute(
         "INSERT INTO word_key (key, word) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
         [key for key, _ in keys],
         [word for _, word in keys],
+    )
+
+
+async def _only(db: Connection, table: str, column: str, patients: Sequence[str], pairs: Sequence[tuple[str, str]]) -> None:
+    """Of these patients only these (patient, value) stand there from now on."""
+    await db.execute(
+        f"""
+        WITH wanted AS (
+            SELECT * FROM unnest($2::text[], $3::text[]) AS wanted (patient, {column})
+        ), gone AS (
+            DELETE FROM {table}
+             WHERE patient = ANY ($1)
+               AND (patient, {column}) NOT IN (SELECT patient, {column} FROM wanted)
+        )
+        INSERT INTO {table} (patient, {column}) SELECT patient, {column} FROM wanted ON CONFLICT DO NOTHING
+        """,  # noqa: S608
+        patients,
+        [patient for patient, _ in pairs],
+        [value for _, value in pairs],
     )
 
 
