@@ -99,7 +99,7 @@ async def test_a_number_leads_to_the_others_of_its_bearer_and_the_book_tells_tha
         {"name": "targetIdentifier", "valueIdentifier": {"system": NHS_NUMBER, "value": "9990000018"}}
     ]
     assert [each["valueIdentifier"]["value"] for each in by_nhs.json["parameter"]] == ["T7"]
-    assert "parameter" not in (await pix(api, f"sourceIdentifier={epr}|T7&targetSystem=urn:nobody")).json
+    assert "parameter" not in (await pix(api, f"sourceIdentifier={epr}|T7&targetSystem={epr}")).json
 
     rows = await api.house.supplies("holdings").db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")
     noted = [line for row in rows if (line := json.loads(row["body"]))["what"] == "numbers-told"]
@@ -114,3 +114,12 @@ async def test_a_number_leads_to_the_others_of_its_bearer_and_the_book_tells_tha
         (await pix(api, f"sourceIdentifier={epr}|T7", token=reader), 403),
     ):  # fmt: skip
         assert answer.status == status, answer.body
+    for answer, status, says in (
+        (await pix(api, "sourceIdentifier=urn:nobody|T7"), 400, "sourceIdentifier Assigning Authority not found"),
+        (await pix(api, f"sourceIdentifier={epr}|T7&targetSystem=urn:nobody"), 403, "targetSystem not found"),
+        (await pix(api, f"sourceIdentifier={NHS_NUMBER}|9990000999&targetSystem={epr}"), 404, "Nobody is known by that number."),
+    ):
+        (issue,) = answer.json["issue"]
+        assert (answer.status, issue["code"], issue["diagnostics"]) == (
+            status, "not-found" if status == 404 else "code-invalid", says
+        )  # fmt: skip

@@ -14,7 +14,7 @@ from carerecord.holdings.store.together import Across, InRecord, Look
 PEOPLE, EACH = 250, 100  # 25,000 resources
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
-_WHOLE_TABLES = {"version", "held", "address", "across", "claim", "aside"}
+_WHOLE_TABLES = {"version", "held", "address", "across", "claim", "aside", "departure"}
 # Led by something other than a person: each is spread by its own key.
 _OWN_KEY = {"address": ["type", "id"], "claim": ["hash"], "across": ["hash", "patient", "type", "id"],
             "export": ["id"], "export_file": ["export", "number"], "load": ["id"], "load_part": ["load", "number"],
@@ -68,6 +68,9 @@ async def crowd(service_database) -> TestDatabase:
         """
     )
     await database.pool.execute("INSERT INTO address (type, id, patient) SELECT type, id, patient FROM held")
+    await database.pool.execute(
+        "INSERT INTO departure (patient, type, id, source, at) SELECT patient, type, 'x' || id, '', at FROM held"
+    )
     await database.pool.execute(  # thirty each, as of a real person: names letter by letter, identifiers, birth date
         """
         INSERT INTO across
@@ -102,6 +105,7 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
                 await looking.in_records(db, ["p7", "p8"], "Observation", [], 4, 100, after=after, moment=moment)
         for only in (("", ""), ("Observation", "p7-1")):
             await looking.kept_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5, 100, only)
+        await looking.gone_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 100)
         await looking.sums_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5)
         await together.last_of_each(db, [place, ("Patient", "p8-0")])
         await together.looked_at(db, [Look(*each, 4, b"{", b"}", b"}") for each in (place, ("Patient", "p8-0"))], NOW)

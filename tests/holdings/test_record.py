@@ -169,6 +169,26 @@ async def test_what_its_source_took_back_leaves_its_type_and_time_for_whoever_ma
     assert (names([again]), again.withdrawn) == (["Observation/o1", "Patient/e1"], ())
 
 
+async def test_what_went_to_another_person_leaves_the_same_notice_and_none_within_one_person(filled: Desk) -> None:
+    before = await marks(filled, RESULTS)
+    await filled.put(observation("o1", "e2"), client=PAS)
+    (kept,) = await record(filled, RESULTS)
+    assert ([each.type for each in kept.withdrawn], names([kept])) == (["Observation"], ["Patient/e1"])
+    assert (await marks(filled, RESULTS))["pas"] == mark_of(kept) != before["pas"]
+    (right,) = await record(filled, RESULTS, entries=(KeptEntry("pas", ("e2",)),))
+    assert (names([right]), right.withdrawn) == (["Observation/o1", "Observation/o4"], ())
+
+    (both,) = await record(filled, RESULTS, entries=(KeptEntry("pas", ("e1", "e2")),))
+    assert both.withdrawn == (), "one person's entries: nothing is gone"
+
+    await filled.write(Change("delete", "Observation", "o1"), client=PAS)
+    (both,) = await record(filled, RESULTS, entries=(KeptEntry("pas", ("e1", "e2")),))
+    assert len(both.withdrawn) == 1
+    await filled.put(observation("o1"), client=PAS)
+    (again,) = await record(filled, RESULTS)
+    assert (again.withdrawn, names([again])) == ((), ["Observation/o1", "Patient/e1"])
+
+
 async def marks(desk: Desk, *grants: Grant, **more: Any) -> dict[str, KeptMark]:
     asked: dict[str, Any] = {"permit": permit(*grants), "entries": (KeptEntry("pas", ("e1",)),), "wanted": grants} | more
     return {each.source: each for each in await drawer(desk).newest(RecordAsked(**asked))}

@@ -10,6 +10,7 @@ from tests.ingest.test_filing import result
 from tests.patients.people import nhs
 
 from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, WhoAsked
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest.taken_back import MOVED
 from carerecord.kit.errors import NotFound
 
@@ -80,6 +81,9 @@ async def test_what_moves_to_the_right_person_is_noted_with_the_wrong_one_once(s
 
         (row,) = await noted(hospital)
         (line,) = await lines(hospital)
+        left = await hospital.pools["holdings"].fetch("SELECT patient, type, source FROM departure")
+        wrong = PatientIds(hospital.senders.id_key)("fenwick", "MRN1")
+    assert [tuple(each) for each in left] == [(wrong, "Encounter", "fenwick")], "of which its page gives notice"
     assert (row["type"], row["patient"], row["reason"]) == ("Encounter", whose["MRN1"], MOVED)
     assert line["patients"] == [whose["MRN1"]]
 

@@ -224,6 +224,7 @@ class KnownAs(Struct, frozen=True):
 
     ids: PersonIds
     identifiers: tuple[Identifier, ...]
+    unheard: tuple[str, ...] = ()  # of the systems asked for, those by whose numbers nobody was ever known
 
 
 class Claim(Struct, frozen=True):

@@ -10,17 +10,30 @@ from carerecord.contracts.patients import KNOWN_AS, KnownAsAsked
 from carerecord.exchange import answers
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.identifiers import canonical_system
-from carerecord.kit.errors import NotUnderstood
+from carerecord.kit.errors import NotFound, NotUnderstood, Refused
 
 _TAKEN: Final = frozenset(("sourceIdentifier", "targetSystem", "_format", "_pretty"))
 _MOST_SYSTEMS: Final = 50
+
+
+class NoSuchSource(NotUnderstood):
+    """The system of the number is one by which nobody was ever known here (PIXm, case 3)."""
+
+    issue = "code-invalid"
+
+
+class NoSuchTarget(Refused):
+    """The same of a system that is asked for (PIXm, case 4)."""
+
+    issue = "code-invalid"
 
 
 async def cross_referenced(visit: Visit) -> Response:
     """Parameters with a `targetIdentifier` for each other number. Of a restricted person the NHS number alone is told.
 
     Raises:
-        NotUnderstood: without a system and a value, or with a domain that is no system. NotFound: nobody bears that number.
+        NotUnderstood: without a system and a value, or with a system that is none, or by which nobody was ever known here.
+        NotFound: nobody bears that number. Refused: so is a system that is asked for.
     """
     visit.must("Patient", "r")
     visit.must("Patient", "s")
@@ -34,7 +47,14 @@ async def cross_referenced(visit: Visit) -> Response:
     if not all(map(_is_system, systems)) or len(systems) > _MOST_SYSTEMS:
         raise NotUnderstood("targetSystem is the system of an identifier, an absolute URI.")
     wanted = tuple(canonical_system(each) for each in systems)
-    found = await visit.face.calls.ask(KNOWN_AS, KnownAsAsked(canonical_system(system), value.strip(), wanted))
+    try:
+        found = await visit.face.calls.ask(KNOWN_AS, KnownAsAsked(canonical_system(system), value.strip(), wanted))
+    except NotFound as missing:
+        if missing.facts.get("what") == "system":
+            raise NoSuchSource("sourceIdentifier Assigning Authority not found") from None
+        raise
+    if found.unheard:
+        raise NoSuchTarget("targetSystem not found")
     # Written down before it is handed over: whose numbers were told.
     await visit.face.calls.ask(NOTE, NoteAsked("numbers-told", visit.client, found.ids[:1], visit.request_id))
     asked = (canonical_system(system), value.strip())

@@ -64,9 +64,9 @@ class Drawer:
         if asked.only != ("", "") and not by_source:
             raise NotFound("There is no such resource.")
         withdrawn: dict[str, list[Withdrawn]] = {}
-        for row in gone:
-            if row.type in types[row.source] - ALWAYS:
-                withdrawn.setdefault(row.source, []).append(Withdrawn(row.type, stamp(row.at)))
+        for each in gone:
+            if each.type in types[each.source] - ALWAYS:
+                withdrawn.setdefault(each.source, []).append(Withdrawn(each.type, stamp(each.at)))
         answers = []
         for source in sorted({*by_source, *withdrawn}):
             back = tuple(withdrawn.get(source, ()))

@@ -27,7 +27,7 @@ from carerecord.holdings.reaching import CONFIDENTIALITY, GUARDED, NOBODY, STRIC
 from carerecord.holdings.referring import Referring
 from carerecord.holdings.securing import secured_by
 from carerecord.holdings.store import changing, looking
-from carerecord.holdings.store.changing import Current, Last, Lies, Row
+from carerecord.holdings.store.changing import Current, Last, Left, Lies, Row
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection, Database
 from carerecord.kit.errors import Unavailable
@@ -48,6 +48,7 @@ class _Planned(NamedTuple):
     rows: list[Row]
     current: list[Current]
     out: list[changing.Key]  # whose index rows go
+    left: list[Left]  # which lie in another record from now on
 
 
 @dataclass
@@ -189,6 +190,7 @@ class Writer:
         if planned.fresh:
             await changing.settle(db, planned.fresh)
         await changing.drop_current(db, planned.out)
+        await changing.depart(db, planned.left)
         await changing.add_versions(db, planned.rows)
         await changing.put_current(db, planned.current)
 
@@ -209,8 +211,8 @@ class Writer:
         """What is to be written, by what stands there."""
         now = self.finder.clock.now()
         at = stamp(now)
-        planned = _Planned([], [], [], [])
-        fresh, rows, current, out = planned
+        planned = _Planned([], [], [], [], [])
+        fresh, rows, current, out, left = planned
         async with self.finder.turns.mine() as turn:
             for draft in drafts:
                 lies = known.get((draft.type, draft.id))
@@ -232,6 +234,8 @@ class Writer:
                     fresh.append((draft.patient, draft.type, draft.id))
                 if lies is not None:
                     out.append((lies.patient, draft.type, draft.id))
+                    if lies.patient != draft.patient and was.method != "D" and not lies.patient.startswith(NOBODY):
+                        left.append(Left(lies.patient, draft.type, draft.id, was.source, now))
                 row, text, index = self._made(draft, was, now, at)
                 rows.append(row)
                 current.append(index)

@@ -52,7 +52,7 @@ class Asking:
         return Matched(tuple(candidates))
 
     async def known_as(self, asked: KnownAsAsked) -> KnownAs:
-        """Raises NotFound: nobody bears this number of this system."""
+        """Raises NotFound: nobody bears this number of this system; `what` is "system" where nobody ever bore one of it."""
         wanted = names.number(asked.value)
         ids = await finding.by_number(self.db, [wanted]) if wanted else []
         sets = await kept.sets_of(self.db, ids) if ids else {}
@@ -64,8 +64,15 @@ class Asking:
                 if person.demographics.nhs_number:
                     numbers.insert(0, person_number(person.demographics.nhs_number))
                 told = tuple(each for each in numbers if not asked.systems or each.system in asked.systems)
-                return KnownAs(person.ids, told)
-        raise NotFound("Nobody is known by that number.")
+                heard = await self._heard(asked.systems)
+                return KnownAs(person.ids, told, tuple(each for each in asked.systems if each not in heard))
+        what = "number" if await self._heard((asked.system,)) else "system"
+        raise NotFound("Nobody is known by that number.", what=what)
+
+    async def _heard(self, systems: tuple[str, ...]) -> frozenset[str]:
+        """Those by whose numbers somebody is, or was, known."""
+        known = await kept.systems_among(self.db, systems) if systems else frozenset()
+        return known | {each for each in systems if each == NHS_NUMBER}
 
 
 def person_number(number: str) -> Identifier:

@@ -53,6 +53,16 @@ class Lies(Struct, frozen=True, gc=False):
     before: tuple[str, ...] = ()
 
 
+class Left(Struct, frozen=True, gc=False):
+    """One resource that lies in another record from now on."""
+
+    patient: str  # in whose it lay
+    type: str
+    id: str
+    source: str
+    at: datetime
+
+
 async def addresses(db: Database, wanted: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Lies]:
     rows = await db.fetch(
         """
@@ -216,6 +226,20 @@ async def drop_current(db: Connection, keys: Sequence[Key]) -> None:
         "DELETE FROM across WHERE (patient, type, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
     ):
         await db.execute(delete, *columns(keys, 3))
+
+
+async def depart(db: Connection, rows: Sequence[Left]) -> None:
+    if not rows:
+        return
+    await db.execute(
+        """
+        INSERT INTO departure (patient, type, id, source, at)
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+        ON CONFLICT (patient, type, id) DO UPDATE SET source = excluded.source, at = excluded.at
+        """,
+        *columns([(row.patient, row.type, row.id, row.source) for row in rows], 4),
+        [row.at for row in rows],
+    )
 
 
 async def add_aside(

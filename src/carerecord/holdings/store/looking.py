@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec import Struct
+
 from carerecord.holdings.reaching import GUARDED
 from carerecord.holdings.store.changing import Key, Row, columns
 from carerecord.kit.db import Database
@@ -24,14 +26,35 @@ _STOOD = """
                                    FROM held
                                   WHERE (patient, type, id) = (stood.patient, stood.type, stood.id))) <= $3"""
 
-# Deletions of what is gone now, of some types ($3), in records of patients ($1), each by the source that goes with it ($2).
-_GONE = """FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
-          JOIN version ON version.patient = asked.whose AND version.source = asked.source
-         WHERE version.method = 'D' AND version.type = ANY ($3)
-           AND NOT EXISTS (SELECT
-                             FROM version AS later
-                            WHERE (later.patient, later.type, later.id) = (version.patient, version.type, version.id)
-                              AND later.version > version.version)"""
+# What is gone now, of some types ($3), from records of patients ($1), each by the source that goes with it ($2): deleted, or in
+# another record. What went from one entry of a person to another of the same is not gone.
+_GONE = """SELECT source, type, id, max(at) AS at
+          FROM (SELECT asked.source, version.type, version.id, version.at
+                  FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
+                  JOIN version ON version.patient = asked.whose AND version.source = asked.source
+                 WHERE version.method = 'D' AND version.type = ANY ($3)
+                   AND NOT EXISTS (SELECT
+                                     FROM version AS later
+                                    WHERE (later.patient, later.type, later.id) = (version.patient, version.type, version.id)
+                                      AND later.version > version.version)
+                 UNION ALL
+                SELECT asked.source, departure.type, departure.id, departure.at
+                  FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
+                  JOIN departure ON departure.patient = asked.whose AND departure.source = asked.source
+                 WHERE departure.type = ANY ($3)
+                   AND NOT EXISTS (SELECT
+                                     FROM held
+                                    WHERE held.patient = ANY ($1) AND (held.type, held.id) = (departure.type, departure.id))
+               ) AS went
+         GROUP BY source, type, id"""
+
+
+class Gone(Struct, frozen=True, gc=False):
+    """One item that is no more in somebody's record."""
+
+    source: str
+    type: str
+    at: datetime
 
 
 async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, int] | None:
@@ -235,19 +258,15 @@ async def kept_of(
     return tuple(Row(*row) for row in rows)
 
 
-async def gone_of(db: Database, whose: Sequence[tuple[str, str]], types: Sequence[str], many: int) -> tuple[Row, ...]:
-    """The deletions of what is gone now, of these types, in records of patients, each by the source that goes with it."""
+async def gone_of(db: Database, whose: Sequence[tuple[str, str]], types: Sequence[str], many: int) -> tuple[Gone, ...]:
+    """What went from records of patients, each by the source that goes with it."""
     rows = await db.fetch(
-        f"""
-        SELECT {ROW}, version.source
-          {_GONE}
-         LIMIT $4
-        """,
+        f"SELECT source, type, at FROM ({_GONE}) AS gone LIMIT $4",  # noqa: S608
         *columns(whose, 2),
         list(types),
         many,
     )
-    return tuple(Row(*row) for row in rows)
+    return tuple(Gone(*row) for row in rows)
 
 
 async def sums_of(
@@ -266,9 +285,9 @@ async def sums_of(
          WHERE version.source = asked.source
          GROUP BY asked.source, found.type
          UNION ALL
-        SELECT asked.source, version.type, true, count(*), 0, max(version.at)
-          {_GONE}
-         GROUP BY asked.source, version.type
+        SELECT source, type, true, count(*), 0, max(at)
+          FROM ({_GONE}) AS gone
+         GROUP BY source, type
         """,  # noqa: S608
         *columns(whose, 2),
         list(types),

@@ -152,9 +152,15 @@ async def put(db: Connection, rows: Sequence[Row]) -> None:
     await _only(db, "identifier", "value", ids, [(row.entry.id, number) for row in rows for number in row.numbers])
     keys = sorted({pair for row in rows for pair in row.keys})
     await db.execute(
-        "INSERT INTO word_key (key, word) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING",
+        """
+        WITH used AS (
+            INSERT INTO domain (system) SELECT * FROM unnest($3::text[]) ON CONFLICT DO NOTHING
+        )
+        INSERT INTO word_key (key, word) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
+        """,
         [key for key, _ in keys],
         [word for _, word in keys],
+        sorted({each.system for entry in entries for each in entry.stated.identifiers if each.system}),
     )
 
 
@@ -175,6 +181,12 @@ async def _only(db: Connection, table: str, column: str, patients: Sequence[str]
         [patient for patient, _ in pairs],
         [value for _, value in pairs],
     )
+
+
+async def systems_among(db: Database, wanted: Iterable[str]) -> frozenset[str]:
+    """Those of these systems of numbers by which anybody was ever known."""
+    rows = await db.fetch("SELECT system FROM domain WHERE system = ANY ($1)", list(wanted))
+    return frozenset(row["system"] for row in rows)
 
 
 async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datetime) -> None:
