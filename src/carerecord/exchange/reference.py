@@ -20,12 +20,12 @@ from carerecord.exchange import (
     summary,
 )
 from carerecord.exchange.answers import FHIR_JSON
-from carerecord.exchange.api import addresses
+from carerecord.exchange.api import CENTRES, addresses
 from carerecord.exchange.capability import INTERACTIONS, SYSTEM
 from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
 from carerecord.fhir import invariants
-from carerecord.fhir.search import parameters
+from carerecord.fhir.search import compartments, parameters
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import LONGEST_VALUE, MODIFIERS, MOST_CLAUSES, MOST_VALUES, RESULT_PARAMETERS
 
@@ -139,6 +139,19 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield "none is yet, so they are a 400."
     yield "A search of a type that lies in people's records says whose it is (`patient=…`), or searches by `_id` or `identifier`;"
     yield "Patient by `family`, `given`, `name` or `birthdate` as well."
+    yield ""
+    yield "## Compartments"
+    yield ""
+    yield "By R4's own definitions. What lies around an Encounter, a RelatedPerson or a Device of a person is searched for in"
+    yield "that person's record; around a Practitioner, and a Device of nobody, a search of a type that lies in people's records"
+    yield "says whose it is, as any does (`Practitioner/ID/Observation?patient=…`). Where nothing stands in the centre for this"
+    yield "client, nothing is found around it. Around a Patient is what lies in the person's record."
+    yield ""
+    yield "| centre | types |"
+    yield "| --- | --- |"
+    around = compartments.load()
+    for centre in CENTRES:
+        yield f"| {centre} | {', '.join(each for each in around.types(centre) if each not in OWNED_ELSEWHERE)} |"
     yield ""
     yield "## Types and their search parameters"
     yield ""

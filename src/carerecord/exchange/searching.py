@@ -45,27 +45,59 @@ async def in_compartment(visit: Visit) -> Response:
     visit.must("Patient", "r")
     if record.asks(visit):
         return await record.search(visit, str(visit.request.path_params["id"]), type_, pairs_of(visit.query))
-    whose = ("patient", str(visit.request.path_params["id"]))
+    return answers.Written(await around_a_person(visit, str(visit.request.path_params["id"]), type_, pairs_of(visit.query)))
+
+
+async def in_compartment_by_post(visit: Visit) -> Response:
+    type_ = type_of(visit, "s")
+    visit.must("Patient", "r")
+    return answers.Written(await around_a_person(visit, str(visit.request.path_params["id"]), type_, await posted(visit)))
+
+
+async def around(visit: Visit) -> Response:
+    """`Encounter/e1/Observation`: what of a type points at another centre."""
+    type_ = type_of(visit, "s")
+    return answers.Written(await searched(visit, type_, pairs_of(visit.query), _centre(visit)))
+
+
+async def around_by_post(visit: Visit) -> Response:
+    type_ = type_of(visit, "s")
+    return answers.Written(await searched(visit, type_, await posted(visit), _centre(visit)))
+
+
+def _centre(visit: Visit) -> str:
+    """Raises Refused: the token's scopes do not allow it to be read."""
+    named = visit.request.path_params
+    visit.must(str(named["centre"]), "r")
+    return f"{named['centre']}/{named['id']}"
+
+
+async def around_a_person(visit: Visit, id_: str, type_: str, pairs: Query) -> bytes:
+    """What lies in their record by its `patient`; the few types that have none by what the definition says."""
     if type_ == "Patient":
-        whose = ("_id", whose[1])
-    return await _search(visit, type_, (whose, *pairs_of(visit.query)))
+        return await searched(visit, type_, (("_id", id_), *pairs))
+    if "patient" in visit.face.parameters.of(type_):
+        return await searched(visit, type_, (("patient", id_), *pairs))
+    return await searched(visit, type_, pairs, f"Patient/{id_}")
 
 
 async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
     return answers.Written(await searched(visit, type_, pairs))
 
 
-async def searched(visit: Visit, type_: str, pairs: Query) -> bytes:
-    """The answer to a search, as a Bundle."""
+async def searched(visit: Visit, type_: str, pairs: Query, centre: str = "") -> bytes:
+    """The answer to a search, of everything or within the compartment of `centre` (Type/id), as a Bundle."""
     told = dict(pairs)
     query = tuple([(name, value) for name, value in pairs if name not in _NOT_HANDED_ON])
     most = size(told.get("_count", ""), USUAL)
     asked = FindAsked(
-        type_, query, visit.reach("s"), visit.strict, visit.base, told.get(CURSOR, ""), most, visit.client, visit.request_id
-    )
+        type_, query, visit.reach("s"), visit.strict, visit.base, told.get(CURSOR, ""), most, visit.client, visit.request_id,
+        centre,
+    )  # fmt: skip
     page = await visit.face.calls.ask(SEARCH, asked)
     elements = [each for each in told.get("_elements", "").split(",") if each]
-    return bundle_of(visit, page, f"{visit.base}/{type_}", query, told.get("_summary", ""), elements)
+    here = f"{visit.base}/{centre}/{type_}" if centre else f"{visit.base}/{type_}"
+    return bundle_of(visit, page, here, query, told.get("_summary", ""), elements)
 
 
 def searchset(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> Response:

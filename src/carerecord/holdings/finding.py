@@ -1,6 +1,5 @@
 """Which resources answer a search? An index says which are worth opening, the body decides, and a grant comes before counts."""
 
-import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,9 +7,11 @@ from functools import partial
 from typing import Final
 
 from carerecord.contracts.holdings import FindAsked, Page
+from carerecord.fhir.search import compartments
+from carerecord.fhir.search.compartments import Compartments
 from carerecord.fhir.search.match import Answers, answers
 from carerecord.fhir.search.parameters import Parameter, Parameters
-from carerecord.fhir.search.query import BadSearch, Chained, Clause, Has, Query, read
+from carerecord.fhir.search.query import BadSearch, Chained, Clause, Either, Has, Query, read
 from carerecord.fhir.search.values import Link, link
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.including import Including
@@ -20,9 +21,11 @@ from carerecord.holdings.opening import View as View
 from carerecord.holdings.ordering import ordered
 from carerecord.holdings.paging import Links, Place, same
 from carerecord.holdings.reaching import GUARDED, NOBODY, WHOSE, all_within, may_see, most, of_a_person, within
+from carerecord.holdings.reaching import ID as ID
 from carerecord.holdings.store import changing, looking, together
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.together import MOST_GROUPS, Across, InRecord, Reached
+from carerecord.holdings.surrounding import narrowed
 from carerecord.holdings.together import Together
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
@@ -30,7 +33,6 @@ from carerecord.kit.errors import NotUnderstood
 from carerecord.kit.turns import Turns
 
 MOST_OPENED: Final = 20_000  # bodies that one search may open: a whole long record, and no more
-ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")  # not . or .., which a proxy would resolve
 _LONGEST_STEP: Final = 1_000  # rows asked of the database at once, after a first step of a page
 
 
@@ -52,6 +54,7 @@ class Finder:
     parameters: Parameters
     turns: Turns
     links: Links
+    compartments: Compartments = field(default_factory=compartments.load, repr=False)
     looked: Looked = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -67,6 +70,11 @@ class Finder:
         view = View(self.db, asked.reach, asked.base, place.moment if place else None)
         try:
             query = read(asked.type, asked.query, self.parameters, strict=asked.strict)
+            if asked.around:
+                around = await narrowed(query, asked.around, self, view)
+                if around is None:
+                    return Page((), total=0, ignored=query.ignored), []
+                query = around
             size = asked.most if query.count is None else min(query.count, asked.most)
             if query.summary == "count" or query.count == 0:
                 every = await self.all_of(query, view)
@@ -143,7 +151,8 @@ class Finder:
         if not may_see(view.reach, query.type):
             return []
         own = [each for each in query.clauses if isinstance(each, Clause)]
-        tests = self._tests(own, view)
+        either = [each for each in query.clauses if isinstance(each, Either)]
+        tests = [*self._tests(own, view), *(_any_of(self._tests(each.clauses, view)) for each in either)]
         whose: list[str] | None = None
         for each in query.clauses:
             if isinstance(each, Chained):
@@ -152,12 +161,13 @@ class Finder:
                 if each.target == "Patient" and each.parameter.code in WHOSE:
                     whose = sorted(ids)
         points = [each for each in query.clauses if isinstance(each, Has)]
-        tested = [each.parameter for each in query.clauses if not isinstance(each, Has)]
+        tested = [each.parameter for each in query.clauses if isinstance(each, Clause | Chained)]
+        tested += [each.parameter for one in either for each in one.clauses]
         later = [parameter for parameter, _ in query.sort]
         later += along.parameters(query.type) if along else []
         exam = Exam(tests, tested, lambda _: later)
         bodies, shown = 0, list[Found]()
-        async for rows in self._candidates(query.type, own, whose, view, min(upto, _LONGEST_STEP), place):
+        async for rows in self._candidates(query.type, own, either, whose, view, min(upto, _LONGEST_STEP), place):
             bodies += len(rows)
             if bodies > MOST_OPENED:
                 raise BadSearch("", f"More than {MOST_OPENED:,} resources would have to be opened: narrow the search.")
@@ -176,8 +186,9 @@ class Finder:
         return [answers(each, base=view.base, now=now) for each in clauses]
 
     async def _candidates(
-        self, type_: str, clauses: Sequence[Clause], chained: list[str] | None, view: View, step: int, place: Place | None
-    ) -> AsyncIterator[Sequence[Row]]:
+        self, type_: str, clauses: Sequence[Clause], either: Sequence[Either], chained: list[str] | None, view: View, step: int,
+        place: Place | None,
+    ) -> AsyncIterator[Sequence[Row]]:  # fmt: skip
         """Rows worth opening, in steps, in one order whatever the step; those after `place`."""
         reach = view.reach
         ids = next((each.values for each in clauses if each.parameter.code == "_id" and not each.modifier), None)
@@ -204,10 +215,11 @@ class Finder:
             else:
                 by = "identifier" + (", family, given, name or birthdate" if type_ == "Patient" else "")
                 raise BadSearch("", f"A search for {type_} needs to say whose: add patient=…, or search by _id or {by}.")
-        narrowed = [hashes for each in clauses if (hashes := self.index.narrows(each)) is not None]
+        narrowing: list[Clause | Either] = [*clauses, *either]
+        narrow = [hashes for each in narrowing if (hashes := self.index.narrows(each)) is not None]
         after = (place.when, place.id) if place is not None and place.when is not None else None
         while whose:
-            rows = await self._in_records(type_, whose, narrowed, view, step, after)
+            rows = await self._in_records(type_, whose, narrow, view, step, after)
             yield rows
             if len(rows) < step:
                 return
@@ -281,7 +293,11 @@ class Finder:
 
 
 def _key(asked: FindAsked) -> str:
-    return same(asked.type, asked.query, asked.reach, asked.most, asked.client.id)
+    return same(asked.type, asked.query, asked.reach, asked.most, asked.client.id, asked.around)
+
+
+def _any_of(tests: Sequence[Answers]) -> Answers:
+    return lambda resource: any(test(resource) for test in tests)
 
 
 def _points_at(chained: Chained, ids: set[str]) -> Answers:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from carerecord.fhir.search.match import plain_pair
 from carerecord.fhir.search.parameters import Parameters
-from carerecord.fhir.search.query import Clause, plain
+from carerecord.fhir.search.query import Clause, Either, plain
 from carerecord.fhir.search.values import Span, Text, Token, folded, link, links, spans
 from carerecord.fhir.search.walk import Walk, Want, walker
 from carerecord.holdings.hashes import NUMBERED, OF_SOMEBODY, Hashes, codes, hashed, named, said, words
@@ -125,8 +125,11 @@ class Index:
             if not each.targets or "Patient" in each.targets
         )
 
-    def narrows(self, clause: Clause) -> list[int] | None:
+    def narrows(self, clause: Clause | Either) -> list[int] | None:
         """Hashes of which a resource that answers bears at least one; None where any might answer."""
+        if isinstance(clause, Either):
+            told = [self.narrows(each) for each in clause.clauses]
+            return None if None in told else [one for each in told for one in each or ()]
         if clause.parameter.code in UNHASHED or (clause.modifier and clause.parameter.type != "reference"):
             return None
         found: list[int] = []

@@ -1,5 +1,6 @@
 """What of all that is kept may this client see? Asked of each row before anything is counted or paged."""
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -9,6 +10,7 @@ from carerecord.holdings.store.changing import Key
 
 CONFIDENTIALITY: Final = ("U", "L", "M", "N", "R", "V")
 STRICTEST: Final = len(CONFIDENTIALITY) - 1
+ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")  # not . or .., which a proxy would resolve
 NOBODY: Final = "of:"
 GUARDED: Final = "Binary"  # read by its id alone, by whoever may read what it names (`securing`)
 WHOSE: Final = ("patient", "subject", "beneficiary")

@@ -47,6 +47,13 @@ class Clause:
 
 
 @dataclass(frozen=True)
+class Either:
+    """One of these at least must hold."""
+
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True)
 class Chained:
     """`patient.identifier=…`: what this points at must answer `then`."""
 
@@ -78,7 +85,7 @@ class Include:
 @dataclass(frozen=True)
 class Query:
     type: str
-    clauses: tuple[Clause | Chained | Has, ...] = ()
+    clauses: tuple[Clause | Chained | Has | Either, ...] = ()
     sort: tuple[tuple[Parameter, bool], ...] = ()  # and whether it falls
     includes: tuple[Include, ...] = ()
     count: int | None = None
