@@ -104,7 +104,7 @@ async def test_what_a_client_writes_is_kept_as_of_the_source_in_whose_name_it_wr
     assert await api.house.calls("exchange").ask(PRESENT, PresentAsked(entry)) == ()
 
     token = await api.token_with("system/*.cruds", source="fenwick-epr")
-    assert (await api.ask("PUT", "/Encounter/n1", encounter, token=token)).status == 200
+    assert (await api.ask("PUT", "/Encounter/n1", encounter, token=token, If_Match='W/"1"')).status == 200
     (kept,) = await api.house.calls("exchange").ask(PRESENT, PresentAsked(entry))
     assert (kept.source, [each.id for each in kept.resources]) == ("fenwick-epr", ["n1"])
     with pytest.raises(NotAcceptable):

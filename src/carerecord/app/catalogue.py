@@ -83,7 +83,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "exchange",
         5,
-        calls=("identity", "holdings", "patients", "records", "ingest", "consent", "audit"),
+        calls=("identity", "holdings", "patients", "records", "ingest", "consent", "audit", "sources"),
         keeps=False,
         face=True,
         without="No system is answered by the FHIR API; pages open.",

@@ -51,12 +51,13 @@ async def add(
         alone = await _kept_here_alone(calls, source) if source else ()
         asked = AddClientAsked(
             name, organisation, told, jwks=keys, on_invalid=on_invalid, source=source, acts_for=acts_for,
-            must_match=must_match or bool(alone), chooses_ids=chooses_ids,
+            must_match=must_match, chooses_ids=chooses_ids,
         )  # fmt: skip
         added = await calls.ask(ADD_CLIENT, asked)
     print(f"id      {added.client.id}")
     if alone:
-        print(f"        an update says which version it replaces (If-Match): {', '.join(alone)} of {source} are kept here alone")
+        kept = f"while {', '.join(alone)} of {source} are kept here alone"
+        print(f"        {kept}, its changes say which version they replace (If-Match)")
     if added.secret:
         print(f"secret  {added.secret}")
 

@@ -91,7 +91,7 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
     writes.sort(key=lambda pair: order[pair[1].method])
     made: dict[int, bytes] = {}
     if writes:
-        changes = tuple(change for _, change in writes)
+        changes = await visit.face.masters.minded(visit.client, [change for _, change in writes])
         # Each change was held against the scopes above, by its own letter.
         reach = Reach(tuple(sorted({change.type for change in changes})))
         asked = WriteAsked(visit.client, reach, changes, visit.request_id, transaction=True, looks=visit.reach("s"))
@@ -128,7 +128,8 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
             return await _read(visit, entry)
         change = _change(visit, entry, in_transaction=False)
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
-        asked = WriteAsked(visit.client, visit.reach(letter), (change,), visit.request_id, looks=visit.reach("r"))
+        changes = await visit.face.masters.minded(visit.client, (change,))
+        asked = WriteAsked(visit.client, visit.reach(letter), changes, visit.request_id, looks=visit.reach("r"))
         (made,) = await visit.face.calls.ask(WRITE, asked)
         return _told(visit, made)
     except Exception as error:

@@ -43,7 +43,8 @@ async def begin(visit: Visit) -> Response:
         raise NotUnderstood("An import takes a while: send Prefer: respond-async.")
     if visit.request.headers.get("content-type", "").partition(";")[0].strip().lower() not in _FORMATS:
         raise NotTaken(f"Send {NDJSON}: one resource a line.")
-    asked = LoadAsked(both_made_and_changed(visit), visit.client, tuple(OWNED_ELSEWHERE), visit.request_id)
+    client = await visit.face.masters.client(visit.client)
+    asked = LoadAsked(both_made_and_changed(visit), client, tuple(OWNED_ELSEWHERE), visit.request_id)
     load = await visit.face.calls.ask(LOAD, asked)
     try:
         async with aclosing(_sent(visit)) as chunks:

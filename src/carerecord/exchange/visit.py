@@ -17,6 +17,7 @@ from carerecord.exchange import formats
 from carerecord.exchange.answers import NOT_STORED, Written, outcome
 from carerecord.exchange.drawn import Shelf
 from carerecord.exchange.formats import Form, NotServed
+from carerecord.exchange.mastering import Masters
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.scopes import allows, types_with
 from carerecord.fhir.search.parameters import Parameters
@@ -51,10 +52,14 @@ class Face:
     address: str  # where clients reach the front door
     shelf: Shelf  # of answers that are handed over in pages
     patient_id: PatientIds
+    masters: Masters = field(init=False)
     elements: Elements = field(default_factory=dict)  # what XML needs to know; loaded at start
     parameters: Parameters = field(default_factory=lambda: Parameters({}))  # of searches; loaded at start
     _bearers: dict[bytes, Known] = field(default_factory=dict)
     _bases: dict[tuple[str, bytes | None], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.masters = Masters(self.calls)
 
     async def bearer(self, token: bytes) -> Known:
         """Who shows this token; asked anew every ten seconds."""

@@ -304,8 +304,10 @@ class Writer:
             raise Refusal(draft.place, 403, error("forbidden", "", says))
         if change.if_match and change.if_match != was.version:
             raise Refusal(draft.place, 412, error("conflict", "", "Somebody has written it since: read it again."))
-        if change.method == "update" and was.method and not change.if_match and asked.client.must_match:
-            raise Refusal(draft.place, 412, error("required", "", "An update says which version it replaces: send If-Match."))
+        stands = was.method and (was.method != "D" or change.method == "update")  # an update revives what was deleted
+        blindly = stands and change.method != "create" and not change.if_match
+        if blindly and (change.must_match or asked.client.must_match):
+            raise Refusal(draft.place, 412, error("required", "", "Say which version this replaces: send If-Match."))
         if change.method == "update" and not was.method and not change.condition and not asked.client.chooses_ids:
             says = "This client may not choose ids: create it by POST."
             raise Refusal(draft.place, 405, error("not-supported", "", says))

@@ -21,7 +21,7 @@ def add_client(
     on_invalid: Annotated[str, typer.Option(help="What is done with invalid input: refuse, annotate or quarantine.")] = "refuse",
     source: Annotated[str, typer.Option(help="The source, by its id in the registry, in whose name it writes.")] = "",
     acts_for: Annotated[str, typer.Option(help="The role on whose behalf it asks for people's records: gp, ward-nurse …")] = "",
-    must_match: Annotated[bool, typer.Option("--must-match", help="Refuse its updates that say not which version they replace.")]
+    must_match: Annotated[bool, typer.Option("--must-match", help="Refuse its changes that say not what version they replace.")]
     = False,
     ids_from_here: Annotated[bool, typer.Option("--ids-from-here", help="It may not create under ids of its own.")] = False,
 ) -> None:
