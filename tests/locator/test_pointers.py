@@ -1,6 +1,7 @@
 """Does the locator know who holds what, from enrolment and from answers, and never more than it was told?"""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,6 +11,7 @@ from carerecord.contracts.locator import LearnAsked, Pointer, Seen, SeenAsked, S
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit.errors import NotUnderstood
 from carerecord.kit.events import Event
+from carerecord.locator import store
 from carerecord.locator.service import Locator
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -107,6 +109,35 @@ async def test_a_source_that_knows_nobody_becomes_no_pointer(locator):
     await locator.seen(answered(local_id="", skipped=True))
 
     assert await where(locator, "p1") == ()
+
+
+async def test_where_nothing_is_kept_no_second_statement_looks_for_copies(locator, monkeypatch):
+    looked: list[int] = []
+
+    async def copies_of(_: object, ids: list[str]) -> dict[str, dict[str, datetime]]:
+        looked.append(len(ids))
+        return {}
+
+    monkeypatch.setattr(store, "copies_of", copies_of)
+    await locator.learn(LearnAsked((Pointer("elm-bank", "1", "p1"), Pointer("elm-bank", "2", "p2"))))
+
+    first = await where(locator, "p1", "p2")
+    async with locator.db.acquire() as db, db.transaction():
+        await locator.hear(db, [sent("Observation", at=AT)])
+
+    assert (len(first), looked) == (2, [])
+    assert (len(await where(locator, "p1", "p2")), looked) == (2, [2])
+
+
+async def test_what_was_learned_beside_an_enrolled_pointer_goes(locator):
+    (cleaning,) = (Path(store.__file__).parent / "migrations").glob("*_learned_once.sql")
+    await locator.learn(LearnAsked((Pointer("elm-bank", "1", "p2"),)))
+    await locator.seen(answered("medicines"))
+    await locator.seen(answered("medicines", local_id="never enrolled"))
+
+    await locator.db.execute(cleaning.read_text(encoding="utf-8"))
+
+    assert [(each.local_id, each.patient) for each in await where(locator, "p1", "p2")] == [("1", "p2"), ("never enrolled", "p1")]
 
 
 async def test_the_same_pointer_twice_in_one_batch_is_one(locator):

@@ -4,11 +4,12 @@ import asyncio
 
 import pytest
 
+from carerecord.contracts.locator import Pointer
 from carerecord.contracts.permit import Withheld
 from carerecord.kit.errors import Refused
 from carerecord.records import teaching
 from carerecord.region.servers.running import Serving
-from tests.records.a_desk import A_GP, World, a_world, chart, problem, serving, state, titles
+from tests.records.a_desk import A_GP, DR_NAIR, World, a_world, chart, problem, serving, state, titles
 
 LETTERS = ("problems", "encounters")  # nothing that is always asked for
 
@@ -81,3 +82,16 @@ async def test_nobody_is_swept_once_the_permit_is_over():
         await swept(world)
 
         assert world.servers["skipped"].asked == []
+
+
+async def test_an_answer_is_told_of_the_entry_that_gave_it_and_not_of_whoever_was_opened():
+    known, new = serving("known", chart("g1", problem("c1", "g1"))), serving("new", chart("t1", problem("c2", "t1")))
+    async with a_world(known, new, unknown=("known", "new")) as world:
+        world.neighbours.pointers = (Pointer("known", "g1", "p2"),)
+        await world.last(DR_NAIR)
+        telling = asyncio.create_task(world.desk.teacher.tell())
+        await asyncio.sleep(0.05)
+        telling.cancel()
+        told = {(each.source, each.local_id): each.patient for each in world.neighbours.seen}
+
+    assert told == {("known", "g1"): "p2", ("new", "t1"): "p1"}, "parted again, nobody keeps what was learned of the other"

@@ -22,14 +22,14 @@ class Locator:
     patient_id: PatientIds
 
     async def where(self, asked: WhereAsked) -> tuple[Pointer, ...]:
-        pointers = await store.pointers_for(self.db, asked.person)
-        if not pointers:
-            return ()
-        lies = {self.patient_id(each.source, each.local_id): each for each in pointers}
-        copies = await store.copies_of(self.db, list(lies))
+        pointers, copied = await store.pointers_for(self.db, asked.person)
+        if not copied:
+            return pointers
+        lies = [self.patient_id(each.source, each.local_id) for each in pointers]
+        copies = await store.copies_of(self.db, lies)
         if not copies:
             return pointers
-        return tuple(with_copies(each, copies.get(self.patient_id(each.source, each.local_id), {})) for each in pointers)
+        return tuple([with_copies(each, copies.get(id_, {})) for id_, each in zip(lies, pointers, strict=True)])
 
     async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
         """Take in what holdings keeps in the name of sources, in the transaction that moves our place with it."""

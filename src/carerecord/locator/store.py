@@ -8,26 +8,27 @@ from carerecord.kit.clock import stamp
 from carerecord.kit.db import Database
 
 
-async def pointers_for(db: Database, person: Iterable[str]) -> tuple[Pointer, ...]:
-    """By source, then as the source numbers."""
+async def pointers_for(db: Database, person: Iterable[str]) -> tuple[tuple[Pointer, ...], bool]:
+    """By source, then as the source numbers; and whether copies of anything are kept, of anybody at all."""
     rows = await db.fetch(
         """
-        SELECT source, local_id, patient, sections, empty, seen_at, enrolled_at
+        SELECT source, local_id, patient, sections, empty, seen_at, enrolled_at, EXISTS (SELECT FROM copied)
           FROM pointer
          WHERE patient = ANY ($1)
          ORDER BY source, local_id, patient
         """,
         list(person),
     )
-    return tuple(
+    pointers = tuple(
         [
             Pointer(
                 source, local_id, patient, tuple(sections), tuple(empty),
                 stamp(seen_at) if seen_at else "", stamp(enrolled_at) if enrolled_at else "",
             )
-            for source, local_id, patient, sections, empty, seen_at, enrolled_at in rows
+            for source, local_id, patient, sections, empty, seen_at, enrolled_at, _ in rows
         ]
     )  # fmt: skip
+    return pointers, bool(rows) and rows[0]["exists"]
 
 
 async def learn(db: Database, pointers: Sequence[Pointer], now: datetime) -> int:

@@ -306,7 +306,7 @@ class Desk:
         # An entry that may be another's is no sign that the source knows this person: a human finds that.
         doubted = {(each.source, each.local_id) for each in opened.person.doubted}
         sure = [each for each in fresh if doubted.isdisjoint((each.source.id, local_id) for local_id in each.local_ids)]
-        self.teacher.learned(opened.person.patient, sure)
+        self.teacher.learned(opened.person.patient, opened.pointers, sure)
         if opened.swept:
             self.teacher.sweep_later(Swept(opened.person, opened.swept, opened.permit, opened.request))
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from carerecord.connectors.reply import Asking, Reply
 from carerecord.contracts.audit import Line
-from carerecord.contracts.locator import SEEN, Seen, SeenAsked
+from carerecord.contracts.locator import SEEN, Pointer, Seen, SeenAsked
 from carerecord.contracts.patients import Person
 from carerecord.contracts.permit import Permit
 from carerecord.kit import request as requests
@@ -52,9 +52,12 @@ class Teacher:
     _told: "asyncio.Queue[tuple[Seen, ...]]" = field(default_factory=lambda: asyncio.Queue(WAITING))
     _swept: "asyncio.Queue[Swept]" = field(default_factory=lambda: asyncio.Queue(WAITING))
 
-    def learned(self, patient: str, replies: Sequence[Reply]) -> None:
+    def learned(self, patient: str, pointers: Sequence[Pointer], replies: Sequence[Reply]) -> None:
+        """Told of an entry is under the id where it stands already: what is learned of a person who is parted again later then
+        goes with the entry, and nobody keeps a pointer to another's. Of one that is new, under the id that was opened."""
+        stands = {(each.source, each.local_id): each.patient for each in pointers}
         known = (each for each in replies if each.state in TOLD_OF and each.local_ids and not each.choices)
-        seen = tuple(_seen(patient, reply) for reply in known)
+        seen = tuple([_seen(stands.get((reply.source.id, reply.local_ids[0]), patient), reply) for reply in known])
         if seen and not self._told.full():
             self._told.put_nowait(seen)
 
