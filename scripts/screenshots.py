@@ -1,4 +1,7 @@
-"""What does carerecord look like now? Starts a demo of its own, walks it in Chromium, and writes docs/pictures/*.png."""
+"""What does carerecord look like now? Starts a demo of its own, walks it in Chromium, and writes docs/pictures/*.png.
+
+Numbers of scenes as arguments: the pictures of those alone.
+"""
 
 import json
 import os
@@ -8,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +20,8 @@ from playwright.sync_api import Browser, FloatRect, Page, sync_playwright
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 LARGEST_BYTES = 300_000
-SCENES = (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)
+SCENES = {**dict.fromkeys((1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 15), ""), 11: "/1"}  # the further view in which most is to be seen
+FILED_WITHIN_MS = 6_000  # what the tour's click has a hospital send
 WIDE, PHONE = {"width": 1280, "height": 860}, {"width": 390, "height": 844}
 
 
@@ -54,19 +58,25 @@ def arrive(page: Page, demo: Demo, scene: int) -> None:
     """By the tour's click to the record, and until the last source has joined it."""
     demo.reset(scene)
     page.goto(demo.tour)
-    page.locator(f'form[action$="/scene/{scene}"] button').first.click()
+    page.locator(f'form[action$="/scene/{scene}{SCENES[scene]}"] button').first.click()
+    if scene in (10, 11):
+        page.wait_for_timeout(FILED_WITHIN_MS)
     page.get_by_role("button", name="Open the record").click(no_wait_after=True)
     page.wait_for_selector("#record")
     page.wait_for_load_state()
 
 
-def scene_pictures(page: Page, demo: Demo) -> None:
-    """One picture of each scene of the tour as its visitor meets it, and the review of the twins."""
-    for scene in SCENES:
+def scene_pictures(page: Page, demo: Demo, scenes: Iterable[int]) -> None:
+    """One picture of each scene of the tour as its visitor meets it."""
+    for scene in scenes:
         page.context.clear_cookies()
         arrive(page, demo, scene)
         page.evaluate("window.scrollTo(0, 0)")
         picture(page, f"scene-{scene}")
+
+
+def review_picture(page: Page, demo: Demo) -> None:
+    """The review of the twins."""
     page.context.clear_cookies()
     page.goto(demo.tour)
     page.get_by_role("button", name="Open the review, side by side").click()
@@ -95,12 +105,16 @@ def smaller(file: Path) -> None:
         raise SystemExit(f"{file.name} has {file.stat().st_size:,} bytes, more than {LARGEST_BYTES:,}")
 
 
-def take(browser: Browser, demo: Demo) -> None:
+def take(browser: Browser, demo: Demo, scenes: Sequence[int]) -> None:
     def page_of(size: dict[str, int]) -> Page:
         made = browser.new_context(viewport=size, locale="en-GB", timezone_id="Europe/London", reduced_motion="reduce")  # type: ignore[arg-type]
         page = made.new_page()
         page.set_default_timeout(60_000)
         return page
+
+    if scenes:
+        scene_pictures(page_of(WIDE), demo, scenes)
+        return
 
     page = page_of(WIDE)
     page.goto(demo.tour)
@@ -122,7 +136,9 @@ def take(browser: Browser, demo: Demo) -> None:
     assert found is not None
     picture(page, "medicines", {**found, "height": min(found["height"], WIDE["height"])})
 
-    scene_pictures(page_of(WIDE), demo)
+    page = page_of(WIDE)
+    scene_pictures(page, demo, SCENES)
+    review_picture(page, demo)
 
     page = page_of(PHONE)
     arrive(page, demo, 1)
@@ -139,7 +155,7 @@ def main() -> None:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        take(browser, demo)
+        take(browser, demo, [int(each) for each in sys.argv[1:]])
         browser.close()
 
 

@@ -96,6 +96,22 @@ def test_a_course_that_no_rule_names_has_what_room_the_key_results_leave() -> No
     assert told == [*whole[1:], whole[0]]
 
 
+def test_a_key_result_that_was_corrected_tells_what_stood_there_before() -> None:
+    record = scenes.harold()
+    newest = key_results(a_view(record))[0].series.title
+    keys = next(each.entries for section in record.sections for each in section.trends if each.title == newest)
+    note = "Haemolysed\nReplaced: 7.1 mmol/L (final)"
+    corrected = tuple(
+        replace(section, entries=tuple(
+            replace(each, facts=replace(each.facts, note=note)) if each.key == keys[-1] else each for each in section.entries
+        ))
+        for section in record.sections
+    )  # fmt: skip
+    first, *others = key_results(a_view(replace(record, sections=corrected)))
+    assert first.replaced == ("7.1 mmol/L (final)",)
+    assert not any(each.replaced for each in others)
+
+
 def test_each_state_has_a_sign_and_a_word_of_its_own() -> None:
     assert len({sign.word for sign in SIGNS.values()}) == len(SIGNS)
     assert all(sign.icon for sign in SIGNS.values())

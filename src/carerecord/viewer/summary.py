@@ -14,6 +14,7 @@ from carerecord.viewer.view import Mark, View
 
 _ATTENTION = {"danger": ("octagon", 0), "gap": ("unseen", 1), "differs": ("differs", 2), "late": ("late", 3), "info": ("info", 4)}
 KEY_RESULTS = 6
+REPLACED = "Replaced: "  # begins a line of a result's note: what its sender said before
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,7 @@ class KeyResult:
     old: bool
     drawing: Markup
     marks: tuple[Mark, ...]
+    replaced: tuple[str, ...]  # what its sender said before, and may have been acted on
 
     @property
     def note(self) -> str:
@@ -104,7 +106,8 @@ def _key_results(view: View, trends: Iterable[Trend]) -> list[KeyResult]:
         at = newest.facts.at
         age, old = view.fmt.since(at), view.fmt.is_old(at)
         marks = view.marks(newest)
-        found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, small_multiple(drawn), marks))
+        before = tuple(line.removeprefix(REPLACED) for line in newest.facts.note.splitlines() if line.startswith(REPLACED))
+        found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, small_multiple(drawn), marks, before))
     return sorted(found, key=lambda each: (not each.newest.outside, each.old))
 
 

@@ -12,7 +12,7 @@ from tests.region.servers.a_system import a_region
 from carerecord.region.servers.engine import NotTaken
 from carerecord.region.servers.http import Listener
 from carerecord.region.servers.tour import Tour
-from carerecord.region.shapes import Fault, View
+from carerecord.region.shapes import Fault, Sent, View
 
 FRONT = "http://127.0.0.1:8080"
 
@@ -22,12 +22,14 @@ class Moments:
 
     def __init__(self) -> None:
         self.begun: list[tuple[int, tuple[Fault, ...]]] = []
+        self.sent: list[tuple[Sent, ...]] = []
         self.refused = ""
 
     async def begin(self, scene: int, view: View) -> None:
         if self.refused:
             raise NotTaken(self.refused)
         self.begun.append((scene, view.faults))
+        self.sent.append(view.sends)
 
 
 def ticket_of(address: str) -> str:
@@ -86,6 +88,23 @@ async def test_a_further_view_is_another_user_with_further_faults(
         assert "leah.marsden" in reply.headers["Location"]
 
     assert moments.begun == [(1, (Fault("clinic", "slow", seconds=1.0),))]
+
+
+async def test_who_goes_to_a_further_view_at_once_misses_no_message_and_nobody_hears_one_again(
+    web: aiohttp.ClientSession, moments: Moments
+) -> None:
+    region = a_region()
+    first, second, third = (Sent("lab", "ORU^R01", (f"OBX|{each}",)) for each in ("P", "C", "W"))
+    views = View("priya.nair", "corrected", sends=(second,)), View("priya.nair", "withdrawn", sends=(third,))
+    scene = replace(region.scenes[0], sends=(first,), views=views)
+    listener = Listener(Tour(replace(region, scenes=(scene,)), FRONT, begin=moments.begin))
+    await listener.listen()
+    for path in ("/scene/1/1", "/scene/1/2", "/scene/1/2"):
+        async with web.post(listener.address + path, allow_redirects=False) as reply:
+            assert reply.status == 303
+    await listener.refuse()
+
+    assert moments.sent == [(first, second), (third,), (third,)]
 
 
 @pytest.mark.parametrize("path", ["/scene/2", "/scene/1/2", "/scene/1/0", "/scene/x", "/else"])

@@ -6,7 +6,9 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from html import escape
+from itertools import chain
 from urllib.parse import urlencode
 
 from carerecord.region.servers.engine import NotTaken
@@ -64,6 +66,7 @@ class Tour:
         self._users = {user.username: user for user in region.users}
         self._begin = begin
         self._tickets: dict[str, tuple[float, dict[str, str | int]]] = {}
+        self._came: set[tuple[int, int]] = set()  # the views, by scene and place, whose messages were sent
 
     def __call__(self, asked: Asked) -> Answer | asyncio.Future[Answer]:
         if asked.path == "/" and asked.method in ("GET", "HEAD"):
@@ -74,26 +77,31 @@ class Tour:
             return self._collected(asked.path.removeprefix("/ticket/"))
         return Reply(self._said("Nothing here", "Go back to the tour's first page."), 404, HTML, HEADERS)
 
-    def _stop(self, path: str) -> tuple[Scene, View] | None:
-        """What `/scene/6`, or the first further view `/scene/6/1`, means: whom to sign in, and what else goes wrong."""
+    def _stop(self, path: str) -> tuple[Scene, int] | None:
+        """Where `/scene/6`, or the first further view `/scene/6/1`, leads: the scene, and the place of the view in it."""
         number, _, place = path.removeprefix("/scene/").partition("/")
         scene = self._scenes.get(int(number)) if number.isdigit() else None
         if scene is None or not path.startswith("/scene/"):
             return None
         if not place:
-            return scene, View(scene.user, "", purpose=scene.purpose, sends=scene.sends, number=scene.number_there)
-        view = scene.views[int(place) - 1] if place.isdigit() and 0 < int(place) <= len(scene.views) else None
-        return None if view is None else (scene, view)
+            return scene, 0
+        return (scene, int(place)) if place.isdigit() and 0 < int(place) <= len(scene.views) else None
 
-    async def _go(self, scene: Scene, view: View) -> Answer:
+    async def _go(self, scene: Scene, place: int) -> Answer:
         """The moment is set, a ticket made, and the browser sent off to sign in.
 
         An address may not say who the patient is. It bears a ticket, which carerecord collects here, once and by itself.
         """
+        first = View(scene.user, "", purpose=scene.purpose, sends=scene.sends, number=scene.number_there)
+        views = (first, *scene.views)
+        view = views[place]
+        missed = [at for at in range(place) if (scene.number, at) not in self._came]  # who corrects has said something before
         try:
-            await self._begin(scene.number, view)
+            sends = (*chain.from_iterable(views[at].sends for at in missed), *view.sends)
+            await self._begin(scene.number, replace(view, sends=sends))
         except NotTaken as error:
             return Reply(self._said("Not sent", f"{error}."), 503, HTML, HEADERS)
+        self._came |= {(scene.number, at) for at in (*missed, place)}
         user, after = self._users[view.user], view.page or f"/arrive?{urlencode({'ticket': self._ticket(scene, view)})}"
         query = urlencode({"provider": user.provider, "login_hint": user.username, "after": after})
         return redirect(f"{self._front}/sign-in?{query}", status=303)
