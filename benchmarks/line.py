@@ -39,9 +39,11 @@ class Line(asyncio.Protocol):
             self._waiting.set_result(bytes(self._buffer))
 
 
-def request_of(path: str, token: str, body: bytes = b"") -> bytes:
+def request_of(path: str, token: str, body: bytes = b"", *, kind: str = "application/fhir+json", prefer: str = "") -> bytes:
     head = f"{'POST' if body else 'GET'} {path} HTTP/1.1\r\nHost: b\r\nAuthorization: Bearer {token}\r\n"
     head += "Accept: application/fhir+json\r\n"
+    if prefer:
+        head += f"Prefer: {prefer}\r\n"
     if body:
-        head += f"Content-Type: application/fhir+json\r\nContent-Length: {len(body)}\r\n"
+        head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
     return head.encode() + b"\r\n" + body

@@ -10,6 +10,7 @@ import asyncio
 import gzip
 import itertools
 import os
+import re
 import statistics
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import asyncpg
 import msgspec
@@ -29,7 +31,7 @@ from benchmarks.limits import copy_limit, insert_limit
 from benchmarks.line import Line, request_of
 from benchmarks.near import quiet, say
 from benchmarks.promises import Promise, tell
-from benchmarks.store import REAL
+from benchmarks.store import REAL, as_lines, bundles
 from carerecord.app.catalogue import service
 from carerecord.app.gate import Gate
 from carerecord.app.operator import operator_calls
@@ -39,6 +41,8 @@ from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, Iss
 SERVICES: Final = ("identity", "holdings", "audit", "exchange")
 BUNDLE_CLIENTS: Final = 4
 CREATE_CLIENTS: Final = 16
+TIMES: Final = 8  # the real resources in one import, each time under fresh ids
+_PLACE: Final = re.compile(rb"(?i)\r\ncontent-location: (\S+)")
 
 
 class _Entry(msgspec.Struct):
@@ -152,6 +156,31 @@ async def written(at: Server, requests: Sequence[tuple[bytes, int]], clients: in
     }  # fmt: skip
 
 
+async def imported(at: Server, lines: bytes) -> dict[str, float]:
+    """One import, from its first byte until every line has been filed and is told of."""
+    line = (await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", at.port))[1]
+    asked = request_of("/fhir/$import", at.token, lines, kind="application/fhir+ndjson", prefer="respond-async")
+    before, began = at.cpu_s(), time.perf_counter()
+    answer = await line.ask(asked)
+    received = time.perf_counter() - began
+    place = _PLACE.search(answer)
+    if place is None:
+        raise RuntimeError(answer[:600].decode("utf-8", "replace"))
+    path = urlsplit(place[1].decode()).path
+    while (answer := await line.ask(request_of(path, at.token))).startswith(b"HTTP/1.1 202"):
+        await asyncio.sleep(0.02)
+    whole, after = time.perf_counter() - began, at.cpu_s()
+    line._transport.close()
+    told = msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])
+    if told["refused"] or told["kept"] != lines.count(b"\n"):
+        raise RuntimeError(answer[:600].decode("utf-8", "replace"))
+    cpu, engine = ((late - early) / told["kept"] * 1e6 for early, late in zip(before, after, strict=True))
+    return {
+        "resources_a_second": round(told["kept"] / whole), "received_s": round(received, 2), "whole_s": round(whole, 2),
+        "resources": told["kept"], "cpu_us": round(cpu), "engine_cpu_us": round(engine),
+    }  # fmt: skip
+
+
 async def a_patient(at: Server) -> str:
     """The id that a new one was given."""
     line = (await asyncio.get_running_loop().create_connection(Line, "127.0.0.1", at.port))[1]
@@ -184,21 +213,24 @@ async def measured(
 ) -> tuple[list[Promise], dict[str, Any]]:
     """The limits and what is measured take turns, so that others' work falls on both; a promise is the median of the rounds."""
     quiet()
-    bundles = real_bundles(most)
-    texts = [text for _, resources in bundles for text in resources]
-    found: dict[str, list[dict[str, float]]] = {"bundles": [], "create": []}
+    whole = real_bundles(most)
+    texts = [text for _, resources in whole for text in resources]
+    found: dict[str, list[dict[str, float]]] = {"bundles": [], "import": [], "create": []}
     memory: list[float] = []  # after each round
     async with served(cluster, folder, workers) as (at, dsn):
         db = await asyncpg.connect(dsn)
         try:
-            asked = [(request_of("/fhir", at.token, text), len(resources)) for text, resources in bundles]
-            single = creates(at, bundles, await a_patient(at))
+            asked = [(request_of("/fhir", at.token, text), len(resources)) for text, resources in whole]
+            single = creates(at, whole, await a_patient(at))
             json_each = sum(len(request.partition(b"\r\n\r\n")[2]) for request, _ in single) / len(single)
             for turn in range(1, rounds + 1):
                 limit = await copy_limit(db, texts)
                 loaded = await written(at, asked, BUNDLE_CLIENTS, seconds)
                 found["bundles"].append({**loaded, "limit_a_second": limit})
                 say(f"round {turn}: bundles {found['bundles'][-1]}")
+                lines, limit = as_lines(bundles(most) * TIMES), await copy_limit(db, texts)
+                found["import"].append({**await imported(at, lines), "limit_a_second": limit})
+                say(f"round {turn}: import {found['import'][-1]}")
                 limit, (before, there) = await insert_limit(dsn, texts), await bytes_of(db)
                 one = await written(at, single, CREATE_CLIENTS, seconds)
                 after, now = await bytes_of(db)
@@ -219,6 +251,7 @@ async def measured(
 
     promises = [
         against("transaction bundles against the copy limit", "bundles", 2.5),
+        against("bulk import, NDJSON, against the copy limit", "import", 2.0),
         against("create one against the durable insert", "create", 3.34),
         Promise("create one, p99", median("create", "p99_ms"), "ms", 50),
         Promise("disk of an Observation against its JSON", median("create", "bytes_each"), "bytes", round(json_each), 1.5),

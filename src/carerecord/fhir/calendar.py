@@ -14,7 +14,7 @@ from carerecord.fhir.validate import DefinitionsMissing, Fault
 NO_SUCH_DAY: Final = "is a day that no calendar has"
 _KINDS: Final = ("date", "dateTime", "instant")
 _DAY: Final = re.compile(r"([0-9]{4})-(02|04|06|09|11)-(29|30|31)(?:T|\Z)")
-_PERHAPS: Final = re.compile(rb'"[0-9]{4}-(?:02|04|06|09|11)-(?:29|3[01])|\\u')  # a day that not every month or year has
+_PERHAPS: Final = re.compile(rb"-(?:02-(?:29|3[01])|(?:0[469]|11)-31)")  # a day that not every month or year has
 _MOST: Final = 10
 _NOT_ALWAYS: Final = frozenset(("value",))  # of several types, a text among them
 
@@ -42,8 +42,8 @@ def names() -> frozenset[str]:
 
 
 def faults(resource: dict[str, Any], raw: bytes) -> tuple[Fault, ...]:
-    """A microsecond or two where nothing looks like one; the resource is walked through only then."""
-    if _PERHAPS.search(raw) is None:
+    """Two microseconds where nothing looks like one; the resource is walked through only then, or where a digit may be escaped."""
+    if _PERHAPS.search(raw) is None and not (b"\\" in raw and b"\\u" in raw):  # one sign is found ten times as fast as two
         return ()
     return tuple(Fault(path, NO_SUCH_DAY) for path, _ in zip(_walked(resource, _root(resource), ""), range(_MOST), strict=False))
 

@@ -157,7 +157,7 @@ class Drafting:
         """
         if names:
             raw = renamed(raw, names)
-        if b"\\u0000" in raw and _NUL.search(raw):
+        if b"\\" in raw and b"\\u0000" in raw and _NUL.search(raw):
             raise Refusal(draft.place, 400, error("value", "", "Text in FHIR has no character of code 0."))
         try:
             draft.raw, draft.parsed = raw, parse(raw)
