@@ -18,7 +18,7 @@ _WHOLE_TABLES = {"version", "held", "address", "across", "claim", "aside", "depa
 # Led by something other than a person: each is spread by its own key.
 _OWN_KEY = {"address": ["type", "id"], "claim": ["hash"], "across": ["hash", "patient", "type", "id"],
             "export": ["id"], "export_file": ["export", "number"], "load": ["id"], "load_part": ["load", "number"],
-            "load_fault": ["load", "line"], "reindexing": ["type", "parameter"]}  # fmt: skip
+            "load_lane": ["load", "lane"], "load_fault": ["load", "line"], "reindexing": ["type", "parameter"]}  # fmt: skip
 _OF_THE_KIT = {"outbox", "cluster_era", "hearer", "heard", "parked"}
 
 

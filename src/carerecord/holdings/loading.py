@@ -1,69 +1,46 @@
 """How do many resources come to be kept at once? Their lines wait sealed, and are filed in groups; a fault is its line's own.
 
-How far it is stands in the transaction that filed: whoever is killed when, each line is looked at once.
+How far it is stands in the transaction that filed: whoever is killed when, each line is looked at once. An import is filed in
+lanes, by as many processes as there are for it.
 """
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
 import asyncpg
 import msgspec
-import zstandard
-from msgspec import Raw
 
 from carerecord.contracts.bulk import Load, LoadAsked, LoadFaults, LoadFaultsAsked, LoadNamed, LoadPart
-from carerecord.contracts.holdings import Change, Issue, WriteAsked
+from carerecord.contracts.holdings import WriteAsked
 from carerecord.holdings.book import Book
-from carerecord.holdings.drafts import Draft, Refusal, error
+from carerecord.holdings.drafts import Draft, Refusal
+from carerecord.holdings.lines import MOST_ISSUES, Fault, Group, Lane, Lines
 from carerecord.holdings.reaching import NOBODY
 from carerecord.holdings.rounds import Rounds
 from carerecord.holdings.store import loading as kept
 from carerecord.holdings.writing import Writer
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection, Record, is_away
-from carerecord.kit.errors import Conflict, NotFound, NotUnderstood, TooMany, Unavailable
+from carerecord.kit.errors import Conflict, NotFound, TooMany, Unavailable
 from carerecord.kit.log import Log
 
 GROUP: Final = 1_000  # lines in one transaction
+LANES: Final = 4  # of one import, each filed by one process at a time
 AT_ONCE: Final = 4  # imports of one client that are not done
 MOST_TOLD: Final = 10_000  # lines of which it is told why they were refused
-LARGEST_PART: Final = 64_000_000  # bytes, unpacked
-MOST_ISSUES: Final = 20  # of one line
 _LASTS: Final = timedelta(hours=24)  # what became of it is told so long
 _PATIENCE: Final = timedelta(hours=1)  # between two parts
 _LEASE: Final = timedelta(seconds=20)
 _TRIES: Final = 5
+_TOLD_AT_ONCE: Final = 1_000  # refused lines in one answer
 _REFUSALS: Final = 4  # in one group, before each of its lines is filed by itself
 _REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
-_TOO_LONG: Final = error("too-long", "", "The line is longer than any resource that is taken.")
 
-Fault = tuple[int, int, tuple[Issue, ...]]  # line, status, why
 _faults: Final = msgspec.json.Decoder(tuple[Fault, ...])
-
-
-class _Head(msgspec.Struct):
-    resourceType: str = ""
-    id: str = ""
-
-
-_head: Final = msgspec.json.Decoder(_Head)
-
-
-@dataclass
-class _Group:
-    """Some lines on their way, none of them about the same resource as another."""
-
-    drafts: list[Draft] = field(default_factory=list)  # the place of each is its line
-    faults: list[Fault] = field(default_factory=list)
-    aside: list[tuple[int, Change]] = field(default_factory=list)  # faulty, of a client whose faults are kept for people to mend
-    keys: set[tuple[str, str]] = field(default_factory=set)
-    after: int = 0  # lines up to this one were looked at before
-    last: int = 0  # line
-    many: int = 0
 
 
 @dataclass
@@ -73,9 +50,11 @@ class Loader:
     log: Log
     group: int = GROUP
     _rounds: Rounds = field(init=False)
+    _lines: Lines = field(init=False)
 
     def __post_init__(self) -> None:
         self._rounds = Rounds(self.log, "imports")
+        self._lines = Lines(self.writer.finder, self.writer.drafting)
 
     # --- what a client asks
 
@@ -118,22 +97,25 @@ class Loader:
 
     async def state(self, asked: LoadNamed) -> Load:
         row = await self._named(asked.load, asked.client.id)
+        state = "running" if row["state"] == "filing" else row["state"]
         return Load(
-            str(row["id"]), row["state"], stamp(row["at"]), row["lines"], row["read"], row["kept"], row["refused"], row["told"],
+            str(row["id"]), state, stamp(row["at"]), row["lines"], row["read"], row["kept"], row["refused"], row["told"],
             stamp(row["ends_at"]),
         )  # fmt: skip
 
     async def cancel(self, asked: LoadNamed) -> Load:
         """What has been filed stays; the rest is dropped."""
         told = await self.state(asked)
-        await kept.drop(self.writer.finder.db, uuid.UUID(asked.load), asked.client.id)
+        async with self.writer.finder.db.acquire() as db, db.transaction():
+            await kept.drop(db, uuid.UUID(asked.load), asked.client.id)
         await self.book.write("import-cancelled", asked.client, (), request=asked.request)
         return msgspec.structs.replace(told, state="ended")
 
     async def faults(self, asked: LoadFaultsAsked) -> LoadFaults:
         row = await self._named(asked.load, asked.client.id)
-        found = await kept.faults(self.writer.finder.db, row["id"], asked.after)
-        return LoadFaults(_faults.decode(found["faults"]), found["line"]) if found else LoadFaults(())
+        found = await kept.faults(self.writer.finder.db, row["id"], asked.after, _TOLD_AT_ONCE)
+        told = tuple([fault for each in found for fault in _faults.decode(each["faults"])])
+        return LoadFaults(told, found[-1]["line"] if found else 0)
 
     async def _named(self, load: str, client: str) -> Record:
         try:
@@ -147,24 +129,24 @@ class Loader:
     # --- the work
 
     async def run(self) -> None:
-        """File one import after another, until it is stopped. What a killed process had in hand is gone on with by another."""
+        """File one lane after another, until it is stopped. What a killed process had in hand is gone on with by another."""
         finder = self.writer.finder
         await self._rounds.run(self.work, lambda: kept.sweep(finder.db, finder.clock.now()))
 
     async def work(self) -> bool:
-        """File one import to its end; False where none waits."""
+        """File one lane of an import to its end; False where none waits."""
         finder = self.writer.finder
         now = finder.clock.now()
+        await kept.opened(finder.db, LANES, now)
         row = await kept.lease(finder.db, now, now + _LEASE)
         if row is None:
             return False
         asked = msgspec.json.decode(row["asked"], type=LoadAsked)
         try:
             if await self._filed_whole(row, asked):
-                await kept.finish(finder.db, row["id"], "done", finder.clock.now() + _LASTS)
-                await self.book.write("import-done", asked.client, (), request=asked.request)
+                await self._lane_done(row, asked)
         except asyncio.CancelledError:
-            await asyncio.shield(kept.release(finder.db, row["id"], finder.clock.now()))
+            await asyncio.shield(kept.release(finder.db, row["id"], row["lane"], finder.clock.now()))
             raise
         except Exception as fault:
             if is_away(fault) or isinstance(fault, Unavailable):
@@ -173,96 +155,39 @@ class Loader:
             await kept.finish(finder.db, row["id"], "failed", finder.clock.now() + _LASTS)
         return True
 
+    async def _lane_done(self, row: Record, asked: LoadAsked) -> None:
+        finder = self.writer.finder
+        async with finder.db.acquire() as db, db.transaction():
+            if await kept.lane_done(db, row["id"], row["lane"], MOST_TOLD, finder.clock.now() + _LASTS):
+                await self.book.write("import-done", asked.client, (), request=asked.request, db=db)
+
     async def _filed_whole(self, row: Record, asked: LoadAsked) -> bool:
-        """False where it was cancelled meanwhile, or another process has taken it up.
+        """False where it was cancelled meanwhile, or another process has taken the lane up.
 
         While one group is being filed the next is judged.
         """
         finder, done = self.writer.finder, int(row["read"])
-        number, filing, read = -1, None, done
+        number, filing, read = int(row["parts"]), None, done
+        lane = Lane(row["lane"], row["lanes"])
         try:
             while (part := await kept.next_part(finder.db, row["id"], number)) is not None:
-                number = part["number"]
-                async for group in self._groups(row, part, asked, done):
+                async for group in self._lines.groups(row["organisation"], part, asked, lane, done, self.group):
                     group.after, read = read, group.last
                     if filing is not None and not await filing:
                         return False
-                    filing = asyncio.create_task(self._filed(row["id"], asked, group))
+                    filing = asyncio.create_task(self._filed(row["id"], lane, asked, group))
                 if filing is not None and not await filing:
                     return False
                 filing = None
-                await kept.drop_part(finder.db, row["id"], number)
+                await kept.part_done(finder.db, row["id"], lane.number, part["number"], finder.clock.now() + _LEASE)
+                number = part["number"] + 1
         finally:
             if filing is not None and not filing.done():
                 filing.cancel()
                 await asyncio.gather(filing, return_exceptions=True)
         return True
 
-    async def _groups(self, row: Record, part: Record, asked: LoadAsked, done: int) -> AsyncIterator[_Group]:
-        """The lines of a part that nobody has looked at, judged."""
-        finder = self.writer.finder
-        write = WriteAsked(asked.client, asked.reach, (), asked.request)
-        text = await asyncio.to_thread(self._unpacked, row, part)
-        lines = text.split(b"\n")
-        too_long = frozenset(part["too_long"])
-        group, at = _Group(), 0
-        while at < len(lines):
-            async with finder.turns.mine() as turn:
-                while at < len(lines) and group.many < self.group:
-                    line = part["first_line"] + at
-                    if line > done and (lines[at].strip() or line in too_long):
-                        if not self._taken(group, line, lines[at], write, asked.closed, line in too_long):
-                            break  # another version of a resource that is in the group already
-                        group.many += 1
-                    group.last = max(group.last, line)
-                    at += 1
-                    await turn.over()
-            if group.many:
-                yield group
-            group = _Group()
-
-    def _unpacked(self, row: Record, part: Record) -> bytes:
-        organisation = row["organisation"]
-        packed = self.writer.finder.bodies.unpack(
-            part["body"], organisation=organisation, patient=NOBODY + organisation, place=f"load/{row['id']}/{part['number']}"
-        )
-        try:
-            return zstandard.ZstdDecompressor().decompress(packed, max_output_size=LARGEST_PART)
-        except zstandard.ZstdError:
-            raise NotUnderstood("A part of the import cannot be unpacked.") from None
-
-    def _taken(
-        self, group: _Group, line: int, text: bytes, write: WriteAsked, closed: Sequence[str], too_long: bool
-    ) -> bool:
-        """Judge one line. False where the group holds its resource already: it belongs to the next."""
-        try:
-            if too_long:
-                raise Refusal(line, 413, _TOO_LONG)
-            try:
-                head = _head.decode(text)
-            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-                raise Refusal(line, 400, error("structure", "", "The line is not a resource in JSON.")) from None
-            if head.resourceType in closed:
-                raise Refusal(line, 404, error("not-supported", "", "Resources of this type are not kept by this API."))
-            if head.id and (head.resourceType, head.id) in group.keys:
-                return False
-            change = Change("update" if head.id else "create", head.resourceType, head.id, Raw(text))
-            draft = self.writer.drafting.begun(line, change, write)
-            try:
-                self.writer.drafting.worked_out(draft, text, {})
-            except Refusal as refusal:
-                if refusal.status == 422 and write.client.on_invalid == "quarantine":
-                    group.aside.append((line, change))
-                    return True
-                raise
-        except Refusal as refusal:
-            group.faults.append((line, refusal.status, refusal.issues[:MOST_ISSUES]))
-        else:
-            group.drafts.append(draft)
-            group.keys.add((draft.type, draft.id))
-        return True
-
-    async def _filed(self, id_: uuid.UUID, asked: LoadAsked, group: _Group) -> bool:
+    async def _filed(self, id_: uuid.UUID, lane: Lane, asked: LoadAsked, group: Group) -> bool:
         """One group, in one transaction with how far we are. False where nobody wants it any more."""
         for line, change in group.aside:
             write = WriteAsked(asked.client, asked.reach, (change,), asked.request)
@@ -271,24 +196,24 @@ class Loader:
         group.aside.clear()
         for again in range(_TRIES):
             try:
-                return await self._filed_once(id_, group)
+                return await self._filed_once(id_, lane, group)
             except _REPEAT:
                 await asyncio.sleep(0.01 * again)
-        return await self._filed_once(id_, group)
+        return await self._filed_once(id_, lane, group)
 
-    async def _filed_once(self, id_: uuid.UUID, group: _Group) -> bool:
+    async def _filed_once(self, id_: uuid.UUID, lane: Lane, group: Group) -> bool:
         finder = self.writer.finder
         drafts, late = list(group.drafts), list[Fault]()
         while True:
             try:
                 async with finder.db.acquire() as db, db.transaction():
-                    if (told := await kept.told_so_far(db, id_, group.after)) is None:
+                    if (told := await kept.told_so_far(db, id_, lane.number, group.after)) is None:
                         return False
                     if len(late) < _REFUSALS:
                         await self._kept(db, drafts)
                     else:
                         drafts = await self._one_by_one(db, drafts, late)
-                    await self._noted(db, id_, group, len(drafts), late, MOST_TOLD - told)
+                    await self._noted(db, id_, lane, group, len(drafts), late, MOST_TOLD - told)
                     return True
             except Refusal as refusal:
                 late.append((refusal.place, refusal.status, refusal.issues))
@@ -314,10 +239,11 @@ class Loader:
         return done
 
     async def _noted(
-        self, db: Connection, id_: uuid.UUID, group: _Group, many: int, late: Sequence[Fault], room: int
-    ) -> None:
+        self, db: Connection, id_: uuid.UUID, lane: Lane, group: Group, many: int, late: Sequence[Fault], room: int
+    ) -> None:  # fmt: skip
         every = sorted((*group.faults, *late), key=lambda fault: fault[0])
-        told = every[: max(0, room)]
-        faults = (group.last, msgspec.json.encode(told)) if told else None
+        told = [(fault[0], msgspec.json.encode((fault,))) for fault in every[: max(0, room)]]
         until: datetime = self.writer.finder.clock.now() + _LEASE
-        await kept.looked_at(db, id_, group.last, many, len(every), len(told), faults, until)
+        await kept.looked_at(
+            db, id_, lane.number, group.last, until, many=group.many, kept=many, refused=len(every), most=MOST_TOLD, faults=told
+        )
