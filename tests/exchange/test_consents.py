@@ -159,6 +159,65 @@ async def test_a_section_source_or_person_that_is_none_is_refused(api: Api):
     assert await in_force(api, patient) == []
 
 
+def a_bundle(kind: str, *asked: tuple[str, str, Any]) -> dict[str, Any]:
+    entries = [{"request": {"method": method, "url": url}, **({"resource": body} if body else {})} for method, url, body in asked]
+    return {"resourceType": "Bundle", "type": kind, "entry": entries}
+
+
+async def test_a_batch_says_finds_and_withdraws_what_other_services_own_beside_the_rest(api: Api):
+    patient, _ = await a_person(api)
+    said = a_consent(patient, provision=of_a_section("results"))
+    made = (await api.ask("POST", "/", a_bundle("batch", ("POST", "Consent", said)))).json["entry"][0]
+    consent = made["resource"]
+    assert made["response"]["status"] == "201"
+    assert made["response"]["location"] == f"{api.base}/Consent/{consent['id']}/_history/1"
+    assert made["response"]["etag"] == 'W/"1"'
+
+    at = await looked(api, patient)
+    asked = [
+        ("GET", f"Consent/{consent['id']}", None), ("GET", f"Consent?patient={patient}&status=active", None),
+        ("PUT", f"Consent/{consent['id']}", {**consent, "status": "inactive"}),
+        ("GET", f"Consent?patient={patient}&status=active", None), ("GET", f"AuditEvent/{at}", None),
+        ("GET", f"AuditEvent?patient={patient}", None), ("GET", "Patient?_id=nobody", None),
+        ("DELETE", f"Consent/{consent['id']}", None), ("POST", "AuditEvent", {"resourceType": "AuditEvent"}),
+        ("POST", "Consent", {**said, "policyText": "x"}), ("GET", "Consent/nothing", None), ("GET", "Subscription/s", None),
+    ]  # fmt: skip
+    told = (await api.ask("POST", "/", a_bundle("batch", *asked))).json["entry"]
+
+    statuses = ["200", "200", "200", "200", "200", "200", "200", "404", "404", "422", "404", "404"]
+    assert [each["response"]["status"] for each in told] == statuses
+    assert [told[place]["resource"]["total"] for place in (1, 3)] == [1, 0]
+    assert told[2]["resource"]["status"] == "inactive"
+    assert told[4]["resource"]["id"] == at
+    assert told[9]["response"]["outcome"]["issue"][0]["expression"] == ["Consent.policyText"]
+
+
+async def test_a_batch_lends_nobody_a_scope_and_a_stale_change_is_refused_in_it_too(api: Api):
+    patient, _ = await a_person(api)
+    consent = (await api.ask("POST", "/Consent", a_consent(patient, provision=of_a_section("plans")))).json
+    stale = a_bundle("batch", ("PUT", f"Consent/{consent['id']}", {**consent, "status": "inactive"}))
+    stale["entry"][0]["request"]["ifMatch"] = 'W/"9"'
+    assert (await api.ask("POST", "/", stale)).json["entry"][0]["response"]["status"] == "412"
+
+    asked = [("GET", f"Consent?patient={patient}", None), ("POST", "Consent", a_consent(patient)), ("GET", "AuditEvent", None)]
+    every = await api.token_with("system/*.cruds")
+    told = (await api.ask("POST", "/", a_bundle("batch", *asked), token=every)).json["entry"]
+    assert [each["response"]["status"] for each in told] == ["403", "403", "403"]
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+async def test_a_transaction_of_two_owners_is_refused_whole_and_says_where(api: Api, method: str):
+    patient, _ = await a_person(api)
+    other = (method, f"Consent?patient={patient}" if method == "GET" else "Consent", a_consent(patient))
+    kept = ("PUT", f"Patient/never-{method}", {"resourceType": "Patient", "id": f"never-{method}"})
+    told = await api.ask("POST", "/", a_bundle("transaction", kept, other))
+
+    assert told.status == 422
+    assert told.json["issue"][0]["expression"] == ["Bundle.entry[1]"]
+    assert "in a batch" in told.json["issue"][0]["diagnostics"]
+    assert (await api.ask("GET", f"/Patient/never-{method}")).status == 404
+
+
 async def test_a_scope_for_every_type_is_none_for_what_people_say_and_for_who_looked(api: Api):
     patient, _ = await a_person(api)
     every = await api.token_with("system/*.cruds")

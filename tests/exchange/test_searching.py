@@ -56,7 +56,7 @@ async def test_a_batch_is_answered_in_its_order_each_with_its_own_fault(api: Api
     asked = [
         ("GET", "Patient/p1"), ("GET", "Patient/nobody"), ("GET", "Observation?patient=p1&_count=2&_elements=code"),
         ("GET", "Observation?nonsense=1"), ("GET", "Observation/o9"), ("PUT", "Observation/o9"), ("GET", "Observation/o9"),
-        ("GET", "Consent/1"),
+        ("GET", "Nothing/1"),
     ]  # fmt: skip
     entries = [
         {"request": {"method": method, "url": url}, **({"resource": later} if method == "PUT" else {})} for method, url in asked

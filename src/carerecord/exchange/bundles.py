@@ -23,14 +23,14 @@ from carerecord.contracts.holdings import (
     WriteAsked,
     Written,
 )
-from carerecord.exchange import answers
+from carerecord.exchange import answers, by_owner
 from carerecord.exchange.links import pairs_of
 from carerecord.exchange.owners import OWNED_ELSEWHERE
 from carerecord.exchange.resources import KEPT_ASIDE, kept_here
 from carerecord.exchange.searching import searched
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import broken
-from carerecord.kit.errors import CareRecordError, NotAcceptable, NotUnderstood
+from carerecord.kit.errors import CareRecordError, NotUnderstood
 
 MOST_ENTRIES: Final = 5_000
 READS_AT_ONCE: Final = 16  # of one batch: the screen of a record, and no more than its share of what serves others too
@@ -85,8 +85,11 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
     """All writes at once, in the order that FHIR gives them (delete, create, update and patch); reads afterwards."""
     writes: list[tuple[int, Change]] = []
     for place, each in enumerate(entries):
+        if (type_ := _type(each)) in OWNED_ELSEWHERE:
+            says = f"{type_} has another owner, so it cannot be part of a transaction: send it by itself, or in a batch."
+            return answers.outcome(422, Issue("error", "not-supported", f"Bundle.entry[{place}]", says))
         if each.request.method != "GET":
-            writes.append((place, _change(visit, each, in_transaction=True)))
+            writes.append((place, _change(visit, each)))
     order = {"delete": 0, "create": 1, "update": 2, "patch": 3}
     writes.sort(key=lambda pair: order[pair[1].method])
     made: dict[int, bytes] = {}
@@ -124,9 +127,11 @@ async def _each(visit: Visit, entries: Sequence[_Entry]) -> list[bytes]:
 async def _alone(visit: Visit, entry: _Entry) -> bytes:
     """One entry of a batch: its fault is its own."""
     try:
+        if _type(entry) in OWNED_ELSEWHERE:
+            return await _of_another(visit, entry)
         if entry.request.method == "GET":
             return await _read(visit, entry)
-        change = _change(visit, entry, in_transaction=False)
+        change = _change(visit, entry)
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
         changes = await visit.face.masters.minded(visit.client, (change,))
         asked = WriteAsked(visit.client, visit.reach(letter), changes, visit.request_id, looks=visit.reach("r"))
@@ -137,6 +142,19 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
         if told is not error:
             visit.face.log.error("exchange.failed", exc_info=error)
         return _refused(told)
+
+
+def _type(entry: _Entry) -> str:
+    """What its address names; "" for one that names no type."""
+    found = _ADDRESS.match(urlsplit(entry.request.url).path)
+    return found["type"] if found else ""
+
+
+async def _of_another(visit: Visit, entry: _Entry) -> bytes:
+    request, parts = entry.request, urlsplit(entry.request.url)
+    found = _ADDRESS.match(parts.path)
+    type_, id_ = (found["type"], found["id"] or "") if found else ("", "")
+    return await by_owner.answered(visit, request.method, type_, id_, parts.query, bytes(entry.resource), request.ifMatch)
 
 
 async def _read(visit: Visit, entry: _Entry) -> bytes:
@@ -156,12 +174,11 @@ async def _read(visit: Visit, entry: _Entry) -> bytes:
     return b'{"resource":' + await searched(visit, type_, pairs_of(parts.query)) + b',"response":{"status":"200"}}'
 
 
-def _change(visit: Visit, entry: _Entry, *, in_transaction: bool) -> Change:
+def _change(visit: Visit, entry: _Entry) -> Change:
     """What one entry wants written.
 
     Raises:
         NotUnderstood: a method or address that says nothing. Refused: the scopes do not allow it.
-        NotAcceptable: a type of another owner, within a transaction.
     """
     request = entry.request
     parts = urlsplit(request.url)
@@ -170,8 +187,6 @@ def _change(visit: Visit, entry: _Entry, *, in_transaction: bool) -> Change:
     if found is None or method is None:
         raise NotUnderstood("Each entry says a method and an address of ours: POST Type, PUT Type/id, DELETE Type/id.")
     type_, id_ = found["type"], found["id"] or ""
-    if in_transaction and type_ in OWNED_ELSEWHERE:
-        raise NotAcceptable(f"{type_} has another owner and cannot be part of a transaction.")
     kept_here(visit, type_)
     visit.must(type_, {"create": "c", "update": "u", "patch": "u", "delete": "d"}[method])
     match = _ETAG.match(request.ifMatch)

@@ -1,7 +1,7 @@
 """Which writes must say what they replace? Those of what is kept here alone, as the registry has it at the moment of the write.
 
-Of a section whose arrangement is `master` there is no other copy by which a lost update could be mended. It goes by the types that
-such a section may hold, since a write can change under which heading a resource stands.
+Of a section whose arrangement is `master` there is no other copy by which a lost update could be mended. It goes by the types
+that such a section may hold, since a write can change under which heading a resource stands.
 """
 
 from collections.abc import Sequence

@@ -45,8 +45,9 @@ history of many brings it.
 A Consent is an objection: of a person (`patient`) to a section (`provision.class`, `{objections.SECTION}`; none: the whole
 record), of one source (`provision.actor`, role CST, `{objections.SOURCE}`), towards one organisation (role IRCP, its ODS
 code). It is in force when it is answered, and withdrawn by an update to `inactive`; one that says more is a 422 that names
-what. Consent and AuditEvent are for scopes that name them: `system/*` does not include them. Whose they are is said by an
-id of the patient index or of a Patient kept here, or by `patient:identifier`.
+what. A batch may hold both; a transaction that does is a 422, for it could not be all or nothing. Consent and AuditEvent are
+for scopes that name them: `system/*` does not include them. Whose they are is said by an id of the patient index or of a
+Patient kept here, or by `patient:identifier`.
 """
 _OF = {"*": "every type", "": "the whole"}
 
