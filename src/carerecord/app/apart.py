@@ -21,9 +21,8 @@ from carerecord.app.engine import LAUNCH, private_folder, write_private
 from carerecord.app.engines import Engines
 from carerecord.app.front_door import front_door
 from carerecord.app.gate import Gate, secret_of
-from carerecord.app.house import listening, until_signalled
+from carerecord.app.house import reserved, until_signalled
 from carerecord.app.runfile import RunFile, written
-from carerecord.app.serve import bound, port_of
 from carerecord.kit.errors import Conflict, NotAcceptable, NotFound, Unavailable
 from carerecord.kit.tokens import keys_for, written_keys
 
@@ -48,12 +47,8 @@ class Apart:
 
     def __post_init__(self) -> None:
         faces = [each.name for each in self.services if each.face]
-        listening = {each.name: bound(0) for each in self.services}
-        at_front = {name: bound(0) for name in faces} if len(faces) > 1 else {}
-        self.ports = {name: port_of(taken) for name, taken in listening.items()}
-        self.fronts = {name: port_of(taken) for name, taken in at_front.items()}
-        for taken in (*listening.values(), *at_front.values()):
-            taken.close()
+        self.ports = {each.name: reserved(0, self.gate.host) for each in self.services}
+        self.fronts = {name: reserved(0, self.gate.host) for name in faces} if len(faces) > 1 else {}
 
     def address(self, name: str) -> str:
         return f"http://127.0.0.1:{self.ports[name]}"
@@ -240,9 +235,7 @@ async def kept_apart(
     """Each service ready in a process of its own; one that ends by itself is started again, one that was stopped is not."""
     has_face = any(each.face for each in services)
     if has_face:
-        door = listening(gate.port, gate.host)  # said now if it is taken; and a free one is chosen here when none was named
-        gate = gate.model_copy(update={"port": port_of(door)})
-        door.close()
+        gate = gate.model_copy(update={"port": reserved(gate.port, gate.host)})  # that it is taken is said now
     house = Apart(gate, services, engines, settings=settings or {}, log=log)
     try:
         for each in services:

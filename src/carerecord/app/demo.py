@@ -17,11 +17,10 @@ from carerecord.app.catalogue import CATALOGUE
 from carerecord.app.engine import LOG_KEPT_BYTES, hold, private_folder, write_private
 from carerecord.app.engines import Engines, engines
 from carerecord.app.gate import Gate
-from carerecord.app.house import kept, listening, stoppable, until_signalled
+from carerecord.app.house import kept, reserved, stoppable, until_signalled
 from carerecord.app.operator import operator_calls
 from carerecord.app.runfile import RunFile, running_house
 from carerecord.app.scenes import walk_scenes
-from carerecord.app.serve import port_of
 from carerecord.contracts.ingest import ENROL_SOURCE, Enrolment, EnrolSourceAsked
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
 from carerecord.kit.calls import Calls
@@ -60,10 +59,7 @@ def run_demo(
 
 def _with_port(gate: Gate) -> Gate:
     """The front door's port is known before anything else starts: that it is taken is said now, not after ten seconds of work."""
-    door = listening(gate.port, gate.host)
-    port = port_of(door)
-    door.close()
-    return gate.model_copy(update={"port": port})
+    return gate.model_copy(update={"port": reserved(gate.port, gate.host)})
 
 
 @contextmanager
@@ -86,7 +82,7 @@ def started(
         configure(gate.log_level, log)
         say(f"starting a pretend region of {people} people")
         front = f"http://{gate.host}:{gate.port}"
-        messages = _free_place()
+        messages = f"127.0.0.1:{reserved(0, '127.0.0.1')}"  # known to the region before either is up, as the front door is
         try:
             region = stack.enter_context(
                 pretend_region(
@@ -99,14 +95,6 @@ def started(
         say("starting PostgreSQL and NATS")
         found = stack.enter_context(engines(gate.data_dir, CATALOGUE, databases={}, nats_url=""))
         yield found, region
-
-
-def _free_place() -> str:
-    """Where the house will take messages: known to the region before either is up, as the front door is."""
-    door = listening(0, "127.0.0.1")
-    port = port_of(door)
-    door.close()
-    return f"127.0.0.1:{port}"
 
 
 def _claim(folder: Path, wanted: dict[str, object], say: Say) -> None:

@@ -2,13 +2,15 @@
 
 import asyncio
 import os
+import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
+from itertools import cycle, islice
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from carerecord.app.catalogue import Service
 from carerecord.app.engines import Engines
@@ -21,6 +23,9 @@ from carerecord.kit.errors import BadSetting
 T = TypeVar("T")
 
 Settings = Mapping[str, Mapping[str, str]]  # service -> words
+
+_BELOW_THE_KERNELS: Final = range(18_000, 32_000)  # from 32,768 on it gives ports to outgoing connections
+_later = islice(cycle(_BELOW_THE_KERNELS), secrets.randbelow(len(_BELOW_THE_KERNELS)), None)
 
 
 @asynccontextmanager
@@ -62,6 +67,21 @@ def listening(port: int, host: str, *, shared: bool = False) -> socket.socket:
     except OSError:
         holder = _holder(port)
         raise BadSetting(f"Port {port} is taken{holder}. Use another: PORT={port + 1} make demo, or --port {port + 1}.") from None
+
+
+def reserved(port: int, host: str) -> int:
+    """A port that will be opened later: the one asked for, or for 0 one that is given to nobody's outgoing connection meanwhile.
+
+    Raises:
+        BadSetting: the port is taken.
+    """
+    if port:
+        listening(port, host).close()
+        return port
+    for candidate in islice(_later, 100):
+        with suppress(OSError), closing(bound(candidate, host=host)):
+            return candidate
+    raise BadSetting("No port was found free. Name one: PORT=8080 make demo, or --port 8080.")
 
 
 def _holder(port: int) -> str:
