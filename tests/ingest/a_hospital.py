@@ -53,13 +53,13 @@ def hl7_time(at: datetime) -> str:
 def adt(
     trigger: str = "A28", *, number: str = "MRN1", control: str = "1", family: str = "MARLOW", given: str = "EDITH",
     born: str = "19480314", at: datetime = SENT, recorded: datetime | None = None, application: str = "PAS", nhs: str = "",
-    more: Sequence[str] = (),
+    home: str = "1 HIGH STREET^^FENWICK^^ZZ4 1AA", more: Sequence[str] = (),
 ) -> bytes:  # fmt: skip
     ids = f"{number}^^^R1A^MR" + (f"~{nhs}^^^NHS^NH" if nhs else "")
     lines = [
         f"MSH|^~\\&|{application}|R1A|CARE|ROUTE|{hl7_time(at)}+0000||ADT^{trigger}|{control}|P|2.4",
         f"EVN|{trigger}|{hl7_time(recorded or at)}+0000",
-        f"PID|1||{ids}||{family}^{given}||{born}|F|||1 HIGH STREET^^FENWICK^^ZZ4 1AA",
+        f"PID|1||{ids}||{family}^{given}||{born}|F|||{home}",
         *more,
     ]
     return ("\r".join(lines) + "\r").encode()
