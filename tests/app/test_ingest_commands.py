@@ -11,14 +11,21 @@ from typer.testing import CliRunner
 from carerecord.app.commands import ingest
 from carerecord.contracts.ingest import (
     DISCARD,
+    LEAVE_PERSON,
     MESSAGE,
     MESSAGES,
+    PEOPLE_AGAIN,
+    PEOPLE_WAITING,
     REPLAY,
     TRY,
     DiscardAsked,
+    LeavePersonAsked,
     MessageAsked,
     MessageQueue,
     MessageShown,
+    PeopleAgainAsked,
+    PeopleWaiting,
+    PersonWaiting,
     QueueChanged,
     ReplayAsked,
     SenderState,
@@ -38,6 +45,7 @@ class Porter:
     def __init__(self) -> None:
         self.asked: list[Any] = []
         self.queue = MessageQueue("2026-11-22T10:00:00Z", 0, "", 0, (), (), port=2575)
+        self.people = PeopleWaiting(0)
         self.tried = Tried(True, ("ZZ1-3 is not carried",), "ADT^A28", ("MRN1",), (), (b'{"resourceType":"Patient"}',))  # type: ignore[arg-type]
 
     @asynccontextmanager
@@ -53,6 +61,8 @@ class Porter:
         answers = [
             answer(MESSAGES, says(lambda: self.queue)), answer(MESSAGE, says(shown)), answer(REPLAY, says(QueueChanged(4))),
             answer(DISCARD, says(QueueChanged(1))), answer(TRY, says(lambda: self.tried)),
+            answer(PEOPLE_WAITING, says(lambda: self.people)), answer(PEOPLE_AGAIN, says(QueueChanged(4))),
+            answer(LEAVE_PERSON, says(QueueChanged(1))),
         ]  # fmt: skip
         yield Calls("operator", {"ingest": Direct(answers)})
 
@@ -91,6 +101,25 @@ def test_what_is_mended_is_said(porter: Porter):
     assert "4 to be tried again" in told("replay", "--sender", "fenwick-pas").output
     assert told("discard", "17", "--reason", "A test").exit_code == 0
     assert porter.asked == [ReplayAsked(0, "fenwick-pas", False), DiscardAsked(17, "A test")]
+
+
+def test_people_who_wait_are_listed_and_mended_and_tell_a_monitor(porter: Porter):
+    assert told("people").exit_code == 0
+
+    waits = PersonWaiting("p1", "midwives", "2026-11-20T09:00:00Z", "Somebody else.", 4, "2026-11-22T15:00:00Z")
+    porter.people = PeopleWaiting(2, (waits,))
+    found = told("people")
+    assert found.exit_code == 1
+    assert "Patient/p1 of midwives, since 2026-11-20T09:00:00Z" in found.output
+    assert "Somebody else." in found.output
+    assert "There are 2 in all" in found.output
+    porter.asked.clear()
+    assert "4 to be asked again" in told("people-again", "Patient/p1").output
+    assert told("people-again", "--all").exit_code == 0
+    assert told("people-leave", "p1", "--reason", "A test of theirs").exit_code == 0
+    assert porter.asked == [
+        PeopleAgainAsked("p1", False), PeopleAgainAsked("", True), LeavePersonAsked("p1", "A test of theirs"),
+    ]  # fmt: skip
 
 
 def test_a_message_is_tried_by_its_very_bytes(porter: Porter, tmp_path: Path):

@@ -6,8 +6,11 @@ from carerecord.contracts.ingest import (
     DISCARD,
     ENROL_SOURCE,
     ENROLMENTS,
+    LEAVE_PERSON,
     MESSAGE,
     MESSAGES,
+    PEOPLE_AGAIN,
+    PEOPLE_WAITING,
     RECEIVE,
     REPLAY,
     SEEN_BY,
@@ -16,8 +19,11 @@ from carerecord.contracts.ingest import (
     DiscardAsked,
     EnrolmentsAsked,
     EnrolSourceAsked,
+    LeavePersonAsked,
     MessageAsked,
     MessagesAsked,
+    PeopleAgainAsked,
+    PeopleWaitingAsked,
     ReceiveAsked,
     ReplayAsked,
     SeenByAsked,
@@ -175,8 +181,14 @@ async def test_ingest(service_database, tmp_path):
             (WITHDRAWN, WithdrawnAsked()),
             (SEEN_BY, SeenByAsked(1, "Why", DR_NAIR)),
             (SEEN_BY, SeenByAsked(1, "")),
+            (PEOPLE_WAITING, PeopleWaitingAsked()),
+            (PEOPLE_AGAIN, PeopleAgainAsked(everybody=True, actor=DR_NAIR)),
+            (PEOPLE_AGAIN, PeopleAgainAsked("p1")),
+            (LEAVE_PERSON, LeavePersonAsked("p1", "", DR_NAIR)),
+            (LEAVE_PERSON, LeavePersonAsked("p1", "It was a test.", DR_NAIR)),
         ],
     )
     assert b'"waiting"' in answers[0].chunks[0]
     told = ["NotFound", "", "NotFound", "", "NotFound", "NotAcceptable", "NotFound", "Refused", "", "NotFound", "NotUnderstood"]
+    told += ["", "", "NotFound", "NotUnderstood", "NotFound"]
     assert [each.error for each in answers[2:]] == told

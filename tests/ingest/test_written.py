@@ -12,20 +12,23 @@ import msgspec
 import pytest
 from tests.conftest import TestDatabase
 from tests.ingest.world import a_patient
-from tests.patients.people import NOW, At
+from tests.patients.people import DR_NAIR, NOW, At
 
 from carerecord.connectors.web import Web
 from carerecord.contracts.holdings import PEOPLE_KEPT, Kept, PeopleKeptAsked, PersonKept
+from carerecord.contracts.ingest import LeavePersonAsked, PeopleAgainAsked, PeopleWaitingAsked
 from carerecord.contracts.locator import LEARN, LearnAsked, Learned
 from carerecord.contracts.patients import TAKE, Demographics, TakeAsked, Taken
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, Source
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest.enrol import Enroller
 from carerecord.ingest.written import telling
+from carerecord.ingest.written.people import People
 from carerecord.ingest.written.telling import Telling
 from carerecord.kit.calls import Calls, Direct
-from carerecord.kit.errors import Unavailable
-from carerecord.kit.events import Event
+from carerecord.kit.clock import stamp
+from carerecord.kit.errors import NotFound, NotUnderstood, Unavailable
+from carerecord.kit.events import Event, Outbox
 from carerecord.kit.log import log_for
 from carerecord.kit.part import answer
 
@@ -79,6 +82,12 @@ class World:
             "sources": Direct([answer(REGISTRY, self.takes_part)], round_trip=True),
         })  # fmt: skip
         return Telling(Enroller(calls, self.database.pool, Web(lambda _: ""), self.clock, log_for("test"), 1), IDS)
+
+    def people(self) -> People:
+        return People(self.database.pool, Outbox(self.database.pool, "ingest", self.clock), self.clock, asyncio.Event())
+
+    async def lines(self) -> list[Any]:
+        return [json.loads(row["body"]) for row in await self.database.pool.fetch("SELECT body FROM outbox ORDER BY id")]
 
     def keeps(self, id_: str, source: str = "midwives", *, gone: bool = False, **more: Any) -> None:
         raw = msgspec.Raw(json.dumps(a_patient(id_, "9990000018") | more).encode())
@@ -173,6 +182,51 @@ async def test_one_that_looks_like_somebody_else_waits_with_its_reason_and_holds
     world.clock.at += timedelta(minutes=3)
     await world.telling().some()
     assert await world.waiting() == []
+
+
+async def test_who_waits_stands_where_a_human_sees_it_with_its_age_and_is_asked_about_again_at_once(world: World):
+    world.keeps("p1")
+    world.waits.add("p1")
+    await world.hear("p1")
+    begun = world.clock.at
+    assert (await world.people().waiting(PeopleWaitingAsked())).count == 0, "nobody has looked at it yet"
+    await world.telling().some()
+    world.clock.at += timedelta(hours=1)
+    await world.hear("p1")  # written again, and as wrong
+    await world.telling().some()
+    found = await world.people().waiting(PeopleWaitingAsked())
+    assert found.count == 1
+    (waits,) = found.people
+    assert (waits.id, waits.source, waits.since, waits.reason) == ("p1", "midwives", stamp(begun), "Somebody else.")
+
+    world.waits.clear()
+    people = world.people()
+    assert (await people.again(PeopleAgainAsked("p1", actor=DR_NAIR))).count == 1
+    assert people.bell.is_set()
+    await world.telling().some()
+    assert await world.waiting() == []
+    assert [(each["what"], each["patients"]) for each in await world.lines()] == [("people-told-again", ["p1"])]
+    with pytest.raises(NotFound):
+        await people.again(PeopleAgainAsked("p1"))
+
+
+async def test_one_who_is_left_waits_no_more_with_a_reason_in_the_book_until_it_is_written_again(world: World):
+    world.keeps("p1")
+    world.waits.add("p1")
+    await world.hear("p1")
+    await world.telling().some()
+    for refused in (LeavePersonAsked("p1", " "), LeavePersonAsked("p2", "Who?")):
+        with pytest.raises((NotUnderstood, NotFound)):
+            await world.people().leave(refused)
+    await world.people().leave(LeavePersonAsked("p1", "A test of theirs", DR_NAIR))
+    assert await world.waiting() == []
+    assert [(each["what"], each["reason"], each["sources"]) for each in await world.lines()] == [
+        ("person-left-out", "A test of theirs", ["midwives"])
+    ]
+    world.waits.clear()
+    await world.hear("p1")
+    await world.telling().some()
+    assert world.claimed[-1] == ("midwives", "p1"), "a later change is heard as any"
 
 
 async def test_while_the_index_is_away_everything_waits(world: World):

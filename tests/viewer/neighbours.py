@@ -76,6 +76,7 @@ class Neighbours:
     found: patients.Found | None = None
     decided: tuple[patients.Review, ...] = ()
     said: list[consent.Objection] = field(default_factory=list)  # objections in force
+    put_off: list[ingest.PersonWaiting] = field(default_factory=list)  # whom clients wrote and the index did not take over
     unnamed: tuple[str, ...] = ()  # sources of which nobody is told
     restricted: tuple[str, ...] = ()  # ids of people whose whereabouts are protected
     new: records.News = field(default_factory=records.News)  # what has come since any record was opened
@@ -256,7 +257,13 @@ class Neighbours:
         await self._hear("seen-by", asked)
         return ingest.SeenBy(_TAKEN_BACK, (await self.looks(audit.LooksAsked())).lines, "2026-11-22T14:02:00Z")
 
-    async def mend(self, asked: ingest.ReplayAsked | ingest.DiscardAsked) -> ingest.QueueChanged:
+    async def people_waiting(self, asked: ingest.PeopleWaitingAsked) -> ingest.PeopleWaiting:
+        await self._hear("people-waiting", asked)
+        return ingest.PeopleWaiting(len(self.put_off), tuple(self.put_off))
+
+    async def mend(
+        self, asked: ingest.ReplayAsked | ingest.DiscardAsked | ingest.PeopleAgainAsked | ingest.LeavePersonAsked
+    ) -> ingest.QueueChanged:
         await self._hear("mend", asked)
         return ingest.QueueChanged(1)
 
@@ -311,6 +318,8 @@ class Neighbours:
             answer(ingest.MESSAGES, self.messages), answer(ingest.MESSAGE, self.message),
             answer(ingest.WITHDRAWN, self.withdrawn), answer(ingest.SEEN_BY, self.seen_by),
             answer(ingest.REPLAY, self.mend), answer(ingest.DISCARD, self.mend),
+            answer(ingest.PEOPLE_WAITING, self.people_waiting), answer(ingest.PEOPLE_AGAIN, self.mend),
+            answer(ingest.LEAVE_PERSON, self.mend),
             answer(ingest.ENROLMENTS, self.enrolments), answer(audit.LOOKS, self.looks), answer(audit.VERIFY, self.verify),
             answer(consent.OBJECTIONS, self.objections), answer(consent.OBJECT, self.object),
             answer(consent.WITHDRAW, self.withdraw),

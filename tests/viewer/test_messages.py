@@ -2,7 +2,15 @@
 
 import pytest
 
-from carerecord.contracts.ingest import DiscardAsked, MessageAsked, ReplayAsked, SeenByAsked
+from carerecord.contracts.ingest import (
+    DiscardAsked,
+    LeavePersonAsked,
+    MessageAsked,
+    PeopleAgainAsked,
+    PersonWaiting,
+    ReplayAsked,
+    SeenByAsked,
+)
 from tests.viewer.neighbours import Neighbours, actor
 
 ACTORS = {"quality": actor("data-quality-officer", "Ms Okoro"), "admin": actor("administrator", "Mr Owen Tranter")}
@@ -69,6 +77,35 @@ async def test_what_is_mended_is_told_with_who_did_it(neighbours: Neighbours, pa
     assert (done.status_code, done.headers["location"]) == (303, "/ingest")
     assert forged.status_code >= 400
     assert [each for each in neighbours.asked if isinstance(each, ReplayAsked | DiscardAsked)] == [asked]
+
+
+PUT_OFF = PersonWaiting("p<1>", "elm-bank", "2026-11-20T09:00:00Z", "Somebody <b>else</b>.", 4, "2026-11-22T15:00:00Z")
+
+
+async def test_people_whom_the_index_did_not_take_over_are_shown_and_asked_about_again(neighbours: Neighbours):
+    neighbours.put_off.append(PUT_OFF)
+    browser = neighbours.browser("admin")
+    page = (await browser.get("/ingest")).text
+    for words in (
+        "People whom the index did not take over", "p&lt;1&gt;", "Somebody &lt;b&gt;else&lt;/b&gt;.", "20-Nov-2026", "Asked 4 times",
+    ):  # fmt: skip
+        assert words in page, words
+
+    for path, sent in (
+        ("again", {"person": "p1"}), ("again", {}), ("leave", {"person": "p1", "reason": "A test of theirs"}),
+    ):  # fmt: skip
+        done = await browser.post(f"/ingest/people/{path}", data=form("admin", **sent))
+        assert (done.status_code, done.headers["location"]) == (303, "/ingest")
+        assert (await browser.post(f"/ingest/people/{path}", data=sent)).status_code >= 400
+    actor = ACTORS["admin"]
+    assert [each for each in neighbours.asked if isinstance(each, PeopleAgainAsked | LeavePersonAsked)] == [
+        PeopleAgainAsked("p1", False, actor), PeopleAgainAsked("", True, actor),
+        LeavePersonAsked("p1", "A test of theirs", actor),
+    ]  # fmt: skip
+
+    neighbours.may["messages-mend"] = False
+    assert "Ask again" not in (await browser.get("/ingest")).text
+    assert (await browser.post("/ingest/people/again", data=form("admin", person="p1"))).status_code == 403
 
 
 async def test_what_was_taken_back_is_listed_and_who_saw_it_is_told_for_a_reason(neighbours: Neighbours):

@@ -195,6 +195,44 @@ class SeenBy(Struct, frozen=True):
     complete_until: str  # the book is whole up to here
 
 
+class PeopleWaitingAsked(Struct, frozen=True):
+    """Whom clients of the FHIR API wrote and the index did not take over, the longest waiting first."""
+
+    most: int = 100
+
+
+class PersonWaiting(Struct, frozen=True):
+    """One Patient that waits for a human. Nothing of who it is."""
+
+    id: str  # of the Patient resource
+    source: str  # in whose name it was written
+    since: str
+    reason: str
+    tries: int
+    next_at: str  # when the index is asked again by itself
+
+
+class PeopleWaiting(Struct, frozen=True):
+    count: int
+    people: tuple[PersonWaiting, ...] = ()
+
+
+class PeopleAgainAsked(Struct, frozen=True):
+    """Let the index be asked again at once: of one, or of all."""
+
+    id: str = ""
+    everybody: bool = False
+    actor: Actor | None = None
+
+
+class LeavePersonAsked(Struct, frozen=True):
+    """Wait no more for this one: the index goes on saying what it said. The Patient stands as it was written."""
+
+    id: str
+    reason: str
+    actor: Actor | None = None
+
+
 ENROL_SOURCE = Question("ingest", "enrol-source", EnrolSourceAsked, Enrolment)
 ENROLMENTS = Question("ingest", "enrolments", EnrolmentsAsked, tuple[Enrolment, ...])
 MESSAGES = Question("ingest", "messages", MessagesAsked, MessageQueue)
@@ -205,3 +243,6 @@ TRY = Question("ingest", "try", TryAsked, Tried)
 RECEIVE = Question("ingest", "receive", ReceiveAsked, tuple[Received, ...])
 WITHDRAWN = Question("ingest", "withdrawn", WithdrawnAsked, WithdrawnItems)
 SEEN_BY = Question("ingest", "seen-by", SeenByAsked, SeenBy)
+PEOPLE_WAITING = Question("ingest", "people-waiting", PeopleWaitingAsked, PeopleWaiting)
+PEOPLE_AGAIN = Question("ingest", "people-again", PeopleAgainAsked, QueueChanged)
+LEAVE_PERSON = Question("ingest", "leave-person", LeavePersonAsked, QueueChanged)

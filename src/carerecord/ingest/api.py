@@ -13,8 +13,11 @@ from carerecord.contracts.ingest import (
     DISCARD,
     ENROL_SOURCE,
     ENROLMENTS,
+    LEAVE_PERSON,
     MESSAGE,
     MESSAGES,
+    PEOPLE_AGAIN,
+    PEOPLE_WAITING,
     RECEIVE,
     REPLAY,
     SEEN_BY,
@@ -40,6 +43,7 @@ from carerecord.ingest.threads import Threads
 from carerecord.ingest.trace import Tracer
 from carerecord.ingest.watching import Watcher
 from carerecord.ingest.whose import Whose
+from carerecord.ingest.written.people import People
 from carerecord.ingest.written.telling import Telling
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
@@ -94,6 +98,7 @@ def build(supplies: Supplies) -> Part:
     enroller = Enroller(supplies.calls, supplies.db, web, supplies.clock, supplies.log, told.sources_at_once)
     tracer = Tracer(enroller, Pds(web, Traces(told.traces_per_s, time.monotonic)))
     telling = Telling(enroller, PatientIds(supplies.keys.entries))
+    people = People(supplies.db, supplies.outbox, supplies.clock, telling.bell)
     porter = Porter(enroller, supplies.outbox)
     receiving = _receiving(supplies, told)
     journal = receiving.journal
@@ -127,6 +132,9 @@ def build(supplies: Supplies) -> Part:
             answer(RECEIVE, receiver.receive),
             answer(WITHDRAWN, seeing.items),
             answer(SEEN_BY, seeing.seen_by),
+            answer(PEOPLE_WAITING, people.waiting),
+            answer(PEOPLE_AGAIN, people.again),
+            answer(LEAVE_PERSON, people.leave),
         ),
         jobs=(
             Job("ingest.enrol", enroller.work),

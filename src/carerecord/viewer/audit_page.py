@@ -23,6 +23,8 @@ WORDS = {
     "enrolled": "Enrolled people", "messages-received": "Received messages", "message-refused": "Turned a sender away",
     "message-read": "Read a message as it came", "messages-replayed": "Let messages be filed again",
     "numbers-told": "Was told by which numbers a person is known", "seen-by-asked": "Asked who saw an item that was withdrawn",
+    "people-told-again": "Let the index be asked again of people whom clients wrote",
+    "person-left-out": "Left the index as it was of a person whom a client wrote",
     "message-discarded": "Discarded a message", "item-withdrawn": "Its sender withdrew an item: who looked before has seen it",
     "audit-read": "Read this book", "role-chosen": "Chose a role", "attendance-asked": "Asked whether somebody attends now",
     "record-joined": "Late sources joined the record", "safety-alert": "Safety alert: a source answered about somebody else",

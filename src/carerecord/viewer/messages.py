@@ -4,14 +4,20 @@ from starlette.responses import Response
 
 from carerecord.contracts.ingest import (
     DISCARD,
+    LEAVE_PERSON,
     MESSAGE,
     MESSAGES,
+    PEOPLE_AGAIN,
+    PEOPLE_WAITING,
     REPLAY,
     SEEN_BY,
     WITHDRAWN,
     DiscardAsked,
+    LeavePersonAsked,
     MessageAsked,
     MessagesAsked,
+    PeopleAgainAsked,
+    PeopleWaitingAsked,
     ReplayAsked,
     SeenByAsked,
     WithdrawnAsked,
@@ -33,7 +39,11 @@ async def messages(visit: Visit) -> Response:
     found = await visit.face.calls.ask(MESSAGES, MessagesAsked(sender, int(after), SHOWN))
     reads, mends = [await visit.may(each) for each in ("message-read", "messages-mend")]
     names = {each.id: each.name for each in found.senders}
-    return visit.page("messages.html", found=found, names=names, sender=sender, reads=reads, mends=mends)
+    people = await visit.face.calls.ask(PEOPLE_WAITING, PeopleWaitingAsked(SHOWN))
+    sources = await source_names(visit) if people.count else {}
+    return visit.page(
+        "messages.html", found=found, names=names, sender=sender, reads=reads, mends=mends, people=people, sources=sources
+    )
 
 
 async def read(visit: Visit) -> Response:
@@ -61,6 +71,20 @@ async def replay(visit: Visit) -> Response:
 async def discard(visit: Visit) -> Response:
     await visit.must("messages-mend")
     await visit.face.calls.ask(DISCARD, DiscardAsked(_number(visit), visit.sent("reason"), visit.actor))
+    return visit.go("/ingest")
+
+
+async def people_again(visit: Visit) -> Response:
+    """One of whom clients wrote, or all that wait."""
+    await visit.must("messages-mend")
+    person = visit.sent("person")
+    await visit.face.calls.ask(PEOPLE_AGAIN, PeopleAgainAsked(person, not person, visit.actor))
+    return visit.go("/ingest")
+
+
+async def leave_person(visit: Visit) -> Response:
+    await visit.must("messages-mend")
+    await visit.face.calls.ask(LEAVE_PERSON, LeavePersonAsked(visit.sent("person"), visit.sent("reason"), visit.actor))
     return visit.go("/ingest")
 
 

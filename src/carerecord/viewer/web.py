@@ -85,6 +85,8 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/ingest/read", messages.read, _POST),
         guarded("/ingest/replay", messages.replay, _POST),
         guarded("/ingest/discard", messages.discard, _POST),
+        guarded("/ingest/people/again", messages.people_again, _POST),
+        guarded("/ingest/people/leave", messages.leave_person, _POST),
         guarded("/reviews", reviews.reviews, _GET),
         guarded("/reviews", reviews.decide, _POST),
         guarded("/audit", audit_page.audit, ["GET", "POST"]),

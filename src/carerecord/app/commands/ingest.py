@@ -11,15 +11,21 @@ from carerecord.app.commands.terminal import fail, family, gate_with, out, run, 
 from carerecord.app.operator import operator_calls
 from carerecord.contracts.ingest import (
     DISCARD,
+    LEAVE_PERSON,
     MESSAGE,
     MESSAGES,
+    PEOPLE_AGAIN,
+    PEOPLE_WAITING,
     REPLAY,
     SEEN_BY,
     TRY,
     WITHDRAWN,
     DiscardAsked,
+    LeavePersonAsked,
     MessageAsked,
     MessagesAsked,
+    PeopleAgainAsked,
+    PeopleWaitingAsked,
     ReplayAsked,
     SeenByAsked,
     TryAsked,
@@ -99,6 +105,53 @@ def discard(number: Number, reason: Reason) -> None:
         async with operator_calls(gate_with()) as calls:
             await calls.ask(DISCARD, DiscardAsked(number, reason))
         print(f"{number} discarded")
+
+    run(ask())
+
+
+@app.command("people")
+def people(most: Annotated[int, typer.Option(help="How many.", min=1, max=1_000)] = 100) -> None:
+    """Patients whom clients of the FHIR API wrote and the index did not take over, the longest waiting first. Exit 1 if any."""
+
+    async def ask() -> int:
+        async with operator_calls(gate_with()) as calls:
+            found = await calls.ask(PEOPLE_WAITING, PeopleWaitingAsked(most))
+        for each in found.people:
+            print(f"Patient/{each.id} of {each.source}, since {each.since}: asked {each.tries} times, again {each.next_at}")
+            print(f"    {each.reason}")
+        if found.count > len(found.people):
+            say(f"There are {found.count:,} in all: --most {min(1_000, most * 2)}.")
+        if not found.count:
+            say("Everybody whom clients wrote is in the index.")
+        return found.count
+
+    if run(ask()):
+        raise SystemExit(1)
+
+
+@app.command("people-again")
+def people_again(
+    patient: Annotated[str, typer.Argument(help="The id of one Patient.")] = "",
+    everybody: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+) -> None:
+    """Let the index be asked again, once the cause is mended."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            done = await calls.ask(PEOPLE_AGAIN, PeopleAgainAsked(patient.removeprefix("Patient/"), everybody))
+        print(f"{done.count} to be asked again")
+
+    run(ask())
+
+
+@app.command("people-leave")
+def people_leave(patient: Annotated[str, typer.Argument(help="The id of a Patient that waits.")], reason: Reason) -> None:
+    """Wait no more for one: the index goes on saying what it said, and the Patient stands as it was written."""
+
+    async def ask() -> None:
+        async with operator_calls(gate_with()) as calls:
+            await calls.ask(LEAVE_PERSON, LeavePersonAsked(patient.removeprefix("Patient/"), reason))
+        print(f"{patient} left")
 
     run(ask())
 

@@ -16,15 +16,27 @@ class Waiting(Struct, frozen=True):
     tries: int
 
 
+class PutOff(Struct, frozen=True):
+    """One whom the index did not take over."""
+
+    id: str
+    source: str
+    since: datetime
+    reason: str
+    tries: int
+    next_at: datetime
+
+
 async def add(db: Connection, told: Sequence[tuple[str, str, str]], at: datetime) -> None:
     """(id, source, event): the last change of each is the one that counts."""
     await db.execute(
         """
-        INSERT INTO written (id, source, change, next_at)
-        SELECT id, source, change, $4
+        INSERT INTO written (id, source, change, next_at, since)
+        SELECT id, source, change, $4, $4
           FROM unnest($1::text[], $2::text[], $3::uuid[]) AS told (id, source, change)
         ON CONFLICT (id) DO UPDATE
-           SET source = excluded.source, change = excluded.change, tries = 0, reason = '', next_at = excluded.next_at
+           SET source = excluded.source, change = excluded.change, tries = 0, reason = '', next_at = excluded.next_at,
+               since = coalesce(written.since, excluded.since)
         """,
         *[[each[place] for each in told] for place in range(3)],
         at,
@@ -60,3 +72,33 @@ async def later(db: Connection, told: Sequence[Waiting], reasons: Sequence[str],
         list(reasons),
         list(at),
     )
+
+
+async def waiting(db: Database, most: int) -> tuple[int, tuple[PutOff, ...]]:
+    """How many wait for a human, and those that have waited longest."""
+    many = await db.fetchval("SELECT count(*) FROM written WHERE reason <> ''")
+    rows = await db.fetch(
+        """
+        SELECT id, source, coalesce(since, next_at), reason, tries, next_at
+          FROM written
+         WHERE reason <> ''
+         ORDER BY coalesce(since, next_at), id
+         LIMIT $1
+        """,
+        most,
+    )
+    return many, tuple(PutOff(*row) for row in rows)
+
+
+async def again(db: Connection, id_: str, at: datetime) -> tuple[str, ...]:
+    """One, or all where no id is said: due now."""
+    rows = await db.fetch(
+        "UPDATE written SET tries = 0, next_at = $2 WHERE reason <> '' AND ($1 = '' OR id = $1) RETURNING id", id_, at
+    )
+    return tuple(sorted(row["id"] for row in rows))
+
+
+async def left(db: Connection, id_: str) -> str | None:
+    """Whoever wrote it; None where nobody of this id waits."""
+    source: str | None = await db.fetchval("DELETE FROM written WHERE id = $1 AND reason <> '' RETURNING source", id_)
+    return source
