@@ -149,7 +149,7 @@ class Drafting:
         reach = draft.asked.reach
         return within(reach, patient, draft.type, self.finder.parameters) and confidential <= most(reach)
 
-    def worked_out(self, draft: Draft, raw: bytes, names: Mapping[str, str]) -> None:
+    def worked_out(self, draft: Draft, raw: bytes, names: Mapping[bytes, bytes]) -> None:
         """Read, its references to others of the same transaction named, and judged.
 
         Raises:
@@ -189,16 +189,27 @@ class Drafting:
 def references(raw: bytes) -> list[bytes]:
     """The references of a resource as they are written, without their quotation marks. Nowhere else can this member stand: within
     a text its quotation marks would be escaped."""
-    return [found[1] for part in raw.split(_MEMBER)[1:] if (found := _VALUE.match(part))]
+    return [part[since:until] for part in raw.split(_MEMBER)[1:] for since, until in (_said(part),) if until]
 
 
-def renamed(raw: bytes, names: Mapping[str, str]) -> bytes:
+def renamed(raw: bytes, names: Mapping[bytes, bytes]) -> bytes:
     """The same resource, each reference that is named put in the other's place; every other byte as it was."""
     parts = raw.split(_MEMBER)
-    for place, part in enumerate(parts):
-        if place and (found := _VALUE.match(part)) and (name := names.get(found[1].decode("utf-8", "replace"))):
-            parts[place] = part[: found.start(1)] + name.encode() + part[found.end(1) :]
+    for place in range(1, len(parts)):
+        part = parts[place]
+        since, until = _said(part)
+        if until and (name := names.get(part[since:until])):
+            parts[place] = part[:since] + name + part[until:]
     return _MEMBER.join(parts)
+
+
+def _said(part: bytes) -> tuple[int, int]:
+    """From where to where the value stands that follows a member's name; until 0 where it is no text."""
+    since = 2 if part[:2] == b':"' else 3 if part[:3] == b': "' else 0  # as nearly everybody writes it
+    if since and (until := part.find(b'"', since)) > 0 and part.find(b"\\", since, until) < 0:
+        return since, until
+    found = _VALUE.match(part)
+    return found.span(1) if found else (0, 0)
 
 
 def error(code: str, path: str, says: str) -> Issue:

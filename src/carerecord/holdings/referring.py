@@ -1,7 +1,7 @@
 """To what do references within a transaction point that name no resource yet? By a query, or by a name that nothing bears."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -25,27 +25,29 @@ _NAMES: Final = ("urn:uuid:", "urn:oid:")
 class Referring:
     finder: Finder
 
-    async def found(self, db: Database, asked: WriteAsked, drafts: Sequence[Draft], names: dict[str, str]) -> dict[str, str]:
+    async def found(
+        self, db: Database, asked: WriteAsked, drafts: Sequence[Draft], names: Mapping[bytes, bytes]
+    ) -> dict[bytes, bytes]:
         """What each query stands for, letter for letter as it is written: the one resource that answers it.
 
         Raises:
             Refusal: none or several answer, or it cannot be asked (412); a name that no entry bears (422). Both name the path.
         """
-        known: dict[str, str] = {}
+        known: dict[bytes, bytes] = {}
         for draft in drafts:
             if draft.writes and draft.change.method in ("create", "update"):
                 for written in _references(draft.change.text):
-                    if (key := written[1:-1].decode()) in names:
+                    if written in names or (said := _read(written)) is None:
                         continue
-                    said = msgspec.json.decode(written, type=str)
-                    if said.startswith(_NAMES) and said not in names:
+                    if said.startswith(_NAMES) and said.encode() not in names:
                         says = "No entry of this transaction bears that name as its fullUrl."
                         raise Refusal(draft.place, 422, error("not-found", _path(draft, said), says))
-                    if key not in known and (query := _QUERY.match(said)):
+                    if written not in known and (query := _QUERY.match(said)):
                         if len(known) >= MOST:
                             says = f"At most {MOST} different queries are resolved in one transaction."
                             raise Refusal(draft.place, 422, error("too-costly", "", says))
-                        known[key] = await self._one(db, asked, draft, said, query[1], query[2])
+                        found = await self._one(db, asked, draft, said, query[1], query[2])
+                        known[written] = found.encode()
         return known
 
     async def _one(self, db: Database, asked: WriteAsked, draft: Draft, said: str, type_: str, query: str) -> str:
@@ -62,15 +64,17 @@ class Referring:
         return f"{type_}/{found[0].row.id}"
 
 
-def _references(text: bytes) -> Iterator[bytes]:
-    """Those that may need to be looked up, each once."""
-    if b"urn:" in text or b"?" in text or b"\\u" in text:
-        for written in [b'"%s"' % each for each in dict.fromkeys(references(text))]:
-            try:
-                msgspec.json.decode(written)
-            except msgspec.DecodeError:
-                continue  # the resource is no JSON, and is refused as such
-            yield written
+def _references(text: bytes) -> Iterable[bytes]:
+    """Those that may need to be looked up, as they are written, each once."""
+    return dict.fromkeys(references(text)) if b"urn:" in text or b"?" in text or b"\\u" in text else ()
+
+
+def _read(written: bytes) -> str | None:
+    """None where it is no JSON: then the resource is none either, and is refused as such."""
+    try:
+        return msgspec.json.decode(b'"%s"' % written, type=str)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _path(draft: Draft, said: str) -> str:

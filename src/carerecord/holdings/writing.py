@@ -107,17 +107,19 @@ class Writer:
         await self._new(drafts)
         return tuple([draft.done or Written(500) for draft in drafts])
 
-    async def _names(self, db: Database, asked: WriteAsked, drafts: Sequence[Draft]) -> dict[str, str]:
+    async def _names(self, db: Database, asked: WriteAsked, drafts: Sequence[Draft]) -> dict[bytes, bytes]:
         """How the resources of one request refer to each other, and what they may name by a query."""
-        names = {each.change.full_url: f"{each.type}/{each.id}" for each in drafts if each.change.full_url and each.id}
+        named = [each for each in drafts if each.change.full_url and each.id]
+        names = {each.change.full_url.encode(): f"{each.type}/{each.id}".encode() for each in named}
         return names | await self.referring.found(db, asked, drafts, names) if asked.transaction else names
 
-    async def _worked_out(self, drafts: Sequence[Draft], names: Mapping[str, str]) -> None:
+    async def _worked_out(self, drafts: Sequence[Draft], names: Mapping[bytes, bytes]) -> None:
         async with self.finder.turns.mine() as turn:
             for draft in drafts:
                 if draft.writes and draft.change.method in ("create", "update"):
                     self.drafting.worked_out(draft, draft.change.text, names)
-                    await turn.over()
+                    if turn.spent:
+                        await turn.over()
 
     async def _again_if_crossed(self, work: Callable[[Connection], Awaitable[Outcome]]) -> Outcome:
         for again in range(TRIES):
@@ -241,7 +243,8 @@ class Writer:
                 current.append(index)
                 held = Held(draft.type, draft.id, row.version, at, Raw(text))
                 draft.done = Written(201 if was.method in ("", "D") else 200, held, draft.issues)
-                await turn.over()
+                if turn.spent:
+                    await turn.over()
         return planned
 
     async def _standing(
