@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import structlog
 from tests.exchange.conftest import Api, api  # noqa: F401 - the fixture
+from tests.subscriptions.conftest import hook, told  # noqa: F401 - fixtures
 
 from carerecord.contracts.holdings import Client, Reach
 from carerecord.kit.log import configure

@@ -19,6 +19,7 @@ from carerecord.contracts.bulk import (
     LoadPart,
 )
 from carerecord.contracts.holdings import (
+    ANSWERS,
     ASIDE,
     COUNTS,
     DECIDE_ASIDE,
@@ -41,7 +42,10 @@ from carerecord.contracts.holdings import (
     RECORD,
     REINDEX,
     SEARCH,
+    WATCHABLE,
     WRITE,
+    Answering,
+    AnswersAsked,
     AsideAsked,
     Change,
     Client,
@@ -58,6 +62,8 @@ from carerecord.contracts.holdings import (
     ReadAsked,
     RecordAsked,
     ReindexAsked,
+    Watch,
+    WatchableAsked,
     WriteAsked,
 )
 from carerecord.contracts.identity import (
@@ -116,10 +122,14 @@ async def test_holdings(service_database, tmp_path: Path):
             (ASIDE, AsideAsked()),
             (NOTE, NoteAsked("patient-matched", TRUST, ("p1",))),
             (DECIDE_ASIDE, DecideAsideAsked("none", True, "to try")),
+            (ANSWERS, AnswersAsked("Patient", "p1", 1, (Watch((("birthdate", "1948"),), every), Watch((), Reach(("List",)))))),
+            (WATCHABLE, WatchableAsked("Observation", (("code", "2823-3"),))),
+            (WATCHABLE, WatchableAsked("Observation", (("patient.name", "Marlow"),))),
         ],
     )
     refused = {place: each.error for place, each in enumerate(answers) if each.error}
-    assert refused == {4: "NotFound", 6: "NotUnderstood", len(answers) - 1: "NotFound"}
+    assert refused == {4: "NotFound", 6: "NotUnderstood", 13: "NotFound", 16: "NotUnderstood"}
+    assert msgspec.json.decode(answers[14].chunks[0], type=Answering).answers == (True, False)
     assert b"1.10" in answers[5].chunks[0]
 
 

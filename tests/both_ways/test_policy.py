@@ -4,7 +4,8 @@ from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
-from carerecord.contracts.policy import MAY, MAY_DO, RULES, UNNAMED, MayDoAsked, RulesAsked, UnnamedAsked
+from carerecord.contracts.permit import Grant
+from carerecord.contracts.policy import MAY, MAY_DO, MAY_TELL, RULES, UNNAMED, MayDoAsked, MayTellAsked, RulesAsked, UnnamedAsked
 from carerecord.contracts.sources import REGISTRY
 from carerecord.kit.calls import Direct
 from carerecord.kit.errors import Unavailable
@@ -41,7 +42,9 @@ async def test_policy(tmp_path):
             (MAY_DO, MayDoAsked(DOCTOR, "audit-read")),
             (RULES, RulesAsked()),
             (UNNAMED, UnnamedAsked(DOCTOR)),
+            (MAY_TELL, MayTellAsked(DOCTOR, ("p1",), Grant("epr", "medicines"))),
+            (MAY_TELL, MayTellAsked(DOCTOR, ("silent",), Grant("epr", "medicines"))),
         ],
     )
-    assert [each.error for each in answers] == ["", "Refused", "Unavailable", "", "", "", ""]
+    assert [each.error for each in answers] == ["", "Refused", "Unavailable", "", "", "", "", "", "Unavailable"]
     assert answers[1].facts == (("rule", "relationship/none"),)

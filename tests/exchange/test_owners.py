@@ -1,4 +1,4 @@
-"""Every type has an owner: Lists and Binaries lie in holdings, Consent and AuditEvent elsewhere; no Subscription is kept."""
+"""Every type has an owner: Lists and Binaries lie in holdings, Consent and AuditEvent elsewhere."""
 
 import base64
 from collections.abc import AsyncIterator
@@ -124,18 +124,6 @@ async def test_more_bytes_than_are_taken_are_refused_and_bytes_without_a_type_to
     assert big.status == 413
     nameless = await api.ask("POST", "/Binary", b"x", Content_Type="letter")
     assert (nameless.status, "Content-Type" in nameless.json["issue"][0]["diagnostics"]) == (400, True)
-
-
-async def test_a_subscription_is_refused_for_it_would_never_fire(api: Api):
-    asked = {
-        "resourceType": "Subscription", "status": "requested", "reason": "r", "criteria": "Observation?",
-        "channel": {"type": "rest-hook", "endpoint": "https://app.example"},
-    }  # fmt: skip
-    refused = await api.ask("POST", "/Subscription", asked)
-    assert (refused.status, refused.json["issue"][0]["code"]) == (404, "not-supported")
-    assert "_history" in refused.json["issue"][0]["diagnostics"]
-    told = (await api.ask("GET", "/metadata")).json["rest"][0]["resource"]
-    assert "Subscription" not in {each["type"] for each in told}
 
 
 async def test_another_owners_type_in_a_transaction_is_refused_whole(api: Api):

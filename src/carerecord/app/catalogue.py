@@ -47,7 +47,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "audit",
         2,
-        hears=("identity", "sources", "patients", "consent", "holdings", "ingest", "records"),
+        hears=("identity", "sources", "patients", "consent", "holdings", "ingest", "records", "subscriptions"),
         kinds=("Line",),
         without="Records open; lines wait where they were written. Who looked cannot be read until it is back.",
     ),
@@ -73,6 +73,14 @@ CATALOGUE: tuple[Service, ...] = (
         without="People are found; no record opens, and the page says that the records service does not answer.",
     ),
     Service(
+        "subscriptions",
+        4,
+        calls=("identity", "holdings", "patients", "policy"),
+        hears=("holdings",),
+        kinds=("Kept",),
+        without="No system is told that something changed; what changes meanwhile is told once it is back.",
+    ),
+    Service(
         "viewer",
         5,
         calls=("identity", "patients", "records", "sources", "ingest", "audit", "policy", "consent"),
@@ -83,7 +91,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "exchange",
         5,
-        calls=("identity", "holdings", "patients", "records", "ingest", "consent", "audit", "sources"),
+        calls=("identity", "holdings", "patients", "records", "ingest", "consent", "audit", "sources", "subscriptions"),
         keeps=False,
         face=True,
         without="No system is answered by the FHIR API; pages open.",
@@ -92,7 +100,7 @@ CATALOGUE: tuple[Service, ...] = (
 )
 
 OPERATOR = "operator"  # whoever owns the data folder, at the command line
-OPERATOR_ASKS = ("sources", "ingest", "audit", "identity", "holdings")
+OPERATOR_ASKS = ("sources", "ingest", "audit", "identity", "holdings", "subscriptions")
 
 NAMES: tuple[str, ...] = tuple(service.name for service in CATALOGUE)
 

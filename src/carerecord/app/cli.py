@@ -9,7 +9,7 @@ import typer
 
 from carerecord.app.apart import serve_apart
 from carerecord.app.catalogue import CATALOGUE, NAMES, chosen, service
-from carerecord.app.commands import apart, clients, modules, sources
+from carerecord.app.commands import apart, clients, modules, sources, subscriptions
 from carerecord.app.commands import ingest as ingest_commands
 from carerecord.app.commands import kept as kept_commands
 from carerecord.app.commands.terminal import err, fail, gate_with, out, run, say, unexpected
@@ -36,6 +36,7 @@ app.add_typer(modules.app, name="modules")
 app.add_typer(clients.app, name="client")
 app.add_typer(kept_commands.app, name="kept")
 app.add_typer(ingest_commands.app, name="ingest")
+app.add_typer(subscriptions.app, name="subscriptions")
 
 Port = Annotated[
     int | None, typer.Option(help="The front door; PORT or CARERECORD_PORT say it too.", envvar="PORT", min=0, max=65535)

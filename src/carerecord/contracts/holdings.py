@@ -284,6 +284,46 @@ class Reindexed(Struct, frozen=True):
     done: bool
 
 
+class Watch(Struct, frozen=True):
+    """What somebody waits for: the parameters of a search, about the resource itself, and what of it they may see."""
+
+    query: tuple[tuple[str, str], ...]
+    reach: Reach
+
+
+class WatchableAsked(Struct, frozen=True):
+    """May resources of this type be waited for so? Asked before a watch is set, so that its setter hears what is wrong."""
+
+    type: str
+    query: tuple[tuple[str, str], ...]
+    base: str = ""
+
+
+class Watchable(Struct, frozen=True):
+    parameters: tuple[str, ...]  # by which it narrows
+
+
+class AnswersAsked(Struct, frozen=True):
+    """Which of these watches does one version of one resource answer? A deletion answers what it deleted.
+
+    Asked by the service that sends notices. Nobody is shown anything by it, so no line is written: each notice has its own.
+    """
+
+    type: str
+    id: str
+    version: int
+    watches: tuple[Watch, ...]
+    base: str = ""
+
+
+class Answering(Struct, frozen=True):
+    """One word for each watch: that it answers, and that the client may see it now. And where it lies, for policy."""
+
+    answers: tuple[bool, ...]
+    patient: str = ""
+    section: str = ""
+
+
 class Kept(Struct, frozen=True):
     """Announced in the transaction of a write: which resources changed. Ids alone."""
 
@@ -318,6 +358,8 @@ PRESENT = Question("holdings", "present", PresentAsked, tuple[KeptOf, ...])
 PEOPLE_KEPT = Question("holdings", "people-kept", PeopleKeptAsked, tuple[PersonKept, ...])
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
+WATCHABLE = Question("holdings", "watchable", WatchableAsked, Watchable)
+ANSWERS = Question("holdings", "answers", AnswersAsked, Answering)
 NOTE = Question("holdings", "note", NoteAsked, Noted)
 REINDEX = Question("holdings", "reindex", ReindexAsked, Reindexed)
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])

@@ -54,7 +54,20 @@ class UnnamedAsked(Struct, frozen=True):
     actor: Actor
 
 
+class MayTellAsked(Struct, frozen=True):
+    """May the system of `actor` be told that something of this section, from this source, changed in this person's record?
+
+    It has no reason to state and no relationship to show: it asked long before. What it may see at all is for its scopes.
+    """
+
+    actor: Actor
+    person: PersonIds
+    about: Grant
+    restricted: bool = False
+
+
 MAY = Question("policy", "may", MayAsked, Permit)
 MAY_DO = Question("policy", "may-do", MayDoAsked, Decision)
+MAY_TELL = Question("policy", "may-tell", MayTellAsked, Decision)
 RULES = Question("policy", "rules", RulesAsked, tuple[Rule, ...])
 UNNAMED = Question("policy", "unnamed", UnnamedAsked, tuple[str, ...])

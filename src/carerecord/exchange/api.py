@@ -21,6 +21,7 @@ from carerecord.exchange import (
     record,
     resources,
     searching,
+    subscriptions,
     summary,
     tokens,
 )
@@ -97,6 +98,10 @@ def addresses(metadata: Handler) -> tuple[tuple[str, Handlers, bool], ...]:
         ("/AuditEvent", {"GET": auditing.by_get}, True),
         ("/AuditEvent/_search", {"POST": auditing.by_post}, True),
         ("/AuditEvent/{id}", {"GET": auditing.read}, True),
+        ("/Subscription", {"GET": subscriptions.by_get, "POST": subscriptions.create}, True),
+        ("/Subscription/_search", {"POST": subscriptions.by_post}, True),
+        ("/Subscription/{id}", {"GET": subscriptions.read, "PUT": subscriptions.update, "DELETE": subscriptions.delete}, True),
+        ("/Subscription/{id}/$status", {"GET": subscriptions.status}, True),
         ("/{type}/$validate", {"POST": operations.validate}, True),
         ("/{type}/{id}/$validate", {"GET": operations.validate, "POST": operations.validate}, True),
         ("/{type}/{id}/$meta", {"GET": operations.meta}, True),

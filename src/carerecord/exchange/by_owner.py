@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Message
 
-from carerecord.exchange import auditing, consents, objections
+from carerecord.exchange import auditing, consents, objections, subscriptions
 from carerecord.exchange.answers import FHIR_JSON
 from carerecord.exchange.owners import OWNED_ELSEWHERE, NotHere
 from carerecord.exchange.visit import Handler, Visit
@@ -22,6 +22,10 @@ ANSWERED: Final[Mapping[str, Mapping[tuple[str, bool], Handler]]] = {
         ("GET", True): consents.read, ("PUT", True): consents.update,
     },
     auditing.TYPE: {("GET", False): auditing.by_get, ("GET", True): auditing.read},
+    subscriptions.TYPE: {
+        ("GET", False): subscriptions.by_get, ("POST", False): subscriptions.create, ("GET", True): subscriptions.read,
+        ("PUT", True): subscriptions.update, ("DELETE", True): subscriptions.delete,
+    },
 }  # fmt: skip
 _KEPT: Final = (b"host", b"prefer")  # of the whole request's headers
 

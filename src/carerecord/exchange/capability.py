@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 from starlette.responses import Response
 
-from carerecord.exchange import auditing, consents, objections
+from carerecord.exchange import auditing, consents, objections, subscriptions
 from carerecord.exchange.answers import FHIR_JSON
 from carerecord.exchange.formats import FHIR_XML, PATCH
 from carerecord.exchange.operations import OPERATIONS
@@ -19,6 +19,7 @@ INTERACTIONS = ("read", "vread", "create", "update", "patch", "delete", "history
 OF_MANY = ("history-type", "search-type")
 OF_OTHERS = {
     objections.TYPE: (("read", "create", "update", "search-type"), consents.PARAMETERS),
+    subscriptions.TYPE: (("read", "create", "update", "delete", "search-type"), subscriptions.PARAMETERS),
     auditing.TYPE: (("read", "search-type"), auditing.PARAMETERS),
 }
 SYSTEM = ("batch", "transaction", "history-system")
@@ -91,6 +92,7 @@ def _of_another(type_: str, parameters: Parameters) -> dict[str, Any]:
     """What another service answers for."""
     interactions, searched_by = OF_OTHERS[type_]
     known = parameters.of(type_)
+    operations = [{"name": name, "definition": url} for name, url in OPERATIONS.get(type_, ())]
     return {
         "type": type_,
         "documentation": OWNED_ELSEWHERE[type_][1],
@@ -99,6 +101,7 @@ def _of_another(type_: str, parameters: Parameters) -> dict[str, Any]:
         "conditionalCreate": False,
         "conditionalUpdate": False,
         "searchParam": [_parameter(known[code]) for code in sorted(searched_by)],
+        **({"operation": operations} if operations else {}),
     }
 
 

@@ -190,6 +190,9 @@ OPERATIONS: Final[Mapping[str, Iterable[tuple[str, str]]]] = {
         ("match", "http://hl7.org/fhir/OperationDefinition/Patient-match"),
         ("summary", "http://hl7.org/fhir/uv/ips/OperationDefinition/summary"),
     ),
+    "Subscription": (
+        ("status", "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status"),
+    ),
     "DocumentReference": (("docref", "http://hl7.org/fhir/uv/ipa/OperationDefinition/docref"),),
     "Observation": (("lastn", "http://hl7.org/fhir/OperationDefinition/Observation-lastn"),),
 }

@@ -12,11 +12,11 @@ OWNED_ELSEWHERE: Final = {
     "Consent": ("consent", "A Consent is what a person says about sharing: read, searched, created and withdrawn by itself."),
     "AuditEvent": ("audit", "An AuditEvent is a line of the audit book: read and searched by itself, and written by nobody."),
     "Subscription": (
-        "nobody yet",
-        "No Subscription is kept, for nothing here would deliver what it asks for: ask by _lastUpdated, or for the _history.",
+        "subscriptions",
+        "A Subscription is a client's own: set, read, searched, changed and ended by itself, and notices carry ids alone.",
     ),
 }
-BY_NAME: Final = frozenset(("Consent", "AuditEvent"))  # no scope for every type is one for these
+BY_NAME: Final = frozenset(("Consent", "AuditEvent", "Subscription"))  # no scope for every type is one for these
 BY_ID: Final = "Binary"  # says nothing that could be searched for: read by its id, and never one of many
 
 

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass, field
 
 from carerecord.contracts.holdings import (
+    ANSWERS,
     ASIDE,
     COUNTS,
     DECIDE_ASIDE,
@@ -26,10 +27,12 @@ from carerecord.contracts.holdings import (
     RECORD,
     REINDEX,
     SEARCH,
+    WATCHABLE,
     WRITE,
 )
 from carerecord.fhir import gates
 from carerecord.fhir.search import parameters
+from carerecord.holdings.answering import answering, watchable
 from carerecord.holdings.aside import Shelf
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
@@ -118,6 +121,8 @@ def build(supplies: Supplies) -> Part:
             answer(PEOPLE_KEPT, lambda asked: people_kept(asked, opening.keeper.finder)),
             answer(ASIDE, lambda asked: opening.shelf.aside(asked)),
             answer(DECIDE_ASIDE, lambda asked: opening.shelf.decide(asked)),
+            answer(WATCHABLE, lambda asked: watchable(asked, opening.keeper.finder)),
+            answer(ANSWERS, lambda asked: answering(asked, opening.keeper.finder)),
             answer(NOTE, lambda asked: opening.keeper.book.note(asked)),
             answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
             answer(REINDEX, lambda asked: reindexed(asked, opening.keeper.finder)),

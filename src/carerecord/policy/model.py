@@ -102,6 +102,11 @@ class Book:
         withheld = self._first("withhold", case, ("withhold",), DENIED)
         return permitted if withheld is DENIED else withheld
 
+    def withholds(self, case: Case) -> Verdict | None:
+        """What is kept back of a section whoever asks; None where nothing is."""
+        found = self._first("withhold", case, ("withhold",), DENIED)
+        return None if found is DENIED else found
+
     def action(self, case: Case) -> Verdict:
         return self._first("action", case, ("permit",), DENIED)
 

@@ -8,8 +8,9 @@ from msgspec.structs import replace
 
 from carerecord.contracts.actors import Actor
 from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
+from carerecord.contracts.patients import PersonIds
 from carerecord.contracts.permit import Grant, Permit, Withheld
-from carerecord.contracts.policy import Decision, MayAsked, MayDoAsked, Rule, RulesAsked, UnnamedAsked
+from carerecord.contracts.policy import Decision, MayAsked, MayDoAsked, MayTellAsked, Rule, RulesAsked, UnnamedAsked
 from carerecord.contracts.sources import Registry
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
@@ -20,6 +21,9 @@ from carerecord.policy.model import Book, Case, Verdict, reason_given
 from carerecord.policy.stages import NOT_OPEN, Stages
 
 EVERY_SECTION = "*"
+TELLS = Rule(
+    "notice/ids", "A system is told by ids alone that something changed which it may see anyway.", "Caldicott principle 3"
+)
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Judge:
         )
         if (whole := self.book.whole(case)) is not None:
             _refuse(whole)
-        objections, registry = await asyncio.gather(self._objections(asked), self.stages.registry())
+        objections, registry = await asyncio.gather(self._objections(asked.person), self.stages.registry())
         closed, unnamed = registry.closed_to(asked.actor), self._unnamed(asked.actor, registry)
         if unnamed:
             silent = frozenset(each.source for each in unnamed)
@@ -108,9 +112,9 @@ class Judge:
         )
         return "attending" if good else "claimed"
 
-    async def _objections(self, asked: MayAsked) -> tuple[Objection, ...]:
+    async def _objections(self, person: PersonIds) -> tuple[Objection, ...]:
         try:
-            return await self.calls.ask(OBJECTIONS, ObjectionsAsked(asked.person))
+            return await self.calls.ask(OBJECTIONS, ObjectionsAsked(person))
         except Unavailable:
             raise Unavailable(
                 "What this person has said about sharing cannot be known, because the consent service does not answer. "
@@ -130,6 +134,21 @@ class Judge:
                 _refuse(whole)
         verdict = self.book.action(Case(role=asked.actor.role.code, action=asked.action))
         return Decision(verdict.then == "permit", verdict.rule.id, verdict.rule.says)
+
+    async def may_tell(self, asked: MayTellAsked) -> Decision:
+        """Whether no rule keeps it back: what a person has said holds for a notice as it does for an opening.
+
+        Raises:
+            Unavailable: what the person has said about sharing cannot be known. Nobody is told anything then.
+        """
+        case = Case(role=asked.actor.role.code, section=asked.about.section, restricted=asked.restricted)
+        if (whole := self.book.whole(case)) is not None:
+            return Decision(False, whole.rule.id, whole.rule.says)
+        said = await self._objections(asked.person)
+        objected = any(each.organisation in ("", asked.actor.organisation) and _covers(each, asked.about) for each in said)
+        if (kept_back := self.book.withholds(_of_section(case, case.section, objected))) is not None:
+            return Decision(False, kept_back.rule.id, kept_back.rule.says)
+        return Decision(True, TELLS.id, TELLS.says)
 
     async def unnamed(self, asked: UnnamedAsked) -> tuple[str, ...]:
         """Sources of which this actor is not told, whoever the person is.

@@ -1,0 +1,180 @@
+"""How does a notice reach its endpoint, at least once and in order, though the endpoint, or we, may be gone at any moment?
+
+Each subscription is a lane of its own: what one endpoint does, or leaves undone, no other waits for. In a lane nothing overtakes.
+A notice is numbered and written in the book before it is sent, and leaves the queue after it was taken: whoever is killed between
+the two sends it again, under the same number.
+"""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+
+from carerecord.contracts.audit import Line
+from carerecord.contracts.subscriptions import Subscriber
+from carerecord.kit.clock import Clock, stamp
+from carerecord.kit.db import Pool
+from carerecord.kit.errors import Unavailable
+from carerecord.kit.events import Outbox
+from carerecord.kit.log import Log
+from carerecord.subscriptions import notices
+from carerecord.subscriptions.model import Body
+from carerecord.subscriptions.outward import NotTaken, Postman
+from carerecord.subscriptions.permits import Permits
+from carerecord.subscriptions.service import Desk, actor
+from carerecord.subscriptions.store import queue
+from carerecord.subscriptions.store import subscribed as store
+from carerecord.subscriptions.store.queue import Notice
+from carerecord.subscriptions.store.subscribed import Row
+
+_LANES: Final = 64  # subscriptions served at once
+_LANES_OF_ONE: Final = 8  # of one client
+_IDLE_S: Final = 0.25
+_AFTER_OURS_S: Final = 2.0  # when one of our own services does not answer
+ENDED: Final = "It has reached its end."
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often, how long and how many."""
+
+    first_wait_s: float
+    longest_wait_s: float
+    most_tries: int  # then it is parked
+    handshake_tries: int
+    together: int  # notices in one message
+    within_s: float
+
+    def wait_s(self, tries: int) -> float:
+        """Twice as long each time, up to the longest; a little by chance, so that many do not come back together."""
+        longest = min(self.first_wait_s * 2.0 ** min(tries, 30), self.longest_wait_s)
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311
+
+
+@dataclass
+class Courier:
+    db: Pool
+    desk: Desk
+    permits: Permits
+    postman: Postman
+    outbox: Outbox
+    clock: Clock
+    log: Log
+    pace: Pace
+    _lanes: dict[str, tuple[str, "asyncio.Task[None]"]] = field(default_factory=dict, repr=False)
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                await self.round()
+                await asyncio.sleep(_IDLE_S)
+        finally:
+            await self.stop()
+
+    async def stop(self) -> None:
+        tasks = [task for _, task in self._lanes.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def round(self) -> None:
+        """Begin whatever is due. No lane is waited for."""
+        now = self.clock.now()
+        if over := await store.ended(self.db, now):
+            await store.turn_off(self.db, over, ENDED, now)
+        free = _LANES - len(self._lanes)
+        if free <= 0:
+            return
+        for row in await queue.take(self.db, now, now + self._taken_for(), free):
+            crowded = sum(client == row.client for client, _ in self._lanes.values()) >= _LANES_OF_ONE
+            if crowded or row.id in self._lanes:
+                await queue.let_go(self.db, row.id)
+                continue
+            self._lanes[row.id] = (row.client, asyncio.create_task(self._lane(row), name=f"subscriptions lane {row.id}"))
+
+    def _taken_for(self) -> timedelta:
+        return timedelta(seconds=2 * self.pace.within_s + 30)
+
+    async def _lane(self, row: Row) -> None:
+        try:
+            await self.serve(row)
+        except Unavailable:
+            await queue.wait(self.db, row.id, self.clock.now() + timedelta(seconds=_AFTER_OURS_S))
+        except Exception as error:
+            self.log.error("subscriptions.lane-failed", subscription=row.id, exc_info=error)
+            await queue.wait(self.db, row.id, self.clock.now() + timedelta(seconds=self.pace.longest_wait_s))
+        finally:
+            self._lanes.pop(row.id, None)
+            await queue.let_go(self.db, row.id)
+
+    async def serve(self, row: Row) -> None:
+        """A first word, or all that waits, until nothing does or the endpoint fails."""
+        body = self.desk.body(row)
+        if row.status == "requested":
+            await self._handshake(row, body)
+            return
+        while await queue.hold(self.db, row.id, self.clock.now() + self._taken_for()):
+            waiting = await queue.first(self.db, row.id, self.pace.together)
+            if not waiting or not await self._deliver(row, body, waiting):
+                return
+
+    async def _handshake(self, row: Row, body: Body) -> None:
+        word = notices.handshake(body.wanted, body.base, row.id, row.numbered, self.clock.now())
+        try:
+            await self.postman.post(body.wanted.endpoint, notices.headers(body.wanted), word)
+        except NotTaken as fault:
+            await self._failed(row, str(fault), self.pace.handshake_tries)
+            return
+        await queue.answered(self.db, row.id, row.version, self.clock.now())
+
+    async def _deliver(self, row: Row, body: Body, waiting: Sequence[Notice]) -> bool:
+        """Whether the endpoint took them; or none of them could be told."""
+        told = await self._may_be_told(row, body, waiting)
+        if not told:
+            return True
+        word = notices.notification(body.wanted, body.base, row.id, told, self.clock.now())
+        try:
+            await self.postman.post(body.wanted.endpoint, notices.headers(body.wanted), word)
+        except NotTaken as fault:
+            await self._failed(row, str(fault), self.pace.most_tries)
+            return False
+        await queue.delivered(self.db, row.id, [notice.seq for notice, _ in told], self.clock.now())
+        return True
+
+    async def _may_be_told(self, row: Row, body: Body, waiting: Sequence[Notice]) -> list[tuple[Notice, int]]:
+        """Those that may be told at this moment, numbered and written in the book; the others are let go.
+
+        Without a payload a message is one change: there is nothing in it that could tell of two.
+        """
+        some = waiting if body.wanted.content else waiting[:1]
+        patients = await asyncio.gather(*(self.permits.patient_told(row, body, each) for each in some))
+        kept_back = [each.seq for each, patient in zip(some, patients, strict=True) if patient is None]
+        if kept_back:
+            await queue.keep_back(self.db, row.id, kept_back)
+        told = [(each, patient) for each, patient in zip(some, patients, strict=True) if patient is not None]
+        new = [(each, patient) for each, patient in told if each.number is None]
+        numbers = {each.seq: each.number for each, _ in told if each.number is not None}
+        if new:
+            async with self.db.acquire() as db, db.transaction():
+                given = await queue.number(db, row.id, [each.seq for each, _ in new])
+                numbers |= dict(zip([each.seq for each, _ in new], given, strict=True))
+                await self.outbox.announce("Line", self._line(row, [patient for _, patient in new]), db)
+        return [(each, numbers[each.seq]) for each, _ in told]
+
+    async def _failed(self, row: Row, says: str, most_tries: int) -> None:
+        now = self.clock.now()
+        row = (await store.these(self.db, [row.id]) or (row,))[0]
+        parked = row.tries + 1 >= most_tries
+        again = now + timedelta(seconds=self.pace.wait_s(row.tries))
+        await queue.failed(self.db, row, says, again, now, parked=parked)
+        self.log.info("subscriptions.not-taken", subscription=row.id, tries=row.tries + 1, parked=parked)
+
+    def _line(self, row: Row, patients: Sequence[str]) -> Line:
+        told = tuple(dict.fromkeys(each for each in patients if each))
+        return Line(
+            id="", at=stamp(self.clock.now()), what="notified", service="subscriptions",
+            actor=actor(Subscriber(row.client, row.organisation, "")), patients=told, states=(f"subscription={row.id}",),
+        )  # fmt: skip

@@ -1,0 +1,105 @@
+"""For whom is a change? What holdings told is written down first, then held against the watches, in its order."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from carerecord.contracts.holdings import ANSWERS, AnswersAsked, Kept, Reach, Watch
+from carerecord.kit.calls import Calls
+from carerecord.kit.clock import Clock
+from carerecord.kit.db import Connection, Pool
+from carerecord.kit.errors import Unavailable
+from carerecord.kit.events import Event
+from carerecord.kit.log import Log
+from carerecord.subscriptions.service import Desk
+from carerecord.subscriptions.store import queue
+from carerecord.subscriptions.store import subscribed as store
+from carerecord.subscriptions.store.queue import Change
+from carerecord.subscriptions.store.subscribed import Row
+
+_AT_ONCE: Final = 200  # changes in one transaction
+_QUESTIONS: Final = 8  # to holdings in flight
+_IDLE_S: Final = 0.5
+FULL: Final = "So many notices waited that it was turned off. Set it anew, and read what changed meanwhile by _history."
+
+
+@dataclass
+class Matcher:
+    db: Pool
+    calls: Calls
+    desk: Desk
+    clock: Clock
+    log: Log
+    most_waiting: int
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
+        """Write down what changed, in the transaction that moves our place with it."""
+        changes = []
+        for event in events:
+            kept = event.read(Kept)
+            changes += [
+                Change(0, type_, id_, version, method, kept.source, event.at) for _, type_, id_, version, method in kept.changes
+            ]
+        await queue.hear(connection, changes)
+        self.bell.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            self.bell.clear()
+            while await self.round():
+                pass
+            try:
+                await asyncio.wait_for(self.bell.wait(), _IDLE_S)
+            except TimeoutError:
+                continue
+
+    async def round(self) -> bool:
+        """Hold the oldest changes against the watches; whether there may be more."""
+        changes = await queue.changes(self.db, _AT_ONCE)
+        if not changes:
+            return False
+        rows = await store.watching(self.db, sorted({each.type for each in changes}))
+        try:
+            told = await self._told(changes, rows)
+        except Unavailable:
+            return False  # holdings is away; what changed stands here, and is looked at again in a moment
+        async with self.db.acquire() as db, db.transaction():
+            await queue.matched(db, [each.seq for each in changes], told)
+        await self._turn_off_the_full(rows)
+        return len(changes) == _AT_ONCE
+
+    async def _told(self, changes: Sequence[Change], rows: Sequence[Row]) -> list[tuple[str, int]]:
+        """Which subscription is to be told of which change. What its client may be told is for the moment of telling."""
+        by_type: dict[tuple[str, str], list[tuple[str, Watch]]] = {}
+        for row in rows:
+            body = self.desk.body(row)
+            watch = Watch(body.wanted.query, Reach((row.type,)))
+            by_type.setdefault((row.type, body.base), []).append((row.id, watch))
+        gate = asyncio.Semaphore(_QUESTIONS)
+
+        async def one(change: Change, base: str, watches: Sequence[tuple[str, Watch]]) -> list[tuple[str, int]]:
+            async with gate:
+                asked = AnswersAsked(change.type, change.id, change.version, tuple([each for _, each in watches]), base)
+                found = await self.calls.ask(ANSWERS, asked)
+            return [(id_, change.seq) for (id_, _), good in zip(watches, found.answers, strict=True) if good]
+
+        asked = [
+            one(change, base, watches)
+            for change in changes
+            for (type_, base), watches in by_type.items()
+            if type_ == change.type
+        ]  # fmt: skip
+        return [pair for pairs in await asyncio.gather(*asked) for pair in pairs]
+
+    async def _turn_off_the_full(self, rows: Sequence[Row]) -> None:
+        """Nothing grows without an end: an endpoint that is silent for so long is told so, by its subscription."""
+        parked = [each.id for each in rows if each.status != "active" or each.tries]
+        if not parked:
+            return
+        full = [id_ for id_, each in (await store.queues(self.db, parked)).items() if each.waiting > self.most_waiting]
+        if full:
+            await store.turn_off(self.db, full, FULL, self.clock.now())
+            self.log.warning("subscriptions.turned-off", subscriptions=full)

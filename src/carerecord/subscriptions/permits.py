@@ -1,0 +1,107 @@
+"""May this client be told of this change now? What it could not read at this moment it does not hear of."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from carerecord.contracts.actors import Actor, Role
+from carerecord.contracts.holdings import ANSWERS, PEOPLE_KEPT, AnswersAsked, PeopleKeptAsked, Reach, Watch
+from carerecord.contracts.identity import CLIENTS, ClientRow, ClientsAsked
+from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, Person, WhoAsked
+from carerecord.contracts.permit import Grant
+from carerecord.contracts.policy import MAY_TELL, MayTellAsked
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.fhir.person import PersonFacts, person
+from carerecord.fhir.scopes import allows
+from carerecord.kit.calls import Calls
+from carerecord.kit.errors import NotFound
+from carerecord.subscriptions.model import Body
+from carerecord.subscriptions.store.queue import Notice
+from carerecord.subscriptions.store.subscribed import Row
+
+ISSUER: Final = "urn:carerecord:client"
+AT_HAND_S: Final = 10.0  # a client that is revoked is told nothing more after at most so long
+_MOST_NUMBERS: Final = 10
+_NOBODYS: Final = "of:"  # lies in nobody's record
+
+
+def reach(row: Row, client: ClientRow | None) -> Reach | None:
+    """What both the scopes by which it was set and those that its client has today allow; None: not even this type."""
+    if client is None or client.revoked:
+        return None
+    for scopes in (row.scopes, client.scopes):
+        if not (allows(scopes, row.type, "r") and allows(scopes, row.type, "s")):
+            return None
+    return Reach((row.type,))
+
+
+@dataclass
+class Permits:
+    calls: Calls
+    _clients: dict[str, ClientRow] = field(default_factory=dict, repr=False)
+    _known_at: float = -AT_HAND_S
+
+    async def client(self, id_: str) -> ClientRow | None:
+        """The client as identity knows it, at most ten seconds ago."""
+        if time.monotonic() - self._known_at >= AT_HAND_S:
+            self._clients = {each.id: each for each in await self.calls.ask(CLIENTS, ClientsAsked())}
+            self._known_at = time.monotonic()
+        return self._clients.get(id_)
+
+    async def patient_told(self, row: Row, body: Body, notice: Notice) -> str | None:
+        """In whose record it lies ("" for nobody's), where the client may be told; None where it may not.
+
+        Raises:
+            Unavailable: somebody who must be asked does not answer. Nobody is told anything then, and the notice waits.
+        """
+        client = await self.client(row.client)
+        mine = reach(row, client)
+        if mine is None or client is None:
+            return None
+        asked = AnswersAsked(notice.type, notice.id, notice.version, (Watch(body.wanted.query, mine),), body.base)
+        found = await self.calls.ask(ANSWERS, asked)
+        if not found.answers[0]:
+            return None
+        if found.patient.startswith(_NOBODYS):
+            return ""
+        facts = await self._facts(found.patient)
+        if facts is None:  # nobody can say whose record it is, so nobody can say whose objection holds
+            return None
+        known = await self._known(facts)
+        ids, restricted = (known.ids, known.demographics.restricted) if known else ((), False)
+        asked_of_policy = MayTellAsked(
+            _actor(client), ids, Grant(notice.source, found.section), restricted or facts.restricted
+        )  # fmt: skip
+        return found.patient if (await self.calls.ask(MAY_TELL, asked_of_policy)).allowed else None
+
+    async def _facts(self, patient: str) -> PersonFacts | None:
+        """What the Patient that is kept under this id says; None where none is."""
+        kept = await self.calls.ask(PEOPLE_KEPT, PeopleKeptAsked((patient,)))
+        try:
+            return person(bytes(kept[0].raw)) if kept else None
+        except Unreadable:
+            return None
+
+    async def _known(self, facts: PersonFacts) -> Person | None:
+        """Whom the index knows by one of the numbers; where it knows nobody by them, nobody has objected."""
+        for system, value in _numbers(facts):
+            try:
+                ids = (await self.calls.ask(KNOWN_AS, KnownAsAsked(system, value))).ids
+                return await self.calls.ask(WHO, WhoAsked(ids[0], statements=False))
+            except NotFound:
+                continue
+        return None
+
+
+def _numbers(facts: PersonFacts) -> Sequence[tuple[str, str]]:
+    """The NHS number first: whoever bears it bears it everywhere."""
+    numbers = [(NHS_NUMBER, facts.nhs_number)] if facts.nhs_number else []
+    numbers += [(each.system, each.value) for each in facts.identifiers]
+    return list(dict.fromkeys(numbers))[:_MOST_NUMBERS]
+
+
+def _actor(client: ClientRow) -> Actor:
+    role = Role(client.id, "system-client", "System or app", client.organisation, client.organisation)
+    return Actor(ISSUER, client.id, client.name or client.id, role)

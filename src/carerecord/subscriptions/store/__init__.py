@@ -1,0 +1,1 @@
+"""What is remembered: which subscriptions there are, and what is still to be told."""
