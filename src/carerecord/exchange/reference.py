@@ -46,8 +46,8 @@ A Consent is an objection: of a person (`patient`) to a section (`provision.clas
 record), of one source (`provision.actor`, role CST, `{objections.SOURCE}`), towards one organisation (role IRCP, its ODS
 code). It is in force when it is answered, and withdrawn by an update to `inactive`; one that says more is a 422 that names
 what. A batch may hold what another service owns; a transaction that does is a 422, for it could not be all or nothing. Consent,
-AuditEvent and Subscription are for scopes that name them: `system/*` does not include them. Whose a Consent or an AuditEvent is, is said by
-an id of the patient index or of a Patient kept here, or by `patient:identifier`.
+AuditEvent and Subscription are for scopes that name them: `system/*` does not include them. Whose a Consent or an AuditEvent is,
+is said by an id of the patient index or of a Patient kept here, or by `patient:identifier`.
 
 A Subscription is its client's own: no other sees it. `criteria` is a search of one type by parameters that the resource answers
 by itself; the channel is `rest-hook`; a notice carries ids alone ([subscribe](../how-to/subscribe.md)).
