@@ -22,7 +22,7 @@ from carerecord.connectors.web import Answered, Web
 from carerecord.connectors.web_trouble import NoAnswer, NotThere, WebTrouble
 from carerecord.connectors.windows import Content, One
 from carerecord.contracts.sources import Source
-from carerecord.fhir.bundle import Bundle, parse, split
+from carerecord.fhir.bundle import Bundle, Known, parse, split
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.sections import SECTION_IDS, Search
@@ -34,10 +34,10 @@ _NOT_SEARCHED = frozenset({400, 404, 405, 410, 422, 501})  # what servers answer
 
 
 class FhirR4:
-    """The window to every FHIR R4 source. `read` validates and reads one resource; it raises Unreadable."""
+    """The window to every FHIR R4 source. `read` validates and reads one resource that is not `known`; it raises Unreadable."""
 
-    def __init__(self, web: Web, clock: Clock, read: Read, turns: Turns | None = None) -> None:
-        self._web, self._clock, self._read = web, clock, read
+    def __init__(self, web: Web, clock: Clock, read: Read, turns: Turns | None = None, *, known: Known | None = None) -> None:
+        self._web, self._clock, self._read, self._known = web, clock, read, known
         self._turns = turns or Turns()
         self._offers = Offers(web)
 
@@ -48,7 +48,7 @@ class FhirR4:
         """What `asking.source` holds for this person, by `until` (event loop's clock). Raises nothing but cancellation."""
         began = time.perf_counter()
         offered = self._offers.types(asking.source) if asking.source.asks == "search" else None
-        talk = FhirTalk(self._web, asking, until, self._read, self._turns, stamp(self._clock.now()), offered)
+        talk = FhirTalk(self._web, asking, until, self._read, self._turns, stamp(self._clock.now()), offered, self._known)
         reply = await talk.through()
         return msgspec.structs.replace(
             reply, elapsed_s=time.perf_counter() - began, as_at=stamp(self._clock.now()), sections=complete(reply, asking)
@@ -93,10 +93,11 @@ class FhirTalk(Talk):
     """One FHIR R4 source, one person, one opening."""
 
     def __init__(
-        self, web: Web, asking: Asking, until: float, read: Read, turns: Turns, now: str, offered: frozenset[str] | None
-    ) -> None:
+        self, web: Web, asking: Asking, until: float, read: Read, turns: Turns, now: str, offered: frozenset[str] | None,
+        known: Known | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(web, asking, until, read, turns, now)
-        self._offered = offered
+        self._offered, self._known = offered, known
 
     async def through(self) -> Reply:
         source = self._source
@@ -200,7 +201,7 @@ class FhirTalk(Talk):
                     return self._refused(answered, fills, type_, page)
                 self._bytes_left = max(0, self._bytes_left - len(answered.body))
                 async with self._turns.mine() as turn:
-                    bundle = split(answered.body)
+                    bundle = split(answered.body, self._known)
                     self._answered += 1
                     came += await self._taken.page(bundle, type_, turn)
                 if not bundle.next:

@@ -143,14 +143,16 @@ class Taken:
 
     def _take(self, entry: bundles.Entry) -> None:
         type_, id_ = entry.type, entry.id
+        key = f"{self._source}/{type_}/{id_}"
         if id_:  # a resource that answers two of our searches is one resource
-            key = f"{self._source}/{type_}/{id_}"
             if key in self._seen:
                 return
             self._seen.add(key)
         self.count += 1
         self._sent[type_] += 1
-        if type_ == "Patient":
+        if entry.facts is not None:
+            self._show(entry, entry.facts, key)
+        elif type_ == "Patient":
             self._patient(entry)
         elif type_ in WITH_MEDICATION and b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
             self._waiting.append(entry)
@@ -199,6 +201,9 @@ class Taken:
             if facts.section != "other":  # the table of contents of an area: what it lists is shown, not itself
                 self._shown["List"] += 1
                 return
+        self._show(entry, facts, f"{self._source}/{entry.type}/{facts.id}")
+
+    def _show(self, entry: bundles.Entry, facts: Facts, key: str) -> None:
         section, source, type_, id_ = facts.section, self._source, entry.type, facts.id
         if section not in self._wanted:
             self.dropped += 1
@@ -206,7 +211,7 @@ class Taken:
         self._shown[type_] += 1
         self.shown_in[section] += 1
         origin = Origin(source, type_, id_, facts.author, facts.organisation, facts.last_updated, self._now, facts.version)
-        self.entries.append(Entry(f"{source}/{type_}/{id_ or -self.count}", facts, (origin,)))
+        self.entries.append(Entry(key if id_ else f"{key}-{self.count}", facts, (origin,)))
         if self._as_sent is not None:
             self._as_sent[source, type_, id_] = entry.raw
 

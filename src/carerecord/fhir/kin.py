@@ -105,8 +105,20 @@ class Kinds:
 
     def read(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
         """As `reading.read` of the parsed and checked resource; it raises what these raise."""
-        if (text := _text(raw)) and (fitted := self._moulds.find(text)) and (facts := filled(*fitted, self._now)):
-            return facts
+        return self.known(raw) or self.unknown(raw, beside)
+
+    def known(self, raw: bytes) -> Facts | None:
+        """What a resource says whose letters are those of many of its kind; None for any other."""
+        if b"\\" in raw:  # letters that do not all stand for themselves
+            return None
+        try:
+            fitted = self._moulds.find(raw.decode())
+        except UnicodeDecodeError:
+            return None
+        return filled(*fitted, self._now) if fitted is not None else None
+
+    def unknown(self, raw: bytes, beside: Mapping[str, Mapping[str, Any]]) -> Facts:
+        """As `read`, of what is not `known`."""
         if (found := _apart(raw)) is None:
             return read(self._checked(raw), beside, now=self._now())
         key, own, marks = found
@@ -161,14 +173,6 @@ class Kinds:
         kinds = beside.kinds if watched.asked and type(beside) is Beside else self._young
         kinds[key] = _Met(facts, key, own, marks, course, tuple(parsed), status_code(parsed, facts.resource_type), now)
         return facts
-
-
-def _text(raw: bytes) -> str:
-    """As letters that all stand for themselves; "" for what is none."""
-    try:
-        return raw.decode() if b"\\" not in raw else ""
-    except UnicodeDecodeError:
-        return ""
 
 
 def _apart(raw: bytes) -> _Apart | None:

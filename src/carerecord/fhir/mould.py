@@ -6,14 +6,18 @@ parsed to know that. What its values may be is for who asks.
 """
 
 import re
-from collections.abc import Sequence
-from typing import Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import Final, Generic, NamedTuple, TypeVar
 
 K = TypeVar("K")
 Span = tuple[int, int]
 _NONE: Final = ()
 
 _number: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?").match
+_names_alone: Final = re.compile(r'"(?:[\s,{}\[\]]|"\w+"\s*:)*"').fullmatch  # between the end of one text and another
+_TEXT: Final = '([^"]++)'
+_MOST_AT_A_STROKE: Final = 8
 _MOST_VALUES: Final = 40
 _CROWD: Final = 8  # that only later letters tell apart: more would be gone through one by one
 
@@ -62,10 +66,17 @@ class _Fork(Generic[K]):
             self.by_window.setdefault(each.letters[since:until], []).append(each)
 
 
+class _Run(NamedTuple, Generic[K]):
+    """Several texts that names alone stand between, and at whose forks there is one way: taken at a stroke."""
+
+    match: Callable[[str, int], re.Match[str] | None] | None  # None: there is nothing like that here
+    fork: _Fork[K]
+
+
 class _Next(Generic[K]):
     """Some letters, and what follows them: a value and another fork, or the end."""
 
-    __slots__ = ("born", "fork", "known", "length", "letters", "quoted")
+    __slots__ = ("born", "fork", "known", "length", "letters", "quoted", "run")
 
     def __init__(self, letters: str, ends: bool) -> None:
         self.letters, self.length = letters, len(letters)
@@ -73,6 +84,24 @@ class _Next(Generic[K]):
         self.fork: _Fork[K] | None = None if ends else _Fork()
         self.known: K | None = None
         self.born = 0
+        self.run: _Run[K] | None = None  # not known yet
+
+    def looked_ahead(self, fork: _Fork[K]) -> _Run[K]:
+        """What follows, as far as it is taken at a stroke."""
+        letters: list[str] = []
+        while self.quoted and len(letters) < _MOST_AT_A_STROKE and (here := fork.only) and here.fork and here.quoted:
+            if not _names_alone(here.letters):
+                break
+            letters.append(here.letters)
+            fork = here.fork
+        self.run = _Run(_matcher(tuple(letters)) if letters else None, fork)
+        return self.run
+
+
+@lru_cache(200)
+def _matcher(letters: tuple[str, ...]) -> Callable[[str, int], re.Match[str] | None]:
+    """For a text, and one after each of these. They name elements alone, so that of them nothing need be forgotten."""
+    return re.compile(_TEXT + "".join([re.escape(each) + _TEXT for each in letters])).match
 
 
 class Moulds(Generic[K]):
@@ -91,16 +120,19 @@ class Moulds(Generic[K]):
         """`known` holds for all texts that differ from this one in the values at `spans` alone, from left to right."""
         if self._count >= self._most or len(spans) > _MOST_VALUES:
             return
-        fork, at = self._root, 0
+        fork, at, way = self._root, 0, []
         for begins, ends in spans:
             here = fork.add(text[at:begins], False)
             if here is None or here.fork is None:
                 return
             fork, at = here.fork, ends
+            way.append(here)
         here = fork.add(text[at:], True)
         if here is not None and here.known is None and here.fork is None:
             here.known, here.born = known, self._now
             self._count += 1
+            for each in way:
+                each.run = None  # there may be more ways now
 
     def find(self, text: str) -> tuple[K, list[str]] | None:
         """What is known of this text, and its values; None where no earlier one had its letters."""
@@ -122,6 +154,13 @@ class Moulds(Generic[K]):
             fork = here.fork  # type: ignore[assignment]
             if fork is None:
                 return (here.known, values) if at == len(text) and here.known is not None else None
+            run = here.run or here.looked_ahead(fork)
+            if run.match is not None:
+                if (texts := run.match(text, at)) is None:
+                    return None
+                values += texts.groups()
+                at, fork = texts.end(), run.fork
+                continue
             if here.quoted:
                 until = closes('"', at)
             else:

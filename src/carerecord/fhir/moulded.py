@@ -74,12 +74,14 @@ def form_of(kin: Kin, kind: Kind, found: tuple[Place, ...], quantity: Quantity) 
 
 def filled(form: Form, values: list[str], now: Callable[[], datetime]) -> Facts | None:
     """None where a value is not in its ordinary form."""
-    if not "".join(values).isprintable():
+    together = "".join(values)
+    if not together.isprintable():
         return None
+    plain = " " not in together and together.isascii()
     try:
         for index in form.ids:
             id_ = values[index]
-            if len(id_) > LONGEST_ID or " " in id_ or not id_.isascii():
+            if len(id_) > LONGEST_ID or not (plain or (" " not in id_ and id_.isascii())):
                 return None
         moment = ""
         for index in form.moments:

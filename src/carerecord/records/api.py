@@ -44,7 +44,7 @@ def build(supplies: Supplies) -> Part:
     web = Web(supplies.secrets)
     turns = Turns()
     window = Windows({
-        "fhir_r4": FhirR4(web, supplies.clock, reader, turns),
+        "fhir_r4": FhirR4(web, supplies.clock, kinds.unknown, turns, known=kinds.known),
         "gp_connect": GpConnect(web, supplies.clock, reader, supplies.secrets, turns),
         "rest_json": RestJson(web, supplies.clock, reader, turns),
         "documents": Documents(web, supplies.clock, reader, turns),
