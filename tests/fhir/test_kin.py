@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.errors import Unreadable
@@ -264,3 +265,24 @@ def test_real_records_say_the_same_by_kin_as_whole(kinds: Kinds) -> None:
         beside = Beside()
         for entry in split(gzip.decompress(path.read_bytes())).entries:
             assert like(kinds, entry.raw, beside) == whole(entry.raw, beside), entry.type
+
+
+@pytest.mark.parametrize("sound", [True, False])
+def test_a_bundle_is_split_the_same_whether_or_not_some_of_it_is_known(sound: bool, kinds: Kinds) -> None:
+    for type_ in BASE:
+        for raw in [*written(made(type_, performer=None))] * OFTEN:
+            kinds.read(raw, {})
+    chosen = random.Random(4)
+    changes: list[dict[str, Any]] = [{name: each} for name, others in OTHER.items() for each in others if name != "id"]
+    resources = [made(type_, performer=None, **change) for type_ in BASE for change in ({}, {}, *chosen.sample(changes, 12))]
+    resources += [{"resourceType": "OperationOutcome", "issue": []}, {"resourceType": "Patient", "id": "p" if sound else 7}]
+    chosen.shuffle(resources)
+    bundle = {
+        "resourceType": "Bundle", "type": "searchset", "total": 7, "link": [{"relation": "next", "url": "https://x.example/2"}],
+        "entry": [{"fullUrl": f"urn:{n}", "resource": each, "search": {"mode": "include"}} for n, each in enumerate(resources)],
+    }  # fmt: skip
+    body = json.dumps(bundle).encode()
+    plain, known = split(body), split(body, kinds.known)
+    assert (sum(each.facts is not None for each in known.entries) > len(BASE)) is sound
+    assert all(each.facts == whole(each.raw) for each in known.entries if each.facts)
+    assert replace(known, entries=tuple([replace(each, facts=None) for each in known.entries])) == plain

@@ -80,3 +80,24 @@ def test_what_was_learned_is_gone_after_two_sweeps_and_no_more_than_so_many_are_
     assert moulds.find(young[0]) is None
     moulds.learn(*old, "again")
     assert moulds.find(old[0]) == ("again", ["a"])
+
+
+def test_a_way_that_is_learned_later_is_found_beside_one_that_is_taken_at_a_stroke() -> None:
+    """Texts that only names stand between are looked at together: until a name that is known stands in the place of another."""
+    moulds: Moulds[int] = Moulds(100)
+    names = ["versionId", "at", "system", "value", "who", "number", "unit", "code", "by", "for", "from", "until"]
+    ways = [names[:many] + [f"other{many}"] * (many < len(names)) + ["end"] for many in range(len(names), 0, -1)]
+    for number, way in enumerate(ways):
+        parts = ('{"' + way[0] + '": "', *(f'", "{name}": "' for name in way[1:]), '"}')
+        values = [f"v{at}" for at in range(len(way))]
+        moulds.learn(*written(*values, parts=parts), number)
+        for known in range(number + 1):
+            told = ways[known]
+            others = [f"other {at}" for at in range(len(told))]
+            around = ('{"' + told[0] + '": "', *(f'", "{name}": "' for name in told[1:]), '"}')
+            text, _ = written(*others, parts=around)
+            assert moulds.find(text) == (known, others)
+            assert moulds.find(text.replace('"end"', '"eNd"')) is None
+            assert moulds.find(text.replace("other 0", "")) is None
+            assert moulds.find(text.replace('", "end', '",  "end')) is None
+            assert moulds.find(text[:-1]) is None

@@ -327,7 +327,8 @@ async def a_world(*servings: Serving, unknown: Sequence[str] = (), **settings: A
 def _world(neighbours: Neighbours, servers: Mapping[str, RunningServer], web: Web, settings: RecordsSettings) -> World:
     calls, said, clock, log = neighbours.calls(), Said(), SystemClock(), log_for("records")
     keys = keys_for(SECRET, "records", SERVICES, ("patients", "locator", "policy", "sources", "holdings"))
-    window = FhirR4(web, clock, reader)
+    known = kinds()
+    window = FhirR4(web, clock, known.unknown, known=known.known)
     gatherer = Gatherer(
         window, clock, log, Metrics("records"), first_paint_s=settings.first_paint_s, last_call_s=settings.last_call_s
     )
