@@ -42,6 +42,7 @@ from carerecord.contracts.holdings import (
     RECORD,
     REINDEX,
     SEARCH,
+    SEARCHES,
     WATCHABLE,
     WRITE,
     Answering,
@@ -52,6 +53,7 @@ from carerecord.contracts.holdings import (
     DecideAsideAsked,
     EverythingAsked,
     FindAsked,
+    FindsAsked,
     HeldCountsAsked,
     HistoryAsked,
     KeptEntry,
@@ -105,6 +107,7 @@ async def test_holdings(service_database, tmp_path: Path):
         return holdings.build(supplies_for("holdings", await service_database("holdings"), data_dir=tmp_path))
 
     every = Reach()
+    several = tuple(FindAsked("Observation", ((name, "p1"),), every) for name in ("patient", "colour"))
     answers = await agree(
         make,
         [
@@ -115,6 +118,7 @@ async def test_holdings(service_database, tmp_path: Path):
             (READ, ReadAsked("Patient", "nobody", every)),
             (SEARCH, FindAsked("Observation", (("patient", "p1"),), every)),
             (SEARCH, FindAsked("Observation", (("colour", "red"),), every)),
+            (SEARCHES, FindsAsked(several, TRUST)),
             (HISTORY, HistoryAsked(every, "Patient", "p1")),
             (EVERYTHING, EverythingAsked("p1", every)),
             (COUNTS, HeldCountsAsked(every)),

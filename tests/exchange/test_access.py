@@ -85,12 +85,42 @@ async def test_every_answer_stands_in_the_book_before_it_leaves(api: Api) -> Non
     await api.ask("PUT", "/Patient/p1", {"resourceType": "Patient", "id": "p1"})
     await api.ask("GET", "/Patient/p1")
     await api.ask("GET", "/Patient?_id=p1")
-    rows = await api.house.supplies("holdings").db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")
-    told = [json.loads(row["body"]) for row in rows]
+    told = await _lines(api)
 
     assert [each["what"] for each in told] == ["resource-written", "resource-read", "resource-searched"]
     assert all(each["patients"] == ["p1"] for each in told)
     assert all(each["actor"]["name"] == "A client of this test" for each in told)
+
+
+async def test_the_searches_of_a_batch_are_one_line_of_everyone_who_is_shown(api: Api) -> None:
+    for each in ("p1", "p2"):
+        await api.ask("PUT", f"/Patient/{each}", {"resourceType": "Patient", "id": each})
+    asked = ("Patient?_id=p1", "Patient?_id=p2", "Observation?patient=p1", "Observation?colour=red")
+    entries = [{"request": {"method": "GET", "url": url}} for url in asked]
+    before = await _lines(api)
+    told = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+    added = (await _lines(api))[len(before) :]
+
+    assert [each["response"]["status"] for each in told.json["entry"]] == ["200", "200", "200", "400"]
+    assert [(each["what"], each["patients"]) for each in added] == [("resource-searched", ["p1", "p2"])]
+    assert added[0]["request"] == told.headers["X-Request-ID"]
+
+
+async def test_a_batch_whose_line_cannot_be_written_shows_nothing(api: Api) -> None:
+    await api.ask("PUT", "/Patient/p1", {"resourceType": "Patient", "id": "p1"})
+    db = api.house.supplies("holdings").db
+    await db.execute("ALTER TABLE outbox RENAME TO outbox_away")
+    entries = [{"request": {"method": "GET", "url": url}} for url in ("Patient?_id=p1", "Patient/p1")]
+    told = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": entries})
+    await db.execute("ALTER TABLE outbox_away RENAME TO outbox")
+
+    assert [each["response"]["status"] for each in told.json["entry"]] == ["503", "503"]
+    assert not any("resource" in each for each in told.json["entry"])
+
+
+async def _lines(api: Api) -> list[dict[str, Any]]:
+    rows = await api.house.supplies("holdings").db.fetch("SELECT body FROM outbox WHERE kind = 'Line' ORDER BY id")
+    return [json.loads(row["body"]) for row in rows]
 
 
 async def test_what_a_client_writes_is_kept_as_of_the_source_in_whose_name_it_writes(api: Api) -> None:

@@ -117,6 +117,22 @@ class Page(Struct, frozen=True, omit_defaults=True):
     cut: bool = False  # one match has more to be included beside it than a page holds; the first of it is here
 
 
+class FindsAsked(Struct, frozen=True):
+    """Several searches of one request. Each is answered for itself; the book has one line for them, of everyone who is shown."""
+
+    finds: tuple[FindAsked, ...]  # under grants of their own; the client and request are those of all
+    client: Client = Client()
+    request: str = ""
+
+
+class Sought(Struct, frozen=True, omit_defaults=True):
+    """What became of one of several searches."""
+
+    page: Page | None = None  # None: it was refused …
+    status: int = 200
+    issues: tuple[Issue, ...] = ()  # … and why
+
+
 class HistoryAsked(Struct, frozen=True):
     """Of one resource, of a type (no id), or of everything (no type), newest first."""
 
@@ -350,6 +366,7 @@ class Noted(Struct, frozen=True):
 READ = Question("holdings", "read", ReadAsked, Held)
 WRITE = Question("holdings", "write", WriteAsked, tuple[Written, ...])  # all of them, or none
 SEARCH = Question("holdings", "search", FindAsked, Page)
+SEARCHES = Question("holdings", "searches", FindsAsked, tuple[Sought, ...])
 HISTORY = Question("holdings", "history", HistoryAsked, Page)
 EVERYTHING = Question("holdings", "everything", EverythingAsked, Page)
 RECORD = Question("holdings", "record", RecordAsked, tuple[KeptOf, ...])  # those alone of whom something is kept

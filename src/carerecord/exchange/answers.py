@@ -95,6 +95,20 @@ def outcome_entry(issues: Iterable[Issue]) -> bytes:
     return b'{"resource":' + written(issues) + b',"search":{"mode":"outcome"}}'
 
 
+def response(status: int, held: Held | None, place: str = "") -> bytes:
+    """What a batch or transaction says of one of its entries."""
+    told = {"status": str(status)}
+    if place:
+        told["location"] = place
+    if held is not None:
+        told |= {"etag": f'W/"{held.version}"', "lastModified": held.at}
+    return orjson.dumps(told)
+
+
+def refused_entry(status: int, issues: Iterable[Issue]) -> bytes:
+    return b'{"response":{"status":"%d","outcome":' % status + written(issues) + b"}}"
+
+
 def history_entry(held: Held, base: str) -> bytes:
     """One entry of a history: what was asked then, and what came of it."""
     created = held.version == 1

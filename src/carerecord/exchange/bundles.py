@@ -1,6 +1,5 @@
 """Many interactions in one request: a batch, each for itself; a transaction, all or none."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from itertools import takewhile
@@ -8,34 +7,19 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import msgspec
-import orjson
 from msgspec import Raw, Struct
 from starlette.responses import Response
 
-from carerecord.contracts.holdings import (
-    READ,
-    WRITE,
-    Change,
-    Held,
-    Issue,
-    Reach,
-    ReadAsked,
-    WriteAsked,
-    Written,
-)
-from carerecord.exchange import answers, by_owner
-from carerecord.exchange.links import pairs_of
+from carerecord.contracts.holdings import WRITE, Change, Issue, Reach, WriteAsked, Written
+from carerecord.exchange import answers, by_owner, reads
 from carerecord.exchange.owners import OWNED_ELSEWHERE
 from carerecord.exchange.resources import KEPT_ASIDE, kept_here
-from carerecord.exchange.searching import searched
 from carerecord.exchange.visit import Visit
-from carerecord.kit.calls import broken
-from carerecord.kit.errors import CareRecordError, NotUnderstood
+from carerecord.kit.errors import NotUnderstood
 
 MOST_ENTRIES: Final = 5_000
 READS_AT_ONCE: Final = 16  # of one batch: the screen of a record, and no more than its share of what serves others too
 OTHERS_FAULT: Final = 424  # of a change that was not made because one beside it could not be
-_ADDRESS: Final = re.compile(r"/?(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9\-.]{1,64}))?/?\Z")
 _ETAG: Final = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
 
 
@@ -104,8 +88,8 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
             if became.status >= 400 and became.status != OTHERS_FAULT:
                 return answers.outcome(became.status, *(_placed(issue, place) for issue in became.issues))
         made = {place: _told(visit, became) for place, became in pairs}
-    reads = iter(await _each(visit, [each for place, each in enumerate(entries) if place not in made]))
-    return [made[place] if place in made else next(reads) for place in range(len(entries))]
+    read = iter(await _each(visit, [each for place, each in enumerate(entries) if place not in made]))
+    return [made[place] if place in made else next(read) for place in range(len(entries))]
 
 
 def _placed(issue: Issue, place: int) -> Issue:
@@ -118,19 +102,20 @@ async def _each(visit: Visit, entries: Sequence[_Entry]) -> list[bytes]:
     told: list[bytes] = []
     place = 0
     while place < len(entries):
-        reads = list(takewhile(lambda entry: entry.request.method == "GET", entries[place : place + READS_AT_ONCE]))
-        told += await asyncio.gather(*(_alone(visit, each) for each in reads or (entries[place],)))
-        place += len(reads) or 1
+        gets = list(takewhile(lambda entry: entry.request.method == "GET", entries[place : place + READS_AT_ONCE]))
+        if gets:
+            told += await reads.each(visit, [each.request.url for each in gets])
+        else:
+            told.append(await _alone(visit, entries[place]))
+        place += len(gets) or 1
     return told
 
 
 async def _alone(visit: Visit, entry: _Entry) -> bytes:
-    """One entry of a batch: its fault is its own."""
+    """One write of a batch: its fault is its own."""
     try:
         if _type(entry) in OWNED_ELSEWHERE:
             return await _of_another(visit, entry)
-        if entry.request.method == "GET":
-            return await _read(visit, entry)
         change = _change(visit, entry)
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
         changes = await visit.face.masters.minded(visit.client, (change,))
@@ -138,40 +123,20 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
         (made,) = await visit.face.calls.ask(WRITE, asked)
         return _told(visit, made)
     except Exception as error:
-        told = broken(error)
-        if told is not error:
-            visit.face.log.error("exchange.failed", exc_info=error)
-        return _refused(told)
+        return reads.refused(visit, error)
 
 
 def _type(entry: _Entry) -> str:
     """What its address names; "" for one that names no type."""
-    found = _ADDRESS.match(urlsplit(entry.request.url).path)
+    found = reads.ADDRESS.match(urlsplit(entry.request.url).path)
     return found["type"] if found else ""
 
 
 async def _of_another(visit: Visit, entry: _Entry) -> bytes:
     request, parts = entry.request, urlsplit(entry.request.url)
-    found = _ADDRESS.match(parts.path)
+    found = reads.ADDRESS.match(parts.path)
     type_, id_ = (found["type"], found["id"] or "") if found else ("", "")
     return await by_owner.answered(visit, request.method, type_, id_, parts.query, bytes(entry.resource), request.ifMatch)
-
-
-async def _read(visit: Visit, entry: _Entry) -> bytes:
-    parts = urlsplit(entry.request.url)
-    found = _ADDRESS.match(parts.path)
-    if found is None:
-        raise NotUnderstood("An entry asks for Type/id, or Type?search.")
-    type_, id_ = found["type"], found["id"]
-    kept_here(visit, type_)
-    if id_:
-        visit.must(type_, "r")
-        held = await visit.face.calls.ask(READ, ReadAsked(type_, id_, visit.reach("r"), 0, visit.client, visit.request_id))
-        if held.gone:
-            return b'{"response":{"status":"410"}}'
-        return b'{"resource":' + held.text + b',"response":' + _response(200, held) + b"}"
-    visit.must(type_, "s")
-    return b'{"resource":' + await searched(visit, type_, pairs_of(parts.query)) + b',"response":{"status":"200"}}'
 
 
 def _change(visit: Visit, entry: _Entry) -> Change:
@@ -182,7 +147,7 @@ def _change(visit: Visit, entry: _Entry) -> Change:
     """
     request = entry.request
     parts = urlsplit(request.url)
-    found = _ADDRESS.match(parts.path)
+    found = reads.ADDRESS.match(parts.path)
     method = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method)
     if found is None or method is None:
         raise NotUnderstood("Each entry says a method and an address of ours: POST Type, PUT Type/id, DELETE Type/id.")
@@ -207,23 +172,9 @@ def _change(visit: Visit, entry: _Entry) -> Change:
 
 def _told(visit: Visit, made: Written) -> bytes:
     if made.status >= 400 or made.status == KEPT_ASIDE:
-        return b'{"response":{"status":"%d","outcome":' % made.status + answers.written(made.issues) + b"}}"
+        return answers.refused_entry(made.status, made.issues)
     head = b"{"
     if made.held is not None and not made.held.gone and visit.wanted == "representation":
         head = b'{"resource":' + made.held.text + b","
     place = f"{visit.base}/{made.held.type}/{made.held.id}/_history/{made.held.version}" if made.held else ""
-    return head + b'"response":' + _response(made.status, made.held, place) + b"}"
-
-
-def _response(status: int, held: Held | None, place: str = "") -> bytes:
-    told = {"status": str(status)}
-    if place:
-        told["location"] = place
-    if held is not None:
-        told |= {"etag": f'W/"{held.version}"', "lastModified": held.at}
-    return orjson.dumps(told)
-
-
-def _refused(error: CareRecordError) -> bytes:
-    issue = Issue("error", error.issue, "", error.says)
-    return b'{"response":{"status":"%d","outcome":' % error.status + answers.written([issue]) + b"}}"
+    return head + b'"response":' + answers.response(made.status, made.held, place) + b"}"

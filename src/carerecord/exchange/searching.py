@@ -87,17 +87,27 @@ async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
 
 async def searched(visit: Visit, type_: str, pairs: Query, centre: str = "") -> bytes:
     """The answer to a search, of everything or within the compartment of `centre` (Type/id), as a Bundle."""
+    asked = search_for(visit, type_, pairs, centre)
+    return answered(visit, asked, pairs, await visit.face.calls.ask(SEARCH, asked))
+
+
+def search_for(visit: Visit, type_: str, pairs: Query, centre: str = "") -> FindAsked:
+    """The question that it is."""
     told = dict(pairs)
     query = tuple([(name, value) for name, value in pairs if name not in _NOT_HANDED_ON])
     most = size(told.get("_count", ""), USUAL)
-    asked = FindAsked(
+    return FindAsked(
         type_, query, visit.reach("s"), visit.strict, visit.base, told.get(CURSOR, ""), most, visit.client, visit.request_id,
         centre,
     )  # fmt: skip
-    page = await visit.face.calls.ask(SEARCH, asked)
+
+
+def answered(visit: Visit, asked: FindAsked, pairs: Query, page: Page) -> bytes:
+    """The page as a Bundle."""
+    told = dict(pairs)
     elements = [each for each in told.get("_elements", "").split(",") if each]
-    here = f"{visit.base}/{centre}/{type_}" if centre else f"{visit.base}/{type_}"
-    return bundle_of(visit, page, here, query, told.get("_summary", ""), elements)
+    here = f"{visit.base}/{asked.around}/{asked.type}" if asked.around else f"{visit.base}/{asked.type}"
+    return bundle_of(visit, page, here, asked.query, told.get("_summary", ""), elements)
 
 
 def searchset(visit: Visit, page: Page, here: str, query: Query, summary: str, elements: Sequence[str]) -> Response:

@@ -27,6 +27,7 @@ from carerecord.contracts.holdings import (
     RECORD,
     REINDEX,
     SEARCH,
+    SEARCHES,
     WATCHABLE,
     WRITE,
 )
@@ -113,6 +114,7 @@ def build(supplies: Supplies) -> Part:
             answer(READ, lambda asked: opening.keeper.read(asked)),
             answer(WRITE, lambda asked: opening.keeper.write(asked)),
             answer(SEARCH, lambda asked: opening.keeper.search(asked)),
+            answer(SEARCHES, lambda asked: opening.keeper.searches(asked)),
             answer(HISTORY, lambda asked: opening.keeper.history(asked)),
             answer(EVERYTHING, lambda asked: opening.keeper.everything(asked)),
             answer(PRESENT, lambda asked: opening.drawer.present(asked)),

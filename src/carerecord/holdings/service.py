@@ -1,5 +1,6 @@
 """Read what is kept, and what was kept before: one resource, its history, all of one person's, what was kept aside."""
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -10,13 +11,16 @@ import msgspec
 from carerecord.contracts.holdings import (
     EverythingAsked,
     FindAsked,
+    FindsAsked,
     Held,
     HeldCount,
     HeldCountsAsked,
     HistoryAsked,
+    Issue,
     Page,
     Reach,
     ReadAsked,
+    Sought,
     WriteAsked,
     Written,
 )
@@ -33,6 +37,7 @@ from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.together import Look
 from carerecord.holdings.together import Together
 from carerecord.holdings.writing import Writer
+from carerecord.kit.calls import broken
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound, NotUnderstood
 
@@ -138,6 +143,23 @@ class Keeper:
         page, patients = await self.finder.search(asked)
         await self.book.write("resource-searched", asked.client, patients, request=asked.request)
         return page
+
+    async def searches(self, asked: FindsAsked) -> tuple[Sought, ...]:
+        """At the same time, so that they share statements; a fault of one is its own."""
+        found = await asyncio.gather(*[self._sought(each) for each in asked.finds])
+        if any(each.page is not None for each, _ in found):
+            patients = [patient for _, touched in found for patient in touched]
+            await self.book.write("resource-searched", asked.client, patients, request=asked.request)
+        return tuple([each for each, _ in found])
+
+    async def _sought(self, asked: FindAsked) -> tuple[Sought, Sequence[str]]:
+        """And in whose records something was found."""
+        try:
+            page, patients = await self.finder.search(asked)
+        except Exception as fault:
+            told = broken(fault)
+            return Sought(status=told.status, issues=(Issue("error", told.issue, "", told.says),)), ()
+        return Sought(page), patients
 
     async def history(self, asked: HistoryAsked) -> Page:
         """Versions, newest first: of one resource, of a type, or of everything.
