@@ -118,7 +118,6 @@ async def test_holdings(service_database, tmp_path: Path):
             (READ, ReadAsked("Patient", "nobody", every)),
             (SEARCH, FindAsked("Observation", (("patient", "p1"),), every)),
             (SEARCH, FindAsked("Observation", (("colour", "red"),), every)),
-            (SEARCHES, FindsAsked(several, TRUST)),
             (HISTORY, HistoryAsked(every, "Patient", "p1")),
             (EVERYTHING, EverythingAsked("p1", every)),
             (COUNTS, HeldCountsAsked(every)),
@@ -129,6 +128,7 @@ async def test_holdings(service_database, tmp_path: Path):
             (ANSWERS, AnswersAsked("Patient", "p1", 1, (Watch((("birthdate", "1948"),), every), Watch((), Reach(("List",)))))),
             (WATCHABLE, WatchableAsked("Observation", (("code", "2823-3"),))),
             (WATCHABLE, WatchableAsked("Observation", (("patient.name", "Marlow"),))),
+            (SEARCHES, FindsAsked(several, TRUST)),
         ],
     )
     refused = {place: each.error for place, each in enumerate(answers) if each.error}
