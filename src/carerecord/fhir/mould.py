@@ -18,6 +18,7 @@ _number: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+
 _names_alone: Final = re.compile(r'"(?:[\s,{}\[\]]|"\w+"\s*:)*"').fullmatch  # between the end of one text and another
 _TEXT: Final = '([^"]++)'
 _MOST_AT_A_STROKE: Final = 8
+_BEFORE_A_NUMBER: Final = (":", ",", "[", " ", "\n", "\r", "\t")
 _MOST_VALUES: Final = 40
 _CROWD: Final = 8  # that only later letters tell apart: more would be gone through one by one
 
@@ -80,7 +81,7 @@ class _Next(Generic[K]):
 
     def __init__(self, letters: str, ends: bool) -> None:
         self.letters, self.length = letters, len(letters)
-        self.quoted = letters.endswith('"')  # the value is a text, else a number
+        self.quoted = not letters.endswith(_BEFORE_A_NUMBER)  # the value is a text, or the end of one
         self.fork: _Fork[K] | None = None if ends else _Fork()
         self.known: K | None = None
         self.born = 0
@@ -116,9 +117,13 @@ class Moulds(Generic[K]):
         self._root: _Fork[K] = _Fork()
         self._count = 0
 
+    @property
+    def full(self) -> bool:
+        return self._count >= self._most
+
     def learn(self, text: str, spans: Sequence[Span], known: K) -> None:
         """`known` holds for all texts that differ from this one in the values at `spans` alone, from left to right."""
-        if self._count >= self._most or len(spans) > _MOST_VALUES:
+        if self.full or len(spans) > _MOST_VALUES:
             return
         fork, at, way = self._root, 0, []
         for begins, ends in spans:

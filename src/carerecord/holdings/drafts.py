@@ -7,15 +7,18 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
-from carerecord.contracts.holdings import Change, Client, Held, Issue, WriteAsked, Written
+from carerecord.contracts.holdings import Change, Held, Issue, WriteAsked, Written
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
-from carerecord.fhir.gates import Gates
+from carerecord.fhir.gates import Gates, Judged
+from carerecord.fhir.lettered import Letters
 from carerecord.fhir.search.query import BadSearch, read
 from carerecord.holdings.finding import ID, Finder, View
+from carerecord.holdings.index import Index, Row
+from carerecord.holdings.lettered import Known, Plan
 from carerecord.holdings.opening import held
 from carerecord.holdings.patch import BadPatch, patched
-from carerecord.holdings.reaching import may_see, most, within
+from carerecord.holdings.reaching import confidential, may_see, most, within
 from carerecord.holdings.store import changing, looking
 from carerecord.kit.db import Connection
 
@@ -52,6 +55,7 @@ class Draft:
     id: str
     raw: bytes = b""
     parsed: dict[str, Any] = field(default_factory=dict)
+    known: Known | None = None  # by its letters: it need not be parsed
     patient: str = ""
     issues: tuple[Issue, ...] = ()
     done: Written | None = None
@@ -64,11 +68,24 @@ class Draft:
     def writes(self) -> bool:
         return self.done is None
 
+    @property
+    def wants_remarks(self) -> bool:
+        return self.asked.check_only or self.asked.client.on_invalid == "annotate"
+
+    def whose(self, index: Index) -> str:
+        """The id of the Patient in whose record it lies; "" for one of nobody."""
+        return self.known.whose if self.known else index.whose(self.parsed, self.type)
+
+    def row(self, index: Index) -> tuple[Row, int]:
+        """Its row of the index, and the place of its label."""
+        return self.known.row if self.known else (index.row(self.parsed, self.type), confidential(self.parsed))
+
 
 @dataclass(frozen=True)
 class Drafting:
     finder: Finder
     gates: Gates
+    letters: Letters[Plan]
 
     def begun(self, place: int, change: Change, asked: WriteAsked) -> Draft:
         """A change that names its resource, or will be found by its condition."""
@@ -145,9 +162,9 @@ class Drafting:
         except Unreadable as fault:
             raise Refusal(draft.place, 400, error("structure", "", f"The patch is {fault.reason}.")) from None
 
-    def _seen(self, draft: Draft, patient: str, confidential: int) -> bool:
+    def _seen(self, draft: Draft, patient: str, label: int) -> bool:
         reach = draft.asked.reach
-        return within(reach, patient, draft.type, self.finder.parameters) and confidential <= most(reach)
+        return within(reach, patient, draft.type, self.finder.parameters) and label <= most(reach)
 
     def worked_out(self, draft: Draft, raw: bytes, names: Mapping[bytes, bytes]) -> None:
         """Read, its references to others of the same transaction named, and judged.
@@ -159,8 +176,11 @@ class Drafting:
             raw = renamed(raw, names)
         if b"\\" in raw and b"\\u0000" in raw and _NUL.search(raw):
             raise Refusal(draft.place, 400, error("value", "", "Text in FHIR has no character of code 0."))
+        draft.raw = raw
+        if self._is_known(draft):
+            return
         try:
-            draft.raw, draft.parsed = raw, parse(raw)
+            draft.parsed = parse(raw)
         except Unreadable as fault:
             raise Refusal(draft.place, 400, error("structure", "", f"The resource is {fault.reason}.")) from None
         if draft.parsed.get("resourceType") != draft.type:
@@ -173,14 +193,32 @@ class Drafting:
         if not isinstance(draft.parsed.get("meta", {}), dict):
             raise Refusal(draft.place, 422, error("structure", f"{draft.type}.meta", "must be an object"))
         draft.parsed["id"] = draft.id
-        draft.issues = self._judged(draft, draft.asked.client)
+        judged = self.gates.judge(draft.parsed, raw, draft.asked.profile, remarks=draft.wants_remarks)
+        draft.issues = self._issues(draft, judged)
+        if not judged.faults and not draft.asked.profile:
+            self.letters.met(raw)
 
-    def _judged(self, draft: Draft, client: Client) -> tuple[Issue, ...]:
-        patient = client.on_invalid == "annotate"
-        wanted = patient or draft.asked.check_only
-        judged = self.gates.judge(draft.parsed, draft.raw, draft.asked.profile, remarks=wanted)
+    def _is_known(self, draft: Draft) -> bool:
+        """By its letters it has no fault, and is what this address takes."""
+        found = None if draft.asked.profile else self.letters.find(draft.raw)
+        if found is None:
+            return False
+        known = Known(found[0].plan, found[1])
+        if known.plan.type != draft.type or (draft.change.method != "create" and known.id != draft.id):
+            return False
+        if known.plan.row is None:
+            draft.parsed = parse(draft.raw)
+            draft.parsed["id"] = draft.id
+        else:
+            draft.known = known
+        draft.issues = self._issues(draft, found[0].judged)
+        return True
+
+    def _issues(self, draft: Draft, judged: Judged) -> tuple[Issue, ...]:
+        patient = draft.asked.client.on_invalid == "annotate"
+        told = judged.remarks if draft.wants_remarks else ()
         faults = [Issue("warning" if patient else "error", "structure", each.path, each.says) for each in judged.faults]
-        remarks = [Issue("warning", "business-rule", each.path, each.says) for each in judged.remarks]
+        remarks = [Issue("warning", "business-rule", each.path, each.says) for each in told]
         if faults and not patient:
             raise Refusal(draft.place, 422, *faults, *remarks)
         return (*faults, *remarks)

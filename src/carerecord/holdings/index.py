@@ -4,7 +4,7 @@ A hash says only which bodies are worth opening; whether one answers is decided 
 asked alone (the system of a code), and two values of one hash do no harm.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
@@ -47,6 +47,24 @@ class Row(Struct, frozen=True, gc=False):
     when: datetime | None
 
 
+class Traced:
+    """In the place of hashes: says of each word under which it would be hashed."""
+
+    def __init__(self, hashes: Hashes) -> None:
+        self._hashes = hashes
+
+    def __getitem__(self, word: str) -> tuple[Hashes, str]:
+        return self._hashes, word
+
+
+class Trace(Struct, frozen=True):
+    """What a row is made of, before it is made."""
+
+    tokens: list[tuple[Hashes, str]]
+    across: list[tuple[Hashes, str]]
+    dated: list[Any]
+
+
 class Index:
     """Reads each resource once, by a walk that is written for its type when the first of them comes (2 ms)."""
 
@@ -54,6 +72,7 @@ class Index:
         self._parameters, self._key = parameters, key
         self._hashes: dict[tuple[str, bool, bool], Hashes] = {}
         self._walk = cache(self._walk_of)
+        self._traced = cache(lambda type_: self._walk_of(type_, Traced))
         self._finders = cache(self._finders_of)
 
     def row(self, resource: Mapping[str, Any], type_: str) -> Row:
@@ -72,7 +91,13 @@ class Index:
         when = max((each.since for node in dated for each in spans(node)), default=None)
         return Row(tuple(sorted(tokens)), tuple(sorted(across)), when)
 
-    def _walk_of(self, type_: str) -> Walk:
+    def traced(self, resource: Mapping[str, Any], type_: str) -> Trace:
+        """The words that would be hashed for its row, under which hashes, and what its time is read from."""
+        trace = Trace([], [], [])
+        self._traced(type_)(resource, trace.tokens.append, trace.across.append, trace.dated.append)
+        return trace
+
+    def _walk_of(self, type_: str, seen: Callable[[Hashes], Any] = lambda hashes: hashes) -> Walk:
         """What of each node goes where: into the row's tokens, among what is found across all, into its place in the order."""
         wants: list[Want] = []
         names: dict[str, Any] = {"codes": codes, "said": said, "named": named, "words": words}
@@ -81,16 +106,16 @@ class Index:
             if parameter.code == WHEN.get(type_):
                 wants.append(Want(parameter, "(node,)", "dated(value)"))
             if parameter.code == "identifier" and type_ not in ACROSS:
-                names["wide"] = self._at_hand(f"{type_}.identifier", folds=True, keeps=False)
+                names["wide"] = seen(self._at_hand(f"{type_}.identifier", folds=True, keeps=False))
                 wants.append(Want(parameter, "codes(node)", "far(wide[value])"))
             if parameter.code in UNHASHED or parameter.type not in ("token", "reference", "uri"):
                 continue
             table = f"h{number}"
-            names[table] = self._at_hand(parameter.code, folds=parameter.type == "token", keeps=keeps)
+            names[table] = seen(self._at_hand(parameter.code, folds=parameter.type == "token", keeps=keeps))
             each = {"token": "codes", "reference": "said", "uri": "words"}[parameter.type]
             wants.append(Want(parameter, f"{each}(node)", f"add({table}[value])"))
             if parameter.type == "reference":
-                names[f"{table}i"] = self._at_hand(f"{parameter.code}:identifier", folds=False, keeps=False)
+                names[f"{table}i"] = seen(self._at_hand(f"{parameter.code}:identifier", folds=False, keeps=False))
                 wants.append(Want(parameter, "named(node)", f"add({table}i[value])"))
         return walker(wants, "add, far, dated", names)
 

@@ -1,8 +1,8 @@
 """What of all that is kept may this client see? Asked of each row before anything is counted or paged."""
 
 import re
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from carerecord.contracts.holdings import Reach
 from carerecord.fhir.search.parameters import Parameters
@@ -39,3 +39,15 @@ def within(reach: Reach, patient: str, type_: str, parameters: Parameters) -> bo
 
 def all_within(keys: Sequence[Key], reach: Reach, parameters: Parameters) -> list[Key]:
     return [key for key in keys if within(reach, key[0], key[1], parameters)]
+
+
+def confidential(parsed: Mapping[str, Any]) -> int:
+    """The place of the strictest label; N where there is none. A label of that system that is not known is the strictest."""
+    meta = parsed.get("meta")
+    labels = meta.get("security") if isinstance(meta, dict) else None
+    found = [
+        CONFIDENTIALITY.index(code) if (code := each.get("code")) in CONFIDENTIALITY else STRICTEST
+        for each in (labels if isinstance(labels, list) else ())
+        if isinstance(each, dict) and str(each.get("system", "")).endswith("v3-Confidentiality")
+    ]
+    return max(found, default=CONFIDENTIALITY.index("N"))

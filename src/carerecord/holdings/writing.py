@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import asyncpg
 import msgspec
@@ -23,7 +23,8 @@ from carerecord.holdings.book import Book
 from carerecord.holdings.company import Company
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
 from carerecord.holdings.finding import Finder
-from carerecord.holdings.reaching import CONFIDENTIALITY, GUARDED, NOBODY, STRICTEST, most, within
+from carerecord.holdings.lettered import letters
+from carerecord.holdings.reaching import GUARDED, NOBODY, STRICTEST, most, within
 from carerecord.holdings.referring import Referring
 from carerecord.holdings.securing import secured_by
 from carerecord.holdings.store import changing, looking
@@ -62,7 +63,7 @@ class Writer:
     company: Company = field(init=False)
 
     def __post_init__(self) -> None:
-        self.drafting = Drafting(self.finder, self.gates)
+        self.drafting = Drafting(self.finder, self.gates, letters(self.gates, self.finder.index))
         self.referring = Referring(self.finder)
         self.company = Company(self._group, self._one, (Refusal, *_REPEAT))
 
@@ -291,7 +292,7 @@ class Writer:
 
     def _whose(self, draft: Draft) -> str:
         asked = draft.asked
-        patient = self.finder.index.whose(draft.parsed, draft.type) or NOBODY + asked.client.organisation
+        patient = draft.whose(self.finder.index) or NOBODY + asked.client.organisation
         if not within(asked.reach, patient, draft.type, self.finder.parameters):
             raise Refusal(draft.place, 403, error("forbidden", "", "This client may not write to that person's record."))
         return patient
@@ -327,8 +328,8 @@ class Writer:
         text = with_ours(draft.raw, id_=draft.id, version=version, at=at)
         place = f"{draft.type}/{draft.id}/{version}"
         body = self.finder.bodies.pack(text, organisation=organisation, patient=draft.patient, place=place)
-        index = self.finder.index.row(draft.parsed, draft.type)
-        when, label = index.when or now, confidential(draft.parsed)
+        index, label = draft.row(self.finder.index)
+        when = index.when or now
         if label < was.confidential and draft.asked.client.id:
             # Nobody lifts a label by writing a resource anew without it.
             says = "A confidentiality label may be made stricter here, and not looser."
@@ -387,15 +388,3 @@ def _last(draft: Draft, lies: Lies | None, last: Mapping[changing.Key, Last]) ->
         return Last()
     found = [last[key] for each in (lies.patient, *lies.before) if (key := (each, draft.type, draft.id)) in last]
     return max(found, key=lambda each: each.version, default=Last())
-
-
-def confidential(parsed: Mapping[str, Any]) -> int:
-    """The place of the strictest label; N where there is none. A label of that system that is not known is the strictest."""
-    meta = parsed.get("meta")
-    labels = meta.get("security") if isinstance(meta, dict) else None
-    found = [
-        CONFIDENTIALITY.index(code) if (code := each.get("code")) in CONFIDENTIALITY else STRICTEST
-        for each in (labels if isinstance(labels, list) else ())
-        if isinstance(each, dict) and str(each.get("system", "")).endswith("v3-Confidentiality")
-    ]
-    return max(found, default=CONFIDENTIALITY.index("N"))

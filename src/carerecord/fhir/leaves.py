@@ -1,0 +1,200 @@
+"""Which values of a resource could be others, and it would have no fault all the same? Words, names, numbers, ids and times.
+
+Asked of the text of a resource without a backslash that has no fault. Its other words are codes and addresses of systems: of
+those FHIR says which they may be, so they count as letters. What is neither makes it one of which nothing is known here.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final
+
+from msgspec import Struct
+
+from carerecord.fhir import calendar
+from carerecord.fhir.identifiers import ALIASES, NHS_NUMBER, is_nhs_number
+
+
+class Form(IntEnum):
+    WORDS = 0
+    CODE = 1
+    ID = 2
+    NUMBER = 3
+    DAY = 4
+    MOMENT = 5
+    NHS = 6
+
+
+class Leaf(Struct, frozen=True, gc=False):
+    """One value: the names that lead to it, its form, and where it stands, without quotation marks."""
+
+    path: tuple[str | int, ...]
+    form: Form
+    begins: int
+    ends: int
+
+
+class Odd(Exception):
+    """It holds a word that is neither a value nor one of FHIR's own."""
+
+
+_WORDS: Final = frozenset(
+    (
+        "city", "country", "description", "display", "district", "family", "given", "line", "postalCode", "prefix", "state",
+        "suffix", "text", "title", "unit", "valueString",
+    )
+)  # fmt: skip
+_LETTERS: Final = frozenset(
+    (
+        "category", "code", "contentType", "criticality", "docStatus", "gender", "intent", "language", "mode", "priority",
+        "profile", "resourceType", "role", "severity", "status", "system", "type", "url", "use",
+    )
+)  # fmt: skip
+# No required set of codes binds these.
+_OPEN: Final = frozenset(("code", "manifestation", "medicationCodeableConcept", "reasonCode", "vaccineCode"))
+_NHS_NUMBERS: Final = frozenset({NHS_NUMBER, *(alias for alias, system in ALIASES.items() if system == NHS_NUMBER)})
+_reference: Final = re.compile(r"[A-Z][A-Za-z]+/([A-Za-z0-9\-.]{1,64})").fullmatch
+_id: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
+_ids: Final = re.compile(r'(?:[A-Za-z0-9\-.]{1,64}(?:"[A-Za-z0-9\-.]{1,64})*)?').fullmatch  # a quotation mark between two
+_day: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
+_moment: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+).fullmatch
+_number: Final = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
+_DIGITS: Final = 17  # of a number: more, or a power of ten, is left to the parser
+_LITERALS: Final = {True: "true", False: "false", None: "null"}
+
+
+def leaves(text: str, resource: Mapping[str, Any]) -> tuple[Leaf, ...]:
+    """From left to right.
+
+    Raises:
+        Odd: it holds something of which it is not known what else it could be.
+    """
+    return tuple(_Finding(text, resource).found)
+
+
+class _Finding:
+    """Goes through the text and what was parsed of it side by side."""
+
+    def __init__(self, text: str, resource: Mapping[str, Any]) -> None:
+        self._text, self._at = text, 0
+        self.found: list[Leaf] = []
+        if "component" in resource:  # which may not repeat the code of the whole
+            raise Odd
+        self._below(resource, ())
+
+    def _below(self, node: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
+        for name, value in node.items():
+            self._at = self._text.index('"', self._at) + len(name) + 2
+            self._value(value, (*path, name), node)
+
+    def _value(self, value: Any, path: tuple[str | int, ...], beside: Mapping[str, Any]) -> None:
+        if isinstance(value, dict):
+            self._below(value, path)
+        elif isinstance(value, list):
+            for place, each in enumerate(value):
+                self._value(each, (*path, place), beside)
+        elif isinstance(value, str):
+            begins = self._text.index('"', self._at) + 1
+            self._at = begins + len(value) + 1
+            self._word(value, begins, path, beside)
+        elif value is None or isinstance(value, bool):
+            self._at = self._text.index(_LITERALS[value], self._at) + 4
+        elif (told := _number.search(self._text, self._at)) is not None:
+            self._at = told.end()
+            if path[-1] == "value" and fits(Form.NUMBER, told[0]):
+                self.found.append(Leaf(path, Form.NUMBER, *told.span()))
+
+    def _word(self, value: str, begins: int, path: tuple[str | int, ...], beside: Mapping[str, Any]) -> None:
+        name = next(each for each in reversed(path) if isinstance(each, str))
+        ends = begins + len(value)
+        if name == "reference":
+            relative = _reference(value)
+            if relative is None:
+                raise Odd
+            self.found.append(Leaf(path, Form.ID, begins + relative.start(1), ends))
+        elif (form := self._form(name, value, path, beside)) is not None:
+            if not fits(form, value):
+                raise Odd
+            self.found.append(Leaf(path, form, begins, ends))
+        elif name not in _LETTERS:
+            raise Odd
+
+    def _form(self, name: str, value: str, path: tuple[str | int, ...], beside: Mapping[str, Any]) -> Form | None:
+        if name in _WORDS:
+            return Form.WORDS
+        if name == "value":
+            return Form.NHS if beside.get("system") in _NHS_NUMBERS else Form.WORDS
+        if name == "id":
+            return Form.ID
+        if name in calendar.names():
+            return Form.DAY if len(value) == len("2026-11-22") else Form.MOMENT
+        if name == "code" and _of_what(path) in _OPEN:
+            return Form.CODE
+        return None
+
+
+def _of_what(path: tuple[str | int, ...]) -> str:
+    """The element of which this is the code of a coding; "" for any other code."""
+    names = [each for each in path if isinstance(each, str)]
+    return names[-3] if names[-2:-1] == ["coding"] and len(names) > 2 else ""
+
+
+def fits(form: Form, value: str) -> bool:
+    """Whether a value without quotation marks and signs that do not print is one of this form."""
+    if form is Form.WORDS:
+        return value[:1] != " "
+    if form is Form.CODE:
+        return value[:1] != " " and value[-1:] != " " and "  " not in value
+    if form is Form.ID:
+        return _id(value) is not None
+    if form is Form.NUMBER:
+        return len(value) <= _DIGITS and "e" not in value and "E" not in value
+    if form is Form.NHS:
+        return is_nhs_number(value)
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return (_day if form is Form.DAY else _moment)(value) is not None
+
+
+class Fit(Struct, frozen=True, gc=False):
+    """What the values of a text must be, where others of the same letters have no fault."""
+
+    ids: tuple[int, ...]
+    moments: tuple[int, ...]
+    others: tuple[tuple[int, Form], ...]  # but for words, which may be any
+    periods: tuple[tuple[int, int], ...]  # of which the first is not after the second
+
+    def holds(self, values: Sequence[str]) -> bool:
+        joined = '"' + '"'.join(values)
+        if not joined.isprintable() or '" ' in joined:  # what begins with a blank may be nothing but blanks
+            return False
+        if _ids('"'.join([values[place] for place in self.ids])) is None:
+            return False
+        last = ""
+        for place in self.moments:
+            if (value := values[place]) != last and not fits(Form.MOMENT, value):
+                return False
+            last = value  # what was done and issued in one moment
+        for place, form in self.others:
+            if not fits(form, values[place]):
+                return False
+        return all(values[start][:10] <= values[end][:10] for start, end in self.periods)
+
+
+def fit_of(found: Sequence[Leaf]) -> Fit:
+    places = {each.path: place for place, each in enumerate(found)}
+    apart = (Form.WORDS, Form.ID, Form.MOMENT)
+    return Fit(
+        tuple([place for place, each in enumerate(found) if each.form is Form.ID]),
+        tuple([place for place, each in enumerate(found) if each.form is Form.MOMENT]),
+        tuple([(place, each.form) for place, each in enumerate(found) if each.form not in apart]),
+        tuple([
+            (place, places[(*each.path[:-1], "end")])
+            for place, each in enumerate(found) if each.path[-1] == "start" and (*each.path[:-1], "end") in places
+        ]),
+    )  # fmt: skip

@@ -1,0 +1,97 @@
+"""Whatever is known of a resource by its letters is what all gates would have said of it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+from tests.fhir.lettered_texts import OFTEN, others, written
+
+from carerecord.fhir import gates
+from carerecord.fhir.bundle import parse
+from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.gates import Gates
+from carerecord.fhir.leaves import Odd, leaves
+from carerecord.fhir.lettered import EVERY, Letters
+
+
+@pytest.fixture(scope="module")
+def judging() -> Gates:
+    return gates.load()
+
+
+def planned(resource: Mapping[str, Any], probes: Sequence[str]) -> str:
+    return str(resource["resourceType"])
+
+
+def met(judging: Gates, *raws: bytes) -> Letters[str]:
+    letters = Letters(judging, planned)
+    for raw in raws:
+        for _ in range(EVERY):
+            letters.met(raw)
+    return letters
+
+
+@pytest.mark.parametrize("often", OFTEN, ids=[each["resourceType"] for each in OFTEN])
+def test_a_resource_that_is_known_by_its_letters_has_no_fault_at_any_gate(judging: Gates, often: dict[str, Any]):
+    letters, known, unknown = met(judging, written(often)), 0, 0
+    for raw in others(written(often)):
+        if (found := letters.find(raw)) is None:
+            unknown += 1
+            continue
+        known += 1
+        assert judging.judge(parse(raw), raw, remarks=True) == found[0].judged, raw
+        assert found[0].judged.faults == ()
+    assert known > 20
+    assert unknown > 20
+
+
+def test_what_came_once_is_not_remembered_and_what_has_a_fault_never(judging: Gates):
+    raw = written(OFTEN[0])
+    once = Letters(judging, planned)
+    once.met(raw)
+    assert once.find(raw) is None
+
+    wrong = written(OFTEN[4]).replace(b'"Ann"', b'"Ann",null')
+    assert met(judging, wrong).find(wrong) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"text": {"status": "generated", "div": "<div>Ann Marlow</div>"}}, {"implicitRules": "urn:marlow"}, {"birthDate": "1948"},
+        {"component": []},
+    ],
+    ids=["a narrative", "an element that nobody listed", "a part of a date", "components"],
+)
+def test_nothing_is_remembered_of_a_resource_with_a_word_that_could_be_about_somebody(judging: Gates, more: dict[str, Any]):
+    raw = written(OFTEN[4] | more)
+    with pytest.raises(Odd):
+        leaves(raw.decode(), parse(raw))
+    assert met(judging, raw).find(raw) is None
+
+
+def test_no_value_stands_among_the_letters(judging: Gates):
+    raw = written(OFTEN[4])
+    text, at, kept = raw.decode(), 0, ""
+    for leaf in leaves(text, parse(raw)):
+        kept, at = kept + text[at : leaf.begins], leaf.ends
+    kept += text[at:]
+    assert not [each for each in ("Marlow", "Ann", "9990000018", "f-1", "1948", "High Street", "ZZ1", "p1") if each in kept]
+
+
+def test_another_element_or_another_order_is_not_known(judging: Gates):
+    one, letters = OFTEN[0], met(judging, written(OFTEN[0]))
+    assert letters.find(written(one | {"id": "o9"})) is not None
+    assert letters.find(written(one | {"status": "preliminary"})) is None
+    assert letters.find(written(one | {"valueQuantity": {"value": 4.1, "unit": "mmol/L", "code": "x"}})) is None
+    assert letters.find(written(dict(reversed(one.items())))) is None
+    assert letters.find(written({**one, "subject": {"reference": "Group/p1"}})) is None
+
+
+def test_what_cannot_be_read_is_not_known(judging: Gates):
+    letters = met(judging, written(OFTEN[0]))
+    whole = written(OFTEN[0])
+    for raw in (b"", b"{", b"\xff", whole[:-1], whole + b" ", whole.replace(b"4.1", b"4.1.1")):
+        assert letters.find(raw) is None
+    with pytest.raises(Unreadable):
+        parse(b"{")
