@@ -45,10 +45,9 @@ class Index:
         Raises:
             NotFound: no such id, or every source that knew them took them back.
         """
-        entries = await kept.set_of(self.enrolling.db, asked.patient)
+        entries, doubted = await reviews.set_and_doubted(self.enrolling.db, asked.patient)
         if all(each.gone for each in entries):
             raise NotFound("There is no such person in the index.")
-        doubted = await reviews.doubted(self.enrolling.db, [entry.id for entry in entries])
         return replace(person_of(entries, asked.patient, statements=asked.statements), doubted=doubted)
 
     async def people(self, asked: PeopleAsked) -> tuple[Person, ...]:

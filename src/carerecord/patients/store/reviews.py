@@ -10,6 +10,8 @@ from carerecord.contracts.patients import Doubted, Weighed
 from carerecord.kit.db import Connection, Database
 from carerecord.kit.question import encode
 from carerecord.patients.linking import Decisions, Doubt
+from carerecord.patients.model import Entry
+from carerecord.patients.store.kept import entry_in
 
 _weighed = msgspec.json.Decoder(tuple[Weighed, ...])
 
@@ -109,26 +111,38 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
     )  # fmt: skip
 
 
-async def doubted(db: Database, person: Sequence[str]) -> tuple[Doubted, ...]:
-    """Entries that an open review sets against one of these ids, where number and birth date are the same. By source."""
+async def set_and_doubted(db: Database, patient: str) -> tuple[tuple[Entry, ...], tuple[Doubted, ...]]:
+    """Every entry of the person to whom this id belongs, and those that an open review sets against one of them, where number
+    and birth date are the same, by source. One statement: whoever opens a record waits for it."""
     rows = await db.fetch(
         """
-        WITH against AS (
-            SELECT other AS id FROM review
-             WHERE one = ANY ($1) AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
-            UNION
-            SELECT one FROM review
-             WHERE other = ANY ($1) AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
+        WITH mine AS (
+            SELECT beside.patient AS id, beside.person
+              FROM link asked
+              JOIN link beside ON beside.person = asked.person AND beside.until IS NULL
+             WHERE asked.patient = $1
+               AND asked.until IS NULL
+        ), against AS (
+            SELECT other AS id
+              FROM mine
+              JOIN review ON one = mine.id AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
+             UNION
+            SELECT one
+              FROM mine
+              JOIN review ON other = mine.id AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
         )
-        SELECT source, local_id
-          FROM against
+        SELECT patient.*, mine.person,
+               ARRAY (SELECT ARRAY[source, local_id]
+                        FROM against
+                        JOIN patient USING (id)
+                       WHERE NOT EXISTS (SELECT FROM mine WHERE mine.id = against.id)
+                       ORDER BY source, local_id) AS doubted
+          FROM mine
           JOIN patient USING (id)
-         WHERE NOT id = ANY ($1)
-         ORDER BY source, local_id
         """,
-        list(person),
+        patient,
     )
-    return tuple(Doubted(row["source"], row["local_id"]) for row in rows)
+    return tuple(map(entry_in, rows)), tuple([Doubted(*each) for each in rows[0]["doubted"]]) if rows else ()
 
 
 async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
