@@ -1,4 +1,4 @@
-"""How is a system outside spoken to over HTTP? One session, TLS, tokens, caps on size and time, and no following of strangers.
+"""How is a system outside spoken to over HTTP? By kept connections, TLS, tokens, caps on size and time, following no strangers.
 
 A status is a value; what stops an answer from arriving is a `WebTrouble`, whose words may be shown and hold no address, id
 or text received. Nothing here knows FHIR.
@@ -11,23 +11,24 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import quote_plus, urlencode
 
-import aiohttp
 import msgspec
 from yarl import URL
 
+from carerecord.connectors.channels import Channels
 from carerecord.connectors.site import Pairs, Site
-from carerecord.connectors.web_trouble import CutShort, Denied, Elsewhere, NoAnswer, NotTrusted, TooLarge, why_not_trusted
+from carerecord.connectors.web_trouble import Denied, NoAnswer, NotTrusted
 from carerecord.kit import request
 from carerecord.kit.errors import BadSetting
 
 MOST_BYTES = 20_000_000
-CONNECTIONS, CONNECTIONS_A_HOST = 1_000, 40
+CONNECTIONS = 1_000
 TOKEN_MARGIN_S = 30.0
 BACKOFF_S = 0.15  # then twice as long each time
 MAY_PASS = frozenset({429, 502, 503, 504})  # statuses that say "not now"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 FHIR_JSON = "application/fhir+json"
+
 
 class Answered(msgspec.Struct, frozen=True):
     """What came back, whatever its status."""
@@ -58,16 +59,13 @@ class Web:
 
     def __init__(self, secret: Callable[[str], str], *, connections: int = CONNECTIONS) -> None:
         self._secret = secret
-        self._connections = connections
-        self._opened: aiohttp.ClientSession | None = None
+        self._channels = Channels(connections)
         self._tokens: dict[Site, tuple[str, float]] = {}
         self._fetching: dict[Site, asyncio.Lock] = {}
         self._trust: dict[tuple[str, str], ssl.SSLContext] = {}
 
     async def close(self) -> None:
-        if self._opened is not None:
-            await self._opened.close()
-            self._opened = None
+        await self._channels.close()
 
     async def get(
         self,
@@ -173,45 +171,20 @@ class Web:
         if url.scheme != "https" and url.host not in LOOPBACK:
             raise NotTrusted("Its address is not encrypted, so nothing is asked of it.")
         began = time.perf_counter()
-        headers_came = False
-        trust = self._trusts(site)
         try:
-            async with (
-                asyncio.timeout_at(until),
-                self._session.request(
-                    method, url, headers=headers, data=sent, allow_redirects=False, ssl=trust
-                ) as reply,
-            ):
-                headers_came = True
-                if 300 <= reply.status < 400 and reply.status != 304:
-                    raise Elsewhere("It answered by sending us to another address, which is not followed.")
-                body = await _read(reply, most)
-                said = reply.headers
-                return Answered(
-                    reply.status,
-                    body,
-                    reply.content_type,
-                    _seconds(said.get("Retry-After", "")),
-                    time.perf_counter() - began,
-                    said.get("ETag", ""),
-                    said.get("Content-Type", ""),
-                )
-        except TimeoutError:
-            raise NoAnswer("It began to answer and then fell silent." if headers_came else "It did not answer in time.") from None
-        except aiohttp.ClientConnectorCertificateError as error:
-            raise NotTrusted(why_not_trusted(error.certificate_error)) from None
-        except aiohttp.ClientSSLError:
-            raise NotTrusted("A safe connection could not be made.") from None
-        except aiohttp.ClientPayloadError:
-            raise CutShort("Its answer broke off.") from None
-        except aiohttp.ClientConnectorDNSError:
-            raise NoAnswer("Its address could not be found.") from None
-        except aiohttp.ClientConnectorError:
-            raise NoAnswer("It could not be reached.") from None
-        except (aiohttp.ClientError, OSError, ValueError):
-            if headers_came:
-                raise CutShort("Its answer broke off.") from None
-            raise NoAnswer("It broke the connection without an answer.") from None
+            arrived = await self._channels.ask(method, url, headers, sent, self._trusts(site), most, until)
+        except ValueError:
+            raise NoAnswer("What it gave us to be asked with cannot be sent.") from None
+        kind = _text(arrived.headers.get(b"content-type", b""))
+        return Answered(
+            arrived.status,
+            arrived.body,
+            kind.partition(";")[0].strip().lower() or "application/octet-stream",
+            _seconds(_text(arrived.headers.get(b"retry-after", b""))),
+            time.perf_counter() - began,
+            _text(arrived.headers.get(b"etag", b"")),
+            kind,
+        )
 
     async def _token(self, site: Site, until: float) -> str:
         if not site.token_address:
@@ -257,19 +230,6 @@ class Web:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise Denied("What it gave us as an access token cannot be read.") from None
 
-    @property
-    def _session(self) -> aiohttp.ClientSession:
-        if self._opened is None:
-            self._opened = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections, limit_per_host=CONNECTIONS_A_HOST, keepalive_timeout=30.0
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=None),  # every request has a moment of its own: `until`
-                headers={"User-Agent": "carerecord"},
-            )
-        return self._opened
-
     def _trusts(self, site: Site) -> ssl.SSLContext:
         key = (site.ca_file, site.certificate_file)
         if key not in self._trust:
@@ -287,20 +247,8 @@ class Web:
         return self._trust[key]
 
 
-async def _read(reply: aiohttp.ClientResponse, most: int) -> bytes:
-    """The whole body, or TooLarge without reading on: what is in hand never exceeds the cap by more than one chunk."""
-    length = reply.content_length
-    if length is not None and length > most:
-        reply.close()
-        raise TooLarge("Its answer is too large.")
-    parts, size = [], 0
-    async for part in reply.content.iter_any():
-        size += len(part)
-        if size > most:
-            reply.close()
-            raise TooLarge("Its answer is too large.")
-        parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+def _text(header: bytes) -> str:
+    return header.decode("utf-8", "surrogateescape")
 
 
 def _seconds(retry_after: str) -> float | None:
