@@ -1,8 +1,16 @@
 """Is what lies around a visit, a clinician, a relative or a device found as R4 defines it, and nothing else?"""
 
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
-from tests.exchange.conftest import Api
+import pytest
+import pytest_asyncio
+from tests.exchange.conftest import Api, serving
+
+from carerecord.app.postgres import Cluster
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 FORM = "application/x-www-form-urlencoded"
 P1, P2 = {"reference": "Patient/p1"}, {"reference": "Patient/p2"}
@@ -15,6 +23,13 @@ def a(type_: str, id_: str, **more: Any) -> dict[str, Any]:
 
 def a_result(id_: str, **more: Any) -> dict[str, Any]:
     return a("Observation", id_, status="final", code={"text": "K"}, **{"subject": P1, **more})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def api(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Api]:
+    async with serving(cluster, Path(tmp_path_factory.mktemp("compartments"))) as made:
+        await kept(made)
+        yield made
 
 
 async def kept(api: Api) -> None:
@@ -41,7 +56,6 @@ async def ids(api: Api, path: str) -> list[str]:
 
 
 async def test_what_lies_around_each_centre_is_found(api: Api) -> None:
-    await kept(api)
     around = {
         "/Encounter/e1/Observation": ["o1", "o3"],
         "/Encounter/e1/Condition": ["c1"],
@@ -64,7 +78,6 @@ async def test_what_lies_around_each_centre_is_found(api: Api) -> None:
 
 
 async def test_around_a_clinician_a_search_of_peoples_records_says_whose(api: Api) -> None:
-    await kept(api)
     answer = await api.ask("GET", "/Practitioner/dr/Observation")
 
     assert answer.status == 400
@@ -72,7 +85,6 @@ async def test_around_a_clinician_a_search_of_peoples_records_says_whose(api: Ap
 
 
 async def test_what_lies_in_no_such_compartment_is_said(api: Api) -> None:
-    await kept(api)
     for path in ("/Encounter/e1/Location", "/Device/d1/Condition", "/Patient/p1/Location"):
         answer = await api.ask("GET", path)
         assert answer.status == 400, path
@@ -80,14 +92,14 @@ async def test_what_lies_in_no_such_compartment_is_said(api: Api) -> None:
 
 
 async def test_a_centre_that_is_not_there_has_nothing_around_it(api: Api) -> None:
-    await kept(api)
     assert await ids(api, "/Encounter/never/Observation") == []
-    await api.ask("DELETE", "/Encounter/e1")
-    assert await ids(api, "/Encounter/e1/Observation") == []
+    await api.ask("PUT", "/Observation/o9", a_result("o9", encounter={"reference": "Encounter/e3"}, subject=P2))
+    assert await ids(api, "/Encounter/e3/Observation") == ["o9"]
+    await api.ask("DELETE", "/Encounter/e3")
+    assert await ids(api, "/Encounter/e3/Observation") == []
 
 
 async def test_a_compartment_is_searched_by_post_and_in_pages(api: Api) -> None:
-    await kept(api)
     everything = await api.ask("POST", "/Patient/p1/Observation/_search", "code:text=k", Content_Type=FORM)
     assert everything.json["total"] == 4
     first = (await api.ask("POST", "/Encounter/e1/Observation/_search", "_count=1&code:text=k", Content_Type=FORM)).json

@@ -87,7 +87,8 @@ async def test_people_whom_the_index_did_not_take_over_are_shown_and_asked_about
     browser = neighbours.browser("admin")
     page = (await browser.get("/ingest")).text
     for words in (
-        "People whom the index did not take over", "p&lt;1&gt;", "Somebody &lt;b&gt;else&lt;/b&gt;.", "20-Nov-2026", "Asked 4 times",
+        "People whom the index did not take over", "p&lt;1&gt;", "Somebody &lt;b&gt;else&lt;/b&gt;.", "20-Nov-2026",
+        "Asked 4 times",
     ):  # fmt: skip
         assert words in page, words
 
