@@ -20,12 +20,12 @@ from carerecord.app.serve import bound, front_app, port_of, server_on
 from carerecord.app.wire import Deployment, House, running
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, ClientRow, IssueAsked
 from tests.flows.a_house import drop_databases, own_databases
+from tests.subscriptions.alone import QUICK
 from tests.subscriptions.asked import asking
 
 SERVICES = ("identity", "sources", "patients", "consent", "holdings", "audit", "policy", "subscriptions", "exchange")
 KEEPERS = tuple(each for each in SERVICES if service(each).keeps)
 assert [each.name for each in CATALOGUE if each.name in SERVICES] == list(SERVICES)
-QUICK = {"loopback": "true", "first_wait_s": "0.05", "longest_wait_s": "0.2", "within_s": "1.0", "handshake_tries": "2"}
 SCOPES = ("system/*.cruds", "system/Subscription.cruds")
 @dataclass
 class Got:

@@ -1,6 +1,21 @@
-"""Is a client told what it waits for, by ids alone, in order, and of nothing that it could not read?"""
+"""Is a client told what it waits for, by ids alone, and of nothing that it could not read? Through the whole house."""
 
+from typing import Any
+
+from carerecord.contracts.actors import Actor, Role
+from carerecord.contracts.audit import LOOKS, LooksAsked
+from carerecord.contracts.consent import OBJECT, WITHDRAW, ObjectAsked, WithdrawAsked
+from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
+from carerecord.fhir.identifiers import NHS_NUMBER
+from tests.subscriptions.asked import asking
 from tests.subscriptions.conftest import Hook, Told, patient, result
+
+PORTAL = Actor("https://portal.example", "1", "Edith", Role("1", "patient", "Patient", "R9A", "Aldermoor"))
+
+
+LABORATORY = [
+    {"coding": [{"system": "http://terminology.hl7.org/CodeSystem/observation-category", "code": "laboratory"}]}
+]
 
 
 async def test_a_client_is_told_by_id_of_what_it_waits_for_and_of_nothing_else(told: Told, hook: Hook) -> None:
@@ -21,3 +36,73 @@ async def test_a_client_is_told_by_id_of_what_it_waits_for_and_of_nothing_else(t
     assert [each for each in (b"Marlow", b"secret", b"2823-3", b"swordfish") if each in said] == []
     status, told_of = await told.ask("GET", f"/Subscription/{id_}/$status")
     assert (status, told_of["entry"][0]["resource"]["parameter"][3]["valueString"]) == (200, "3")
+    lines = await noticed(told, "p1")
+    assert {(each.what, each.patients, each.actor.subject if each.actor else "") for each in lines} == {
+        ("notified", ("p1",), told.client.id)
+    }
+
+
+async def noticed(told: Told, whose: str) -> list[Any]:
+    """The lines of the book that tell of notices about this person; written before each was sent."""
+    for _ in range(200):
+        looks = await told.house.calls("exchange").ask(LOOKS, LooksAsked((whose,)))
+        if lines := [each for each in looks.lines if each.what == "notified"]:
+            return lines
+    raise AssertionError("the book tells of none")
+
+
+async def test_whoever_objects_is_not_told_of_until_they_take_it_back(told: Told, hook: Hook) -> None:
+    number = (Identifier(NHS_NUMBER, "9990000018"),)
+    stated = SourcePatient("epr", "7", number, Demographics((Name("Marlow"),), "1948-03-02", nhs_number="9990000018"))
+    calls = told.house.calls("exchange")
+    (enrolled,) = await calls.ask(ENROL, EnrolAsked((stated,)))
+    await told.put(patient("p1", identifier=[{"system": NHS_NUMBER, "value": "9990000018"}]))
+    await told.subscribe(hook)
+    said = await calls.ask(OBJECT, ObjectAsked(PORTAL, enrolled.patient, "results"))
+    await told.put(result("o1", category=LABORATORY))
+    await told.put(result("o2"))
+    await hook.until(lambda each: bool(each.events))
+    assert hook.events == [(1, "Observation/o2")], "the person hides results, and not what was measured at the bedside"
+    await calls.ask(WITHDRAW, WithdrawAsked(PORTAL, said.id))
+    await told.put(result("o3", category=LABORATORY))
+    await hook.until(lambda each: len(each.events) > 1)
+    assert hook.events[1:] == [(2, "Observation/o3")]
+
+
+async def test_a_subscription_is_set_found_changed_and_ended_and_what_would_not_be_obeyed_is_refused(
+    told: Told, hook: Hook
+) -> None:
+    endpoint = f"{hook.address}/told"
+    for changed, says in (
+        ({"payload": "application/fhir+json", "_payload": None}, "ids alone"),
+        ({"payload": "text/plain"}, "ids alone"),
+        ({"type": "email"}, "rest-hook"),
+        ({"endpoint": "https://10.0.0.1/"}, "private network"),
+        ({"endpoint": "http://board.example/"}, "https"),
+    ):
+        status, refused = await told.ask("POST", "/Subscription", asking(**{"endpoint": endpoint} | changed))
+        assert (status, says in refused["issue"][0]["diagnostics"]) == (422, True), refused
+    for criteria, code, says in (
+        ("Observation?colour=red", 400, "colour"), ("Observation?patient.name=Marlow", 400, "chains"),
+        ("Observation?_sort=date", 400, "_sort"), ("Colour", 400, "no type"), ("Consent", 422, "nobody is told"),
+        ("https://record.example/topics/admission", 422, "topics"), ("Observation?date=yesterday", 400, "date"),
+        ("Observation?_has:Provenance:target:agent=x", 400, "_has"),
+    ):  # fmt: skip
+        status, refused = await told.ask("POST", "/Subscription", asking(endpoint, criteria))
+        assert (status, says in refused["issue"][0]["diagnostics"]) == (code, True), refused
+        assert "Marlow" not in str(refused)
+    id_ = await told.subscribe(hook, "Encounter")
+    status, found = await told.ask("GET", f"/Subscription?status=active&url={endpoint}")
+    assert (status, [each["resource"]["id"] for each in found["entry"]]) == (200, [id_])
+    assert (await told.ask("GET", "/Subscription?criteria:exact=Observation"))[1]["total"] == 0
+    assert (await told.ask("GET", "/Subscription?_sort=status"))[0] == 400
+    stands = (await told.ask("GET", f"/Subscription/{id_}"))[1]
+    stale = await told.ask("PUT", f"/Subscription/{id_}", stands, If_Match='W/"1"')
+    assert stale[0] == 412
+    entry = {"resource": stands | {"status": "off"}, "request": {"method": "PUT", "url": f"Subscription/{id_}"}}
+    status, batch = await told.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": [entry]})
+    assert (status, batch["entry"][0]["response"]["status"]) == (200, "200"), batch
+    assert (await told.ask("GET", f"/Subscription/{id_}"))[1]["status"] == "off"
+    assert (await told.ask("DELETE", f"/Subscription/{id_}"))[0] == 204
+    assert (await told.ask("GET", f"/Subscription/{id_}"))[0] == 404
+    assert (await told.ask("DELETE", f"/Subscription/{id_}"))[0] == 404

@@ -1,5 +1,6 @@
 """The door of subscriptions."""
 
+import asyncio
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -55,14 +56,15 @@ def _trusted(file: str) -> ssl.SSLContext:
 def build(supplies: Supplies) -> Part:
     told = read(SubscriptionsSettings, supplies.settings)
     postman = Postman(Bounds.read(told.networks, loopback=told.loopback), told.within_s, _trusted(told.authorities))
+    due = asyncio.Event()
     seals = Seals(supplies.keys.own_key("subscriptions"))
-    desk = Desk(supplies.db, supplies.calls, supplies.outbox, supplies.clock, seals, postman, told.most)
-    matcher = Matcher(supplies.db, supplies.calls, desk, supplies.clock, supplies.log, told.most_waiting)
+    desk = Desk(supplies.db, supplies.calls, supplies.outbox, supplies.clock, seals, postman, due, told.most)
+    matcher = Matcher(supplies.db, supplies.calls, desk, supplies.clock, supplies.log, told.most_waiting, due)
     pace = Pace(
         told.first_wait_s, told.longest_wait_s, told.most_tries, told.handshake_tries, told.together, told.within_s
     )  # fmt: skip
     courier = Courier(
-        supplies.db, desk, Permits(supplies.calls), postman, supplies.outbox, supplies.clock, supplies.log, pace
+        supplies.db, desk, Permits(supplies.calls), postman, supplies.outbox, supplies.clock, supplies.log, pace, due
     )  # fmt: skip
 
     async def start() -> None:

@@ -8,6 +8,7 @@ the two sends it again, under the same number.
 import asyncio
 import random
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -29,9 +30,9 @@ from carerecord.subscriptions.store import subscribed as store
 from carerecord.subscriptions.store.queue import Notice
 from carerecord.subscriptions.store.subscribed import Row
 
-_LANES: Final = 64  # subscriptions served at once
+_LANES: Final = 256  # subscriptions served at once
 _LANES_OF_ONE: Final = 8  # of one client
-_IDLE_S: Final = 0.25
+_IDLE_S: Final = 1.0  # where no bell rings: another process may have heard of something
 _AFTER_OURS_S: Final = 2.0  # when one of our own services does not answer
 ENDED: Final = "It has reached its end."
 
@@ -63,14 +64,17 @@ class Courier:
     clock: Clock
     log: Log
     pace: Pace
+    bell: asyncio.Event  # something may be due
     _lanes: dict[str, tuple[str, "asyncio.Task[None]"]] = field(default_factory=dict, repr=False)
 
     async def run(self) -> None:
         """Until cancelled."""
         try:
             while True:
+                self.bell.clear()
                 await self.round()
-                await asyncio.sleep(_IDLE_S)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self.bell.wait(), min(_IDLE_S, self.pace.first_wait_s))
         finally:
             await self.stop()
 
@@ -91,6 +95,7 @@ class Courier:
         for row in await queue.take(self.db, now, now + self._taken_for(), free):
             crowded = sum(client == row.client for client, _ in self._lanes.values()) >= _LANES_OF_ONE
             if crowded or row.id in self._lanes:
+                await queue.wait(self.db, row.id, now + timedelta(seconds=_IDLE_S))  # behind those of others
                 await queue.let_go(self.db, row.id)
                 continue
             self._lanes[row.id] = (row.client, asyncio.create_task(self._lane(row), name=f"subscriptions lane {row.id}"))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +21,7 @@ from carerecord.subscriptions.store.subscribed import Row
 
 _AT_ONCE: Final = 200  # changes in one transaction
 _QUESTIONS: Final = 8  # to holdings in flight
-_IDLE_S: Final = 0.5
+_IDLE_S: Final = 1.0
 FULL: Final = "So many notices waited that it was turned off. Set it anew, and read what changed meanwhile by _history."
 
 
@@ -32,6 +33,7 @@ class Matcher:
     clock: Clock
     log: Log
     most_waiting: int
+    due: asyncio.Event  # rung for whoever delivers
     bell: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
@@ -51,10 +53,8 @@ class Matcher:
             self.bell.clear()
             while await self.round():
                 pass
-            try:
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self.bell.wait(), _IDLE_S)
-            except TimeoutError:
-                continue
 
     async def round(self) -> bool:
         """Hold the oldest changes against the watches; whether there may be more."""
@@ -68,6 +68,7 @@ class Matcher:
             return False  # holdings is away; what changed stands here, and is looked at again in a moment
         async with self.db.acquire() as db, db.transaction():
             await queue.matched(db, [each.seq for each in changes], told)
+        self.due.set()
         await self._turn_off_the_full(rows)
         return len(changes) == _AT_ONCE
 

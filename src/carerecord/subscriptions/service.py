@@ -1,5 +1,6 @@
 """Set a subscription, change it, end it, look at it: each client its own; those who mend see all, without their secrets."""
 
+import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -44,6 +45,7 @@ class Desk:
     clock: Clock
     seals: Seals
     postman: Postman
+    due: asyncio.Event  # rung for whoever delivers
     most: int  # subscriptions of one client
 
     async def subscribe(self, asked: SubscribeAsked) -> Subscribed:
@@ -64,6 +66,7 @@ class Desk:
                 raise NotAcceptable(f"A client has {self.most} subscriptions at most: end one, or let one wait for more.")
             await store.add(db, row)
             await self.outbox.announce("Line", self._line("subscription-made", asked.by, id_, asked.request), db)
+        self.due.set()
         return _told(row, body)
 
     async def amend(self, asked: AmendAsked) -> Subscribed:
@@ -87,6 +90,7 @@ class Desk:
             if row.status == "off":
                 await store.drop_queue(db, row.id)
             await self.outbox.announce("Line", self._line("subscription-changed", asked.by, row.id, asked.request), db)
+        self.due.set()
         return _told(row, body)
 
     async def unsubscribe(self, asked: UnsubscribeAsked) -> Unsubscribed:
@@ -117,6 +121,7 @@ class Desk:
             if not await store.resume(db, asked.id, self.clock.now()):
                 raise NotFound("There is no such subscription, or it is off: its client sets it anew.")
             await self.outbox.announce("Line", self._line("subscription-resumed", None, asked.id, ""), db)
+        self.due.set()
         return (await self._standings(await store.every(self.db, asked.id)))[0]
 
     def body(self, row: Row) -> Body:
