@@ -168,7 +168,7 @@ async def imported(at: Server, lines: bytes) -> dict[str, float]:
         raise RuntimeError(answer[:600].decode("utf-8", "replace"))
     path = urlsplit(place[1].decode()).path
     while (answer := await line.ask(request_of(path, at.token))).startswith(b"HTTP/1.1 202"):
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.1)  # a client is asked to wait for two seconds
     whole, after = time.perf_counter() - began, at.cpu_s()
     line._transport.close()
     told = msgspec.json.decode(answer.partition(b"\r\n\r\n")[2])

@@ -42,8 +42,9 @@ def names() -> frozenset[str]:
 
 
 def faults(resource: dict[str, Any], raw: bytes) -> tuple[Fault, ...]:
-    """Two microseconds where nothing looks like one; the resource is walked through only then, or where a digit may be escaped."""
-    if _PERHAPS.search(raw) is None and not (b"\\" in raw and b"\\u" in raw):  # one sign is found ten times as fast as two
+    """Two microseconds where nothing looks like one; the resource is walked through only then, or where a digit is escaped."""
+    # One sign is found ten times as fast as two.
+    if _PERHAPS.search(raw) is None and not (b"\\" in raw and b"\\u" in raw):
         return ()
     return tuple(Fault(path, NO_SUCH_DAY) for path, _ in zip(_walked(resource, _root(resource), ""), range(_MOST), strict=False))
 

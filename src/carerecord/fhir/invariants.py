@@ -37,6 +37,11 @@ HELD: Final = {
     NHS: "an identifier of the NHS number's system is an NHS number, by its check digit (modulus 11)",
 }
 _DEEPEST: Final = 64
+_VALUES: Final = frozenset((
+    "valueQuantity", "valueCodeableConcept", "valueString", "valueBoolean", "valueInteger", "valueRange", "valueRatio",
+    "valueSampledData", "valueTime", "valueDateTime", "valuePeriod",
+))  # of an Observation  # fmt: skip
+_ITSELF: Final = frozenset(("#",))
 _NHS_NUMBERS: Final = frozenset({NHS_NUMBER, *(alias for alias, system in ALIASES.items() if system == NHS_NUMBER)})
 
 
@@ -48,7 +53,7 @@ def faults(resource: Resource) -> Iterator[Fault]:
     contained = dicts_in(resource, "contained")
     if contained:
         yield from _contained(type_, resource, contained)
-    ids = frozenset(f"#{text_in(each, 'id')}" for each in contained) | {"#"}
+    ids = frozenset(f"#{text_in(each, 'id')}" for each in contained) | _ITSELF if contained else _ITSELF
     if _may_break(resource, ids):
         yield from _within(resource, type_, ids, 0)
 
@@ -100,12 +105,11 @@ def _condition(one: Resource) -> Iterator[Fault]:
 
 
 def _observation(one: Resource) -> Iterator[Fault]:
-    valued = any(name.startswith("value") for name in one)
+    valued = not _VALUES.isdisjoint(one)
     if valued and "dataAbsentReason" in one:
         yield _fault("obs-6", "Observation.dataAbsentReason", "may not stand beside a value")
-    own = _pairs(one.get("code"))
-    components = dicts_in(one, "component")
-    if valued and any(own & _pairs(each.get("code")) for each in components):
+    components = dicts_in(one, "component") if valued else []
+    if components and any(_pairs(one.get("code")) & _pairs(each.get("code")) for each in components):
         yield _fault("obs-7", "Observation.component", "may not repeat the code of the whole where that has a value")
     for place, each in enumerate(dicts_in(one, "referenceRange")):
         if not each.keys() & {"low", "high", "text"}:

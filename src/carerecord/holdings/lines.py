@@ -5,6 +5,7 @@ many processes file at once.
 """
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -37,6 +38,8 @@ class Head(msgspec.Struct, gc=False):
 
 
 _head: Final = msgspec.json.Decoder(Head)
+# An id as nearly everybody writes it, before all that could be another's: read without going through the line.
+_ID: Final = re.compile(rb'\{\s*(?:"resourceType"\s*:\s*"[A-Za-z]+"\s*,\s*)?"id"\s*:\s*"([A-Za-z0-9.-]+)"')
 
 
 @dataclass
@@ -59,9 +62,13 @@ class Lane:
     number: int
     of: int
 
-    def holds(self, line: int, head: Head | None) -> bool:
-        """A line that names no resource can be followed by none about the same."""
-        key = crc32(f"{head.resourceType}/{head.id}".encode()) if head is not None and head.id else line
+    def holds(self, line: int, text: bytes) -> bool:
+        """By the id alone, whatever the type. A line that names none can be followed by none about the same."""
+        if found := _ID.match(text):
+            key = crc32(found[1])
+        else:
+            head = _head_of(text)
+            key = crc32(head.id.encode()) if head is not None and head.id else line
         return key % self.of == self.number
 
 
@@ -109,9 +116,9 @@ class _Judge:
 
     def passed(self, group: Group, line: int, text: bytes) -> bool:
         """False where the group holds its resource already: it belongs to the next."""
-        head = _head_of(text)
-        if not self._lane.holds(line, head) or (not text.strip() and line not in self._too_long):
+        if not self._lane.holds(line, text) or (not text.strip() and line not in self._too_long):
             return True
+        head = _head_of(text)
         if head is not None and head.id and (head.resourceType, head.id) in group.keys:
             return False
         try:
