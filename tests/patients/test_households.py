@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from tests.patients.people import nhs, stated
 
 from carerecord.contracts.patients import Demographics, Name, ReviewsAsked, SourcePatient
 from carerecord.patients.batch import link
 from carerecord.patients.facts import Facts
-from carerecord.patients.weighing import COPIED, LINK, NAMELESS, REVIEW, weigh
+from carerecord.patients.weighing import ALONE, APART, COPIED, LINK, NAMELESS, REVIEW, weigh
 
 HOME = {"address": "14 Station Road, Aldermoor", "postcode": "QX1 4AB"}
 DAVID, ROSE = "1969-09-13", "2007-10-20"
@@ -18,8 +19,8 @@ def one(source: str, local: str, given: str, born: str = ROSE, gender: str = "fe
     return stated(source, local, given=given, family="Iqbal", born=born, gender=gender, **(HOME | more))
 
 
-def nameless(source: str, local: str, *given: str, born: str = ROSE, **more: Any) -> SourcePatient:
-    names = (Name("Iqbal", given),)
+def nameless(source: str, local: str, *given: str, family: str = "Iqbal", born: str = ROSE, **more: Any) -> SourcePatient:
+    names = (Name(family, given),)
     return SourcePatient(source, local, (), Demographics(names=names, birth_date=born, gender="female", **(HOME | more)))
 
 
@@ -114,12 +115,92 @@ def test_what_stands_for_no_name_is_told_from_a_name():
 
 @pytest.mark.parametrize(
     ("told", "verdict"),
-    [("1967", LINK), ("1966", REVIEW), ("1968-64-14", LINK), ("1698-03-14", LINK), ("1998-03-14", REVIEW)],
-    ids=["a year reckoned from an age", "two years", "a month that cannot be", "a year that cannot be", "a generation"],
+    [
+        ("1967", LINK), ("1966", REVIEW), ("1968-64-14", LINK), ("1698-03-14", LINK), ("1998-03-14", REVIEW),
+        ("1918-03-14", REVIEW), ("1969-14-03", LINK), ("1938-34-14", LINK), ("1932-44-27", REVIEW),
+    ],
+    ids=["a year reckoned from an age", "two years", "a month that cannot be", "a year that cannot be", "a generation",
+         "two generations", "the month first, and a slip", "most of a date that cannot be", "too little of it"],
 )
 def test_a_birth_date_that_was_reckoned_or_garbled_is_compared_for_what_it_is(told, verdict):
     left, right = (one(source, source, "David Ray", born, "male") for source, born in (("gp", told), ("trust", "1968-03-14")))
     assert weigh(facts(left), facts(right)).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        nameless("gp", "1", "", "Rose", address="Station Road, Aldermoor"),
+        nameless("gp", "1", "", "Rose", born="2007-10-21"),
+        nameless("gp", "1", "", "Rose", family=""),
+        nameless("gp", "1", "Gentelman", "R"),
+        nameless("gp", "1", "Adult", "F", "R"),
+    ],
+    ids=["no number of the house", "a slip of the day", "no family name", "kinship misspelt", "a woman of that initial"],
+)
+def test_a_second_name_finds_its_like_though_one_thing_more_is_missing_and_waits_where_a_twin_is_known(told):
+    second = told.demographics.names[0].given[-1]
+    zara, zoya = (one(source, source, f"{name} {second}") for source, name in (("trust", "Zara"), ("lab", "Zoya")))
+    assert sets(told, zara) == (0, 0)
+    assert sets(told, zara, zoya) == (0, 1, 2)
+
+
+def test_a_slip_of_the_year_is_no_parent_where_nobody_has_a_child_so_late():
+    young, old, older = (one(born, born, "Robin Ray", f"{born}-03-14", "male") for born in ("1993", "1953", "1913"))
+    assert [weigh(facts(young), facts(each)).verdict for each in (old, older)] == [REVIEW, LINK]
+
+
+def test_a_year_of_birth_is_enough_with_both_names_and_the_house_whatever_the_sex_was_said_to_be():
+    whole, year = one("gp", "1", "Robin Ray", DAVID, "male"), one("trust", "2", "Robin Ray", "1969", "female")
+    assert sets(whole, year) == (0, 0)
+    assert sets(whole, one("trust", "2", "Robin", "1969", "female")) == (0, 1)
+    assert sets(whole, one("trust", "2", "Rosin Ray", "1969", "male")) == (0, 0), "a slip of a known name"
+    assert sets(whole, one("trust", "2", "Rowan Ray", "1969", "male")) == (0, 1), "another name"
+
+
+ALICE = stated("gp", "1", given="Alice", family="Herbert", born="1942-10-30", gender="", **HOME)
+MARRIED = stated("trust", "2", given="Alice", family="Riding", born="1942-04-19", gender="", **HOME)  # both differ
+
+
+def waiting(*told: SourcePatient) -> tuple[tuple[int, int], ...]:
+    return link([facts(each) for each in told]).reviews
+
+
+def test_two_of_one_house_of_whom_little_agrees_wait_for_a_human_where_nobody_likelier_is_found():
+    assert weigh(facts(ALICE), facts(MARRIED)).verdict == APART
+    assert waiting(ALICE, MARRIED) == ((0, 1),)
+
+    whole = replace(ALICE, source="lab", local_id="3")
+    herself = replace(MARRIED, source="gp", local_id="4")
+    assert waiting(ALICE, MARRIED, herself) == (), "the practice knows both"
+    assert waiting(ALICE, whole, MARRIED) == ((0, 2),), "once, though two speak for her"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        one("trust", "2", "Daniel", "1970-02-03", "male", number=nhs(2)),
+        one("trust", "2", "Dora", "1970-02-03"),
+        one("trust", "2", "Daniel Kofi", "1970-02-03", "male"),
+        one("trust", "2", "Baby", "1970-02-03", "male"),
+    ],
+    ids=["another number", "another sex", "another second name", "a newborn"],
+)
+def test_a_housemate_is_not_suggested_where_anything_speaks_against_it(other):
+    father = one("gp", "1", "David Ray", DAVID, "male", number=nhs(1))
+    assert waiting(father, other) == ()
+    assert waiting(father, one("trust", "2", "Daniel", "1970-02-03", "male")) == ((0, 1),)
+
+
+async def test_the_index_shows_whoever_is_like_nobody_else_beside_their_housemate_and_nobody_who_is_known(desk):
+    (alice,) = await desk.enrol(ALICE)
+    (married,) = await desk.enrol(MARRIED)
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    assert {review.left.patient, review.right.patient} == {alice.patient, married.patient}
+    assert ALONE in review.conflicts
+
+    await desk.enrol(replace(MARRIED, source="lab", local_id="3"))
+    assert len(await desk.index.reviews(ReviewsAsked())) == 1
 
 
 async def test_the_index_asks_the_household_as_a_batch_does(desk):

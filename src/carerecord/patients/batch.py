@@ -1,13 +1,13 @@
 """Who is who among many at once? The same keys, weights and rules as for one claim, in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from carerecord.patients.facts import Facts
 from carerecord.patients.households import settles
 from carerecord.patients.keys import candidates
-from carerecord.patients.weighing import LINK, REVIEW, contradicts, weigh
+from carerecord.patients.weighing import ALONE, LINK, REVIEW, contradicts, weigh
 
 Pair = tuple[int, int]  # places in the sequence given, the lesser first
 
@@ -24,10 +24,13 @@ def link(facts: Sequence[Facts]) -> Linked:
     strong: list[tuple[float, Pair]] = []
     doubtful: list[tuple[float, Pair]] = []
     held: list[tuple[float, Pair, str]] = []
+    faint: list[tuple[float, Pair]] = []
     for pair in candidates(facts):
         found = weigh(facts[pair[0]], facts[pair[1]])
         if found.verdict == LINK:
             strong.append((-found.bits, pair))
+        elif found.unless == ALONE:
+            faint.append((-found.bits, pair))
         elif found.unless:
             held.append((-found.bits, pair, found.unless))
         elif found.verdict == REVIEW:
@@ -61,7 +64,22 @@ def link(facts: Sequence[Facts]) -> Linked:
         taken = min(best.get((one, facts[other].source), 1.0), best.get((other, facts[one].source), 1.0))
         if taken > 0 or bits < taken:
             reviews.append((one, other))
+    reviews += _of_those_alone(facts, sets, faint, reviews)
     return Linked(tuple(min(sets.of[place]) for place in range(len(facts))), tuple(reviews))
+
+
+def _of_those_alone(
+    facts: Sequence[Facts], sets: "Sets", faint: list[tuple[float, Pair]], reviews: Sequence[Pair]
+) -> Iterator[Pair]:
+    """What is like nobody else is put beside the likeliest of the rest, unless that one's source is known to know the other."""
+    found = {place for pair in reviews for place in pair}
+    for _, (one, other) in sorted(faint):
+        mine, yours = sets.of[one], sets.of[other]
+        if not any(len(of) == 1 and place not in found for place, of in ((one, mine), (other, yours))):
+            continue
+        if {facts[each].source for each in mine}.isdisjoint({facts[each].source for each in yours}):
+            found |= {one, other}
+            yield one, other
 
 
 def _of_one_number(facts: Sequence[Facts], pair: Pair) -> bool:

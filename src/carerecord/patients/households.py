@@ -18,7 +18,7 @@ def settles(doubt: str, one: Facts, other: Facts, near: Iterable[Facts]) -> bool
     house = [each for each in near if each not in (one, other) and _whole(each.birth) and (_at(each, one) or _at(each, other))]
     if doubt == NAMELESS:
         called = max(one, other, key=lambda each: len(each.given[0]) if each.given else 0)
-        born = [called, *(each for each in house if each.birth == called.birth)]
+        born = [called, *(each for each in house if each.birth in (one.birth, other.birth))]
         return all(_same_name(mine, yours) for mine, yours in combinations(born, 2))  # neither of the two may have a name
     if doubt == COPIED:
         return any(_copied(mine, yours, each) for mine, yours in ((one, other), (other, one)) for each in house)

@@ -1,6 +1,7 @@
 """How do two statements compare, fact by fact? Levels; what a level tells is in `weights`, what follows in `weighing`."""
 
 from functools import lru_cache
+from operator import eq
 from typing import Final
 
 from rapidfuzz import fuzz
@@ -17,6 +18,7 @@ STREET, AREA = "street", "area"
 _KNOWN: Final = weights().known
 _FORMS: Final = weights().forms
 _FULL: Final = weights().full
+_MOST_OF_IT: Final = 5  # of eight digits
 _NO: Final[frozenset[str]] = frozenset()
 
 
@@ -77,13 +79,18 @@ def birth_level(one: str, other: str) -> str:
     if len(known) < 3:
         counted = "0000" in (one[:4], other[:4]) and bool(known) and abs(int(one[4:]) - int(other[4:])) <= 1
         return PARTLY if counted or (known and all(left == right for left, right in known)) else DIFFERS
-    slips = 2 if _cannot_be(one) or _cannot_be(other) else 1
-    if OSA.distance(one, other, score_cutoff=slips) <= slips or (one[2:4] + one[:2] == other[:4] and one[4:] == other[4:]):
+    turned = one[2:4] + one[:2] + one[4:]  # the month written before the day
+    slips = 2 if cannot_be(one) or cannot_be(other) else 1
+    if turned == other or OSA.distance(one, other, score_cutoff=slips) <= slips:
         return EDIT
-    return PARTLY if sum(left == right for left, right in known) == 2 else DIFFERS
+    if slips == 1:
+        return PARTLY if sum(left == right for left, right in known) == 2 else DIFFERS
+    if OSA.distance(turned, other, score_cutoff=1) <= 1:
+        return EDIT
+    return PARTLY if sum(map(eq, one, other)) >= _MOST_OF_IT else DIFFERS
 
 
-def _cannot_be(birth: str) -> bool:
+def cannot_be(birth: str) -> bool:
     return birth[:2] > "31" or birth[2:4] > "12" or not "1890" <= birth[4:] <= "2099"
 
 

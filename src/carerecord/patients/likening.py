@@ -17,7 +17,7 @@ from carerecord.patients.levels import DIFFERS
 from carerecord.patients.linking import Doubt
 from carerecord.patients.store import likeness, reviews
 from carerecord.patients.store.likeness import Member
-from carerecord.patients.weighing import APART, LINK, REVIEW, Weighing, contradicts, each_bits, weigh
+from carerecord.patients.weighing import ALONE, APART, LINK, REVIEW, Weighing, contradicts, each_bits, weigh
 
 MOST_REVIEWS = 4  # for one entry: the strongest, for a human compares two
 
@@ -61,6 +61,8 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
                 found = _within_one_source(found)
             if found.verdict != APART:
                 pairs[pair] = (found, one, two)
+            elif found.unless == ALONE:
+                pairs[pair] = (structs.replace(found, held=ALONE), one, two)
     await _settle(db, pairs, by_patient, turns)
     apart = held | {pair for pair, same in decided.items() if not same}
     return await _sorted_out(pairs.values(), sets, by_patient, apart, severed, turns)
@@ -70,7 +72,7 @@ async def _settle(
     db: Connection, pairs: dict[frozenset[str], tuple[Weighing, str, str]], by_patient: Mapping[str, Member], turns: Turns
 ) -> None:
     """Ask those who live with them about pairs that a household can settle. Two statements, where there are such pairs."""
-    held = [(pair, *found) for pair, found in pairs.items() if found[0].unless]
+    held = [(pair, *found) for pair, found in pairs.items() if found[0].unless and found[0].verdict == REVIEW]
     if not held:
         return
     asked = sorted({name for _, _, one, two in held for name in (one, two)})
@@ -107,8 +109,8 @@ async def _sorted_out(
     joined: set[str] = set()
     doubts: dict[frozenset[str], tuple[float, Doubt]] = {}
     count: dict[str, int] = {}
-    # What the weights decide goes before what a household has settled.
-    order = sorted(pairs, key=lambda each: (bool(each[0].unless), -each[0].bits, each[1], each[2]))
+    # What the weights decide goes before what a household has settled, and that before what is shown where nothing else is.
+    order = sorted(pairs, key=lambda each: (each[0].verdict == APART, bool(each[0].unless), -each[0].bits, each[1], each[2]))
     async with turns.mine() as turn:
         for found, one, two in order:
             await turn.over()
@@ -122,6 +124,8 @@ async def _sorted_out(
                     sets[into].append(member)
                 joined |= {member.patient for member in sets[into]}
                 continue
+            if found.verdict == APART and (one in count or not _of_one_alone(sets[left], sets[right])):
+                continue
             many = max(count.get(one, 0), count.get(two, 0)) >= MOST_REVIEWS
             if many or _taken(found, one, two, sets[left], sets[right], by_patient):
                 continue
@@ -131,6 +135,12 @@ async def _sorted_out(
                 doubts[between] = (found.bits, doubt_of(found, by_patient[two], by_patient[one]))
     standing = [doubt for _, doubt in doubts.values() if where[doubt.one] != where[doubt.other]]
     return Liked(tuple((patient, person, "likeness") for patient, person in moved.items()), tuple(standing), frozenset(joined))
+
+
+def _of_one_alone(left: Sequence[Member], right: Sequence[Member]) -> bool:
+    """Whether who came is like nobody else, and no source knows somebody on either side."""
+    known = {each.facts.source for each in right}
+    return len(left) == 1 and known.isdisjoint(each.facts.source for each in left)
 
 
 def _forbidden(left: Sequence[Member], right: Sequence[Member], apart: Set[frozenset[str]], linked: Set[str]) -> bool:

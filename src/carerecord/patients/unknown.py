@@ -5,7 +5,10 @@ Source: what emergency departments, maternity units and registration desks write
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
+
+from rapidfuzz.distance import OSA
 
 # A name of which these are all that is said is no name. "Unknown Male 47", "Trauma Alias Kilo", "Baby Girl Twin 1 Of Khan".
 NAMELESS: Final = frozenset(
@@ -28,10 +31,11 @@ _RELATION: Final = frozenset(
         "lady", "gentleman", "gentlemen", "gent", "mr", "mrs", "miss", "ms", "wife", "husband", "spouse", "partner", "mother",
         "father", "mum", "mom", "dad", "brother", "sister", "nephew", "niece", "uncle", "aunt", "grandchild", "grandson",
         "granddaughter", "grandfather", "grandmother", "kid", "minor", "youngest", "oldest", "eldest", "elder", "friend",
-        "lodger", "tenant", "resident", "occupant", "occupier", "householder", "house", "home", "dau", "doh", "soh", "loh",
-        "hijo", "hija",
+        "lodger", "tenant", "resident", "inmate", "occupant", "occupier", "householder", "house", "home", "dau", "doh", "soh",
+        "loh", "mh", "coh", "hijo", "hija", "senor", "senora",
     )
 )  # fmt: skip
+_LONG: Final = tuple(sorted(each for each in _RELATION if len(each) >= 7))
 _NO_GIVEN: Final = NAMELESS | _RELATION
 _LITTLE: Final = frozenset(("in", "the"))  # of "Lady In The House"; In is a name where no such word stands beside it
 
@@ -64,10 +68,17 @@ def real_words(given: tuple[str, ...], family: tuple[str, ...]) -> tuple[tuple[s
     if not _BABY.isdisjoint(given):
         return (), named
     nobody = _NO_GIVEN if _RELATION.isdisjoint(given) else _NO_GIVEN | _LITTLE
-    called = tuple(word for word in given if word not in nobody and not word.isdigit())
+    called = tuple(word for word in given if word not in nobody and not word.isdigit() and not _misspelt(word))
     if called != given and called[:1] != given[:1] and all(len(word) == 1 for word in called):
-        called = ("", *called) if any(called) else ()
+        initials = called[1:] if called[:1] in (("f",), ("m",)) and len(called) > 1 else called  # "Adult F K" is a woman
+        called = ("", *initials) if any(initials) else ()
     return called, named
+
+
+@lru_cache(maxsize=1 << 16)
+def _misspelt(word: str) -> bool:
+    """Whether it is one slip from a long word of kinship: Gentelman, Grandchlld."""
+    return any(abs(len(word) - len(each)) <= 1 and OSA.distance(word, each, score_cutoff=1) <= 1 for each in _LONG)
 
 
 def is_newborn(given: tuple[str, ...]) -> bool:

@@ -23,17 +23,20 @@ from carerecord.patients.levels import (
     SOUND,
     STREET,
     SWAPPED,
+    cannot_be,
     compare,
 )  # fmt: skip
 from carerecord.patients.weights import FACTS, weights
 
 LINK, REVIEW, APART = "link", "review", "apart"
 NAMELESS, COPIED = "nobody else is born there that day", "a housemate bears that birth date"
+ALONE = "little agrees, and nobody likelier is found"
 _TABLE: Final = weights()
 _GIVEN, _SECOND, _FAMILY, _BIRTH, _SEX, _PLACE, _PHONE, _NHS, _NUMBER = (_TABLE.bits[fact] for fact in FACTS)
 _ALIKE: Final = frozenset((SAME, FORM, SOUND))
 _KIN: Final = frozenset((SAME, NEAR, SOUND, FORMER, PART))
 _GENERATION: Final = 15  # years
+_OLDEST: Final = 75  # nobody has a child later than that
 _LIVING: Final = ("1900", "2099")  # whoever is born in another year is a slip, and nobody's parent or child
 
 
@@ -42,7 +45,7 @@ class Weighing(Struct, frozen=True, gc=False):
     bits: float
     verdict: str
     held: str = ""  # the rule that held a link back
-    unless: str = ""  # what those who live with them may say to let it go: `households`
+    unless: str = ""  # what may change the verdict: those who live with them (`households`); or that nobody else is found
 
 
 def weigh(one: Facts, other: Facts) -> Weighing:
@@ -50,22 +53,36 @@ def weigh(one: Facts, other: Facts) -> Weighing:
     levels = compare(one, other)
     bits = bits_of(one, other, levels)
     verdict, held = judge(one, other, levels, bits)
-    return Weighing(levels, bits, verdict, held, _unless(one, other, levels, bits) if verdict == REVIEW else "")
+    if verdict == REVIEW:
+        return Weighing(levels, bits, verdict, held, _unless(one, other, levels, bits))
+    if verdict == APART and _faintly(one, other, levels, bits):
+        return Weighing(levels, bits, verdict, held, ALONE)
+    return Weighing(levels, bits, verdict, held)
 
 
 def _unless(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> str:
     """Two doubts that a look at the household can settle, where all else that is said of either agrees."""
     given, second, family, birth, sex, place, _, nhs, _ = levels
-    housed = place == SAME or (place == NEAR and one.house == other.house)
-    if second != SAME or family not in (SAME, NEAR) or not housed or sex == DIFFERS or nhs in (DIFFERS, EDIT):
+    housed = place == SAME or (place == NEAR and (one.house == other.house or not (one.house and other.house)))
+    if second != SAME or not housed or sex == DIFFERS or nhs in (DIFFERS, EDIT):
         return ""
     singly = not (one.born_as or other.born_as or one.newborn or other.newborn)
-    if birth == SAME and singly and bits - min(0.0, _GIVEN[given]) >= _TABLE.link:
+    born = birth == SAME or (birth == EDIT and one.birth[4:] == other.birth[4:])
+    if born and family in (SAME, NEAR, ABSENT) and singly and bits - min(0.0, _GIVEN[given]) >= _TABLE.link:
         stray = given == DIFFERS and sex == SAME and 1 in (len(one.given[0]), len(other.given[0]))  # a lone letter
         return NAMELESS if stray or given in (ABSENT, INITIAL) else ""
-    if given == family == sex == SAME and birth == DIFFERS and bits - _BIRTH[DIFFERS] >= _TABLE.link:
+    if given in (SAME, FORM) and family == sex == SAME and birth == DIFFERS and bits - _BIRTH[DIFFERS] >= _TABLE.link:
         return COPIED
     return ""
+
+
+def _faintly(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> bool:
+    """Little agrees but where they live, and nothing that a housemate could not be mistaken in speaks against it."""
+    _, second, _, _, sex, place, _, nhs, _ = levels
+    least = _TABLE.faint if place in (SAME, NEAR) else _TABLE.faint_street if place == STREET else _TABLE.link
+    if bits < least or DIFFERS in (second, sex) or nhs in (DIFFERS, EDIT):
+        return False
+    return not (one.newborn or other.newborn or one.born_as or other.born_as)
 
 
 def bits_of(one: Facts, other: Facts, levels: tuple[str, ...]) -> float:
@@ -121,30 +138,32 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
     given, second, family, birth, sex, place, phone, nhs, number = levels
     numbered, housed = nhs == SAME or number == SAME, place in (SAME, NEAR)
     kin = family in _KIN or family == SWAPPED
-    called = given in (SAME, FORM) and (family in (SAME, FORMER) or (family == NEAR and second == SAME))
+    spelt = given == NEAR and second == SAME and bool({one.given[0], other.given[0]} & _TABLE.known)
+    called = (given in (SAME, FORM) or spelt) and (family in (SAME, FORMER) or (family == NEAR and second == SAME))
     whole = called and housed  # as much as can agree without a birth date
     sure = numbered and whole and given == SAME and family == SAME and sex == SAME  # all but the birth date, and a number
-    sexed = sex == SAME or (sex == ABSENT and second == SAME)
+    sexed = sex == SAME or (second == SAME and (sex == ABSENT or given == SAME))
     if (birth == DIFFERS and not (sure and _apart(one.birth, other.birth) < _GENERATION)) or (birth == ABSENT and not sure):
         return "the birth date does not agree: name and address alone never link"
     years = 1 if not numbered else _GENERATION - 1
-    if birth == PARTLY and not ((whole or (numbered and kin)) and sexed and _apart(one.birth, other.birth) <= years):
-        return "the birth date agrees in part, and too little else does"
     unnamed = family == ABSENT and given == second == sex == SAME
+    apart = 0 if cannot_be(one.birth) or cannot_be(other.birth) else _apart(one.birth, other.birth)
+    stands = (whole and apart <= years) or (unnamed and housed and not apart) or (numbered and kin and apart <= years)
+    if birth == PARTLY and not (stands and sexed):
+        return "the birth date agrees in part, and too little else does"
     if birth == EDIT and not (numbered or ((kin or unnamed) and housed)):
         return "the birth date is near, and too little else agrees"
-    if birth == EDIT and not numbered and _LIVING[0] <= min(one.birth[4:], other.birth[4:]) and (
-        max(one.birth[4:], other.birth[4:]) <= _LIVING[1] and _apart(one.birth, other.birth) >= _GENERATION
-    ):
+    if birth == EDIT and not numbered and _may_be_parent(one.birth, other.birth):
         return "they may be parent and child"
     if nhs in (DIFFERS, EDIT):
         return "NHS numbers differ"
     if one.born_as.isdigit() and other.born_as.isdigit() and one.born_as != other.born_as:
         return "birth order differs"
-    if sex == DIFFERS and not (housed and family in (SAME, NEAR) and _surely_called(given, second, birth)):
+    named = family in (SAME, NEAR) or given == second == birth == SAME
+    if sex == DIFFERS and not (housed and named and _surely_called(given, second, birth)):
         return "sex differs"
     swapped = given == SWAPPED and birth in (SAME, EDIT) and not (one.born_as or other.born_as)
-    if given not in _ALIKE and not (swapped or (birth in (SAME, EDIT) and _miswritten(one, other, levels))):
+    if given not in _ALIKE and not (swapped or ((birth in (SAME, EDIT) or spelt) and _miswritten(one, other, levels))):
         return "the given name does not agree"
     if given == FORM and not (numbered or second == SAME) and _two_names(one.given[0], other.given[0]):
         return "two names, or two forms of one"
@@ -161,7 +180,7 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
 def _surely_called(given: str, second: str, birth: str) -> bool:
     """So much of the name and the birth date agrees that the sex is what was written wrong: twins do not share a name."""
     if second == SAME:
-        return (given == SAME and birth in (SAME, EDIT)) or (given == FORM and birth == SAME)
+        return (given == SAME and birth in (SAME, EDIT, PARTLY)) or (given == FORM and birth == SAME)
     return given == SAME and second != DIFFERS and birth == SAME
 
 
@@ -209,6 +228,12 @@ def contradicts(one: Facts, other: Facts) -> bool:
     if nhs == SAME:  # two slips of one birth date are further apart than either is from the truth
         return given in (DIFFERS, PART) or (birth == DIFFERS and not (given in _ALIKE and family in _KIN))
     return bool(_another(levels)) or nhs in (DIFFERS, EDIT) or birth == DIFFERS
+
+
+def _may_be_parent(one: str, other: str) -> bool:
+    """Whether the two birth dates lie a generation apart, and neither year is a slip."""
+    living = _LIVING[0] <= min(one[4:], other[4:]) and max(one[4:], other[4:]) <= _LIVING[1]
+    return living and _GENERATION <= _apart(one, other) <= _OLDEST
 
 
 def _two_names(one: str, other: str) -> bool:
