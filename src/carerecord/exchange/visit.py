@@ -98,11 +98,14 @@ class Visit:
     bearer: Known | None = None
     request_id: str = ""
     form: Form = formats.PLAIN  # of the answer
+    _base: str = ""
 
     @property
     def base(self) -> str:
         """Our FHIR address as this client knows it."""
-        return self.face.base(self.request)
+        if not self._base:
+            self._base = self.face.base(self.request)
+        return self._base
 
     def said(self, header: bytes) -> bool:
         """Whether the client sent a header of this name, which is written in small letters."""

@@ -48,7 +48,6 @@ class Found:
         return parameter.values(values(parameter.members, self.said(parameter)))
 
 
-
 def held(found: Iterable[Found]) -> tuple[Held, ...]:
     """As they are answered. What was written together bears one time, which is written once."""
     told: list[Held] = []
@@ -75,21 +74,20 @@ class Exam:
 
 
 class _OfType:
-    """The exam of resources of one type. Bodies that say the same where the tests look are judged once."""
+    """The exam of resources of one type."""
 
     def __init__(self, exam: Exam, type_: str) -> None:
         first = tuple([each.members for each in exam.tested])
         later = tuple([each.members for each in exam.later(type_)])
-        self.reader, self._tested = _reader(first, later)
+        self.reader, self.tested = _reader(first, later)
         self._tests = exam.tests
-        self._judged: dict[Raws, bool] = {}
+        # By what a body says where the tests look, which are the first members that are read: who says the same is judged once.
+        self.judged: dict[Raws, bool] = {}
 
-    def answers(self, raws: Raws) -> bool:
-        said = raws[: self._tested]
-        verdict = self._judged.get(said)
-        if verdict is None:
-            members = self.reader.values(raws)
-            verdict = self._judged[said] = all(test(members) for test in self._tests)
+    def judge(self, raws: Raws) -> bool:
+        said = raws[: self.tested]
+        members = values(self.reader.members[: self.tested], said)
+        verdict = self.judged[said] = all(test(members) for test in self._tests)
         return verdict
 
 
@@ -112,7 +110,8 @@ async def opened(rows: Sequence[Row], exam: Exam, text: Callable[[Row], bytes], 
                 kind = kinds[row.type] = _OfType(exam, row.type)
             body = text(row)
             raws = kind.reader.raws(body)
-            if kind.answers(raws):
+            verdict = kind.judged.get(raws[: kind.tested])
+            if kind.judge(raws) if verdict is None else verdict:
                 found.append(Found(row, body, kind.reader, raws))
             if place % A_TURN == 0:
                 await turn.over()

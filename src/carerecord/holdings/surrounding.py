@@ -1,7 +1,8 @@
 """What does a search within a compartment ask? What it says, of those that point at the centre, in the record where that lies."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from carerecord.fhir.search.query import Clause, Query
 from carerecord.holdings.opening import View

@@ -12,14 +12,14 @@ import pytest
 
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.search import parameters
-from carerecord.fhir.search.partly import partly
+from carerecord.fhir.search.partly import partly, values
 
 REAL = Path(os.environ.get("CARERECORD_REAL_INPUTS") or Path(__file__).parents[4] / "shared" / "data") / "synthea"
 
 
 def _part(text: bytes, members: Iterable[str]) -> dict[str, Any]:
     reader = partly(tuple(members))
-    return reader.values(reader.raws(text))
+    return values(reader.members, reader.raws(text))
 
 
 def test_members_that_are_skipped_change_no_value():

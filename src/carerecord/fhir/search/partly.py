@@ -25,10 +25,6 @@ class Partly:
         self.raws: Callable[[bytes], Raws] = _reader(msgspec.json.Decoder(shape).decode, fields)
         self._places = {each: place for place, each in enumerate(self.members)}
 
-    def values(self, raws: Raws) -> dict[str, Any]:
-        """As `fhir.bundle.parse` would give them: numbers exact, absent ones left out."""
-        return values(self.members, raws)
-
     def some(self, raws: Raws, members: Iterable[str]) -> Raws:
         """Those of the members."""
         places = self._places
@@ -36,6 +32,7 @@ class Partly:
 
 
 def values(members: Iterable[str], raws: Raws) -> dict[str, Any]:
+    """As `fhir.bundle.parse` would give them: numbers exact, absent ones left out."""
     return {name: _value.decode(raw) for name, raw in zip(members, raws, strict=True) if raw}
 
 

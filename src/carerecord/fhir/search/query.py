@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct
 
 from carerecord.fhir.errors import FhirError
 from carerecord.fhir.search.parameters import Parameter, Parameters
@@ -37,8 +38,7 @@ class BadSearch(FhirError):
         self.parameter, self.says = parameter, says
 
 
-@dataclass(frozen=True)
-class Clause:
+class Clause(Struct, frozen=True):
     """One parameter with its alternatives; several clauses must all hold."""
 
     parameter: Parameter
@@ -46,15 +46,13 @@ class Clause:
     modifier: str = ""
 
 
-@dataclass(frozen=True)
-class Either:
+class Either(Struct, frozen=True):
     """One of these at least must hold."""
 
     clauses: tuple[Clause, ...]
 
 
-@dataclass(frozen=True)
-class Chained:
+class Chained(Struct, frozen=True):
     """`patient.identifier=…`: what this points at must answer `then`."""
 
     parameter: Parameter
@@ -62,8 +60,7 @@ class Chained:
     then: "Clause | Chained | Has"
 
 
-@dataclass(frozen=True)
-class Has:
+class Has(Struct, frozen=True):
     """`_has:Observation:patient:code=…`: something that points here must answer `then`."""
 
     type: str
@@ -71,8 +68,7 @@ class Has:
     then: "Clause | Chained | Has"
 
 
-@dataclass(frozen=True)
-class Include:
+class Include(Struct, frozen=True):
     """`_include=Observation:subject:Patient`; `_revinclude` the other way."""
 
     source: str
@@ -82,8 +78,7 @@ class Include:
     reverse: bool = False
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(Struct, frozen=True):
     type: str
     clauses: tuple[Clause | Chained | Has | Either, ...] = ()
     sort: tuple[tuple[Parameter, bool], ...] = ()  # and whether it falls
@@ -92,7 +87,7 @@ class Query:
     total: str = ""  # none, estimate, accurate
     summary: str = ""  # true, text, data, count, false
     elements: tuple[str, ...] = ()
-    ignored: tuple[str, ...] = field(default=())  # names that nobody here understands, where the client is lenient
+    ignored: tuple[str, ...] = ()  # names that nobody here understands, where the client is lenient
 
 
 def read(type_: str, pairs: Iterable[tuple[str, str]], parameters: Parameters, *, strict: bool = True) -> Query:

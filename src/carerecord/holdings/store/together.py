@@ -1,8 +1,9 @@
 """What stands in the tables now, for many questions in one statement? Each is answered as if it had been asked alone.
 
-Each question is a row of arrays, answered by nested look-ups (`OFFSET 0` keeps the planner from any other way): what one costs
-does not depend on how many people there are, nor on who asks beside it. The arrays stand in sub-selects, so that the planner
-cannot count them: else it would plan anew for every length, which costs five times the answer.
+Each question is a row, answered by nested look-ups (`OFFSET 0` keeps the planner from any other way): what one costs
+does not depend on how many people there are, nor on who asks beside it. The planner cannot count them: arrays stand in
+sub-selects, and questions with groups of unequal length come as JSON. Else it would plan anew for every length, which costs five
+times the answer.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.looking import ROW
 from carerecord.kit.db import Database, Record
+from carerecord.kit.question import encode
 
 MOST_GROUPS: Final = 4  # of hashes, in one question
 Group = Sequence[int]
@@ -133,12 +135,12 @@ async def looked_at(db: Database, asked: Sequence[Look], now: datetime) -> list[
 
 
 async def in_record_of_each(db: Database, asked: Sequence[InRecord]) -> list[tuple[Row, ...]]:
-    names, columns = _groups([each.groups for each in asked])
+    names = _names(asked)
     narrowed = "".join(f"\n AND (asked.{name} IS NULL OR tokens && asked.{name})" for name in names)
     rows = await db.fetch(
         f"""
         SELECT {ROW}, asked.place
-          FROM ({_asked("patient text, type text, most_confidential int, many int", names)}) AS asked
+          FROM {_rows("patient text, type text, most_confidential int, many int", names)}
          CROSS JOIN LATERAL (SELECT patient, type, id, version, when_at
                                FROM held
                               WHERE held.patient = asked.patient AND held.type = asked.type
@@ -151,11 +153,7 @@ async def in_record_of_each(db: Database, asked: Sequence[InRecord]) -> list[tup
                              OFFSET 0) AS version
          ORDER BY asked.place, found.when_at DESC, found.id
         """,  # noqa: S608
-        [each.patient for each in asked],
-        [each.type for each in asked],
-        [each.most_confidential for each in asked],
-        [each.many for each in asked],
-        *columns,
+        _told(asked),
     )
     found: list[list[Row]] = [[] for _ in asked]
     for row in rows:
@@ -164,7 +162,7 @@ async def in_record_of_each(db: Database, asked: Sequence[InRecord]) -> list[tup
 
 
 async def across_of_each(db: Database, asked: Sequence[Across]) -> list[Reached]:
-    names, columns = _groups([each.groups for each in asked])
+    names = _names(asked)
     others = "".join(
         f"""
            AND (asked.{name} IS NULL
@@ -177,7 +175,7 @@ async def across_of_each(db: Database, asked: Sequence[Across]) -> list[Reached]
     rows = await db.fetch(
         f"""
         SELECT {ROW}, asked.place, found.patient AS whose, found.id AS which
-          FROM ({_asked("type text, most_confidential int, many int", names)}) AS asked
+          FROM {_rows("type text, most_confidential int, many int", names)}
          CROSS JOIN LATERAL (SELECT DISTINCT patient, id
                                FROM (SELECT patient, id
                                        FROM across
@@ -193,10 +191,7 @@ async def across_of_each(db: Database, asked: Sequence[Across]) -> list[Reached]
                              OFFSET 0) AS version ON true
          ORDER BY asked.place, found.patient, found.id
         """,  # noqa: S608
-        [each.type for each in asked],
-        [each.most_confidential for each in asked],
-        [each.many for each in asked],
-        *columns,
+        _told(asked),
     )
     keys: list[list[tuple[str, str]]] = [[] for _ in asked]
     found: list[list[Row]] = [[] for _ in asked]
@@ -207,27 +202,21 @@ async def across_of_each(db: Database, asked: Sequence[Across]) -> list[Reached]
     return [Reached(tuple(key), tuple(rows)) for key, rows in zip(keys, found, strict=True)]
 
 
-def _asked(shape: str, groups: Sequence[str]) -> str:
-    """The questions as rows. An array of arrays has no rows of unequal length, so groups come as texts, read once for each."""
-    columns = [each.split() for each in shape.split(", ")]
-    names = [name for name, _ in columns]
-    told = [f"(SELECT ${place}::{type_}[])" for place, (_, type_) in enumerate(columns, 1)]
-    told += [f"(SELECT ${place}::text[])" for place in range(len(told) + 1, len(told) + len(groups) + 1)]
-    read = [f"told.{name}::bigint[] AS {name}" for name in groups]
-    return f"""SELECT {", ".join([*(f"told.{name}" for name in names), *read])}, told.place
-                  FROM unnest({", ".join(told)}) WITH ORDINALITY AS told ({", ".join([*names, *groups])}, place)
-                OFFSET 0"""  # noqa: S608
+def _names(asked: Sequence[InRecord] | Sequence[Across]) -> list[str]:
+    """A column for each group of the question that has most."""
+    return [f"g{place}" for place in range(1, max(len(each.groups) for each in asked) + 1)]
 
 
-def _groups(asked: Sequence[Sequence[Group]]) -> tuple[list[str], list[list[str | None]]]:
-    """As many columns as the question with most groups has, and in each what each question says there."""
-    most = max(len(each) for each in asked)
-    columns = [[_written(each[place]) if place < len(each) else None for each in asked] for place in range(most)]
-    return [f"g{place}" for place in range(1, most + 1)], columns
+def _rows(shape: str, groups: Sequence[str]) -> str:
+    """The questions as rows, out of the one parameter."""
+    columns = ", ".join([shape, *(f"{name} bigint[]" for name in groups)])
+    names = ", ".join([each.split()[0] for each in columns.split(", ")])
+    return f"ROWS FROM (json_to_recordset($1::json) AS ({columns})) WITH ORDINALITY AS asked ({names}, place)"
 
 
-def _written(group: Group) -> str:
-    return f"{{{','.join(map(str, group))}}}"
+def _told(asked: Sequence[InRecord] | Sequence[Across]) -> str:
+    rows = [each._asdict() | {f"g{place}": group for place, group in enumerate(each.groups, 1)} for each in asked]
+    return encode(rows).decode()
 
 
 def _row(row: Record) -> Row:
