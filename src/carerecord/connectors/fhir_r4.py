@@ -5,14 +5,14 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import Any
 
 import msgspec
 from yarl import URL
 
 from carerecord.connectors.fhir_content import content_of
-from carerecord.connectors.fhir_r4_asks import WITH_MEDICATION, match_body, searches, sections_of
+from carerecord.connectors.fhir_r4_asks import WITH_MEDICATION, match_body, searches, sections_of, types_of
 from carerecord.connectors.fhir_r4_offers import Offers
 from carerecord.connectors.fhir_r4_take import Read
 from carerecord.connectors.reply import Asking, Expected, Reply
@@ -122,7 +122,7 @@ class FhirTalk(Talk):
     def _questions(self, local_id: str) -> list[Coroutine[Any, Any, None]]:
         wanted = searches(self._asking.sections, self._offered)
         if self._source.asks == "everything":
-            return [self._everything(local_id, wanted)]
+            return [self._everything(local_id)]
         return [self._who(local_id), *(self._search(local_id, search) for search in wanted)]
 
     async def _find(self) -> tuple[str, ...]:
@@ -180,9 +180,8 @@ class FhirTalk(Talk):
             search.type,
         )
 
-    async def _everything(self, local_id: str, wanted: Iterable[Search]) -> None:
-        types = ",".join(sorted({"Patient", "Medication", *(search.type for search in wanted)}))
-        params = (("_type", types), ("_count", str(self._source.page_size)))
+    async def _everything(self, local_id: str) -> None:
+        params = (("_type", types_of(self._asking.sections, self._offered)), ("_count", str(self._source.page_size)))
         path = f"Patient/{local_id}/$everything"
         await self._pages(
             lambda: self._web.get(self._site, path, params=params, until=self._until, most_bytes=self._bytes_left),

@@ -40,6 +40,12 @@ def searches(wanted: frozenset[str], offered: frozenset[str] | None = None) -> t
     return asked
 
 
+@lru_cache(1_000)
+def types_of(wanted: frozenset[str], offered: frozenset[str] | None = None) -> str:
+    """The types that these searches are for, with those that say who and what they are about: for `_type`."""
+    return ",".join(sorted({"Patient", "Medication", *(search.type for search in searches(wanted, offered))}))
+
+
 def _types_of(section: str) -> frozenset[str]:
     return frozenset(search.type for search in SECTIONS[section].searches) if section in SECTIONS else frozenset()
 

@@ -91,4 +91,4 @@ class Reply(Struct, frozen=True):
 
 
 def worst(states: tuple[str, ...]) -> str:
-    return max(states, key=lambda state: RANK.get(state, 0), default="live")
+    return max(dict.fromkeys(states), key=lambda state: RANK.get(state, 0), default="live")

@@ -4,6 +4,7 @@ Whatever a connector speaks, the states of its sections are reckoned here, so th
 """
 
 from collections.abc import Awaitable, Callable, Iterable
+from functools import lru_cache
 
 import msgspec
 
@@ -60,7 +61,7 @@ class Talk:
             # The index knows of an entry there, so this is no proof that nothing was ever recorded.
             says = "It no longer knows this person. What it held may have moved elsewhere."
             return Reply(self._source, "incomplete", says, ids)
-        states = tuple(self._section(section) for section in SECTION_IDS if section in self._asking.sections)
+        states = self._states()
         failed = not self._answered
         state = worst(tuple(each.state for each in states if each.state != "not shared"))
         if any(each.count for each in states):
@@ -87,6 +88,14 @@ class Talk:
             failed=failed,
         )
 
+    def _states(self) -> tuple[SectionState, ...]:
+        """One for each section, in order. Most answers are whole: then only how much came tells one from another."""
+        sections, taken = in_order(self._asking.sections), self._taken
+        if self._lost or taken.partial or taken.unreadable_in:
+            return tuple([self._section(section) for section in sections])
+        counts = [(section, taken.shown_in.get(section, 0)) for section in sections]
+        return tuple([SectionState(each, "live" if count else "not recorded", count, 0, count) for each, count in counts])
+
     def _section(self, section: str) -> SectionState:
         taken, lost = self._taken, self._lost.get(section)
         count, broken = taken.shown_in.get(section, 0), taken.unreadable_in.get(section, 0)
@@ -110,7 +119,12 @@ def complete(reply: Reply, asking: Asking) -> tuple[SectionState, ...]:
     """One state for each section that was asked for, also where the source failed as a whole."""
     if reply.sections:
         return reply.sections
-    return tuple(SectionState(each, reply.state, says=reply.says) for each in SECTION_IDS if each in asking.sections)
+    return tuple([SectionState(each, reply.state, says=reply.says) for each in in_order(asking.sections)])
+
+
+@lru_cache(1_000)  # the registry has so many kinds of sharing
+def in_order(sections: frozenset[str]) -> tuple[str, ...]:
+    return tuple([each for each in SECTION_IDS if each in sections])
 
 
 def lost_by(trouble: WebTrouble) -> Lost:

@@ -55,17 +55,18 @@ class Locator:
         """
         if not asked.seen:
             return Learned(0)
-        return Learned(await store.seen(self.db, asked.seen, [_moment(each.at) for each in asked.seen]))
+        for each in asked.seen:
+            _must_have_a_zone(each.at)
+        return Learned(await store.seen(self.db, asked.seen))
 
     async def swept(self, asked: SweepAsked) -> Sweep:
         return await store.swept(self.db)
 
 
-def _moment(text: str) -> datetime:
+def _must_have_a_zone(text: str) -> None:
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
         raise NotUnderstood("The time at which a source answered needs a zone.")
-    return at

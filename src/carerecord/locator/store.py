@@ -6,6 +6,7 @@ from datetime import datetime
 from carerecord.contracts.locator import Pointer, Seen, Sweep
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Database
+from carerecord.kit.question import encode
 
 
 async def pointers_for(db: Database, person: Iterable[str]) -> tuple[tuple[Pointer, ...], bool]:
@@ -62,7 +63,7 @@ async def forget(db: Database, pointers: Sequence[Pointer]) -> None:
     )
 
 
-async def seen(db: Database, answers: Sequence[Seen], moments: Sequence[datetime]) -> int:
+async def seen(db: Database, answers: Sequence[Seen]) -> int:
     """What sources held when they answered, and how those did that had been left out. One statement; returns pointers kept.
 
     Only the sections that were asked for are said anew: one that held something is held, one that held nothing is empty,
@@ -72,10 +73,10 @@ async def seen(db: Database, answers: Sequence[Seen], moments: Sequence[datetime
     done = await db.execute(
         """
         WITH told AS (
-            SELECT patient, source, local_id, string_to_array(sections, ' ') AS sections, string_to_array(empty, ' ') AS empty,
-                   at, skipped
-              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::boolean[])
-                   AS told (patient, source, local_id, sections, empty, at, skipped)
+            SELECT patient, source, local_id, sections, empty, at, was_skipped AS skipped
+              FROM json_to_recordset($1)
+                   AS told (patient text, source text, local_id text, sections text[], empty text[], at timestamptz,
+                            was_skipped boolean)
         ), swept AS (
             INSERT INTO sweep (day, asked, held)
             SELECT at::date, count(*), count(*) FILTER (WHERE cardinality(sections) > 0)
@@ -105,13 +106,7 @@ async def seen(db: Database, answers: Sequence[Seen], moments: Sequence[datetime
                seen_at  = excluded.seen_at
          WHERE pointer.seen_at IS NULL OR pointer.seen_at <= excluded.seen_at
         """,
-        [each.patient for each in answers],
-        [each.source for each in answers],
-        [each.local_id for each in answers],
-        [" ".join(each.sections) for each in answers],
-        [" ".join(each.empty) for each in answers],
-        list(moments),
-        [each.was_skipped for each in answers],
+        encode(answers).decode(),  # one text: asyncpg looks at each element of an array, and an opening tells three hundred
     )
     return int(done.rsplit(" ", 1)[1])
 

@@ -143,7 +143,10 @@ def askings(
 def granted_by_source(permit: Permit) -> dict[str, frozenset[str]]:
     found: dict[str, set[str]] = {}
     for grant in permit.grants:
-        found.setdefault(grant.source, set()).add(grant.section)
+        if grant.source in found:
+            found[grant.source].add(grant.section)
+        else:
+            found[grant.source] = {grant.section}
     return {source: frozenset(sections) for source, sections in found.items()}
 
 

@@ -30,7 +30,6 @@ class Drawing:
         self._by_id = {each.source.id: each for each in choices}
         self._asked, self._granted = asked, granted_by_source(permit)
         self._merging = Merging(Frame(opening, person, reason, _told_apart(permit), degraded, served), turns)
-        self._others = {each.source.id: self._silent(each) for each in choices}
         self.replies: dict[str, Reply] = {}  # as the sources gave them, once judged
         self._shown: dict[str, Reply] = {}  # with a state for each section that a source shares
 
@@ -54,7 +53,7 @@ class Drawing:
         for sheet in batch:
             self._take(sheet if sheet.late == late else await sheet_of(sheet.reply, self._turns, late=late))
         return await self._merging.drawn(
-            [self._shown.get(id_) or other for id_, other in self._others.items()], at=at,
+            [self._shown.get(id_) or self._silent(choice) for id_, choice in self._by_id.items()], at=at,
             complete=all(id_ in self.replies for id_ in self._asked), before=before,
             joined_now=tuple(sheet.reply.source.id for sheet in batch),
         )  # fmt: skip

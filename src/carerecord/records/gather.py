@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from functools import cache
 from typing import Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -49,6 +50,7 @@ class Gatherer:
         self.first_paint_s, self.last_call_s = first_paint_s, last_call_s
         self._ticking = ticking
         self._breakers: dict[str, Breaker] = {}
+        self._took = cache(lambda source, state: metrics.sources.labels(metrics.service, source, state))
         self._took_s: dict[str, float] = {}  # by source, how long it took when it was last asked
 
     async def all_of(
@@ -144,7 +146,7 @@ class Gatherer:
             breaker.answered(reply.as_at)
         else:
             breaker.let_go()
-        self._metrics.sources.labels(self._metrics.service, reply.source.id, reply.state).observe(reply.elapsed_s)
+        self._took(reply.source.id, reply.state).observe(reply.elapsed_s)
         return replace(reply, last_answer=before) if before else reply
 
     def _resting(self, asking: Asking, breaker: Breaker) -> Reply:
