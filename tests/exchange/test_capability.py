@@ -59,6 +59,8 @@ async def test_every_interaction_of_the_whole_works(api: Api) -> None:
     first = (await api.ask("GET", "/_history?_count=1&_since=2020-01-01T00:00:00Z")).json
     following = next(each["url"] for each in first["link"] if each["relation"] == "next").removeprefix(api.base)
     second = (await api.ask("GET", following)).json
+    several = await api.ask("GET", "?_type=Patient,Organization&_id=p1")
+    did["search-system"] = (several.json["total"], several.json["entry"][0]["resource"]["id"]) == (1, "p1")
     did["history-system"] = [each["entry"][0]["response"]["etag"] for each in (first, second)] == ['W/"2"', 'W/"1"']
     reader = await api.token_with("system/Patient.r")
 

@@ -22,7 +22,7 @@ OF_OTHERS = {
     subscriptions.TYPE: (("read", "create", "update", "delete", "search-type"), subscriptions.PARAMETERS),
     auditing.TYPE: (("read", "search-type"), auditing.PARAMETERS),
 }
-SYSTEM = ("batch", "transaction", "history-system")
+SYSTEM = ("batch", "transaction", "history-system", "search-system")
 
 
 class Capability:

@@ -17,6 +17,7 @@ from carerecord.exchange import (
     matching,
     objections,
     operations,
+    several,
     summary,
 )
 from carerecord.exchange.answers import FHIR_JSON
@@ -143,6 +144,8 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield "none is yet, so they are a 400."
     yield "A search of a type that lies in people's records says whose it is (`patient=…`), or searches by `_id` or `identifier`;"
     yield "Patient by `family`, `given`, `name` or `birthdate` as well."
+    yield f"Several types, {several.MOST_TYPES} at most, are searched for at once at the base, by what each of them has"
+    yield "(`/?_type=Observation,Condition&patient=…`): one after the other, each with its newest first, with no `_sort`."
     yield ""
     yield "## Compartments"
     yield ""

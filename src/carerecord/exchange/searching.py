@@ -1,7 +1,6 @@
 """Many resources: searches by GET and POST, and within a compartment."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 from starlette.responses import Response
 
@@ -10,7 +9,7 @@ from carerecord.exchange import answers, formats, record
 from carerecord.exchange.formats import Form, NotTaken
 from carerecord.exchange.links import CURSOR, USUAL, Query, address, pairs_of, size
 from carerecord.exchange.resources import type_of
-from carerecord.exchange.trimmed import trimmed
+from carerecord.exchange.trimmed import trimming
 from carerecord.exchange.visit import Visit
 
 _MOST_FORM = 200_000
@@ -119,8 +118,7 @@ def bundle_of(visit: Visit, page: Page, here: str, query: Query, summary: str, e
     links = [("self", address(here, understood))]
     if page.next:
         links.append(("next", address(here, (*understood, (CURSOR, page.next)))))
-    whole = not elements and summary in ("", "false")
-    entries = entries_of(page, visit.base, None if whole else partial(trimmed, summary=summary, elements=elements))
+    entries = entries_of(page, visit.base, trimming(summary, elements))
     return answers.bundle("searchset", entries, links, total=page.total)
 
 

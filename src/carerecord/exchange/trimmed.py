@@ -1,6 +1,7 @@
 """What of a resource does a client want? `_summary` and `_elements`, cut from the bytes member by member."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -12,6 +13,13 @@ _ALWAYS: Final = ("resourceType", "id", "meta")
 _SUBSETTED: Final = b'{"system":"http://terminology.hl7.org/CodeSystem/v3-ObservationValue","code":"SUBSETTED"}'
 # Members that a summary leaves out: the long ones. Every other stays, which FHIR allows a server to do.
 _LONG: Final = frozenset(("text", "contained", "content", "note", "presentedForm", "photo", "section", "description"))
+
+
+def trimming(summary: str, elements: Sequence[str]) -> Callable[[bytes], bytes] | None:
+    """What is done to each resource of a page; None where nothing is."""
+    if not elements and summary in ("", "false"):
+        return None
+    return partial(trimmed, summary=summary, elements=elements)
 
 
 def trimmed(text: bytes, summary: str, elements: Sequence[str], *, mandatory: Sequence[str] = ()) -> bytes:
