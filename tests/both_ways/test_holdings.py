@@ -49,6 +49,7 @@ from carerecord.contracts.holdings import (
     AnswersAsked,
     AsideAsked,
     Change,
+    Changed,
     Client,
     DecideAsideAsked,
     EverythingAsked,
@@ -107,6 +108,7 @@ async def test_holdings(service_database, tmp_path: Path):
         return holdings.build(supplies_for("holdings", await service_database("holdings"), data_dir=tmp_path))
 
     every = Reach()
+    watches = (Watch((("birthdate", "1948"),), every), Watch((), Reach(("List",))))
     several = tuple(FindAsked("Observation", ((name, "p1"),), every) for name in ("patient", "colour"))
     answers = await agree(
         make,
@@ -125,7 +127,7 @@ async def test_holdings(service_database, tmp_path: Path):
             (ASIDE, AsideAsked()),
             (NOTE, NoteAsked("patient-matched", TRUST, ("p1",))),
             (DECIDE_ASIDE, DecideAsideAsked("none", True, "to try")),
-            (ANSWERS, AnswersAsked("Patient", "p1", 1, (Watch((("birthdate", "1948"),), every), Watch((), Reach(("List",)))))),
+            (ANSWERS, AnswersAsked("Patient", (Changed("p1", 1), Changed("p1", 7)), watches)),
             (WATCHABLE, WatchableAsked("Observation", (("code", "2823-3"),))),
             (WATCHABLE, WatchableAsked("Observation", (("patient.name", "Marlow"),))),
             (SEARCHES, FindsAsked(several, TRUST)),
@@ -133,7 +135,8 @@ async def test_holdings(service_database, tmp_path: Path):
     )
     refused = {place: each.error for place, each in enumerate(answers) if each.error}
     assert refused == {4: "NotFound", 6: "NotUnderstood", 13: "NotFound", 16: "NotUnderstood"}
-    assert msgspec.json.decode(answers[14].chunks[0], type=Answering).answers == (True, False)
+    told = msgspec.json.decode(answers[14].chunks[0], type=tuple[Answering, ...])
+    assert [each.answers for each in told] == [(True, False), (False, False)]
     assert b"1.10" in answers[5].chunks[0]
 
 

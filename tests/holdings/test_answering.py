@@ -16,6 +16,7 @@ from carerecord.contracts.holdings import (
     WRITE,
     AnswersAsked,
     Change,
+    Changed,
     Client,
     Reach,
     Watch,
@@ -50,8 +51,8 @@ async def test_each_version_answers_for_itself_and_a_deletion_for_what_it_delete
         (done,) = await ask[WRITE](WriteAsked(TRUST, Reach(), (Change(method, "Observation", "o1", raw),)))
         assert done.status < 300, done
 
-    async def told(version: int, *watches: Watch) -> tuple[bool, ...]:
-        found = await ask[ANSWERS](AnswersAsked("Observation", "o1", version, watches))
+    async def told(version: int, *watches: Watch, gone: bool = False) -> tuple[bool, ...]:
+        (found,) = await ask[ANSWERS](AnswersAsked("Observation", (Changed("o1", version, gone),), watches))
         return tuple(found.answers)
 
     await write("update", result("final"))
@@ -59,14 +60,17 @@ async def test_each_version_answers_for_itself_and_a_deletion_for_what_it_delete
     every = (FINAL, AMENDED, ELSEWHERE, ONE)
     assert await told(1, *every) == (True, False, False, False)
     assert await told(2, *every) == (False, True, False, False)
-    found = await ask[ANSWERS](AnswersAsked("Observation", "o1", 2, (AMENDED,)))
-    assert (found.patient, found.section) == ("p1", "observations")
+    both = await ask[ANSWERS](AnswersAsked("Observation", (Changed("o1", 2), Changed("o1", 1), Changed("o1", 2)), (AMENDED,)))
+    assert [(each.answers[0], each.patient, each.section) for each in both] == [
+        (True, "p1", "observations"), (False, "p1", "observations"), (True, "p1", "observations"),
+    ]  # fmt: skip
     await write("delete")
-    assert await told(3, *every) == (False, True, False, False)
+    assert await told(3, *every, gone=True) == (False, True, False, False)
     assert await told(9, *every) == (False, False, False, False)
     await write("update", result("final", meta=SEALED))
     for version in (1, 2, 3, 4):
-        assert await told(version, *every) == (False, False, False, False), "what is sealed today hides what it was"
+        hidden = await told(version, *every, gone=version == 3)
+        assert hidden == (False, False, False, False), "what is sealed today hides what it was"
 
 
 @pytest.mark.parametrize(

@@ -78,8 +78,10 @@ class Neighbours:
     async def _watchable(self, _: WatchableAsked) -> Watchable:
         return Watchable(())
 
-    async def _answers(self, asked: AnswersAsked) -> Answering:
-        return Answering(tuple([asked.id not in self.hidden for _ in asked.watches]), "p1", "results")
+    async def _answers(self, asked: AnswersAsked) -> tuple[Answering, ...]:
+        return tuple([
+            Answering(tuple([each.id not in self.hidden for _ in asked.watches]), "p1", "results") for each in asked.changed
+        ])  # fmt: skip
 
     async def _kept(self, _: PeopleKeptAsked) -> tuple[PersonKept, ...]:
         number = {"system": "https://fhir.nhs.uk/Id/nhs-number", "value": "9990000018"}

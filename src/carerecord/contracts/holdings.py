@@ -319,21 +319,28 @@ class Watchable(Struct, frozen=True):
     parameters: tuple[str, ...]  # by which it narrows
 
 
+class Changed(Struct, frozen=True):
+    """One version of one resource, as `Kept` told of it."""
+
+    id: str
+    version: int
+    gone: bool = False  # it is a deletion, and answers what it deleted
+
+
 class AnswersAsked(Struct, frozen=True):
-    """Which of these watches does one version of one resource answer? A deletion answers what it deleted.
+    """Which of these watches do these versions of a type answer?
 
     Asked by the service that sends notices. Nobody is shown anything by it, so no line is written: each notice has its own.
     """
 
     type: str
-    id: str
-    version: int
+    changed: tuple[Changed, ...]
     watches: tuple[Watch, ...]
     base: str = ""
 
 
 class Answering(Struct, frozen=True):
-    """One word for each watch: that it answers, and that the client may see it now. And where it lies, for policy."""
+    """Of one version, a word for each watch: that it answers, and may be seen now. And where it lies, for policy."""
 
     answers: tuple[bool, ...]
     patient: str = ""
@@ -376,7 +383,7 @@ PEOPLE_KEPT = Question("holdings", "people-kept", PeopleKeptAsked, tuple[PersonK
 ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
 WATCHABLE = Question("holdings", "watchable", WatchableAsked, Watchable)
-ANSWERS = Question("holdings", "answers", AnswersAsked, Answering)
+ANSWERS = Question("holdings", "answers", AnswersAsked, tuple[Answering, ...])  # one for each
 NOTE = Question("holdings", "note", NoteAsked, Noted)
 REINDEX = Question("holdings", "reindex", ReindexAsked, Reindexed)
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from carerecord.contracts.holdings import Answering, AnswersAsked, Watch, Watchable, WatchableAsked
+from carerecord.contracts.holdings import Answering, AnswersAsked, Reach, Watch, Watchable, WatchableAsked
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.search.match import Answers, answers
 from carerecord.fhir.search.parameters import Parameters
@@ -30,33 +30,36 @@ async def watchable(asked: WatchableAsked, finder: Finder) -> Watchable:
     return Watchable(tuple(each.parameter.code for each in clauses))
 
 
-async def answering(asked: AnswersAsked, finder: Finder) -> Answering:
+async def answering(asked: AnswersAsked, finder: Finder) -> tuple[Answering, ...]:
     """A resource that is hidden today answers nothing, whatever it was."""
-    found = await looking.one(finder.db, asked.type, asked.id, asked.version)
-    if found is not None and found[0].method == "D":
-        before = await looking.one(finder.db, asked.type, asked.id, asked.version - 1)
-        found = (before[0], found[1]) if before else None
-    if found is None:
-        return Answering((False,) * len(asked.watches))
-    row, today = found
-    resource = parse(finder.text(row))
-    told = [
-        _may_see(each, row, today, finder.parameters)
-        and all(test(resource) for test in _tests(each, asked, finder))
-        for each in asked.watches
-    ]
-    return Answering(tuple(told), row.patient, section_of(resource))
-
-
-def _may_see(watch: Watch, row: Row, today: int, parameters: Parameters) -> bool:
-    reach = watch.reach
-    mine = may_see(reach, row.type) and within(reach, row.patient, row.type, parameters)
-    return mine and max(row.confidential, today) <= most(reach)
+    wanted = [(each.id, each.version - each.gone) for each in asked.changed]
+    found = await looking.versions(finder.db, asked.type, list(dict.fromkeys(wanted)))
+    watches = [(each.reach, _tests(each, asked, finder)) for each in asked.watches]
+    told: list[Answering] = []
+    async with finder.turns.mine() as turn:
+        for key in wanted:
+            told.append(_answering(found[key], watches, finder) if key in found else Answering((False,) * len(watches)))
+            await turn.over()
+    return tuple(told)
 
 
 def _tests(watch: Watch, asked: AnswersAsked, finder: Finder) -> Sequence[Answers]:
     now = finder.clock.now()
     return [answers(each, base=asked.base, now=now) for each in _clauses(asked.type, watch.query, finder.parameters)]
+
+
+def _answering(found: tuple[Row, int], watches: Sequence[tuple[Reach, Sequence[Answers]]], finder: Finder) -> Answering:
+    row, today = found
+    resource = parse(finder.text(row))
+    told = [
+        _may_see(reach, row, today, finder.parameters) and all(test(resource) for test in tests) for reach, tests in watches
+    ]
+    return Answering(tuple(told), row.patient, section_of(resource))
+
+
+def _may_see(reach: Reach, row: Row, today: int, parameters: Parameters) -> bool:
+    mine = may_see(reach, row.type) and within(reach, row.patient, row.type, parameters)
+    return mine and max(row.confidential, today) <= most(reach)
 
 
 @lru_cache(4_096)
@@ -68,7 +71,7 @@ def _clauses(type_: str, query: tuple[tuple[str, str], ...], parameters: Paramet
         if name.partition(":")[0] in RESULT_PARAMETERS:
             raise BadSearch(name[:60], "says how results are shown, and a notice shows none")
     clauses = read(type_, query, parameters).clauses
-    for each in clauses:
-        if not isinstance(each, Clause):
-            raise BadSearch(each.parameter.code, f"{_ELSEWHERE}: leave chains and _has out")
-    return tuple(each for each in clauses if isinstance(each, Clause))
+    own = tuple([each for each in clauses if isinstance(each, Clause)])
+    if len(own) < len(clauses):
+        raise BadSearch("", f"{_ELSEWHERE}: leave chains and _has out")
+    return own

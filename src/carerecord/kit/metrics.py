@@ -43,5 +43,12 @@ class Metrics:
             registry=kept,
         )
 
+        self.notices = Counter(
+            "carerecord_notices_total", "Notices to subscribers by what became of them", ("service", "outcome"), registry=kept
+        )
+        self.notice_age = Gauge(
+            "carerecord_notice_oldest_seconds", "Age of the oldest notice not yet delivered", ("service",), registry=kept
+        )
+
     def page(self) -> bytes:
         return generate_latest(self.registry)

@@ -64,7 +64,8 @@ def build(supplies: Supplies) -> Part:
         told.first_wait_s, told.longest_wait_s, told.most_tries, told.handshake_tries, told.together, told.within_s
     )  # fmt: skip
     courier = Courier(
-        supplies.db, desk, Permits(supplies.calls), postman, supplies.outbox, supplies.clock, supplies.log, pace, due
+        supplies.db, desk, Permits(supplies.calls), postman, supplies.outbox, supplies.clock, supplies.log, pace,
+        supplies.metrics, due,
     )  # fmt: skip
 
     async def start() -> None:

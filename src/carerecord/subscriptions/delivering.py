@@ -20,6 +20,7 @@ from carerecord.kit.db import Pool
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.events import Outbox
 from carerecord.kit.log import Log
+from carerecord.kit.metrics import Metrics
 from carerecord.subscriptions import notices
 from carerecord.subscriptions.model import Body
 from carerecord.subscriptions.outward import NotTaken, Postman
@@ -64,6 +65,7 @@ class Courier:
     clock: Clock
     log: Log
     pace: Pace
+    metrics: Metrics
     bell: asyncio.Event  # something may be due
     _lanes: dict[str, tuple[str, "asyncio.Task[None]"]] = field(default_factory=dict, repr=False)
 
@@ -89,6 +91,8 @@ class Courier:
         now = self.clock.now()
         if over := await store.ended(self.db, now):
             await store.turn_off(self.db, over, ENDED, now)
+        oldest = await queue.oldest(self.db)
+        self.metrics.notice_age.labels("subscriptions").set((now - oldest).total_seconds() if oldest else 0)
         free = _LANES - len(self._lanes)
         if free <= 0:
             return
@@ -147,6 +151,7 @@ class Courier:
             await self._failed(row, str(fault), self.pace.most_tries)
             return False
         await queue.delivered(self.db, row.id, [notice.seq for notice, _ in told], self.clock.now())
+        self._count("taken", len(told))
         return True
 
     async def _may_be_told(self, row: Row, body: Body, waiting: Sequence[Notice]) -> list[tuple[Notice, int]]:
@@ -155,10 +160,11 @@ class Courier:
         Without a payload a message is one change: there is nothing in it that could tell of two.
         """
         some = waiting if body.wanted.content else waiting[:1]
-        patients = await asyncio.gather(*(self.permits.patient_told(row, body, each) for each in some))
+        patients = await self.permits.patients_told(row, body, some)
         kept_back = [each.seq for each, patient in zip(some, patients, strict=True) if patient is None]
         if kept_back:
             await queue.keep_back(self.db, row.id, kept_back)
+            self._count("kept back", len(kept_back))
         told = [(each, patient) for each, patient in zip(some, patients, strict=True) if patient is not None]
         new = [(each, patient) for each, patient in told if each.number is None]
         numbers = {each.seq: each.number for each, _ in told if each.number is not None}
@@ -175,7 +181,11 @@ class Courier:
         parked = row.tries + 1 >= most_tries
         again = now + timedelta(seconds=self.pace.wait_s(row.tries))
         await queue.failed(self.db, row, says, again, now, parked=parked)
+        self._count("parked" if parked else "not taken", 1)
         self.log.info("subscriptions.not-taken", subscription=row.id, tries=row.tries + 1, parked=parked)
+
+    def _count(self, outcome: str, many: int) -> None:
+        self.metrics.notices.labels("subscriptions", outcome).inc(many)
 
     def _line(self, row: Row, patients: Sequence[str]) -> Line:
         told = tuple(dict.fromkeys(each for each in patients if each))

@@ -20,7 +20,6 @@ from carerecord.subscriptions.store.queue import Change
 from carerecord.subscriptions.store.subscribed import Row
 
 _AT_ONCE: Final = 200  # changes in one transaction
-_QUESTIONS: Final = 8  # to holdings in flight
 _IDLE_S: Final = 1.0
 FULL: Final = "So many notices waited that it was turned off. Set it anew, and read what changed meanwhile by _history."
 
@@ -79,21 +78,14 @@ class Matcher:
             body = self.desk.body(row)
             watch = Watch(body.wanted.query, Reach((row.type,)))
             by_type.setdefault((row.type, body.base), []).append((row.id, watch))
-        gate = asyncio.Semaphore(_QUESTIONS)
-
-        async def one(change: Change, base: str, watches: Sequence[tuple[str, Watch]]) -> list[tuple[str, int]]:
-            async with gate:
-                asked = AnswersAsked(change.type, change.id, change.version, tuple([each for _, each in watches]), base)
-                found = await self.calls.ask(ANSWERS, asked)
-            return [(id_, change.seq) for (id_, _), good in zip(watches, found.answers, strict=True) if good]
-
-        asked = [
-            one(change, base, watches)
-            for change in changes
-            for (type_, base), watches in by_type.items()
-            if type_ == change.type
-        ]  # fmt: skip
-        return [pair for pairs in await asyncio.gather(*asked) for pair in pairs]
+        found: list[tuple[str, int]] = []
+        for (type_, base), watches in by_type.items():
+            mine = [each for each in changes if each.type == type_]
+            asked = AnswersAsked(type_, tuple([each.named for each in mine]), tuple([watch for _, watch in watches]), base)
+            told = await self.calls.ask(ANSWERS, asked)
+            for change, answer in zip(mine, told, strict=True):
+                found += [(id_, change.seq) for (id_, _), good in zip(watches, answer.answers, strict=True) if good]
+        return found
 
     async def _turn_off_the_full(self, rows: Sequence[Row]) -> None:
         """Nothing grows without an end: an endpoint that is silent for so long is told so, by its subscription."""

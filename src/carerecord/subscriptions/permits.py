@@ -1,14 +1,15 @@
 """May this client be told of this change now? What it could not read at this moment it does not hear of."""
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.holdings import ANSWERS, PEOPLE_KEPT, AnswersAsked, PeopleKeptAsked, Reach, Watch
 from carerecord.contracts.identity import CLIENTS, ClientRow, ClientsAsked
-from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, Person, WhoAsked
+from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, Person, PersonIds, WhoAsked
 from carerecord.contracts.permit import Grant
 from carerecord.contracts.policy import MAY_TELL, MayTellAsked
 from carerecord.fhir.errors import Unreadable
@@ -37,6 +38,11 @@ def reach(row: Row, client: ClientRow | None) -> Reach | None:
     return Reach((row.type,))
 
 
+class Whose(NamedTuple):
+    ids: PersonIds
+    restricted: bool
+
+
 @dataclass
 class Permits:
     calls: Calls
@@ -50,31 +56,45 @@ class Permits:
             self._known_at = time.monotonic()
         return self._clients.get(id_)
 
-    async def patient_told(self, row: Row, body: Body, notice: Notice) -> str | None:
-        """In whose record it lies ("" for nobody's), where the client may be told; None where it may not.
+    async def patients_told(self, row: Row, body: Body, notices: Sequence[Notice]) -> list[str | None]:
+        """In whose record each lies ("" for nobody's), where the client may be told; None where it may not.
 
         Raises:
-            Unavailable: somebody who must be asked does not answer. Nobody is told anything then, and the notice waits.
+            Unavailable: somebody who must be asked does not answer. Nobody is told anything then, and the notices wait.
         """
         client = await self.client(row.client)
         mine = reach(row, client)
         if mine is None or client is None:
-            return None
-        asked = AnswersAsked(notice.type, notice.id, notice.version, (Watch(body.wanted.query, mine),), body.base)
-        found = await self.calls.ask(ANSWERS, asked)
-        if not found.answers[0]:
-            return None
-        if found.patient.startswith(_NOBODYS):
-            return ""
-        facts = await self._facts(found.patient)
-        if facts is None:  # nobody can say whose record it is, so nobody can say whose objection holds
+            return [None] * len(notices)
+        named = tuple([each.named for each in notices])
+        found = await self.calls.ask(ANSWERS, AnswersAsked(row.type, named, (Watch(body.wanted.query, mine),), body.base))
+        lies = {each.patient for each in found if each.answers[0] and not each.patient.startswith(_NOBODYS)}
+        people = dict(zip(lies, await asyncio.gather(*(self._whose(each) for each in lies)), strict=True))
+        told: list[str | None] = []
+        for notice, each in zip(notices, found, strict=True):
+            if not each.answers[0]:
+                told.append(None)
+            elif each.patient not in people:
+                told.append("")
+            else:
+                whose = people[each.patient]
+                grant = Grant(notice.source, each.section)
+                told.append(each.patient if whose is not None and await self._may(client, whose, grant) else None)
+        return told
+
+    async def _may(self, client: ClientRow, whose: Whose, about: Grant) -> bool:
+        asked = MayTellAsked(_actor(client), whose.ids, about, whose.restricted)
+        return (await self.calls.ask(MAY_TELL, asked)).allowed
+
+    async def _whose(self, patient: str) -> Whose | None:
+        """None: no such Patient is kept. Nobody can say whose record it is, so nobody can say whose objection holds."""
+        facts = await self._facts(patient)
+        if facts is None:
             return None
         known = await self._known(facts)
-        ids, restricted = (known.ids, known.demographics.restricted) if known else ((), False)
-        asked_of_policy = MayTellAsked(
-            _actor(client), ids, Grant(notice.source, found.section), restricted or facts.restricted
-        )  # fmt: skip
-        return found.patient if (await self.calls.ask(MAY_TELL, asked_of_policy)).allowed else None
+        if known is None:
+            return Whose((), facts.restricted)
+        return Whose(known.ids, known.demographics.restricted or facts.restricted)
 
     async def _facts(self, patient: str) -> PersonFacts | None:
         """What the Patient that is kept under this id says; None where none is."""

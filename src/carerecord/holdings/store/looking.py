@@ -94,6 +94,27 @@ async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, in
     return None if row is None else (Row(*row[:10]), row["today"])
 
 
+async def versions(db: Database, type_: str, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[Row, int]]:
+    """These versions, wherever they lie, each with how confidential the last one is; what there is not is left out."""
+    rows = await db.fetch(
+        f"""
+        SELECT {ROW}, (SELECT confidential
+                          FROM version AS last
+                         WHERE (last.patient, last.type, last.id) = (address.patient, address.type, address.id)
+                         ORDER BY version DESC
+                         LIMIT 1) AS today
+          FROM unnest($2::text[], $3::int[]) AS asked (id, version)
+          JOIN address ON (address.type, address.id) = ($1, asked.id)
+          JOIN version ON version.patient = ANY (array_append(address.before, address.patient))
+                      AND (version.type, version.id, version.version) = ($1, asked.id, asked.version)
+        """,  # noqa: S608
+        type_,
+        [id_ for id_, _ in wanted],
+        [version for _, version in wanted],
+    )
+    return {(row["id"], row["version"]): (Row(*row[:10]), row["today"]) for row in rows}
+
+
 async def in_records(
     db: Database, patients: Sequence[str], type_: str, narrowed: Sequence[Sequence[int]], most_confidential: int,
     many: int, *, after: tuple[datetime, str] | None = None, moment: datetime | None = None,

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
+from carerecord.contracts.holdings import Changed
 from carerecord.kit.db import Connection, Database
 from carerecord.subscriptions.store.subscribed import Row, these
 
@@ -20,17 +21,14 @@ class Change(Struct, frozen=True):
     source: str
     at: datetime
 
+    @property
+    def named(self) -> Changed:
+        return Changed(self.id, self.version, self.method == "D")
 
-class Notice(Struct, frozen=True):
+
+class Notice(Change, frozen=True):
     """A change that one subscription waits to be told."""
 
-    seq: int
-    type: str
-    id: str
-    version: int
-    method: str
-    source: str
-    at: datetime
     number: int | None = None
 
 
@@ -194,6 +192,18 @@ async def failed(db: Database, row: Row, error: str, again_at: datetime, at: dat
         """,
         row.id, row.status, again_at, error, parked, at,
     )  # fmt: skip
+
+
+async def oldest(db: Database) -> datetime | None:
+    """Since when the notice waits that waits longest."""
+    at: datetime | None = await db.fetchval(
+        """
+        SELECT min(first.at)
+          FROM subscription
+         CROSS JOIN LATERAL (SELECT at FROM notice WHERE notice.subscription = subscription.id ORDER BY seq LIMIT 1) AS first
+        """
+    )
+    return at
 
 
 async def wait(db: Database, subscription: str, until: datetime) -> None:
