@@ -145,12 +145,12 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
     sexed = sex == SAME or (second == SAME and (sex == ABSENT or given == SAME))
     if (birth == DIFFERS and not (sure and _apart(one.birth, other.birth) < _GENERATION)) or (birth == ABSENT and not sure):
         return "the birth date does not agree: name and address alone never link"
-    years = 1 if not numbered else _GENERATION - 1
     unnamed = family == ABSENT and given == second == sex == SAME
-    apart = 0 if cannot_be(one.birth) or cannot_be(other.birth) else _apart(one.birth, other.birth)
-    stands = (whole and apart <= years) or (unnamed and housed and not apart) or (numbered and kin and apart <= years)
-    if birth == PARTLY and not (stands and sexed):
-        return "the birth date agrees in part, and too little else does"
+    if birth == PARTLY:
+        most = _GENERATION - 1 if numbered else 1 if whole else 0  # years
+        enough = sexed and (whole or (numbered and kin) or (unnamed and housed))
+        if not enough or _apart_as_told(one.birth, other.birth) > most:
+            return "the birth date agrees in part, and too little else does"
     if birth == EDIT and not (numbered or ((kin or unnamed) and housed)):
         return "the birth date is near, and too little else agrees"
     if birth == EDIT and not numbered and _may_be_parent(one.birth, other.birth):
@@ -244,6 +244,11 @@ def _two_names(one: str, other: str) -> bool:
 def _apart(one: str, other: str) -> int:
     """Years between two birth dates; more than a life where a year is not known."""
     return abs(int(one[4:]) - int(other[4:])) if "0000" not in (one[4:], other[4:]) else 200
+
+
+def _apart_as_told(one: str, other: str) -> int:
+    """The same; none where one of them was garbled, and its year with it."""
+    return 0 if cannot_be(one) or cannot_be(other) else _apart(one, other)
 
 
 def _a_generation(one: Facts, other: Facts) -> bool:
