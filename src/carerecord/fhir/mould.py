@@ -20,6 +20,7 @@ _TEXT: Final = '([^"]++)'
 _MOST_AT_A_STROKE: Final = 8
 _BEFORE_A_NUMBER: Final = (":", ",", "[", " ", "\n", "\r", "\t")
 _MOST_VALUES: Final = 40
+_FEW: Final = (8, 32)  # letters, of which nearly always the first differ: less to look at than hundreds
 _CROWD: Final = 8  # that only later letters tell apart: more would be gone through one by one
 
 
@@ -40,10 +41,11 @@ class _Fork(Generic[K]):
         if found is None:
             found = self.nexts[letters] = _Next(letters, ends)
             since, until = self.window
-            if until and len(letters) >= until and next(iter(self.nexts)).startswith(letters[:since]):
+            crowd: list[_Next[K]] = []
+            if fits := until > 0 and len(letters) >= until and next(iter(self.nexts)).startswith(letters[:since]):
                 crowd = self.by_window.setdefault(letters[since:until], [])  # the others are told apart as before
                 crowd.append(found)
-            else:
+            if not fits or len(crowd) > _CROWD:
                 self.settle()
                 crowd = max(self.by_window.values(), key=len, default=[])
             if len(crowd) > _CROWD:
@@ -53,7 +55,7 @@ class _Fork(Generic[K]):
         return found
 
     def settle(self) -> None:
-        """All are told apart by the letters from where they first differ to where the shortest ends."""
+        """All are told apart by the letters from where they first differ to where the shortest ends, or by the first of these."""
         self.only, self.window, self.by_window = None, (0, 0), {}
         if len(self.nexts) == 1:
             (self.only,) = self.nexts.values()
@@ -62,6 +64,11 @@ class _Fork(Generic[K]):
         first, last = min(self.nexts), max(self.nexts)
         since = next((at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other), len(first))
         until = max(since, min(map(len, self.nexts)))
+        told_apart = len({letters[since:until] for letters in self.nexts})
+        for few in _FEW:
+            if since + few < until and len({letters[since : since + few] for letters in self.nexts}) == told_apart:
+                until = since + few
+                break
         self.window = since, until
         for each in self.nexts.values():
             self.by_window.setdefault(each.letters[since:until], []).append(each)

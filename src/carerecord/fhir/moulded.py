@@ -5,6 +5,7 @@ They are held to the same forms as where they are parsed (`own`); what has anoth
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from operator import itemgetter
 from typing import Final
 
 from msgspec import Struct
@@ -18,57 +19,54 @@ from carerecord.fhir.places import Place
 
 _NOWHERE: Final = -1
 _NO_DAYS: Final[Mapping[str, str]] = {}
-_UPDATED: Final = (("meta", "lastUpdated"),)
+_UPDATED: Final = ("meta", "lastUpdated")
+_NUMBER: Final = ("valueQuantity", "value")
 
 
 class Form(Struct, frozen=True, gc=False):
     """One kind, in one way of writing it: which of the values of a text is what."""
 
     kin: Kin
-    ids: tuple[int, ...]  # to be checked as ids,
-    moments: tuple[int, ...]  # as moments,
-    times: tuple[int, ...]  # as moments or days,
-    identifiers: tuple[tuple[int, int], ...]  # whose number it is, and the number
+    usual: Callable[[list[str]], tuple[str, ...]]  # those that nearly every resource has, as `form_of` sets them in order
+    is_measured: bool
+    moments: tuple[int, ...]  # to be checked as moments, beside `meta.lastUpdated`,
+    times: tuple[int, ...]  # as moments or days
+    identifiers: tuple[tuple[int, int], ...]  # whose number it is, and the number; none where it is one, and so among the usual
     days: tuple[tuple[str, int], ...]
     comparator: str
-    id: int = _NOWHERE
-    version: int = _NOWHERE
-    updated: int = _NOWHERE
-    subject: int = _NOWHERE
-    at: int = _NOWHERE
-    start: int = _NOWHERE
-    end: int = _NOWHERE
-    number: int = _NOWHERE
 
 
 def form_of(kin: Kin, kind: Kind, found: tuple[Place, ...], quantity: Quantity) -> Form:
     """For one of this kind whose values stand at the places that were found."""
     where = {each.path: index for index, each in enumerate(found)}
-    ids = [index for index, each in enumerate(found) if each.path in (("id",), ("meta", "versionId"))]
-    moments = [index for index, each in enumerate(found) if each.path in _UPDATED or each.path[0] in kind.instants]
     times = [index for index, each in enumerate(found) if each.path[0] in kind.times or each.path[0] in kind.periods]
-    number = where.get(("valueQuantity", "value"), _NOWHERE)
+    identifiers = [
+        (where.get(("identifier", each.path[1], "system"), _NOWHERE), index)
+        for index, each in enumerate(found)
+        if each.path[0] == "identifier" and each.path[2] == "value"
+    ]
     about = ("subject", "reference") if ("subject", "reference") in where else ("patient", "reference")
     start, end = (kin.at, "start"), (kin.at, "end")
-    return Form(
-        kin,
-        tuple(ids),
-        tuple(moments),
-        tuple(times),
-        tuple([
-            (where.get(("identifier", each.path[1], "system"), _NOWHERE), index)
-            for index, each in enumerate(found) if each.path[0] == "identifier" and each.path[2] == "value"
-        ]),
-        tuple([(name, where[name,]) for name in kin.days if (name,) in where]),
-        quantity.comparator.strip(),
+    usual = [
         where.get(("id",), _NOWHERE),
         where.get(("meta", "versionId"), _NOWHERE),
-        where.get(("meta", "lastUpdated"), _NOWHERE),
+        where.get(_UPDATED, _NOWHERE),
+        *(identifiers[0] if len(identifiers) == 1 else (_NOWHERE, _NOWHERE)),
         where.get(about, _NOWHERE),
         where.get((kin.at,), where.get(start, where.get(end, _NOWHERE))),
         where.get(("period", "start"), _NOWHERE),
         where.get(("period", "end"), _NOWHERE),
-        number,
+        where.get(_NUMBER, _NOWHERE),
+    ]
+    return Form(
+        kin,
+        itemgetter(*usual),
+        _NUMBER in where,
+        tuple([index for index, each in enumerate(found) if each.path[0] in kind.instants]),
+        tuple(times),
+        tuple(identifiers) if len(identifiers) != 1 else (),
+        tuple([(name, where[name,]) for name in kin.days if (name,) in where]),
+        quantity.comparator.strip(),
     )
 
 
@@ -77,47 +75,32 @@ def filled(form: Form, values: list[str], now: Callable[[], datetime]) -> Facts 
     together = "".join(values)
     if not together.isprintable():
         return None
-    plain = " " not in together and together.isascii()
+    values.append("")  # what stands nowhere
+    id_, version, updated, system, own_number, subject, at, start, end, digits = form.usual(values)
+    if " " in together or not together.isascii():
+        if " " in id_ or " " in version or not (id_.isascii() and version.isascii()):
+            return None
+        system, own_number, subject = system.strip(), own_number.strip(), subject.strip()
+    if len(id_) > LONGEST_ID or len(version) > LONGEST_ID:
+        return None
     try:
-        for index in form.ids:
-            id_ = values[index]
-            if len(id_) > LONGEST_ID or not (plain or (" " not in id_ and id_.isascii())):
-                return None
-        moment = ""
+        if updated:
+            check_moment(updated)
         for index in form.moments:
-            if (value := values[index]) != moment:
-                check_moment(value)
-                moment = value
+            check_moment(values[index])
         for index in form.times:
-            if (value := values[index]) != moment:
+            if (value := values[index]) != updated:
                 check_time(value)
     except NOT_ORDINARY:
         return None
-    values.append("")  # what stands nowhere
-    kin, number = form.kin, None
-    if form.number >= 0 and (number := digits_and_number(values[form.number])) is None:
+    number = digits_and_number(digits) if form.is_measured else None
+    if form.is_measured and number is None:
         return None
-    if len(form.identifiers) == 1:  # as nearly always
-        ((whose, index),) = form.identifiers
-        system, number_there = values[whose].strip(), values[index].strip()
-        identifiers: tuple[str, ...] = (f"{ALIASES.get(system, system)}|{number_there}",) if number_there else ()
-    else:
-        identifiers = _identifiers(form, values)
+    identifiers = (f"{ALIASES.get(system, system)}|{own_number}",) if own_number else _identifiers(form, values)
+    days = {name: values[index] for name, index in form.days} if form.days else _NO_DAYS
     return retold(
-        kin,
-        values[form.id],
-        identifiers,
-        values[form.subject].strip(),
-        values[form.version],
-        values[form.updated],
-        values[form.at],
-        number,
-        form.comparator,
-        values[form.start],
-        values[form.end],
-        {name: values[index] for name, index in form.days} if form.days else _NO_DAYS,
-        now,
-    )
+        form.kin, id_, identifiers, subject, version, updated, at, number, form.comparator, start, end, days, now
+    )  # fmt: skip
 
 
 def _identifiers(form: Form, values: list[str]) -> tuple[str, ...]:
