@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from carerecord.connectors.fhir_r4_take import Taken
@@ -9,7 +10,9 @@ from carerecord.connectors.reply import Asking, Expected
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.facts import Facts
+from carerecord.fhir.kin import Kinds
 from carerecord.fhir.reading import read
+from carerecord.fhir.validate import load
 from carerecord.kit.turns import Turns
 
 SOURCE = Source("elm-bank", "X99", "Elm Bank", "Elm Bank Surgery", "GP", "gp", "fhir_r4", "https://elm-bank.example/fhir")
@@ -45,3 +48,19 @@ async def test_a_medicine_that_says_an_element_twice_leaves_the_others_standing(
     found = await taken(doubled, odd, a_medicine("3", display="Bisoprolol"))
     assert [entry.facts.title for entry in found.entries] == ["Bisoprolol"]
     assert (found.unreadable, found.count) == (2, 3)
+
+
+async def test_items_without_an_id_are_each_shown_whether_or_not_their_letters_are_known() -> None:
+    problem = {"resourceType": "Condition", "recordedDate": "2020-01-01", "code": {"text": "Asthma"}, "subject": {}}
+    bare = json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": problem}] * 3}).encode()
+    kinds = Kinds(load().check, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    for _ in range(40):
+        kinds.read(json.dumps(problem).encode(), {})
+    for known in (None, kinds.known):
+        page = split(bare, known)
+        assert [each.facts is not None for each in page.entries] == [known is not None] * 3
+        found = Taken(Asking(SOURCE, ("p",), frozenset({"problems"}), Expected()), kinds.unknown, "2026-11-22T14:00:00Z")
+        async with Turns().mine() as turn:
+            await found.page(page, "Condition", turn)
+        assert [entry.key for entry in found.entries] == [f"elm-bank/Condition/-{number}" for number in (1, 2, 3)]
+        assert (found.count, found.shown_in["problems"], found.tally()[0].shown) == (3, 3, 3)

@@ -88,6 +88,7 @@ class Taken:
         self._seen: set[str] = set()
         self._beside = Beside()
         self._waiting: list[bundles.Entry] = []  # until what they refer to has come
+        self._ready: list[tuple[str, bundles.Entry, Facts]] = []  # read, and not yet among `entries`; with their keys
 
     def patient(self, resource: Mapping[str, Any], raw: bytes = b"") -> None:
         said = said_in(resource)
@@ -120,7 +121,9 @@ class Taken:
             if since > _LOOK_AFTER:
                 since = 0
                 if turn.spent:
+                    self._show()
                     await turn.over()
+        self._show()
         return len(page.faulty) + types.count(type_)
 
     async def finish(self, turn: Turn) -> None:
@@ -129,6 +132,7 @@ class Taken:
         waiting, self._waiting = self._waiting, []
         for entry in waiting:
             self._file(entry)
+            self._show()
             await turn.over()
 
     @property
@@ -143,7 +147,7 @@ class Taken:
 
     def _take(self, entry: bundles.Entry) -> None:
         type_, id_ = entry.type, entry.id
-        key = f"{self._source}/{type_}/{id_}"
+        key = f"{self._source}/{type_}/{id_ or -1 - self.count}"
         if id_:  # a resource that answers two of our searches is one resource
             if key in self._seen:
                 return
@@ -151,7 +155,7 @@ class Taken:
         self.count += 1
         self._sent[type_] += 1
         if entry.facts is not None:
-            self._show(entry, entry.facts, key)
+            self._ready.append((key, entry, entry.facts))
         elif type_ == "Patient":
             self._patient(entry)
         elif type_ in WITH_MEDICATION and b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
@@ -201,19 +205,23 @@ class Taken:
             if facts.section != "other":  # the table of contents of an area: what it lists is shown, not itself
                 self._shown["List"] += 1
                 return
-        self._show(entry, facts, f"{self._source}/{entry.type}/{facts.id}")
+        self._ready.append((f"{self._source}/{entry.type}/{facts.id or -self.count}", entry, facts))
 
-    def _show(self, entry: bundles.Entry, facts: Facts, key: str) -> None:
-        section, source, type_, id_ = facts.section, self._source, entry.type, facts.id
-        if section not in self._wanted:
-            self.dropped += 1
-            return
-        self._shown[type_] += 1
-        self.shown_in[section] += 1
-        origin = Origin(source, type_, id_, facts.author, facts.organisation, facts.last_updated, self._now, facts.version)
-        self.entries.append(Entry(key if id_ else f"{key}-{self.count}", facts, (origin,)))
+    def _show(self) -> None:
+        """File what is ready under its sections, all of it at a stroke."""
+        source, now, ready = self._source, self._now, self._ready
+        shown = [each for each in ready if each[2].section in self._wanted]
+        self.dropped += len(ready) - len(shown)
+        self._ready = []
+        self._shown.update([entry.type for _, entry, _ in shown])
+        self.shown_in.update([facts.section for _, _, facts in shown])
+        self.entries += [
+            Entry(key, of, (Origin(source, entry.type, of.id, of.author, of.organisation, of.last_updated, now, of.version),))
+            for key, entry, of in shown
+        ]
         if self._as_sent is not None:
-            self._as_sent[source, type_, id_] = entry.raw
+            for _, entry, facts in shown:
+                self._as_sent[source, entry.type, facts.id] = entry.raw
 
     def _list(self, raw: bytes) -> None:
         self.warnings.extend(WARNINGS[found.decode()] for found in _WARNING_CODE.findall(raw))

@@ -38,6 +38,7 @@ class GpTaken(Taken):
             elif entry.type not in READ_IN_PASSING:
                 self._take(entry)
             await turn.over()
+        self._show()
         for unread in made.unread:
             self._unreadable(unread.type, unread.type, unread.raw)
         self.warnings.extend(WARNINGS[each.code] for each in made.warnings if each.code in WARNINGS)
