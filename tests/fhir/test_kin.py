@@ -76,9 +76,13 @@ OTHER: dict[str, tuple[Any, ...]] = {
     ),
     "identifier": (
         [{"system": " https://n.example ", "value": " 2 "}], [{"value": "3", "use": "official"}], [{"value": 3}], [{"value": ""}],
-        [{"system": "s", "value": "1"}, {"use": "old", "value": "2"}], {}, [], None,
+        [{"system": "s", "value": "1"}, {"use": "old", "value": "2"}], [{"system": "s", "value": "a\\b"}],
+        [{"system": "https://n.example", "value": "a\"b"}], [{"system": "https://n.example", "value": "\u00e9"}], {}, [], None,
     ),
-    "subject": ({"reference": "Patient/q"}, {"display": "She"}, {}, {"reference": ""}, {"identifier": {"value": "1"}}, "p", None),
+    "subject": (
+        {"reference": "Patient/q"}, {"reference": "Patient\\/q"}, {"display": "She"}, {}, {"reference": ""},
+        {"identifier": {"value": "1"}}, "p", None,
+    ),
     "patient": ({"reference": "Patient/q", "display": "She"}, None),
     "encounter": ({"reference": "Encounter/9"}, {"reference": 9}),
     "effectiveDateTime": (

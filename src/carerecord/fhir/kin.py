@@ -109,8 +109,6 @@ class Kinds:
 
     def known(self, raw: bytes) -> Facts | None:
         """What a resource says whose letters are those of many of its kind; None for any other."""
-        if b"\\" in raw:  # letters that do not all stand for themselves
-            return None
         try:
             fitted = self._moulds.find(raw.decode())
         except UnicodeDecodeError:

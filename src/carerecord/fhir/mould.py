@@ -1,8 +1,8 @@
 """Is a text the very text of an earlier one, letter for letter, but for the values at a few places?
 
-A system writes its resources in one order and one spacing. A text without a backslash that has the same letters between its
-values, and in the place of each value one that holds no quotation mark, has the same elements in the same places: it need not be
-parsed to know that. What its values may be is for who asks.
+A system writes its resources in one order and one spacing. A text that has the same letters between its values as one without a
+backslash, and in the place of each value one that holds neither quotation mark nor backslash, has the same elements in the same
+places: it need not be parsed to know that. That no value holds a backslash, and what it may be, is for who asks.
 """
 
 import re

@@ -71,9 +71,9 @@ def form_of(kin: Kin, kind: Kind, found: tuple[Place, ...], quantity: Quantity) 
 
 
 def filled(form: Form, values: list[str], now: Callable[[], datetime]) -> Facts | None:
-    """None where a value is not in its ordinary form."""
+    """None where a value is not in its ordinary form, or where a sign in it may stand for another."""
     together = "".join(values)
-    if not together.isprintable():
+    if "\\" in together or not together.isprintable():
         return None
     values.append("")  # what stands nowhere
     id_, version, updated, system, own_number, subject, at, start, end, digits = form.usual(values)

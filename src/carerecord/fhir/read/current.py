@@ -134,7 +134,7 @@ def _recent(told: Told, now: datetime, runs: str) -> Standing:
         day, at, what = other, told.asserted, "recorded"
     if not day:
         return Standing(True, True, "active by its source, which gives no day on which it was authorised or issued", True)
-    if day >= _years_before(now):
+    if day >= _years_before(now.date()):
         return Standing(True, False, recently(told.course, what, at))
     because = f"active by its source, but not authorised or issued for {_YEARS} years: last {what} {at[:10]}"
     return Standing(True, True, because, True)
@@ -142,7 +142,7 @@ def _recent(told: Told, now: datetime, runs: str) -> Standing:
 
 def is_recent(at: str, now: datetime) -> bool:
     """Whether a day lies in the two years that the rule looks back."""
-    return _last_day(at) >= _years_before(now)
+    return _last_day(at) >= _years_before(now.date())
 
 
 def recently(course: str, what: str, at: str) -> str:
@@ -157,9 +157,10 @@ def _last_day(at: str) -> str:
     return at[:10] if len(at) >= 10 else f"{at}-31" if len(at) == 7 else f"{at}-12-31"
 
 
-def _years_before(now: datetime) -> str:
+@lru_cache(8)
+def _years_before(of: date) -> str:
     """The day two years ago, as text to compare with: of a 29th of February what comes after the 28th."""
-    return f"{now.year - _YEARS:04}{_day(now.date())[4:]}"
+    return f"{of.year - _YEARS:04}{_day(of)[4:]}"
 
 
 @lru_cache(8)
