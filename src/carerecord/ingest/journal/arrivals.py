@@ -1,7 +1,7 @@
 """How does a message become durable before it is answered? In groups: whoever waits at the same moment shares one commit.
 
 One group is written at a time, in the order of arrival, so each sender's order is the journal's. While it is being written the
-next one gathers: the busier it is, the larger the groups.
+next one gathers: the busier it is, the larger the groups. And those of the one before it, which is durable, are answered.
 """
 
 import asyncio
@@ -90,23 +90,32 @@ class Journal:
             await asyncio.wait({self._flush})
 
     async def _flush_all(self) -> None:
+        settled: Sequence[Arrival] = ()  # durable, or not to be: they wait for their answers
         try:
             while self._waiting:
                 group = self._taken()
-                try:
-                    await self._write(group)
-                except BaseException as error:
-                    _unable(group)
-                    if not isinstance(error, Exception):
-                        raise
-                    self.log.error("journal.failed", messages=len(group), exc_info=error)
-                for each in group:
-                    each.kept(each)
+                writing = asyncio.create_task(self._settle(group), name="ingest journal writes")
+                await asyncio.sleep(0)  # the statement is on its way before anything else is done
+                _answer(settled)
+                settled = ()
+                await writing
+                settled = group
             self._rest = asyncio.get_running_loop().call_later(IDLE_S, self._rested)
         finally:
+            _answer(settled)
             self._flush = None
             if self._waiting:
                 self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
+
+    async def _settle(self, group: Sequence[Arrival]) -> None:
+        """Until each of them has its verdict."""
+        try:
+            await self._write(group)
+        except BaseException as error:
+            _unable(group)
+            if not isinstance(error, Exception):
+                raise
+            self.log.error("journal.failed", messages=len(group), exc_info=error)
 
     def _rested(self) -> None:
         """Nothing came for a while: the connection is for others."""
@@ -195,6 +204,11 @@ class Journal:
             self.seals.seal(arrival.raw, organisation=sender.organisation, place=digest),
             lane_of(sender.organisation, whose(arrival.raw, arrival.head)), arrival.reason if unreadable else "",
         )  # fmt: skip
+
+
+def _answer(group: Sequence[Arrival]) -> None:
+    for each in group:
+        each.kept(each)
 
 
 def _unable(group: Sequence[Arrival]) -> None:

@@ -43,10 +43,30 @@ _ADD = """
     """
 
 
+# The same where each can be read, as nearly always: what nothing is joined for takes a third less.
+_ADD_PLAIN = """
+    WITH kept AS (
+        INSERT INTO message (at, sender, organisation, digest, trigger, size, body)
+        SELECT $1, sender, organisation, digest, trigger, size, body
+          FROM unnest($2::text[], $3::text[], $4::bytea[], $5::text[], $6::integer[], $7::bytea[])
+               WITH ORDINALITY AS told (sender, organisation, digest, trigger, size, body, place)
+         ORDER BY place
+        ON CONFLICT (digest) DO NOTHING
+        RETURNING id, digest
+    ), queued AS (
+        INSERT INTO waiting (lane, id)
+        SELECT ($8::smallint[])[array_position($4::bytea[], digest)], id FROM kept
+    )
+    SELECT digest FROM kept
+    """
+
+
 async def add(db: Database, rows: Sequence[Row], at: datetime) -> frozenset[bytes]:
     """Write them, and that they wait, in one statement: all or none. Answers the digests of those that were not there before."""
+    faults = [row.fault for row in rows]
+    faulty = any(faults)
     kept = await db.fetch(
-        _ADD,
+        _ADD if faulty else _ADD_PLAIN,
         at,
         [row.sender for row in rows],
         [row.organisation for row in rows],
@@ -55,7 +75,7 @@ async def add(db: Database, rows: Sequence[Row], at: datetime) -> frozenset[byte
         [row.size for row in rows],
         [row.body for row in rows],
         [row.lane for row in rows],
-        [row.fault for row in rows],
+        *((faults,) if faulty else ()),
     )
     return frozenset(row["digest"] for row in kept)
 
