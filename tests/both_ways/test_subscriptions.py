@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from carerecord.contracts.holdings import WATCHABLE, Watchable, WatchableAsked
+from carerecord.contracts.holdings import WATCHABLE, WRITE, Watchable, WatchableAsked, WriteAsked, Written
 from carerecord.contracts.subscriptions import (
     AMEND,
     RESUME,
@@ -45,8 +45,11 @@ async def test_subscriptions(service_database, tmp_path: Path):
     async def watchable(asked: WatchableAsked) -> Watchable:
         return Watchable(tuple(name for name, _ in asked.query))
 
+    async def judged(_: WriteAsked) -> tuple[Written, ...]:
+        return (Written(200),)
+
     async def make(_: AsyncExitStack) -> Part:
-        ways = {"holdings": Direct((answer(WATCHABLE, watchable),))}
+        ways = {"holdings": Direct((answer(WATCHABLE, watchable), answer(WRITE, judged)))}
         return subscriptions.build(
             supplies_for("subscriptions", await service_database("subscriptions"), data_dir=tmp_path, ways=ways)
         )

@@ -18,6 +18,7 @@ from carerecord.contracts.holdings import (
     ANSWERS,
     PEOPLE_KEPT,
     WATCHABLE,
+    WRITE,
     Answering,
     AnswersAsked,
     Kept,
@@ -25,6 +26,8 @@ from carerecord.contracts.holdings import (
     PersonKept,
     Watchable,
     WatchableAsked,
+    WriteAsked,
+    Written,
 )
 from carerecord.contracts.identity import CLIENTS, ClientRow, ClientsAsked
 from carerecord.contracts.patients import KNOWN_AS, WHO, Demographics, KnownAs, KnownAsAsked, Person, WhoAsked
@@ -42,7 +45,7 @@ from carerecord.contracts.subscriptions import (
 )
 from carerecord.kit.calls import Direct
 from carerecord.kit.db import Pool, open_pool
-from carerecord.kit.errors import Unavailable
+from carerecord.kit.errors import NotUnderstood, Unavailable
 from carerecord.kit.events import Event
 from carerecord.kit.part import Job, Part, answer
 from carerecord.subscriptions import api as subscriptions
@@ -62,6 +65,7 @@ class Neighbours:
     hidden: set[str] = field(default_factory=set)  # ids that holdings lets nobody see
     refuses: set[str] = field(default_factory=set)  # sources of which policy lets nobody be told
     away: bool = False
+    broken: tuple[str, str] = ("", "")  # a parameter that holdings understands no more
     revoked: set[str] = field(default_factory=set)
     asked: list[MayTellAsked] = field(default_factory=list)
 
@@ -69,6 +73,7 @@ class Neighbours:
         return {
             "holdings": Direct((
                 answer(WATCHABLE, self._watchable), answer(ANSWERS, self._answers), answer(PEOPLE_KEPT, self._kept),
+                answer(WRITE, self._judged),
             )),
             "identity": Direct((answer(CLIENTS, self._clients),)),
             "patients": Direct((answer(KNOWN_AS, self._known), answer(WHO, self._who))),
@@ -78,7 +83,13 @@ class Neighbours:
     async def _watchable(self, _: WatchableAsked) -> Watchable:
         return Watchable(())
 
+    async def _judged(self, asked: WriteAsked) -> tuple[Written, ...]:
+        assert asked.check_only
+        return (Written(200),)
+
     async def _answers(self, asked: AnswersAsked) -> tuple[Answering, ...]:
+        if self.broken[0] and any(self.broken in watch.query for watch in asked.watches):
+            raise NotUnderstood("There is no such parameter any more.")
         return tuple([
             Answering(tuple([each.id not in self.hidden for _ in asked.watches]), "p1", "results") for each in asked.changed
         ])  # fmt: skip

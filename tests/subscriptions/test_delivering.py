@@ -13,7 +13,7 @@ from msgspec import Raw, json
 
 from carerecord.contracts.subscriptions import AMEND, RESUME, AmendAsked, ResumeAsked, Subscriber
 from carerecord.kit.errors import NotAcceptable, NotFound
-from carerecord.subscriptions.matching import FULL
+from carerecord.subscriptions.matching import BROKEN, FULL
 from tests.conftest import TestDatabase
 from tests.subscriptions.alone import BASE, BOARD, Alone, Neighbours, alone
 from tests.subscriptions.asked import asking
@@ -202,6 +202,19 @@ async def test_a_client_that_is_revoked_is_told_nothing_more(service_database: D
                 break
             await asyncio.sleep(0.02)
         assert (hook.events, (await made.standing(id_)).waiting) == ([], 0)
+
+
+async def test_one_whose_criteria_are_not_understood_any_more_is_turned_off_and_holds_up_nobody(
+    service_database: Databases, tmp_path: Path, hook: Hook
+) -> None:
+    beside = Neighbours()
+    async with alone(await service_database("subscriptions"), tmp_path, neighbours=beside) as made:
+        await made.subscribe(f"{hook.address}/told")
+        broken = await made.subscribe(f"{hook.address}/told", channel={"criteria": "Observation?colour=red"})
+        beside.broken = ("colour", "red")
+        await made.change("o1")
+        await hook.until(lambda each: each.events == [(1, "Observation/o1")])
+        assert (await made.until(broken, "off")).error == BROKEN
 
 
 async def test_it_ends_when_it_said_and_nothing_grows_without_an_end(

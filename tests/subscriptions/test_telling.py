@@ -82,6 +82,8 @@ async def test_a_subscription_is_set_found_changed_and_ended_and_what_would_not_
     ):
         status, refused = await told.ask("POST", "/Subscription", asking(**{"endpoint": endpoint} | changed))
         assert (status, says in refused["issue"][0]["diagnostics"]) == (422, True), refused
+    status, refused = await told.ask("POST", "/Subscription", asking(endpoint) | {"contact": [{"colour": "red"}]})
+    assert (status, "Subscription.contact" in refused["issue"][0]["diagnostics"]) == (422, True), refused
     for criteria, code, says in (
         ("Observation?colour=red", 400, "colour"), ("Observation?patient.name=Marlow", 400, "chains"),
         ("Observation?_sort=date", 400, "_sort"), ("Colour", 400, "no type"), ("Consent", 422, "nobody is told"),

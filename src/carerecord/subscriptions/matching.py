@@ -10,7 +10,7 @@ from carerecord.contracts.holdings import ANSWERS, AnswersAsked, Kept, Reach, Wa
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
-from carerecord.kit.errors import Unavailable
+from carerecord.kit.errors import CareRecordError, Unavailable
 from carerecord.kit.events import Event
 from carerecord.kit.log import Log
 from carerecord.subscriptions.service import Desk
@@ -21,6 +21,7 @@ from carerecord.subscriptions.store.subscribed import Row
 
 _AT_ONCE: Final = 200  # changes in one transaction
 _IDLE_S: Final = 1.0
+BROKEN: Final = "Its criteria are not understood any more. Set it anew, and read what changed meanwhile by _history."
 FULL: Final = "So many notices waited that it was turned off. Set it anew, and read what changed meanwhile by _history."
 
 
@@ -73,19 +74,45 @@ class Matcher:
 
     async def _told(self, changes: Sequence[Change], rows: Sequence[Row]) -> list[tuple[str, int]]:
         """Which subscription is to be told of which change. What its client may be told is for the moment of telling."""
-        by_type: dict[tuple[str, str], list[tuple[str, Watch]]] = {}
+        by_type: dict[tuple[str, str], list[tuple[Row, Watch]]] = {}
         for row in rows:
             body = self.desk.body(row)
-            watch = Watch(body.wanted.query, Reach((row.type,)))
-            by_type.setdefault((row.type, body.base), []).append((row.id, watch))
+            by_type.setdefault((row.type, body.base), []).append((row, Watch(body.wanted.query, Reach((row.type,)))))
         found: list[tuple[str, int]] = []
         for (type_, base), watches in by_type.items():
             mine = [each for each in changes if each.type == type_]
-            asked = AnswersAsked(type_, tuple([each.named for each in mine]), tuple([watch for _, watch in watches]), base)
-            told = await self.calls.ask(ANSWERS, asked)
-            for change, answer in zip(mine, told, strict=True):
-                found += [(id_, change.seq) for (id_, _), good in zip(watches, answer.answers, strict=True) if good]
+            try:
+                found += await self._answered(mine, type_, base, watches)
+            except Unavailable:
+                raise
+            except CareRecordError:  # one of them is not understood any more: it must not hold up the others
+                for each in watches:
+                    found += await self._alone(mine, type_, base, each)
         return found
+
+    async def _answered(
+        self, changes: Sequence[Change], type_: str, base: str, watches: Sequence[tuple[Row, Watch]]
+    ) -> list[tuple[str, int]]:
+        asked = AnswersAsked(type_, tuple([each.named for each in changes]), tuple([watch for _, watch in watches]), base)
+        told = await self.calls.ask(ANSWERS, asked)
+        return [
+            (row.id, change.seq)
+            for change, each in zip(changes, told, strict=True)
+            for (row, _), good in zip(watches, each.answers, strict=True)
+            if good
+        ]
+
+    async def _alone(
+        self, changes: Sequence[Change], type_: str, base: str, watch: tuple[Row, Watch]
+    ) -> list[tuple[str, int]]:
+        try:
+            return await self._answered(changes, type_, base, (watch,))
+        except Unavailable:
+            raise
+        except CareRecordError:
+            await store.turn_off(self.db, [watch[0].id], BROKEN, self.clock.now())
+            self.log.warning("subscriptions.not-understood", subscription=watch[0].id)
+            return []
 
     async def _turn_off_the_full(self, rows: Sequence[Row]) -> None:
         """Nothing grows without an end: an endpoint that is silent for so long is told so, by its subscription."""

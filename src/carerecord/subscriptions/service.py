@@ -9,7 +9,7 @@ from msgspec import Raw, structs
 
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import WATCHABLE, WatchableAsked
+from carerecord.contracts.holdings import WATCHABLE, WRITE, Change, Client, Reach, WatchableAsked, WriteAsked
 from carerecord.contracts.subscriptions import (
     AmendAsked,
     ResumeAsked,
@@ -130,6 +130,10 @@ class Desk:
     async def _body(self, by: Subscriber, raw: bytes, base: str) -> Body:
         given = model.resource_in(raw)
         wanted = model.wanted(given, self.clock.now())
+        judged = WriteAsked(Client(), Reach((model.TYPE,)), (Change("create", model.TYPE, raw=Raw(raw)),), check_only=True)
+        (made,) = await self.calls.ask(WRITE, judged)
+        if wrong := [each for each in made.issues if each.severity == "error"]:
+            raise NotAcceptable(f"{wrong[0].path or model.TYPE}: {wrong[0].says}")
         if fault := self.postman.refusal(wanted.endpoint):
             raise NotAcceptable(f"Subscription.channel.endpoint {fault}.")
         for letter in "rs":
