@@ -41,7 +41,7 @@ from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, Iss
 SERVICES: Final = ("identity", "holdings", "audit", "exchange")
 BUNDLE_CLIENTS: Final = 4
 CREATE_CLIENTS: Final = 16
-TIMES: Final = 8  # the real resources in one import, each time under fresh ids
+TIMES: Final = 16  # the real resources in one import, each time under fresh ids
 _PLACE: Final = re.compile(rb"(?i)\r\ncontent-location: (\S+)")
 
 

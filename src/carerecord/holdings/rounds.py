@@ -9,7 +9,7 @@ from typing import Final
 from carerecord.kit.db import is_away
 from carerecord.kit.log import Log
 
-LOOKS_EVERY_S: Final = 2.0  # for what another process left, where nobody rings
+LOOKS_EVERY_S: Final = 1.0  # for what another process left, where nobody rings
 SWEEPS_EVERY_S: Final = 60.0
 
 
