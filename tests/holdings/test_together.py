@@ -13,7 +13,7 @@ from carerecord.contracts.holdings import Client, Reach, ReadAsked
 from carerecord.holdings.store import looking, together
 from carerecord.holdings.store.together import Across, InRecord
 from carerecord.holdings.together import Together
-from carerecord.kit.errors import NotFound
+from carerecord.kit.errors import NotFound, Unavailable
 
 
 class Slow:
@@ -136,6 +136,41 @@ async def test_searches_and_reads_at_once_mix_up_nobody_s_record(desk: Desk):
     await asyncio.gather(*(only_mine(person) for person in people * 4))
 
 
+async def test_a_search_has_one_line_that_names_everyone_whom_it_shows(desk: Desk) -> None:
+    for person in ("p1", "p2"):
+        await desk.put({**PATIENT, "id": person})
+    await desk.put({**potassium(4.1, "2026-05-01", performer=[{"reference": "Patient/p2"}]), "id": "o1"})
+    await desk.put({"resourceType": "Location", "id": "l1"})  # in nobody's record
+    searches: dict[tuple[str, ...], tuple[str, ...]] = {
+        ("Observation", "patient", "p1"): ("p1",), ("Observation", "patient", "p2"): (),
+        ("Location", "status:missing", "true"): (),
+        ("Observation", "patient", "p1", "_summary", "count"): ("p1",),
+        ("Observation", "patient", "p1", "_include", "Observation:performer"): ("p1", "p2"),
+        ("Patient", "_id", "p2"): ("p2",),
+        ("Observation", "patient", "p1", "patient.birthdate", "1948-03-02"): ("p1",),
+        ("Observation", "patient:missing", "false", "_id", "o1"): ("p1",),
+    }  # fmt: skip
+    for (type_, *said), named in searches.items():
+        await desk.database.pool.execute("DELETE FROM outbox")
+        page = await desk.search(type_, *zip(said[::2], said[1::2], strict=True))
+        lines = await _lines(desk)
+        assert [(line.what, line.patients) for line in lines] == [("resource-searched", named)], said
+        assert bool(page.total) is (bool(named) or type_ == "Location")
+
+
+async def test_a_search_whose_line_cannot_be_written_shows_nothing(desk: Desk) -> None:
+    await desk.put({**PATIENT, "id": "p1"})
+    await desk.database.pool.execute("ALTER TABLE outbox RENAME TO outbox_away")
+    for query in (("patient", "p1"), ("_id", "o1")):
+        with pytest.raises(Unavailable):
+            await desk.search("Observation", query)
+
+
+async def _lines(desk: Desk) -> list[Line]:
+    rows = await desk.database.pool.fetch("SELECT kind, body FROM outbox ORDER BY id")
+    return [msgspec.json.decode(row["body"], type=Line) for row in rows if row["kind"] == "Line"]
+
+
 async def test_a_read_and_its_line_are_one_statement_that_says_whom_it_was_about_and_whether_it_was_shown(desk: Desk) -> None:
     await desk.put(PATIENT)
     await desk.put({**potassium(4.1, "2026-05-01"), "id": "o1"})
@@ -147,9 +182,7 @@ async def test_a_read_and_its_line_are_one_statement_that_says_whom_it_was_about
 
     seen = await asyncio.gather(*(desk.read(*each) for each in asked), return_exceptions=True)
 
-    rows = await desk.database.pool.fetch("SELECT kind, body FROM outbox ORDER BY id")
-    lines = [msgspec.json.decode(row["body"], type=Line) for row in rows if row["kind"] == "Line"]
-    told = [(line.what, line.patients, line.outcome, line.service, bool(line.at)) for line in lines]
+    told = [(line.what, line.patients, line.outcome, line.service, bool(line.at)) for line in await _lines(desk)]
     assert [isinstance(each, NotFound) for each in seen] == [False, False, True, True, False]
     assert told == [
         ("resource-read", ("p1",), "success", "holdings", True), ("resource-read", (), "success", "holdings", True),
