@@ -77,7 +77,7 @@ class _Fork(Generic[K]):
 class _Run(NamedTuple, Generic[K]):
     """Several texts that names alone stand between, and at whose forks there is one way: taken at a stroke."""
 
-    match: Callable[[str, int], re.Match[str] | None] | None  # None: there is nothing like that here
+    match: Callable[[str, int], re.Match[str] | None]
     fork: _Fork[K]
 
 
@@ -92,18 +92,19 @@ class _Next(Generic[K]):
         self.fork: _Fork[K] | None = None if ends else _Fork()
         self.known: K | None = None
         self.born = 0
-        self.run: _Run[K] | None = None  # not known yet
+        self.run: _Run[K] | None = None
 
-    def looked_ahead(self, fork: _Fork[K]) -> _Run[K]:
-        """What follows, as far as it is taken at a stroke."""
+    def look_ahead(self) -> None:
+        """Find what may be taken at a stroke, now that a way was added behind this."""
         letters: list[str] = []
-        while self.quoted and len(letters) < _MOST_AT_A_STROKE and (here := fork.only) and here.fork and here.quoted:
+        fork, self.run = self.fork, None
+        while self.quoted and len(letters) < _MOST_AT_A_STROKE and fork and (here := fork.only) and here.fork and here.quoted:
             if not _names_alone(here.letters):
                 break
             letters.append(here.letters)
             fork = here.fork
-        self.run = _Run(_matcher(tuple(letters)) if letters else None, fork)
-        return self.run
+        if letters and fork:
+            self.run = _Run(_matcher(tuple(letters)), fork)
 
 
 @lru_cache(200)
@@ -144,7 +145,7 @@ class Moulds(Generic[K]):
             here.known, here.born = known, self._now
             self._count += 1
             for each in way:
-                each.run = None  # there may be more ways now
+                each.look_ahead()
 
     def find(self, text: str) -> tuple[K, list[str]] | None:
         """What is known of this text, and its values; None where no earlier one had its letters."""
@@ -166,8 +167,7 @@ class Moulds(Generic[K]):
             fork = here.fork  # type: ignore[assignment]
             if fork is None:
                 return (here.known, values) if at == len(text) and here.known is not None else None
-            run = here.run or here.looked_ahead(fork)
-            if run.match is not None:
+            if (run := here.run) is not None:
                 if (texts := run.match(text, at)) is None:
                     return None
                 values += texts.groups()
