@@ -94,8 +94,8 @@ class _Next(Generic[K]):
         self.born = 0
         self.run: _Run[K] | None = None
 
-    def look_ahead(self) -> None:
-        """Find what may be taken at a stroke, now that a way was added behind this."""
+    def look_ahead(self) -> int:
+        """Find what may be taken at a stroke, now that a way was added behind this; return how many values follow the first."""
         letters: list[str] = []
         fork, self.run = self.fork, None
         while self.quoted and len(letters) < _MOST_AT_A_STROKE and fork and (here := fork.only) and here.fork and here.quoted:
@@ -105,9 +105,10 @@ class _Next(Generic[K]):
             fork = here.fork
         if letters and fork:
             self.run = _Run(_matcher(tuple(letters)), fork)
+        return len(letters)
 
 
-@lru_cache(200)
+@lru_cache(500)
 def _matcher(letters: tuple[str, ...]) -> Callable[[str, int], re.Match[str] | None]:
     """For a text, and one after each of these. They name elements alone, so that of them nothing need be forgotten."""
     return re.compile(_TEXT + "".join([re.escape(each) + _TEXT for each in letters])).match
@@ -144,8 +145,10 @@ class Moulds(Generic[K]):
         if here is not None and here.known is None and here.fork is None:
             here.known, here.born = known, self._now
             self._count += 1
-            for each in way:
-                each.look_ahead()
+            ahead = iter(way)
+            for each in ahead:
+                for _ in range(each.look_ahead()):
+                    next(ahead).run = None  # it is passed over
 
     def find(self, text: str) -> tuple[K, list[str]] | None:
         """What is known of this text, and its values; None where no earlier one had its letters."""
