@@ -65,7 +65,8 @@ class Change(Struct, frozen=True, omit_defaults=True):
     condition: str = ""  # update, patch or delete what answers this
     if_match: int = 0  # 0 = not stated
     must_match: bool = False  # without if_match it replaces nothing that stands
-    unless: str = ""  # same: of an update nothing is written, and 304 said, where the very same words stand
+    # same: of an update nothing is written, and 304 said, where the very same words stand; there: nothing where anything stands
+    unless: str = ""
 
     @property
     def text(self) -> bytes:

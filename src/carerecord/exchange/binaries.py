@@ -53,13 +53,16 @@ async def vread(visit: Visit) -> Response:
 
 async def create(visit: Visit) -> Response:
     visit.must(TYPE, "c")
-    return await resources.write(visit, Change("create", TYPE, raw=await _sent(visit), if_none_exist=resources.if_none(visit)))
+    change = Change("create", TYPE, raw=await _sent(visit), if_none_exist=resources.if_none(visit, TYPE))
+    return await resources.write(visit, change)
 
 
 async def update(visit: Visit) -> Response:
     visit.must(TYPE, "u")
     id_ = str(visit.request.path_params["id"])
-    return await resources.write(visit, Change("update", TYPE, id_, await _sent(visit, id_), if_match=resources.if_match(visit)))
+    unless = resources.unless(visit.request.headers.get("if-none-match", ""))
+    change = Change("update", TYPE, id_, await _sent(visit, id_), if_match=resources.if_match(visit), unless=unless)
+    return await resources.write(visit, change)
 
 
 def _as_resource(visit: Visit) -> bool:

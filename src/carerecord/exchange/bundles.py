@@ -13,7 +13,7 @@ from starlette.responses import Response
 from carerecord.contracts.holdings import WRITE, Change, Issue, Reach, WriteAsked, Written
 from carerecord.exchange import answers, by_owner, reads
 from carerecord.exchange.owners import OWNED_ELSEWHERE
-from carerecord.exchange.resources import KEPT_ASIDE, kept_here
+from carerecord.exchange.resources import KEPT_ASIDE, criteria, kept_here, unless
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import NotUnderstood
 
@@ -27,6 +27,7 @@ class _Request(Struct):
     method: str = ""
     url: str = ""
     ifMatch: str = ""
+    ifNoneMatch: str = ""
     ifNoneExist: str = ""
 
 
@@ -165,8 +166,8 @@ def _change(visit: Visit, entry: _Entry) -> Change:
     if method != "create" and not id_ and not condition:
         raise NotUnderstood("Name the resource by its id, or say by a query which one is meant.")
     return Change(
-        method, type_, id_ if method != "create" else "", entry.resource, entry.fullUrl, request.ifNoneExist, condition,
-        int(match.group(1)) if match else 0,
+        method, type_, id_ if method != "create" else "", entry.resource, entry.fullUrl, criteria(request.ifNoneExist, type_),
+        condition, int(match.group(1)) if match else 0, unless=unless(request.ifNoneMatch) if method == "update" else "",
     )  # fmt: skip
 
 

@@ -89,6 +89,8 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield ""
     yield f"For each type: {', '.join(INTERACTIONS)}. For the whole: {', '.join(SYSTEM)}."
     yield "Create, update, patch and delete may be conditional; so may a read, by `If-None-Match` or `If-Modified-Since`."
+    yield "`If-None-Match: *` on an update writes only where nothing stands. The id in a conditional update is that of what answers, or,"
+    yield "where nothing does, of what is new. A condition that several answer, or that cannot be asked of everybody, is a 412."
     yield ""
     yield "| operation | of | definition |"
     yield "| --- | --- | --- |"

@@ -31,6 +31,7 @@ from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refu
 KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
 _ETAG = re.compile(r'(?:W/)?"(\d{1,9})"\Z')
 _MOST_HISTORY = 100
+NO_OPERATION = "There is no such operation here: those that there are stand in /metadata."
 _OF_A_READ = frozenset(("_elements", "_format", "_pretty", "_summary"))
 _SUMMARIES = ("true", "text", "data", "false")
 
@@ -48,7 +49,7 @@ def type_of(visit: Visit, letter: str) -> str:
     type_ = str(named["type"])
     kept_here(visit, type_)
     if str(named.get("id", "")).startswith("$"):
-        raise NotHere("There is no such operation here: those that there are stand in /metadata.")
+        raise NotHere(NO_OPERATION)
     visit.must(type_, letter)
     return type_
 
@@ -57,6 +58,8 @@ def kept_here(visit: Visit, type_: str) -> None:
     """Raises NotHere: R4 has no such type, or another service keeps it."""
     if type_ in OWNED_ELSEWHERE:
         raise NotHere(OWNED_ELSEWHERE[type_][1])
+    if type_.startswith("$"):
+        raise NotHere(NO_OPERATION)
     if not visit.face.parameters.of(type_):
         raise NotHere("There is no such resource type in FHIR R4.")
 
@@ -103,15 +106,16 @@ async def held_here(visit: Visit, type_: str, version: int = 0) -> Held:
 
 async def create(visit: Visit) -> Response:
     type_ = type_of(visit, "c")
-    return await write(visit, Change("create", type_, raw=Raw(await visit.body()), if_none_exist=if_none(visit)))
+    return await write(visit, Change("create", type_, raw=Raw(await visit.body()), if_none_exist=if_none(visit, type_)))
 
 
 async def update(visit: Visit) -> Response:
     type_ = type_of(visit, "u")
     id_ = visit.request.path_params.get("id", "")
     change = Change(
-        "update", type_, id_, Raw(await visit.body()), condition="" if id_ else _condition(visit), if_match=if_match(visit)
-    )
+        "update", type_, id_, Raw(await visit.body()), condition="" if id_ else _condition(visit), if_match=if_match(visit),
+        unless=unless(visit.request.headers.get("if-none-match", "")),
+    )  # fmt: skip
     return await write(visit, change)
 
 
@@ -200,8 +204,20 @@ def _condition(visit: Visit) -> str:
     return visit.query
 
 
-def if_none(visit: Visit) -> str:
-    return visit.request.headers.get("if-none-exist", "")
+def if_none(visit: Visit, type_: str) -> str:
+    return criteria(visit.request.headers.get("if-none-exist", ""), type_)
+
+
+def criteria(said: str, type_: str) -> str:
+    """A condition as a query. Some write it as an address: ?identifier=… or Patient?identifier=…"""
+    return said.strip().removeprefix(type_).removeprefix("?") if said.strip().startswith((f"{type_}?", "?")) else said
+
+
+def unless(said: str) -> str:
+    """When nothing is to be written: `*`, where anything stands. Raises NotUnderstood."""
+    if said and said.strip() != "*":
+        raise NotUnderstood("If-None-Match of an update is *: it is written only where nothing stands.")
+    return "there" if said else ""
 
 
 def if_match(visit: Visit) -> int:
@@ -224,9 +240,14 @@ def known_already(visit: Visit, held: Held) -> bool:
         return False
     headers = visit.request.headers
     if "if-none-match" in headers:
-        said = [each.strip() for each in headers["if-none-match"].split(",")[:100]]
-        return "*" in said or any(_version(each) == held.version for each in said)
+        return has_already(headers["if-none-match"], held)
     return _not_since(headers.get("if-modified-since", ""), held)
+
+
+def has_already(said: str, held: Held) -> bool:
+    """Whether it is one of these versions."""
+    tags = [each.strip() for each in said.split(",")[:100]]
+    return "*" in tags or any(_version(each) == held.version for each in tags)
 
 
 def _not_since(said: str, held: Held) -> bool:

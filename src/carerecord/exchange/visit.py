@@ -153,17 +153,22 @@ class Visit:
 
     @property
     def strict(self) -> bool:
-        return not self.said(b"prefer") or "handling=lenient" not in self.request.headers.get("prefer", "").replace(" ", "")
+        return not self.said(b"prefer") or self._prefers().get("handling") != "lenient"
 
     @property
     def wanted(self) -> str:
         """What is sent back of what was written: minimal, representation or OperationOutcome."""
-        if not self.said(b"prefer"):
-            return "representation"
-        for each in self.request.headers.get("prefer", "").replace(" ", "").split(","):
-            if each.startswith("return="):
-                return each.removeprefix("return=")
-        return "representation"
+        said = self._prefers().get("return", "") if self.said(b"prefer") else ""
+        return {"minimal": "minimal", "operationoutcome": "OperationOutcome"}.get(said, "representation")
+
+    def _prefers(self) -> dict[str, str]:
+        """Each preference, in small letters (RFC 7240); of what is said twice the first counts."""
+        told: dict[str, str] = {}
+        for header in self.request.headers.getlist("prefer"):
+            for each in header.lower().replace(";", ",").split(","):
+                name, _, value = each.partition("=")
+                told.setdefault(name.strip(), value.strip().strip('"'))
+        return told
 
     async def body(self) -> bytes:
         """The resource that was sent, as JSON. Raises as `formats.resource` does."""

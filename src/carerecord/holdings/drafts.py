@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
 from carerecord.contracts.holdings import Change, Held, Issue, WriteAsked, Written
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.gates import Gates, Judged
 from carerecord.fhir.lettered import Letters
-from carerecord.fhir.search.query import BadSearch, read
+from carerecord.fhir.search.query import BadSearch, UnknownParameter, read
 from carerecord.holdings.finding import ID, Finder, View
 from carerecord.holdings.index import Index, Row
 from carerecord.holdings.lettered import Known, Plan
@@ -121,18 +125,32 @@ class Drafting:
     async def _conditional(self, db: Connection, draft: Draft) -> None:
         condition = draft.change.condition
         found = await self._one_answering(db, draft, condition)
+        named = _named(draft.change.text) if draft.change.method == "update" else ""
         if found is None and draft.change.method == "update":
-            draft.id = new_id()
+            draft.id = self._chosen(draft, named) if named else new_id()
             hashed = self._claim(draft, condition)
             await changing.claim(db, hashed, draft.type, draft.id)
             found = await self._one_answering(db, draft, condition)
             await changing.move_claim(db, hashed, draft.type, found.id if found else draft.id)
         if found is not None:
+            if named not in ("", found.id):
+                says = "The id of the resource is not the one of what answers the condition."
+                raise Refusal(draft.place, 400, error("invalid", "id", says))
             draft.id = found.id
         elif draft.change.method == "delete":
             draft.done = Written(204)
         elif draft.change.method == "patch":
             raise Refusal(draft.place, 404, error("not-found", "", "No resource answers the condition."))
+
+    def _chosen(self, draft: Draft, named: str) -> str:
+        """An id of the client's own, where nothing answers its condition: of what is not there yet."""
+        if not draft.asked.client.chooses_ids:
+            says = "This client may not choose ids, and nothing answers the condition: leave the id out."
+            raise Refusal(draft.place, 405, error("not-supported", "id", says))
+        if not ID.match(named):
+            raise Refusal(draft.place, 400, error("value", "id", "An id is 1 to 64 letters, digits, hyphens and full stops."))
+        draft.change = replace(draft.change, unless="there")
+        return named
 
     def _claim(self, draft: Draft, condition: str) -> bytes:
         return self.finder.index.claim(draft.type, parse_qsl(condition, keep_blank_values=True))
@@ -144,6 +162,8 @@ class Drafting:
             if not query.clauses:
                 raise BadSearch("", "A condition needs at least one search parameter.")
             found = await self.finder.all_of(query, View(db, draft.asked.reach), 2)
+        except UnknownParameter as bad:
+            raise Refusal(draft.place, 400, error("invalid", "", bad.reason)) from None
         except BadSearch as bad:
             raise Refusal(draft.place, 412, error("invalid", "", bad.reason)) from None
         if len(found) > 1:
@@ -222,6 +242,21 @@ class Drafting:
         if faults and not patient:
             raise Refusal(draft.place, 422, *faults, *remarks)
         return (*faults, *remarks)
+
+
+class _Named(Struct):
+    id: str = ""
+
+
+_names: Final = msgspec.json.Decoder(_Named)
+
+
+def _named(raw: bytes) -> str:
+    """The id that a resource says of itself. What cannot be read is refused when it is worked out."""
+    try:
+        return _names.decode(raw).id
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
 
 
 def references(raw: bytes) -> list[bytes]:

@@ -1,6 +1,6 @@
 """Which resources answer a search? An index says which are worth opening, the body decides, and a grant comes before counts."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -10,9 +10,9 @@ from carerecord.contracts.holdings import FindAsked, Page
 from carerecord.fhir.search import compartments
 from carerecord.fhir.search.compartments import Compartments
 from carerecord.fhir.search.match import Answers, answers
-from carerecord.fhir.search.parameters import Parameter, Parameters
+from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import BadSearch, Chained, Clause, Either, Has, Query, read
-from carerecord.fhir.search.values import Link, link
+from carerecord.fhir.search.values import Link, Value, link
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.including import Including
 from carerecord.holdings.index import Index
@@ -154,8 +154,9 @@ class Finder:
         either = [each for each in query.clauses if isinstance(each, Either)]
         tests = [*self._tests(own, view), *(_any_of(self._tests(each.clauses, view)) for each in either)]
         whose: list[str] | None = None
+        led = [each for each in query.clauses if isinstance(each, Chained) and self._is_led(each, own, view)]
         for each in query.clauses:
-            if isinstance(each, Chained):
+            if isinstance(each, Chained) and each not in led:
                 ids = await self._chained(each, view)
                 tests.append(_points_at(each, ids))
                 if each.target == "Patient" and each.parameter.code in WHOSE:
@@ -163,7 +164,7 @@ class Finder:
         points = [each for each in query.clauses if isinstance(each, Has)]
         tested = [each.parameter for each in query.clauses if isinstance(each, Clause | Chained)]
         tested += [each.parameter for one in either for each in one.clauses]
-        later = [parameter for parameter, _ in query.sort]
+        later = [*(parameter for parameter, _ in query.sort), *(each.parameter for each in led)]
         later += along.parameters(query.type) if along else []
         exam = Exam(tests, tested, lambda _: later)
         bodies, shown = 0, list[Found]()
@@ -172,6 +173,8 @@ class Finder:
             if bodies > MOST_OPENED:
                 raise BadSearch("", f"More than {MOST_OPENED:,} resources would have to be opened: narrow the search.")
             found = await self.opened(rows, exam)
+            for chained in led:
+                found = await self._led(found, chained, view)
             if not points:
                 shown += found[: upto - len(shown)]
             for hit in found if points else ():
@@ -271,25 +274,48 @@ class Finder:
             raise BadSearch(chained.parameter.code, f"more than {_LONGEST_STEP:,} answer the chain: narrow it")
         return {each.row.id for each in targets}
 
+    def _is_led(self, chained: Chained, own: Sequence[Clause], view: View) -> bool:
+        """Whether what it points at is read from what points, and not looked for first: where the search says which, or whose."""
+        if chained.target == "Patient" and chained.parameter.code in WHOSE:
+            return False
+        named = any(each.parameter.code == "_id" and not each.modifier for each in own)
+        return named or self._whose(own, view.base) is not None
+
+    async def _led(self, found: Sequence[Found], chained: Chained, view: View) -> list[Found]:
+        """Those that point at something that answers, wherever it lies."""
+        target, then = chained.target, chained.then
+        if target == GUARDED:
+            raise BadSearch("", f"A {GUARDED} is read by its id, and is not searched for.")
+        if not may_see(view.reach, target):
+            return []
+        pointed = [{each.id for each in _links(hit.values(chained.parameter), target, view.base)} for hit in found]
+        rows = await self.current([(target, id_) for id_ in sorted(set[str]().union(*pointed))], view)
+        own = [then] if isinstance(then, Clause) else []
+        later = [then.parameter] if isinstance(then, Chained) else []
+        hits = await self.opened(rows, Exam(self._tests(own, view), [each.parameter for each in own], lambda _: later))
+        if isinstance(then, Chained):
+            hits = await self._led(hits, then, view)
+        elif isinstance(then, Has):
+            hits = [hit for hit in hits if await self._has(hit, then, view)]
+        answer = {hit.row.id for hit in hits}
+        return [hit for hit, ids in zip(found, pointed, strict=True) if ids & answer]
+
     async def _has(self, found: Found, has: Has, view: View) -> bool:
         """Whether something in the same record points at it and answers."""
         if not may_see(view.reach, has.type):
             return False
         points = Clause(has.parameter, (f"{found.row.type}/{found.row.id}",))
-        own = [points, has.then] if isinstance(has.then, Clause) else [points]
-        tests = self._tests(own, view)
-        tested: list[Parameter] = [each.parameter for each in own]
-        if isinstance(has.then, Chained):
-            tests.append(_points_at(has.then, await self._chained(has.then, view)))
-            tested.append(has.then.parameter)
+        then = has.then
+        own = [points, then] if isinstance(then, Clause) else [points]
         narrowed = [hashes for each in own if (hashes := self.index.narrows(each)) is not None]
         rows = await looking.in_records(
             view.db, [found.row.patient], has.type, narrowed, most(view.reach), MOST_OPENED, moment=view.moment
         )
-        hits = await self.opened(rows, Exam(tests, tested))
-        if isinstance(has.then, Has):
-            return any([await self._has(each, has.then, view) for each in hits])
-        return bool(hits)
+        later = [then.parameter] if isinstance(then, Chained) else []
+        hits = await self.opened(rows, Exam(self._tests(own, view), [each.parameter for each in own], lambda _: later))
+        if isinstance(then, Has):
+            return any([await self._has(each, then, view) for each in hits])
+        return bool(await self._led(hits, then, view) if isinstance(then, Chained) else hits)
 
 
 def _key(asked: FindAsked) -> str:
@@ -305,6 +331,13 @@ def _points_at(chained: Chained, ids: set[str]) -> Answers:
     return lambda resource: any(
         isinstance(value, Link) and value.type == type_ and value.id in ids for value in parameter.values(resource)
     )
+
+
+def _links(values: Iterable[Value], type_: str, base: str) -> Iterator[Link]:
+    """Those to something of this type that is kept here."""
+    for each in values:
+        if isinstance(each, Link) and each.type == type_ and each.id and (not each.url or _ours(each.url, base)):
+            yield each
 
 
 def _ours(url: str, base: str) -> bool:

@@ -306,6 +306,8 @@ class Writer:
         if asked.client.id and was.source not in ("", asked.client.source):
             says = "It was written in the name of another source, which alone changes it."
             raise Refusal(draft.place, 403, error("forbidden", "", says))
+        if change.unless == "there" and was.method not in ("", "D"):
+            raise Refusal(draft.place, 412, error("conflict", "", "There is one already under this id."))
         if change.if_match and change.if_match != was.version:
             raise Refusal(draft.place, 412, error("conflict", "", "Somebody has written it since: read it again."))
         stands = was.method and (was.method != "D" or change.method == "update")  # an update revives what was deleted
