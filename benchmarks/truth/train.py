@@ -173,7 +173,7 @@ def main() -> None:
         "alone = 32.0   # name, birth date and sex with nothing beside them: names this rare, or a human",
         "review = 11.0  # at least this: a human looks",
         "faint = 4.0    # at least this in one house, and nobody likelier is found: a human looks",
-        "faint_street = 8.0   # the same in one street",
+        "faint_street = 8.0   # the same in one street, or born on one day where one has no address",
         "prior = 20.0   # two entries of a region of a million are one person as often as not at this",
         "rare_given = 2.5   # for a name that is in no list",
         "rare_family = 2.5",

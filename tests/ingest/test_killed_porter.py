@@ -83,8 +83,13 @@ async def _spawned() -> asyncio.subprocess.Process:
     )
 
 
-@pytest.mark.timeout(120)
-@pytest.mark.parametrize("kills", [FEW_KILLS, pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize(
+    "kills",
+    [
+        pytest.param(FEW_KILLS, marks=pytest.mark.timeout(120)),
+        pytest.param(200, marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+    ],
+)
 async def test_every_acknowledged_message_is_filed_exactly_once(service_database: Any, kills: int):
     databases = {name: await service_database(name) for name in (*KEEPERS, "ingest")}
     told = {name: each.dsn for name, each in databases.items()}

@@ -9,6 +9,7 @@ from tests.patients.people import nhs, stated
 from carerecord.contracts.patients import Demographics, Name, ReviewsAsked, SourcePatient
 from carerecord.patients.batch import link
 from carerecord.patients.facts import Facts
+from carerecord.patients.keys import keys
 from carerecord.patients.weighing import ALONE, APART, COPIED, LINK, NAMELESS, REVIEW, weigh
 
 HOME = {"address": "14 Station Road, Aldermoor", "postcode": "QX1 4AB"}
@@ -174,6 +175,20 @@ def test_two_of_one_house_of_whom_little_agrees_wait_for_a_human_where_nobody_li
     herself = replace(MARRIED, source="gp", local_id="4")
     assert waiting(ALICE, MARRIED, herself) == (), "the practice knows both"
     assert waiting(ALICE, whole, MARRIED) == ((0, 2),), "once, though two speak for her"
+
+
+def test_one_birth_date_is_enough_to_be_shown_where_one_of_them_has_no_address():
+    nowhere = {"address": "", "postcode": ""}
+    married = replace(ALICE.demographics, names=(Name("Riding", ("Alice",)),), **nowhere)
+    assert waiting(ALICE, replace(ALICE, source="trust", local_id="2", demographics=married)) == ((0, 1),)
+    moved = replace(married, address="2 Mill Lane, Thorley", postcode="QX9 1ZZ")
+    assert waiting(ALICE, replace(ALICE, source="trust", local_id="2", demographics=moved)) == ()
+
+
+def test_who_has_no_address_and_no_given_name_shares_a_key_with_a_slip_of_themselves():
+    born = ("1927-04-28", "1927-07-28")
+    mine, yours = (nameless(each, each, "", born=each, address="", postcode="") for each in born)
+    assert set(keys(facts(mine))) & set(keys(facts(yours)))
 
 
 @pytest.mark.parametrize(

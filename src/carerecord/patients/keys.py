@@ -58,6 +58,10 @@ def keys(facts: Facts) -> tuple[str, ...]:
             add("w" + both)
         if facts.place:
             found += _unplaced(facts, called, named)
+        if birth:
+            for name in (called, named):
+                if name:
+                    found += (f"v{name}|{birth[4:]}", f"u{name}|{birth[:4]}")
     for phone in facts.phones:
         add(f"t{phone}{called[:1]}")
     for number in facts.numbers:
@@ -105,11 +109,6 @@ def _unplaced(facts: Facts, called: str, named: str) -> Iterator[str]:
                 yield f"h{number}|{name}"
         if facts.birth:
             yield f"x{number}|{facts.birth[4:]}"
-    if facts.birth:
-        for name in (called, named):
-            if name:
-                yield f"v{name}|{facts.birth[4:]}"
-                yield f"u{name}|{facts.birth[:4]}"
 
 
 def numbered(key: str) -> int:

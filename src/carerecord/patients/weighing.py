@@ -78,8 +78,9 @@ def _unless(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> s
 
 def _faintly(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> bool:
     """Little agrees but where they live, and nothing that a housemate could not be mistaken in speaks against it."""
-    _, second, _, _, sex, place, _, nhs, _ = levels
-    least = _TABLE.faint if place in (SAME, NEAR) else _TABLE.faint_street if place == STREET else _TABLE.link
+    _, second, _, birth, sex, place, _, nhs, _ = levels
+    near = place == STREET or (place == ABSENT and birth == SAME)
+    least = _TABLE.faint if place in (SAME, NEAR) else _TABLE.faint_street if near else _TABLE.link
     if bits < least or DIFFERS in (second, sex) or nhs in (DIFFERS, EDIT):
         return False
     return not (one.newborn or other.newborn or one.born_as or other.born_as)

@@ -19,7 +19,7 @@ class Weights:
     link: float  # bits at and above which two entries may be linked, where no rule of `verdict` holds them back
     review: float  # bits at and above which a human should look
     faint: float  # … and of two in one house where nobody likelier is found for one of them
-    faint_street: float  # … or in one street
+    faint_street: float  # … or in one street, or born on one day where one has no address
     prior: float  # bits against any two entries being one person, before anything is compared
     bits: Mapping[str, Mapping[str, float]]  # fact -> level -> bits
     alone: float  # bits at and above which name, birth date and sex are enough with nothing beside them
