@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from carerecord.audit.event import as_audit_event
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import LOOKS, LooksAsked
 from carerecord.contracts.consent import OBJECT, WITHDRAW, ObjectAsked, WithdrawAsked
@@ -37,6 +38,8 @@ async def test_a_client_is_told_by_id_of_what_it_waits_for_and_of_nothing_else(t
     status, told_of = await told.ask("GET", f"/Subscription/{id_}/$status")
     assert (status, told_of["entry"][0]["resource"]["parameter"][3]["valueString"]) == (200, "3")
     lines = await noticed(told, "p1")
+    (entity, *_) = as_audit_event(lines[0])["entity"]
+    assert entity["what"]["reference"] == "Patient/p1"
     assert {(each.what, each.patients, each.actor.subject if each.actor else "") for each in lines} == {
         ("notified", ("p1",), told.client.id)
     }

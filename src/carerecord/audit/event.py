@@ -42,6 +42,7 @@ _KINDS: Final[dict[str, tuple[tuple[str, str, str], tuple[str, str, str], str]]]
     "reviews-read": ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "R"),
     "audit-read": ((_DICOM, "110101", "Audit Log Used"), (_REST, "search-type", "search-type"), "R"),
 }
+_OF_RESOURCES: Final = frozenset(("holdings", "subscriptions"))
 _SEARCH: Final = ((_TYPES, "rest", "RESTful Operation"), (_REST, "search-type", "search-type"), "E")
 _OPERATION: Final = ((_TYPES, "rest", "RESTful Operation"), (_REST, "operation", "operation"), "E")
 _SEARCHES: Final = ("record-opened", "searched", "searched-too-often", "source-retried", "refused")
@@ -124,8 +125,8 @@ def _user(actor: Actor, line: Line) -> dict[str, Any]:
 
 
 def _named(line: Line, patient: str) -> dict[str, Any]:
-    """An id of the index; in what holdings tells, but for whom `$match` showed, that of the Patient in whose record it lies."""
-    if line.service == "holdings" and line.what != "patient-matched":
+    """An id of the index; of resources, but for whom `$match` showed, that of the Patient in whose record it lies."""
+    if line.service in _OF_RESOURCES and line.what != "patient-matched":
         return {"reference": f"Patient/{patient}"}
     return {"identifier": {"system": PATIENT, "value": patient}}
 

@@ -70,19 +70,16 @@ class Permits:
         found = await self.calls.ask(ANSWERS, AnswersAsked(row.type, named, (Watch(body.wanted.query, mine),), body.base))
         lies = {each.patient for each in found if each.answers[0] and not each.patient.startswith(_NOBODYS)}
         people = dict(zip(lies, await asyncio.gather(*(self._whose(each) for each in lies)), strict=True))
-        told: list[str | None] = []
-        for notice, each in zip(notices, found, strict=True):
-            if not each.answers[0]:
-                told.append(None)
-            elif each.patient not in people:
-                told.append("")
-            else:
-                whose = people[each.patient]
-                grant = Grant(notice.source, each.section)
-                told.append(each.patient if whose is not None and await self._may(client, whose, grant) else None)
-        return told
+        about = [(each.patient, Grant(notice.source, each.section)) for notice, each in zip(notices, found, strict=True)]
+        may = {each: await self._may(client, people[each[0]], each[1]) for each in dict.fromkeys(about) if each[0] in people}
+        return [
+            None if not each.answers[0] or not may.get(which, True) else "" if each.patient not in people else each.patient
+            for each, which in zip(found, about, strict=True)
+        ]
 
-    async def _may(self, client: ClientRow, whose: Whose, about: Grant) -> bool:
+    async def _may(self, client: ClientRow, whose: Whose | None, about: Grant) -> bool:
+        if whose is None:
+            return False
         asked = MayTellAsked(_actor(client), whose.ids, about, whose.restricted)
         return (await self.calls.ask(MAY_TELL, asked)).allowed
 
