@@ -64,3 +64,21 @@ async def test_items_without_an_id_are_each_shown_whether_or_not_their_letters_a
             await found.page(page, "Condition", turn)
         assert [entry.key for entry in found.entries] == [f"elm-bank/Condition/-{number}" for number in (1, 2, 3)]
         assert (found.count, found.shown_in["problems"], found.tally()[0].shown) == (3, 3, 3)
+
+
+async def test_of_a_very_long_page_the_letters_of_the_first_thousand_are_looked_at_and_all_of_it_is_shown() -> None:
+    kinds = Kinds(load().check, lambda: datetime(2026, 11, 22, tzinfo=UTC))
+    problems = [
+        {"resourceType": "Condition", "id": f"c{number}", "recordedDate": "2020-01-01", "code": {"text": "Asthma"}, "subject": {}}
+        for number in range(1_003)
+    ]
+    for problem in problems[:40]:
+        kinds.read(json.dumps(problem).encode(), {})
+    entries = [{"resource": each} for each in problems]
+    page = split(json.dumps({"resourceType": "Bundle", "type": "searchset", "entry": entries}).encode(), kinds.known)
+    assert [each.facts is not None for each in page.entries] == [True] * 1_000 + [False] * 3
+    found = Taken(Asking(SOURCE, ("p",), frozenset({"problems"}), Expected()), kinds.unknown, "2026-11-22T14:00:00Z")
+    async with Turns().mine() as turn:
+        await found.page(page, "Condition", turn)
+    assert [entry.origins[0].id for entry in found.entries] == [each["id"] for each in problems]
+    assert len({entry.facts.title for entry in found.entries}) == 1
