@@ -66,9 +66,9 @@ async def forget(db: Database, pointers: Sequence[Pointer]) -> None:
 async def seen(db: Database, answers: Sequence[Seen]) -> int:
     """What sources held when they answered, and how those did that had been left out. One statement; returns pointers kept.
 
-    Only the sections that were asked for are said anew: one that held something is held, one that held nothing is empty,
-    any other stays as it was. An answer older than what stands here changes nothing. A source that knows nobody by that
-    person (no local id) becomes no pointer, and counts for the sweep.
+    Only the sections that were asked for are said anew: one that held something is held, one that held nothing is empty, any
+    other stays as it was. Most often nothing has changed, and no set is made. An answer older than what stands here changes
+    nothing. A source that knows nobody by that person (no local id) becomes no pointer, and counts for the sweep.
     """
     done = await db.execute(
         """
@@ -95,14 +95,18 @@ async def seen(db: Database, answers: Sequence[Seen]) -> int:
         INSERT INTO pointer (patient, source, local_id, sections, empty, seen_at)
         SELECT patient, source, local_id, sections, empty, at FROM latest
         ON CONFLICT (patient, source, local_id) DO UPDATE
-           SET sections = ARRAY (SELECT unnest(excluded.sections)
-                                  UNION
-                                 SELECT unnest(pointer.sections) EXCEPT SELECT unnest(excluded.empty)
-                                  ORDER BY 1),
-               empty    = ARRAY (SELECT unnest(excluded.empty)
-                                  UNION
-                                 SELECT unnest(pointer.empty) EXCEPT SELECT unnest(excluded.sections)
-                                  ORDER BY 1),
+           SET sections = CASE WHEN excluded.sections <@ pointer.sections AND NOT excluded.empty && pointer.sections
+                               THEN pointer.sections
+                               ELSE ARRAY (SELECT unnest(excluded.sections)
+                                            UNION
+                                           SELECT unnest(pointer.sections) EXCEPT SELECT unnest(excluded.empty)
+                                            ORDER BY 1) END,
+               empty    = CASE WHEN excluded.empty <@ pointer.empty AND NOT excluded.sections && pointer.empty
+                               THEN pointer.empty
+                               ELSE ARRAY (SELECT unnest(excluded.empty)
+                                            UNION
+                                           SELECT unnest(pointer.empty) EXCEPT SELECT unnest(excluded.sections)
+                                            ORDER BY 1) END,
                seen_at  = excluded.seen_at
          WHERE pointer.seen_at IS NULL OR pointer.seen_at <= excluded.seen_at
         """,
