@@ -17,7 +17,7 @@ def derive(secret: bytes, purpose: str) -> bytes:
 
 
 def seal(key: bytes, what: bytes) -> str:
-    return hmac.digest(key, what, "sha256").hex()
+    return hmac.new(key, what, sha256).hexdigest()
 
 
 def holds(key: bytes, what: bytes, mac: str) -> bool:
