@@ -62,7 +62,7 @@ _moment: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
 ).fullmatch
 _number: Final = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
-_DIGITS: Final = 17  # of a number: more, or a power of ten, is left to the parser
+_DIGITS: Final = 20  # of a number, with its sign and its point: more, or a power of ten, is left to the parser
 _LITERALS: Final = {True: "true", False: "false", None: "null"}
 
 
