@@ -121,7 +121,8 @@ def split(body: bytes, known: Known | None = None) -> Bundle:
     faulty: tuple[Faulty, ...] = ()
     try:
         wire = _sound_wire.decode(body)
-        taken = _all_taken(wire.entry or (), known)
+        entries = wire.entry or ()
+        taken = [_taken(each, known) for each in entries[:_AT_ONCE]] + [_taken(each) for each in entries[_AT_ONCE:]]
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, Unreadable):
         wire, taken, faulty = _split_with_care(body)
     if wire.resourceType == "OperationOutcome":
@@ -226,31 +227,20 @@ def _split_entry(raw: Raw) -> Entry | None:
         raise Unreadable("nested deeper than any real resource") from fault
 
 
-def _all_taken(entries: Sequence[_Entry], known: Known | None) -> list[Entry]:
-    if known is None:
-        return [_taken(entry) for entry in entries]
-    taken = []
-    for entry in entries[:_AT_ONCE]:
-        raw, search = bytes(entry.resource), entry.search
-        facts = known(raw)
-        if facts is None:
-            taken.append(_taken(entry))
-        else:
-            mode = (search.mode if search else "") or "match"
-            taken.append(Entry(facts.resource_type, facts.id, raw, mode, entry.fullUrl or "", facts))
-    return taken + [_taken(entry) for entry in entries[_AT_ONCE:]]
+def _taken(entry: _Entry, known: Known | None = None) -> Entry:
+    raw, search = bytes(entry.resource), entry.search
+    facts = known(raw) if known is not None else None
+    type_, id_ = _type_and_id(raw) if facts is None else (facts.resource_type, facts.id)
+    return Entry(type_, id_, raw, (search.mode if search else "") or "match", entry.fullUrl or "", facts)
 
 
-def _taken(entry: _Entry) -> Entry:
-    if not entry.resource:
+def _type_and_id(raw: bytes) -> tuple[str, str]:
+    if not raw:
         raise Unreadable("an entry without a resource")
-    head = _head.decode(entry.resource)
+    head = _head.decode(raw)
     if head.resourceType not in _USUAL_TYPES and not _RESOURCE_TYPE.match(head.resourceType):
         raise Unreadable("a resource that does not say its type")
-    search = entry.search
-    return Entry(
-        head.resourceType, head.id, bytes(entry.resource), (search.mode if search else "") or "match", entry.fullUrl or ""
-    )
+    return head.resourceType, head.id
 
 
 def _why_no_json(body: bytes) -> str:
