@@ -171,7 +171,7 @@ def result(id_: str, code: str = "2823-3", whose: str = "p1", **more: Any) -> di
 @asynccontextmanager
 async def a_house(
     cluster: Cluster, nats: NatsServer, folder: Path, *, settings: dict[str, str] | None = None,
-    databases: dict[str, str] | None = None, secret: bytes = b"",
+    databases: dict[str, str] | None = None, secret: bytes = b"", without: str = "",
 ) -> AsyncIterator[Told]:  # fmt: skip
     prefix = f"told_{uuid.uuid4().hex[:10]}"
     for name in ("providers", "sources", "secrets"):
@@ -183,7 +183,7 @@ async def a_house(
     )  # fmt: skip
     try:
         async with AsyncExitStack() as stack:
-            house = await stack.enter_async_context(running(told, [service(each) for each in SERVICES]))
+            house = await stack.enter_async_context(running(told, [service(each) for each in SERVICES if each != without]))
             socket = bound(0)
             server, _ = server_on(front_app(house), socket)
             serving = asyncio.create_task(server.serve(sockets=[socket]))

@@ -1,15 +1,23 @@
 """Is a client told what it waits for, by ids alone, and of nothing that it could not read? Through the whole house."""
 
+import secrets
+import uuid
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from carerecord.app.nats import NatsServer
+from carerecord.app.postgres import Cluster
 from carerecord.audit.event import as_audit_event
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import LOOKS, LooksAsked
 from carerecord.contracts.consent import OBJECT, WITHDRAW, ObjectAsked, WithdrawAsked
 from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER
+from tests.flows.a_house import drop_databases, own_databases
 from tests.subscriptions.asked import asking
-from tests.subscriptions.conftest import Hook, Told, patient, result
+from tests.subscriptions.conftest import KEEPERS, Hook, Told, a_house, patient, result
 
 PORTAL = Actor("https://portal.example", "1", "Edith", Role("1", "patient", "Patient", "R9A", "Aldermoor"))
 
@@ -111,3 +119,25 @@ async def test_a_subscription_is_set_found_changed_and_ended_and_what_would_not_
     assert (await told.ask("DELETE", f"/Subscription/{id_}"))[0] == 204
     assert (await told.ask("GET", f"/Subscription/{id_}"))[0] == 404
     assert (await told.ask("DELETE", f"/Subscription/{id_}"))[0] == 404
+
+
+@pytest.mark.soak
+async def test_what_changes_while_the_service_is_away_is_told_once_it_is_back(
+    cluster: Cluster, nats: NatsServer, tmp_path: Path, hook: Hook
+) -> None:
+    prefix, secret = f"away_{uuid.uuid4().hex[:10]}", secrets.token_bytes(32)
+    databases = await own_databases(cluster, prefix, KEEPERS)
+    try:
+        async with a_house(cluster, nats, tmp_path, databases=databases, secret=secret) as first:
+            await first.put(patient())
+            await first.subscribe(hook)
+        async with a_house(cluster, nats, tmp_path, databases=databases, secret=secret, without="subscriptions") as second:
+            await second.put(result("o1"))
+            assert (await second.ask("GET", "/Subscription"))[0] == 503
+        assert hook.events == []
+        async with a_house(cluster, nats, tmp_path, databases=databases, secret=secret) as third:
+            await third.put(result("o2"))
+            await hook.until(lambda each: len(each.events) == 2)
+        assert hook.events == [(1, "Observation/o1"), (2, "Observation/o2")]
+    finally:
+        await drop_databases(cluster, prefix, KEEPERS)
