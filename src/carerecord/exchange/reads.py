@@ -17,6 +17,7 @@ from carerecord.kit.calls import broken
 from carerecord.kit.errors import NotUnderstood
 
 ADDRESS: Final = re.compile(r"/?(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9\-.]{1,64}))?/?\Z")
+_LONG: Final = 20  # resources of a page, after which others have their turn
 _Search = tuple[Query, FindAsked]
 
 
@@ -93,11 +94,19 @@ async def _searched(visit: Visit, searches: Sequence[_Search]) -> list[bytes]:
         found = await visit.face.calls.ask(SEARCHES, asked)
     except Exception as error:
         return [refused(visit, error)] * len(searches)
-    return [_told(visit, one, sought) for one, sought in zip(searches, found, strict=True)]
+    told: list[bytes] = []
+    for one, sought in zip(searches, found, strict=True):
+        told.append(_told(visit, one, sought))
+        if sought.page is not None and len(sought.page.matches) > _LONG:
+            await asyncio.sleep(0)
+    return told
 
 
 def _told(visit: Visit, search: _Search, sought: Sought) -> bytes:
     if sought.page is None:
         return answers.refused_entry(sought.status, sought.issues)
     pairs, asked = search
-    return b'{"resource":%s,"response":{"status":"200"}}' % answered(visit, asked, pairs, sought.page)
+    try:
+        return b'{"resource":%s,"response":{"status":"200"}}' % answered(visit, asked, pairs, sought.page)
+    except Exception as error:
+        return refused(visit, error)
