@@ -184,7 +184,7 @@ async def test_a_batch_says_finds_and_withdraws_what_other_services_own_beside_t
     ]  # fmt: skip
     told = (await api.ask("POST", "/", a_bundle("batch", *asked))).json["entry"]
 
-    statuses = ["200", "200", "200", "200", "200", "200", "200", "404", "404", "422", "404", "404"]
+    statuses = ["200", "200", "200", "200", "200", "200", "200", "404", "404", "422", "404", "403"]
     assert [each["response"]["status"] for each in told] == statuses
     assert [told[place]["resource"]["total"] for place in (1, 3)] == [1, 0]
     assert told[2]["resource"]["status"] == "inactive"
