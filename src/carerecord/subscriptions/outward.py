@@ -155,8 +155,7 @@ class Postman:
             raise NotTaken(f"The endpoint {refused}.")
         try:
             async with self._opened().post(endpoint, data=body, headers=headers, allow_redirects=False) as reply:
-                status = reply.status
-                reply.close()  # not a letter of it is read
+                status = reply.status  # not a letter of its body is read: a connection that has one to give is ended
         except TimeoutError:
             raise NotTaken(f"The endpoint did not answer within {self.within_s:g} s.") from None
         except aiohttp.ClientConnectorCertificateError:
