@@ -40,7 +40,12 @@ class Answer:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.body)
+        """As it was written; but a Bundle of nothing, which has no entry, has a list of none to go through."""
+        told = json.loads(self.body)
+        if isinstance(told, dict) and told.get("resourceType") == "Bundle":
+            assert told.get("entry") != [], "FHIR knows no empty list"
+            told.setdefault("entry", [])
+        return told
 
 
 @dataclass

@@ -1,7 +1,10 @@
 """Do the references within a transaction come to name what they mean, or is it said which does not?"""
 
+import base64
+import json
 from typing import Any
 
+import pytest
 from tests.exchange.conftest import Answer, Api
 
 NUMBER = "https://fhir.nhs.uk/Id/nhs-number|9990000018"
@@ -57,3 +60,26 @@ async def test_a_conditional_reference_finds_nothing_that_a_search_would_refuse_
     answer = await sent(api, {**result("urn:uuid:c1b6a4e0-0000-4000-8000-000000000000"), "note": [{"text": "x"}]})
     assert answer.status == 422
     assert where(answer) == ["Bundle.entry[0].resource.subject.reference"]
+
+
+@pytest.mark.parametrize("kind", ["batch", "transaction"])
+async def test_a_patch_stands_in_a_bundle_as_a_binary_or_as_its_steps(api: Api, kind: str) -> None:
+    await api.ask("PUT", "/Patient/p1", {"resourceType": "Patient", "id": "p1"})
+    steps = [{"op": "add", "path": "/active", "value": kind == "batch"}]
+    binary = {"resourceType": "Binary", "contentType": "application/json-patch+json"}
+    binary["data"] = base64.b64encode(json.dumps(steps).encode()).decode()
+    request = {"method": "PATCH", "url": "Patient/p1"}
+    for resource, status in ((binary, 200), (steps, 200), (binary | {"data": "?"}, 400)):
+        bundle = {"resourceType": "Bundle", "type": kind, "entry": [{"resource": resource, "request": request}]}
+        told = await api.ask("POST", "/", bundle)
+        assert (int(told.json["entry"][0]["response"]["status"]) if told.status == 200 else told.status) == status
+    assert (await api.ask("GET", "/Patient/p1")).json["active"] is (kind == "batch")
+
+
+async def test_where_there_is_nothing_there_is_no_empty_list(api: Api) -> None:
+    for method, path, body in (
+        ("POST", "/", {"resourceType": "Bundle", "type": "batch"}), ("GET", "/Patient?_id=nobody", None),
+        ("GET", "/Organization/_history", None),
+    ):  # fmt: skip
+        answer = await api.ask(method, path, body)
+        assert (answer.status, b"[]" in answer.body) == (200, False), path

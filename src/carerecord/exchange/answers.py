@@ -71,12 +71,14 @@ def _issue(issue: Issue) -> dict[str, Any]:
 
 
 def bundle(kind: str, entries: Iterable[bytes], links: Iterable[tuple[str, str]] = (), *, total: int | None = None) -> bytes:
-    """A Bundle around entries that are written already."""
+    """A Bundle around entries that are written already. FHIR knows no empty list: where there is nothing, nothing is said."""
     head: dict[str, Any] = {"resourceType": "Bundle", "type": kind}
     if total is not None:
         head["total"] = total
-    head["link"] = [{"relation": relation, "url": url} for relation, url in links]
-    return orjson.dumps(head)[:-1] + b',"entry":[' + b",".join(entries) + b"]}"
+    if told := [{"relation": relation, "url": url} for relation, url in links]:
+        head["link"] = told
+    within = b",".join(entries)
+    return orjson.dumps(head)[:-1] + (b',"entry":[' + within + b"]}" if within else b"}")
 
 
 def entries(

@@ -1,5 +1,6 @@
 """Many interactions in one request: a batch, each for itself; a transaction, all or none."""
 
+import base64
 import re
 from collections.abc import Sequence
 from itertools import takewhile
@@ -12,7 +13,7 @@ from starlette.responses import Response
 
 from carerecord.contracts.holdings import WRITE, Change, Issue, Reach, WriteAsked, Written
 from carerecord.exchange import answers, by_owner, reads
-from carerecord.exchange.owners import OWNED_ELSEWHERE
+from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE
 from carerecord.exchange.resources import KEPT_ASIDE, criteria, kept_here, unless
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import NotUnderstood
@@ -43,6 +44,12 @@ class _Bundle(Struct):
     entry: list[_Entry] = []
 
 
+class _Binary(Struct):
+    resourceType: str = ""
+    data: str = ""
+
+
+_binary = msgspec.json.Decoder(_Binary)
 _decoder = msgspec.json.Decoder(_Bundle)
 
 
@@ -165,10 +172,20 @@ def _change(visit: Visit, entry: _Entry) -> Change:
         visit.must(type_, "s")
     if method != "create" and not id_ and not condition:
         raise NotUnderstood("Name the resource by its id, or say by a query which one is meant.")
+    resource = _steps(entry.resource) if method == "patch" else entry.resource
     return Change(
-        method, type_, id_ if method != "create" else "", entry.resource, entry.fullUrl, criteria(request.ifNoneExist, type_),
+        method, type_, id_ if method != "create" else "", resource, entry.fullUrl, criteria(request.ifNoneExist, type_),
         condition, int(match.group(1)) if match else 0, unless=unless(request.ifNoneMatch) if method == "update" else "",
     )  # fmt: skip
+
+
+def _steps(resource: Raw) -> Raw:
+    """The patch of an entry: what a Binary holds, as FHIR has it, or its steps as they are. Holdings judges it."""
+    try:
+        binary = _binary.decode(resource)
+        return Raw(base64.b64decode(binary.data, validate=True)) if binary.resourceType == BY_ID else resource
+    except (msgspec.MsgspecError, ValueError):
+        return resource
 
 
 def _told(visit: Visit, made: Written) -> bytes:
