@@ -54,6 +54,12 @@ OFTEN: Final[tuple[dict[str, Any], ...]] = (
         "resourceType": "Condition", "id": "c1", "subject": WHO, "code": LAB, "recordedDate": AT,
         "onsetPeriod": {"start": "2026-01-01", "end": "2026-02-01"},
     },
+    {
+        "resourceType": "Claim", "id": "l1", "status": "active", "use": "claim", "type": LAB, "patient": WHO, "created": AT,
+        "provider": {"display": "Fenwick"}, "priority": {"coding": [{"code": "normal"}]},
+        "insurance": [{"sequence": 1, "focal": True, "coverage": {"display": "Own"}}],
+        "total": {"value": 12.5, "currency": "GBP"},
+    },
 )  # fmt: skip
 VALUES: Final = (
     "x", "Zoë", "a b", " ", " a", "a ", "a  b", "#a", "a/b", "Patient/x", "p-2.x", "y" * 64, "y" * 65, "9990000018",

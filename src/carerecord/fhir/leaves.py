@@ -47,8 +47,8 @@ _WORDS: Final = frozenset(
 )  # fmt: skip
 _LETTERS: Final = frozenset(
     (
-        "category", "code", "contentType", "criticality", "docStatus", "gender", "intent", "language", "mode", "priority",
-        "profile", "resourceType", "role", "severity", "status", "system", "type", "url", "use",
+        "category", "code", "contentType", "criticality", "currency", "docStatus", "gender", "intent", "language", "mode",
+        "priority", "profile", "resourceType", "role", "severity", "status", "system", "type", "url", "use",
     )
 )  # fmt: skip
 # No required set of codes binds these.
