@@ -14,6 +14,7 @@ from carerecord.contracts.patients import INSTRUCT, TAKE, InstructAsked, Instruc
 from carerecord.ingest.filing import FAULT, KILLED
 from carerecord.ingest.head import Verdict, read
 from carerecord.ingest.journal.arrivals import Arrival
+from carerecord.ingest.journal.store import adding
 from carerecord.ingest.kinds import filings
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.part import answer
@@ -345,3 +346,46 @@ async def test_the_door_is_pressed_while_messages_come(service_database: Any):
         hospital.journal.put(Arrival(adt(), read(adt()), PAS, Verdict.TAKEN, "", lambda _: None))
         assert hospital.journal.pressed
         await hospital.journal.settled()
+
+
+async def test_those_of_one_group_are_answered_while_the_next_one_is_written(
+    service_database: Any, monkeypatch: pytest.MonkeyPatch
+):
+    begun, answered = list[int](), list[str]()
+    gates = [asyncio.Event(), asyncio.Event()]
+    add = adding.add
+
+    async def held(*told: Any) -> frozenset[bytes]:
+        begun.append(len(told[1]))
+        await gates[len(begun) - 1].wait()
+        return await add(*told)
+
+    monkeypatch.setattr(adding, "add", held)
+    async with a_hospital(service_database) as hospital:
+
+        def put(number: str, reason: str = "") -> None:
+            verdict = Verdict.UNREADABLE if reason else Verdict.TAKEN
+            raw = adt(number=number)
+            arrival = Arrival(raw, read(raw), PAS, verdict, reason, lambda each: answered.append(each.reason or number))
+            hospital.journal.put(arrival)
+
+        async with asyncio.timeout(10):
+            put("M1")
+            while len(begun) < 1:
+                await asyncio.sleep(0)
+            put("M2")
+            put("M3", "cannot be read")
+            put("M4")
+            assert answered == []
+            gates[0].set()
+            while len(begun) < 2 or not answered:
+                await asyncio.sleep(0)
+            assert answered == ["M1"]
+            gates[1].set()
+            await hospital.journal.settled()
+        rows = await hospital.db.fetch("SELECT id IN (SELECT id FROM waiting) AS waits FROM message ORDER BY id")
+        stuck = await hospital.stuck()
+
+    assert (begun, answered) == ([1, 3], ["M1", "M2", "cannot be read", "M4"])
+    assert [row["waits"] for row in rows] == [True, True, False, True]
+    assert [state for state, _, _ in stuck] == ["unreadable"]

@@ -64,7 +64,8 @@ def enrolled(put: Put, source: str) -> SourcePatient | None:
 def _read(heard: Iterable[Heard]) -> list[_Heard]:
     """In the order of recording."""
     said: list[_Heard] = [(each.order, read(each.says), each.local_id) for each in heard]
-    said.sort(key=lambda each: (each[0], written(each[1].things)))
+    if len(said) > 1:
+        said.sort(key=lambda each: (each[0], written(each[1].things)))
     return said
 
 
