@@ -23,7 +23,7 @@ from carerecord.fhir.mould import Moulds
 K = TypeVar("K")
 Planned = Callable[[Mapping[str, Any], Sequence[str]], K]
 
-MOST: Final = 2_000  # about 4 kB each
+MOST: Final = 2_000  # about 5 kB each
 EVERY: Final = 8  # of those that are judged whole, so that what never comes again seldom costs anything
 _LONGEST: Final = 8_000
 _NHS_NUMBERS: Final = tuple([made for each in range(100) if (made := make_nhs_number(f"9990000{each:02}"))])
