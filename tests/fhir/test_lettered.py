@@ -11,7 +11,7 @@ from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.gates import Gates
 from carerecord.fhir.leaves import Odd, leaves
-from carerecord.fhir.lettered import EVERY, Letters
+from carerecord.fhir.lettered import EVERY, FIRST, Letters
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +45,15 @@ def test_a_resource_that_is_known_by_its_letters_has_no_fault_at_any_gate(judgin
     assert unknown > 20
 
 
-def test_what_came_once_is_not_remembered_and_what_has_a_fault_never(judging: Gates):
-    raw = written(OFTEN[0])
-    once = Letters(judging, planned)
-    once.met(raw)
-    assert once.find(raw) is None
+def test_where_nothing_comes_again_one_in_eight_is_remembered(judging: Gates):
+    letters = Letters(judging, planned)
+    for each in range(FIRST + 1 + 4 * EVERY):
+        letters.met(written(OFTEN[0] | {"status": "final" if each else "amended", "language": f"x{each}"}))
+    later = [written(OFTEN[0] | {"status": "final", "language": f"x{each}"}) for each in range(FIRST + 1, FIRST + 1 + 4 * EVERY)]
+    assert sum(letters.find(each) is not None for each in later) == 4
 
+
+def test_what_has_a_fault_is_never_remembered(judging: Gates):
     wrong = written(OFTEN[4]).replace(b'"Ann"', b'"Ann",null')
     assert met(judging, wrong).find(wrong) is None
 

@@ -1,8 +1,8 @@
 """Has a resource no fault, for others with the same letters around their values had none, and its values have the same forms?
 
 The letters are those of `mould`, the values those of `leaves`. A resource that is the first of its kind is judged whole, by all
-gates; of every eighth such that had no fault the letters are remembered, after two of the same letters and other values were
-judged as well.
+gates; where it had no fault its letters are remembered, after two of the same letters and other values were judged as well. Where
+what is remembered hardly comes again, that is done for every eighth.
 Whatever does not fit goes the way that it went before: this saves work and decides nothing.
 
 What is remembered holds no name, number, reference or time: those are values, and a resource with any other word that could be
@@ -24,7 +24,9 @@ K = TypeVar("K")
 Planned = Callable[[Mapping[str, Any], Sequence[str]], K]
 
 MOST: Final = 2_000  # about 5 kB each
-EVERY: Final = 8  # of those that are judged whole, so that what never comes again seldom costs anything
+EVERY: Final = 8  # of those that are judged whole, where what is learned does not pay
+FIRST: Final = 100  # are learned before it is asked whether that pays
+_PAYS: Final = 4  # finds for each that was learned
 _LONGEST: Final = 8_000
 _NHS_NUMBERS: Final = tuple([made for each in range(100) if (made := make_nhs_number(f"9990000{each:02}"))])
 
@@ -43,20 +45,23 @@ class Letters(Generic[K]):
     def __init__(self, gates: Gates, planned: "Planned[K]") -> None:
         self._gates, self._planned = gates, planned
         self._moulds: Moulds[Lettered[K]] = Moulds(MOST)
-        self._missed = 0
+        self._missed = self._learned = self._found = 0
 
     def find(self, raw: bytes) -> tuple[Lettered[K], list[str]] | None:
         """What is known of it, and its values; None where it must be read."""
         text = _text(raw)
         if text and (found := self._moulds.find(text)) is not None and found[0].fit.holds(found[1]):
+            self._found += 1
             return found
         return None
 
     def met(self, raw: bytes) -> None:
         """This one was read, judged whole and had no fault: perhaps it is the first of many."""
         self._missed += 1
-        if self._missed % EVERY or not (text := _text(raw)):
+        pays = self._found >= _PAYS * (self._learned - FIRST)
+        if (not pays and self._missed % EVERY) or not (text := _text(raw)):
             return
+        self._learned += 1
         try:
             found = leaves(text, parse(raw))
         except Odd:
