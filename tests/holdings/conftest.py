@@ -21,6 +21,7 @@ from carerecord.holdings.service import Keeper
 from carerecord.holdings.writing import Writer
 from carerecord.kit.clock import SystemClock
 from carerecord.kit.events import Outbox
+from carerecord.kit.log import log_for
 from carerecord.kit.tokens import seal
 from carerecord.kit.turns import Turns
 
@@ -84,5 +85,5 @@ async def desk(
     outbox = Outbox(database.pool, "holdings", clock)
     await outbox.settle()
     book = Book(outbox, clock)
-    yield Desk(Keeper(finder, Writer(finder, outbox, judging, book), book), database)
+    yield Desk(Keeper(finder, Writer(finder, outbox, judging, book), book, log_for("holdings")), database)
     await outbox.close()

@@ -2,14 +2,17 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 from tests.holdings.conftest import Desk, held, ids
 from tests.holdings.test_keeping import PATIENT, potassium
 
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import Client, Reach, ReadAsked
+from carerecord.contracts.holdings import Client, FindAsked, FindsAsked, Reach, ReadAsked
+from carerecord.holdings.finding import Finder
 from carerecord.holdings.store import looking, together
 from carerecord.holdings.store.together import Across, InRecord
 from carerecord.holdings.together import Together
@@ -226,3 +229,20 @@ async def test_a_read_says_the_same_whether_it_is_decided_by_the_statement_or_he
                 assert row is not None
                 told.append((seen, msgspec.structs.replace(msgspec.json.decode(row["body"], type=Line), at="")))
             assert told[0] == told[1]
+
+
+async def test_a_fault_of_ours_in_one_search_of_a_batch_is_written_down_and_is_its_own(desk, monkeypatch):
+    sound = desk.keeper.finder.search
+
+    async def unsound(_: Any, asked: FindAsked) -> Any:
+        if asked.type == "Condition":
+            raise ZeroDivisionError
+        return await sound(asked)
+
+    monkeypatch.setattr(Finder, "search", unsound)
+    finds = tuple(FindAsked(each, (("_id", "none"),), Reach((each,)), base="http://here") for each in ("Condition", "Patient"))
+    with capture_logs() as logs:
+        broke, answered = await desk.keeper.searches(FindsAsked(finds, Client("c1", "system")))
+
+    assert (broke.status, broke.page, answered.status) == (500, None, 200)
+    assert [type(each["exc_info"]) for each in logs if each["event"] == "search.failed"] == [ZeroDivisionError]

@@ -5,11 +5,13 @@ from contextlib import AsyncExitStack, aclosing
 
 import pytest
 from msgspec import Raw, Struct
+from structlog.testing import capture_logs
 from tests.both_ways.ways import across_a_socket, agree, said
 
 from carerecord.kit import request
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.errors import CareRecordError, Refused, Unavailable
+from carerecord.kit.log import log_for
 from carerecord.kit.part import Part, answer, answer_stream
 from carerecord.kit.question import Question, Stream
 
@@ -66,6 +68,17 @@ async def test_a_fault_of_ours_is_told_without_its_inside():
     async with across_a_socket(the_adder()) as way:
         told = await said(way, ADD, Sum((13,)))
     assert "SMITH" not in told.says
+
+
+@pytest.mark.parametrize("round_trip", [False, True])
+async def test_a_fault_of_ours_in_one_process_is_written_down_by_whom_it_befell(round_trip):
+    part = the_adder()
+    way = Direct(part.answers, log=log_for("adder"), round_trip=round_trip)
+    with capture_logs() as logs:
+        told = await said(way, ADD, Sum((13,)))
+        await said(way, ADD, Sum((1,)))
+    assert "SMITH" not in told.says
+    assert [(each["event"], each["question"]) for each in logs] == [("question.failed", ADD.name)]
 
 
 async def test_received_bytes_cross_untouched():

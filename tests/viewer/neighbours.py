@@ -324,7 +324,7 @@ class Neighbours:
             answer(consent.OBJECTIONS, self.objections), answer(consent.OBJECT, self.object),
             answer(consent.WITHDRAW, self.withdraw),
         ]  # fmt: skip
-        everybody = Direct(answers, round_trip=True)
+        everybody = Direct(answers, log=log_for("neighbours"), round_trip=True)
         return Calls("viewer", {each.question.service: everybody for each in answers})
 
     def app(self, clock: Clock | None = None) -> Starlette:

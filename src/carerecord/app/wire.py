@@ -146,7 +146,9 @@ async def running(
                 else:
                     ways[other] = Socket(session, f"{_peer(deployment, other)}/{other}", keys.credentials[other])
             housed.append(await _build(stack, deployment, each, keys, Calls(each.name, ways), builders or {}))
-            here[each.name] = Direct(housed[-1].part.answers, round_trip=deployment.round_trip)
+            here[each.name] = Direct(
+                housed[-1].part.answers, log=housed[-1].supplies.log, round_trip=deployment.round_trip
+            )  # fmt: skip
         for one in housed:
             if one.supplies.events is not None:
                 await one.supplies.outbox.settle()

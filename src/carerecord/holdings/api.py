@@ -72,7 +72,7 @@ class _Opening:
             Index(known, supplies.keys.own_key("index")), known, Turns(turn_s=2 * SHORT_S), Links(lambda what: seal(key, what)),
         )  # fmt: skip
         book = Book(supplies.outbox, supplies.clock)
-        self._keeper = Keeper(finder, Writer(finder, supplies.outbox, judging, book), book)
+        self._keeper = Keeper(finder, Writer(finder, supplies.outbox, judging, book), book, supplies.log)
         self._exporter = Exporter(finder, book, supplies.log)
         self._loader = Loader(self._keeper.writer, book, supplies.log)
         self._drawer = Drawer(finder, lambda permit: checked(permit, supplies.keys, now=supplies.clock.now().timestamp()))

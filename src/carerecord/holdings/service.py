@@ -40,6 +40,7 @@ from carerecord.holdings.writing import Writer
 from carerecord.kit.calls import broken
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound, NotUnderstood
+from carerecord.kit.log import Log
 
 _METHODS: Final = {"C": "POST", "U": "PUT", "D": "DELETE"}
 _NEWEST: Final = 2**31 - 1
@@ -53,6 +54,7 @@ class Keeper:
     finder: Finder
     writer: Writer
     book: Book
+    log: Log
     looks: Together[Look, Row | None] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -158,6 +160,8 @@ class Keeper:
             page, patients = await self.finder.search(asked)
         except Exception as fault:
             told = broken(fault)
+            if told is not fault:
+                self.log.error("search.failed", exc_info=fault)
             return Sought(status=told.status, issues=(Issue("error", told.issue, "", told.says),)), ()
         return Sought(page), patients
 

@@ -11,6 +11,7 @@ import msgspec
 
 from carerecord.kit import request
 from carerecord.kit.errors import CareRecordError, Unavailable, by_name
+from carerecord.kit.log import Log
 from carerecord.kit.part import Answer
 from carerecord.kit.question import Question, Stream, encode
 
@@ -52,20 +53,25 @@ class Transport(Protocol):
 class Direct:
     """The neighbour is in this process: its handler is called with the frozen value.
 
-    With `round_trip` both values go through the encoder first, so that what works here works apart. Tests and development
-    run so.
+    A fault of its own is written in its `log`, as its door would, before the caller is told of it. With `round_trip` both
+    values go through the encoder first, so that what works here works apart. Tests and development run so.
     """
 
-    def __init__(self, answers: Sequence[Answer], *, round_trip: bool = False) -> None:
+    def __init__(self, answers: Sequence[Answer], *, log: Log | None = None, round_trip: bool = False) -> None:
         self._handlers = {each.question.name: each.handler for each in answers}
-        self._round_trip = round_trip
+        self._log, self._round_trip = log, round_trip
 
     async def ask(self, question: Question[Any, Any], asked: Any) -> Any:
         handler = self._handlers[question.name]
-        if not self._round_trip:
-            return await _contained(handler(asked))
-        answered = await _contained(handler(question.asked_decoder.decode(encode(asked))))
-        return question.answered_decoder.decode(encode(answered))
+        if self._round_trip:
+            asked = question.asked_decoder.decode(encode(asked))
+        try:
+            answered = await handler(asked)
+        except CareRecordError:
+            raise
+        except Exception as error:
+            raise self._broken(question.name, error) from error
+        return question.answered_decoder.decode(encode(answered)) if self._round_trip else answered
 
     async def stream(self, question: Stream[Any, Any], asked: Any) -> AsyncIterator[Any]:
         handler = self._handlers[question.name]
@@ -78,7 +84,12 @@ class Direct:
             except CareRecordError:
                 raise
             except Exception as error:
-                raise broken(error) from error
+                raise self._broken(question.name, error) from error
+
+    def _broken(self, word: str, error: Exception) -> CareRecordError:
+        if self._log is not None:
+            self._log.error("question.failed", question=word, exc_info=error)
+        return broken(error)
 
 
 class Socket:
@@ -173,15 +184,6 @@ def broken(error: Exception) -> CareRecordError:
     if isinstance(error, (ConnectionError, TimeoutError)) or type(error).__module__.startswith("asyncpg"):
         return Unavailable("A part of the system that is needed does not answer. Try again in a moment.")
     return CareRecordError("Something failed inside. It has been written down for those who run this system.")
-
-
-async def _contained(answering: Any) -> Any:
-    try:
-        return await answering
-    except CareRecordError:
-        raise
-    except Exception as error:
-        raise broken(error) from error
 
 
 def _heard_error(service: str, body: bytes) -> CareRecordError:

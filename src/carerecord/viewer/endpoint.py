@@ -107,10 +107,8 @@ def failed(visit: Visit, error: Exception) -> Response:
 def _told(visit: Visit, error: Exception) -> CareRecordError:
     """The error as it may be told; a fault of ours is written down first."""
     told = broken(error)
-    # A fault inside a neighbour at home in this process reaches us as what a caller is told; what it was stands behind that.
-    fault = error if told is not error else error.__cause__ if type(error) is CareRecordError else None
-    if fault is not None:
-        visit.face.log.error("page.failed", page=_page(visit), exc_info=fault)
+    if told is not error:
+        visit.face.log.error("page.failed", page=_page(visit), exc_info=error)
     return told
 
 
