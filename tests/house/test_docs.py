@@ -1,4 +1,4 @@
-"""Do the documents lead where they say? Each relative link resolves, each path named exists."""
+"""Do the documents lead where they say? Each relative link resolves, each path named exists, each number is one decision's."""
 
 import re
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 LINK = re.compile(r"\]\((?!\w+:|#)([^)\s#]+)(?:#[^)]*)?\)")
 PATH = re.compile(r"`((?:src|tests|docs|benchmarks|scripts|requirements)/[\w./*-]*)(?:::\w+)?`")
+DECISION = re.compile(r"\[ADR (\d+)\]\([^)]*?(\d{4})-")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 
 
@@ -33,3 +34,16 @@ def test_a_page_with_a_dead_link_would_be_seen(tmp_path: Path):
     text = "[the permit](gone.md) and [a part](#here), [the web](https://example.org) and `src/carerecord/nowhere.py`"
     assert LINK.findall(text) == ["gone.md"]
     assert PATH.findall(text) == ["src/carerecord/nowhere.py"]
+
+
+def test_each_decision_has_a_number_of_its_own_and_says_it():
+    decisions = sorted((ROOT / "docs/adr").glob("*.md"))
+    numbers = [int(decision.name.partition("-")[0]) for decision in decisions]
+    assert len(set(numbers)) == len(numbers) > 0
+    titles = [decision.read_text(encoding="utf-8").partition(".")[0] for decision in decisions]
+    assert titles == [f"# {number}" for number in numbers]
+
+
+def test_a_decision_is_named_by_the_number_it_has():
+    said = [named for page in PAGES for named in DECISION.findall(page.read_text(encoding="utf-8"))]
+    assert [named for named in said if int(named[0]) != int(named[1])] == []

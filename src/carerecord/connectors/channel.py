@@ -1,7 +1,7 @@
 """One connection to a system outside: a request goes out, an answer comes whole, within a size and by a moment, or not at all.
 
 The parser is llhttp's, by httptools. What is held of an answer that has not ended never exceeds its limit by more than what one
-read of the socket brings; nor do heads, trailers and provisional answers without end (ADR 99).
+read of the socket brings; nor do heads, trailers and provisional answers without end (ADR 101).
 """
 
 import asyncio
