@@ -389,3 +389,27 @@ async def test_those_of_one_group_are_answered_while_the_next_one_is_written(
     assert (begun, answered) == ([1, 3], ["M1", "M2", "cannot be read", "M4"])
     assert [row["waits"] for row in rows] == [True, True, False, True]
     assert [state for state, _, _ in stuck] == ["unreadable"]
+
+
+async def test_an_answer_that_fails_costs_nobody_else_theirs_and_the_door_goes_on(service_database: Any):
+    answered = list[str]()
+    async with a_hospital(service_database) as hospital:
+
+        def put(number: str) -> None:
+            def kept(each: Arrival) -> None:
+                answered.append(number)
+                if number == "M2":
+                    raise ZeroDivisionError
+
+            raw = adt(number=number)
+            hospital.journal.put(Arrival(raw, read(raw), PAS, Verdict.TAKEN, "", kept))
+
+        async with asyncio.timeout(10):
+            for number in ("M1", "M2", "M3"):
+                put(number)
+            await hospital.journal.settled()
+            put("M4")
+            await hospital.journal.settled()
+        assert await hospital.journalled() == 4
+
+    assert answered == ["M1", "M2", "M3", "M4"]

@@ -96,13 +96,13 @@ class Journal:
                 group = self._taken()
                 writing = asyncio.create_task(self._settle(group), name="ingest journal writes")
                 await asyncio.sleep(0)  # the statement is on its way before anything else is done
-                _answer(settled)
+                self._answer(settled)
                 settled = ()
                 await writing
                 settled = group
             self._rest = asyncio.get_running_loop().call_later(IDLE_S, self._rested)
         finally:
-            _answer(settled)
+            self._answer(settled)
             self._flush = None
             if self._waiting:
                 self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
@@ -116,6 +116,14 @@ class Journal:
             if not isinstance(error, Exception):
                 raise
             self.log.error("journal.failed", messages=len(group), exc_info=error)
+
+    def _answer(self, group: Sequence[Arrival]) -> None:
+        """Each once. A fault in one answer is its own: to whom it was to go sends again."""
+        for each in group:
+            try:
+                each.kept(each)
+            except Exception as error:
+                self.log.error("journal.unanswered", exc_info=error)
 
     def _rested(self) -> None:
         """Nothing came for a while: the connection is for others."""
@@ -204,11 +212,6 @@ class Journal:
             self.seals.seal(arrival.raw, organisation=sender.organisation, place=digest),
             lane_of(sender.organisation, whose(arrival.raw, arrival.head)), arrival.reason if unreadable else "",
         )  # fmt: skip
-
-
-def _answer(group: Sequence[Arrival]) -> None:
-    for each in group:
-        each.kept(each)
 
 
 def _unable(group: Sequence[Arrival]) -> None:
