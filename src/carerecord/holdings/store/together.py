@@ -215,7 +215,11 @@ def _rows(shape: str, groups: Sequence[str]) -> str:
 
 
 def _told(asked: Sequence[InRecord] | Sequence[Across]) -> str:
-    rows = [each._asdict() | {f"g{place}": group for place, group in enumerate(each.groups, 1)} for each in asked]
+    rows = []
+    for each in asked:
+        row = each._asdict()
+        row |= {f"g{place}": group for place, group in enumerate(row.pop("groups"), 1)}
+        rows.append(row)
     return encode(rows).decode()
 
 
