@@ -2,7 +2,6 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 from msgspec.structs import replace
 
@@ -131,7 +130,13 @@ class Index:
         }
         severed = await likeness.severed_from(db, [name for names in named.values() for name in names])
         far = {key: frozenset().union(*(severed.get(name, ()) for name in names)) for key, names in named.items()}
-        return frozenset(frozenset(pair) for pair in permutations(named, 2) if far[pair[0]] & named[pair[1]])
+        return frozenset(
+            frozenset((key, other))
+            for key, beyond in far.items()
+            if beyond  # as of hardly anybody
+            for other, names in named.items()
+            if other != key and beyond & names
+        )
 
     async def undo(self, asked: UndoAsked) -> Nothing:
         """Take a decision back. What it linked stands apart again, and the two wait for review as before.
