@@ -122,6 +122,16 @@ def test_segments_of_a_sender_that_nobody_knows_are_listed():
     assert {"ZU1-1 is not carried", "ZU1-2 is not carried", "ZU1-3 is not carried", "ZZZ-1 is not carried"} <= set(notes)
 
 
+@pytest.mark.parametrize("processing", ["T", "D"])
+def test_what_says_that_it_is_no_live_message_is_filed_as_any_other_and_noted(processing: str):
+    live = message("ADT^A01", PV1)
+    trained = live.replace(b"|P|2.4|", f"|{processing}|2.4|".encode())
+
+    became, would = ({key: each.raw for key, each in stand([raw]).items()} for raw in (trained, live))
+    assert became == would
+    assert filed(trained).notes == ("MSH-11 says that this is no live message", *filed(live).notes)
+
+
 def test_an_admission_says_where_who_and_how():
     fields = PV1.split("|")
     fields[4], fields[7], fields[10], fields[14], fields[36] = (
