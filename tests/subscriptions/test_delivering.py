@@ -236,6 +236,85 @@ async def test_it_ends_when_it_said_and_nothing_grows_without_an_end(
         assert (await made.standing(full)).waiting == 0
 
 
+def hanging(hook: Hook) -> tuple[asyncio.Event, asyncio.Event]:
+    """It answers nobody until the second is set; the first says that somebody asks."""
+    begun, released = asyncio.Event(), asyncio.Event()
+
+    async def hang(_: Got) -> None:
+        begun.set()
+        await released.wait()
+
+    hook.before = hang
+    return begun, released
+
+
+async def test_one_that_ends_while_it_is_told_is_over_for_that_reason_though_its_endpoint_answers(
+    service_database: Databases, tmp_path: Path, hook: Hook
+) -> None:
+    async with alone(await service_database("subscriptions"), tmp_path, within_s="10") as made:
+        id_ = await made.subscribe(f"{hook.address}/told")
+        begun, released = hanging(hook)
+        await made.change("o1")
+        await begun.wait()
+        await made.pool.execute("UPDATE subscription SET ends_at = now()")
+        await made.until(id_, "off")
+        released.set()
+        await asyncio.sleep(0.3)
+        standing = await made.standing(id_)
+        assert (standing.status, standing.error) == ("off", "It has reached its end.")
+
+
+async def test_one_that_is_set_to_rest_while_its_last_try_is_under_way_rests_though_that_fails(
+    service_database: Databases, tmp_path: Path, hook: Hook
+) -> None:
+    async with alone(await service_database("subscriptions"), tmp_path, most_tries="1", within_s="10") as made:
+        id_ = await made.subscribe(f"{hook.address}/told")
+        begun, released = hanging(hook)
+        hook.status = 500
+        await made.change("o1")
+        await begun.wait()
+        resting = Raw(json.encode(asking(f"{hook.address}/told") | {"status": "off"}))
+        await made.ask(AMEND, AmendAsked(BOARD, id_, resting, BASE))
+        released.set()
+        await asyncio.sleep(0.3)
+        standing = await made.standing(id_)
+        assert (standing.status, standing.error, standing.waiting) == ("off", "", 0)
+
+
+async def test_one_that_is_set_anew_while_it_is_told_bears_no_fault_of_its_old_endpoint(
+    service_database: Databases, tmp_path: Path, hook: Hook
+) -> None:
+    async with listening() as old, alone(await service_database("subscriptions"), tmp_path, within_s="10") as made:
+        id_ = await made.subscribe(f"{old.address}/told")
+        begun, released = hanging(old)
+        old.status = 500
+        await made.change("o1")
+        await begun.wait()
+        await made.ask(AMEND, AmendAsked(BOARD, id_, Raw(json.encode(asking(f"{hook.address}/told"))), BASE))
+        asked, answered = hanging(hook)
+        released.set()
+        await asked.wait()
+        standing = await made.standing(id_)
+        assert (standing.status, standing.error, standing.tries) == ("requested", "", 0)
+        answered.set()
+        await hook.until(lambda each: each.events == [(1, "Observation/o1")])
+
+
+async def test_what_waits_of_another_type_than_it_asks_for_now_is_not_told(
+    service_database: Databases, tmp_path: Path, hook: Hook
+) -> None:
+    async with alone(await service_database("subscriptions"), tmp_path, handshake_tries="100") as made:
+        id_ = await made.subscribe(f"{hook.address}/told")
+        hook.status = 503
+        await made.change("o1")
+        await waiting(made, id_, 1)
+        conditions = Raw(json.encode(asking(f"{hook.address}/told", "Condition?patient=p1")))
+        await made.ask(AMEND, AmendAsked(BOARD, id_, conditions, BASE))
+        hook.status = 200
+        await waiting(made, id_, 0)
+        assert (hook.events, (await made.standing(id_)).kept_back) == ([], 1)
+
+
 async def test_two_processes_on_one_database_tell_everything_once(
     service_database: Databases, tmp_path: Path, hook: Hook
 ) -> None:

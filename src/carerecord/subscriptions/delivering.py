@@ -125,7 +125,7 @@ class Courier:
         if row.status == "requested":
             await self._handshake(row, body)
             return
-        while await queue.hold(self.db, row.id, self.clock.now() + self._taken_for()):
+        while await queue.hold(self.db, row, self.clock.now() + self._taken_for()):
             waiting = await queue.first(self.db, row.id, self.pace.together)
             if not waiting or not await self._deliver(row, body, waiting):
                 return
@@ -137,7 +137,7 @@ class Courier:
         except NotTaken as fault:
             await self._failed(row, str(fault), self.pace.handshake_tries)
             return
-        await queue.answered(self.db, row.id, row.version, self.clock.now())
+        await queue.answered(self.db, row, self.clock.now())
 
     async def _deliver(self, row: Row, body: Body, waiting: Sequence[Notice]) -> bool:
         """Whether the endpoint took them; or none of them could be told."""
@@ -150,12 +150,13 @@ class Courier:
         except NotTaken as fault:
             await self._failed(row, str(fault), self.pace.most_tries)
             return False
-        await queue.delivered(self.db, row.id, [notice.seq for notice, _ in told], self.clock.now())
+        await queue.delivered(self.db, row, [notice.seq for notice, _ in told], self.clock.now())
         self._count("taken", len(told))
         return True
 
     async def _may_be_told(self, row: Row, body: Body, waiting: Sequence[Notice]) -> list[tuple[Notice, int]]:
-        """Those that may be told at this moment, numbered and written in the book; the others are let go.
+        """Those that may be told at this moment, numbered and written in the book; the others are let go. None where the
+        subscription was changed meanwhile: it is looked at anew.
 
         Without a payload a message is one change: there is nothing in it that could tell of two.
         """
@@ -170,19 +171,22 @@ class Courier:
         numbers = {each.seq: each.number for each, _ in told if each.number is not None}
         if new:
             async with self.db.acquire() as db, db.transaction():
-                given = await queue.number(db, row.id, [each.seq for each, _ in new])
+                given = await queue.number(db, row, [each.seq for each, _ in new])
+                if not given:
+                    return []
                 numbers |= dict(zip([each.seq for each, _ in new], given, strict=True))
                 await self.outbox.announce("Line", self._line(row, [patient for _, patient in new]), db)
         return [(each, numbers[each.seq]) for each, _ in told]
 
     async def _failed(self, row: Row, says: str, most_tries: int) -> None:
         now = self.clock.now()
-        row = (await store.these(self.db, [row.id]) or (row,))[0]
-        parked = row.tries + 1 >= most_tries
-        again = now + timedelta(seconds=self.pace.wait_s(row.tries))
+        stands = await store.these(self.db, [row.id])
+        tries = stands[0].tries if stands else 0
+        parked = tries + 1 >= most_tries
+        again = now + timedelta(seconds=self.pace.wait_s(tries))
         await queue.failed(self.db, row, says, again, now, parked=parked)
         self._count("parked" if parked else "not taken", 1)
-        self.log.info("subscriptions.not-taken", subscription=row.id, tries=row.tries + 1, parked=parked)
+        self.log.info("subscriptions.not-taken", subscription=row.id, tries=tries + 1, parked=parked)
 
     def _count(self, outcome: str, many: int) -> None:
         self.metrics.notices.labels("subscriptions", outcome).inc(many)

@@ -68,13 +68,15 @@ class Permits:
             return [None] * len(notices)
         named = tuple([each.named for each in notices])
         found = await self.calls.ask(ANSWERS, AnswersAsked(row.type, named, (Watch(body.wanted.query, mine),), body.base))
-        lies = {each.patient for each in found if each.answers[0] and not each.patient.startswith(_NOBODYS)}
+        # It may ask for another type since: then another resource of this id was looked at.
+        good = [each.answers[0] and notice.type == row.type for notice, each in zip(notices, found, strict=True)]
+        lies = {each.patient for each, one in zip(found, good, strict=True) if one and not each.patient.startswith(_NOBODYS)}
         people = dict(zip(lies, await asyncio.gather(*(self._whose(each) for each in lies)), strict=True))
         about = [(each.patient, Grant(notice.source, each.section)) for notice, each in zip(notices, found, strict=True)]
         may = {each: await self._may(client, people[each[0]], each[1]) for each in dict.fromkeys(about) if each[0] in people}
         return [
-            None if not each.answers[0] or not may.get(which, True) else "" if each.patient not in people else each.patient
-            for each, which in zip(found, about, strict=True)
+            None if not one or not may.get(which, True) else "" if each.patient not in people else each.patient
+            for each, one, which in zip(found, good, about, strict=True)
         ]
 
     async def _may(self, client: ClientRow, whose: Whose | None, about: Grant) -> bool:

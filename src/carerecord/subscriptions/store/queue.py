@@ -94,10 +94,13 @@ async def take(db: Database, at: datetime, until: datetime, many: int) -> tuple[
     return await these(db, [each["id"] for each in taken]) if taken else ()
 
 
-async def hold(db: Database, subscription: str, until: datetime) -> bool:
-    """Go on with it until then; False where it is over, or must be seen anew."""
+async def hold(db: Database, row: Row, until: datetime) -> bool:
+    """Go on with it until then; False where it is over, or was changed since it was read."""
     return await db.fetchval(
-        "UPDATE subscription SET taken_until = $2 WHERE id = $1 AND status = 'active' RETURNING id", subscription, until
+        "UPDATE subscription SET taken_until = $3 WHERE id = $1 AND version = $2 AND status = 'active' RETURNING id",
+        row.id,
+        row.version,
+        until,
     ) is not None  # fmt: skip
 
 
@@ -120,11 +123,21 @@ async def first(db: Database, subscription: str, many: int) -> tuple[Notice, ...
     return tuple([Notice(*each) for each in rows])
 
 
-async def number(db: Connection, subscription: str, seqs: Sequence[int]) -> tuple[int, ...]:
-    """The numbers that these get, in their order. They keep them, however often they are sent."""
-    last: int = await db.fetchval(
-        "UPDATE subscription SET numbered = numbered + $2 WHERE id = $1 RETURNING numbered", subscription, len(seqs)
+async def number(db: Connection, row: Row, seqs: Sequence[int]) -> tuple[int, ...]:
+    """The numbers that these get, in their order, and keep however often they are sent. None where it is over, or was changed."""
+    last: int | None = await db.fetchval(
+        """
+        UPDATE subscription
+           SET numbered = numbered + $3
+         WHERE id = $1 AND version = $2 AND status = 'active'
+        RETURNING numbered
+        """,
+        row.id,
+        row.version,
+        len(seqs),
     )
+    if last is None:
+        return ()
     numbers = tuple(range(last - len(seqs) + 1, last + 1))
     await db.execute(
         """
@@ -133,7 +146,7 @@ async def number(db: Connection, subscription: str, seqs: Sequence[int]) -> tupl
           FROM unnest($2::bigint[], $3::bigint[]) AS given (seq, number)
          WHERE notice.subscription = $1 AND notice.seq = given.seq
         """,
-        subscription,
+        row.id,
         list(seqs),
         list(numbers),
     )
@@ -152,20 +165,21 @@ async def keep_back(db: Database, subscription: str, seqs: Sequence[int]) -> Non
     )
 
 
-async def delivered(db: Database, subscription: str, seqs: Sequence[int], at: datetime) -> None:
-    """The endpoint took them."""
+async def delivered(db: Database, row: Row, seqs: Sequence[int], at: datetime) -> None:
+    """The endpoint took them. What was said of the subscription meanwhile stands."""
     await db.execute(
         """
-        WITH taken AS (DELETE FROM notice WHERE subscription = $1 AND seq = ANY ($2))
-        UPDATE subscription SET tries = 0, try_at = $3, error = '' WHERE id = $1
+        WITH taken AS (DELETE FROM notice WHERE subscription = $1 AND seq = ANY ($3))
+        UPDATE subscription SET tries = 0, try_at = $4, error = '' WHERE id = $1 AND version = $2
         """,
-        subscription,
+        row.id,
+        row.version,
         list(seqs),
         at,
     )
 
 
-async def answered(db: Database, subscription: str, version: int, at: datetime) -> None:
+async def answered(db: Database, row: Row, at: datetime) -> None:
     """Its endpoint answered the first word: it is active from now on, unless it was changed meanwhile."""
     await db.execute(
         """
@@ -173,14 +187,17 @@ async def answered(db: Database, subscription: str, version: int, at: datetime) 
            SET status = 'active', began = true, error = '', tries = 0, try_at = $3, version = version + 1, changed_at = $3
          WHERE id = $1 AND version = $2 AND status = 'requested'
         """,
-        subscription,
-        version,
+        row.id,
+        row.version,
         at,
     )
 
 
 async def failed(db: Database, row: Row, error: str, again_at: datetime, at: datetime, *, parked: bool) -> None:
-    """It is tried again then; or, parked, when its client or a human says so. What waits goes on waiting."""
+    """It is tried again then; or, parked, when its client or a human says so. What waits goes on waiting.
+
+    One that was changed or turned off meanwhile stands as it was left: what failed is not what it asks for now.
+    """
     await db.execute(
         """
         UPDATE subscription
@@ -188,9 +205,9 @@ async def failed(db: Database, row: Row, error: str, again_at: datetime, at: dat
                status = CASE WHEN $5 THEN 'error' ELSE status END,
                version = version + CASE WHEN $5 THEN 1 ELSE 0 END,
                changed_at = CASE WHEN $5 THEN $6 ELSE changed_at END
-         WHERE id = $1 AND status = $2
+         WHERE id = $1 AND version = $2
         """,
-        row.id, row.status, again_at, error, parked, at,
+        row.id, row.version, again_at, error, parked, at,
     )  # fmt: skip
 
 
