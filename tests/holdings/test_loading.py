@@ -11,7 +11,8 @@ from tests.holdings.conftest import ALL, TRUST, Desk
 from carerecord.contracts.bulk import Load, LoadAsked, LoadFaultsAsked, LoadNamed, LoadPart
 from carerecord.contracts.holdings import FindAsked
 from carerecord.holdings import loading
-from carerecord.holdings.loading import Loader
+from carerecord.holdings.lines import Lane
+from carerecord.holdings.loading import LANES, Loader
 from carerecord.holdings.store import loading as kept
 from carerecord.kit.log import log_for
 
@@ -90,6 +91,18 @@ async def test_several_processes_file_one_import_and_each_line_once(desk: Desk) 
     assert (done.state, done.kept, len(page.matches), {each.version for each in page.matches}) == ("done", 80, 40, {2})
     assert all(b'"en"' in each.text for each in page.matches), "the later line is the later version"
     assert await desk.database.pool.fetchval("SELECT count(*) FROM load_part") == 0
+
+
+def test_lines_about_one_resource_are_of_one_lane_however_each_is_written():
+    written = (
+        b'{"resourceType":"Observation","id":"o1"}', b'{ "id" : "o1", "resourceType": "Observation"}',
+        b'{"status":"final","id":"o1"}', b'{"id":"o\\u0031"}', b'{"contained":[{"id":"o2"}],"id":"o1"}',
+    )  # fmt: skip
+    lanes = {
+        tuple(number for number in range(LANES) if Lane(number, LANES).holds(line, text)) for line, text in enumerate(written)
+    }
+    assert len(lanes) == 1
+    assert len(*lanes) == 1, "in one, and in no other"
 
 
 async def test_two_processes_in_one_lane_file_each_line_once(desk: Desk) -> None:
