@@ -49,8 +49,10 @@ class World:
     def relay(self, **changed: Any) -> asyncio.Task[None]:
         return self._run(run_relay(outbox=self.outbox, hearer="locator", **(self._around("patients") | changed)))
 
-    def hearer(self, effect: Callable[..., Awaitable[None]] | None = None) -> asyncio.Task[None]:
-        heard = Heard(self.teller, ("Moved",), effect or keep)
+    def hearer(
+        self, effect: Callable[..., Awaitable[None]] | None = None, afterwards: Callable[[], None] | None = None
+    ) -> asyncio.Task[None]:
+        heard = Heard(self.teller, ("Moved",), effect or keep, afterwards)
         return self._run(run_hearer(service="locator", heard=heard, pool=self.hears.pool, **self._around("locator")))
 
     def _around(self, service):
@@ -122,6 +124,23 @@ async def test_ten_thousand_events_arrive_once_and_in_order(world):
         await world.say(*range(start, start + 1_000))
 
     await world.hears_all(range(10_000), within_s=40)
+
+
+async def test_whoever_looks_when_something_was_heard_finds_it_though_its_commit_is_slow(world):
+    await world.hears.pool.execute(
+        """
+        CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.3); RETURN NULL; END $$;
+        CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON kept DEFERRABLE INITIALLY DEFERRED
+               FOR EACH ROW EXECUTE FUNCTION slowly();
+        """
+    )
+    looks: asyncio.Queue[asyncio.Task[list[int]]] = asyncio.Queue()
+    world.relay()
+    world.hearer(afterwards=lambda: looks.put_nowait(asyncio.create_task(world.heard())))
+
+    await world.say(1)
+
+    assert await (await looks.get()) == [1]
 
 
 async def test_an_event_whose_transaction_began_first_and_ended_last_is_heard_and_in_its_place(world):

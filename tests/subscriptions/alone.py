@@ -149,9 +149,12 @@ class Alone:
     async def change(self, *ids: str, source: str = "", method: str = "C") -> None:
         """Holdings tells, in one event, that these Observations changed."""
         body = Kept("c", "R9A", tuple([("p1", "Observation", id_, 1, method) for id_ in ids]), source=source)
+        (heard,) = self.part.hears
         event = Event(str(uuid.uuid4()), "Kept", datetime.now(UTC), "holdings", Raw(msgspec.json.encode(body)))
         async with self.pool.acquire() as db, db.transaction():
-            await self.part.hears[0].effect(db, [event])
+            await heard.effect(db, [event])
+        assert heard.afterwards is not None
+        heard.afterwards()
 
 
 @asynccontextmanager

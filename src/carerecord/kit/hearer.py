@@ -140,6 +140,8 @@ class _Hearer:
                 await self._heard.effect(db, wanted)
             if chain:
                 await _move(db, self._pair.teller, chain[-1].position)
+        if wanted and self._heard.afterwards:
+            self._heard.afterwards()
         return gap
 
     async def _one_by_one(self, told: Sequence[_Told]) -> bool:

@@ -82,6 +82,7 @@ class Heard:
     teller: str
     kinds: tuple[str, ...]  # empty: every kind
     effect: Callable[[Any, Sequence[Any]], Awaitable[None]]  # (connection, events in order)
+    afterwards: Callable[[], None] | None = None  # once that is committed: a bell for whoever looks at what was written
 
 
 @dataclass(frozen=True)

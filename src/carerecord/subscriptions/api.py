@@ -85,7 +85,7 @@ def build(supplies: Supplies) -> Part:
             answer(STANDING, desk.standing),
             answer(RESUME, desk.resume),
         ),
-        hears=(Heard("holdings", ("Kept",), matcher.hear),),
+        hears=(Heard("holdings", ("Kept",), matcher.hear, matcher.bell.set),),
         jobs=(
             Job("subscriptions.matching", matcher.run, alone=True), Job("subscriptions.delivering", courier.run, alone=True),
         ),

@@ -45,7 +45,6 @@ class Matcher:
                 Change(0, type_, id_, version, method, kept.source, event.at) for _, type_, id_, version, method in kept.changes
             ]
         await queue.hear(connection, changes)
-        self.bell.set()
 
     async def run(self) -> None:
         """Until cancelled."""
