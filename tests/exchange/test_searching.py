@@ -89,3 +89,27 @@ async def test_a_form_is_heard_however_its_name_is_written(api: Api) -> None:
     await kept(api)
     for name in ("_format", "%5Fformat", "_forma%74"):
         assert b"<Patient" in (await api.ask("GET", f"/Patient/p1?{name}=xml")).body
+
+
+async def test_a_record_is_searched_by_a_value_set_and_by_a_branch_and_what_is_not_loaded_is_named(api: Api) -> None:
+    clinical = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+    await api.ask("PUT", "/Patient/p1", PATIENT)
+    for code in ("active", "relapse", "resolved"):
+        status = {"coding": [{"system": clinical, "code": code}]}
+        held = {"resourceType": "Condition", "id": code, "clinicalStatus": status, "subject": {"reference": "Patient/p1"}}
+        assert (await api.ask("PUT", f"/Condition/{code}", held)).status == 201
+
+    async def found(query: str) -> list[str]:
+        told = await api.ask("GET", f"/Condition?patient=p1&{query}")
+        return sorted(each["resource"]["id"] for each in told.json.get("entry", ()))
+
+    assert await found(f"clinical-status:below={clinical}%7Cactive") == ["active", "relapse"]
+    assert await found(f"clinical-status:above={clinical}%7Crelapse") == ["active", "relapse"]
+    assert await found(f"clinical-status:below={clinical}%7Cinactive") == ["resolved"]
+    assert await found("clinical-status:in=http://hl7.org/fhir/ValueSet/condition-clinical") == ["active", "relapse", "resolved"]
+    assert await found("clinical-status:not-in=http://hl7.org/fhir/ValueSet/condition-clinical") == []
+    assert await found("category:not-in=http://hl7.org/fhir/ValueSet/condition-category") == ["active", "relapse", "resolved"]
+    refused = await api.ask("GET", "/Condition?patient=p1&code:below=http://snomed.info/sct%7C73211009")
+    assert refused.status == 400
+    assert "http://snomed.info/sct is not" in refused.json["issue"][0]["diagnostics"]
+    assert "73211009" not in refused.json["issue"][0]["diagnostics"]

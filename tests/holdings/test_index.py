@@ -115,3 +115,20 @@ def test_words_at_hand_are_few_however_many_come(parameters: Parameters) -> None
         index.row({"resourceType": "Observation", "code": {"coding": [{"code": f"c{number}"}]}}, "Observation")
 
     assert max(map(len, index._hashes.values())) <= 1_024
+
+
+@pytest.mark.parametrize("modifier", ["in", "below", "above", "not-in"])
+def test_a_set_of_codes_is_looked_up_as_each_of_them_would_be_and_what_is_left_out_as_nothing(
+    parameters: Parameters, modifier: str
+) -> None:
+    system = "http://terminology.hl7.org/CodeSystem/condition-clinical"
+    value = "http://hl7.org/fhir/ValueSet/condition-clinical" if modifier.endswith("in") else f"{system}|relapse"
+    found = {
+        "in": ("active", "inactive", "recurrence", "relapse", "remission", "resolved"), "below": ("relapse",),
+        "above": ("active", "relapse"), "not-in": None,
+    }[modifier]  # fmt: skip
+    (clause,) = read("Condition", [(f"clinical-status:{modifier}", value)], parameters).clauses
+    assert isinstance(clause, Clause)
+    told = Index(parameters, KEY).narrows(clause)
+
+    assert told == (None if found is None else [hashed(KEY, "clinical-status", each) for each in found])

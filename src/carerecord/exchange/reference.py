@@ -29,6 +29,7 @@ from carerecord.fhir import invariants
 from carerecord.fhir.search import compartments, parameters
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import LONGEST_VALUE, MODIFIERS, MOST_CLAUSES, MOST_VALUES, RESULT_PARAMETERS
+from carerecord.fhir.search.terms import MOST_CODES
 
 WRITTEN = """\
 A resource is judged before it is kept: its structure to the letter of FHIR R4, the codes to which R4 binds it (those of the data
@@ -116,6 +117,7 @@ def _lines(known: Parameters) -> Iterator[str]:
         ("entries of a batch or transaction", bundles.MOST_ENTRIES), ("resources of a page", links.MOST),
         ("resources of a page, unless `_count` says", links.USUAL), ("parameters of a query", links.MOST_PARAMETERS),
         ("clauses of a search", MOST_CLAUSES), ("alternatives of a clause", MOST_VALUES), ("letters of a value", LONGEST_VALUE),
+        ("codes for which the value sets of a clause stand, or its branches", MOST_CODES),
         ("results of a code with `$lastn`", operations.MOST_LASTN), ("resources of a kind in `$summary`", summary.MOST),
         ("documents of `$docref`", documents.MOST_DOCUMENTS), ("candidates of `$match`", matching.MOST),
         ("filters of an export", exporting.MOST_FILTERS),
@@ -144,8 +146,11 @@ def _lines(known: Parameters) -> Iterator[str]:
     yield "`_contained` is `false` alone, and `_containedType` is not taken: contained resources are found with those that hold"
     yield "them. At most 1,000 resources are included beside a page: a page that brings more is cut shorter and goes on by its"
     yield "link, and one match that brings more by itself says so in an outcome entry."
-    yield "A token's `:in`, `:not-in`, `:below` and `:above` need its code system to be loaded;"
-    yield "none is yet, so they are a 400."
+    yield "A token's `:in` and `:not-in` take the address of a value set without a version, `:below` and `:above` a"
+    yield "`system|code`, and each finds what those codes would find one by one. Loaded are HL7's own code systems that R4"
+    yield "publishes whole, with the hierarchy in which their codes stand, and R4's value sets that list their codes or draw on"
+    yield f"those systems alone, up to {MOST_CODES:,} codes. SNOMED CT, LOINC and whatever else R4 does not publish is not: a 400"
+    yield "says what is lacking, as it does of a code that its system does not have."
     yield "A search of a type that lies in people's records says whose it is (`patient=…`), or searches by `_id` or `identifier`;"
     yield "Patient by `family`, `given`, `name` or `birthdate` as well."
     yield f"Several types, {several.MOST_TYPES} at most, are searched for at once at the base, by what each of them has"

@@ -12,9 +12,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from carerecord.fhir.search.match import plain_pair
 from carerecord.fhir.search.parameters import Parameters
-from carerecord.fhir.search.query import Clause, Either, plain
+from carerecord.fhir.search.query import Clause, Either, plain, plain_pair
 from carerecord.fhir.search.values import Span, Text, Token, folded, link, links, spans
 from carerecord.fhir.search.walk import Walk, Want, walker
 from carerecord.holdings.hashes import NUMBERED, OF_SOMEBODY, Hashes, codes, hashed, named, said, words
@@ -155,6 +154,8 @@ class Index:
         if isinstance(clause, Either):
             told = [self.narrows(each) for each in clause.clauses]
             return None if None in told else [one for each in told for one in each or ()]
+        if clause.among is not None and clause.modifier != "not-in" and clause.parameter.code not in UNHASHED:
+            return [self._hash(clause.parameter.code, each) for each in sorted(clause.among.plain)]
         if clause.parameter.code in UNHASHED or (clause.modifier and clause.parameter.type != "reference"):
             return None
         found: list[int] = []

@@ -101,7 +101,7 @@ def test_a_patient_does_not_answer(parameters: Parameters, name: str, value: str
         ("colour", "red", "no search parameter of Observation"), ("code:exact", "1", "no modifier"),
         ("date", "yesterday", "is a date"), ("value-quantity", "much", "is a number"), ("code", "", "without a value"),
         ("status:missing", "perhaps", "true or false"), ("code-value-quantity", "2823-3", "is written"),
-        ("code:below", "1", "not loaded"), ("_sort", "subject", "sorted by"), ("_count", "-1", "0 or more"),
+        ("code:below", "1", "is written"), ("_sort", "subject", "sorted by"), ("_count", "-1", "0 or more"),
         ("_include", "Observation:colour", "no such reference"), ("subject.name", "x", "several types"),
         ("code.name", "x", "no reference"), ("_has:Nothing:x:y", "1", "is written"),
     ],

@@ -7,13 +7,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 from carerecord.fhir.search.parameters import Parameter
-from carerecord.fhir.search.query import BadSearch, Clause, parts, plain
+from carerecord.fhir.search.query import BadSearch, Clause, parts, plain, plain_pair
+from carerecord.fhir.search.terms import Codes
 from carerecord.fhir.search.values import FIRST, LAST, Link, Number, Span, Text, Token, Value, all_of, folded, link, span
 
 Test = Callable[[Value], bool]
 Answers = Callable[[Mapping[str, Any]], bool]
-# Whether a code stands in a value set (`in`, `not-in`) or below or above another: asked of whoever holds the code systems.
-Terms = Callable[[str, str], Callable[[Token], bool] | None]
 
 _PREFIX: Final = re.compile(r"(eq|ne|gt|lt|ge|le|sa|eb|ap)(?=[\d+-])")
 _NUMBER: Final = re.compile(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d{1,3})?\Z")
@@ -21,11 +20,7 @@ _PERHAPS_AFTER: Final = "perhaps after eq, ne, gt, lt, ge, le, sa, eb or ap"
 _TENTH: Final = Decimal("0.1")
 
 
-def no_terms(_: str, __: str) -> None:
-    """No code system is loaded."""
-
-
-def answers(clause: Clause, *, base: str = "", now: datetime | None = None, terms: Terms = no_terms) -> Answers:
+def answers(clause: Clause, *, base: str = "", now: datetime | None = None) -> Answers:
     """The test of one clause. `base` is our own FHIR address: a reference that begins with it is one to us.
 
     Raises:
@@ -35,7 +30,10 @@ def answers(clause: Clause, *, base: str = "", now: datetime | None = None, term
     if modifier == "missing":
         wanted = clause.values[0] == "true"
         return lambda resource: (not parameter.find(resource)) is wanted
-    tests = [_test(parameter, modifier, each, base, now or datetime.now(UTC), terms) for each in clause.values]
+    if clause.among is not None:
+        tests: list[Test] = [_among(clause.among)]
+    else:
+        tests = [_test(parameter, modifier, each, base, now or datetime.now(UTC)) for each in clause.values]
     if modifier in ("not", "not-in"):
         # What has no value at all is not that value either.
         return lambda resource: not any(test(value) for value in parameter.values(resource) for test in tests)
@@ -49,10 +47,10 @@ def _identifiers(parameter: Parameter, resource: Mapping[str, Any]) -> list[Toke
     return [each.identifier for each in found if isinstance(each, Link) and each.identifier is not None]
 
 
-def _test(parameter: Parameter, modifier: str, value: str, base: str, now: datetime, terms: Terms) -> Test:
+def _test(parameter: Parameter, modifier: str, value: str, base: str, now: datetime) -> Test:
     match parameter.type:
         case "token":
-            return _of_token(parameter.code, modifier, value, terms)
+            return _of_token(parameter.code, modifier, value)
         case "string":
             return _of_string(modifier, plain(value))
         case "date":
@@ -67,18 +65,10 @@ def _test(parameter: Parameter, modifier: str, value: str, base: str, now: datet
             if modifier == "identifier":
                 return _token_test(plain_pair(value))
             return _of_reference(parameter, modifier, plain(value), base)
-    return _of_composite(parameter, value, base, now, terms)
+    return _of_composite(parameter, value, base, now)
 
 
 # --- token
-
-
-def plain_pair(value: str) -> tuple[str | None, str]:
-    """`system|code`, `|code` (no system), `system|` or `code` (any system): the system, None for any, and the code."""
-    found = parts(value, "|")
-    if len(found) == 1:
-        return None, plain(found[0])
-    return plain(found[0]), plain("|".join(found[1:]))
 
 
 def _token_test(pair: tuple[str | None, str]) -> Test:
@@ -97,7 +87,19 @@ def _token_test(pair: tuple[str | None, str]) -> Test:
     return test
 
 
-def _of_token(code: str, modifier: str, value: str, terms: Terms) -> Test:
+def _among(codes: Codes) -> Test:
+    """As if each of the codes were asked for, at the price of one."""
+
+    def test(value: Value) -> bool:
+        if not isinstance(value, Token):
+            return False
+        code = value.code.casefold()
+        return code in codes.plain if value.system is None else (value.system, code) in codes.coded
+
+    return test
+
+
+def _of_token(code: str, modifier: str, value: str) -> Test:
     if modifier == "text":
         wanted = folded(plain(value))
         return lambda each: isinstance(each, Token) and folded(each.text).startswith(wanted)
@@ -106,11 +108,6 @@ def _of_token(code: str, modifier: str, value: str, terms: Terms) -> Test:
         if len(said) != 3 or not all(said[1:]):
             raise BadSearch(code, ":of-type is written system|code|value")
         return lambda each: isinstance(each, Token) and each.of_type == (said[0], said[1]) and each.code == said[2]
-    if modifier in ("in", "not-in", "below", "above"):
-        known = terms("in" if modifier == "not-in" else modifier, plain(value))
-        if known is None:
-            raise BadSearch(code, f":{modifier} needs a code system or value set that is not loaded here")
-        return lambda each: isinstance(each, Token) and known(each)
     return _token_test(plain_pair(value))
 
 
@@ -260,12 +257,12 @@ def _of_reference(parameter: Parameter, modifier: str, value: str, base: str) ->
     return test
 
 
-def _of_composite(parameter: Parameter, value: str, base: str, now: datetime, terms: Terms) -> Test:
+def _of_composite(parameter: Parameter, value: str, base: str, now: datetime) -> Test:
     said = parts(value, "$")
     if len(said) != len(parameter.components):
         needed = "$".join(each.code for each in parameter.components)
         raise BadSearch(parameter.code, f"is written {needed}")
     tests: Sequence[Test] = [
-        _test(component, "", each, base, now, terms) for component, each in zip(parameter.components, said, strict=True)
+        _test(component, "", each, base, now) for component, each in zip(parameter.components, said, strict=True)
     ]
     return lambda each: isinstance(each, tuple) and all(test(part) for test, part in zip(tests, each, strict=True))

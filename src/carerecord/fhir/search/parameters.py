@@ -12,6 +12,7 @@ import orjson
 from carerecord.fhir.errors import FhirError
 from carerecord.fhir.search.path import CannotCompile, Shapes, compiled_with_members, resting_type
 from carerecord.fhir.search.steps import Branch, Find
+from carerecord.fhir.search.terms import NO_TERMS, Terms
 from carerecord.fhir.search.values import READ, Value, all_of
 
 # Searching in the words of whole resources, by a named query or by distance is not offered (standards: "not wanted").
@@ -58,8 +59,9 @@ def _product(columns: list[tuple[Value, ...]]) -> Iterator[list[Value]]:
 class Parameters:
     """By type, then by code. Building takes part of a second: at start, off the event loop."""
 
-    def __init__(self, by_type: Mapping[str, Mapping[str, Parameter]]) -> None:
+    def __init__(self, by_type: Mapping[str, Mapping[str, Parameter]], known: Terms = NO_TERMS) -> None:
         self._by_type = by_type
+        self.terms = known
 
     @property
     def types(self) -> frozenset[str]:
@@ -70,7 +72,9 @@ class Parameters:
         return self._by_type.get(type_, {})
 
 
-def build(definitions: Mapping[str, Any], published: list[Mapping[str, Any]], types: list[str]) -> Parameters:
+def build(
+    definitions: Mapping[str, Any], published: list[Mapping[str, Any]], types: list[str], terms: Terms = NO_TERMS
+) -> Parameters:
     """All parameters of `types`.
 
     Raises:
@@ -86,7 +90,7 @@ def build(definitions: Mapping[str, Any], published: list[Mapping[str, Any]], ty
         for base in bases:
             if base in by_type:
                 by_type[base][each["code"]] = _made(each, base, shapes, by_url)
-    return Parameters(by_type)
+    return Parameters(by_type, terms)
 
 
 def load() -> Parameters:
@@ -105,10 +109,11 @@ _one_at_a_time = Lock()
 @cache
 def _loaded() -> Parameters:
     folder = files("carerecord.fhir").joinpath("definitions")
-    if not folder.joinpath("search.json").is_file():
+    if not all(folder.joinpath(each).is_file() for each in ("search.json", "terms.json")):
         raise DefinitionsMissing("the FHIR search parameters are not installed: run `make setup`")
     r4 = orjson.loads(folder.joinpath("r4.json").read_bytes())
-    return build(r4["definitions"], orjson.loads(folder.joinpath("search.json").read_bytes()), r4["types"])
+    terms = Terms(orjson.loads(folder.joinpath("terms.json").read_bytes()))
+    return build(r4["definitions"], orjson.loads(folder.joinpath("search.json").read_bytes()), r4["types"], terms)
 
 
 def _made(told: Mapping[str, Any], base: str, shapes: Shapes, by_url: Mapping[str, Mapping[str, Any]]) -> Parameter:

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from carerecord.fhir.errors import FhirError
 from carerecord.fhir.search.parameters import Parameter, Parameters
+from carerecord.fhir.search.terms import AMONG, Codes, NotLoaded, Terms
 
 MOST_CLAUSES: Final = 50
 MOST_INCLUDES: Final = 50
@@ -44,6 +45,7 @@ class Clause(Struct, frozen=True):
     parameter: Parameter
     values: tuple[str, ...]  # as written, unescaping left to the reader of the parts
     modifier: str = ""
+    among: Codes | None = None  # the codes for which the values stand, where a modifier asks for those of a value set or a branch
 
 
 class Either(Struct, frozen=True):
@@ -152,6 +154,14 @@ def plain(value: str) -> str:
     return _ESCAPED.sub(r"\1", value) if "\\" in value else value
 
 
+def plain_pair(value: str) -> tuple[str | None, str]:
+    """`system|code`, `|code` (no system), `system|` or `code` (any system): the system, None for any, and the code."""
+    found = parts(value, "|")
+    if len(found) == 1:
+        return None, plain(found[0])
+    return plain(found[0]), plain("|".join(found[1:]))
+
+
 def _clause(type_: str, name: str, value: str, parameters: Parameters, depth: int) -> Clause | Chained | Has:
     if depth > DEEPEST_CHAIN:
         raise BadSearch(name[:60], f"chains go {DEEPEST_CHAIN} steps at most")
@@ -176,7 +186,15 @@ def _clause(type_: str, name: str, value: str, parameters: Parameters, depth: in
         raise BadSearch(code, "is asked without a value")
     if len(values) > MOST_VALUES or any(len(each) > LONGEST_VALUE for each in values):
         raise BadSearch(code, f"takes {MOST_VALUES} values of {LONGEST_VALUE} characters at most")
-    return Clause(parameter, values, modifier)
+    among = _among(code, modifier, values, parameters.terms) if parameter.type == "token" and modifier in AMONG else None
+    return Clause(parameter, values, modifier, among)
+
+
+def _among(code: str, modifier: str, values: Iterable[str], terms: Terms) -> Codes:
+    try:
+        return terms.codes(modifier, [plain_pair(each) for each in values])
+    except NotLoaded as fault:
+        raise BadSearch(code, f":{modifier} {fault.reason}") from None
 
 
 def _chained(parameter: Parameter, modifier: str, rest: str, value: str, parameters: Parameters, depth: int) -> Chained:
