@@ -12,8 +12,8 @@ import pytest
 from yarl import URL
 
 from carerecord.connectors import channels
-from carerecord.connectors.channel import MOST_BESIDE, Arrived
-from carerecord.connectors.channels import A_HOST, Channels
+from carerecord.connectors.channel import MOST_BESIDE, Arrived, Channel
+from carerecord.connectors.channels import A_HOST, Channels, Origin
 from carerecord.connectors.web_trouble import CutShort, Elsewhere, NoAnswer, TooLarge, WebTrouble
 
 MOST = 10_000
@@ -51,6 +51,7 @@ class Played:
                 if self._strays:
                     await asyncio.sleep(0.05)
                     writer.write(self._strays)
+                    self._strays = b""
         except (asyncio.IncompleteReadError, ConnectionError):
             return
         finally:
@@ -62,10 +63,10 @@ Ask = Callable[..., "asyncio.Future[Arrived]"]
 
 
 @asynccontextmanager
-async def asking(played: Played) -> AsyncIterator[Ask]:
+async def asking(played: Played, ours: Channels | None = None) -> AsyncIterator[Ask]:
     server = await asyncio.start_server(played.serve, "127.0.0.1", 0)
     url = URL(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/fhir/Patient/1?_count=5")
-    ours = Channels(100)
+    ours = ours or Channels(100)
 
     def ask(method: str = "GET", within_s: float = 3.0, most: int = MOST, **headers: str) -> "asyncio.Future[Arrived]":
         until = asyncio.get_running_loop().time() + within_s
@@ -302,3 +303,82 @@ async def test_a_request_says_where_it_goes_and_what_may_come_back():
     assert lines[0] == "GET /fhir/Patient/1?_count=5 HTTP/1.1"
     assert lines[1].startswith("Host: 127.0.0.1:")
     assert {"Accept-Encoding: gzip, deflate", "User-Agent: carerecord", "Accept: application/fhir+json"} < set(lines)
+
+
+async def test_an_answer_in_chunks_of_two_bytes_takes_no_more_room_than_its_bytes():
+    body = b"ab" * 100_000
+    played = Played(answer(chunked(body, 2), CHUNKED, length=False))
+    async with asking(played) as ask:
+        tracemalloc.start()
+        try:
+            arrived = await ask(within_s=30.0, most=len(body))
+            held = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+
+    assert arrived.body == body
+    assert held < 4_000_000
+
+
+async def test_an_answer_that_we_break_off_ourselves_is_not_whole_because_it_said_no_length():
+    ours = Channels(100)
+    async with asking(Played(answer(length=False)), ours) as ask:
+        asked = ask()
+        await asyncio.sleep(0.1)
+        await ours.close()
+        with pytest.raises(CutShort):
+            await asked
+
+
+async def closed(played: Played) -> None:
+    async with asyncio.timeout(3):
+        while played.open:
+            await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+def way(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Cleared, it holds up whoever has found a connection."""
+    found, free = channels._connected, asyncio.Event()
+    free.set()
+
+    async def connected(origin: Origin, until: float) -> Channel:
+        channel = await found(origin, until)
+        await free.wait()
+        return channel
+
+    monkeypatch.setattr(channels, "_connected", connected)
+    return free
+
+
+async def test_a_host_that_is_being_reached_when_its_idle_connections_go_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch, way: asyncio.Event
+):
+    monkeypatch.setattr(channels, "KEPT_S", 0.2)
+    played = Played(*[answer()] * 3, strays=b"closes the first")
+    async with asking(played) as ask:
+        await ask()
+        await closed(played)
+        way.clear()
+        second = ask()
+        await asyncio.sleep(0.2)
+        way.set()
+        await second
+        await ask()
+
+    assert (len(played.requests), played.connections) == (3, 2)
+
+
+async def test_who_reaches_a_host_after_all_was_closed_asks_nothing(way: asyncio.Event):
+    played, ours = Played(answer()), Channels(100)
+    way.clear()
+    async with asking(played, ours) as ask:
+        asked = ask()
+        await asyncio.sleep(0.05)
+        await ours.close()
+        way.set()
+        with pytest.raises(NoAnswer):
+            await asked
+        await closed(played)
+
+    assert (played.connections, played.requests) == (1, [])

@@ -16,6 +16,7 @@ from carerecord.connectors.web_trouble import CutShort, Elsewhere, NoAnswer, Too
 
 MOST_BESIDE = 65_536  # bytes in a row of which none is of the body: the head, and whatever else a peer may send without end
 _LOOKED_AT = frozenset({b"content-type", b"content-length", b"content-encoding", b"transfer-encoding", b"retry-after", b"etag"})
+BROKEN = "It broke the connection without an answer."
 BROKEN_OFF = "Its answer broke off."
 LARGE = "Its answer is too large."
 
@@ -54,7 +55,7 @@ class Channel(asyncio.Protocol):
         self._status = 0  # 0: its head has not come
         self._headers: dict[bytes, bytes] = {}
         self._inflating: Inflating | None = None
-        self._parts: list[bytes] = []
+        self._body = bytearray()  # and not the parts as they came, of which each may be a byte long
         self._size = 0
 
     @property
@@ -63,8 +64,8 @@ class Channel(asyncio.Protocol):
         return self._transport is not None and not self._transport.is_closing()
 
     def close(self) -> None:
-        if self._transport is not None:
-            self._transport.abort()
+        """Whoever waits for an answer on it gets none."""
+        self._fail(self._broken())
 
     async def exchange(self, sent: bytes, most: int, until: float) -> Arrived:
         """`until` is a moment of the event loop's clock.
@@ -73,7 +74,7 @@ class Channel(asyncio.Protocol):
             WebTrouble: no whole answer came.
         """
         if self._transport is None or self._transport.is_closing():
-            raise Stale("It broke the connection without an answer.")
+            raise Stale(BROKEN)
         loop = asyncio.get_running_loop()
         self._begin(most)
         self._answer = loop.create_future()
@@ -94,7 +95,8 @@ class Channel(asyncio.Protocol):
         self._fail(NoAnswer("It began to answer and then fell silent." if self._status else "It did not answer in time."))
 
     def _fail(self, trouble: WebTrouble) -> None:
-        self.close()
+        if self._transport is not None:
+            self._transport.abort()
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(trouble)
 
@@ -131,8 +133,8 @@ class Channel(asyncio.Protocol):
         if self._status:
             return CutShort(BROKEN_OFF)
         if self._kept and not self._came:
-            return Stale("It broke the connection without an answer.")
-        return NoAnswer("It broke the connection without an answer.")
+            return Stale(BROKEN)
+        return NoAnswer(BROKEN)
 
     # --- what the parser tells
 
@@ -165,22 +167,21 @@ class Channel(asyncio.Protocol):
         except WebTrouble as trouble:
             self._fail(trouble)
             return
-        self._parts.append(body)
+        self._body += body
 
     def on_message_complete(self) -> None:
         if 100 <= self._status < 200:
             self._again()
             return
+        self._finish()
         if not self._parser.should_keep_alive():
             self.close()
-        self._finish()
 
     def _finish(self) -> None:
         if self._answer is None or self._answer.done():
             return
-        if self._inflating is not None and self._parts and not self._inflating.ended:
+        if self._inflating is not None and not self._inflating.ended:
             self._fail(CutShort(BROKEN_OFF))
             return
-        body = self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
-        self._parts = []
-        self._answer.set_result(Arrived(self._status, self._headers, body))
+        body, self._body = self._body, bytearray()
+        self._answer.set_result(Arrived(self._status, self._headers, bytes(body)))

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from aiohappyeyeballs import start_connection
 from yarl import URL
 
-from carerecord.connectors.channel import Arrived, Channel, Stale
+from carerecord.connectors.channel import BROKEN, Arrived, Channel, Stale
 from carerecord.connectors.inflating import ENCODINGS
 from carerecord.connectors.web_trouble import NoAnswer, NotTrusted, why_not_trusted
 
@@ -36,6 +36,8 @@ class _Place:
         self.idle: list[Channel] = []  # the last one used is used next
         self.busy: set[Channel] = set()
         self.room = asyncio.Semaphore(A_HOST)
+        self.askers = 0  # who wait for room or for a connection among them
+        self.closed = False
 
 
 class Channels:
@@ -53,6 +55,7 @@ class Channels:
             self._sweeping = None
         places, self._places = list(self._places.values()), {}
         for place in places:
+            place.closed = True
             for channel in (*place.idle, *place.busy):
                 channel.close()
         await asyncio.sleep(0)  # the loop takes them from the system in its next round
@@ -71,6 +74,13 @@ class Channels:
         place = self._places.get(origin)
         if place is None:
             place = self._places[origin] = _Place()
+        place.askers += 1
+        try:
+            return await self._answered(place, origin, method, request, most, until)
+        finally:
+            place.askers -= 1
+
+    async def _answered(self, place: _Place, origin: Origin, method: str, request: bytes, most: int, until: float) -> Arrived:
         await _entered(place.room, until)
         try:
             await _entered(self._room, until)
@@ -90,6 +100,9 @@ class Channels:
         self, place: _Place, origin: Origin, request: bytes, most: int, until: float, *, anew: bool = False
     ) -> Arrived:
         channel = (None if anew else _kept(place)) or await _connected(origin, until)
+        if place.closed:  # meanwhile
+            channel.close()
+            raise NoAnswer(BROKEN)
         place.busy.add(channel)
         try:
             arrived = await channel.exchange(request, most, until)
@@ -109,7 +122,7 @@ class Channels:
                 if channel.idle_since <= before:
                     channel.close()
             place.idle = [channel for channel in place.idle if channel.open]
-            if not (place.idle or place.busy or place.room.locked()):
+            if not (place.idle or place.askers):
                 del self._places[origin]
         if any(place.idle for place in self._places.values()):
             self._sweeping = asyncio.get_running_loop().call_later(KEPT_S / 2, self._sweep)

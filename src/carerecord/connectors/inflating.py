@@ -21,8 +21,8 @@ class Inflating:
 
     @property
     def ended(self) -> bool:
-        """Whether what came is whole."""
-        return self._unpacking is not None and self._unpacking.eof
+        """Whether what came is whole; nothing is."""
+        return self._unpacking is None or self._unpacking.eof
 
     def more(self, packed: bytes, most: int) -> bytes:
         """What this says, of which no more than `most` and one byte: who gets that has been sent too much.
