@@ -20,15 +20,16 @@ NOW = datetime.now(UTC)
 OURS = (
     "127.0.0.1", "127.9.9.9", "0.0.0.0", "10.1.2.3", "172.16.0.1", "192.168.1.1", "100.64.0.1", "169.254.169.254", "224.0.0.1",
     "255.255.255.255", "::1", "::", "fe80::1", "fe80::1%eth0", "fc00::1", "fd00:ec2::254", "ff02::1", "fec0::1",
-    "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::",
+    "::ffff:127.0.0.1", "::ffff:169.254.169.254", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "2002:7f00:1::", "168.63.129.16",
 )  # fmt: skip
+ALSO_OURS = ("127.1", "2130706433", "0177.0.0.1", "127.00.0.1", "127.0.0.1.", "0x7f000001", "0x7f.1", "10.0x1")
 
 
 def postman(bounds: Bounds = PUBLIC) -> Postman:
     return Postman(bounds, 1.0, ssl.create_default_context())
 
 
-@pytest.mark.parametrize("address", OURS)
+@pytest.mark.parametrize("address", OURS + ALSO_OURS)
 async def test_no_notice_goes_to_an_address_of_ours_however_it_is_written(address: str) -> None:
     host = f"[{address}]" if ":" in address else address
     made = postman()
@@ -80,6 +81,11 @@ async def test_without_the_guard_a_name_would_reach_this_machine_and_with_it_the
         await unguarded.post(f"http://board.example:{port}/told", {}, b"x")
         await unguarded.close()
     assert (len(hook.got), len(looks)) == (1, 2)
+
+
+@pytest.mark.parametrize("host", ["board.example", "board.example.", "4u.example", "10.example", "0xa.nhs.uk"])
+def test_a_name_may_have_numbers_in_it(host: str) -> None:
+    assert postman().refusal(f"https://{host}/told") == ""
 
 
 @pytest.mark.parametrize(

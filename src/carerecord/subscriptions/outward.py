@@ -5,6 +5,7 @@ metadata is refused by the address to which the name leads at that moment, not b
 """
 
 import asyncio
+import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,8 +25,9 @@ Network = IPv4Network | IPv6Network
 _NAT64: Final = ip_network("64:ff9b::/96")
 _NEVER: Final = tuple(map(ip_network, (
     "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "::/128", "::1/128", "fe80::/10", "fec0::/10", "ff00::/8",
-    "fd00:ec2::/32",
+    "fd00:ec2::/32", "168.63.129.16/32",
 )))  # fmt: skip
+_NUMBERED: Final = re.compile(r"(?:\A|\.)(?:\d+|0[xX][0-9a-fA-F]*)\.?\Z")  # no name ends in a number
 _RESOLVERS: Final = 8  # threads: a name server that hangs holds these alone
 _READ: Final = 64 * 1024
 
@@ -170,10 +172,12 @@ class Postman:
             raise NotTaken(f"The endpoint answered {status}.")
 
     def _admit_literal(self, host: str) -> None:
-        """An address that is written as such passes by the resolver."""
+        """An address that is written as such passes by the resolver. What some would read as one (127.1, 2130706433) is none."""
         try:
             ip_address(host)
         except ValueError:
+            if ":" in host or _NUMBERED.search(host):
+                raise Astray from None
             return
         self.bounds.admit(host)
 
