@@ -272,7 +272,7 @@ def _concepts(node: dict[str, Any]) -> set[str]:
 
 
 Above = dict[str, dict[str, list[str]]]  # by system, by code: those right above it
-MOST_CODES = 1_000  # of a value set: fhir/search/terms.py asks for no more
+MOST_CODES = 500  # of a value set: fhir/search/terms.py asks for no more
 A_RULE = ""  # what a value set lacks that is told by a rule which is not followed here
 Told = tuple[set[tuple[str, str]], set[str]]  # the codes, each with its system; what is lacking to tell them all
 

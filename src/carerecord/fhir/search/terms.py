@@ -9,7 +9,7 @@ from msgspec import Struct
 from carerecord.fhir.errors import FhirError
 
 AMONG: Final = frozenset(("in", "not-in", "below", "above"))  # the modifiers of a token that are asked here
-MOST_CODES: Final = 1_000  # of one clause: a row of the index is compared with each
+MOST_CODES: Final = 500  # of one clause, as many as may be written one by one: a row of the index is compared with each
 _OWN: Final = "R4's own are"
 # A system or value set is named again in an error; anything that could be a number of somebody is not.
 _ADDRESS: Final = re.compile(r"(?!.*(?:\d-?){9})(?:https?://|urn:)[\w./:#~-]{1,150}")
@@ -45,7 +45,7 @@ class Terms:
         for system, code in dict.fromkeys(asked):
             found |= self._of_set(system, code) if modifier in ("in", "not-in") else self._branch(modifier, system, code)
             if len(found) > MOST_CODES:
-                raise NotLoaded(f"asks for more than {MOST_CODES:,} codes: name fewer value sets")
+                raise NotLoaded(f"asks for more than {MOST_CODES:,} codes: ask for fewer")
         folded = frozenset((system, code.casefold()) for system, code in found)
         return Codes(folded, frozenset(code for _, code in folded))
 
