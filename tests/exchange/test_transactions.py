@@ -83,3 +83,14 @@ async def test_where_there_is_nothing_there_is_no_empty_list(api: Api) -> None:
     ):  # fmt: skip
         answer = await api.ask(method, path, body)
         assert (answer.status, b"[]" in answer.body) == (200, False), path
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("url", ["//[", "http://[::1/Patient/p1", "//[x]/Patient/p1"])
+async def test_what_is_no_address_is_the_fault_of_whoever_wrote_it(api: Api, method: str, url: str) -> None:
+    entry = {"request": {"method": method, "url": url}}
+    batch = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": [entry]})
+    assert batch.json["entry"][0]["response"]["status"] == "400"
+    together = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
+    told = together.json["entry"][0]["response"]["status"] if together.status == 200 else str(together.status)
+    assert told == "400"

@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from itertools import takewhile
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Raw, Struct
@@ -122,8 +121,10 @@ async def _each(visit: Visit, entries: Sequence[_Entry]) -> list[bytes]:
 async def _alone(visit: Visit, entry: _Entry) -> bytes:
     """One write of a batch: its fault is its own."""
     try:
-        if _type(entry) in OWNED_ELSEWHERE:
-            return await _of_another(visit, entry)
+        request, at = entry.request, reads.addressed(entry.request.url)
+        if at is not None and at.type in OWNED_ELSEWHERE:
+            sent = bytes(entry.resource)
+            return await by_owner.answered(visit, request.method, at.type, at.id, at.query, sent, request.ifMatch)
         change = _change(visit, entry)
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
         changes = await visit.face.masters.minded(visit.client, (change,))
@@ -136,15 +137,8 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
 
 def _type(entry: _Entry) -> str:
     """What its address names; "" for one that names no type."""
-    found = reads.ADDRESS.match(urlsplit(entry.request.url).path)
-    return found["type"] if found else ""
-
-
-async def _of_another(visit: Visit, entry: _Entry) -> bytes:
-    request, parts = entry.request, urlsplit(entry.request.url)
-    found = reads.ADDRESS.match(parts.path)
-    type_, id_ = (found["type"], found["id"] or "") if found else ("", "")
-    return await by_owner.answered(visit, request.method, type_, id_, parts.query, bytes(entry.resource), request.ifMatch)
+    found = reads.addressed(entry.request.url)
+    return found.type if found else ""
 
 
 def _change(visit: Visit, entry: _Entry) -> Change:
@@ -154,18 +148,17 @@ def _change(visit: Visit, entry: _Entry) -> Change:
         NotUnderstood: a method or address that says nothing. Refused: the scopes do not allow it.
     """
     request = entry.request
-    parts = urlsplit(request.url)
-    found = reads.ADDRESS.match(parts.path)
+    found = reads.addressed(request.url)
     method = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}.get(request.method)
     if found is None or method is None:
         raise NotUnderstood("Each entry says a method and an address of ours: POST Type, PUT Type/id, DELETE Type/id.")
-    type_, id_ = found["type"], found["id"] or ""
+    type_, id_, query = found
     kept_here(visit, type_)
     visit.must(type_, {"create": "c", "update": "u", "patch": "u", "delete": "d"}[method])
     match = _ETAG.match(request.ifMatch)
     if request.ifMatch and match is None:
         raise NotUnderstood('ifMatch is written W/"3", as the ETag was.')
-    condition = parts.query if method != "create" and not id_ else ""
+    condition = query if method != "create" and not id_ else ""
     if method == "patch":
         visit.must(type_, "r")
     if condition or request.ifNoneExist:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Coroutine, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
 from carerecord.contracts.holdings import READ, SEARCHES, FindAsked, FindsAsked, Issue, ReadAsked, Sought
@@ -16,9 +16,25 @@ from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import broken
 from carerecord.kit.errors import NotUnderstood
 
-ADDRESS: Final = re.compile(r"/?(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9\-.]{1,64}))?/?\Z")
+_ADDRESS: Final = re.compile(r"/?(?P<type>[A-Z][A-Za-z]+)(?:/(?P<id>[A-Za-z0-9\-.]{1,64}))?/?\Z")
 _LONG: Final = 20  # resources of a page, after which others have their turn
 _Search = tuple[Query, FindAsked]
+
+
+class Address(NamedTuple):
+    type: str
+    id: str  # "" = none
+    query: str
+
+
+def addressed(url: str) -> Address | None:
+    """What an entry names; None for what is no address of ours."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
+    found = _ADDRESS.match(parts.path)
+    return Address(found["type"], found["id"] or "", parts.query) if found else None
 
 
 async def each(visit: Visit, urls: Sequence[str]) -> list[bytes]:
@@ -28,14 +44,15 @@ async def each(visit: Visit, urls: Sequence[str]) -> list[bytes]:
     searches: dict[int, _Search] = {}
     for place, url in enumerate(urls):
         try:
-            parts = urlsplit(url)
-            type_, id_ = _address(parts.path)
-            if type_ in OWNED_ELSEWHERE:
-                alone[place] = by_owner.answered(visit, "GET", type_, id_, parts.query, b"", "")
-            elif id_:
-                alone[place] = _read(visit, type_, id_)
+            asked = addressed(url)
+            if asked is None:
+                raise NotUnderstood("An entry asks for Type/id, or Type?search.")
+            if asked.type in OWNED_ELSEWHERE:
+                alone[place] = by_owner.answered(visit, "GET", asked.type, asked.id, asked.query, b"", "")
+            elif asked.id:
+                alone[place] = _read(visit, asked.type, asked.id)
             else:
-                searches[place] = _search(visit, type_, parts.query)
+                searches[place] = _search(visit, asked.type, asked.query)
         except Exception as error:
             told[place] = refused(visit, error)
     found, others = await asyncio.gather(
@@ -52,14 +69,6 @@ def refused(visit: Visit, error: Exception) -> bytes:
     if told is not error:
         visit.face.log.error("exchange.failed", exc_info=error)
     return answers.refused_entry(told.status, [Issue("error", told.issue, "", told.says)])
-
-
-def _address(path: str) -> tuple[str, str]:
-    """Type and id. Raises NotUnderstood: it says neither."""
-    found = ADDRESS.match(path)
-    if found is None:
-        raise NotUnderstood("An entry asks for Type/id, or Type?search.")
-    return found["type"], found["id"] or ""
 
 
 async def _contained(visit: Visit, answering: Coroutine[Any, Any, bytes]) -> bytes:
