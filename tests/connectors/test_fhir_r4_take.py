@@ -42,6 +42,13 @@ async def test_a_medicine_is_named_by_what_comes_after_it() -> None:
     assert [entry.facts.title for entry in found.entries] == ["Ramipril 5mg capsules", "Bisoprolol"]
 
 
+async def test_medicines_without_an_id_that_waited_for_what_they_name_are_items_of_their_own() -> None:
+    found = await taken(*[a_medicine("", reference="Medication/late", display=each) for each in ("Ramipril", "Digoxin")])
+    assert [(entry.key, entry.facts.title) for entry in found.entries] == [
+        ("elm-bank/MedicationRequest/-1", "Ramipril"), ("elm-bank/MedicationRequest/-2", "Digoxin"),
+    ]  # fmt: skip
+
+
 async def test_a_medicine_that_says_an_element_twice_leaves_the_others_standing() -> None:
     doubled = a_medicine("1", display="Ramipril").replace('"id": "1"', '"id": "1", "status": "stopped"')
     odd = a_medicine("2").replace("{}", '{"reference": 5}')

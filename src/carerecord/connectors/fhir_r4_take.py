@@ -87,7 +87,7 @@ class Taken:
         self._broken: Counter[str] = Counter()
         self._seen: set[str] = set()
         self._beside = Beside()
-        self._waiting: list[bundles.Entry] = []  # until what they refer to has come
+        self._waiting: list[tuple[str, bundles.Entry]] = []  # with their keys, until what they refer to has come
         self._ready: list[tuple[str, bundles.Entry, Facts]] = []  # read, and not yet among `entries`; with their keys
 
     def patient(self, resource: Mapping[str, Any], raw: bytes = b"") -> None:
@@ -130,8 +130,8 @@ class Taken:
         """Read what waited for a medicine that came on a later page, or never did."""
         self._as_sent = SENT.get()
         waiting, self._waiting = self._waiting, []
-        for entry in waiting:
-            self._file(entry)
+        for key, entry in waiting:
+            self._file(key, entry)
             self._show()
             await turn.over()
 
@@ -159,9 +159,9 @@ class Taken:
         elif type_ == "Patient":
             self._patient(entry)
         elif type_ in WITH_MEDICATION and b'"medicationReference"' in entry.raw and self._lacks_medicine(entry.raw):
-            self._waiting.append(entry)
+            self._waiting.append((key, entry))
         else:
-            self._file(entry)
+            self._file(key, entry)
 
     def _patient(self, entry: bundles.Entry) -> None:
         try:
@@ -194,7 +194,7 @@ class Taken:
             return False  # reading it says what is wrong
         return not to.startswith("#") and to not in self._beside
 
-    def _file(self, entry: bundles.Entry) -> None:
+    def _file(self, key: str, entry: bundles.Entry) -> None:
         try:
             facts = self._read(entry.raw, self._beside)
         except Unreadable:
@@ -205,7 +205,7 @@ class Taken:
             if facts.section != "other":  # the table of contents of an area: what it lists is shown, not itself
                 self._shown["List"] += 1
                 return
-        self._ready.append((f"{self._source}/{entry.type}/{facts.id or -self.count}", entry, facts))
+        self._ready.append((key, entry, facts))
 
     def _show(self) -> None:
         """File what is ready under its sections, all of it at a stroke."""
