@@ -169,6 +169,7 @@ LARGE = {
     "in chunks": answer(chunked(b"x" * (MOST + 1), 1_000), CHUNKED, length=False),
     "without a length": answer(b"x" * (MOST + 1), length=False),
     "packed": answer(gzip.compress(bytes(50_000_000)), "Content-Encoding: gzip"),
+    "packed in crumbs": answer(chunked(gzip.compress(b"") * 2_000, 4_096), CHUNKED, "Content-Encoding: gzip", length=False),
     "in its head": b"HTTP/1.1 200 OK\r\n" + b"X-More: more\r\n" * 20_000,
     "in one line of its head": b"HTTP/1.1 200 OK\r\nX-More: " + b"x" * 4 * MOST_BESIDE,
     "in its trailers": answer(b"1\r\nx\r\n0\r\n" + b"X-More: more\r\n" * 20_000, CHUNKED, length=False),

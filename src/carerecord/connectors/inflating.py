@@ -2,15 +2,17 @@
 
 import zlib
 
-from carerecord.connectors.web_trouble import CutShort
+from carerecord.connectors.web_trouble import CutShort, TooLarge
 
 ENCODINGS = "gzip, deflate"
+_MOST_MEMBERS = 1_000  # whoever packs by blocks of 64 KB needs 300; each costs as much as what follows it is long
 
 
 class Inflating:
     def __init__(self, *, gzip: bool) -> None:
         self._gzip = gzip
         self._unpacking: zlib._Decompress | None = None
+        self._members = 0
 
     @classmethod
     def of(cls, encoding: bytes) -> "Inflating | None":
@@ -28,13 +30,16 @@ class Inflating:
         """What this says, of which no more than `most` and one byte: who gets that has been sent too much.
 
         Raises:
-            CutShort: it is not packed as it says.
+            CutShort: it is not packed as it says. TooLarge: it is packed in too many pieces.
         """
         parts, room = [], most + 1
         try:
             while packed and room > 0:
                 if self._unpacking is None or self._unpacking.eof:  # gzip may go on with another member
                     self._unpacking = zlib.decompressobj(self._window(packed))
+                    self._members += 1
+                    if self._members > _MOST_MEMBERS:
+                        raise TooLarge("Its answer is too large.")
                 part = self._unpacking.decompress(packed, room)
                 room -= len(part)
                 parts.append(part)
