@@ -68,11 +68,14 @@ async def test_subscriptions(service_database, tmp_path: Path):
             (AMEND, lambda told: AmendAsked(BOARD, made(told), raw("Encounter"), BASE, if_match=1)),
             (STANDING, StandingAsked()),
             (RESUME, lambda told: ResumeAsked(made(told))),
+            (UNSUBSCRIBE, lambda told: UnsubscribeAsked(BOARD, made(told), if_match=1)),
             (UNSUBSCRIBE, lambda told: UnsubscribeAsked(BOARD, made(told))),
             (SUBSCRIBED, lambda told: SubscribedAsked(BOARD, made(told))),
         ],
     )
-    assert [each.error for each in answers] == ["", "NotAcceptable", "", "NotFound", "", "Conflict", "", "", "", "NotFound"]
+    assert [each.error for each in answers] == [
+        "", "NotAcceptable", "", "NotFound", "", "Conflict", "", "", "Conflict", "", "NotFound",
+    ]  # fmt: skip
     assert b"swordfish" in answers[0].chunks[0], "its own client is shown what it wrote"
     assert b"swordfish" not in answers[6].chunks[0]
     standing = msgspec.json.decode(answers[6].chunks[0], type=tuple[Standing, ...])

@@ -116,6 +116,7 @@ async def test_a_subscription_is_set_found_changed_and_ended_and_what_would_not_
     status, batch = await told.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": [entry]})
     assert (status, batch["entry"][0]["response"]["status"]) == (200, "200"), batch
     assert (await told.ask("GET", f"/Subscription/{id_}"))[1]["status"] == "off"
+    assert (await told.ask("DELETE", f"/Subscription/{id_}", If_Match=f'W/"{stands["meta"]["versionId"]}"'))[0] == 412
     assert (await told.ask("DELETE", f"/Subscription/{id_}"))[0] == 204
     assert (await told.ask("GET", f"/Subscription/{id_}"))[0] == 404
     assert (await told.ask("DELETE", f"/Subscription/{id_}"))[0] == 404

@@ -36,6 +36,7 @@ class UnsubscribeAsked(Struct, frozen=True):
     by: Subscriber
     id: str
     request: str = ""
+    if_match: int = 0  # 0 = not stated
 
 
 class SubscribedAsked(Struct, frozen=True):

@@ -1,5 +1,7 @@
 """Who waits to be told of a change? Subscriptions, kept by the service of that name: each client has to do with its own alone."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import orjson
@@ -52,17 +54,16 @@ async def update(visit: Visit) -> Response:
     visit.must_by_name(TYPE, "u")
     replaces = resources.if_match(visit)
     asked = AmendAsked(_by(visit), _id(visit), Raw(await visit.body()), visit.base, replaces, visit.request_id)
-    try:
+    with _stale(replaces):
         return _told(visit, await visit.face.calls.ask(AMEND, asked))
-    except Conflict as error:
-        if replaces:
-            raise Stale(error.says) from None
-        raise
 
 
 async def delete(visit: Visit) -> Response:
+    """Raises Stale: as of an update."""
     visit.must_by_name(TYPE, "d")
-    await visit.face.calls.ask(UNSUBSCRIBE, UnsubscribeAsked(_by(visit), _id(visit), visit.request_id))
+    replaces = resources.if_match(visit)
+    with _stale(replaces):
+        await visit.face.calls.ask(UNSUBSCRIBE, UnsubscribeAsked(_by(visit), _id(visit), visit.request_id, replaces))
     return Response(status_code=204)
 
 
@@ -119,6 +120,17 @@ def _answers(resource: dict[str, Any], tests: list[Any]) -> bool:
 
 async def _one(visit: Visit) -> Subscribed:
     return (await visit.face.calls.ask(SUBSCRIBED, SubscribedAsked(_by(visit), _id(visit))))[0]
+
+
+@contextmanager
+def _stale(replaces: int) -> Iterator[None]:
+    """A conflict is a 412 where the client said which version it means."""
+    try:
+        yield
+    except Conflict as error:
+        if replaces:
+            raise Stale(error.says) from None
+        raise
 
 
 def _by(visit: Visit) -> Subscriber:

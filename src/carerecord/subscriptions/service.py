@@ -4,6 +4,7 @@ import asyncio
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from msgspec import Raw, structs
 
@@ -35,6 +36,8 @@ from carerecord.subscriptions.permits import ISSUER
 from carerecord.subscriptions.sealing import Seals
 from carerecord.subscriptions.store import subscribed as store
 from carerecord.subscriptions.store.subscribed import Queue, Row
+
+_CHANGED: Final = "It was changed since: read it again."
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Desk:
         """
         stands = await self._own(asked.by, asked.id)
         if asked.if_match and asked.if_match != stands.version:
-            raise Conflict("It was changed since: read it again.")
+            raise Conflict(_CHANGED)
         body = await self._body(asked.by, bytes(asked.raw), asked.base)
         row = structs.replace(
             stands, scopes=asked.by.scopes, type=body.wanted.type, status=body.wanted.status, error="", tries=0,
@@ -86,7 +89,7 @@ class Desk:
         )  # fmt: skip
         async with self.db.acquire() as db, db.transaction():
             if not await store.amend(db, row):
-                raise Conflict("It was changed since: read it again.")
+                raise Conflict(_CHANGED)
             if row.status == "off":
                 await store.drop_queue(db, row.id)
             await self.outbox.announce("Line", self._line("subscription-changed", asked.by, row.id, asked.request), db)
@@ -94,10 +97,11 @@ class Desk:
         return _told(row, body)
 
     async def unsubscribe(self, asked: UnsubscribeAsked) -> Unsubscribed:
-        """It is gone, with all that waited for it. Raises NotFound."""
+        """It is gone, with all that waited for it. Raises NotFound; Conflict: it was changed since."""
+        stands = await self._own(asked.by, asked.id)
         async with self.db.acquire() as db, db.transaction():
-            if not await store.remove(db, asked.by.id, asked.id):
-                raise NotFound("There is no such subscription.")
+            if not await store.remove(db, stands.id, asked.if_match):
+                raise Conflict(_CHANGED)
             await self.outbox.announce("Line", self._line("subscription-ended", asked.by, asked.id, asked.request), db)
         return Unsubscribed()
 

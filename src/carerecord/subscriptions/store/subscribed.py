@@ -106,9 +106,11 @@ async def amend(db: Connection, row: Row) -> bool:
     return done is not None
 
 
-async def remove(db: Connection, client: str, id_: str) -> bool:
-    """It, and all that waits for it."""
-    return await db.fetchval("DELETE FROM subscription WHERE client = $1 AND id = $2 RETURNING id", client, id_) is not None
+async def remove(db: Connection, id_: str, version: int) -> bool:
+    """It, and all that waits for it, if it stands in that version; 0 = in any."""
+    return await db.fetchval(
+        "DELETE FROM subscription WHERE id = $1 AND $2 IN (0, version) RETURNING id", id_, version
+    ) is not None  # fmt: skip
 
 
 async def resume(db: Connection, id_: str, at: datetime) -> bool:
