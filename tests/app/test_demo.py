@@ -149,9 +149,9 @@ def test_it_stops_on_control_c_leaves_nobody_behind_and_is_soon_ready_again(tmp_
     with a_demo(tmp_path / "data") as second:
         assert second.process.pid != pid
         assert "(0 new)" in second.said
-        second.process.kill()
         family = second.family()
         assert len(family) > 5
+        second.process.kill()
         second.process.wait()
         _, alive = psutil.wait_procs(family[1:], timeout=10)
         assert [each.name() for each in alive] == [], "killed without a word, it leaves no engine and no region"
