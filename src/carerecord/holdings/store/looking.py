@@ -11,6 +11,12 @@ from carerecord.kit.db import Database
 
 ROW = """version.patient, version.type, version.id, version.version, version.at, version.method::text, version.organisation,
                version.body, version.when_at, version.confidential"""
+# How confidential the last version is of what stands at an address.
+_TODAY = """(SELECT confidential
+                          FROM version AS last
+                         WHERE (last.patient, last.type, last.id) = (address.patient, address.type, address.id)
+                         ORDER BY version DESC
+                         LIMIT 1) AS today"""
 # What stood at a moment ($1) of that which was written since, in some records ($2): nothing of it is in `held` any more.
 _STOOD = """
                 SELECT stood.patient, stood.type, stood.id, stood.version, stood.when_at
@@ -77,11 +83,7 @@ async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, in
         return None if row is None else (Row(*row), row["confidential"])
     row = await db.fetchrow(
         f"""
-        SELECT {ROW}, (SELECT confidential
-                          FROM version AS last
-                         WHERE (last.patient, last.type, last.id) = (address.patient, address.type, address.id)
-                         ORDER BY version DESC
-                         LIMIT 1) AS today
+        SELECT {ROW}, {_TODAY}
           FROM address
           JOIN version ON version.patient = ANY (array_append(address.before, address.patient))
                       AND (version.type, version.id) = (address.type, address.id)
@@ -98,11 +100,7 @@ async def versions(db: Database, type_: str, wanted: Sequence[tuple[str, int]]) 
     """These versions, wherever they lie, each with how confidential the last one is; what there is not is left out."""
     rows = await db.fetch(
         f"""
-        SELECT {ROW}, (SELECT confidential
-                          FROM version AS last
-                         WHERE (last.patient, last.type, last.id) = (address.patient, address.type, address.id)
-                         ORDER BY version DESC
-                         LIMIT 1) AS today
+        SELECT {ROW}, {_TODAY}
           FROM unnest($2::text[], $3::int[]) AS asked (id, version)
           JOIN address ON (address.type, address.id) = ($1, asked.id)
           JOIN version ON version.patient = ANY (array_append(address.before, address.patient))
