@@ -4,6 +4,7 @@ import zlib
 from concurrent.futures import ThreadPoolExecutor
 from importlib.resources import files
 
+import psutil
 import pytest
 from cryptography.exceptions import InvalidTag
 
@@ -65,3 +66,18 @@ def test_our_id_version_and_time_go_in_and_every_other_byte_stays() -> None:
         b'{"resourceType":"Observation","id":"k1","meta":{"profile":["urn:p"],"versionId":"2",'
         b'"lastUpdated":"2026-11-22T10:00:00.000Z"},"value":1.10,"a":"\\u00e9"}'
     )
+
+
+def test_the_keys_of_many_people_do_not_stay_in_memory() -> None:
+    """A key at hand is 5 KB outside of Python's own count; a node meets millions of people."""
+    bodies, me = Bodies(b"k" * 32), psutil.Process()
+
+    def met(people: range) -> int:
+        for each in people:
+            where = WHERE | {"patient": f"p{each}"}
+            assert bodies.unpack(bodies.pack(TEXT, **where), **where) == TEXT
+        return me.memory_info().rss
+
+    before = met(range(2_000))
+
+    assert met(range(2_000, 12_000)) - before < 10_000_000
