@@ -2,13 +2,14 @@
 
 import ast
 import importlib
+import re
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 import carerecord
-from carerecord.app.catalogue import CATALOGUE, NAMES, callers_of, chosen, service
+from carerecord.app.catalogue import CATALOGUE, NAMES, callers_of, chosen, kinds_heard, service
 from carerecord.kit.question import Question
 
 HOUSE = Path(carerecord.__file__).parent
@@ -83,6 +84,13 @@ def test_a_service_hears_those_that_the_catalogue_names():
     for each in CATALOGUE:
         text = "".join(file.read_text(encoding="utf-8") for file in (HOUSE / each.name).glob("*.py"))
         assert ("Heard(" in text) == bool(each.hears), each.name
+
+
+def test_a_service_hears_the_kinds_that_the_catalogue_names():
+    for each in CATALOGUE:
+        text = "".join(file.read_text(encoding="utf-8") for file in (HOUSE / each.name).glob("*.py"))
+        heard = {kind for kinds in re.findall(r'Heard\("[^"]+", \(([^)]*)\)', text) for kind in re.findall(r'"(\w+)"', kinds)}
+        assert heard == set(kinds_heard(each.name)), each.name
 
 
 def test_every_service_says_what_people_meet_while_it_is_down():

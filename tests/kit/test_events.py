@@ -121,6 +121,17 @@ async def test_kinds_that_a_hearer_does_not_want_are_passed_over(db, outbox):
     assert reading.passed > reading.written[0].position
 
 
+async def test_a_bell_is_rung_for_the_kinds_that_its_hearer_wants(db, outbox):
+    moved, other, either = outbox.listen(("Moved",)), outbox.listen(("Other", "Another")), outbox.listen()
+
+    await outbox.announce("Moved", Moved(1))
+    assert (moved.is_set(), other.is_set(), either.is_set()) == (True, False, True)
+
+    async with db.pool.acquire() as connection, connection.transaction():
+        await outbox.announce("Other", Moved(2), connection)
+    assert other.is_set()
+
+
 async def test_after_seven_days_what_all_hearers_passed_is_deleted(db, outbox):
     for number in (1, 2, 3):
         await outbox.announce("Moved", Moved(number))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 import aiohttp
 import asyncpg
 
-from carerecord.app.catalogue import NAMES, Service, callers_of, hearers_of
+from carerecord.app.catalogue import NAMES, Service, callers_of, hearers_of, kinds_heard
 from carerecord.kit.calls import KEPT_S, Calls, Direct, Socket, Transport
 from carerecord.kit.clock import Clock, SystemClock
 from carerecord.kit.db import Pool, open_pool
@@ -265,7 +265,10 @@ def _jobs(housed: Housed, board: Noticeboard | None) -> list[Job]:
     hearers = hearers_of(name)
     clock, log, metrics = supplies.clock, supplies.log, supplies.metrics
     for hearer in hearers:
-        relay = partial(run_relay, outbox=supplies.outbox, hearer=hearer, board=board, clock=clock, log=log, metrics=metrics)
+        relay = partial(
+            run_relay, outbox=supplies.outbox, hearer=hearer, kinds=kinds_heard(hearer), board=board, clock=clock, log=log,
+            metrics=metrics,
+        )  # fmt: skip
         jobs.append(Job(f"{name}.relay.{hearer}", relay, alone=True))
     if hearers:
         purge = partial(run_purge, outbox=supplies.outbox, hearers=hearers, clock=clock, log=log)

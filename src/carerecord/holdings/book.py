@@ -42,7 +42,7 @@ class Book:
 
     def rung(self) -> None:
         """Lines were written by somebody's own statement."""
-        self._outbox.rung()
+        self._outbox.rung("Line")
 
     async def note(self, asked: NoteAsked) -> Noted:
         await self.write(asked.what, asked.client, asked.patients, request=asked.request)

@@ -170,9 +170,9 @@ class Writer:
     async def _new(self, drafts: Sequence[Draft]) -> None:
         """Resources under ids of our making, with nothing to look up before: one statement is all there is to do."""
         planned = await self._planned(drafts, {}, {}, {})
-        along = self.outbox.along(self._words(drafts), changing.AFTER_NEW)
-        await changing.add_new(self.finder.db, planned.rows, planned.current, along)
-        self.outbox.rung()
+        words = self._words(drafts)
+        await changing.add_new(self.finder.db, planned.rows, planned.current, self.outbox.along(words, changing.AFTER_NEW))
+        self.outbox.rung(*{kind for kind, _ in words})
 
     async def kept_and_told(self, db: Connection, drafts: Sequence[Draft]) -> None:
         await self._kept(db, drafts)

@@ -95,7 +95,7 @@ class Outbox:
         self._waiting: list[_Said] = []
         self._flush: asyncio.Task[None] | None = None
         self._several = False  # whether the last group was more than one
-        self._listeners: set[asyncio.Event] = set()
+        self._listeners: dict[asyncio.Event, tuple[str, ...]] = {}  # each with the kinds that it is rung for
 
     async def announce(
         self, kind: str, body: msgspec.Struct, connection: Connection | None = None, *, event: str = ""
@@ -125,8 +125,11 @@ class Outbox:
         number `first` on are theirs. It rings afterwards (`rung`)."""
         return Along(_inserting(first), _columns([self._said(kind, body) for kind, body in said]))
 
-    def rung(self) -> None:
-        self._wake()
+    def rung(self, *kinds: str) -> None:
+        """Events of these kinds may be new."""
+        for bell, wanted in self._listeners.items():
+            if not wanted or not set(wanted).isdisjoint(kinds):
+                bell.set()
 
     async def announce_all(self, said: Sequence[tuple[str, msgspec.Struct]], connection: Connection) -> None:
         """Several at once, kind and body, in the caller's transaction: one statement for all of them.
@@ -150,7 +153,7 @@ class Outbox:
             await _insert(connection, group)
         except Exception as error:
             raise _unwritten(error) from error
-        self._wake()
+        self.rung(*{said.kind for said in group})
 
     async def _flush_all(self) -> None:
         try:
@@ -176,20 +179,16 @@ class Outbox:
         for said in group:
             if said.done is not None and not said.done.done():
                 said.done.set_result(None)
-        self._wake()
+        self.rung(*{said.kind for said in group})
 
-    def listen(self) -> asyncio.Event:
-        """An event that is set whenever something may be new; the relay's bell."""
+    def listen(self, kinds: tuple[str, ...] = ()) -> asyncio.Event:
+        """An event that is set whenever something of these kinds may be new, or of any where none is named; the relay's bell."""
         bell = asyncio.Event()
-        self._listeners.add(bell)
+        self._listeners[bell] = kinds
         return bell
 
     def forget(self, bell: asyncio.Event) -> None:
-        self._listeners.discard(bell)
-
-    def _wake(self) -> None:
-        for bell in self._listeners:
-            bell.set()
+        self._listeners.pop(bell, None)
 
     async def settle(self) -> None:
         """Begin a new era if the database has moved to another cluster. Call it before the service's first announcement."""

@@ -71,7 +71,7 @@ class _Relay:
 
     def __init__(self, outbox: Outbox, pair: Pair, kinds: tuple[str, ...], board: Noticeboard) -> None:
         self._outbox, self._pair, self._kinds, self._board = outbox, pair, kinds, board
-        self._bell = outbox.listen()
+        self._bell = outbox.listen(kinds)
         self._subscription: Subscription | None = None
         self._reports: deque[Report] = deque()
         self._heard = START  # the hearer has come so far
