@@ -60,6 +60,25 @@ OFTEN: Final[tuple[dict[str, Any], ...]] = (
         "insurance": [{"sequence": 1, "focal": True, "coverage": {"display": "Own"}}],
         "total": {"value": 12.5, "currency": "GBP"},
     },
+    {
+        "resourceType": "Observation", "id": "o3", "status": "final", "code": LAB, "subject": WHO, "effectiveDateTime": AT,
+        "valueString": "Raised",
+        "component": [
+            {"code": {"coding": [{"code": code, "system": "urn:lab"}]}, "valueQuantity": {"value": 120, "unit": "mm[Hg]"}}
+            for code in ("SYS", "DIA")
+        ],
+    },
+    {
+        "resourceType": "ExplanationOfBenefit", "id": "b1", "status": "active", "use": "claim", "type": LAB, "patient": WHO,
+        "contained": [
+            {"resourceType": "ServiceRequest", "id": "referral", "status": "completed", "intent": "order", "subject": WHO,
+             "requester": {"reference": "#1"}},
+            {"resourceType": "Practitioner", "id": "1", "name": [{"family": "Fenwick"}]},
+        ],
+        "created": AT, "insurer": {"display": "Own"}, "provider": {"display": "Fenwick"}, "outcome": "complete",
+        "referral": {"reference": "#referral"}, "insurance": [{"focal": True, "coverage": {"display": "Own"}}],
+        "item": [{"sequence": 1, "productOrService": LAB, "encounter": [{"reference": "Encounter/e1"}]}],
+    },
 )  # fmt: skip
 VALUES: Final = (
     "x", "Zoë", "a b", " ", " a", "a ", "a  b", "#a", "a/b", "Patient/x", "p-2.x", "y" * 64, "y" * 65, "9990000018",

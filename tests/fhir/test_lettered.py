@@ -62,9 +62,9 @@ def test_what_has_a_fault_is_never_remembered(judging: Gates):
     "more",
     [
         {"text": {"status": "generated", "div": "<div>Ann Marlow</div>"}}, {"implicitRules": "urn:marlow"}, {"birthDate": "1948"},
-        {"component": []},
+        {"contained": [{"resourceType": "Practitioner", "id": "marlow"}], "generalPractitioner": [{"reference": "#marlow"}]},
     ],
-    ids=["a narrative", "an element that nobody listed", "a part of a date", "components"],
+    ids=["a narrative", "an element that nobody listed", "a part of a date", "a name for what is contained"],
 )
 def test_nothing_is_remembered_of_a_resource_with_a_word_that_could_be_about_somebody(judging: Gates, more: dict[str, Any]):
     raw = written(OFTEN[4] | more)
@@ -89,6 +89,21 @@ def test_another_element_or_another_order_is_not_known(judging: Gates):
     assert letters.find(written(one | {"valueQuantity": {"value": 4.1, "unit": "mmol/L", "code": "x"}})) is None
     assert letters.find(written(dict(reversed(one.items())))) is None
     assert letters.find(written({**one, "subject": {"reference": "Group/p1"}})) is None
+
+
+def test_a_component_that_repeats_the_code_of_the_whole_is_not_known(judging: Gates):
+    one = next(each for each in OFTEN if "component" in each)
+    letters, (first, *others) = met(judging, written(one)), one["component"]
+    other, same = ({**first, "code": {"coding": [{"code": code, "system": "urn:lab"}]}} for code in ("MEAN", "K"))
+    assert letters.find(written(one | {"component": [other, *others]})) is not None
+    assert letters.find(written(one | {"component": [same, *others]})) is None
+
+
+def test_what_is_contained_under_another_id_than_it_is_referred_to_by_is_not_known(judging: Gates):
+    one = next(each for each in OFTEN if "contained" in each)
+    letters = met(judging, written(one))
+    assert letters.find(written(one | {"id": "b2"})) is not None
+    assert letters.find(written(one | {"referral": {"reference": "#1"}})) is None
 
 
 def test_what_cannot_be_read_is_not_known(judging: Gates):

@@ -41,18 +41,19 @@ class Odd(Exception):
 
 _WORDS: Final = frozenset(
     (
-        "city", "country", "description", "display", "district", "family", "given", "line", "postalCode", "prefix", "state",
-        "suffix", "text", "title", "unit", "valueString",
+        "city", "country", "description", "display", "district", "family", "given", "line", "name", "postalCode", "prefix",
+        "state", "suffix", "text", "title", "unit", "valueString",
     )
 )  # fmt: skip
 _LETTERS: Final = frozenset(
     (
-        "category", "code", "contentType", "criticality", "currency", "docStatus", "gender", "intent", "language", "mode",
-        "priority", "profile", "resourceType", "role", "severity", "status", "system", "type", "url", "use",
+        "category", "code", "contentType", "criticality", "currency", "docStatus", "gender", "intent", "language",
+        "lifecycleStatus", "mode", "outcome", "periodUnit", "priority", "profile", "resourceType", "role", "severity", "status",
+        "system", "type", "url", "use",
     )
 )  # fmt: skip
 # No required set of codes binds these.
-_OPEN: Final = frozenset(("code", "manifestation", "medicationCodeableConcept", "reasonCode", "vaccineCode"))
+_OPEN: Final = frozenset(("code", "manifestation", "medicationCodeableConcept", "productOrService", "reasonCode", "vaccineCode"))
 _NHS_NUMBERS: Final = frozenset({NHS_NUMBER, *(alias for alias, system in ALIASES.items() if system == NHS_NUMBER)})
 _reference: Final = re.compile(r"[A-Z][A-Za-z]+/([A-Za-z0-9\-.]{1,64})").fullmatch
 _id: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
@@ -61,6 +62,7 @@ _day: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _moment: Final = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
 ).fullmatch
+_small: Final = re.compile(r"[0-9]{1,3}").fullmatch
 _number: Final = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _DIGITS: Final = 20  # of a number, with its sign and its point: more, or a power of ten, is left to the parser
 _LITERALS: Final = {True: "true", False: "false", None: "null"}
@@ -81,8 +83,6 @@ class _Finding:
     def __init__(self, text: str, resource: Mapping[str, Any]) -> None:
         self._text, self._at = text, 0
         self.found: list[Leaf] = []
-        if "component" in resource:  # which may not repeat the code of the whole
-            raise Odd
         self._below(resource, ())
 
     def _below(self, node: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
@@ -110,7 +110,10 @@ class _Finding:
     def _word(self, value: str, begins: int, path: tuple[str | int, ...], beside: Mapping[str, Any]) -> None:
         name = next(each for each in reversed(path) if isinstance(each, str))
         ends = begins + len(value)
-        if name == "reference":
+        if (name == "reference" and value[:1] == "#") or (name == "id" and "contained" in path):
+            if not self._says_nothing(value.removeprefix("#")):
+                raise Odd
+        elif name == "reference":
             relative = _reference(value)
             if relative is None:
                 raise Odd
@@ -121,6 +124,10 @@ class _Finding:
             self.found.append(Leaf(path, form, begins, ends))
         elif name not in _LETTERS:
             raise Odd
+
+    def _says_nothing(self, id_: str) -> bool:
+        """Whether an id of what is contained may be letters, being about nobody: a small number, or the name of an element."""
+        return _small(id_) is not None or f'"{id_}":' in self._text
 
     def _form(self, name: str, value: str, path: tuple[str | int, ...], beside: Mapping[str, Any]) -> Form | None:
         if name in _WORDS:
@@ -168,6 +175,7 @@ class Fit(Struct, frozen=True, gc=False):
     moments: tuple[int, ...]
     others: tuple[tuple[int, Form], ...]  # but for words, which may be any
     periods: tuple[tuple[int, int], ...]  # of which the first is not after the second
+    unlike: tuple[tuple[int, int], ...]  # the code of the whole, and one of a component, which may not repeat it
 
     def holds(self, values: Sequence[str]) -> bool:
         joined = '"' + '"'.join(values)
@@ -183,12 +191,15 @@ class Fit(Struct, frozen=True, gc=False):
         for place, form in self.others:
             if not fits(form, values[place]):
                 return False
+        if any(values[whole] == values[part] for whole, part in self.unlike):
+            return False
         return all(values[start][:10] <= values[end][:10] for start, end in self.periods)
 
 
 def fit_of(found: Sequence[Leaf]) -> Fit:
     places = {each.path: place for place, each in enumerate(found)}
     apart = (Form.WORDS, Form.ID, Form.MOMENT)
+    codes = [(each.path[0], place) for place, each in enumerate(found) if each.form is Form.CODE]
     return Fit(
         tuple([place for place, each in enumerate(found) if each.form is Form.ID]),
         tuple([place for place, each in enumerate(found) if each.form is Form.MOMENT]),
@@ -197,4 +208,5 @@ def fit_of(found: Sequence[Leaf]) -> Fit:
             (place, places[(*each.path[:-1], "end")])
             for place, each in enumerate(found) if each.path[-1] == "start" and (*each.path[:-1], "end") in places
         ]),
+        tuple([(whole, part) for of, whole in codes if of == "code" for within, part in codes if within == "component"]),
     )  # fmt: skip

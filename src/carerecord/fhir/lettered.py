@@ -24,10 +24,11 @@ K = TypeVar("K")
 Planned = Callable[[Mapping[str, Any], Sequence[str]], K]
 
 MOST: Final = 2_000  # about 5 kB each
+_VALUES: Final = 150  # of one: what explains a claim has sixty
 EVERY: Final = 8  # of those that are judged whole, where what is learned does not pay
 FIRST: Final = 100  # are learned before it is asked whether that pays
 _PAYS: Final = 4  # finds for each that was learned
-_LONGEST: Final = 8_000
+_LONGEST: Final = 16_000
 _NHS_NUMBERS: Final = tuple([made for each in range(100) if (made := make_nhs_number(f"9990000{each:02}"))])
 
 
@@ -44,7 +45,7 @@ class Letters(Generic[K]):
 
     def __init__(self, gates: Gates, planned: "Planned[K]") -> None:
         self._gates, self._planned = gates, planned
-        self._moulds: Moulds[Lettered[K]] = Moulds(MOST)
+        self._moulds: Moulds[Lettered[K]] = Moulds(MOST, _VALUES)
         self._missed = self._learned = self._found = 0
 
     def find(self, raw: bytes) -> tuple[Lettered[K], list[str]] | None:

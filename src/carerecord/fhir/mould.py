@@ -19,7 +19,6 @@ _names_alone: Final = re.compile(r'"(?:[\s,{}\[\]]|"\w+"\s*:)*"').fullmatch  # b
 _TEXT: Final = '([^"]++)'
 _MOST_AT_A_STROKE: Final = 8
 _BEFORE_A_NUMBER: Final = (":", ",", "[", " ", "\n", "\r", "\t")
-_MOST_VALUES: Final = 40
 _FEW: Final = (8, 32)  # letters, of which nearly always the first differ: less to look at than hundreds
 _CROWD: Final = 8  # that only later letters tell apart: more would be gone through one by one
 
@@ -115,10 +114,10 @@ def _matcher(letters: tuple[str, ...]) -> Callable[[str, int], re.Match[str] | N
 
 
 class Moulds(Generic[K]):
-    """What is known of texts, found by their letters."""
+    """What is known of texts, found by their letters: of so many, each of so many values at most."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int, values: int = 40) -> None:
+        self._most, self._values = most, values
         self._now = 0
         self._clear()
 
@@ -132,7 +131,7 @@ class Moulds(Generic[K]):
 
     def learn(self, text: str, spans: Sequence[Span], known: K) -> None:
         """`known` holds for all texts that differ from this one in the values at `spans` alone, from left to right."""
-        if self.full or len(spans) > _MOST_VALUES:
+        if self.full or len(spans) > self._values:
             return
         fork, at, way = self._root, 0, []
         for begins, ends in spans:
