@@ -6,6 +6,7 @@ Source: HL7 v2.5.1 chapter 2, sections 2.9.2 (enhanced mode), 2.14.9 (MSH), 2.14
 import re
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from msgspec import Struct
@@ -82,13 +83,24 @@ def read(raw: bytes) -> Head:
     fields += [b""] * (18 - len(fields))
     encoding = fields[1]
     between = encoding[:1] or b"^"
-    kind = _TRIGGER.match(fields[8].replace(between, b"^"))
-    version = _VERSION.match(fields[11])
+    kind, trigger = _kind(fields[8], between)
     return Head(
         separator, encoding, fields[2].split(between, 1)[0], fields[3].split(between, 1)[0], fields[4], fields[5], fields[6],
-        kind[1] if kind else b"", (kind[2] or b"") if kind else b"", fields[9][:_MOST], fields[10][:1] or b"P",
-        version[0] if version else b"2.4", fields[14][:2].upper(), fields[15][:2].upper(), fields[17],
+        kind, trigger, fields[9][:_MOST], fields[10][:1] or b"P", _version(fields[11]),
+        fields[14][:2].upper(), fields[15][:2].upper(), fields[17],
     )  # fmt: skip
+
+
+@lru_cache(512)
+def _kind(field: bytes, between: bytes) -> tuple[bytes, bytes]:
+    found = _TRIGGER.match(field.replace(between, b"^"))
+    return (found[1], found[2] or b"") if found else (b"", b"")
+
+
+@lru_cache(64)
+def _version(field: bytes) -> bytes:
+    found = _VERSION.match(field)
+    return found[0] if found else b"2.4"
 
 
 def code(head: Head, verdict: Verdict, *, acknowledge: str = "as-asked", unable: str = "AR") -> str:
@@ -123,27 +135,43 @@ def acknowledgement(head: Head, letters: str, verdict: Verdict, reason: str, *, 
     `reason` is ours, in ASCII, and holds nothing of the message.
     """
     fs = head.separator
-    between = head.encoding[:1] or b"^"
-    version = head.version
+    to_msh_7, to_msh_10, to_msa = _shaped(
+        fs, head.encoding, head.application, head.facility, head.to_application, head.to_facility, head.trigger, head.processing,
+        head.version, head.charset,
+    )  # fmt: skip
+    ack = to_msh_7 + _second(now.replace(microsecond=0)) + to_msh_10 + ours + to_msa + letters.encode() + fs + head.control
+    text = _escaped(reason.encode("ascii", "replace"), head) if reason else b""
+    if text:
+        ack += fs + text[:80]
+    if text and head.version >= b"2.5":
+        coded = _HL70357[verdict].replace(b"^", head.encoding[:1] or b"^")
+        ack += b"\r" + fs.join([b"ERR", b"", b"", coded, b"E", b"", b"", b"", text[:250]])
+    return ack + b"\r"
+
+
+@lru_cache(4)
+def _second(now: datetime) -> bytes:
+    return now.strftime("%Y%m%d%H%M%S").encode()
+
+
+@lru_cache(512)
+def _shaped(
+    fs: bytes, encoding: bytes, application: bytes, facility: bytes, to_application: bytes, to_facility: bytes, trigger: bytes,
+    processing: bytes, version: bytes, charset: bytes,
+) -> tuple[bytes, bytes, bytes]:  # fmt: skip
+    """What all answers to messages of one kind have alike: up to MSH-7, from there to MSH-10, from there to MSA-1."""
+    between = encoding[:1] or b"^"
     kind = b"ACK"
-    if version >= b"2.2" and head.trigger:
-        kind += between + head.trigger
+    if version >= b"2.2" and trigger:
+        kind += between + trigger
         if version >= b"2.3.1":
             kind += between + b"ACK"
-    at = now.strftime("%Y%m%d%H%M%S").encode() + (b"+0000" if version >= b"2.3" else b"")
-    msh = [
-        b"MSH", head.encoding or b"^~\\&", head.to_application or b"CARERECORD", head.to_facility, head.application,
-        head.facility, at, b"", kind, ours, head.processing, version,
-    ]  # fmt: skip
-    if head.charset and version >= b"2.3":
-        msh += [b"", b"", b"", b"", b"", head.charset]
-    text = _escaped(reason.encode("ascii", "replace"), head)
-    msa = [b"MSA", letters.encode(), head.control] + ([text[:80]] if text else [])
-    segments = [fs.join(msh), fs.join(msa)]
-    if text and version >= b"2.5":
-        coded = _HL70357[verdict].replace(b"^", between)
-        segments.append(fs.join([b"ERR", b"", b"", coded, b"E", b"", b"", b"", text[:250]]))
-    return b"\r".join(segments) + b"\r"
+    begins = [b"MSH", encoding or b"^~\\&", to_application or b"CARERECORD", to_facility, application, facility, b""]
+    zone = b"+0000" if version >= b"2.3" else b""
+    ends = [b"", processing, version]
+    if charset and version >= b"2.3":
+        ends += [b"", b"", b"", b"", b"", charset]
+    return fs.join(begins), fs.join([zone, b"", kind, b""]), fs.join(ends) + b"\rMSA" + fs
 
 
 def _escaped(text: bytes, head: Head) -> bytes:

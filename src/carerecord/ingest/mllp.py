@@ -47,6 +47,23 @@ class Desk:
     connections: set["Connection"] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)  # nobody is connected
     answers: int = 0  # for MSH-10 of what we send
+    _answering: list["Connection"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.journal.answered.append(self.write)
+
+    def soon(self, connection: "Connection") -> None:
+        """It has something to say: written with the rest of its group, and in no later round of the loop than that."""
+        self._answering.append(connection)
+
+    def write(self) -> None:
+        """Each connection by itself: a fault of one is not the others'."""
+        answering, self._answering = self._answering, []
+        for each in answering:
+            try:
+                each.write()
+            except Exception as error:
+                self.log.error("mllp.unwritten", exc_info=error)
 
 
 class Connection(asyncio.Protocol):
@@ -145,9 +162,10 @@ class Connection(asyncio.Protocol):
             ack = heads.acknowledgement(head, letters, verdict, reason, now=desk.clock.now(), ours=ours)
             self._out += (_FRAME_START, ack, _FRAME_END)
         if first:
-            asyncio.get_running_loop().call_soon(self._write)  # with what else is answered in this round
+            self._desk.soon(self)
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """All that has been answered since it was last called, at once."""
         if self._transport is not None and self._out:
             self._transport.write(b"".join(self._out))
         self._out.clear()
@@ -167,6 +185,7 @@ class Connection(asyncio.Protocol):
             self._unanswered += 1
         else:
             self._answer(head, verdict, says, None)
+            asyncio.get_running_loop().call_soon(self._desk.write)  # with what else is answered in this round
         if refusal.ends:
             self._leaving = True
 

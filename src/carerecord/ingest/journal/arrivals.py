@@ -17,6 +17,7 @@ from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import Head, Verdict
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import adding as store
+from carerecord.kit.begun import Begun
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool, is_away
 from carerecord.kit.log import Log
@@ -63,6 +64,7 @@ class Journal:
     heard: dict[str, int] = field(default_factory=dict)  # messages by sender since it was last asked
     mark: bytes = field(default_factory=lambda: secrets.token_hex(4).encode())  # begins each MSH-10 of this process
     patience_s: float = PATIENCE_S
+    answered: list[Callable[[], None]] = field(default_factory=list)  # called when each of a group has been told
     _came: float = -1.0  # when the last message did
     _waiting: list[Arrival] = field(default_factory=list)
     _flush: "asyncio.Task[None] | None" = None
@@ -94,8 +96,7 @@ class Journal:
         try:
             while self._waiting:
                 group = self._taken()
-                writing = asyncio.create_task(self._settle(group), name="ingest journal writes")
-                await asyncio.sleep(0)  # the statement is on its way before anything else is done
+                writing = Begun(self._settle(group))  # the statement is on its way before anything else is done
                 self._answer(settled)
                 settled = ()
                 await writing
@@ -124,6 +125,9 @@ class Journal:
                 each.kept(each)
             except Exception as error:
                 self.log.error("journal.unanswered", exc_info=error)
+        if group:
+            for heard in self.answered:
+                heard()
 
     def _rested(self) -> None:
         """Nothing came for a while: the connection is for others."""
