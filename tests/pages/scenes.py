@@ -78,7 +78,7 @@ def edith(*, gp: bool = False, opening: str = "o-edith") -> Record:
             at_means="onset",
             status="active",
             allergy=Allergy(
-                "Penicillin", "penicillin", "active", reactions=("Anaphylaxis",), severity="severe", criticality="high"
+                "Penicillin", "penicillin", "active", reactions=("Anaphylaxis",), severity="severe", criticality="high risk"
             ),
         ),
     )

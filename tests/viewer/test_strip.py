@@ -6,6 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from carerecord.contracts.identity import Session
+from carerecord.contracts.records import Record
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.matrix import by_organisation, matrix
 from carerecord.viewer.record_page import print_words, tally
@@ -80,7 +81,7 @@ async def test_with_few_sources_each_stands_in_the_strip_by_itself():
 
 def test_no_source_is_lost_between_the_groups():
     found = lines()
-    grouped = [*found.loud, *found.answered, *found.empty, *found.unasked]
+    grouped = [*found.loud, *found.answered, *found.empty, *found.elsewhere, *found.unasked]
     assert sorted(line.state.source for line in grouped) == sorted(state.source for state in wide().states)
 
 
@@ -122,9 +123,32 @@ def _session() -> Session:
     return Session("s", DOCTOR.name, (DOCTOR.role,), DOCTOR, "t", "", "")
 
 
+def with_an_old_practice() -> Record:
+    one = replace(wide().states[0], source="old-practice", name="Old Practice")
+    elsewhere = replace(one, state="registered elsewhere", late=False, warnings=(), sections=())
+    return replace(wide(), states=(*wide().states, elsewhere))
+
+
+def test_a_practice_that_the_register_passes_over_is_named_and_is_none_of_those_that_answered():
+    before, after = lines(), lines(with_an_old_practice())
+    assert [line.state.name for line in after.elsewhere] == ["Old Practice"]
+    assert after.answered == before.answered
+
+
+def test_a_line_whose_cells_say_none_alone_is_bare_and_one_that_hides_something_from_the_reader_is_not():
+    (old,) = lines(with_an_old_practice()).elsewhere
+    assert old.bare
+    assert any(line.bare for line in lines().empty)
+    assert not any(line.bare for line in lines().lines if line.trouble or any(cell.tone == "withheld" for cell in line.cells))
+
+
+def test_a_printed_date_ends_no_line_in_its_middle():
+    by = print_words(wide(), _session(), Formatter(NOW))["by"]
+    assert "-" not in by.split("Record of ")[1]
+
+
 def test_the_numbers_of_the_line_add_up_and_paper_counts_none_as_answered_that_was_not_asked():
-    elsewhere = replace(wide().states[0], source="old-practice", name="Old Practice", state="registered elsewhere", late=False)
-    record = replace(wide(), states=(*wide().states, elsewhere))
+    record = with_an_old_practice()
     said = tally(record)
     assert "1 registered elsewhere" in said
     assert sum(int(number) for number in re.findall(r"\d+", said.split(";")[0])) == len(record.states)

@@ -126,3 +126,9 @@ def test_everyone_whom_a_care_team_names_is_shown_with_their_number() -> None:
     told = row(a_view(scenes.harold()), item)
     assert told.lines == ("Dr A Osei, GP", "Sister Okoro, Nurse")
     assert told.phones == (("01632 960 110", "Dr A Osei"), ("01632 960 501", "Sister Okoro"))
+
+
+def test_how_grave_an_allergy_is_stands_in_its_line_once() -> None:
+    (allergies,) = [each for each in sections(a_view(scenes.edith(gp=True))) if each.id == "allergies"]
+    (penicillin,) = [each for each in allergies.rows if "Penicillin" in each.title]
+    assert "severe, high risk" in penicillin.lines

@@ -95,7 +95,7 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
     if facts.allergy:
         allergy = facts.allergy
         reactions = ", ".join(allergy.reactions)
-        weight = ", ".join(filter(None, (allergy.severity, f"{allergy.criticality} risk" if allergy.criticality else "")))
+        weight = ", ".join(filter(None, (allergy.severity, allergy.criticality)))
         status = allergy.status[:1].upper() + allergy.status[1:]
         return [reactions, weight, "" if allergy.negative else status]
     if facts.encounter:

@@ -50,6 +50,15 @@ class Line:
     off: str = ""  # what of it is not switched on for this reader, where the rest is
 
     @property
+    def elsewhere(self) -> bool:
+        return self.state.state == "registered elsewhere"
+
+    @property
+    def bare(self) -> bool:
+        """All that a narrow window needs to say of it stands in its answer: each of its cells would say none."""
+        return not self.trouble and all(each.tone in ("empty", "unshared") for each in self.cells)
+
+    @property
     def trouble(self) -> bool:
         return trouble(self.state.state) or bool(self.state.warnings)
 
@@ -77,7 +86,12 @@ class Matrix:
     @property
     def answered(self) -> tuple[Line, ...]:
         """Those that answered and hold something, or have nothing to say: few words each."""
-        return tuple(line for line in self.lines if not line.loud and not line.empty and line.sign.tone != "ask")
+        return tuple(line for line in self.lines if not (line.loud or line.empty or line.elsewhere) and line.sign.tone != "ask")
+
+    @property
+    def elsewhere(self) -> tuple[Line, ...]:
+        """Practices that were not asked, for the register names another one: they are none of those that answered."""
+        return tuple(line for line in self.lines if line.elsewhere and not line.loud)
 
     @property
     def empty(self) -> tuple[Line, ...]:

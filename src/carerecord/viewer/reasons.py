@@ -21,7 +21,7 @@ _CARE: Choice = ("direct-care", "Direct care", "You treat or look after this per
 _EMERGENCY: Choice = (
     "emergency",
     "Emergency",
-    "No relationship is known. Marked on the record, read by the privacy officer, and shown to the patient.",
+    "No relationship is known. Written down as an emergency, which the privacy officer reads and the patient may ask about.",
     True,
 )
 _SAFEGUARDING: Choice = ("safeguarding", "Safeguarding", "Somebody may be at risk of harm.", True)

@@ -239,6 +239,7 @@ def _missing(record: Record, names: Sequence[str]) -> str:
     return joined([*asked, *unasked])
 
 
+_UNBROKEN = "\u2011"  # a hyphen at which no line ends: a margin knows no other way to keep a date whole
 _ORDINALS = {"1": "first", "2": "second", "3": "third", "4": "fourth"}
 
 
@@ -273,7 +274,8 @@ def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, s
     copies = [state.name for state in record.states if state.kept == "copy"]
     lacking += f" From copies, not live: {named(copies)}." if copies else ""
     who = f"{actor.name}, {actor.role.name}, {actor.role.organisation_name}" if actor else session.name
-    substances = f": {', '.join(record.allergies.substances)}" if record.allergies.substances else ""
+    named_ones = ", ".join(_substance(each) for each in record.allergies.substances)
+    substances = f": {named_ones}" if named_ones else ""
     died = f"   Died {'' if person.deceased == 'true' else fmt.date(person.deceased)}".rstrip()
     living = person.deceased in ("", "false")
     born = fmt.born(person.birth_date) if living else f"{fmt.date(person.birth_date)}{died}"
@@ -282,5 +284,5 @@ def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, s
         "numbers": f"NHS No. {fmt.nhs_number(person.nhs_number)}   {fmt.gender(person.gender)}",
         "allergy": f"{record.allergies.title}{substances}",
         "sources": f"Sources: {fine} of {len(record.states)} answered in full. {lacking}",
-        "by": f"Printed for {who}. Record of {fmt.at(record.at)}.",
+        "by": f"Printed for {who}. Record of {fmt.at(record.at).replace('-', _UNBROKEN)}.",
     }

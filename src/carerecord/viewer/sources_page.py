@@ -11,6 +11,12 @@ from carerecord.fhir.sections import SECTIONS
 from carerecord.kit.errors import NotFound, Unavailable
 from carerecord.viewer.visit import Visit
 
+# How a source is reached, in words. What is reached in no way sends to us, and is never asked.
+_REACHED = {
+    "fhir_r4": "FHIR R4", "gp_connect": "GP Connect", "rest_json": "an API of its own, by a mapping",
+    "documents": "a document registry", "pds": "the Personal Demographics Service", "none": "not asked: it sends messages",
+}  # fmt: skip
+
 
 @dataclass(frozen=True)
 class SourceLine:
@@ -18,6 +24,14 @@ class SourceLine:
     sections: tuple[str, ...]
     enrolment: Enrolment | None
     probe: Probe | None = None
+
+    @property
+    def asked(self) -> bool:
+        return self.source.connector != "none"
+
+    @property
+    def reached(self) -> str:
+        return _REACHED.get(self.source.connector, self.source.connector)
 
 
 async def sources(visit: Visit) -> Response:
