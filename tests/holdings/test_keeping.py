@@ -12,6 +12,7 @@ from carerecord.kit.errors import NotFound, NotUnderstood
 
 PATIENT = {"resourceType": "Patient", "id": "p1", "name": [{"family": "Marlow", "given": ["Edith"]}], "birthDate": "1948-03-02",
            "identifier": [{"system": "urn:hospital", "value": "H-1"}]}  # fmt: skip
+SECRET = {"meta": {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}}
 
 
 def potassium(value: float, at: str, **more: object) -> dict[str, Any]:
@@ -131,10 +132,31 @@ async def test_includes_and_what_points_here(desk: Desk) -> None:
     assert ids(has) == ["p1"]
 
 
+async def test_the_patient_who_comes_along_is_seen_by_whoever_may_see_that_alone(desk: Desk) -> None:
+    """Looked up with the page, before it is known that somebody points there."""
+    await desk.put(PATIENT)
+    await desk.create(potassium(4.0, "2026-01-01"))
+    asked = (("patient", "p1"), ("_include", "Observation:patient"))
+
+    async def included(reach: Reach) -> list[str]:
+        page = await desk.search("Observation", *asked, reach=reach)
+        assert len(page.matches) == 1
+        return [each.id for each in page.included]
+
+    assert await included(Reach()) == ["p1"]
+    assert await included(Reach(("Observation",))) == []
+    assert await included(Reach(patients=("p1",))) == ["p1"]
+    (gone,) = await desk.write(Change("delete", "Patient", "p1"))
+    assert gone.status == 204
+    assert await included(Reach()) == []
+    await desk.put({**PATIENT, **SECRET})
+    assert await included(Reach()) == []
+    assert await included(Reach(most_confidential="V")) == ["p1"]
+
+
 async def test_nothing_outside_a_clients_reach_is_shown_or_counted(desk: Desk) -> None:
     await desk.put(PATIENT)
-    secret = {"meta": {"security": [{"system": "http://terminology.hl7.org/CodeSystem/v3-Confidentiality", "code": "V"}]}}
-    hidden = await desk.create({**potassium(4.0, "2026-01-01"), **secret})
+    hidden = await desk.create({**potassium(4.0, "2026-01-01"), **SECRET})
     await desk.create(potassium(5.0, "2026-02-01"))
 
     assert (await desk.search("Observation", ("patient", "p1"))).total == 1

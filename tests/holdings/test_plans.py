@@ -112,6 +112,7 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
         for many in (1, 8):
             await together.in_record_of_each(db, [InRecord(f"p{n}", "Observation", [[1, 2]], 4, 100) for n in range(many)])
             await together.in_record_of_each(db, [InRecord(f"p{n}", "Condition", [[1], [2]][:n], 4, 9) for n in range(many)])
+            await together.in_record_of_each(db, [InRecord(f"p{n}", "Condition", [], 4, 9, True) for n in range(many)])
             await together.across_of_each(db, [Across("Patient", [[5], [6, 7]][: n + 1], 4, 100) for n in range(many)])
         await looking.across(db, "Patient", [[5]], 100)
         await looking.across(db, "Patient", [[5], [6, 7]], 100, ("p7", "p7-0"))

@@ -46,6 +46,9 @@ QUESTIONS: Final[Mapping[str, Callable[[Any], Awaitable[Any]]]] = {
     "what a resource points at": lambda db: together.last_of_each(db, [("Patient", f"p{n}-0") for n in ASKED]),
     "results by code": lambda db: together.in_record_of_each(db, _in_record([[7]], 101)),
     "the newest of a record": lambda db: together.in_record_of_each(db, _in_record([], 51)),
+    "the newest of a record, and whose it is": lambda db: together.in_record_of_each(
+        db, [each._replace(beside=True) for each in _in_record([], 51)]
+    ),
     "a patient by identifier": lambda db: together.across_of_each(db, [Across("Patient", [[n + 1_000]], 4, 101) for n in ASKED]),
 }
 

@@ -107,6 +107,17 @@ async def test_many_questions_in_one_statement_are_answered_as_each_alone(desk: 
     assert await together.in_record_of_each(db, asked) == alone
     assert {len(each) for each in alone} >= {0, 1, 2, 5}
 
+    whose = [await looking.one(db, "Patient", each.patient, 0) for each in asked]
+    beside = [(*rows, *((of[0],) if of else ())) for rows, of in zip(alone, whose, strict=True)]
+    with_whose = [each._replace(beside=True) for each in asked if each.type != "Patient"]
+    assert await together.in_record_of_each(db, with_whose) == [
+        rows for each, rows in zip(asked, beside, strict=True) if each.type != "Patient"
+    ]
+    mixed = [each._replace(beside=not place % 3) for place, each in enumerate(asked)]
+    assert await together.in_record_of_each(db, mixed) == [
+        (beside if each.beside else alone)[place] for place, each in enumerate(mixed)
+    ]
+
     hashes = [row["hash"] for row in await db.fetch("SELECT DISTINCT hash FROM across ORDER BY hash")]
     wide = [Across("Patient", groups, 4, many) for each in hashes for groups in (([each],), ([each], hashes)) for many in (1, 9)]
     for question, reached in zip(wide, await together.across_of_each(db, wide), strict=True):

@@ -20,7 +20,7 @@ from carerecord.holdings.opening import Exam, Found, held, opened
 from carerecord.holdings.opening import View as View
 from carerecord.holdings.ordering import ordered
 from carerecord.holdings.paging import Links, Place, same
-from carerecord.holdings.reaching import GUARDED, NOBODY, WHOSE, all_within, may_see, most, of_a_person, within
+from carerecord.holdings.reaching import GUARDED, NOBODY, WHOM, WHOSE, all_within, may_see, most, of_a_person, within
 from carerecord.holdings.reaching import ID as ID
 from carerecord.holdings.store import changing, looking, together
 from carerecord.holdings.store.changing import Row
@@ -120,18 +120,22 @@ class Finder:
         """
         return await self._some(query, view, upto, along=along)
 
-    async def current(self, wanted: Sequence[tuple[str, str]], view: View) -> list[Row]:
-        """Of these types and ids what stands and may be seen; as of the moment of the view."""
+    async def current(self, wanted: Sequence[tuple[str, str]], view: View, at_hand: Sequence[Row] = ()) -> list[Row]:
+        """Of these types and ids what stands and may be seen; as of the moment of the view. `at_hand`: last versions that were
+        looked up just now."""
         if not wanted:
             return []
         if view.db is self.db and view.moment is None:
             strictest = most(view.reach)
-            rows = [row for row in await self.looked.last.all(wanted) if row is not None and row.method != "D"]
+            there = {(row.type, row.id): row for row in at_hand}
+            rest = [each for each in wanted if each not in there]
+            rows = [*(there[each] for each in wanted if each in there), *(await self.looked.last.all(rest) if rest else ())]
             return [
                 row
                 for row in rows
-                if row.confidential <= strictest and within(view.reach, row.patient, row.type, self.parameters)
-            ]
+                if row is not None and row.method != "D" and row.confidential <= strictest
+                and within(view.reach, row.patient, row.type, self.parameters)
+            ]  # fmt: skip
         known = await changing.addresses(view.db, wanted)
         keys = all_within([(lies.patient, *key) for key, lies in known.items()], view.reach, self.parameters)
         return list(await looking.rows_of(view.db, keys, most(view.reach), view.moment))
@@ -168,7 +172,7 @@ class Finder:
         later += along.parameters(query.type) if along else []
         exam = Exam(tests, tested, lambda _: later)
         bodies, shown = 0, list[Found]()
-        async for rows in self._candidates(query.type, own, either, whose, view, min(upto, _LONGEST_STEP), place):
+        async for rows in self._candidates(query.type, own, either, whose, view, min(upto, _LONGEST_STEP), place, along):
             bodies += len(rows)
             if bodies > MOST_OPENED:
                 raise BadSearch("", f"More than {MOST_OPENED:,} resources would have to be opened: narrow the search.")
@@ -190,7 +194,7 @@ class Finder:
 
     async def _candidates(
         self, type_: str, clauses: Sequence[Clause], either: Sequence[Either], chained: list[str] | None, view: View, step: int,
-        place: Place | None,
+        place: Place | None, along: Including | None,
     ) -> AsyncIterator[Sequence[Row]]:  # fmt: skip
         """Rows worth opening, in steps, in one order whatever the step; those after `place`."""
         reach = view.reach
@@ -222,7 +226,7 @@ class Finder:
         narrow = [hashes for each in narrowing if (hashes := self.index.narrows(each)) is not None]
         after = (place.when, place.id) if place is not None and place.when is not None else None
         while whose:
-            rows = await self._in_records(type_, whose, narrow, view, step, after)
+            rows = await self._in_records(type_, whose, narrow, view, step, after, along)
             yield rows
             if len(rows) < step:
                 return
@@ -230,10 +234,14 @@ class Finder:
 
     async def _in_records(
         self, type_: str, whose: Sequence[str], narrowed: Sequence[Sequence[int]], view: View, step: int,
-        after: tuple[datetime, str] | None,
+        after: tuple[datetime, str] | None, along: Including | None,
     ) -> Sequence[Row]:  # fmt: skip
         if len(whose) == 1 and after is None and view.moment is None and view.db is self.db and len(narrowed) <= MOST_GROUPS:
-            return await self.looked.in_record.ask(InRecord(whose[0], type_, narrowed, most(view.reach), step))
+            beside = along is not None and type_ != WHOM and along.whose(type_)
+            rows = await self.looked.in_record.ask(InRecord(whose[0], type_, narrowed, most(view.reach), step, beside))
+            if along is not None and rows and rows[-1].type != type_:
+                along.at_hand, rows = rows[-1:], rows[:-1]
+            return rows
         return await looking.in_records(
             view.db, whose, type_, narrowed, most(view.reach), step, after=after, moment=view.moment
         )

@@ -9,7 +9,7 @@ from carerecord.fhir.search.partly import Raws
 from carerecord.fhir.search.query import Clause, Include
 from carerecord.fhir.search.values import Link
 from carerecord.holdings.opening import Exam, Found, View
-from carerecord.holdings.reaching import GUARDED, may_see, most
+from carerecord.holdings.reaching import GUARDED, WHOM, WHOSE, may_see, most
 from carerecord.holdings.store import looking
 from carerecord.holdings.store.changing import Row
 
@@ -24,6 +24,7 @@ class Including:
 
     def __init__(self, finder: "Finder", includes: Iterable[Include], view: View) -> None:
         self._finder, self._includes, self._view = finder, list(includes), view
+        self.at_hand: Sequence[Row] = ()  # what was looked up before it was known that it comes along
 
     def parameters(self, type_: str) -> list[Parameter]:
         """Those whose values of a resource of this type are asked for."""
@@ -33,6 +34,14 @@ class Including:
             if not each.reverse and each.source in ("", type_)
             for parameter in self._references(each.parameter, type_)
         ]
+
+    def whose(self, type_: str) -> bool:
+        """Whether resources of this type are to bring along the Patient in whose record they lie."""
+        return may_see(self._view.reach, WHOM) and any(
+            not each.reverse and each.parameter is not None and each.parameter.code in WHOSE
+            for each in self._includes
+            if each.source in ("", type_) and each.target in ("", WHOM)
+        )
 
     async def along_with(self, page: Sequence[Found]) -> tuple[list[Found], bool]:
         """What comes along, and whether that is all of it."""
@@ -70,7 +79,7 @@ class Including:
                     asked = value.type != GUARDED and (not include.target or value.type == include.target)
                     if asked and may_see(self._view.reach, value.type):
                         wanted[value.type, value.id] = None
-        return await self._open(await self._finder.current(list(wanted), self._view))
+        return await self._open(await self._finder.current(list(wanted), self._view, self.at_hand))
 
     async def _pointing_at(self, wave: Sequence[Found], include: Include) -> list[Found]:
         view, finder = self._view, self._finder

@@ -13,6 +13,7 @@ STRICTEST: Final = len(CONFIDENTIALITY) - 1
 ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")  # not . or .., which a proxy would resolve
 NOBODY: Final = "of:"
 GUARDED: Final = "Binary"  # read by its id alone, by whoever may read what it names (`securing`)
+WHOM: Final = "Patient"
 WHOSE: Final = ("patient", "subject", "beneficiary")
 
 
@@ -27,7 +28,7 @@ def most(reach: Reach) -> int:
 
 def of_a_person(type_: str, parameters: Parameters) -> bool:
     """Whether resources of this type lie in people's records."""
-    return type_ == "Patient" or any(code in parameters.of(type_) for code in WHOSE)
+    return type_ == WHOM or any(code in parameters.of(type_) for code in WHOSE)
 
 
 def within(reach: Reach, patient: str, type_: str, parameters: Parameters) -> bool:

@@ -32,13 +32,15 @@ class Look(NamedTuple):
 
 
 class InRecord(NamedTuple):
-    """Versions of a type in one record that bear one hash of each group, newest first."""
+    """Versions of a type in one record that bear one hash of each group, newest first; `beside` them, at the end, the last
+    version of the Patient whose record it is, a deletion too, and however confidential."""
 
     patient: str
     type: str
     groups: Sequence[Group]
     most_confidential: int
     many: int
+    beside: bool = False
 
 
 class Across(NamedTuple):
@@ -48,6 +50,17 @@ class Across(NamedTuple):
     groups: Sequence[Group]
     most_confidential: int
     many: int
+
+
+_WHOSE: Final = """
+
+                               UNION ALL
+                              SELECT lies.patient, lies.type, lies.id, last.version, '-infinity'
+                                FROM address AS lies
+                               CROSS JOIN LATERAL (SELECT max(version) AS version
+                                                     FROM version
+                                                    WHERE (patient, type, id) = (lies.patient, lies.type, lies.id)) AS last
+                               WHERE asked.beside AND lies.type = 'Patient' AND lies.id = asked.patient"""
 
 
 class Reached(NamedTuple):
@@ -140,13 +153,13 @@ async def in_record_of_each(db: Database, asked: Sequence[InRecord]) -> list[tup
     rows = await db.fetch(
         f"""
         SELECT {ROW}, asked.place
-          FROM {_rows("patient text, type text, most_confidential int, many int", names)}
-         CROSS JOIN LATERAL (SELECT patient, type, id, version, when_at
-                               FROM held
-                              WHERE held.patient = asked.patient AND held.type = asked.type
-                                AND confidential <= asked.most_confidential{narrowed}
-                              ORDER BY when_at DESC, id
-                              LIMIT asked.many) AS found
+          FROM {_rows("patient text, type text, most_confidential int, many int, beside bool", names)}
+         CROSS JOIN LATERAL ((SELECT patient, type, id, version, when_at
+                                FROM held
+                               WHERE held.patient = asked.patient AND held.type = asked.type
+                                 AND confidential <= asked.most_confidential{narrowed}
+                               ORDER BY when_at DESC, id
+                               LIMIT asked.many){_WHOSE if any(each.beside for each in asked) else ""}) AS found
          CROSS JOIN LATERAL (SELECT *
                                FROM version
                               WHERE (patient, type, id, version) = (found.patient, found.type, found.id, found.version)
