@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from carerecord.kit import request
 from carerecord.kit.turns import Turns
 
 
@@ -104,3 +105,53 @@ async def test_small_pieces_of_which_there_are_many_keep_their_order_and_let_oth
 
     assert await rounds_until(everything) >= 4
     assert everything.result() == [number * number for number in range(40)]
+
+
+async def works_of(name: str, turns: Turns, ended: list[str], seconds: float, many: int) -> None:
+    """A request whose works are all there at once, each in a task of its own, as an opening has them."""
+
+    async def one() -> None:
+        with request.request(name):  # the task bears it already
+            async with turns.mine() as turn:
+                work(seconds)
+                await turn.over()
+                ended.append(name)
+
+    with request.request(name):
+        await asyncio.gather(*(one() for _ in range(many)))
+
+
+async def test_of_requests_that_come_together_the_first_is_done_before_the_others():
+    ended: list[str] = []
+    turns = Turns(turn_s=0.002, share_s=1.0)
+    names = [f"request-{number}" for number in range(4)]
+
+    await asyncio.gather(*(works_of(each, turns, ended, 0.001, 6) for each in names))
+
+    assert list(dict.fromkeys(reversed(ended))) == list(reversed(names))
+    assert set(ended[:6]) == {names[0]}
+
+
+async def test_a_request_that_has_had_its_share_lets_a_small_one_through():
+    ended: list[str] = []
+    turns = Turns(turn_s=0.002, share_s=0.02)
+
+    await asyncio.gather(works_of("a-large-one", turns, ended, 0.003, 20), works_of("a-small-one", turns, ended, 0.001, 3))
+
+    assert ended[0] == ended[-1] == "a-large-one"
+    assert ended.index("a-small-one") < 10
+
+
+async def test_what_is_done_for_no_request_waits_for_those_that_came_before_it():
+    ended: list[str] = []
+    turns = Turns(turn_s=0.002, share_s=1.0)
+
+    async def beside() -> None:
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # after those of the opening
+        async with turns.mine():
+            ended.append("beside")
+
+    await asyncio.gather(works_of("an-opening", turns, ended, 0.002, 5), beside())
+
+    assert ended[-1] == "beside"

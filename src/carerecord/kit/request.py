@@ -5,15 +5,37 @@ import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from itertools import count
 
-_current: ContextVar[str] = ContextVar("request", default="")
+_places = count(1)
+
+
+class Request:
+    """One for all tasks that it causes."""
+
+    __slots__ = ("id", "place", "worked_s")
+
+    def __init__(self, id_: str = "") -> None:
+        self.id = id_
+        self.place = next(_places)  # who came first has the lower one
+        self.worked_s = 0.0  # what the event loop has worked for it, as far as `turns` knows
+
+
+_NONE = Request()
+_current: ContextVar[Request] = ContextVar("request", default=_NONE)
 _allowed = frozenset(string.ascii_letters + string.digits + "-")
 
 HEADER = "X-Request-ID"
 
 
 def current() -> str:
-    return _current.get()
+    return _current.get().id
+
+
+def whose() -> Request:
+    """Whom is this done for? What is done for nobody is done for itself."""
+    found = _current.get()
+    return found if found is not _NONE else Request()
 
 
 def new() -> str:
@@ -25,15 +47,21 @@ def request(given: str = "") -> Iterator[str]:
     """Everything inside bears this id. One from outside is taken only when it is short and plain."""
     token = begun(given)
     try:
-        yield _current.get()
+        yield current()
     finally:
         ended(token)
 
 
-def begun(given: str = "") -> Token[str]:
-    """From here on this task bears the id, until `ended`: what `request` does, for a door through which everything passes."""
-    return _current.set(given if 8 <= len(given) <= 64 and _allowed.issuperset(given) else new())
+def begun(given: str = "") -> Token[Request]:
+    """From here on this task bears the id, until `ended`: what `request` does, for a door through which everything passes.
+
+    A task that bears it already goes on with the same request.
+    """
+    now = _current.get()
+    if given and given == now.id:
+        return _current.set(now)
+    return _current.set(Request(given if 8 <= len(given) <= 64 and _allowed.issuperset(given) else new()))
 
 
-def ended(token: Token[str]) -> None:
+def ended(token: Token[Request]) -> None:
     _current.reset(token)

@@ -33,6 +33,7 @@ from carerecord.records.service import Desk
 from carerecord.records.settings import RecordsSettings
 from carerecord.records.teaching import Teacher
 
+SHARE_S = 0.25  # of the event loop: several times what an opening of 2,000 items needs
 FORGET_S = 25.0  # what is learned of a kind of resource is gone after twice this, within the minute
 
 
@@ -42,7 +43,7 @@ def build(supplies: Supplies) -> Part:
     kinds = Kinds(checks, supplies.clock.now)
     reader = kinds.read
     web = Web(supplies.secrets)
-    turns = Turns()
+    turns = Turns(share_s=SHARE_S)
     window = Windows({
         "fhir_r4": FhirR4(web, supplies.clock, kinds.unknown, turns, known=kinds.known),
         "gp_connect": GpConnect(web, supplies.clock, reader, supplies.secrets, turns),
