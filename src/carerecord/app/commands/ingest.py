@@ -53,7 +53,8 @@ def queue(
         say(f"Messages are taken on {where}. {found.waiting:,} wait to be filed{oldest}; {found.stuck:,} are stuck.")
         for each in found.messages:
             state = f"again {each.next_at}" if each.next_at else each.state
-            print(f"{each.id}  {each.trigger} of {each.sender}, received {each.received_at}: {state}, {each.tries} tries")
+            came = f"received {each.received_at}: {state}, {_times('tried', each.tries)}"
+            print(f"{each.id}  {each.trigger} of {each.sender}, {came}")
             print(f"    {each.reason}")
         if found.more:
             say(f"There are more: --most {min(1_000, most * 2)}, or --sender.")
@@ -63,6 +64,10 @@ def queue(
 
     if not run(ask()):
         raise SystemExit(1)
+
+
+def _times(done: str, count: int) -> str:
+    return f"{done} once" if count == 1 else f"{done} {count} times"
 
 
 @app.command("show")
@@ -117,7 +122,7 @@ def people(most: Annotated[int, typer.Option(help="How many.", min=1, max=1_000)
         async with operator_calls(gate_with()) as calls:
             found = await calls.ask(PEOPLE_WAITING, PeopleWaitingAsked(most))
         for each in found.people:
-            print(f"Patient/{each.id} of {each.source}, since {each.since}: asked {each.tries} times, again {each.next_at}")
+            print(f"Patient/{each.id} of {each.source}, since {each.since}: {_times('asked', each.tries)}, again {each.next_at}")
             print(f"    {each.reason}")
         if found.count > len(found.people):
             say(f"There are {found.count:,} in all: --most {min(1_000, most * 2)}.")

@@ -28,7 +28,7 @@ def list_sources() -> None:
             registry = (await calls.ask(REGISTRY, RegistryAsked())).registry
         assert registry is not None
         for each in registry.sources:
-            way = "" if each.connector == "fhir_r4" else f", by {each.connector}"
+            way = {"fhir_r4": "", "none": ", sends and is not asked"}.get(each.connector, f", by {each.connector}")
             retired = ", retired" if each.retired else ""
             says = f"[bold]{each.id}[/bold]  {each.name} ({each.organisation}, {each.kind}{way}{retired})"
             out.print(says, highlight=False, soft_wrap=True)

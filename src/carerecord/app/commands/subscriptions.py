@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from carerecord.app.commands.terminal import family, gate_with, run
+from carerecord.app.commands.terminal import family, gate_with, run, say
 from carerecord.app.operator import operator_calls
 from carerecord.contracts.subscriptions import RESUME, STANDING, ResumeAsked, Standing, StandingAsked
 
@@ -22,12 +22,14 @@ def list_subscriptions(
         async with operator_calls(gate_with()) as calls:
             return await calls.ask(STANDING, StandingAsked())
 
-    for each in run(ask()):
-        if not failing or each.error:
-            waits = f", {each.waiting:,} waiting since {each.oldest_at}" if each.waiting else ""
-            print(f"{each.id}  {each.status}  {each.type} to {each.host} for {each.client} ({each.organisation}){waits}")
-            if each.error:
-                print(f"    {each.error}")
+    found = [each for each in run(ask()) if each.error or not failing]
+    for each in found:
+        waits = f", {each.waiting:,} waiting since {each.oldest_at}" if each.waiting else ""
+        print(f"{each.id}  {each.status}  {each.type} to {each.host} for {each.client} ({each.organisation}){waits}")
+        if each.error:
+            print(f"    {each.error}")
+    if not found:
+        say("Every endpoint answered last time." if failing else "No client waits to be told of anything.")
 
 
 @app.command("show")
