@@ -49,7 +49,8 @@ BY_HAND: Mapping[str, Mapping[str, float]] = {
     "given": {"differs": -5.0},  # twins share all the rest
     "phone": {"same": 11.0},  # a household's, at times a surgery's
     "second": {"near": 3.0, "differs": -3.0},
-    "place": {"differs": -2.0},  # one person in seven has moved between two records
+    # One person in seven has moved between two records; an institution is nobody's home, and no evidence that two are one.
+    "place": {"differs": -2.0, "shared": 0.0},
 }
 MOST, LEAST = 15.0, -6.0
 ORDERED = (
@@ -101,6 +102,8 @@ def learned(sets: list[Truth]) -> dict[str, dict[str, float]]:
                 m, u = (sum(pair[side] for pair in told) / len(told) for side in (0, 1))
                 found[fact][level] = round(max(LEAST, min(MOST, math.log2(m / u))), 1)
         found[fact] |= BY_HAND.get(fact, {})
+    for fact in ("given", "family"):  # one event, told by two facts: each tells half of it
+        found[fact]["swapped"] = round(found[fact]["swapped"] / 2, 1)
     for fact, order in ORDERED:  # a better level never tells less
         for better, worse in pairwise(order):
             found[fact][worse] = min(found[fact][worse], found[fact][better])
@@ -166,13 +169,13 @@ def main() -> None:
         f"# Trained {datetime.now(UTC):%d-%b-%Y} on {', '.join(f'{each.name} ({len(each.statements):,})' for each in sets)}.",
         "# Names: Top 100 Baby Names Historical Data, Office for National Statistics; surnames of Camden planning applications,",
         "# both by way of google/simhospital. Contains public sector information licensed under the Open Government Licence v3.",
-        f'version = "{datetime.now(UTC):%Y-%m-%d}.3"',
+        f'version = "{datetime.now(UTC):%Y-%m-%d}.4"',
         "",
         "[thresholds]  # in bits; docs/explanation/matching.md says what each means",
         "link = 24.0    # at least this, and no rule against it: linked",
         "alone = 32.0   # name, birth date and sex with nothing beside them: names this rare, or a human",
         "review = 11.0  # at least this: a human looks",
-        "faint = 4.0    # at least this in one house, and nobody likelier is found: a human looks",
+        "faint = 4.0    # at least this in one house or institution, and nobody likelier is found: a human looks",
         "faint_street = 8.0   # the same in one street, or born on one day where one has no address",
         "prior = 20.0   # two entries of a region of a million are one person as often as not at this",
         "rare_given = 2.5   # for a name that is in no list",
@@ -181,7 +184,7 @@ def main() -> None:
         "[bits]",
     ]
     for fact in FACTS:
-        inner = ", ".join(f"{level} = {bits[fact][level]}" for level in LEVELS[fact])
+        inner = ", ".join(f"{level} = {told}" for level, told in bits[fact].items())
         lines.append(f"{fact} = {{ {inner}, absent = 0.0 }}")
     lines += [
         "",

@@ -101,6 +101,14 @@ def test_without_a_second_name_nameless_is_nobody():
     assert (found.verdict, found.unless) == (REVIEW, "")
 
 
+@pytest.mark.parametrize("born", ["2007-10-21", "2007-11-20"])
+def test_a_nameless_record_one_slip_of_a_birth_date_away_waits_for_a_human(born):
+    told = nameless("gp", "1", "", "Rose", born=born)
+    zara = one("trust", "2", "Zara Rose")
+    assert sets(told, zara) == (0, 1)
+    assert waiting(told, zara) == ((0, 1),)
+
+
 def test_a_newborn_and_a_multiple_birth_are_never_settled():
     zara = one("trust", "2", "Zara Rose")
     assert sets(nameless("gp", "1", "", "Rose", multiple_birth="2"), zara) == (0, 1)
@@ -132,12 +140,11 @@ def test_a_birth_date_that_was_reckoned_or_garbled_is_compared_for_what_it_is(to
     "told",
     [
         nameless("gp", "1", "", "Rose", address="Station Road, Aldermoor"),
-        nameless("gp", "1", "", "Rose", born="2007-10-21"),
         nameless("gp", "1", "", "Rose", family=""),
         nameless("gp", "1", "Gentelman", "R"),
         nameless("gp", "1", "Adult", "F", "R"),
     ],
-    ids=["no number of the house", "a slip of the day", "no family name", "kinship misspelt", "a woman of that initial"],
+    ids=["no number of the house", "no family name", "kinship misspelt", "a woman of that initial"],
 )
 def test_a_second_name_finds_its_like_though_one_thing_more_is_missing_and_waits_where_a_twin_is_known(told):
     second = told.demographics.names[0].given[-1]
@@ -205,6 +212,56 @@ def test_a_housemate_is_not_suggested_where_anything_speaks_against_it(other):
     father = one("gp", "1", "David Ray", DAVID, "male", number=nhs(1))
     assert waiting(father, other) == ()
     assert waiting(father, one("trust", "2", "Daniel", "1970-02-03", "male")) == ((0, 1),)
+
+
+HOSTEL = {"address": "74 Sturt Avenue, Cox Court Hostel, Aldermoor", "postcode": "QX1 4AB"}
+THOMAS = stated("gp", "1", given="Thomas", family="Taylor", born="1972-04-08", gender="male", **HOSTEL)
+
+
+def staying(given: str, family: str, born: str = "1988-06-13", **more: str) -> SourcePatient:
+    return stated("trust", "2", given=given, family=family, born=born, gender="male", **(HOSTEL | more))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        staying("Thomas", "Taylor"),
+        staying("Thmoas", "Taylor"),
+        staying("Thomas", "Talyor", address="74 Sturt Avenue, Cox Cour t Hostel, Aldermoor"),
+        staying("Thomas", "Taylor", address="74 Sturt Avenue, Cox Court Hostle, Aldermoor", postcode=""),
+        staying("Thomas", "Taylors", born=""),
+    ],
+    ids=["another birth date", "a slip of one name", "a slip of the other", "an institution misspelt", "no birth date"],
+)
+def test_two_of_one_name_in_one_institution_wait_for_a_human_where_nobody_likelier_is_found(other):
+    assert waiting(THOMAS, other) == ((0, 1),)
+    assert sets(THOMAS, other) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        staying("Thomas", "Hart"),
+        staying("Peter", "Taylor"),
+        staying("Thomas", "Taylor", address="9 Mill Lane, Thorley Infirmary", postcode="QX9 1ZZ"),
+        replace(staying("Thomas", "Taylor"), demographics=replace(staying("Thomas", "Taylor").demographics, gender="female")),
+    ],
+    ids=["another family name", "another given name", "another institution", "another sex"],
+)
+def test_many_stay_in_one_institution_and_most_are_strangers(other):
+    assert waiting(THOMAS, other) == ()
+
+
+@pytest.mark.parametrize("nowhere", ["No fixed abode", "Address not known", "c/o Cox Court Hostel"])
+def test_no_address_is_no_institution(nowhere):
+    told = (THOMAS, staying("Thomas", "Taylor"))
+    assert waiting(*(replace(each, demographics=replace(each.demographics, address=nowhere)) for each in told)) == ()
+
+
+def test_an_institution_is_no_evidence_that_two_are_one():
+    nowhere = {"address": "", "postcode": ""}
+    there, here = (weigh(facts(THOMAS), facts(staying("Thomas", "Taylor", "1972-04-09", **at))) for at in ({}, nowhere))
+    assert (there.verdict, there.bits) == (here.verdict, here.bits) == (REVIEW, here.bits)
 
 
 async def test_the_index_shows_whoever_is_like_nobody_else_beside_their_housemate_and_nobody_who_is_known(desk):

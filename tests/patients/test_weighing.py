@@ -11,9 +11,9 @@ from carerecord.contracts.patients import Demographics, Name, SourcePatient
 from carerecord.patients.batch import link
 from carerecord.patients.facts import Facts
 from carerecord.patients.keys import keys, numbered
-from carerecord.patients.levels import given_level
+from carerecord.patients.levels import SWAPPED, given_level
 from carerecord.patients.sounds import sound
-from carerecord.patients.weighing import APART, LINK, REVIEW, weigh
+from carerecord.patients.weighing import APART, LINK, REVIEW, each_bits, weigh
 from carerecord.patients.weights import FACTS, weights
 
 HOME = {"address": "14 Station Road, Aldermoor", "postcode": "QX1 4AB", "phone": "07700 900123"}
@@ -53,6 +53,24 @@ EDITH = stated("gp", "1", **HOME)
 def test_one_person_written_in_two_ways_is_linked(other):
     one = stated("gp", "1", number=nhs(1), **HOME) if other.demographics.nhs_number else EDITH
     assert verdict(one, other) == LINK
+
+
+@pytest.mark.parametrize(("given", "family"), [("Edith", "Marlow"), ("John", "Smith"), ("Solveig", "Quist")])
+def test_two_names_in_each_others_place_tell_no_more_than_two_in_their_own(given, family):
+    told = {"phone": "", "address": "", "postcode": ""}
+    one, same, swapped = (
+        facts(stated(source, "1", given=first, family=second, **told))
+        for source, first, second in (("gp", given, family), ("b", given, family), ("c", family, given))
+    )
+    straight, crossed = weigh(one, same), weigh(one, swapped)
+    assert crossed.levels[0] == crossed.levels[2] == SWAPPED
+    assert crossed.bits <= straight.bits
+    assert round(sum(bits for _, _, bits in each_bits(one, swapped, crossed.levels)), 1) == round(crossed.bits, 1)
+
+
+def test_names_in_each_others_place_and_another_birth_date_are_strangers():
+    assert verdict(EDITH, stated("b", "1", given="Marlow", family="Edith", born="1963-02-19", **ELSEWHERE)) == APART
+    assert verdict(EDITH, stated("b", "1", given="Marlow", family="Edith", **HOME)) == LINK
 
 
 def test_name_and_address_alone_never_link():

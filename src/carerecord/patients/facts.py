@@ -44,6 +44,7 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
     numbers: tuple[str, ...]  # system|value of local numbers
     source: str
     local: str
+    stays: str = ""  # the words of an institution, which is nobody's home
 
     @classmethod
     def of(cls, stated: SourcePatient, nhs_number: str = "", nhs_status: str = "") -> "Facts":
@@ -57,7 +58,9 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
         post = names.postcode(who.postcode)
         told_place = names.folded(who.address)
         lives = unknown.home(who.address, told_place, post)
-        words = sorted([_SHORT.get(word, word) for word in told_place]) if lives else []
+        words = sorted([_SHORT.get(word, word) for word in told_place]) if told_place else []
+        stays = "" if lives or not unknown.institution(who.address) else " ".join(words)
+        words = words if lives else []
         numbers = [
             f"{each.system}|{folded}"
             for each in stated.identifiers
@@ -85,6 +88,7 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
             numbers=tuple(sorted(numbers)) if numbers else (),
             source=stated.source,
             local=stated.local_id,
+            stays=stays,
         )
 
 

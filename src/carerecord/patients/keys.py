@@ -14,7 +14,7 @@ from carerecord.patients import nicknames
 from carerecord.patients.facts import Facts
 from carerecord.patients.sounds import sound
 
-FOLDED = 3  # raised whenever what is folded of an entry changes, its facts or its keys: the index then folds everybody anew
+FOLDED = 4  # raised whenever what is folded of an entry changes, its facts or its keys: the index then folds everybody anew
 MOST = 60  # entries under one key that are compared; a key that more share tells too little to look further
 
 
@@ -58,6 +58,8 @@ def keys(facts: Facts) -> tuple[str, ...]:
             add("w" + both)
         if facts.place:
             found += _unplaced(facts, called, named)
+        elif facts.stays:
+            found += [f"f{name}|{word}" for word in _telling(facts.stays) for name in (called, named) if name]
         if birth:
             for name in (called, named):
                 if name:
@@ -89,8 +91,7 @@ def candidates(facts: Sequence[Facts]) -> set[tuple[int, int]]:
 
 def _unplaced(facts: Facts, called: str, named: str) -> Iterator[str]:
     """Without a postcode: two of the address's telling words, or one with a name or a year, for any word may be misspelt."""
-    words = facts.place.split()
-    telling = [sound(word) for word in sorted(words, key=lambda word: (-len(word), word))[:5] if len(word) > 3]
+    telling = _telling(facts.place)
     numbers = facts.house.split()
     for at, word in enumerate(telling):
         for other in telling[at + 1 :]:
@@ -109,6 +110,10 @@ def _unplaced(facts: Facts, called: str, named: str) -> Iterator[str]:
                 yield f"h{number}|{name}"
         if facts.birth:
             yield f"x{number}|{facts.birth[4:]}"
+
+
+def _telling(place: str) -> list[str]:
+    return [sound(word) for word in sorted(place.split(), key=lambda word: (-len(word), word))[:5] if len(word) > 3]
 
 
 def numbered(key: str) -> int:

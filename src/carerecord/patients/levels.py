@@ -14,7 +14,7 @@ from carerecord.patients.weights import weights
 
 SAME, FORM, NEAR, SOUND, INITIAL, PART, FORMER = "same", "form", "near", "sound", "initial", "part", "former"
 SWAPPED, CROSSED, EDIT, PARTLY, DIFFERS, ABSENT = "swapped", "crossed", "edit", "partly", "differs", "absent"
-STREET, AREA = "street", "area"
+STREET, AREA, SHARED = "street", "area", "shared"
 _KNOWN: Final = weights().known
 _FORMS: Final = weights().forms
 _FULL: Final = weights().full
@@ -136,7 +136,14 @@ def compare(one: Facts, other: Facts) -> tuple[str, ...]:
 def _place(one: Facts, other: Facts) -> str:
     if one.house and one.post and one.house == other.house and one.post == other.post:
         return SAME  # as most are that are compared
+    if one.stays or other.stays:  # one of the two may be so misspelt that it looks like a home
+        return SHARED if _one_institution(one.stays or one.place, other.stays or other.place) else ABSENT
     return place_level(one.place, one.house, one.post, other.place, other.house, other.post)
+
+
+@lru_cache(maxsize=1 << 12)
+def _one_institution(one: str, other: str) -> bool:
+    return bool(one and other) and fuzz.ratio(one, other, score_cutoff=80) >= 80
 
 
 def _phone(one: tuple[str, ...], other: tuple[str, ...]) -> str:

@@ -201,5 +201,5 @@ HOW = {
     "same": "same", "form": "another form", "near": "near", "sound": "sounds alike", "initial": "initial only", "part": "in part",
     "former": "a former one", "swapped": "swapped with the other name", "crossed": "in the place of the other name",
     "edit": "near: one slip", "partly": "in part", "differs": "differs", "absent": "not stated", "street": "in one street",
-    "area": "in one district",
+    "area": "in one district", "shared": "one institution, where many stay",
 }  # fmt: skip

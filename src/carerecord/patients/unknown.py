@@ -46,11 +46,13 @@ _HOMELESS_WORDS: Final = frozenset(
         "salvation", "ymca",
     )
 )  # fmt: skip  # one of each phrase below, as words are folded: only where one stands is the address read for the phrase
-_NO_HOME: Final = re.compile(
-    r"\b(surgery|medical (?:centre|practice|center)|health (?:centre|center)|hospital|infirmary|hostel|"
-    r"no fixed (?:abode|address)|nfa|shelter|night ?stop|foyer|refuge|hmp|prison|immigration removal|hotel|not known|unknown|"
-    r"no address|homeless|c/?o|student (?:village|halls?)|barracks|salvation army|ymca)\b",
+_INSTITUTION: Final = re.compile(
+    r"\b(surgery|medical (?:centre|practice|center)|health (?:centre|center)|hospital|infirmary|hostel|shelter|night ?stop|foyer|"
+    r"refuge|hmp|prison|immigration removal|hotel|student (?:village|halls?)|barracks|salvation army|ymca)\b",
     re.IGNORECASE,
+)
+_NO_PLACE: Final = re.compile(
+    r"\b(no fixed (?:abode|address)|nfa|not known|unknown|no address|homeless|c/?o)\b", re.IGNORECASE
 )
 _OVERSEAS_OR_NONE: Final = re.compile(r"ZZ99|(?:XX|NF)[0-9]")  # pseudo postcodes of the NHS: no fixed abode, not known, abroad
 _NOWHERE: Final = frozenset(("ZZ", "XX", "NF"))
@@ -96,9 +98,14 @@ def birth(year: int, month: int, day: int) -> tuple[int, int, int]:
 
 def home(address: str, words: Iterable[str], postcode: str) -> bool:
     """Whether an address, also given as folded words, says where one person lives: not a surgery, a hostel, nowhere or abroad."""
-    if not _HOMELESS_WORDS.isdisjoint(words) and _NO_HOME.search(address):
+    if not _HOMELESS_WORDS.isdisjoint(words) and (_INSTITUTION.search(address) or _NO_PLACE.search(address)):
         return False
     return postcode[:2] not in _NOWHERE or _OVERSEAS_OR_NONE.match(postcode) is None
+
+
+def institution(address: str) -> bool:
+    """Whether an address that is nobody's home names a place all the same, where many stay."""
+    return bool(_INSTITUTION.search(address)) and not _NO_PLACE.search(address)
 
 
 def telephone(digits: str) -> str:

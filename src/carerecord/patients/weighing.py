@@ -20,6 +20,7 @@ from carerecord.patients.levels import (
     PART,
     PARTLY,
     SAME,
+    SHARED,
     SOUND,
     STREET,
     SWAPPED,
@@ -34,7 +35,9 @@ ALONE = "little agrees, and nobody likelier is found"
 _TABLE: Final = weights()
 _GIVEN, _SECOND, _FAMILY, _BIRTH, _SEX, _PLACE, _PHONE, _NHS, _NUMBER = (_TABLE.bits[fact] for fact in FACTS)
 _ALIKE: Final = frozenset((SAME, FORM, SOUND))
+_CALLED: Final = _ALIKE | {NEAR}
 _KIN: Final = frozenset((SAME, NEAR, SOUND, FORMER, PART))
+_NAMED: Final = {"given": 0, "family": 1}
 _GENERATION: Final = 15  # years
 _OLDEST: Final = 75  # nobody has a child later than that
 _LIVING: Final = ("1900", "2099")  # whoever is born in another year is a slip, and nobody's parent or child
@@ -67,8 +70,7 @@ def _unless(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> s
     if second != SAME or not housed or sex == DIFFERS or nhs in (DIFFERS, EDIT):
         return ""
     singly = not (one.born_as or other.born_as or one.newborn or other.newborn)
-    born = birth == SAME or (birth == EDIT and one.birth[4:] == other.birth[4:])
-    if born and family in (SAME, NEAR, ABSENT) and singly and bits - min(0.0, _GIVEN[given]) >= _TABLE.link:
+    if birth == SAME and family in (SAME, NEAR, ABSENT) and singly and bits - min(0.0, _GIVEN[given]) >= _TABLE.link:
         stray = given == DIFFERS and sex == SAME and 1 in (len(one.given[0]), len(other.given[0]))  # a lone letter
         return NAMELESS if stray or given in (ABSENT, INITIAL) else ""
     if given in (SAME, FORM) and family == sex == SAME and birth == DIFFERS and bits - _BIRTH[DIFFERS] >= _TABLE.link:
@@ -77,10 +79,14 @@ def _unless(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> s
 
 
 def _faintly(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) -> bool:
-    """Little agrees but where they live, and nothing that a housemate could not be mistaken in speaks against it."""
-    _, second, _, birth, sex, place, _, nhs, _ = levels
-    near = place == STREET or (place == ABSENT and birth == SAME)
-    least = _TABLE.faint if place in (SAME, NEAR) else _TABLE.faint_street if near else _TABLE.link
+    """Little agrees but where they live, and nothing that a housemate could not be mistaken in speaks against it.
+
+    Of two in one institution, where many stay, both names must agree as well.
+    """
+    given, second, family, birth, sex, place, _, nhs, _ = levels
+    near = place == STREET or (place in (ABSENT, SHARED) and birth == SAME)
+    there = place in (SAME, NEAR) or (place == SHARED and given in _CALLED and family in _KIN)
+    least = _TABLE.faint if there else _TABLE.faint_street if near else _TABLE.link
     if bits < least or DIFFERS in (second, sex) or nhs in (DIFFERS, EDIT):
         return False
     return not (one.newborn or other.newborn or one.born_as or other.born_as)
@@ -90,12 +96,18 @@ def bits_of(one: Facts, other: Facts, levels: tuple[str, ...]) -> float:
     given, second, family, birth, sex, place, phone, nhs, number = levels
     told = _GIVEN[given] + _SECOND[second] + _FAMILY[family] + _BIRTH[birth] + _SEX[sex]
     told += _PLACE[place] + _PHONE[phone] + _NHS[nhs] + _NUMBER[number]
-    # A rare name says more than a common one.
     if given == SAME:
         told += _TABLE.given.get(one.given[0], _TABLE.rare_given)
     if family == SAME:
         told += _TABLE.family.get(one.family, _TABLE.rare_family)
-    return told
+    return told + sum(_rarity(one, other)) if given == SWAPPED else told
+
+
+def _rarity(one: Facts, other: Facts) -> tuple[float, float]:
+    """A rare name says more than a common one. Of two swapped names, by the order of them that says less."""
+    told = [(each.given[0] if each.given else "", each.family) for each in (one, other)]
+    given, family = _TABLE.given, _TABLE.family
+    return min(((given.get(name, _TABLE.rare_given), family.get(of, _TABLE.rare_family)) for name, of in told), key=sum)
 
 
 def each_bits(one: Facts, other: Facts, levels: tuple[str, ...]) -> tuple[tuple[str, str, float], ...]:
@@ -103,10 +115,8 @@ def each_bits(one: Facts, other: Facts, levels: tuple[str, ...]) -> tuple[tuple[
     found = []
     for fact, level in zip(FACTS, levels, strict=True):
         bits = _TABLE.bits[fact][level]
-        if fact == "given" and level == SAME:
-            bits += _TABLE.given.get(one.given[0], _TABLE.rare_given)
-        if fact == "family" and level == SAME:
-            bits += _TABLE.family.get(one.family, _TABLE.rare_family)
+        if fact in _NAMED and level in (SAME, SWAPPED):
+            bits += _rarity(one, one if level == SAME else other)[_NAMED[fact]]
         if level != ABSENT:
             found.append((fact, level, round(bits, 1)))
     return tuple(sorted(found, key=lambda each: (-abs(each[2]), each[0])))
