@@ -55,10 +55,10 @@ async def test_a_killed_import_goes_on_and_files_each_line_once(desk: Desk, monk
     begun = await received(loader, *parts, lines=40)
     writes, times = desk.keeper.writer.kept_and_told, 0
 
-    async def killed(*told: Any) -> None:
+    async def killed(*told: Any, **more: Any) -> None:
         nonlocal times
         times += 1
-        await writes(*told)
+        await writes(*told, **more)
         if times == 2:  # in the middle of a lane, after the write and before its commit
             raise asyncio.CancelledError
 
@@ -91,6 +91,23 @@ async def test_several_processes_file_one_import_and_each_line_once(desk: Desk) 
     assert (done.state, done.kept, len(page.matches), {each.version for each in page.matches}) == ("done", 80, 40, {2})
     assert all(b'"en"' in each.text for each in page.matches), "the later line is the later version"
     assert await desk.database.pool.fetchval("SELECT count(*) FROM load_part") == 0
+
+
+async def test_what_is_there_already_becomes_a_version_beside_what_is_new_in_the_same_group(desk: Desk) -> None:
+    for patient in ("p1", "p2"):
+        await desk.put({"resourceType": "Patient", "id": patient})
+    for number in range(0, 40, 3):
+        await desk.put(result(number, subject={"reference": "Patient/p2"}))
+    loader = a_loader(desk)
+    lines = [result(number) for number in range(40)]
+    begun = await received(loader, packed(*lines[:20]), packed(*lines[20:]), lines=40)
+    await filed(loader)
+    done = await loader.state(LoadNamed(begun.id, TRUST))
+    page = await desk.keeper.search(FindAsked("Observation", (("patient", "p1"), ("_count", "100")), ALL))
+    assert (done.kept, done.refused) == (40, 0)
+    assert {each.id: each.version for each in page.matches} == {f"o{number}": 1 if number % 3 else 2 for number in range(40)}
+    left = await desk.keeper.search(FindAsked("Observation", (("patient", "p2"), ("_count", "100")), ALL))
+    assert left.matches == ()
 
 
 def test_lines_about_one_resource_are_of_one_lane_however_each_is_written():

@@ -55,12 +55,13 @@ class Group:
     many: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass
 class Lane:
     """What one process files of an import."""
 
     number: int
     of: int
+    new: bool = True  # of its last group nothing was there before
 
     def holds(self, line: int, text: bytes) -> bool:
         """By the id alone, whatever the type. A line that names none can be followed by none about the same."""

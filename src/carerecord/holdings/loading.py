@@ -210,7 +210,8 @@ class Loader:
                     if (told := await kept.told_so_far(db, id_, lane.number, group.after)) is None:
                         return False
                     if len(late) < _REFUSALS:
-                        await self._kept(db, drafts)
+                        await self._kept(db, drafts, new=lane.new)
+                        lane.new = all(each.done and each.done.held and each.done.held.version == 1 for each in drafts)
                     else:
                         drafts = await self._one_by_one(db, drafts, late)
                     await self._noted(db, id_, lane, group, len(drafts), late, MOST_TOLD - told)
@@ -219,11 +220,11 @@ class Loader:
                 late.append((refusal.place, refusal.status, refusal.issues))
                 drafts = [each for each in drafts if each.place != refusal.place]
 
-    async def _kept(self, db: Connection, drafts: Sequence[Draft]) -> None:
+    async def _kept(self, db: Connection, drafts: Sequence[Draft], *, new: bool = False) -> None:
         for each in drafts:
             each.done = None
         if drafts:
-            await self.writer.kept_and_told(db, drafts)
+            await self.writer.kept_and_told(db, drafts, new=new)
 
     async def _one_by_one(self, db: Connection, drafts: Sequence[Draft], late: list[Fault]) -> list[Draft]:
         """So many of a group are refused that each is filed by itself."""

@@ -174,15 +174,19 @@ class Writer:
         await changing.add_new(self.finder.db, planned.rows, planned.current, self.outbox.along(words, changing.AFTER_NEW))
         self.outbox.rung(*{kind for kind, _ in words})
 
-    async def kept_and_told(self, db: Connection, drafts: Sequence[Draft]) -> None:
-        await self._kept(db, drafts)
+    async def kept_and_told(self, db: Connection, drafts: Sequence[Draft], *, new: bool = False) -> None:
+        """`new`: it is believed that none of them is there yet."""
+        await self._kept(db, drafts, new=new)
         await self._told(db, drafts)
 
     # --- what is written
 
-    async def _kept(self, db: Connection, drafts: Sequence[Draft]) -> None:
+    async def _kept(self, db: Connection, drafts: Sequence[Draft], *, new: bool = False) -> None:
         """Everything is written at the end, in groups; `done` of each says what became of it."""
-        there = [(each.type, each.id) for each in drafts if each.change.method != "create"]  # a new one has an id of our making
+        # What is new takes its address at once, and is not looked for before that.
+        addressed = await changing.arrived(db, [(self._whose(each), each.type, each.id) for each in drafts]) if new else set()
+        named = [(each.type, each.id) for each in drafts if each.change.method != "create"]  # a new one has an id of our making
+        there = [key for key in named if key not in addressed]
         known = await changing.locked(db, there) if there else {}
         for draft in drafts:
             if draft.type == GUARDED and (draft.type, draft.id) in known:
@@ -190,8 +194,8 @@ class Writer:
         places = [(at, *key) for key, lies in known.items() for at in (lies.patient, *lies.before)]
         last = await changing.latest(db, places) if places else {}
         planned = await self._planned(drafts, known, last, await self._standing(db, drafts, known))
-        if planned.fresh:
-            await changing.settle(db, planned.fresh)
+        if fresh := [key for key in planned.fresh if key[1:] not in addressed]:
+            await changing.settle(db, fresh)
         await changing.drop_current(db, planned.out)
         await changing.depart(db, planned.left)
         await changing.add_versions(db, planned.rows)

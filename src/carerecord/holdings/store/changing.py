@@ -91,6 +91,21 @@ async def locked(db: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     return {(row["type"], row["id"]): Lies(row["patient"], tuple(row["before"])) for row in rows}
 
 
+async def arrived(db: Connection, told: Sequence[Key]) -> set[tuple[str, str]]:
+    """Those that were not there and have an address now. The others are left as they are. Waits for others who write the same."""
+    rows = await db.fetch(
+        """
+        INSERT INTO address (type, id, patient)
+        SELECT type, id, patient FROM unnest($1::text[], $2::text[], $3::text[]) AS told (patient, type, id)
+         ORDER BY type, id
+        ON CONFLICT (type, id) DO NOTHING
+        RETURNING type, id
+        """,
+        *columns(told, 3),
+    )
+    return {(row["type"], row["id"]) for row in rows}
+
+
 async def settle(db: Connection, new: Sequence[Key]) -> None:
     """Addresses of resources that are new, and of those that now lie in another record. Waits for others who write the same."""
     await db.execute(
