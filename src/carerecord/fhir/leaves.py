@@ -5,7 +5,7 @@ those FHIR says which they may be, so they count as letters. What is neither mak
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 from enum import IntEnum
 from typing import Any, Final
@@ -57,11 +57,15 @@ _OPEN: Final = frozenset(("code", "manifestation", "medicationCodeableConcept", 
 _NHS_NUMBERS: Final = frozenset({NHS_NUMBER, *(alias for alias, system in ALIASES.items() if system == NHS_NUMBER)})
 _reference: Final = re.compile(r"[A-Z][A-Za-z]+/([A-Za-z0-9\-.]{1,64})").fullmatch
 _id: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
-_ids: Final = re.compile(r'(?:[A-Za-z0-9\-.]{1,64}(?:"[A-Za-z0-9\-.]{1,64})*)?').fullmatch  # a quotation mark between two
+_ids: Final = re.compile(r'(?:[A-Za-z0-9\-.]{1,64}(?:"[A-Za-z0-9\-.]{1,64})*)?').fullmatch  # a quotation mark between two, here and below
+_numbers: Final = re.compile(r'(?:[^"eE]{1,20}(?:"|\Z))+').fullmatch
 _day: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
-_moment: Final = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}|\.[0-9]{6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
-).fullmatch
+_MOMENT: Final = (
+    "[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}"
+    r"(?:\.[0-9]{3}|\.[0-9]{6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
+)
+_moment: Final = re.compile(_MOMENT).fullmatch
+_moments: Final = re.compile(f'(?:{_MOMENT}(?:"|\\Z))+').fullmatch
 _small: Final = re.compile(r"[0-9]{1,3}").fullmatch
 _number: Final = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _DIGITS: Final = 20  # of a number, with its sign and its point: more, or a power of ten, is left to the parser
@@ -169,9 +173,11 @@ def fits(form: Form, value: str) -> bool:
 
 
 class Fit(Struct, frozen=True, gc=False):
-    """What the values of a text must be, where others of the same letters have no fault."""
+    """What must the values of a text be, where others of the same letters have no fault? Those of one form are held at once."""
 
     ids: tuple[int, ...]
+    codes: tuple[int, ...]
+    numbers: tuple[int, ...]
     moments: tuple[int, ...]
     others: tuple[tuple[int, Form], ...]  # but for words, which may be any
     periods: tuple[tuple[int, int], ...]  # of which the first is not after the second
@@ -183,30 +189,46 @@ class Fit(Struct, frozen=True, gc=False):
             return False
         if _ids('"'.join([values[place] for place in self.ids])) is None:
             return False
-        last = ""
-        for place in self.moments:
-            if (value := values[place]) != last and not fits(Form.MOMENT, value):
+        if self.codes:
+            codes = '"'.join([values[place] for place in self.codes]) + '"'
+            if "  " in codes or ' "' in codes:
                 return False
-            last = value  # what was done and issued in one moment
+        if self.numbers and _numbers('"'.join([values[place] for place in self.numbers])) is None:
+            return False
+        if self.moments and not _are_moments({values[place] for place in self.moments}):  # most are one and the same
+            return False
         for place, form in self.others:
             if not fits(form, values[place]):
                 return False
-        if any(values[whole] == values[part] for whole, part in self.unlike):
+        if self.unlike and any(values[whole] == values[part] for whole, part in self.unlike):
             return False
-        return all(values[start][:10] <= values[end][:10] for start, end in self.periods)
+        return not self.periods or all(values[start][:10] <= values[end][:10] for start, end in self.periods)
+
+
+def _are_moments(values: Set[str]) -> bool:
+    try:
+        return _moments('"'.join(values)) is not None and all(map(datetime.fromisoformat, values))
+    except ValueError:
+        return False
 
 
 def fit_of(found: Sequence[Leaf]) -> Fit:
     places = {each.path: place for place, each in enumerate(found)}
-    apart = (Form.WORDS, Form.ID, Form.MOMENT)
-    codes = [(each.path[0], place) for place, each in enumerate(found) if each.form is Form.CODE]
+
+    def of(form: Form) -> tuple[int, ...]:
+        return tuple([place for place, each in enumerate(found) if each.form is form])
+
+    together = (Form.WORDS, Form.ID, Form.CODE, Form.NUMBER, Form.MOMENT)
+    named = [(found[place].path[0], place) for place in of(Form.CODE)]
     return Fit(
-        tuple([place for place, each in enumerate(found) if each.form is Form.ID]),
-        tuple([place for place, each in enumerate(found) if each.form is Form.MOMENT]),
-        tuple([(place, each.form) for place, each in enumerate(found) if each.form not in apart]),
+        of(Form.ID),
+        of(Form.CODE),
+        of(Form.NUMBER),
+        of(Form.MOMENT),
+        tuple([(place, each.form) for place, each in enumerate(found) if each.form not in together]),
         tuple([
             (place, places[(*each.path[:-1], "end")])
             for place, each in enumerate(found) if each.path[-1] == "start" and (*each.path[:-1], "end") in places
         ]),
-        tuple([(whole, part) for of, whole in codes if of == "code" for within, part in codes if within == "component"]),
+        tuple([(whole, part) for name, whole in named if name == "code" for within, part in named if within == "component"]),
     )  # fmt: skip

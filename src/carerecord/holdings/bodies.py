@@ -10,6 +10,7 @@ import threading
 import zlib
 from functools import lru_cache
 from importlib.resources import files
+from typing import Any
 
 import msgspec
 import zstandard
@@ -81,9 +82,9 @@ def with_ours(raw: bytes, *, id_: str, version: int, at: str) -> bytes:
 
     Of `meta` the client's profiles, tags, labels and source stay.
     """
-    members = _members.decode(raw)
-    meta = _members.decode(members["meta"]) if "meta" in members else {}
-    meta["versionId"] = Raw(b'"%d"' % version)
-    meta["lastUpdated"] = Raw(_written.encode(at))
-    told = {"resourceType": members["resourceType"], "id": Raw(_written.encode(id_)), "meta": Raw(_written.encode(meta))}
-    return _written.encode(told | {name: each for name, each in members.items() if name not in told})
+    members: dict[str, Any] = _members.decode(raw)
+    meta: dict[str, Any] = _members.decode(members.pop("meta")) if "meta" in members else {}
+    meta["versionId"], meta["lastUpdated"] = str(version), at
+    ours = {"resourceType": members.pop("resourceType"), "id": id_, "meta": meta}
+    members.pop("id", None)
+    return _written.encode(ours | members)
