@@ -44,7 +44,11 @@ def _tested(source: BoardSource) -> str:
         return f"never; carerecord sources probe {source.id}"
     said = "passed" if source.probe.ok else "something is wrong"
     worth = f"; evidence {source.evidence}" if source.evidence else "; no probe here would open a section now"
-    return f"{said}, probe {source.probe.id}, {source.probe.at[:16].replace('T', ' ')} by {source.probe.by}{worth}"
+    return f"{said}, probe {source.probe.id}, {source.probe.at[:16].replace('T', ' ')} {_by(source.probe.by)}{worth}"
+
+
+def _by(who: str) -> str:
+    return who if who == "at the command line" else f"by {who}"
 
 
 def probe_facts(probe: Probe | None) -> Iterator[str]:

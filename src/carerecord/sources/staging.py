@@ -86,7 +86,7 @@ def check_evidence(
     if found is None or found.probe.source != source.id:
         raise NotAcceptable(f"There is no probe of {source.name} by that id. {again}")
     if not found.probe.ok:
-        raise NotAcceptable(f"That probe of {source.name} found something wrong. Put it right, then: {again}")
+        raise NotAcceptable(f"That probe of {source.name} found something wrong. Put it right. {again}")
     if found.reached_as != reached_as(source):
         raise NotAcceptable(f"{source.name} has been changed in the registry since that probe. {again}")
     if found.at < now - timedelta(days=days):
