@@ -44,6 +44,7 @@ STRUCTURE = [
     (NOBODY | {"birthDate": "2100-02-29"}, "Patient.birthDate is a day that no calendar has"),
     (RESULT | {"effectivePeriod": {"start": "2026-04-31T09:00:00Z"}}, "Observation.effectivePeriod.start is a day that no"),
     (NOBODY | {"name": NAMED}, "Patient.name must be"),
+    (NOBODY | {"name": [{"family": "fhir_comments", "fhir_comments": [NAMED]}]}, "resource has fhir_comments"),
     (NOBODY | {"gender": NAMED}, "Patient.gender is not one of the codes"),
     (NOBODY | {"active": True, NAMED: 1}, "Patient has an element that FHIR does not know: the 3. of those that stand there"),
     (NOBODY | {f"{NAMED}.[x]": 1}, "Patient has an element that FHIR does not know: the 2. of"),
@@ -113,12 +114,40 @@ SOUND = [
     RESULT | {"contained": [INNER], "performer": [{"reference": "#in"}], "dataAbsentReason": {"text": "not done"}},
     NOBODY | {"identifier": [{"system": NHS, "value": "9990000018"}, {"system": NHS, "period": {"start": "2020"}}]},
     NOBODY | {"_birthDate": {"extension": [{"url": "http://e.example/why", "valueString": "not told"}]}},
-]
+    RESULT | {"effectivePeriod": {"start": "2026-11-22T00:30:00+01:00", "end": "2026-11-21T23:45:00Z"}},
+    NOBODY | {"contained": [{"resourceType": "Binary", "id": "in", "contentType": "image/png", "data": "AAAA"}],
+              "text": {"status": "generated", "div": '<div xmlns="http://www.w3.org/1999/xhtml"><img src="#in" alt="x"/></div>'}},
+    {"resourceType": "Bundle", "type": "collection",
+     "entry": [{"resource": RESULT | {"contained": [INNER], "performer": [{"reference": "#in"}]}}]},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("resource", SOUND, ids=range(len(SOUND)))
 def test_what_agrees_with_itself_is_let_in(judging: Gates, resource: dict[str, Any]) -> None:
     assert told(judging, resource) == []
+
+
+WITHIN = [
+    (NOBODY | {"gender": NAMED}, "gender is not one of the codes"),
+    (RESULT | {"performer": [{"reference": "#in"}]}, "performer[0].reference refers to a contained resource that is not there"),
+    (RESULT | {"status": "done"}, "status is not one of the codes"),
+    (ALLERGY | {"clinicalStatus": {"coding": [{"system": CLINICAL, "code": "on"}]}}, "clinicalStatus is not one of the codes"),
+    (RESULT | {"effectivePeriod": {"start": "2026-11-22T10:00:00Z", "end": "2026-11-22T09:59:59Z"}},
+     "effectivePeriod ends before it begins"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("resource", "words"), WITHIN, ids=[words for _, words in WITHIN])
+def test_what_lies_within_a_bundle_or_parameters_is_judged_as_by_itself(
+    judging: Gates, resource: dict[str, Any], words: str
+) -> None:
+    type_ = resource["resourceType"]
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": PROBLEM}, {"resource": resource}]}
+    parameters = {"resourceType": "Parameters", "parameter": [{"name": "n", "part": [{"name": "m", "resource": bundle}]}]}
+
+    assert told(judging, resource)[0].startswith(f"{type_}.{words}")
+    assert told(judging, bundle)[0].startswith(f"Bundle.entry[1].resource.{words}")
+    assert told(judging, parameters)[0].startswith(f"Parameters.parameter[0].part[0].resource.entry[1].resource.{words}")
 
 
 def test_uk_core_is_a_remark_until_the_sender_asks_for_it_and_then_a_fault(judging: Gates) -> None:

@@ -14,7 +14,7 @@ from carerecord.fhir import xml, xml_reading
 from carerecord.fhir.errors import Unreadable
 
 ELEMENTS = xml.load()
-DIV = '<div xmlns="http://www.w3.org/1999/xhtml">a &lt; b<br/><!-- kept --> &#160;é</div>'
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml">a &lt; b<br/><!-- kept --> &#160;é <div>\n<p>in</p></div></div>'
 PATIENT: dict[str, Any] = {
     "resourceType": "Patient",
     "id": "p1",

@@ -5,11 +5,13 @@ beside the reason for its absence, a reference to a contained resource that is n
 checked. An NHS number whose check digit is wrong is no NHS number, so it stands here too.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.identifiers import ALIASES, NHS_NUMBER, is_nhs_number
+from carerecord.fhir.times import ends_first
 from carerecord.fhir.validate import Fault
 
 Resource = Mapping[str, Any]
@@ -41,6 +43,7 @@ _VALUES: Final = frozenset((
     "valueQuantity", "valueCodeableConcept", "valueString", "valueBoolean", "valueInteger", "valueRange", "valueRatio",
     "valueSampledData", "valueTime", "valueDateTime", "valuePeriod",
 ))  # of an Observation  # fmt: skip
+_IN_A_NARRATIVE: Final = re.compile(r"""["'](#[A-Za-z0-9\-.]{1,64})["']""")
 _ITSELF: Final = frozenset(("#",))
 _NHS_NUMBERS: Final = frozenset({NHS_NUMBER, *(alias for alias, system in ALIASES.items() if system == NHS_NUMBER)})
 
@@ -73,11 +76,12 @@ def _may_break(resource: Resource, ids: frozenset[str]) -> bool:
                     return True
             elif type(system) is str and system in _NHS_NUMBERS:
                 return True
-        if "data" in node or ("start" in node and "end" in node and _ends_first(node["start"], node["end"])):
+        if "data" in node or ("start" in node and "end" in node and _backwards(node)):
             return True
         for each in node.values():
             if type(each) is dict:
-                nodes.append(each)
+                if "resourceType" not in each:  # a resource of its own agrees with itself
+                    nodes.append(each)
             elif type(each) is list:
                 nodes += [item for item in each if type(item) is dict]
     return False
@@ -149,13 +153,15 @@ def _contained(type_: str, whole: Resource, contained: list[dict[str, Any]]) -> 
 
 
 def _references(node: Any) -> set[str]:
-    """Every text that points into the same resource."""
+    """Every text that points into the same resource, and every picture of a narrative that does."""
     found: set[str] = set()
     nodes = [node]
     for each in nodes:  # which grows as it is gone through
         if type(each) is str:
             if each[:1] == "#":
                 found.add(each)
+            elif "<" in each:
+                found.update(_IN_A_NARRATIVE.findall(each))
         elif type(each) is dict:
             nodes += each.values()
         elif type(each) is list:
@@ -164,13 +170,14 @@ def _references(node: Any) -> set[str]:
 
 
 def _within(node: Resource, path: str, ids: frozenset[str], depth: int) -> Iterator[Fault]:
-    """Data types know themselves by their elements: a walk through everything but the contained resources' own kind."""
+    """Data types know themselves by their elements: a walk through everything but what is a resource of its own (of a Bundle)."""
     yield from _data_type(node, path, ids)
     if depth >= _DEEPEST:
         return
     for name, each in node.items():
         if type(each) is dict:
-            yield from _within(each, f"{path}.{name}", ids, depth + 1)
+            if "resourceType" not in each:
+                yield from _within(each, f"{path}.{name}", ids, depth + 1)
         elif type(each) is list:
             for place, item in enumerate(each):
                 if type(item) is dict:
@@ -184,7 +191,7 @@ def _data_type(node: Resource, path: str, ids: frozenset[str]) -> Iterator[Fault
             yield _fault("ref-1", f"{path}.reference", "refers to a contained resource that is not there")
     elif "url" in node and "extension" in node and any(name.startswith("value") for name in node):
         yield _fault("ext-1", path, "has a value and extensions: it may have one of them")
-    if "start" in node and "end" in node and _ends_first(node["start"], node["end"]):
+    if "start" in node and "end" in node and _backwards(node):
         yield _fault("per-1", path, "ends before it begins")
     if "value" in node:
         if node.get("system") in _NHS_NUMBERS:
@@ -201,9 +208,6 @@ def _data_type(node: Resource, path: str, ids: frozenset[str]) -> Iterator[Fault
             yield _fault("att-1", path, "has bytes and no content type")
 
 
-def _ends_first(start: Any, end: Any) -> bool:
-    """Compared as far as both are told: 2026-11 and 2026-11-22 do not contradict each other. Zones are left to the reader."""
-    if type(start) is not str or type(end) is not str:
-        return False
-    shared = min(len(start), len(end), 10)
-    return end[:shared] < start[:shared]
+def _backwards(period: Resource) -> bool:
+    start, end = period["start"], period["end"]
+    return type(start) is str and type(end) is str and ends_first(start, end)

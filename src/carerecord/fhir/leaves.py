@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from carerecord.fhir import calendar
 from carerecord.fhir.identifiers import ALIASES, NHS_NUMBER, is_nhs_number
+from carerecord.fhir.times import ends_first
 
 
 class Form(IntEnum):
@@ -202,7 +203,7 @@ class Fit(Struct, frozen=True, gc=False):
                 return False
         if self.unlike and any(values[whole] == values[part] for whole, part in self.unlike):
             return False
-        return not self.periods or all(values[start][:10] <= values[end][:10] for start, end in self.periods)
+        return not self.periods or not any(ends_first(values[start], values[end]) for start, end in self.periods)
 
 
 def _are_moments(values: Set[str]) -> bool:

@@ -27,6 +27,7 @@ _SAID: Final = {
 _UNKNOWN, _TWICE, _ONE_TYPE = "unknown element", "the key appears more than once", "only one type may be given"
 _STEP: Final = re.compile(r"(?P<name>[A-Za-z_]+)(?:\[(?P<place>[0-9]+)\])?\.")
 _OTHER: Final = "does not have the form that FHIR gives it"
+_COMMENTS: Final = re.compile(rb'"fhir_comments"\s*:')
 _MOST: Final = 10
 
 
@@ -39,7 +40,10 @@ def faults(raw: bytes) -> tuple[Fault, ...]:
         found = fhirkit.validate(raw)
     except fhirkit.ParseError:
         return (Fault("resource", "does not have the structure that FHIR gives it"),)
-    return tuple(dict.fromkeys(_told(raw, found[:_MOST])))
+    told = dict.fromkeys(_told(raw, found[:_MOST]))
+    if b"fhir_comments" in raw and _COMMENTS.search(raw):  # the library lets it pass: DSTU 2 had it
+        told[Fault("resource", "has fhir_comments, which FHIR R4 does not know: leave them out")] = None
+    return tuple(told)
 
 
 def _told(raw: bytes, found: list[fhirkit.Issue]) -> Iterator[Fault]:

@@ -36,6 +36,18 @@ def sort_key(text: str) -> float:
     return moment.timestamp() if moment else float("-inf")
 
 
+def ends_first(start: str, end: str) -> bool:
+    """Whether a period ends before it begins, compared as far as both are told: 2026-11 and 2026-11-22 do not contradict each
+    other, and two times are compared as times, whatever their zones."""
+    if len(start) <= 10 or len(end) <= 10:
+        shared = min(len(start), len(end), 10)
+        return end[:shared] < start[:shared]
+    if len(start) == len(end) and start[19:] == end[19:]:
+        return end < start
+    begins, over = when(start), when(end)
+    return begins is not None and over is not None and over < begins
+
+
 def _next(start: date, length: int) -> date:
     if length == 10:
         return start + timedelta(days=1)

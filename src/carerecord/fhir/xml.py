@@ -18,7 +18,7 @@ XHTML: Final = "http://www.w3.org/1999/xhtml"
 _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
 _ESCAPED: Final = re.compile(r'[&<>"\n\r\t]')
 _NOT_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_BARE_DIV: Final = re.compile(r"\s*<div(?![^>]*\sxmlns\s*=)(?=[\s>/])")
+_BARE_DIV: Final = re.compile(r"\A\s*<div(?![^>]*\sxmlns\s*=)(?=[\s>/])")
 
 
 class Element(NamedTuple):
