@@ -23,7 +23,7 @@ STATES: Final = {"BOOKED": "booked", "CANCELLED": "cancelled", "CANCELED": "canc
                   "COMPLETED": "fulfilled",
                   "NOSHOW": "noshow", "DNA": "noshow", "PENDING": "pending", "STARTED": "arrived", "ARRIVED": "arrived",
                   "WAITLIST": "waitlist",
-                  "OVERBOOK": "booked", "ATTENDED": "fulfilled"}  # fmt: skip
+                  "OVERBOOK": "booked", "SCHEDULED": "booked", "ATTENDED": "fulfilled"}  # fmt: skip
 _MINUTES: Final = {
     "MIN": 1,
     "M": 1,
@@ -114,6 +114,7 @@ def _when(reading: Reading, sch: Segment, facts: dict[str, Any]) -> None:
         facts["start"] = start
         if not end and minutes:
             end = (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
+        _, end = reading.in_order(start, end, "the end of SCH is before its start")
         if len(end) > 10:
             facts["end"] = end
     if minutes:

@@ -89,17 +89,18 @@ def _medicine(reading: Reading, person: Subject, visit: Visit, order: Order) -> 
     numbers = _numbers(reading, order)
     ordered = order.first("RXE") or order.first("RXO")
     request = f"MedicationRequest/{stable_id(reading.sender, 'MedicationRequest', *_of(numbers[0]))}" if numbers else ""
+    ordered_as = {"reference": request, "identifier": numbers[0]} if numbers else {}  # the order itself may never have come
     if ordered is not None or (order.orc is not None and not order.first("RXD", "RXA")):
         facts = _request(reading, order, ordered, visit, numbers)
         if not request:
             reading.note("a medicine without an order number (ORC-2, ORC-3) is not carried")
         elif facts is not None:
             made.append((request, facts))
-    if (rxd := order.first("RXD")) is not None and (facts := _dispense(reading, rxd, order, visit, request)) is not None:
+    if (rxd := order.first("RXD")) is not None and (facts := _dispense(reading, rxd, order, visit, ordered_as)) is not None:
         key = _of(numbers[0]) if numbers else (person.local_id,)
         sub_id = rxd.text(7) or reading.time(rxd, 3)
         made.append((f"MedicationDispense/{stable_id(reading.sender, 'MedicationDispense', *key, rxd.text(1), sub_id)}", facts))
-    if (rxa := order.first("RXA")) is not None and (facts := _administration(reading, rxa, order, visit, request)) is not None:
+    if (rxa := order.first("RXA")) is not None and (facts := _administration(reading, rxa, order, visit, ordered_as)) is not None:
         key = _of(numbers[0]) if numbers else (person.local_id, key_of(facts["medicationCodeableConcept"]))
         at = reading.time(rxa, 3)
         made.append(
@@ -191,6 +192,7 @@ def _dosage(reading: Reading, order: Order, ordered: Segment, *, encoded: bool) 
         for element, number in (("route", 1), ("site", 2), ("method", 4)):
             if made := values.concept(reading, route.part(number)):
                 out[element] = made
+    starts, ends = reading.in_order(starts, ends, f"the end of {ordered.name} is before its start")
     bounds = {key: said for key, said in (("start", starts), ("end", ends)) if said}
     times: Resource = {}
     if bounds:
@@ -208,7 +210,7 @@ def _dosage(reading: Reading, order: Order, ordered: Segment, *, encoded: bool) 
     return out
 
 
-def _dispense(reading: Reading, rxd: Segment, order: Order, visit: Visit, request: str) -> dict[str, Any] | None:
+def _dispense(reading: Reading, rxd: Segment, order: Order, visit: Visit, request: Resource) -> dict[str, Any] | None:
     medicine = values.concept(reading, rxd.part(2))
     if not medicine:
         reading.note("RXD does not say which medicine")
@@ -227,7 +229,7 @@ def _dispense(reading: Reading, rxd: Segment, order: Order, visit: Visit, reques
     if number := rxd.text(7):
         facts["+identifier/prescription"] = {"system": local("prescription", reading.sender, ""), "value": number}
     if request:
-        facts["authorizingPrescription"] = [{"reference": request}]
+        facts["authorizingPrescription"] = [request]
     if visit.number:
         facts["context"] = visit.reference
     return facts
@@ -241,9 +243,9 @@ def _order_control_of_supply(orc: Segment | None, facts: dict[str, Any]) -> None
         facts[WITHDRAWN] = DELETED
 
 
-def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, request: str) -> dict[str, Any] | None:
+def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, request: Resource) -> dict[str, Any] | None:
     medicine = values.concept(reading, rxa.part(5))
-    started, ended = reading.time(rxa, 3), reading.time(rxa, 4)
+    started, ended = reading.in_order(reading.time(rxa, 3), reading.time(rxa, 4), "RXA-4 is before RXA-3")
     if not medicine or not started:
         reading.note("RXA does not say which medicine, or when it was given")
         return None
@@ -274,7 +276,7 @@ def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, 
     if rxa.text(21).upper() == "D":
         facts[WITHDRAWN] = DELETED
     if request:
-        facts["request"] = {"reference": request}
+        facts["request"] = request
     if visit.number:
         facts["context"] = visit.reference
     return facts

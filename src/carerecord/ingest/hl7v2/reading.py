@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from carerecord.fhir.identifiers import ODS_ORGANISATION
+from carerecord.fhir.times import ends_first
 from carerecord.ingest.hl7v2 import times
 from carerecord.ingest.hl7v2.parse import Message, Part, Segment
 from carerecord.ingest.hl7v2.shapes import Sender
@@ -35,6 +36,13 @@ class Reading:
         if not found:
             self.note(f"{place} is no time")
         return found
+
+    def in_order(self, start: str, end: str, says: str) -> tuple[str, str]:
+        """A period of two times. One that would end before it began has no end, for FHIR knows none such; `says` which it was."""
+        if start and end and ends_first(start, end):
+            self.note(f"{says}: the later of the two is not carried")
+            return start, ""
+        return start, end
 
     def date(self, segment: Segment, field: int) -> str:
         said = segment.text(field)
@@ -83,7 +91,7 @@ class Reading:
 
 # What serves the message alone: numbers of lines, echoes of the trigger. They stay with the message as it came.
 TECHNICAL = {
-    "EVN": ("1",), "PID": ("1",), "PV1": ("1",), "PV2": ("1",), "NK1": ("1",), "AL1": ("1",), "DG1": ("1",), "PR1": ("1",),
+    "EVN": ("1",), "PID": ("1",), "PV1": ("1",), "NK1": ("1",), "AL1": ("1",), "DG1": ("1",), "PR1": ("1",),
     "OBR": ("1",),
     "OBX": ("1",), "NTE": ("1", "2"), "SPM": ("1",), "TXA": ("1",), "IAM": ("1",), "SCH": (), "AIS": ("1",), "AIP": ("1",),
     "AIL": ("1",),

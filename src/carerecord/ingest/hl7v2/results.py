@@ -153,7 +153,8 @@ def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, An
     if said and not withdrawn and said not in STATUS:
         reading.note("OBR-25 is no status that is known here")
     facts["status"] = status
-    start, end, issued = reading.time(obr, 7), reading.time(obr, 8), reading.time(obr, 22)
+    start, end = reading.in_order(reading.time(obr, 7), reading.time(obr, 8), "OBR-8 is before OBR-7")
+    issued = reading.time(obr, 22)
     if start and end and end != start:
         facts |= {"effectivePeriod": {"start": start, "end": end}, "effectiveDateTime": None}
     elif start:

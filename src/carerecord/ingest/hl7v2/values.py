@@ -105,6 +105,7 @@ def address(reading: Reading, part: Part) -> Resource:
     if out and use in _ADDRESS_USES:
         out["use"] = _ADDRESS_USES[part[7].upper()]
     start, end = (reading.time_in(part, at, "an address") for at in (13, 14))
+    start, end = reading.in_order(start, end, "an address ends before it begins")
     if out and (start or end):
         out["period"] = {key: said for key, said in (("start", start), ("end", end)) if said}
     return out
@@ -191,9 +192,9 @@ def identifier(reading: Reading, part: Part | None) -> Resource:
 def entity(reading: Reading, segment: Segment, field: int, kind: str) -> Resource:
     """An Identifier of EI: a number of an order, a document, an appointment."""
     part = segment.part(field)
-    if part is None or part.empty or not (value := part[1]):
+    if part is None or part.empty or not (value := part[1] or part[3]):
         return {}
-    space = part[2] or part[3]
+    space = part[2] or (part[3] if value != part[3] else "")
     return {"system": systems.local(kind, reading.sender, space), "value": value}
 
 

@@ -103,7 +103,7 @@ def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, b
     if pv1 is None:
         return Visit("", {}, {}, "", "", "", account)
     number = number_of(reading, _field_named(reading.sender.visit_number.partition("/")[0], segments))
-    start, end = reading.time(pv1, 44), reading.time(pv1, 45)
+    start, end = reading.in_order(reading.time(pv1, 44), reading.time(pv1, 45), "PV1-45 is before PV1-44")
     if number and reading.sender.visit_number.endswith("/PID-3"):  # numbers that count anew for each person
         id_ = stable_id(reading.sender, "Encounter", number["system"], number["value"], person.local_id)
     elif number:

@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from carerecord.fhir.times import sort_key
+from carerecord.fhir.times import ends_first, sort_key
 from carerecord.ingest.hl7v2.stands.plain import elements
 from carerecord.ingest.hl7v2.stands.told import Told
 
@@ -15,6 +15,8 @@ def standing(told: Told) -> dict[str, Any]:
     out = elements(facts)
     out.setdefault("status", "finished" if end else "unknown")
     out.setdefault("class", _UNKNOWN)
+    if start and end and ends_first(start, end):  # as two messages have it, whose clocks differ
+        end = None
     period = {key: value for key, value in (("start", start), ("end", end)) if value}
     if period:
         out["period"] = period
@@ -55,6 +57,8 @@ def _stays(told: Told, ended: str | None) -> list[dict[str, Any]]:
     for place, each in enumerate(stays):
         last = place == len(stays) - 1
         end = each.get("end") or (ended if last else None)
+        if end and ends_first(each["start"], end):  # told of after they had left: they came at some time before
+            each["start"] = ""
         period = {key: value for key, value in (("start", each["start"]), ("end", end)) if value}
         made: dict[str, Any] = {"location": {"type": "Location", "display": each["place"]}}
         made["status"] = "completed" if end else "active"

@@ -1,0 +1,76 @@
+"""Do messages come out right that are written as other systems write them: clocks that differ, numbers in odd places?"""
+
+import pytest
+from tests.ingest.hl7v2.test_triggers import OBR, OBX, ORC, RXA, SCH
+from tests.ingest.hl7v2.world import filed, message, one, pv1, stand, the
+
+from carerecord.fhir import gates
+from carerecord.fhir.bundle import parse
+
+EARLY, LATE = "20261122090000", "20261122093000"
+
+
+def faults(*messages: bytes) -> list[str]:
+    """What a client would be told of them, who wrote the same resources."""
+    judging = gates.load()
+    puts = [each.raw for each in stand(messages).values() if each.raw is not None]
+    return [str(fault) for raw in puts for fault in judging.judge(parse(raw), raw).faults]
+
+
+BACKWARDS = {
+    "PV1-45 is before PV1-44": message("ADT^A08", pv1(start=LATE, end=EARLY)),
+    "OBR-8 is before OBR-7": message("ORU^R01", ORC, OBR.replace("20261122055500|", f"{LATE}|{EARLY}"), OBX),
+    "RXA-4 is before RXA-3": message("RAS^O17", ORC, RXA.replace("20261122080000|", f"{LATE}|{EARLY}")),
+    "the end of SCH is before its start": message("SIU^S12", SCH.replace("^^^20261201093000", f"^^^{LATE}^{EARLY}")),
+}
+
+
+@pytest.mark.parametrize("says", BACKWARDS)
+def test_a_time_that_ends_before_it_begins_has_no_end_and_the_message_says_so(says: str) -> None:
+    sent = BACKWARDS[says]
+
+    assert any(each.startswith(says) for each in filed(sent).notes), filed(sent).notes
+    assert faults(sent) == []
+
+
+def test_a_discharge_told_of_after_the_bed_was_left_does_not_say_when_they_came_to_it() -> None:
+    discharged = message("ADT^A03", pv1(start=EARLY, end=LATE), at="20261122100000")
+    visit = the([discharged], "Encounter")
+
+    assert visit["location"][0]["period"] == {"end": "2026-11-22T09:30:00+00:00"}
+    assert visit["period"] == {"start": "2026-11-22T09:00:00+00:00", "end": "2026-11-22T09:30:00+00:00"}
+    assert faults(discharged) == []
+
+
+def test_a_discharge_by_a_clock_that_is_behind_that_of_the_admission_still_ends_the_visit() -> None:
+    admitted = message("ADT^A01", pv1(start=LATE), at=LATE)
+    discharged = message("ADT^A03", pv1(end=EARLY), at="20261122100000")
+    visit = the([admitted, discharged], "Encounter")
+
+    assert (visit["status"], visit["period"]) == ("finished", {"start": "2026-11-22T09:30:00+00:00"})
+    assert faults(admitted, discharged) == []
+
+
+def test_what_was_given_names_the_order_that_never_came() -> None:
+    given = the([message("RAS^O17", "ORC|RE|RX-100", RXA)], "MedicationAdministration")
+
+    assert given["request"]["identifier"]["value"] == "RX-100"
+
+
+def test_a_document_is_known_by_the_universal_part_of_its_number() -> None:
+    number = one(
+        stand([message("MDM^T02", "TXA||CN||20261122100000||||||||^^12345|||||PA", "OBX|1|TX|||Well")]), "DocumentReference"
+    )
+
+    assert number["masterIdentifier"]["value"] == "12345"
+
+
+def test_where_somebody_waited_before_is_named_as_left() -> None:
+    assert "PV2-1 is not carried" in filed(message("ADT^A08", pv1(), "PV2|WARD9^^^RX1")).notes
+
+
+def test_an_appointment_that_is_scheduled_is_booked() -> None:
+    moved = message("SIU^S14", SCH.replace("Booked", "Scheduled"))
+
+    assert the([moved], "Appointment")["status"] == "booked"
+    assert not [each for each in filed(moved).notes if each.startswith("SCH-25")]
