@@ -82,6 +82,7 @@ async def test_what_its_source_took_back_is_found_by_nothing_and_stays_where_obj
     assert (gone.patient, gone.outcome, again.outcome) == (taken.patient, "changed", "unchanged")
     assert set(person.ids) == {known.patient, taken.patient}, "what was said under either id is said of this person"
     assert (person.known_by, [each.source for each in person.statements]) == (("gp",), ["gp"])
+    assert [each.source for each in person.left] == ["trust"]
     assert person.identifiers == ()
     assert (await desk.search("M1")).matches == ()
 
@@ -94,6 +95,7 @@ async def test_a_number_that_was_taken_back_and_is_given_to_somebody_else_is_the
 
     assert somebody.person == (somebody.patient,)
     assert (await desk.who(known.patient)).known_by == ("gp",)
+    assert (await desk.who(known.patient)).left == (), "whose number it is now has left nobody"
 
 
 async def test_nobody_comes_into_the_index_by_being_taken_back(desk):

@@ -60,6 +60,13 @@ class Doubted(Struct, frozen=True):
     local_id: str
 
 
+class Left(Struct, frozen=True):
+    """A source that took back its entry of this person, whom others still know."""
+
+    source: str
+    at: str
+
+
 class Person(Struct, frozen=True):
     """One person, as the banner needs them."""
 
@@ -70,6 +77,7 @@ class Person(Struct, frozen=True):
     known_by: tuple[str, ...] = ()  # sources that enrolled this person
     statements: tuple[SourcePatient, ...] = ()  # each source's own words, answered by WHO alone: where they differ, show both
     doubted: tuple[Doubted, ...] = ()  # answered by WHO alone
+    left: tuple[Left, ...] = ()  # not said of a restricted person, as `known_by`
 
 
 class WhoAsked(Struct, frozen=True):

@@ -11,8 +11,9 @@ from typing import Final
 
 from msgspec import Struct, structs
 
-from carerecord.contracts.patients import Demographics, Identifier, Person, SourcePatient
+from carerecord.contracts.patients import Demographics, Identifier, Left, Person, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER, is_nhs_number
+from carerecord.kit.clock import stamp
 
 PDS: Final = "pds"  # the source of entries that come from a trace
 VERIFIED: Final = "01"
@@ -84,6 +85,7 @@ def person_of(entries: Sequence[Entry], asked: str = "", *, statements: bool = F
         identifiers=tuple(local.values()),
         known_by=tuple(dict.fromkeys(each.stated.source for each in oldest_first if each.stated.source != PDS and not each.gone)),
         statements=tuple(entry.stated for entry in oldest_first if not entry.gone) if statements else (),
+        left=tuple(Left(entry.stated.source, stamp(entry.changed_at)) for entry in oldest_first if entry.gone),
     )
 
 

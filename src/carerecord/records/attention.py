@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct
 
 from carerecord.connectors.reply import Reply
 from carerecord.contracts.records import Attention, Entry, Group, PlanLine, Section
+from carerecord.contracts.sources import Source
 from carerecord.fhir.facts import Facts, Medicine
 from carerecord.records.groups import CONFLICT, DIFFERS, DISPENSED_SINCE
 from carerecord.records.order import moment
@@ -29,6 +32,7 @@ class Watched(Struct, frozen=True):
     words: re.Pattern[str]
 
 
+_LONDON: Final = ZoneInfo("Europe/London")
 WITHDRAWN: Final = "withdrawn by the sender"
 _OURS: Final = "carerecord: a gap is named, never hidden (hazard log)"
 RULES: Final[tuple[FlagRule, ...]] = (
@@ -89,14 +93,19 @@ _GAPS: Final = {
 
 
 def attention(
-    replies: Sequence[Reply], sections: Sequence[Section], plans: Sequence[PlanLine], *, degraded: Iterable[str] = ()
-) -> tuple[Attention, ...]:
-    """Everything that the rules find, the dangers first. `degraded` are ids of rules about our own services being down."""
+    replies: Sequence[Reply], sections: Sequence[Section], plans: Sequence[PlanLine], *, degraded: Iterable[str] = (),
+    left: Iterable[tuple[Source, str]] = (),
+) -> tuple[Attention, ...]:  # fmt: skip
+    """Everything that the rules find, the dangers first. `degraded` are ids of rules about our own services being down.
+
+    `left` are sources that took back an entry of this person, each with the time.
+    """
     by_id = {section.id: section for section in sections}
     names = {reply.source.id: reply.source.name for reply in replies}
     found = [
         *(Attention("gap", "Not everything could be looked up", RULE[rule].says, rule) for rule in degraded),
         *(each for reply in replies for each in _of_source(reply)),
+        *(_gone_from(source, at) for source, at in left),
         *_of_allergies(by_id.get("allergies")),
         *_of_medicines(by_id.get("medicines"), names),
         *_of_results(by_id.get("results")),
@@ -129,6 +138,16 @@ def _of_source(reply: Reply) -> Iterable[Attention]:
         # What is none of GP Connect's words is a window's own sentence about this source.
         rule, title = _WARNINGS.get(warning) or ("gap/withdrawn" if WITHDRAWN in warning else "gap/said", warning)
         yield Attention("gap", f"{name}: {title}", RULE[rule].says, rule, source=source)
+
+
+def _gone_from(source: Source, at: str) -> Attention:
+    """Its items went with its entry, and it is asked no more: without this the page would say nothing of either."""
+    title = f"{source.name}: this person's entry {WITHDRAWN}, on {told_at(at)}"
+    return Attention("gap", title, RULE["gap/withdrawn"].says, "gap/withdrawn", source=source.id)
+
+
+def told_at(at: str) -> str:
+    return f"{datetime.fromisoformat(at).astimezone(_LONDON):%d-%b-%Y at %H:%M}"
 
 
 def _of_allergies(section: Section | None) -> Iterable[Attention]:

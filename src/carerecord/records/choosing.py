@@ -36,6 +36,7 @@ class Choice(Struct, frozen=True):
     state: str = "not asked"  # the record's word for a source that is not asked
     kept: frozenset[str] = frozenset()  # of these, what is kept here
     unasked: frozenset[str] = frozenset()  # of what is kept here, what the source itself is not asked for
+    left: str = ""  # when it took back an entry of this person
 
     @property
     def live(self) -> frozenset[str]:
@@ -95,8 +96,11 @@ def choose(
             elif found is not None and (found.asked or not nothing_open):
                 # Of what no practice can fill, one that is not asked leaves no gap.
                 at_stake = sections if found.asked else sections & FILLED
-                copies = {"kept": kept & at_stake, "unasked": alone & at_stake}
-                choices.append(Choice(source, at_stake, local_ids, found.asked, found.why_not, found.state, **copies))
+                choices.append(
+                    Choice(
+                        source, at_stake, local_ids, found.asked, found.why_not, found.state, kept & at_stake, alone & at_stake
+                    )
+                )
             continue
         wanted = all_of_them or source.id == only or (always and bool(live.intersection(registry.always_ask)))
         wanted = wanted or source.connector in _NOT_ENROLLED
@@ -109,7 +113,8 @@ def choose(
             choices.append(Choice(source, sections, (), False, why, kept=kept, unasked=alone))
         else:
             choices.append(Choice(source, sections, (), False, NO_SIGN, kept=kept, unasked=alone))
-    return tuple(choices)
+    left = {each.source: each.at for each in sorted(person.left, key=lambda each: each.at)}
+    return tuple(replace(each, left=left.get(each.source.id, "")) for each in choices) if left else tuple(choices)
 
 
 def keeps(registry: Registry) -> bool:
@@ -122,8 +127,13 @@ def _shared(source: Source, arrangements: frozenset[str]) -> frozenset[str]:
 
 
 def wanted(choices: Iterable[Choice]) -> tuple[Grant, ...]:
-    """What policy is asked to permit: who the person is, and every section of every source that would be asked."""
-    sought = (Grant(each.source.id, section) for each in choices if each.asked for section in sorted(each.sections))
+    """What policy is asked to permit: who the person is, and every section of every source that would be asked.
+
+    Of one that took its entry back too: only who might have read it there is told that it did.
+    """
+    sought = (
+        Grant(each.source.id, section) for each in choices if each.asked or each.left for section in sorted(each.sections)
+    )
     return (Grant("", "demographics"), *sought)
 
 

@@ -29,7 +29,8 @@ class Drawing:
         self._person, self._permit, self._choices = person, permit, choices
         self._by_id = {each.source.id: each for each in choices}
         self._asked, self._granted = asked, granted_by_source(permit)
-        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit), degraded, served), turns)
+        left = tuple((each.source, each.left) for each in choices if each.left and self._granted.get(each.source.id))
+        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit), degraded, served, left), turns)
         self.replies: dict[str, Reply] = {}  # as the sources gave them, once judged
         self._shown: dict[str, Reply] = {}  # with a state for each section that a source shares
 

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -30,7 +29,7 @@ from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.errors import CareRecordError, NotFound
 from carerecord.kit.turns import Turns
-from carerecord.records.attention import WITHDRAWN
+from carerecord.records.attention import WITHDRAWN, told_at
 from carerecord.records.choosing import LIVE, Choice
 from carerecord.records.gather import Gatherer, nothing
 from carerecord.records.right_person import judged
@@ -39,7 +38,6 @@ SILENT = frozenset({"no answer", "unreadable", "incomplete"})  # … where nothi
 UNREADABLE_NOW = "What is kept here of it cannot be read just now."
 NOTHING_CAME = "Copies are kept here of what it sends, and nothing about this person has come."
 ONE_PAGE = "searchset"
-_LONDON = ZoneInfo("Europe/London")
 _KINDS = {"Observation": "result", "DiagnosticReport": "report", "DocumentReference": "document", "Encounter": "contact"}
 
 
@@ -218,10 +216,9 @@ async def kept_reply(
 def taken_back(withdrawn: Sequence[Withdrawn]) -> Iterator[str]:
     """A notice, so that what somebody read yesterday does not vanish in silence. Nothing of what it said."""
     if withdrawn:
-        latest = datetime.fromisoformat(max(each.at for each in withdrawn)).astimezone(_LONDON)
         many = Counter(_KINDS.get(each.type, "item") for each in withdrawn)
         told = " and ".join(f"{count} {kind}{'' if count == 1 else 's'}" for kind, count in many.items())
-        yield f"{told} {WITHDRAWN}, last on {latest:%d-%b-%Y at %H:%M}"
+        yield f"{told} {WITHDRAWN}, last on {told_at(max(each.at for each in withdrawn))}"
 
 
 @contextmanager

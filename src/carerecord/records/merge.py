@@ -12,6 +12,7 @@ from carerecord.contracts.actors import Reason
 from carerecord.contracts.patients import Person
 from carerecord.contracts.permit import Withheld
 from carerecord.contracts.records import AllergyTitle, Entry, Group, Mismatch, Record, Section, SectionState, SourceState, Trend
+from carerecord.contracts.sources import Source
 from carerecord.fhir.sections import ALL
 from carerecord.kit.clock import stamp
 from carerecord.kit.turns import Turns
@@ -38,6 +39,7 @@ class Frame(Struct, frozen=True):
     withheld: tuple[Withheld, ...] = ()
     degraded: tuple[str, ...] = ()  # ids of attention rules about our own services
     served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are
+    left: tuple[tuple[Source, str], ...] = ()  # who took back an entry of this person, and when
 
     def serves(self, section: str) -> bool:
         return not self.served or section in self.served
@@ -132,7 +134,7 @@ class Merging:
             if frame.serves("allergies")
             else NOT_SERVED,
             plans=plans,
-            attention=attention(replies, standing, plans, degraded=frame.degraded),
+            attention=attention(replies, standing, plans, degraded=frame.degraded, left=frame.left),
             mismatches=tuple(
                 Mismatch(reply.source.id, what, here, there, tuple(each.key for each in reply.entries))
                 for reply in replies

@@ -332,7 +332,8 @@ def _told_of(opened: Opened) -> Opened:
     choices = tuple(each for each in opened.choices if each.source.id not in unnamed)
     swept = opened.swept if opened.swept and opened.swept.source.id not in unnamed else None
     known_by = tuple(each for each in opened.person.known_by if each not in unnamed)
-    return replace(opened, choices=choices, swept=swept, person=replace(opened.person, known_by=known_by))
+    left = tuple(each for each in opened.person.left if each.source not in unnamed)
+    return replace(opened, choices=choices, swept=swept, person=replace(opened.person, known_by=known_by, left=left))
 
 
 _NO_PERMIT = Permit("", "", "", (), "", "", (), (), 0.0, 0.0)
