@@ -24,7 +24,6 @@ from carerecord.fhir.outcome import issues_of
 from carerecord.fhir.person import PersonFacts, person
 from carerecord.kit import request
 
-PER_SECOND: Final = 5.0
 DEADLINE_S: Final = 15.0
 MOST_RESULTS: Final = 50
 MOST_BYTES: Final = 2_000_000

@@ -16,7 +16,6 @@ OWNED_ELSEWHERE: Final = {
         "A Subscription is a client's own: set, read, searched, changed and ended by itself, and notices carry ids alone.",
     ),
 }
-BY_NAME: Final = frozenset(("Consent", "AuditEvent", "Subscription"))  # no scope for every type is one for these
 BY_ID: Final = "Binary"  # says nothing that could be searched for: read by its id, and never one of many
 
 

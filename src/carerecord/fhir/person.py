@@ -234,8 +234,3 @@ def _languages(parsed: Resource) -> tuple[tuple[str, ...], str]:
     spoken.sort(key=lambda pair: pair[0])
     words = "" if not isinstance(interpreter, bool) else "needed" if interpreter else "not needed"
     return tuple(dict.fromkeys(language for _, language in spoken)), words
-
-
-def shown_name(facts: PersonFacts) -> PersonName:
-    """The name to show: the first in use; an empty one where the source gave none."""
-    return facts.names[0] if facts.names else PersonName("")

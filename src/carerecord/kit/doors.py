@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from typing import Any
 
 import msgspec
-import orjson
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -225,8 +224,3 @@ async def _body(request: Request) -> bytes:
             raise NotUnderstood("The question is larger than this door takes.")
         parts.append(chunk)
     return b"".join(parts)
-
-
-def fhir_error(error: CareRecordError) -> Response:
-    """An error as a FHIR client wants it."""
-    return Response(orjson.dumps(outcome(error)), status_code=error.status, media_type="application/fhir+json")

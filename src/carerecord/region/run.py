@@ -43,7 +43,6 @@ from carerecord.region.servers.sds import Sds, spine_fields
 from carerecord.region.servers.tour import Tour
 from carerecord.region.shapes import Region, Scene, User, View
 
-STARTS_S = 60.0
 FILED_WITHIN_S = 1.5
 _STOPS_S = 5.0
 

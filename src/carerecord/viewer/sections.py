@@ -17,7 +17,6 @@ from carerecord.viewer.trends import series
 from carerecord.viewer.view import View
 
 FIRST = 12  # rows shown before "Show n more"
-TRENDS = 6
 TABLES = ("results", "observations")
 
 

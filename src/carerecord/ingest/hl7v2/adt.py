@@ -85,6 +85,13 @@ def person_said(person: Subject, more: dict[str, Any] | None = None, *, passing:
     return statement(person.thread, person.local_id, said)
 
 
+def in_passing(reading: Reading, segments: tuple[Segment, ...]) -> tuple[Subject, Visit, list[Statement]]:
+    """Whom a message about something else names, in which visit, and what it copies of both: believed where nobody else spoke."""
+    person = subject_of(reading, segments)
+    visit, said = visits.in_passing(reading, person, segments)
+    return person, visit, [person_said(person, passing=True), *said]
+
+
 def visited(reading: Reading, event: str) -> Done:
     """An event of a visit, or of two (A17)."""
     effect, subjects, said = EFFECTS[event], [], []

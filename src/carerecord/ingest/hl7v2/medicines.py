@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
-from carerecord.ingest.hl7v2 import values, visits
-from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
+from carerecord.ingest.hl7v2 import values
+from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of, said_of
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
@@ -56,10 +56,8 @@ def _each(reading: Reading, *, vaccines: bool) -> Done:
     subjects: list[Subject] = []
     said: list[Statement] = []
     for segments in groups(reading):
-        person = subject_of(reading, segments)
+        person, visit, passing = in_passing(reading, segments)
         subjects.append(person)
-        said.append(person_said(person, passing=True))
-        visit, passing = visits.in_passing(reading, person, segments)
         said += passing
         said += said_of(reading, person, visit, tuple(each for each in segments if each.name in ("AL1", "IAM")))
         for order in _orders(segments):

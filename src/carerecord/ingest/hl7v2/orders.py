@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import values, visits
-from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
+from carerecord.ingest.hl7v2 import values
+from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of, said_of
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
@@ -34,10 +34,8 @@ def requested(reading: Reading, event: str) -> Done:
     """ORM, OMG, OML: one request for each ORC with its OBR."""
     subjects, said = [], []
     for segments in groups(reading):
-        person = subject_of(reading, segments)
+        person, visit, passing = in_passing(reading, segments)
         subjects.append(person)
-        said.append(person_said(person, passing=True))
-        visit, passing = visits.in_passing(reading, person, segments)
         said += passing
         said += said_of(reading, person, visit, tuple(each for each in segments if each.name == "AL1"))
         for orc, obr, rest in _pairs(segments):

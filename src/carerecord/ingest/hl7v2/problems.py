@@ -2,8 +2,8 @@
 
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import values, visits
-from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
+from carerecord.ingest.hl7v2 import values
+from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
@@ -23,9 +23,7 @@ _VERIFIED: Final = {"CONFIRMED": "confirmed", "C": "confirmed", "PROVISIONAL": "
 
 def listed(reading: Reading, event: str) -> Done:
     segments = groups(reading)[0]
-    person = subject_of(reading, segments)
-    visit, passing = visits.in_passing(reading, person, segments)
-    said = [person_said(person, passing=True), *passing]
+    person, visit, said = in_passing(reading, segments)
     notes: dict[int, list[str]] = {}
     latest: Segment | None = None
     for segment in segments:

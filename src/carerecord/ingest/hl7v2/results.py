@@ -6,8 +6,8 @@ from msgspec import Struct, field
 
 from carerecord.fhir.sections import section_of
 from carerecord.ingest.hl7v2 import obx as observations
-from carerecord.ingest.hl7v2 import orders, values, visits
-from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
+from carerecord.ingest.hl7v2 import orders, values
+from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of
 from carerecord.ingest.hl7v2.files import file_of
 from carerecord.ingest.hl7v2.ids import stable_id
@@ -48,10 +48,8 @@ def resulted(reading: Reading, event: str) -> Done:
     """ORU: each OBR with what follows it is one thing with a life of its own, and so is the order behind it."""
     subjects, said = [], []
     for segments in groups(reading):
-        person = subject_of(reading, segments)
+        person, visit, passing = in_passing(reading, segments)
         subjects.append(person)
-        said.append(person_said(person, passing=True))
-        visit, passing = visits.in_passing(reading, person, segments)
         said += passing
         for report in reports(segments):
             said += _reported(reading, person, visit, report)

@@ -250,10 +250,6 @@ def text_of(segment: Segment, field: int) -> str:
     return "\n".join(filter(None, (part.whole for part in segment.parts(field))))
 
 
-def annotation(text: str) -> Resource:
-    return {"text": text}
-
-
 def is_nhs_system(found: Resource) -> bool:
     return found.get("system") == NHS_NUMBER
 

@@ -20,10 +20,6 @@ class Clients:
         self.client_id, self.secret, self._life_s = client_id, secret, life_s
         self._tokens: dict[str, float] = {}
 
-    def forget_tokens(self) -> None:
-        """Every token given out so far is refused from now on."""
-        self._tokens.clear()
-
     def token(self, asked: Asked) -> Reply:
         form = asked.form
         if asked.method != "POST" or form.get("grant_type") != "client_credentials":

@@ -6,7 +6,6 @@ A practice that speaks GP Connect keeps the same charts as the others; only its 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from carerecord.region.servers.gp_connect_words import (
@@ -337,9 +336,6 @@ def document(writer: Writer, each: FhirJson, about: FhirJson, base: str) -> Fhir
         "custodian": writer.practice, "description": each.get("description", ""), "content": [{"attachment": content}],
     }  # fmt: skip
     return writer.made("DocumentReference", each["id"], body)
-
-
-Render = Callable[[Writer, FhirJson, FhirJson], FhirJson]
 
 
 def _code(told: Any) -> str:
