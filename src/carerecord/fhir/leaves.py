@@ -58,7 +58,7 @@ _OPEN: Final = frozenset(("code", "manifestation", "medicationCodeableConcept", 
 _NHS_NUMBERS: Final = frozenset({NHS_NUMBER, *(alias for alias, system in ALIASES.items() if system == NHS_NUMBER)})
 _reference: Final = re.compile(r"[A-Z][A-Za-z]+/([A-Za-z0-9\-.]{1,64})").fullmatch
 _id: Final = re.compile(r"[A-Za-z0-9\-.]{1,64}").fullmatch
-_ids: Final = re.compile(r'(?:[A-Za-z0-9\-.]{1,64}(?:"[A-Za-z0-9\-.]{1,64})*)?').fullmatch  # a quotation mark between two, here and below
+_ids: Final = re.compile(r'(?:[A-Za-z0-9\-.]{1,64}(?:"[A-Za-z0-9\-.]{1,64})*)?').fullmatch  # parted by quotation marks
 _numbers: Final = re.compile(r'(?:[^"eE]{1,20}(?:"|\Z))+').fullmatch
 _day: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _MOMENT: Final = (
