@@ -180,7 +180,7 @@ async def _rows(visit: Visit, asked: ExportRowsAsked, first: ExportRows) -> Asyn
             yield b"\n".join(bytes(each) for each in page.rows) + b"\n"
         if not page.next:
             return
-        bearer = await visit.face.bearer(token_of(visit.request))
+        bearer = await visit.face.bearer(token_of(visit))
         visit.bearer = bearer
         more = msgspec.structs.replace(asked, cursor=page.next, reach=visit.reach("r"), client=visit.client)
         page = await visit.face.calls.ask(EXPORT_ROWS, more)

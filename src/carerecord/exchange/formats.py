@@ -56,7 +56,7 @@ class Form(NamedTuple):
 PLAIN: Final = Form()
 
 
-def form_of(request: Request, *, any_form: bool = False) -> Form:
+def form_of(request: Request, accepts: bytes, *, any_form: bool = False) -> Form:
     """By `_format`, else by Accept. `any_form`: what is asked for may be bytes of any type.
 
     Raises:
@@ -68,7 +68,7 @@ def form_of(request: Request, *, any_form: bool = False) -> Form:
         pretty = query.get("_pretty", "").lower() == "true"
         if said := query.get("_format", ""):
             return named(said, pretty=pretty)
-    accept = next((value for name, value in request.scope["headers"] if name == b"accept"), b"").decode("latin-1")
+    accept = accepts.decode("latin-1")
     form = _known(accept) if len(accept) <= _USUAL_ACCEPT else _accepted(accept)
     if form is None and any_form:
         return PLAIN
@@ -203,10 +203,10 @@ def worth_packing(response: Response) -> bool:
     return len(response.body) >= _WORTH_PACKING and not any(name == b"content-encoding" for name, _ in response.raw_headers)
 
 
-async def packed(response: Response, request: Request) -> None:
+async def packed(response: Response, takes: bytes) -> None:
     """With gzip, where the client takes it. What is worth it only: `worth_packing`."""
     response.raw_headers.append((b"vary", b"Accept, Accept-Encoding, Authorization"))
-    if not (takes := request.headers.get("accept-encoding", "")) or "gzip" not in _by_wish(takes):
+    if not takes or "gzip" not in _by_wish(takes.decode("latin-1")):
         return
     body = bytes(response.body)
     made = await asyncio.to_thread(_gzip, body) if len(body) > _LONG else _gzip(body)

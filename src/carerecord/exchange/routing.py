@@ -1,14 +1,17 @@
 """Which address of the API is asked? Found by the parts of its path: a comparison or two, not a pattern for each address."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from carerecord.kit.part import Straight
 
+_ANY: Final = "/"  # is in no part of a path
+
 
 class _Way(NamedTuple):
+    many: int  # parts
     must: tuple[tuple[int, str], ...]  # these parts are these words
     named: tuple[tuple[int, str], ...]  # these are any, and bear these names
     app: ASGIApp
@@ -20,12 +23,19 @@ class Addresses(Straight):
     def __init__(self, prefix: str, ways: Iterable[tuple[str, ASGIApp]], nothing: ASGIApp) -> None:
         self.path, self._below = prefix, f"{prefix}/"
         self._nothing = nothing
-        self._by_length: dict[int, list[_Way]] = {}
+        found: list[_Way] = []
         for path, app in ways:
             parts = tuple(enumerate(path.split("/")[1:]))
             named = tuple((place, part[1:-1].partition(":")[0]) for place, part in parts if part.startswith("{"))
             must = tuple((place, word) for place, part in reversed(parts) if (word := _word(part)) is not None)
-            self._by_length.setdefault(len(parts), []).append(_Way(must, named, app))
+            found.append(_Way(len(parts), must, named, app))
+        # Those alone that may fit, by length and first part; under `_ANY` those for a first part that no path names.
+        firsts = {word for way in found for place, word in way.must if place == 0} | {_ANY}
+        self._ways = {
+            (many, first): [way for way in found if way.many == many and _begins(way, first)]
+            for many in {way.many for way in found}
+            for first in firsts
+        }
 
     def takes(self, scope: Scope) -> bool:
         path = _path(scope)
@@ -40,7 +50,8 @@ class Addresses(Straight):
 
     def _found(self, path: str) -> tuple[ASGIApp, dict[str, Any]]:
         parts = path.split("/")[1:]
-        for must, named, app in self._by_length.get(len(parts), ()):
+        ways = self._ways.get((len(parts), parts[0]))
+        for _, must, named, app in ways if ways is not None else self._ways.get((len(parts), _ANY), ()):
             for place, word in must:
                 if parts[place] != word:
                     break
@@ -49,6 +60,10 @@ class Addresses(Straight):
                 if all(told.values()):
                     return app, told
         return self._nothing, {}
+
+
+def _begins(way: _Way, first: str) -> bool:
+    return all(word == first for place, word in way.must if place == 0)
 
 
 def _word(part: str) -> str | None:

@@ -75,13 +75,11 @@ class Face:
         known = self._bearers[key] = Known(now, found, client)
         return known
 
-    def base(self, request: Request) -> str:
-        """Our FHIR address as this client knows it."""
+    def base(self, request: Request, host: bytes | None) -> str:
+        """Our FHIR address as the client knows it who asks for this host."""
         if self.address:
             return self.address.rstrip("/") + "/fhir"
-        scope = request.scope
-        host = next((value for name, value in scope["headers"] if name == b"host"), None)
-        key = (scope["scheme"], host)
+        key = (request.scope["scheme"], host)
         if (found := self._bases.get(key)) is None:
             if len(self._bases) >= _BASES_AT_HAND:
                 self._bases.clear()
@@ -98,18 +96,22 @@ class Visit:
     bearer: Known | None = None
     request_id: str = ""
     form: Form = formats.PLAIN  # of the answer
+    heads: dict[bytes, bytes] = field(init=False)  # what it says of itself, by names in small letters; of several the first
     _base: str = ""
+
+    def __post_init__(self) -> None:
+        self.heads = dict(reversed(self.request.scope["headers"]))
 
     @property
     def base(self) -> str:
         """Our FHIR address as this client knows it."""
         if not self._base:
-            self._base = self.face.base(self.request)
+            self._base = self.face.base(self.request, self.heads.get(b"host"))
         return self._base
 
     def said(self, header: bytes) -> bool:
         """Whether the client sent a header of this name, which is written in small letters."""
-        return any(name == header for name, _ in self.request.scope["headers"])
+        return header in self.heads
 
     @property
     def query(self) -> str:
@@ -119,7 +121,7 @@ class Visit:
     @property
     def conditional(self) -> bool:
         """Whether the client has something already, perhaps the same."""
-        return any(name in _HAD for name, _ in self.request.scope["headers"])
+        return not self.heads.keys().isdisjoint(_HAD)
 
     @property
     def client(self) -> Client:
@@ -191,9 +193,9 @@ class Address:
     async def _answer(self, request: Request) -> Response:
         visit = Visit(self._face, request, request_id=requests.current())
         try:
-            visit.form = formats.form_of(request, any_form=self._any_form)
+            visit.form = formats.form_of(request, visit.heads.get(b"accept", b""), any_form=self._any_form)
             if self._guarded:
-                visit.bearer = await self._face.bearer(token_of(request))
+                visit.bearer = await self._face.bearer(token_of(visit))
             response = await self._handler(visit)
         except Exception as error:
             response = failed(visit, error)
@@ -201,7 +203,7 @@ class Address:
             if visit.form is not formats.PLAIN:
                 response = await _written(visit, response)
             if formats.worth_packing(response):
-                await formats.packed(response, request)
+                await formats.packed(response, visit.heads.get(b"accept-encoding", b""))
         if not isinstance(response, Written) and not any(name == b"cache-control" for name, _ in response.raw_headers):
             response.raw_headers.append(NOT_STORED)
         return response
@@ -237,9 +239,8 @@ def failed(visit: Visit, error: Exception) -> Response:
     return response
 
 
-def token_of(request: Request) -> bytes:
-    said: bytes = next((value for name, value in request.scope["headers"] if name == b"authorization"), b"")
-    kind, _, token = said.partition(b" ")
+def token_of(visit: Visit) -> bytes:
+    kind, _, token = visit.heads.get(b"authorization", b"").partition(b" ")
     if kind.lower() != b"bearer" or not (token := token.strip()):
         raise NotSignedIn("Show a bearer token.")
     return token
