@@ -11,10 +11,12 @@ from carerecord.contracts.consent import (
     OBJECT,
     OBJECTIONS,
     SAID,
+    TOLD,
     WITHDRAW,
     ObjectAsked,
     ObjectionsAsked,
     SaidAsked,
+    ToldAsked,
     WithdrawAsked,
 )
 from carerecord.contracts.locator import (
@@ -101,9 +103,10 @@ async def test_consent(service_database, folder):
             (OBJECTIONS, ObjectionsAsked(("p2",))),
             (SAID, SaidAsked(GP, ("p2",))),
             (SAID, SaidAsked(GP, id="not an id")),
+            (TOLD, ToldAsked()),
         ],
     )
-    assert [each.error for each in answers] == ["", "NotAcceptable", "", "NotFound", "", "", "NotFound"]
+    assert [each.error for each in answers] == ["", "NotAcceptable", "", "NotFound", "", "", "NotFound", ""]
 
 
 async def test_locator(service_database, folder):

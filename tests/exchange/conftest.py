@@ -28,8 +28,8 @@ from carerecord.kit.tokens import derive
 
 SECRET = secrets.token_bytes(32)
 patient_id = PatientIds(derive(SECRET, "entries"))
-SERVICES = ("identity", "holdings", "audit", "exchange")
-KEEPERS = ("identity", "holdings", "audit")
+SERVICES = ("identity", "holdings", "audit", "consent", "policy", "exchange")
+KEEPERS = ("identity", "holdings", "audit", "consent")
 
 
 @dataclass
@@ -90,7 +90,7 @@ async def api(cluster: Cluster, tmp_path: Path) -> AsyncIterator[Api]:
 @asynccontextmanager
 async def serving(cluster: Cluster, tmp_path: Path, *more: str) -> AsyncIterator[Api]:
     """The API, with more services beside those that it cannot do without."""
-    keepers = (*KEEPERS, *more)
+    keepers = tuple(dict.fromkeys((*KEEPERS, *more)))
     for name in ("providers", "sources", "secrets"):
         (tmp_path / name).mkdir()
     prefix = f"api_{uuid.uuid4().hex[:10]}"
@@ -102,7 +102,7 @@ async def serving(cluster: Cluster, tmp_path: Path, *more: str) -> AsyncIterator
             # All clocks of a test are one clock: no export waits for that of another machine.
             patch = stack.enter_context(pytest.MonkeyPatch.context())
             patch.setattr(exporting, "_SETTLES", timedelta(milliseconds=20))
-            house = await stack.enter_async_context(running(told, [service(each) for each in (*more, *SERVICES)]))
+            house = await stack.enter_async_context(running(told, [service(each) for each in dict.fromkeys((*more, *SERVICES))]))
             listening = bound(0)
             server, _ = server_on(front_app(house), listening)
             serving = asyncio.create_task(server.serve(sockets=[listening]))

@@ -7,18 +7,19 @@ from typing import Any
 import pytest
 from tests.conftest import TestDatabase
 
-from carerecord.holdings.store import changing, exporting, looking, together
+from carerecord.holdings.store import changing, exporting, looking, together, veils
 from carerecord.holdings.store.exporting import Range
 from carerecord.holdings.store.together import Across, InRecord, Look
 
 PEOPLE, EACH = 250, 100  # 25,000 resources
 NOW = datetime(2026, 11, 1, tzinfo=UTC)
 FAR = datetime(9999, 1, 1, tzinfo=UTC)
-_WHOLE_TABLES = {"version", "held", "address", "across", "claim", "aside", "departure"}
+_WHOLE_TABLES = {"version", "held", "address", "across", "claim", "aside", "departure", "veil", "objector"}
 # Led by something other than a person: each is spread by its own key.
 _OWN_KEY = {"address": ["type", "id"], "claim": ["hash"], "across": ["hash", "patient", "type", "id"],
             "export": ["id"], "export_file": ["export", "number"], "load": ["id"], "load_part": ["load", "number"],
-            "load_lane": ["load", "lane"], "load_fault": ["load", "line"], "reindexing": ["type", "parameter"]}  # fmt: skip
+            "load_lane": ["load", "lane"], "load_fault": ["load", "line"], "reindexing": ["type", "parameter"],
+            "objector": ["hash", "objection"], "veiled": ["only_one"]}  # fmt: skip
 _OF_THE_KIT = {"outbox", "cluster_era", "hearer", "heard", "parked"}
 
 
@@ -81,6 +82,10 @@ async def crowd(service_database) -> TestDatabase:
     await database.pool.execute(
         "INSERT INTO aside SELECT 'of:' || p, gen_random_uuid(), now(), 'x', 'c', 'o', '', '', '' FROM generate_series(1, 3000) p"
     )
+    for table, key in (("veil", "'p' || p, 'o'"), ("objector", "p, 'o' || p")):
+        await database.pool.execute(
+            f"INSERT INTO {table} SELECT {key}, '{{other}}', '', '', '', '' FROM generate_series(1, 3000) AS p"
+        )
     await database.pool.execute("ANALYZE")
     filled: TestDatabase = database
     return filled
@@ -126,6 +131,8 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
             await looking.written_between(db, NOW + hour - window, NOW + hour, below, [], None, 4, 100)
         await looking.written_between(db, NOW, NOW + 9 * hour, None, [], ["p7"], 4, 100)
         await looking.owners(db, "of:")
+        await veils.over(db, ["p7", "p8"], "R9A")
+        await veils.know(db, [("p7", 5), ("p7", 6)])
         for where in (Range("p10", "p12"), Range("p10", None), Range("", None, ["p7", "p8"])):
             for upto in (None, ("p11", "Observation", "p11-5", 1)):
                 await exporting.downwards(db, where, ["Observation"], NOW, 500, upto, bodies=True)

@@ -91,7 +91,7 @@ CATALOGUE: tuple[Service, ...] = (
     Service(
         "exchange",
         5,
-        calls=("identity", "holdings", "patients", "records", "ingest", "consent", "audit", "sources", "subscriptions"),
+        calls=("identity", "holdings", "patients", "records", "ingest", "consent", "audit", "sources", "subscriptions", "policy"),
         keeps=False,
         face=True,
         without="No system is answered by the FHIR API; pages open.",

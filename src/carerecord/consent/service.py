@@ -1,12 +1,25 @@
-"""Write down what a person says about sharing; it is in force from the moment that this answers."""
+"""Write down what a person says about sharing; it is in force from the moment that this answers.
 
+Whoever asks what was said may rely on the answer for a moment. So an objection is answered a moment after it was committed: by
+then nobody relies on an answer that is older than it, wherever they run.
+"""
+
+import asyncio
 import uuid
 from dataclasses import dataclass
 
-from carerecord.consent.store import add_objection, all_said, objections_for, said_once, withdraw_objection
+from carerecord.consent.store import (
+    add_objection,
+    all_said,
+    objections_for,
+    one_at_a_time,
+    said_once,
+    told_since,
+    withdraw_objection,
+)
 from carerecord.contracts.actors import Actor
 from carerecord.contracts.audit import Line
-from carerecord.contracts.consent import ObjectAsked, Objection, ObjectionsAsked, SaidAsked, WithdrawAsked
+from carerecord.contracts.consent import ObjectAsked, Objection, ObjectionsAsked, SaidAsked, Told, ToldAsked, WithdrawAsked
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit import request
 from carerecord.kit.clock import Clock, stamp
@@ -17,6 +30,9 @@ from carerecord.kit.events import Outbox
 WHOLE_RECORD = "*"
 # Policy obeys no objection to these; a parent could otherwise hide a child's protection plan.
 PROTECTS = frozenset(("safeguarding",))
+GOOD_FOR_S = 0.5
+_MOST_TOLD = 1_000
+_CLOCKS_DIFFER = 1.1  # two machines do not count a second alike
 
 
 @dataclass(frozen=True)
@@ -24,6 +40,10 @@ class Listener:
     db: Pool
     outbox: Outbox
     clock: Clock
+    good_for_s: float = GOOD_FOR_S  # how long what it told may be relied on
+
+    async def told(self, asked: ToldAsked) -> Told:
+        return Told(*await told_since(self.db, asked.after, min(asked.most, _MOST_TOLD)), self.good_for_s)
 
     async def objections(self, asked: ObjectionsAsked) -> tuple[Objection, ...]:
         """Those in force. What somebody hides tells something of them: a human's look is written down before it is answered."""
@@ -61,11 +81,13 @@ class Listener:
             raise NotAcceptable(f"There is no section {asked.section!r}; they are: {', '.join(SECTION_IDS)}, and * for all.")
         at = self.clock.now()
         async with self.db.acquire() as db, db.transaction():
+            await one_at_a_time(db)
             said, new = await add_objection(
                 db, asked.patient, asked.section, asked.source, asked.organisation, at, asked.actor.key
             )
             if new:
                 await self.outbox.announce("Line", self._line("objection-made", asked.actor, said), db)
+        await asyncio.sleep(self.good_for_s * _CLOCKS_DIFFER)
         return said
 
     async def withdraw(self, asked: WithdrawAsked) -> Objection:
@@ -77,6 +99,7 @@ class Listener:
         if not (wanted := _uuid(asked.objection)):
             raise NotFound("There is no such objection in force.")
         async with self.db.acquire() as db, db.transaction():
+            await one_at_a_time(db)
             said = await withdraw_objection(db, wanted, self.clock.now(), asked.actor.key)
             if said is None:
                 raise NotFound("There is no such objection in force.")

@@ -37,6 +37,27 @@ async def all_said(db: Database, person: PersonIds) -> tuple[Objection, ...]:
     return tuple(_objection(row) for row in rows)
 
 
+async def told_since(db: Database, after: int, most: int) -> tuple[tuple[Objection, ...], int]:
+    """In force or withdrawn, in the order of their last change; and the number of the last of them."""
+    rows = await db.fetch(
+        """
+        SELECT id, patient_id, section, source, organisation, said_at, withdrawn_at, told
+          FROM objection
+         WHERE told > $1
+         ORDER BY told
+         LIMIT $2
+        """,
+        after,
+        most,
+    )
+    return tuple(_objection(row) for row in rows), rows[-1]["told"] if rows else after
+
+
+async def one_at_a_time(db: Database) -> None:
+    """Until the transaction ends nobody else says or withdraws anything: numbers are seen in their order."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtext('objection told'))")
+
+
 async def said_once(db: Database, id_: str) -> Objection | None:
     row = await db.fetchrow(
         "SELECT id, patient_id, section, source, organisation, said_at, withdrawn_at FROM objection WHERE id = $1", id_
@@ -86,7 +107,7 @@ async def withdraw_objection(db: Database, id_: str, at: datetime, withdrawn_to:
     row = await db.fetchrow(
         """
         UPDATE objection
-           SET withdrawn_at = $2, withdrawn_to = $3
+           SET withdrawn_at = $2, withdrawn_to = $3, told = nextval('objection_told')
          WHERE id = $1
            AND withdrawn_at IS NULL
         RETURNING id, patient_id, section, source, organisation, said_at, withdrawn_at

@@ -21,6 +21,7 @@ class Reach(Struct, frozen=True):
     types: tuple[str, ...] = ("*",)
     patients: tuple[str, ...] | None = None  # ids of Patient resources; None = any
     most_confidential: str = "R"  # of v3-Confidentiality U < L < M < N < R < V: nothing above it is seen
+    veiled_for: str | None = None  # the organisation from which objections keep things back; None: our own work, shown to nobody
 
 
 class Issue(Struct, frozen=True, omit_defaults=True):

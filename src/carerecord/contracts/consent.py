@@ -40,6 +40,21 @@ class ObjectAsked(Struct, frozen=True):
     organisation: str = ""
 
 
+class ToldAsked(Struct, frozen=True):
+    """What was said or withdrawn since? Asked again and again by policy for those who keep up with it; nobody is shown it."""
+
+    after: int = 0
+    most: int = 500
+
+
+class Told(Struct, frozen=True):
+    """Each as it stands (`ends_at`: withdrawn), in the order in which it was said or withdrawn."""
+
+    objections: tuple[Objection, ...]
+    upto: int  # ask after this one the next time
+    good_for_s: float  # from the moment at which it was asked: nothing is in force sooner that is not here
+
+
 class WithdrawAsked(Struct, frozen=True):
     actor: Actor
     objection: str
@@ -47,5 +62,6 @@ class WithdrawAsked(Struct, frozen=True):
 
 OBJECTIONS = Question("consent", "objections", ObjectionsAsked, tuple[Objection, ...])
 SAID = Question("consent", "said", SaidAsked, tuple[Objection, ...])
+TOLD = Question("consent", "told", ToldAsked, Told)
 OBJECT = Question("consent", "object", ObjectAsked, Objection)
 WITHDRAW = Question("consent", "withdraw", WithdrawAsked, Objection)

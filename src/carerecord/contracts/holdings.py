@@ -20,7 +20,7 @@ from carerecord.contracts.bulk import (
 from carerecord.contracts.clients import Client as Client
 from carerecord.contracts.clients import Issue as Issue
 from carerecord.contracts.clients import Reach as Reach
-from carerecord.contracts.permit import Grant, Permit
+from carerecord.contracts.permit import Grant, Permit, Withheld
 from carerecord.kit.question import Question
 
 _NULL = b"null"
@@ -116,6 +116,7 @@ class Page(Struct, frozen=True, omit_defaults=True):
     next: str = ""  # an opaque cursor; "" = this is the last page
     ignored: tuple[str, ...] = ()  # names of parameters that were passed over
     cut: bool = False  # one match has more to be included beside it than a page holds; the first of it is here
+    withheld: tuple[Withheld, ...] = ()  # what those whose records were looked at keep back, whether or not there is any of it
 
 
 class FindsAsked(Struct, frozen=True):
@@ -348,6 +349,30 @@ class Answering(Struct, frozen=True):
     section: str = ""
 
 
+class Hung(Struct, frozen=True):
+    """What one objection keeps back, and of whom: Patients that are kept here, and whoever bears one of these numbers."""
+
+    objection: str
+    patients: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()  # NHS numbers
+    sections: tuple[str, ...] = ()  # none: it is over
+    source: str = ""
+    organisation: str = ""
+    rule: str = ""
+    says: str = ""
+
+
+class VeilAsked(Struct, frozen=True):
+    """These veils hang from now on, in place of those of the same objections. `upto`: how far consent was heard by that."""
+
+    hung: tuple[Hung, ...] = ()
+    upto: int = 0
+
+
+class Veiled(Struct, frozen=True):
+    upto: int  # so far consent has been heard
+
+
 class Kept(Struct, frozen=True):
     """Announced in the transaction of a write: which resources changed. Ids alone."""
 
@@ -385,6 +410,7 @@ ASIDE = Question("holdings", "aside", AsideAsked, tuple[Aside, ...])
 DECIDE_ASIDE = Question("holdings", "decide-aside", DecideAsideAsked, AsideDecided)
 WATCHABLE = Question("holdings", "watchable", WatchableAsked, Watchable)
 ANSWERS = Question("holdings", "answers", AnswersAsked, tuple[Answering, ...])  # one for each
+VEIL = Question("holdings", "veil", VeilAsked, Veiled)
 NOTE = Question("holdings", "note", NoteAsked, Noted)
 REINDEX = Question("holdings", "reindex", ReindexAsked, Reindexed)
 COUNTS = Question("holdings", "counts", HeldCountsAsked, tuple[HeldCount, ...])

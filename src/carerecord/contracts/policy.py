@@ -66,8 +66,34 @@ class MayTellAsked(Struct, frozen=True):
     restricted: bool = False
 
 
+class VeilsAsked(Struct, frozen=True):
+    """What do objections keep back from systems that read by their scopes alone? What was said or withdrawn since `after`."""
+
+    after: int = 0
+    most: int = 500
+
+
+class Veil(Struct, frozen=True):
+    """What one objection keeps back, as the rules have it."""
+
+    objection: str
+    patient: str  # an id of the index
+    sections: tuple[str, ...]  # none: it keeps nothing back, or not any more
+    source: str = ""  # "" = of every source
+    organisation: str = ""  # "" = whoever asks
+    rule: str = ""
+    says: str = ""
+
+
+class Veils(Struct, frozen=True):
+    veils: tuple[Veil, ...]
+    upto: int  # ask after this one the next time
+    good_for_s: float  # from the moment at which it was asked: nothing is in force sooner that is not here
+
+
 MAY = Question("policy", "may", MayAsked, Permit)
 MAY_DO = Question("policy", "may-do", MayDoAsked, Decision)
 MAY_TELL = Question("policy", "may-tell", MayTellAsked, Decision)
+VEILS = Question("policy", "veils", VeilsAsked, Veils)
 RULES = Question("policy", "rules", RulesAsked, tuple[Rule, ...])
 UNNAMED = Question("policy", "unnamed", UnnamedAsked, tuple[str, ...])

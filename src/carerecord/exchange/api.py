@@ -155,5 +155,5 @@ def build(supplies: Supplies) -> Part:
 
     return Part(
         "exchange", routes=(Addresses("/fhir", ways, Address(face, nothing)),), start=known.start,
-        jobs=(Job("exchange.shelf", empty_the_shelf),),
+        jobs=(Job("exchange.shelf", empty_the_shelf), Job("exchange.veils", face.veils.run, alone=True)),
     )  # fmt: skip

@@ -87,8 +87,9 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
     if writes:
         changes = await visit.face.masters.minded(visit.client, [change for _, change in writes])
         # Each change was held against the scopes above, by its own letter.
-        reach = Reach(tuple(sorted({change.type for change in changes})))
-        asked = WriteAsked(visit.client, reach, changes, visit.request_id, transaction=True, looks=visit.reach("s"))
+        reach = Reach(tuple(sorted({change.type for change in changes})), veiled_for=visit.client.organisation)
+        looks = visit.looks(changes, "s")
+        asked = WriteAsked(visit.client, reach, changes, visit.request_id, transaction=True, looks=looks)
         written = await visit.face.calls.ask(WRITE, asked)
         pairs = [(place, became) for (place, _), became in zip(writes, written, strict=True)]
         for place, became in pairs:
@@ -128,7 +129,7 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
         change = _change(visit, entry)
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
         changes = await visit.face.masters.minded(visit.client, (change,))
-        asked = WriteAsked(visit.client, visit.reach(letter), changes, visit.request_id, looks=visit.reach("r"))
+        asked = WriteAsked(visit.client, visit.reach(letter), changes, visit.request_id, looks=visit.looks(changes))
         (made,) = await visit.face.calls.ask(WRITE, asked)
         return _told(visit, made)
     except Exception as error:

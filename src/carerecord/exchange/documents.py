@@ -7,6 +7,7 @@ from typing import Final
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Held, Page
+from carerecord.contracts.permit import Withheld
 from carerecord.exchange import parameters
 from carerecord.exchange.links import MOST, Query
 from carerecord.exchange.searching import searchset
@@ -45,12 +46,14 @@ async def docref(visit: Visit) -> Response:
             (*whose, ("period:missing", "true"), *(("date", mark + when) for mark, when in bounds)),
         ]
     helds: dict[str, Held] = {}
+    withheld: dict[Withheld, None] = {}
     for query in asked:
-        for held in await _all(visit, query):
-            helds[held.id] = held
+        for page in await _all(visit, query):
+            helds |= {held.id: held for held in page.matches}
+            withheld |= dict.fromkeys(page.withheld)
     here = f"{visit.base}/DocumentReference/$docref"
     kept = tuple((name, value) for name, value in told.items())
-    return searchset(visit, Page(tuple(helds.values()), total=len(helds)), here, kept, "", ())
+    return searchset(visit, Page(tuple(helds.values()), total=len(helds), withheld=tuple(withheld)), here, kept, "", ())
 
 
 async def _told(visit: Visit) -> Mapping[str, str]:
@@ -60,17 +63,19 @@ async def _told(visit: Visit) -> Mapping[str, str]:
     return dict(pairs)
 
 
-async def _all(visit: Visit, query: Query) -> list[Held]:
-    found: list[Held] = []
+async def _all(visit: Visit, query: Query) -> list[Page]:
+    found: list[Page] = []
+    many = 0
     cursor = ""
     while True:
         asked = FindAsked(
             "DocumentReference", query, visit.reach("s"), True, visit.base, cursor, MOST, visit.client, visit.request_id
         )
         page = await visit.face.calls.ask(SEARCH, asked)
-        found += page.matches
+        found.append(page)
+        many += len(page.matches)
         cursor = page.next
         if not cursor:
             return found
-        if len(found) >= MOST_DOCUMENTS:
+        if many >= MOST_DOCUMENTS:
             raise NotUnderstood("This person has more documents than are told at once: add a type, start or end.")

@@ -182,6 +182,7 @@ async def _rows(visit: Visit, asked: ExportRowsAsked, first: ExportRows) -> Asyn
             return
         bearer = await visit.face.bearer(token_of(visit))
         visit.bearer = bearer
+        await visit.look_behind()
         more = msgspec.structs.replace(asked, cursor=page.next, reach=visit.reach("r"), client=visit.client)
         page = await visit.face.calls.ask(EXPORT_ROWS, more)
 
@@ -263,7 +264,7 @@ def both_read_and_searched(visit: Visit) -> Reach:
     types = searched if "*" in read else read if "*" in searched else tuple(sorted(set(read) & set(searched)))
     if not types:
         raise Refused("The token's scopes do not allow an export: it needs r and s of a type.", rule="scope")
-    return Reach(types)
+    return Reach(types, veiled_for=visit.client.organisation)
 
 
 def _address(visit: Visit, of: str, group: str, pairs: Iterable[tuple[str, str]]) -> str:

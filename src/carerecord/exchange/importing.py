@@ -196,7 +196,7 @@ def both_made_and_changed(visit: Visit) -> Reach:
     types = changed if "*" in made else made if "*" in changed else tuple(sorted(set(made) & set(changed)))
     if not types:
         raise Refused("The token's scopes do not allow an import: it needs c and u of a type.", rule="scope")
-    return Reach(types)
+    return Reach(types, veiled_for=visit.client.organisation)
 
 
 def _named(visit: Visit) -> LoadNamed:

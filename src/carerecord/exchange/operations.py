@@ -159,7 +159,8 @@ async def lastn(visit: Visit) -> Response:
             raise NotUnderstood("This person has more results than are looked through at once: add a category, code or date.")
     here = f"{visit.base}/Observation/$lastn"
     kept = tuple((name, value) for name, value in pairs if name not in ("_format", "_pretty"))
-    return searchset(visit, Page(tuple(newest), total=len(newest), ignored=page.ignored), here, kept, "", ())
+    answer = Page(tuple(newest), total=len(newest), ignored=page.ignored, withheld=page.withheld)
+    return searchset(visit, answer, here, kept, "", ())
 
 
 def _same_code(text: bytes) -> Any:

@@ -176,7 +176,9 @@ async def write(visit: Visit, change: Change) -> Response:
     if change.condition or change.if_none_exist:
         visit.must(change.type, "s")  # a condition is a search: what came of it tells what is there
     reach = visit.reach({"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method])
-    looks = visit.reach("r") if change.type == BY_ID else Reach(())  # what it names is read, to know who may change it
+    looks = visit.looks((change,))
+    if change.type != BY_ID:
+        looks = Reach(())  # what a Binary names is read, to know who may change it
     changes = await visit.face.masters.minded(visit.client, (change,))
     (made,) = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, changes, visit.request_id, looks=looks))
     return told(visit, made)

@@ -5,12 +5,14 @@ from collections.abc import Callable, Sequence
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Issue, Page
+from carerecord.contracts.permit import Withheld
 from carerecord.exchange import answers, formats, record
 from carerecord.exchange.formats import Form, NotTaken
 from carerecord.exchange.links import CURSOR, USUAL, Query, address, pairs_of, size
 from carerecord.exchange.resources import type_of
 from carerecord.exchange.trimmed import trimming
 from carerecord.exchange.visit import Visit
+from carerecord.fhir.sections import SECTIONS
 
 _MOST_FORM = 200_000
 # `_totalMethod` is what fhirpy adds when it counts: it asks for no more than a total, which is there anyway.
@@ -122,11 +124,18 @@ def bundle_of(visit: Visit, page: Page, here: str, query: Query, summary: str, e
     return answers.bundle("searchset", entries, links, total=page.total)
 
 
+def withheld(each: Withheld) -> Issue:
+    """That something is kept back; nothing of whether there is any of it."""
+    title = SECTIONS[each.section].title if each.section in SECTIONS else each.section
+    of = f" of {each.source}" if each.source else ""
+    return Issue("information", "suppressed", "", f"{title}{of}: withheld under rule {each.rule}. {each.says}")
+
+
 def entries_of(page: Page, base: str, trim: Callable[[bytes], bytes] | None = None) -> list[bytes]:
     """What a page holds, and in words what it does not."""
     entries = answers.entries(page.matches, base, "match", trim)
     entries += answers.entries(page.included, base, "include")
-    issues = []
+    issues = [withheld(each) for each in page.withheld]
     if page.ignored:
         says = f"Not understood, so passed over: {', '.join(page.ignored)}."
         issues.append(Issue("warning", "not-supported", "", says))

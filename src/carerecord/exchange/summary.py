@@ -115,6 +115,7 @@ class _Filled:
     kept: int  # looked at, whether listed or not
     more: bool
     withheld: bool  # the token's scopes do not cover all of it
+    objected: bool = False  # the person keeps some of it back
 
 
 async def summary(visit: Visit) -> Response:
@@ -136,7 +137,7 @@ async def summary(visit: Visit) -> Response:
         shown |= {(held.type, held.id): held for held, _ in each.entries} | {(held.type, held.id): held for held in each.beside}
     document, device = str(uuid.uuid4()), str(uuid.uuid4())
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    sections = [_section(each) for each in filled if each.section.needed or each.entries or each.withheld]
+    sections = [_section(each) for each in filled if each.section.needed or each.entries or each.withheld or each.objected]
     composition = {
         "resourceType": "Composition", "id": document, "meta": {"profile": [f"{_IPS}/Composition-uv-ips"]},
         "text": {"status": "generated", "div": _DIV.format(f"<p>{_DRAWN_FROM}</p>")},
@@ -173,7 +174,7 @@ async def _filled(visit: Visit, section: _Section, patient: str) -> _Filled:
         beside += [held for held in page.included if f"{held.type}/{held.id}" in named]
     return _Filled(
         section, entries, beside, sum(len(page.matches) for page in pages), any(page.next for page in pages),
-        len(open_) < len(section.kinds),
+        len(open_) < len(section.kinds), any(page.withheld for page in pages),
     )  # fmt: skip
 
 
@@ -193,7 +194,8 @@ def _section(filled: _Filled) -> dict[str, Any]:
     if filled.entries:
         told["entry"] = [{"reference": f"{held.type}/{held.id}"} for held, _ in filled.entries]
     else:
-        code, display = ("withheld", "Information Withheld") if filled.withheld else ("unavailable", "Unavailable")
+        kept_back = filled.withheld or filled.objected
+        code, display = ("withheld", "Information Withheld") if kept_back else ("unavailable", "Unavailable")
         told["emptyReason"] = {"coding": [{"system": _EMPTY, "code": code, "display": display}], "text": says}
     return told
 
@@ -204,7 +206,9 @@ def _how_far(filled: _Filled) -> str:
         told.append(f"The newest {MOST} of each kind were looked at; there are more.")
     if filled.withheld:
         told.append("Part of this section lies beyond the scopes of the client that asked.")
-    if not filled.entries and not filled.withheld:
+    if filled.objected:
+        told.append("The person has asked that some of this section is not shown.")
+    if not filled.entries and not filled.withheld and not filled.objected:
         told.append(f"{filled.kept} are kept, and none of them is listed." if filled.kept else "Nothing of it is kept here.")
         told.append("This does not say that there is none.")
     return " ".join(told)

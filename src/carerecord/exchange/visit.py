@@ -1,7 +1,7 @@
 """Who asks, in which format, and how strictly? What every address of the FHIR API has in common."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
@@ -11,20 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from carerecord.contracts.holdings import Client, Issue, Reach
+from carerecord.contracts.holdings import Change, Client, Issue, Reach
 from carerecord.contracts.identity import BEARER, Bearer, BearerAsked
 from carerecord.exchange import formats
 from carerecord.exchange.answers import NOT_STORED, Written, outcome
 from carerecord.exchange.drawn import Shelf
 from carerecord.exchange.formats import Form, NotServed
 from carerecord.exchange.mastering import Masters
+from carerecord.exchange.owners import BY_ID
+from carerecord.exchange.veils import Veils
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.fhir.scopes import allows, types_with
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.xml import Elements
 from carerecord.kit import request as requests
 from carerecord.kit.calls import Calls, broken
-from carerecord.kit.errors import NotSignedIn, Refused
+from carerecord.kit.errors import NotSignedIn, Refused, Unavailable
 from carerecord.kit.log import Log
 
 _allows: Final = lru_cache(4_096)(allows)
@@ -32,6 +34,7 @@ _types_with: Final = lru_cache(4_096)(types_with)
 BEARER_AT_HAND_S: Final = 10.0  # a client that is revoked is out after at most so long
 _AT_HAND: Final = 10_000
 _BASES_AT_HAND: Final = 100
+_READS: Final = "rs"
 _HAD: Final = (b"if-none-match", b"if-modified-since")
 
 
@@ -53,6 +56,7 @@ class Face:
     shelf: Shelf  # of answers that are handed over in pages
     patient_id: PatientIds
     masters: Masters = field(init=False)
+    veils: Veils = field(init=False)
     elements: Elements = field(default_factory=dict)  # what XML needs to know; loaded at start
     parameters: Parameters = field(default_factory=lambda: Parameters({}))  # of searches; loaded at start
     _bearers: dict[bytes, Known] = field(default_factory=dict)
@@ -60,6 +64,7 @@ class Face:
 
     def __post_init__(self) -> None:
         self.masters = Masters(self.calls)
+        self.veils = Veils(self.calls, self.log)
 
     async def bearer(self, token: bytes) -> Known:
         """Who shows this token; asked anew every ten seconds."""
@@ -96,6 +101,7 @@ class Visit:
     bearer: Known | None = None
     request_id: str = ""
     form: Form = formats.PLAIN  # of the answer
+    veiled_by: Unavailable | None = None  # why it cannot be known what people keep back
     heads: dict[bytes, bytes] = field(init=False)  # what it says of itself, by names in small letters; of several the first
     _base: str = ""
 
@@ -151,7 +157,32 @@ class Visit:
             raise Refused(says, rule="scope")
 
     def reach(self, letter: str) -> Reach:
-        return Reach(_types_with(self.known.scopes, letter))
+        """What the scopes allow, behind what people keep back from this client's organisation.
+
+        Raises:
+            Unavailable: it is to be read, and what people have said about sharing cannot be known.
+        """
+        if letter in _READS and self.veiled_by is not None:
+            raise self.veiled_by
+        return Reach(_types_with(self.known.scopes, letter), veiled_for=self.client.organisation)
+
+    def looks(self, changes: Iterable[Change], letter: str = "r") -> Reach:
+        """What writes may look up. Those that ask for nothing are made though nobody can say what people keep back.
+
+        Raises:
+            Unavailable: one of them asks by a condition, a reference or a patch, and it cannot be known what may be told.
+        """
+        if self.veiled_by is not None and not any(map(_asks, changes)):
+            return Reach(())
+        return self.reach(letter)
+
+    async def look_behind(self) -> None:
+        """Ask what people keep back. Who only writes is answered all the same where nobody can say."""
+        try:
+            await self.face.veils.fresh()
+            self.veiled_by = None
+        except Unavailable as away:
+            self.veiled_by = away
 
     @property
     def strict(self) -> bool:
@@ -177,6 +208,12 @@ class Visit:
         return await formats.resource(self.request, self.face.elements)
 
 
+def _asks(change: Change) -> bool:
+    """Whether what becomes of it tells of what is there."""
+    by_condition = change.method == "patch" or change.condition or change.if_none_exist
+    return bool(by_condition) or change.type == BY_ID or b"?" in change.text
+
+
 Handler = Callable[[Visit], Awaitable[Response]]
 
 
@@ -196,6 +233,8 @@ class Address:
             visit.form = formats.form_of(request, visit.heads.get(b"accept", b""), any_form=self._any_form)
             if self._guarded:
                 visit.bearer = await self._face.bearer(token_of(visit))
+                if not self._face.veils.known:
+                    await visit.look_behind()
             response = await self._handler(visit)
         except Exception as error:
             response = failed(visit, error)

@@ -147,6 +147,17 @@ _SECTION_OF_TYPE: Final[dict[str, str]] = {
     "Media": "documents",
 }
 
+# Types that what they say decides of.
+_MAY_BE: Final[dict[str, frozenset[str]]] = {
+    "Composition": frozenset(("documents", "plans")),
+    "Condition": frozenset(("problems", "alerts", "plans")),
+    "DocumentReference": frozenset(("documents", "plans")),
+    "Flag": frozenset(("adjustments", "alerts", "plans", "safeguarding")),
+    "List": frozenset(SECTION_IDS),
+    "Observation": frozenset((*_FIRST_HEADING, "plans")),
+    "Patient": frozenset(("demographics",)),
+}
+
 # Vital signs and the like, where no category says so: the FHIR vital signs profile (LOINC) and SNOMED CT of GP systems.
 _VITAL_CODES: Final = frozenset(
     (
@@ -165,6 +176,11 @@ _SOCIAL_CODES: Final = frozenset(
 )  # fmt: skip
 _SAFETY_CODES: Final = frozenset(("safety", "behavioral"))
 _SAFEGUARDING_WORDS: Final = ("safeguard", "child protection", "cp-is", "looked after child", "fgm", "vulnerable")
+
+
+def sections_of_type(type_: str) -> frozenset[str]:
+    """Every section where a resource of this type may stand, whatever it says."""
+    return _MAY_BE.get(type_) or frozenset((_SECTION_OF_TYPE.get(type_, "other"), "plans"))
 
 
 def section_of(resource: dict[str, Any]) -> str:

@@ -28,6 +28,7 @@ from carerecord.contracts.holdings import (
     REINDEX,
     SEARCH,
     SEARCHES,
+    VEIL,
     WATCHABLE,
     WRITE,
 )
@@ -39,6 +40,7 @@ from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.book import Book
 from carerecord.holdings.exporting import Exporter
 from carerecord.holdings.finding import Finder
+from carerecord.holdings.hanging import Hanging
 from carerecord.holdings.index import Index
 from carerecord.holdings.loading import Loader
 from carerecord.holdings.paging import Links
@@ -84,6 +86,10 @@ class _Opening:
         return self._keeper
 
     @property
+    def hanging(self) -> Hanging:
+        return Hanging(self.keeper.finder)
+
+    @property
     def shelf(self) -> Shelf:
         return Shelf(self.keeper.writer, self.keeper.book)
 
@@ -125,6 +131,7 @@ def build(supplies: Supplies) -> Part:
             answer(DECIDE_ASIDE, lambda asked: opening.shelf.decide(asked)),
             answer(WATCHABLE, lambda asked: watchable(asked, opening.keeper.finder)),
             answer(ANSWERS, lambda asked: answering(asked, opening.keeper.finder)),
+            answer(VEIL, lambda asked: opening.hanging.hang(asked)),
             answer(NOTE, lambda asked: opening.keeper.book.note(asked)),
             answer(COUNTS, lambda asked: opening.keeper.counts(asked)),
             answer(REINDEX, lambda asked: reindexed(asked, opening.keeper.finder)),

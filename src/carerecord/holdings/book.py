@@ -5,7 +5,8 @@ from functools import lru_cache
 
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import Client, NoteAsked, Noted
+from carerecord.contracts.holdings import Client, NoteAsked, Noted, Reach
+from carerecord.holdings.reaching import most
 from carerecord.holdings.store.together import Look
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.db import Connection
@@ -30,7 +31,7 @@ class Book:
         line = self.line(what, client, patients, outcome=outcome, request=request, reason=reason)
         await self._outbox.announce("Line", line, db)
 
-    def look(self, type_: str, id_: str, most_confidential: int, client: Client, request: str) -> Look:
+    def look(self, type_: str, id_: str, reach: Reach, client: Client, request: str) -> Look:
         """A read whose line is written by the statement that reads: only there it is known whose it is, and whether it is shown.
 
         Within a value of JSON a quotation mark is escaped: the members are found for certain.
@@ -38,7 +39,7 @@ class Book:
         line = encode(self.line("resource-read", client, (), request=request))
         begun, _, shown = line.partition(_OF_NOBODY)
         refused = shown.replace(_SHOWN, _REFUSED, 1)
-        return Look(type_, id_, most_confidential, begun + _OF_NOBODY[:-2], shown, refused)
+        return Look(type_, id_, most(reach), begun + _OF_NOBODY[:-2], shown, refused, reach.veiled_for)
 
     def rung(self) -> None:
         """Lines were written by somebody's own statement."""

@@ -16,11 +16,11 @@ from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.gates import Gates, Judged
 from carerecord.fhir.lettered import Letters
-from carerecord.fhir.search.query import BadSearch, UnknownParameter, read
+from carerecord.fhir.search.query import BadSearch, Clause, Query, UnknownParameter, read
 from carerecord.holdings.finding import ID, Finder, View
 from carerecord.holdings.index import Index, Row
 from carerecord.holdings.lettered import Known, Plan
-from carerecord.holdings.opening import held
+from carerecord.holdings.opening import Found, held
 from carerecord.holdings.patch import BadPatch, patched
 from carerecord.holdings.reaching import confidential, may_see, most, within
 from carerecord.holdings.store import changing, looking
@@ -161,7 +161,7 @@ class Drafting:
             query = read(draft.type, parse_qsl(condition, keep_blank_values=True), self.finder.parameters)
             if not query.clauses:
                 raise BadSearch("", "A condition needs at least one search parameter.")
-            found = await self.finder.all_of(query, View(db, draft.asked.reach), 2)
+            found = await self._answering(query, View(db, draft.asked.reach, writing=True), draft)
         except UnknownParameter as bad:
             raise Refusal(draft.place, 400, error("invalid", "", bad.reason)) from None
         except BadSearch as bad:
@@ -170,11 +170,28 @@ class Drafting:
             raise Refusal(draft.place, 412, error("multiple-matches", "", "More than one resource answers the condition."))
         return held(found)[0] if found else None
 
+    async def _answering(self, query: Query, view: View, draft: Draft) -> list[Found]:
+        """What is kept back answers no condition: it would tell what is there. But who asks by a number alone is refused, and
+        nobody is written down twice.
+
+        Raises:
+            BadSearch: the condition cannot be asked. Refusal: the one that is meant is kept back.
+        """
+        found = await self.finder.all_of(query, view, 2)
+        alone = not found and view.reach.veiled_for is not None and by_number_alone(query)
+        if alone and await self.finder.all_of(query, unveiled(view), 1):
+            says = "Whoever it is about has asked that it is not shown, so it cannot be said whether it is this one."
+            raise Refusal(draft.place, 403, error("suppressed", "", says))
+        return found
+
     async def patched(self, db: Connection, draft: Draft) -> bytes:
         """The resource with the steps of the patch done."""
         stands = await looking.one(db, draft.type, draft.id, 0)
         if stands is None or stands[0].method == "D" or not self._seen(draft, stands[0].patient, stands[1]):
             raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
+        if not await self.finder.veils.lifted([stands[0]], View(db, draft.asked.reach, writing=True)):
+            says = "Whoever it is about has asked that it is not shown, so it is not changed in part: what it says would be told."
+            raise Refusal(draft.place, 403, error("suppressed", "", says))
         try:
             return patched(self.finder.text(stands[0]), draft.change.text)
         except BadPatch as bad:
@@ -242,6 +259,15 @@ class Drafting:
         if faults and not patient:
             raise Refusal(draft.place, 422, *faults, *remarks)
         return (*faults, *remarks)
+
+
+def by_number_alone(query: Query) -> bool:
+    """Whether it says no more than what its asker must know anyway to mean one."""
+    return all(isinstance(each, Clause) and each.parameter.code in ("_id", "identifier") for each in query.clauses)
+
+
+def unveiled(view: View) -> View:
+    return View(view.db, replace(view.reach, veiled_for=None))
 
 
 class _Named(Struct):

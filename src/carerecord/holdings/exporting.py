@@ -23,11 +23,12 @@ from carerecord.fhir.search.query import BadSearch, Clause, read
 from carerecord.fhir.search.values import span
 from carerecord.holdings.book import Book
 from carerecord.holdings.finding import ID, Finder
+from carerecord.holdings.opening import View
 from carerecord.holdings.paging import Place, same
 from carerecord.holdings.reaching import CONFIDENTIALITY, GUARDED, NOBODY, may_see, most, within
 from carerecord.holdings.rounds import Rounds
 from carerecord.holdings.store import exporting as kept
-from carerecord.holdings.store import looking
+from carerecord.holdings.store import looking, veils
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.exporting import After, Range
 from carerecord.kit.clock import stamp
@@ -155,9 +156,10 @@ class Exporter:
         return ExportRows(tuple(lines), following, mark)
 
     async def _mark(self, where: Range, type_: str, moment: datetime, reach: Reach) -> str:
-        """The same as long as the same bytes come: no label hides more, and the rights are the same."""
+        """The same as long as the same bytes come: no label or veil hides more, and the rights are the same."""
         hidden = await kept.hidden_since(self.finder.db, where, type_, moment, most(reach))
-        return f"{hidden}-{same(reach.patients, reach.most_confidential)[:8]}"
+        hung = await veils.mark(self.finder.db, where.low, where.high, where.members)
+        return f"{hidden}-{hung}-{same(reach.patients, reach.most_confidential)[:8]}"
 
     async def _named(self, export: str, client: str) -> Record:
         try:
@@ -218,6 +220,7 @@ class Exporter:
         step = _PAGE if bodies or tests else _STEP
         while True:
             found, more = await kept.downwards(finder.db, where, types, moment, step, after, bodies=bodies or bool(tests))
+            veiled = await self._veiled([row for row, _ in found], reach)
             for row, moved in found:
                 key, after = (row.patient, row.type, row.id), (row.patient, row.type, row.id, row.version)
                 if folding.key != key:
@@ -238,6 +241,8 @@ class Exporter:
                 gone = row.method == "D"
                 if (gone and not since) or not (gone or self._answers(tests.get(row.type, ()), row)):
                     continue
+                if row.patient in veiled and await self._kept_back(row, reach):
+                    continue
                 yield row, gone, after
             if not more:
                 return
@@ -249,6 +254,20 @@ class Exporter:
         if told.of == "patient" and row.patient.startswith(NOBODY):
             return False
         return row.type != GUARDED and may_see(reach, row.type) and within(reach, row.patient, row.type, self.finder.parameters)
+
+    async def _veiled(self, rows: Sequence[Row], reach: Reach) -> frozenset[str]:
+        """Over whose records a veil lies for whoever asks."""
+        if reach.veiled_for is None:
+            return frozenset()
+        people = list(dict.fromkeys([row.patient for row in rows]))
+        return frozenset([veil.patient for veil in await veils.over(self.finder.db, people, reach.veiled_for)])
+
+    async def _kept_back(self, row: Row, reach: Reach) -> bool:
+        """What was deleted since is looked at as it stood."""
+        whole = await looking.versions(self.finder.db, row.type, [(row.id, row.version)])
+        return (row.id, row.version) not in whole or await self.finder.kept_back(
+            whole[row.id, row.version][0], View(self.finder.db, reach)
+        )
 
     def _answers(self, tests: Sequence[Sequence[Answers]], row: Row) -> bool:
         if not tests:
@@ -360,7 +379,7 @@ def _both(one: Reach, other: Reach) -> Reach:
     patients = one.patients if other.patients is None else other.patients
     if one.patients is not None and other.patients is not None:
         patients = tuple(sorted(set(one.patients) & set(other.patients)))
-    return Reach(types, patients, CONFIDENTIALITY[min(most(one), most(other))])
+    return Reach(types, patients, CONFIDENTIALITY[min(most(one), most(other))], other.veiled_for)
 
 
 def _deleted(row: Row) -> bytes:

@@ -27,6 +27,7 @@ from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.together import MOST_GROUPS, Across, InRecord, Reached
 from carerecord.holdings.surrounding import narrowed
 from carerecord.holdings.together import Together
+from carerecord.holdings.veils import Veils
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
 from carerecord.kit.errors import NotUnderstood
@@ -56,9 +57,11 @@ class Finder:
     links: Links
     compartments: Compartments = field(default_factory=compartments.load, repr=False)
     looked: Looked = field(init=False, repr=False)
+    veils: Veils = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "looked", Looked(self.db))
+        object.__setattr__(self, "veils", Veils(self.text))
 
     async def search(self, asked: FindAsked) -> tuple[Page, list[str]]:
         """One page, and whose records it shows. No more is opened than the page needs, unless it is to be sorted or counted.
@@ -73,12 +76,13 @@ class Finder:
             if asked.around:
                 around = await narrowed(query, asked.around, self, view)
                 if around is None:
-                    return Page((), total=0, ignored=query.ignored), []
+                    return Page((), total=0, ignored=query.ignored, withheld=view.told), []
                 query = around
             size = asked.most if query.count is None else min(query.count, asked.most)
             if query.summary == "count" or query.count == 0:
                 every = await self.all_of(query, view)
-                return Page((), total=len(every), ignored=query.ignored), [each.row.patient for each in every]
+                page_of_none = Page((), total=len(every), ignored=query.ignored, withheld=view.told)
+                return page_of_none, [each.row.patient for each in every]
             along = Including(self, query.includes, view)
             total: int | None
             if query.sort or query.total in ("accurate", "estimate"):
@@ -106,7 +110,7 @@ class Finder:
             )
         answer = Page(
             held(page), held(included),
-            None if query.total == "none" else total, following, query.ignored, not whole,
+            None if query.total == "none" else total, following, query.ignored, not whole, view.told,
         )  # fmt: skip
         return answer, [each.row.patient for each in (*page, *included)]
 
@@ -130,15 +134,31 @@ class Finder:
             there = {(row.type, row.id): row for row in at_hand}
             rest = [each for each in wanted if each not in there]
             rows = [*(there[each] for each in wanted if each in there), *(await self.looked.last.all(rest) if rest else ())]
-            return [
+            seen = [
                 row
                 for row in rows
                 if row is not None and row.method != "D" and row.confidential <= strictest
                 and within(view.reach, row.patient, row.type, self.parameters)
             ]  # fmt: skip
+            return await self._named(seen, view)
         known = await changing.addresses(view.db, wanted)
         keys = all_within([(lies.patient, *key) for key, lies in known.items()], view.reach, self.parameters)
-        return list(await looking.rows_of(view.db, keys, most(view.reach), view.moment))
+        return await self._named(await looking.rows_of(view.db, keys, most(view.reach), view.moment), view)
+
+    async def _named(self, rows: Sequence[Row], view: View) -> list[Row]:
+        """Of resources that were named one by one, those that are not kept back; their records count as looked through."""
+        shown = list(rows)
+        for type_ in {row.type for row in rows if row.veiled}:
+            whose = {row.patient for row in rows if row.type == type_}
+            mine = await self.veils.lifted([row for row in rows if row.type == type_], view, (type_,), whose)
+            shown = [row for row in shown if row.type != type_ or row in mine]
+        return shown
+
+    async def kept_back(self, row: Row, view: View) -> bool:
+        """Whether an objection keeps this version back, or what it has become since."""
+        last = await self.looked.last.ask((row.type, row.id))
+        rows = [row, *([last] if last else [])]
+        return len(await self.veils.lifted(rows, view, (row.type,), (row.patient,))) < len(rows)
 
     async def opened(self, rows: Sequence[Row], exam: Exam) -> list[Found]:
         return await opened(rows, exam, self.text, self.turns)
@@ -212,7 +232,8 @@ class Finder:
         if whose is None:
             wide = [hashes for each in clauses if (hashes := self.index.across(each)) is not None]
             if wide:
-                async for rows in self._of_everybody(type_, wide, view, step, place):
+                by_number = all(each.parameter.code == "identifier" for each in clauses if self.index.across(each) is not None)
+                async for rows in self._of_everybody(type_, wide, view, step, place, told=by_number):
                     yield rows
                 return
             if reach.patients is not None:
@@ -227,7 +248,7 @@ class Finder:
         after = (place.when, place.id) if place is not None and place.when is not None else None
         while whose:
             rows = await self._in_records(type_, whose, narrow, view, step, after, along)
-            yield rows
+            yield await self.veils.lifted(rows, view, (type_,), whose)
             if len(rows) < step:
                 return
             after, step = (rows[-1].when_at, rows[-1].id), min(step * 2, _LONGEST_STEP)
@@ -246,13 +267,22 @@ class Finder:
             view.db, whose, type_, narrowed, most(view.reach), step, after=after, moment=view.moment
         )
 
+    async def in_records(
+        self, whose: Sequence[str], type_: str, narrowed: Sequence[Sequence[int]], upto: int, view: View
+    ) -> Sequence[Row]:
+        """What lies in these records, newest first, and is not kept back."""
+        rows = await looking.in_records(view.db, whose, type_, narrowed, most(view.reach), upto, moment=view.moment)
+        return await self.veils.lifted(rows, view, (type_,), whose)
+
     async def _of_everybody(
-        self, type_: str, wide: Sequence[Sequence[int]], view: View, step: int, place: Place | None
+        self, type_: str, wide: Sequence[Sequence[int]], view: View, step: int, place: Place | None, *, told: bool
     ) -> AsyncIterator[Sequence[Row]]:
+        """`told`: that somebody who is found so far is kept back. A name or a birth date would be told with it."""
         after = (place.patient, place.id) if place else ("", "")
         if place is None and view.moment is None and view.db is self.db and len(wide) <= MOST_GROUPS:
             reached = await self.looked.across.ask(Across(type_, wide, most(view.reach), step))
-            yield [row for row in reached.rows if within(view.reach, row.patient, row.type, self.parameters)]
+            mine = [row for row in reached.rows if within(view.reach, row.patient, row.type, self.parameters)]
+            yield await self._of_some(mine, view, type_, told=told)
             if len(reached.keys) < step:
                 return
             after, step = reached.keys[-1], min(step * 2, _LONGEST_STEP)
@@ -260,10 +290,13 @@ class Finder:
             keys = await looking.across(view.db, type_, wide, step, after)
             reachable = all_within(keys, view.reach, self.parameters)
             rows = await looking.rows_of(view.db, reachable, most(view.reach), view.moment)
-            yield sorted(rows, key=lambda row: (row.patient, row.id))
+            yield sorted(await self._of_some(rows, view, type_, told=told), key=lambda row: (row.patient, row.id))
             if len(keys) < step:
                 return
             after, step = (keys[-1][0], keys[-1][2]), min(step * 2, _LONGEST_STEP)
+
+    async def _of_some(self, rows: Sequence[Row], view: View, type_: str, *, told: bool) -> Sequence[Row]:
+        return await self.veils.lifted(rows, view, (type_,), {row.patient for row in rows} if told else ())
 
     def _whose(self, clauses: Sequence[Clause], base: str) -> list[str] | None:
         """The records that the search names; None where it names none."""
@@ -316,9 +349,7 @@ class Finder:
         then = has.then
         own = [points, then] if isinstance(then, Clause) else [points]
         narrowed = [hashes for each in own if (hashes := self.index.narrows(each)) is not None]
-        rows = await looking.in_records(
-            view.db, [found.row.patient], has.type, narrowed, most(view.reach), MOST_OPENED, moment=view.moment
-        )
+        rows = await self.in_records([found.row.patient], has.type, narrowed, MOST_OPENED, view)
         later = [then.parameter] if isinstance(then, Chained) else []
         hits = await self.opened(rows, Exam(self._tests(own, view), [each.parameter for each in own], lambda _: later))
         if isinstance(then, Has):

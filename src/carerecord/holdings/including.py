@@ -9,8 +9,7 @@ from carerecord.fhir.search.partly import Raws
 from carerecord.fhir.search.query import Clause, Include
 from carerecord.fhir.search.values import Link
 from carerecord.holdings.opening import Exam, Found, View
-from carerecord.holdings.reaching import GUARDED, WHOM, WHOSE, may_see, most
-from carerecord.holdings.store import looking
+from carerecord.holdings.reaching import GUARDED, WHOM, WHOSE, may_see
 from carerecord.holdings.store.changing import Row
 
 if TYPE_CHECKING:
@@ -95,9 +94,7 @@ class Including:
                 clause = Clause(parameter, tuple(places))
                 hashes = finder.index.narrows(clause)
                 narrowed = [] if hashes is None else [hashes]
-                rows = await looking.in_records(
-                    view.db, [patient], include.source, narrowed, most(view.reach), MOST_INCLUDED + 1, moment=view.moment
-                )
+                rows = await finder.in_records([patient], include.source, narrowed, MOST_INCLUDED + 1, view)
                 found += await self._open(rows, clause)
                 if len(found) > MOST_INCLUDED:
                     return found

@@ -1,7 +1,7 @@
 """What is a body held against once it is opened? The clauses of a search, on those members alone that they look at."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from carerecord.contracts.holdings import Held, Reach
+from carerecord.contracts.permit import Withheld
 from carerecord.fhir.search.match import Answers
 from carerecord.fhir.search.parameters import Parameter
 from carerecord.fhir.search.partly import Partly, Raws, partly, values
@@ -30,6 +31,12 @@ class View:
     reach: Reach
     base: str = ""
     moment: datetime | None = None
+    writing: bool = False  # the condition of a write: what the writer's own organisation sent it knows
+    withheld: set[Withheld] = field(default_factory=set)  # what is kept back of the records that were looked through
+
+    @property
+    def told(self) -> tuple[Withheld, ...]:
+        return tuple(sorted(self.withheld, key=lambda each: (each.section, each.source, each.rule)))
 
 
 class Found:

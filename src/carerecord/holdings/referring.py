@@ -12,7 +12,7 @@ from carerecord.contracts.holdings import WriteAsked
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.search.query import BadSearch, read
-from carerecord.holdings.drafts import Draft, Refusal, error, references
+from carerecord.holdings.drafts import Draft, Refusal, by_number_alone, error, references, unveiled
 from carerecord.holdings.finding import Finder, View
 from carerecord.kit.db import Database
 
@@ -55,7 +55,10 @@ class Referring:
             wanted = read(type_, parse_qsl(query, keep_blank_values=True), self.finder.parameters)
             if not wanted.clauses:
                 raise BadSearch("", "A conditional reference needs at least one search parameter.")
-            found = await self.finder.all_of(wanted, View(db, asked.looks), 2)
+            view = View(db, asked.looks, writing=True)
+            if by_number_alone(wanted):
+                view = unveiled(view)  # what is about them is filed all the same, and tells no more than that they are here
+            found = await self.finder.all_of(wanted, view, 2)
         except BadSearch as bad:
             raise Refusal(draft.place, 412, error("invalid", _path(draft, said), bad.reason)) from None
         if len(found) != 1:

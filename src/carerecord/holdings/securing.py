@@ -10,6 +10,7 @@ from carerecord.contracts.holdings import Reach
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.values import link
 from carerecord.holdings.finding import ID, Finder
+from carerecord.holdings.opening import View
 from carerecord.holdings.reaching import GUARDED, may_see, most, within
 from carerecord.holdings.store.changing import Row
 
@@ -39,5 +40,6 @@ async def secured_by(finder: Finder, parsed: dict[str, Any], reach: Reach) -> tu
     seen = (
         row.method != "D" and may_see(reach, row.type) and row.confidential <= most(reach)
         and within(reach, row.patient, row.type, finder.parameters)
+        and bool(await finder.veils.lifted([row], View(finder.db, reach)))
     )  # fmt: skip
     return seen, row.patient

@@ -28,7 +28,7 @@ from carerecord.fhir.bundle import parse
 from carerecord.fhir.search.values import FIRST, LAST, Span, span
 from carerecord.holdings.book import Book
 from carerecord.holdings.finding import ID, Finder
-from carerecord.holdings.opening import A_TURN
+from carerecord.holdings.opening import A_TURN, View
 from carerecord.holdings.paging import Place, same
 from carerecord.holdings.reaching import GUARDED, may_see, most, within
 from carerecord.holdings.securing import secured_by
@@ -39,7 +39,7 @@ from carerecord.holdings.together import Together
 from carerecord.holdings.writing import Writer
 from carerecord.kit.calls import broken
 from carerecord.kit.clock import stamp
-from carerecord.kit.errors import NotFound, NotUnderstood
+from carerecord.kit.errors import NotFound, NotUnderstood, Withheld
 from carerecord.kit.log import Log
 
 _METHODS: Final = {"C": "POST", "U": "PUT", "D": "DELETE"}
@@ -64,13 +64,14 @@ class Keeper:
         """One version; a deleted one is answered as gone.
 
         Raises:
-            NotFound: there is none, or not for this client: the two are not told apart.
+            NotFound: there is none, or not for this client: the two are not told apart. Withheld: an objection keeps it back.
         """
         if self._decided_by_itself(asked):
-            look = self.book.look(asked.type, asked.id, most(asked.reach), asked.client, asked.request)
-            if (row := await self.looks.ask(look)) is None:
+            row = await self.looks.ask(self.book.look(asked.type, asked.id, asked.reach, asked.client, asked.request))
+            if row is None:
                 raise NotFound("There is no such resource.")
-            return self._held(row)
+            if not row.veiled or asked.reach.veiled_for is None:
+                return self._held(row)
         stands = None
         if ID.match(asked.id) and may_see(asked.reach, asked.type) and 0 <= asked.version <= _NEWEST:
             stands = await self._stands(asked.type, asked.id, asked.version)
@@ -78,6 +79,7 @@ class Keeper:
         if stands is None or max(stands[0].confidential, stands[1]) > most(asked.reach) or not self._within(asked, stands[0]):
             await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
+        await self._not_kept_back(asked, stands[0])
         if asked.type == GUARDED:
             return await self._guarded(asked, stands[0])
         await self.book.write("resource-read", asked.client, [stands[0].patient], request=asked.request)
@@ -109,6 +111,18 @@ class Keeper:
                     return None
                 people.append(whose)
         return people
+
+    async def _not_kept_back(self, asked: ReadAsked | HistoryAsked, row: Row) -> None:
+        """What is kept back today keeps back what it was before.
+
+        Raises:
+            Withheld: an objection does. It is said: who hears "none" would believe that there is none.
+        """
+        view = View(self.finder.db, asked.reach)
+        if row.veiled and asked.reach.veiled_for is not None and await self.finder.kept_back(row, view):
+            await self._not_shown(asked, row)
+            said = view.told[0]
+            raise Withheld(f"Withheld under rule {said.rule}: {said.says}", rule=said.rule)
 
     async def _looked_at(self, looks: Sequence[Look]) -> list[Row | None]:
         rows = await together.looked_at(self.finder.db, looks, self.finder.clock.now())
@@ -169,7 +183,8 @@ class Keeper:
         """Versions, newest first: of one resource, of a type, or of everything.
 
         Raises:
-            NotFound: no such resource for this client. NotUnderstood: a cursor that is not ours, or a `_since` that is no time.
+            NotFound: no such resource for this client. Withheld: an objection keeps it back.
+            NotUnderstood: a cursor that is not ours, or a `_since` that is no time.
         """
         key = same("history", asked.type, asked.id, asked.reach, asked.since, asked.client.id)
         place = self.finder.links.read(asked.cursor, key)
@@ -180,10 +195,11 @@ class Keeper:
         else:
             rows = await self._of_many(asked, place, since, moment)
         more, rows = len(rows) > asked.most, rows[: asked.most]
+        last = rows[-1] if rows else None
+        rows = list(await self.finder.veils.lifted(rows, View(self.finder.db, asked.reach)))
         await self.book.write("resource-read", asked.client, [row.patient for row in rows], request=asked.request)
         following = ""
-        if more:
-            last = rows[-1]
+        if more and last is not None:
             following = self.finder.links.write(
                 Place(key, moment, when=last.at, patient=last.patient, type=last.type, id=last.id, version=last.version)
             )
@@ -198,6 +214,7 @@ class Keeper:
         ):  # fmt: skip
             await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
+        await self._not_kept_back(asked, stands[0])
         if asked.type == GUARDED and await self._secured((stands[0],), reach) is None:
             await self._not_shown(asked, stands[0])
             raise NotFound("There is no such resource.")
@@ -252,18 +269,21 @@ class Keeper:
         stamps: dict[datetime, str] = {}  # what was written together bears one time
         last: Row | None = None
         newest, more = self.finder.clock.now(), bool(types) or "*" in asked.reach.types
+        view = View(self.finder.db, asked.reach)
         while more and len(shown) < asked.most:
             wanted = asked.most - len(shown)
-            rows = await looking.whole_record(
+            found = await looking.whole_record(
                 self.finder.db, asked.patient, types, most(asked.reach), after, wanted + 1,
                 moment=place.moment if place else None, since=since,
             )  # fmt: skip
-            more, rows = len(rows) > wanted, rows[:wanted]
+            more, found = len(found) > wanted, found[:wanted]
+            last = found[-1] if found else last
+            rows = await self.finder.veils.lifted(found, view, types, (asked.patient,))
             async with self.finder.turns.mine() as turn:
-                for number, last in enumerate(rows, 1):
-                    newest = max(newest, last.at)
-                    if since is None or last.at >= since:
-                        held = self._held(last, stamps)
+                for number, row in enumerate(rows, 1):
+                    newest = max(newest, row.at)
+                    if since is None or row.at >= since:
+                        held = self._held(row, stamps)
                         if not dated or self._happened(held, care):
                             shown.append(held)
                     if number % A_TURN == 0:
@@ -272,9 +292,10 @@ class Keeper:
                 after = (last.type, last.id)
         await self.book.write("resource-searched", asked.client, [asked.patient], request=asked.request)
         if not more or last is None:
-            return Page(tuple(shown))
+            return Page(tuple(shown), withheld=view.told)
         moment = place.moment if place else newest
-        return Page(tuple(shown), next=self.finder.links.write(Place(key, moment, type=last.type, id=last.id)))
+        following = self.finder.links.write(Place(key, moment, type=last.type, id=last.id))
+        return Page(tuple(shown), next=following, withheld=view.told)
 
     def _happened(self, held: Held, care: Span) -> bool:
         spans = self.finder.index.spans(parse(held.text), held.type)

@@ -4,6 +4,7 @@ CareRecordError
 ├── NotUnderstood      400  the question or the form is malformed
 ├── NotSignedIn        401  no session, or it has ended
 ├── Refused            403  a rule says no; it is named
+│   └── Withheld       403  the person whom it is about has asked so
 ├── NotFound           404  unknown, or not to be told apart from unknown
 ├── Conflict           409  the world has moved on
 ├── NotAcceptable      422  understood, and not possible
@@ -47,6 +48,12 @@ class Refused(CareRecordError):
     """A rule says no. Facts: `rule`, the id of the rule that decided."""
 
     status, issue = 403, "forbidden"
+
+
+class Withheld(Refused):
+    """It is there, and kept back. Facts: `rule`."""
+
+    status, issue = 403, "suppressed"
 
 
 class NotFound(CareRecordError):

@@ -7,11 +7,23 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from carerecord.contracts.actors import Actor
-from carerecord.contracts.consent import OBJECTIONS, Objection, ObjectionsAsked
+from carerecord.contracts.consent import OBJECTIONS, TOLD, Objection, ObjectionsAsked, ToldAsked
 from carerecord.contracts.patients import PersonIds
 from carerecord.contracts.permit import Grant, Permit, Withheld
-from carerecord.contracts.policy import Decision, MayAsked, MayDoAsked, MayTellAsked, Rule, RulesAsked, UnnamedAsked
+from carerecord.contracts.policy import (
+    Decision,
+    MayAsked,
+    MayDoAsked,
+    MayTellAsked,
+    Rule,
+    RulesAsked,
+    UnnamedAsked,
+    Veil,
+    Veils,
+    VeilsAsked,
+)
 from carerecord.contracts.sources import Registry
+from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
 from carerecord.kit.errors import NotAcceptable, NotFound, Refused, Unavailable
@@ -21,6 +33,7 @@ from carerecord.policy.model import Book, Case, Verdict, reason_given
 from carerecord.policy.stages import NOT_OPEN, Stages
 
 EVERY_SECTION = "*"
+SYSTEM = "system-client"  # the role in which a client of the FHIR API reads by its scopes alone
 TELLS = Rule(
     "notice/ids", "A system is told by ids alone that something changed which it may see anyway.", "Caldicott principle 3"
 )
@@ -121,6 +134,33 @@ class Judge:
                 "Nothing is shown until it does.",
                 service="consent",
             ) from None
+
+    async def veils(self, asked: VeilsAsked) -> Veils:
+        """What each objection keeps back from a system, whoever's it is.
+
+        Raises:
+            Unavailable: what people have said about sharing cannot be known. Nothing is shown then.
+        """
+        try:
+            told = await self.calls.ask(TOLD, ToldAsked(asked.after, asked.most))
+        except Unavailable:
+            raise Unavailable(
+                "What people have said about sharing cannot be known, because the consent service does not answer. "
+                "Nothing is shown until it does.",
+                service="consent",
+            ) from None
+        return Veils(tuple([self._veil(each) for each in told.objections]), told.upto, told.good_for_s)
+
+    def _veil(self, said: Objection) -> Veil:
+        kept_back = [] if said.ends_at else [
+            (each, verdict.rule)
+            for each in SECTION_IDS
+            if said.section in (each, EVERY_SECTION)
+            and (verdict := self.book.withholds(Case(role=SYSTEM, section=each, objected=True))) is not None
+        ]  # fmt: skip
+        rule = kept_back[0][1] if kept_back else Rule("", "", "")
+        sections = tuple([section for section, _ in kept_back])
+        return Veil(said.id, said.patient, sections, said.source, said.organisation, rule.id, rule.says)
 
     async def may_do(self, asked: MayDoAsked) -> Decision:
         """Whether a rule permits it.

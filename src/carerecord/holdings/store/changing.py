@@ -8,6 +8,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from carerecord.holdings.store import veils
 from carerecord.kit.db import Connection, Database
 from carerecord.kit.events import Along
 
@@ -28,6 +29,7 @@ class Row(Struct, frozen=True, gc=False):
     when_at: datetime  # its place in the order
     confidential: int  # place in U < L < M < N < R < V; a deletion is what it deleted
     source: str = ""  # the registered source in whose name it was written
+    veiled: bool = False  # an objection lies over this record: what of it is kept back, and from whom, is to be looked at
 
     @property
     def place(self) -> str:
@@ -214,6 +216,14 @@ def _new(told: str) -> str:
             SELECT hash, patient, type, id
               FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
               JOIN new USING (place)
+        ), veiled AS (
+            INSERT INTO veil (patient, objection, sections, source, organisation, rule, says)
+            SELECT DISTINCT new.id, objection, sections, objector.source, objector.organisation, rule, says
+              FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
+              JOIN objector USING (hash)
+              JOIN new USING (place)
+             WHERE new.type = 'Patient'
+            ON CONFLICT DO NOTHING
         ) {told}"""  # noqa: S608
 
 
@@ -231,6 +241,8 @@ async def put_current(db: Connection, rows: Sequence[Current]) -> None:
     wide = [(hashed, row.patient, row.type, row.id) for row in rows for hashed in row.across]
     if wide:
         await db.copy_records_to_table("across", records=wide, columns=("hash", "patient", "type", "id"))
+    if people := [(row.id, hashed) for row in rows if row.type == "Patient" for hashed in row.across]:
+        await veils.know(db, people)
 
 
 async def drop_current(db: Connection, keys: Sequence[Key]) -> None:

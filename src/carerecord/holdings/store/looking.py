@@ -9,8 +9,12 @@ from carerecord.holdings.reaching import GUARDED
 from carerecord.holdings.store.changing import Key, Row, columns
 from carerecord.kit.db import Database
 
-ROW = """version.patient, version.type, version.id, version.version, version.at, version.method::text, version.organisation,
-               version.body, version.when_at, version.confidential"""
+SAID = """version.patient, version.type, version.id, version.version, version.at, version.method::text, version.organisation,
+               version.body, version.when_at, version.confidential, version.source"""
+ROW = f"{SAID}, (SELECT true FROM veil WHERE veil.patient = version.patient LIMIT 1) IS NOT NULL AS veiled"  # noqa: S608
+COLUMNS = 12  # of a row
+# The same where all come from the records of one parameter ($2): looked up once, and not with each row.
+_OF_THEM = f"{SAID}, (SELECT true FROM veil WHERE veil.patient = ANY ($2) LIMIT 1) IS NOT NULL AS veiled"  # noqa: S608
 # How confidential the last version is of what stands at an address.
 _TODAY = """(SELECT confidential
                           FROM version AS last
@@ -80,7 +84,7 @@ async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, in
             type_,
             id_,
         )
-        return None if row is None else (Row(*row), row["confidential"])
+        return None if row is None else (Row(*row[:COLUMNS]), row["confidential"])
     row = await db.fetchrow(
         f"""
         SELECT {ROW}, {_TODAY}
@@ -93,7 +97,7 @@ async def one(db: Database, type_: str, id_: str, version: int) -> tuple[Row, in
         id_,
         version,
     )
-    return None if row is None else (Row(*row[:10]), row["today"])
+    return None if row is None else (Row(*row[:COLUMNS]), row["today"])
 
 
 async def versions(db: Database, type_: str, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], tuple[Row, int]]:
@@ -110,7 +114,7 @@ async def versions(db: Database, type_: str, wanted: Sequence[tuple[str, int]]) 
         [id_ for id_, _ in wanted],
         [version for _, version in wanted],
     )
-    return {(row["id"], row["version"]): (Row(*row[:10]), row["today"]) for row in rows}
+    return {(row["id"], row["version"]): (Row(*row[:COLUMNS]), row["today"]) for row in rows}
 
 
 async def in_records(
@@ -128,7 +132,7 @@ async def in_records(
     # Built of our own words and numbers alone, here and below.
     rows = await db.fetch(
         f"""
-        SELECT {ROW}
+        SELECT {_OF_THEM}
           FROM (SELECT patient, type, id, version, when_at
                   FROM held
                  WHERE patient = ANY ($2) AND type = $4 AND confidential <= $3{as_of}{later}{clauses}{stood}
@@ -230,7 +234,7 @@ async def whole_record(
     stood = f" UNION ALL SELECT patient, type, id, version FROM ({_STOOD}) AS before WHERE {where}" if moment else ""  # noqa: S608
     rows = await db.fetch(
         f"""
-        SELECT {ROW}
+        SELECT {_OF_THEM}
           FROM (SELECT patient, type, id, version
                   FROM held
                  WHERE patient = ANY ($2) AND confidential <= $3 AND {as_of} AND {where}
@@ -258,7 +262,7 @@ async def kept_of(
     """The current versions of these types in records of patients, each written in the name of the source that goes with it."""
     rows = await db.fetch(
         f"""
-        SELECT {ROW}, version.source
+        SELECT {ROW}
           FROM unnest($1::text[], $2::text[]) AS asked (whose, source)
          CROSS JOIN LATERAL (SELECT patient, type, id, version
                                FROM held

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from carerecord.holdings.store.changing import Row
-from carerecord.holdings.store.looking import ROW
+from carerecord.holdings.store.looking import COLUMNS, ROW
 from carerecord.kit.db import Database
 
 
@@ -19,7 +19,7 @@ async def last_of(db: Database, ids: Sequence[str]) -> tuple[Stands, ...]:
     """By id; of what is gone, what it said before."""
     rows = await db.fetch(
         f"""
-        SELECT {ROW}, version.source, last.method = 'D' AS gone, last.at AS last_at
+        SELECT {ROW}, last.method = 'D' AS gone, last.at AS last_at
           FROM unnest($1::text[]) AS asked (id)
           JOIN address ON address.type = 'Patient' AND address.id = asked.id
          CROSS JOIN LATERAL (SELECT method, at
@@ -36,4 +36,4 @@ async def last_of(db: Database, ids: Sequence[str]) -> tuple[Stands, ...]:
         """,  # noqa: S608
         list(ids),
     )
-    return tuple(Stands(Row(*row[:11]), row["gone"], row["last_at"]) for row in rows)
+    return tuple(Stands(Row(*row[:COLUMNS]), row["gone"], row["last_at"]) for row in rows)

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from carerecord.holdings.store.changing import Row
-from carerecord.holdings.store.looking import ROW
+from carerecord.holdings.store.looking import COLUMNS, ROW, SAID
 from carerecord.kit.db import Database, Record
 from carerecord.kit.question import encode
 
@@ -29,6 +29,7 @@ class Look(NamedTuple):
     begun: bytes
     shown: bytes
     refused: bytes
+    veiled_for: str | None = None  # the organisation that asks, where objections count
 
 
 class InRecord(NamedTuple):
@@ -98,7 +99,8 @@ async def last_of_each(db: Database, asked: Sequence[tuple[str, str]]) -> list[R
 async def looked_at(db: Database, asked: Sequence[Look], now: datetime) -> list[Row | None]:
     """What each may see, and in the same transaction the line of each in the outbox: there is none without the other.
 
-    None: there is no such resource, or it is too confidential. Where the connection is lost as the answer comes, a line may stand
+    None: there is no such resource, or it is too confidential. Of what lies behind a veil no line is written: whether it is shown
+    is for its body, and whoever looks there tells of it. Where the connection is lost as the answer comes, a line may stand
     there twice, as the question was asked twice.
     """
     rows = await db.fetch(
@@ -106,10 +108,10 @@ async def looked_at(db: Database, asked: Sequence[Look], now: datetime) -> list[
         WITH asked AS MATERIALIZED (
             SELECT *
               FROM unnest((SELECT $1::text[]), (SELECT $2::text[]), (SELECT $3::int[]), (SELECT $4::bytea[]),
-                          (SELECT $5::bytea[]), (SELECT $6::bytea[]))
-                   WITH ORDINALITY AS asked (type, id, most_confidential, begun, shown, refused, place)
+                          (SELECT $5::bytea[]), (SELECT $6::bytea[]), (SELECT $8::bool[]))
+                   WITH ORDINALITY AS asked (type, id, most_confidential, begun, shown, refused, minds, place)
         ), found AS MATERIALIZED (
-            SELECT {ROW}, asked.place, version.confidential <= asked.most_confidential AS seen
+            SELECT {ROW}, asked.place, version.confidential <= asked.most_confidential AS seen, asked.minds
               FROM asked
              CROSS JOIN LATERAL (SELECT patient
                                    FROM address
@@ -129,9 +131,10 @@ async def looked_at(db: Database, asked: Sequence[Look], now: datetime) -> list[
                    || CASE WHEN found.seen THEN asked.shown ELSE asked.refused END
               FROM asked
               LEFT JOIN found USING (place)
+             WHERE NOT coalesce(found.veiled AND found.minds, false)
              ORDER BY place
         )
-        SELECT * FROM found WHERE seen
+        SELECT * FROM found WHERE seen OR (veiled AND minds)
         """,  # noqa: S608
         [each.type for each in asked],
         [each.id for each in asked],
@@ -140,6 +143,7 @@ async def looked_at(db: Database, asked: Sequence[Look], now: datetime) -> list[
         [each.shown for each in asked],
         [each.refused for each in asked],
         now,
+        [each.veiled_for is not None for each in asked],
     )
     found: list[Row | None] = [None] * len(asked)
     for row in rows:
@@ -152,8 +156,10 @@ async def in_record_of_each(db: Database, asked: Sequence[InRecord]) -> list[tup
     narrowed = "".join(f"\n AND (asked.{name} IS NULL OR tokens && asked.{name})" for name in names)
     rows = await db.fetch(
         f"""
-        SELECT {ROW}, asked.place
+        SELECT {SAID}, over.veiled, asked.place
           FROM {_rows("patient text, type text, most_confidential int, many int, beside bool", names)}
+         CROSS JOIN LATERAL (SELECT (SELECT true FROM veil WHERE veil.patient = asked.patient LIMIT 1) IS NOT NULL AS veiled
+                             OFFSET 0) AS over  -- of the record once, not of each row
          CROSS JOIN LATERAL ((SELECT patient, type, id, version, when_at
                                 FROM held
                                WHERE held.patient = asked.patient AND held.type = asked.type
@@ -237,4 +243,4 @@ def _told(asked: Sequence[InRecord] | Sequence[Across]) -> str:
 
 
 def _row(row: Record) -> Row:
-    return Row(*row[:10])
+    return Row(*row[:COLUMNS])

@@ -1,0 +1,112 @@
+"""Who keeps what back? Veils lie on records; a Patient who is written later is known by the numbers of those who object."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from msgspec import Struct
+
+from carerecord.kit.db import Connection, Database
+
+_WHAT: Final = "sections, source, organisation, rule, says"
+# Whoever is written now and bears a number of somebody who objects. $1 and $2: their ids and hashes, side by side.
+_BEARERS: Final = f"""
+        INSERT INTO veil (patient, objection, {_WHAT})
+        SELECT DISTINCT told.patient, objection, {_WHAT}
+          FROM unnest($1::text[], $2::bigint[]) AS told (patient, hash)
+          JOIN objector USING (hash)
+        ON CONFLICT DO NOTHING"""  # noqa: S608
+
+
+class Veil(Struct, frozen=True, gc=False):
+    """What one objection keeps back of one record."""
+
+    patient: str
+    objection: str
+    sections: tuple[str, ...]
+    source: str
+    organisation: str
+    rule: str
+    says: str
+
+
+async def over(db: Database, patients: Sequence[str], organisation: str) -> tuple[Veil, ...]:
+    """What lies over these records for whoever asks from this organisation."""
+    rows = await db.fetch(
+        f"""
+        SELECT patient, objection, {_WHAT}
+          FROM veil
+         WHERE patient = ANY ($1) AND organisation IN ('', $2)
+         ORDER BY patient, objection
+        """,  # noqa: S608
+        list(patients),
+        organisation,
+    )
+    return tuple(Veil(each[0], each[1], tuple(each[2]), *each[3:]) for each in rows)
+
+
+async def state(db: Database) -> int:
+    return int(await db.fetchval("SELECT upto FROM veiled"))
+
+
+async def mark(db: Database, low: str, high: str | None, members: Sequence[str] | None) -> str:
+    """The same as long as the same veils lie over a range of records."""
+    return str(
+        await db.fetchval(
+            """
+            SELECT count(*) || '.' || coalesce(sum(hashtext(veil::text)), 0)
+              FROM veil
+             WHERE patient >= $1 AND ($2::text IS NULL OR patient < $2) AND ($3::text[] IS NULL OR patient = ANY ($3))
+            """,
+            low,
+            high,
+            None if members is None else list(members),
+        )
+    )
+
+
+async def alone(db: Connection) -> None:
+    """Until the transaction ends nobody else hangs veils."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtext('veils'))")
+
+
+async def put_numbers(db: Connection, told: Sequence[tuple[int, Veil]], objections: Sequence[str]) -> None:
+    """By which numbers those who object are known, in place of what was said of the same objections."""
+    await db.execute("DELETE FROM objector WHERE objection = ANY ($1)", list(objections))
+    await db.copy_records_to_table(
+        "objector",
+        records=[
+            (hashed, each.objection, list(each.sections), each.source, each.organisation, each.rule, each.says)
+            for hashed, each in told
+        ],
+        columns=("hash", "objection", "sections", "source", "organisation", "rule", "says"),
+    )
+
+
+async def hang(db: Connection, veils: Sequence[Veil], objections: Sequence[str], upto: int) -> None:
+    """On these records, and on those of whoever bears a number; what else lay by the same objections is taken down."""
+    await db.execute("DELETE FROM veil WHERE objection = ANY ($1)", list(objections))
+    await db.copy_records_to_table(
+        "veil",
+        records=[
+            (each.patient, each.objection, list(each.sections), each.source, each.organisation, each.rule, each.says)
+            for each in veils
+        ],
+        columns=("patient", "objection", "sections", "source", "organisation", "rule", "says"),
+    )
+    await db.execute(
+        f"""
+        INSERT INTO veil (patient, objection, {_WHAT})
+        SELECT DISTINCT across.id, objection, {_WHAT}
+          FROM objector
+          JOIN across USING (hash)
+         WHERE objection = ANY ($1) AND across.type = 'Patient'
+        ON CONFLICT DO NOTHING
+        """,  # noqa: S608
+        list(objections),
+    )
+    await db.execute("UPDATE veiled SET upto = $1 WHERE upto < $1", upto)
+
+
+async def know(db: Connection, told: Sequence[tuple[str, int]]) -> None:
+    """Patients who are written now, by their hashes."""
+    await db.execute(_BEARERS, [patient for patient, _ in told], [hashed for _, hashed in told])
