@@ -199,6 +199,13 @@ async def test_a_batch_lends_nobody_a_scope_and_a_stale_change_is_refused_in_it_
     stale["entry"][0]["request"]["ifMatch"] = 'W/"9"'
     assert (await api.ask("POST", "/", stale)).json["entry"][0]["response"]["status"] == "412"
 
+    once = a_bundle("batch", ("POST", "Consent", a_consent(patient)))
+    once["entry"][0]["request"]["ifNoneExist"] = f"patient={patient}"
+    assert (await api.ask("POST", "/", once)).json["entry"][0]["response"]["status"] == "400"
+    alone = await api.ask("POST", "/Consent", a_consent(patient), If_None_Exist=f"patient={patient}")
+    assert (alone.status, "If-None-Exist" in alone.json["issue"][0]["diagnostics"]) == (400, True)
+    assert await in_force(api, patient) == [("plans", "", "")]
+
     asked = [("GET", f"Consent?patient={patient}", None), ("POST", "Consent", a_consent(patient)), ("GET", "AuditEvent", None)]
     every = await api.token_with("system/*.cruds")
     told = (await api.ask("POST", "/", a_bundle("batch", *asked), token=every)).json["entry"]

@@ -36,7 +36,7 @@ async def api(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Asy
 
 
 class Somebody(NamedTuple):
-    index: str  # their id in the index
+    whose: str  # their id in the index
     number: str
     id: str  # of the Patient that is kept
     condition: str
@@ -84,7 +84,7 @@ def coded(system: str, code: str) -> dict[str, Any]:
 
 
 async def objects(api: Api, person: Somebody | str, section: str, source: str = "", organisation: str = "") -> Objection:
-    index = person if isinstance(person, str) else person.index
+    index = person if isinstance(person, str) else person.whose
     return await api.house.calls("exchange").ask(OBJECT, ObjectAsked(TOLD_TO, index, section, source, organisation))
 
 
@@ -202,6 +202,21 @@ async def test_a_batch_and_a_history_of_all_leave_it_out(api: Api):
         told = [each["fullUrl"] for each in (await api.ask("GET", path)).json["entry"]]
         assert not any(each.endswith(person.condition) for each in told), path
     assert any(each["fullUrl"].endswith(person.flag) for each in (await api.ask("GET", "/_history?_count=100")).json["entry"])
+
+
+async def test_an_objection_in_a_batch_holds_for_what_the_batch_reads_after_it(api: Api):
+    person = await somebody(api)
+    codes = "http://terminology.hl7.org/CodeSystem"
+    consent = {
+        "resourceType": "Consent", "status": "active", "scope": coded(f"{codes}/consentscope", "patient-privacy"),
+        "category": [coded("http://loinc.org", "59284-0")], "patient": {"reference": f"Patient/{person.whose}"},
+        "policyRule": coded(f"{codes}/v3-ActCode", "OPTOUT"), "provision": {"type": "deny"},
+    }  # fmt: skip
+    read = {"request": {"method": "GET", "url": f"Condition/{person.condition}"}}
+    said = {"request": {"method": "POST", "url": "Consent"}, "resource": consent}
+    token = await api.token_with("system/*.cruds", "system/Consent.c")
+    told = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "batch", "entry": [read, said, read]}, token=token)
+    assert [each["response"]["status"] for each in told.json["entry"]] == ["200", "201", "403"]
 
 
 async def test_it_holds_for_the_organisation_that_was_named_alone_and_until_it_is_withdrawn(api: Api):

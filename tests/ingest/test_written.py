@@ -100,8 +100,11 @@ class World:
         told = Kept(client, "RHM", tuple((id_, type_, id_, 1, "C") for id_ in ids), source=source)
         event = Event(str(uuid4()), "Kept", NOW, "holdings", msgspec.Raw(msgspec.json.encode(told)))
         async with self.database.pool.acquire() as db, db.transaction():
-            await (by or self.telling()).hear(db, [event])
+            telling = by or self.telling()
+            await telling.hear(db, [event])
             await asyncio.sleep(committed_after)
+            assert not telling.bell.is_set(), "nothing is committed yet"
+        telling.heard()
 
     async def waiting(self) -> list[tuple[str, str]]:
         rows = await self.database.pool.fetch("SELECT id, reason FROM written ORDER BY id")
@@ -127,7 +130,7 @@ async def test_who_is_written_in_the_name_of_a_source_is_claimed_for_it_and_poin
     assert await world.waiting() == []
 
 
-async def test_the_worker_that_is_woken_before_the_note_is_committed_looks_again(
+async def test_the_worker_is_woken_once_the_note_is_committed_and_by_nothing_that_is_nobodys_news(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(telling, "LOOKS_EVERY_S", 3600.0)
@@ -136,7 +139,9 @@ async def test_the_worker_that_is_woken_before_the_note_is_committed_looks_again
     async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
         work = tasks.create_task(woken.work())
         await asyncio.sleep(0)
-        await world.hear("p1", by=woken, committed_after=0.1)
+        await world.hear("o1", by=woken, type_="Observation")
+        assert not woken.bell.is_set()
+        await world.hear("p1", by=woken, committed_after=0.05)
         while not world.learnt:
             await asyncio.sleep(0.01)
         work.cancel()

@@ -13,6 +13,7 @@ from msgspec import Raw, json
 
 from carerecord.contracts.subscriptions import AMEND, RESUME, AmendAsked, ResumeAsked, Subscriber
 from carerecord.kit.errors import NotAcceptable, NotFound
+from carerecord.subscriptions import matching
 from carerecord.subscriptions.matching import BROKEN, FULL
 from tests.conftest import TestDatabase
 from tests.subscriptions.alone import BASE, BOARD, Alone, Neighbours, alone
@@ -246,6 +247,22 @@ def hanging(hook: Hook) -> tuple[asyncio.Event, asyncio.Event]:
 
     hook.before = hang
     return begun, released
+
+
+async def test_an_endpoint_that_takes_less_than_comes_is_given_longer_and_not_for_ever(
+    service_database: Databases, tmp_path: Path, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "COUNTED_EVERY_S", 0.0)
+    async with alone(await service_database("subscriptions"), tmp_path, most_waiting="2", within_s="10") as made:
+        id_ = await made.subscribe(f"{hook.address}/told")
+        begun, released = hanging(hook)
+        await made.change(*[f"o{number}" for number in range(2 * matching.PATIENCE)])
+        await begun.wait()
+        await waiting(made, id_, 2 * matching.PATIENCE)
+        assert (await made.standing(id_)).status == "active"
+        await made.change("one-more")
+        assert (await made.until(id_, "off")).error == FULL
+        released.set()
 
 
 async def test_one_that_ends_while_it_is_told_is_over_for_that_reason_though_its_endpoint_answers(

@@ -104,6 +104,8 @@ async def test_a_subscription_is_set_found_changed_and_ended_and_what_would_not_
         status, refused = await told.ask("POST", "/Subscription", asking(endpoint, criteria))
         assert (status, says in refused["issue"][0]["diagnostics"]) == (code, True), refused
         assert "Marlow" not in str(refused)
+    status, refused = await told.ask("POST", "/Subscription", asking(endpoint), If_None_Exist="status=active")
+    assert (status, "If-None-Exist" in refused["issue"][0]["diagnostics"]) == (400, True), refused
     id_ = await told.subscribe(hook, "Encounter")
     status, found = await told.ask("GET", f"/Subscription?status=active&url={endpoint}")
     assert (status, [each["resource"]["id"] for each in found["entry"]]) == (200, [id_])

@@ -110,6 +110,7 @@ async def _each(visit: Visit, entries: Sequence[_Entry]) -> list[bytes]:
     told: list[bytes] = []
     place = 0
     while place < len(entries):
+        await visit.look_behind()  # an entry before may have been an objection
         gets = list(takewhile(lambda entry: entry.request.method == "GET", entries[place : place + READS_AT_ONCE]))
         if gets:
             told += await reads.each(visit, [each.request.url for each in gets])
@@ -125,7 +126,8 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
         request, at = entry.request, reads.addressed(entry.request.url)
         if at is not None and at.type in OWNED_ELSEWHERE:
             sent = bytes(entry.resource)
-            return await by_owner.answered(visit, request.method, at.type, at.id, at.query, sent, request.ifMatch)
+            conditions = {b"if-match": request.ifMatch, b"if-none-exist": request.ifNoneExist}
+            return await by_owner.answered(visit, request.method, at.type, at.id, at.query, sent, conditions)
         change = _change(visit, entry)
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
         changes = await visit.face.masters.minded(visit.client, (change,))

@@ -27,10 +27,11 @@ ANSWERED: Final[Mapping[str, Mapping[tuple[str, bool], Handler]]] = {
         ("PUT", True): subscriptions.update, ("DELETE", True): subscriptions.delete,
     },
 }  # fmt: skip
+Conditions = Mapping[bytes, str]  # headers of an entry, as the whole of a request would bear them
 _KEPT: Final = (b"host", b"prefer")  # of the whole request's headers
 
 
-async def answered(visit: Visit, method: str, type_: str, id_: str, query: str, body: bytes, if_match: str) -> bytes:
+async def answered(visit: Visit, method: str, type_: str, id_: str, query: str, body: bytes, conditions: Conditions) -> bytes:
     """The entry of the answer.
 
     Raises:
@@ -39,15 +40,16 @@ async def answered(visit: Visit, method: str, type_: str, id_: str, query: str, 
     handler = ANSWERED.get(type_, {}).get((method, bool(id_)))
     if handler is None:
         raise NotHere(OWNED_ELSEWHERE[type_][1])
-    return _entry(await handler(_visit(visit, method, type_, id_, query, body, if_match)))
+    return _entry(await handler(_visit(visit, method, type_, id_, query, body, conditions)))
 
 
-def _visit(visit: Visit, method: str, type_: str, id_: str, query: str, body: bytes, if_match: str) -> Visit:
+def _visit(
+    visit: Visit, method: str, type_: str, id_: str, query: str, body: bytes, conditions: Conditions
+) -> Visit:
     """The same client at the address of the entry."""
     headers = [each for each in visit.request.scope["headers"] if each[0] in _KEPT]
     headers.append((b"content-type", FHIR_JSON.encode()))
-    if if_match:
-        headers.append((b"if-match", if_match.encode("latin-1", "replace")))
+    headers += [(name, said.encode("latin-1", "replace")) for name, said in conditions.items() if said]
     at = {"method": method, "headers": headers, "query_string": query.encode("latin-1", "replace")}
     scope = {**visit.request.scope, **at, "path_params": {"type": type_, "id": id_}}
 

@@ -49,8 +49,10 @@ async def create(visit: Visit) -> Response:
 
     Raises:
         NotFound: there is no such person. NotAcceptable: no such section, or a source that does not know the person.
+        NotUnderstood: with If-None-Exist, which this takes no heed of.
     """
     visit.must_by_name(TYPE, "c")
+    resources.takes_no_condition(visit, "What a person says twice is one: leave it out.")
     given = await _given(visit)
     asked = objection(given)
     faults = [*differences(given, written(asked))]

@@ -48,7 +48,7 @@ async def each(visit: Visit, urls: Sequence[str]) -> list[bytes]:
             if asked is None:
                 raise NotUnderstood("An entry asks for Type/id, or Type?search.")
             if asked.type in OWNED_ELSEWHERE:
-                alone[place] = by_owner.answered(visit, "GET", asked.type, asked.id, asked.query, b"", "")
+                alone[place] = by_owner.answered(visit, "GET", asked.type, asked.id, asked.query, b"", {})
             elif asked.id:
                 alone[place] = _read(visit, asked.type, asked.id)
             else:

@@ -206,6 +206,12 @@ def _condition(visit: Visit) -> str:
     return visit.query
 
 
+def takes_no_condition(visit: Visit, instead: str) -> None:
+    """Raises NotUnderstood: the client wants it created only where none is, and here that cannot be told."""
+    if visit.request.headers.get("if-none-exist", "").strip():
+        raise NotUnderstood(f"If-None-Exist is not taken for this type. {instead}")
+
+
 def if_none(visit: Visit, type_: str) -> str:
     return criteria(visit.request.headers.get("if-none-exist", ""), type_)
 

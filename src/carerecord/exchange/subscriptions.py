@@ -40,6 +40,7 @@ _FORM: Final = frozenset(("_format", "_pretty", "_count"))  # a client's own are
 
 async def create(visit: Visit) -> Response:
     visit.must_by_name(TYPE, "c")
+    resources.takes_no_condition(visit, "Look for it first, by criteria or url: each client finds its own.")
     asked = SubscribeAsked(_by(visit), Raw(await visit.body()), visit.base, visit.request_id)
     return _told(visit, await visit.face.calls.ask(SUBSCRIBE, asked), 201)
 

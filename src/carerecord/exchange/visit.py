@@ -177,7 +177,10 @@ class Visit:
         return self.reach(letter)
 
     async def look_behind(self) -> None:
-        """Ask what people keep back. Who only writes is answered all the same where nobody can say."""
+        """Know what people keep back at this moment. Who only writes is answered all the same where nobody can say."""
+        if self.face.veils.known:
+            self.veiled_by = None
+            return
         try:
             await self.face.veils.fresh()
             self.veiled_by = None
@@ -233,8 +236,7 @@ class Address:
             visit.form = formats.form_of(request, visit.heads.get(b"accept", b""), any_form=self._any_form)
             if self._guarded:
                 visit.bearer = await self._face.bearer(token_of(visit))
-                if not self._face.veils.known:
-                    await visit.look_behind()
+                await visit.look_behind()
             response = await self._handler(visit)
         except Exception as error:
             response = failed(visit, error)

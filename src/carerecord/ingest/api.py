@@ -144,7 +144,7 @@ def build(supplies: Supplies) -> Part:
             Job("ingest.file", filer.work),
             *((Job("ingest.folder", watcher.work),) if told.folder else ()),
         ),
-        hears=(Heard("holdings", ("Kept",), telling.hear),),
+        hears=(Heard("holdings", ("Kept",), telling.hear, telling.heard),),
         stop=stop,
         about=lambda: {"mllp": receiving.port_open, "filed": filer.filed},
     )

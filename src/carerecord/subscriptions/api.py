@@ -31,7 +31,7 @@ class SubscriptionsSettings:
     most_tries: int = 20  # without an answer, then it is parked with the status error: about two hours
     handshake_tries: int = 4  # of the first word, then the status is error
     together: int = 20  # notices in one message, of those that have a payload
-    most_waiting: int = 100_000  # notices that wait for an endpoint that fails, then the subscription is turned off
+    most_waiting: int = 100_000  # notices that may wait for one that fails (ten times that, for others), then it is turned off
 
     def __post_init__(self) -> None:
         if not 0 < self.within_s <= 60:

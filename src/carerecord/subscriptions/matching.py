@@ -1,6 +1,7 @@
 """For whom is a change? What holdings told is written down first, then held against the watches, in its order."""
 
 import asyncio
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from carerecord.subscriptions.store.subscribed import Row
 
 _AT_ONCE: Final = 200  # changes in one transaction
 _IDLE_S: Final = 1.0
+PATIENCE: Final = 10  # times as many may wait for an endpoint that takes them
+COUNTED_EVERY_S: Final = 10.0
 BROKEN: Final = "Its criteria are not understood any more. Set it anew, and read what changed meanwhile by _history."
 FULL: Final = "So many notices waited that it was turned off. Set it anew, and read what changed meanwhile by _history."
 
@@ -35,6 +38,7 @@ class Matcher:
     most_waiting: int
     due: asyncio.Event  # rung for whoever delivers
     bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _counted_at: float = -COUNTED_EVERY_S
 
     async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
         """Write down what changed, in the transaction that moves our place with it."""
@@ -114,11 +118,20 @@ class Matcher:
             return []
 
     async def _turn_off_the_full(self, rows: Sequence[Row]) -> None:
-        """Nothing grows without an end: an endpoint that is silent for so long is told so, by its subscription."""
-        parked = [each.id for each in rows if each.status != "active" or each.tries]
-        if not parked:
+        """Nothing grows without an end: an endpoint that is silent for so long is told so, by its subscription. One that takes
+        them, but more slowly than they come, is given longer, and is counted now and then alone."""
+        failing = {each.id for each in rows if each.status != "active" or each.tries}
+        looked = failing
+        if time.monotonic() - self._counted_at >= COUNTED_EVERY_S:
+            self._counted_at = time.monotonic()
+            looked = {each.id for each in rows}
+        if not looked:
             return
-        full = [id_ for id_, each in (await store.queues(self.db, parked)).items() if each.waiting > self.most_waiting]
+        full = [
+            id_
+            for id_, each in (await store.queues(self.db, sorted(looked))).items()
+            if each.waiting > self.most_waiting * (1 if id_ in failing else PATIENCE)
+        ]
         if full:
             await store.turn_off(self.db, full, FULL, self.clock.now())
             self.log.warning("subscriptions.turned-off", subscriptions=full)

@@ -8,6 +8,7 @@ do it twice is to do it once.
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
@@ -32,7 +33,6 @@ from carerecord.kit.events import Event
 
 AT_ONCE: Final = 100
 LOOKED_AT_EVERY: Final = timedelta(minutes=2)  # what waits for a person's word about whose it is
-_COMMITTING: Final = (0.0, 0.05, 0.2, 0.8)  # seconds: what rings has not been committed yet
 NO_SOURCE: Final = "Its source is no longer in the registry."
 UNREAD: Final = "It cannot be read as a person."
 NOTHING: Final = Demographics()  # what a source says of somebody whom it has deleted
@@ -43,6 +43,7 @@ class Telling:
     enroller: Enroller
     patient_id: PatientIds
     bell: asyncio.Event = field(default_factory=asyncio.Event)
+    _noted: asyncio.Event = field(default_factory=asyncio.Event)  # by whoever hears, and perhaps not committed yet
 
     async def hear(self, connection: Connection, events: Sequence[Event]) -> None:
         """Note the people whom a source's client wrote. What we filed ourselves, the index knows."""
@@ -53,34 +54,32 @@ class Telling:
                 told |= {id_: (id_, kept.source, event.id) for _, type_, id_, _, _ in kept.changes if type_ == "Patient"}
         if told:
             await store.add(connection, list(told.values()), self.enroller.clock.now())
+            self._noted.set()
+
+    def heard(self) -> None:
+        """Ring for who works, where what was noted is committed now. Most of what is heard is nobody's news."""
+        if self._noted.is_set():
+            self._noted.clear()
             self.bell.set()
 
     async def work(self) -> None:
         """Until cancelled. A service that is needed and away is asked again; everything waits meanwhile."""
         while True:
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(LOOKS_EVERY_S):
                     await self.bell.wait()
-            except TimeoutError:
-                await self._everyone()
-                continue
             self.bell.clear()
-            for pause in _COMMITTING:
-                await asyncio.sleep(pause)
-                if await self._everyone():
-                    break
+            await self._everyone()
 
-    async def _everyone(self) -> bool:
-        """Tell of all that are due; whether there was somebody."""
-        told = False
+    async def _everyone(self) -> None:
+        """Tell of all that are due."""
         try:
             while await self.some():
-                told = True
+                pass
         except Exception as error:
             if not (is_away(error) or isinstance(error, Unavailable)):
                 raise
             self.enroller.log.warning("written.waits", because=type(error).__name__)
-        return told
 
     async def some(self) -> bool:
         """Tell of as many as are taken at once; False when none was due."""
