@@ -66,7 +66,7 @@ async def page(address: str) -> str:
 def test_two_processes_answer_on_one_port_and_killing_one_loses_no_acknowledged_write(
     cluster: Cluster, nats: NatsServer, tmp_path: Path, carerecord: Carerecord
 ):
-    names = "identity,holdings,audit,exchange"
+    names = "identity,holdings,audit,consent,policy,exchange"
     databases = asyncio.run(own_databases(cluster, "shared"))
     told = {f"CARERECORD_{name.upper()}_DATABASE": dsn for name, dsn in databases.items()}
     told["CARERECORD_NATS_URL"] = nats.url
@@ -120,7 +120,7 @@ def test_a_worker_that_cannot_start_stops_the_whole_and_says_why(tmp_path: Path)
     nowhere = "postgresql://nobody@127.0.0.1:1/none"
     told = {f"CARERECORD_{name}_DATABASE": nowhere for name in ("IDENTITY", "HOLDINGS")}
     told["CARERECORD_NATS_URL"] = "nats://127.0.0.1:1"
-    target = "identity,holdings,exchange"
+    target = "identity,holdings,consent,policy,exchange"
 
     with running(tmp_path / "data", "serve", "--target", target, "--workers", "2", "--port", "0", **told) as serving:
         assert serving.process.wait(60) == 1
