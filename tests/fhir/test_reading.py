@@ -453,6 +453,11 @@ def test_an_encounter_says_its_kind(class_: str, words: str, kind: str, planned:
     assert (got.encounter.kind, got.encounter.planned, got.encounter.in_progress) == (kind, planned, True)
 
 
+def test_an_encounter_without_a_type_is_named_by_its_class_as_a_heading() -> None:
+    coded = {"class": {"code": "IMP", "display": "inpatient encounter"}}
+    assert says("Encounter", status="in-progress", **coded).title == "Inpatient encounter"
+
+
 def test_a_stay_tells_where_somebody_lies_now_and_one_that_is_over_where_they_lay() -> None:
     def place(name: str, status: str) -> dict[str, Any]:
         return {"location": {"display": name}, "status": status}

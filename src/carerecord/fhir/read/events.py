@@ -59,7 +59,8 @@ def read_encounter(resource: Resource, type_: str, status: str, beside: Around) 
         or _diagnosis(resource, beside),
         outcome=title_of(stay.get("dischargeDisposition")),
     )  # fmt: skip
-    title = kind_words or title_of(class_) or ("Episode of care" if type_ == "EpisodeOfCare" else "")
+    class_words = title_of(class_)  # HL7's own begin with a small letter
+    title = kind_words or class_words[:1].upper() + class_words[1:] or ("Episode of care" if type_ == "EpisodeOfCare" else "")
     encounter = timed(encounter, status, text_in(period, "start"), text_in(period, "end"))
     return encounter, title or f"{kind[:1].upper()}{kind[1:]} contact"
 
