@@ -213,3 +213,38 @@ def test_whatever_stands_in_an_event_it_becomes_something_or_a_reason(chance: ra
             raise
         return
     settled([found])
+
+
+PRACTICE = {
+    "resourceType": "Organization", "id": "o1", "name": "Elm Bank Surgery",
+    "identifier": [{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "A99917"}],
+}  # fmt: skip
+TRACED = {
+    "url": "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
+    "valueCodeableConcept": {
+        "coding": [{"system": "https://fhir.hl7.org.uk/CodeSystem/UKCore-NHSNumberVerificationStatusEngland", "code": "01"}]
+    },
+}
+
+
+def test_a_practice_that_the_event_holds_is_led_to_and_known_by_its_code():
+    whose = {"reference": "Organization/o1", "display": "Elm Bank Surgery"}
+    who = {**PATIENT, "generalPractitioner": [whose], "managingOrganization": {"reference": "Organization/elsewhere"}}
+    found = filing(event(PRACTICE, patient=who))
+    puts = settled([found])
+
+    kept, practice = one(puts, "Patient"), one(puts, "Organization")
+    assert kept["generalPractitioner"][0]["reference"] == f"Organization/{practice['id']}"
+    assert (found.people[0].demographics.gp, person(kept).practice.ods) == ("A99917", "A99917")
+    assert kept["managingOrganization"] == {"display": "not sent"}
+
+
+def test_how_far_a_number_is_traced_is_kept_as_the_event_says_and_what_is_not_carried_is_named():
+    number = {**PATIENT["identifier"][0], "extension": [TRACED]}
+    born = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "1948-07-14"}]}
+    found = filing(event(VACCINE, patient={**PATIENT, "identifier": [number], "_birthDate": born}))
+    later = event(VACCINE, at="2026-11-22T11:00:00+00:00")
+
+    assert person(one(settled([found]), "Patient")).nhs_number_status == "01"
+    assert person(one(settled([found, filing(later)]), "Patient")).nhs_number_status == "01"
+    assert "Patient._birthDate is not carried" in found.notes

@@ -27,6 +27,7 @@ _SAID: Final = {
 _UNKNOWN, _TWICE, _ONE_TYPE = "unknown element", "the key appears more than once", "only one type may be given"
 _STEP: Final = re.compile(r"(?P<name>[A-Za-z_]+)(?:\[(?P<place>[0-9]+)\])?\.")
 _OTHER: Final = "does not have the form that FHIR gives it"
+_CONTROLS: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\(?:[bf]|u00(?:0[0-8bBcCeEfF]|1[0-9a-fA-F]))")  # as JSON writes them
 _COMMENTS: Final = re.compile(rb'"fhir_comments"\s*:')
 _MOST: Final = 10
 
@@ -43,6 +44,8 @@ def faults(raw: bytes) -> tuple[Fault, ...]:
     told = dict.fromkeys(_told(raw, found[:_MOST]))
     if b"fhir_comments" in raw and _COMMENTS.search(raw):  # the library lets it pass: DSTU 2 had it
         told[Fault("resource", "has fhir_comments, which FHIR R4 does not know: leave them out")] = None
+    if b"\\" in raw and _CONTROLS.search(raw):
+        told[Fault("resource", "has a text with a control character other than tab and line break: leave it out")] = None
     return tuple(told)
 
 

@@ -16,7 +16,7 @@ from carerecord.fhir import xml, xml_reading
 from carerecord.fhir.bundle import parse, split
 from carerecord.fhir.codes import codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.errors import FhirError
-from carerecord.fhir.identifiers import NHS_NUMBER, canonical_system
+from carerecord.fhir.identifiers import NHS_NUMBER, ODS_ORGANISATION, canonical_system
 from carerecord.fhir.person import person
 from carerecord.fhir.stu3 import convert
 from carerecord.fhir.stu3.elements import elements as elements_of_stu3
@@ -201,7 +201,7 @@ def filed(
     people = [each for _, each in resources if text_in(each, "resourceType") == "Patient"]
     if len({_key(each) for each in people}) > 1:
         raise Unreadable("it is about several people")
-    who = people[0] if people else _named_only(resources)
+    who = _with_organisations(people[0], resources) if people else _named_only(resources)
     local_id = local_id or _local_id(reading, who)
     patient = patient_id(reading.sender, local_id)
     thread = f"Patient/{patient}"
@@ -219,7 +219,8 @@ def filed(
     for _, each in kept:
         _is_about(reading, each, thread, who)
     said = [_said(reading, thing, each, local_id, patient, deletes=deletes) for thing, each in kept]
-    facts = {**_facts_of(who), **({WITHDRAWN: None} if people else {})}
+    facts = {**_led(reading, _facts_of(who)), **({WITHDRAWN: None} if people else {})}
+    reading.notes += [f"Patient.{name} is not carried" for name in who if name[0] == "_"]
     said.insert(0, statement(thread, local_id, Said(patient, {thread: facts}, passing=not people)))
     about = stated(reading.sender.source, person({**who, "resourceType": "Patient", "id": local_id}))
     return Filing(event, order, (about,), tuple(said), notes=tuple(dict.fromkeys(reading.notes)), withdraws=deletes)
@@ -270,6 +271,27 @@ def _is_person(reference: str) -> bool:
     return "Patient/" in reference or reference.startswith("urn:")
 
 
+def _with_organisations(who: Resource, resources: list[tuple[str, Resource]]) -> Resource:
+    """The person, whose practice and keeper bear their ODS codes where the message holds these organisations."""
+    codes = {
+        name: {"system": ODS_ORGANISATION, "value": text_in(number, "value")}
+        for url, each in resources if text_in(each, "resourceType") == "Organization"
+        for number in dicts_in(each, "identifier") if canonical_system(text_in(number, "system")) == ODS_ORGANISATION
+        for name in (url, f"Organization/{text_in(each, 'id')}")
+    }  # fmt: skip
+
+    def coded(named: Resource) -> Resource:
+        code = codes.get(text_in(named, "reference"))
+        return {**named, "identifier": code} if code and "identifier" not in named else named
+
+    out = dict(who)
+    if practices := dicts_in(who, "generalPractitioner"):
+        out["generalPractitioner"] = [coded(each) for each in practices]
+    if keeper := dict_in(who, "managingOrganization"):
+        out["managingOrganization"] = coded(keeper)
+    return out
+
+
 def _key(resource: Resource) -> str:
     numbers = sorted(f"{text_in(each, 'system')}|{text_in(each, 'value')}" for each in dicts_in(resource, "identifier"))
     return "\n".join(numbers) or text_in(resource, "id")
@@ -317,8 +339,12 @@ def _facts_of(who: Mapping[str, Any]) -> Facts:
     for each in dicts_in(who, "identifier"):
         system, value = canonical_system(text_in(each, "system")), "".join(text_in(each, "value").split())
         if value:
-            plain = {key: inner for key, inner in each.items() if key not in ("extension", "system", "value")}
+            own = ("system", "value", "extension") if system == NHS_NUMBER else ("system", "value")
+            plain = {key: inner for key, inner in each.items() if key not in own}
             facts[f"+identifier/{system}|{value}"] = {**plain, "system": system, "value": value}
+            if len(own) > 2 and "extension" in each:  # how far it is traced; an event that does not say takes nothing away
+                one = {"resourceType": "Patient", "id": "one", "identifier": [each]}
+                facts[f"traced/{value}"] = person(one).nhs_number_status
     for each in dicts_in(who, "extension"):
         if url := text_in(each, "url"):
             facts[f"ext:{url}"] = each

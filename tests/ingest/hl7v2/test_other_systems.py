@@ -6,6 +6,7 @@ from tests.ingest.hl7v2.world import filed, message, one, pv1, stand, the
 
 from carerecord.fhir import gates
 from carerecord.fhir.bundle import parse
+from carerecord.ingest.hl7v2.parse import NO_TEXT
 
 EARLY, LATE = "20261122090000", "20261122093000"
 
@@ -74,3 +75,11 @@ def test_an_appointment_that_is_scheduled_is_booked() -> None:
 
     assert the([moved], "Appointment")["status"] == "booked"
     assert not [each for each in filed(moved).notes if each.startswith("SCH-25")]
+
+
+def test_a_report_of_two_pages_is_kept_without_what_no_text_may_hold() -> None:
+    sent = message("ORU^R01", ORC, OBR, "OBX|1|FT|A^Film^L||page one\x0cpage\x08 two\x1f|||||F")
+
+    assert the([sent], "Observation")["valueString"] == "page one\npage two"
+    assert NO_TEXT in filed(sent).notes
+    assert faults(sent) == []

@@ -17,6 +17,9 @@ DELETED: Final = '""'
 _FRAME: Final = b"\x0b\x1c \t\r\n"
 _STARTS: Final = re.compile(rb"(?:\A|[\r\n])(?=(?:MSH|FHS|BHS|BTS|FTS)[^A-Za-z0-9\s])")
 _ENVELOPES: Final = (b"FHS", b"BHS", b"BTS", b"FTS")
+_NO_TEXT: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f]")  # FHIR's texts may not hold them, nor may XML
+_AS_TEXT: Final = {**dict.fromkeys(range(1, 0x20)), 9: "\t", 10: "\n", 11: "\n", 12: "\n", 13: "\r"}  # a new page is a new line
+NO_TEXT: Final = "it holds control characters: a new page is kept as a new line, the others are left out"
 BROKEN_LINE: Final = "a line break stood inside a field: kept as part of its text"
 
 
@@ -260,6 +263,8 @@ def parse(raw: bytes, charset: str = "") -> Message:
         raise Unreadable("the message is empty")
     text, codec, notes = decoded(raw, charset)
     text = text.lstrip("\ufeff")
+    if _NO_TEXT.search(text):
+        text, notes = text.translate(_AS_TEXT), (*notes, NO_TEXT)
     marks = _delimiters(text[:12])
     lines = _lines(text, marks.field)
     if "\0" in text:
