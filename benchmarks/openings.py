@@ -65,6 +65,7 @@ async def rounds_of(ports: Sequence[int], at_once: int, rounds: int, written: by
     loop = asyncio.get_running_loop()
     open_ = [(await loop.create_connection(Opening, "127.0.0.1", ports[n % len(ports)]))[1] for n in range(at_once)]
     took: list[float] = []
+    sizes: list[int] = []
     whole = await open_[0].ask(written)  # bytes; an answer with a gap in it is smaller
     partial = 0
 
@@ -77,10 +78,12 @@ async def rounds_of(ports: Sequence[int], at_once: int, rounds: int, written: by
             partial += 1
             seconds = max(seconds, LAST_CALL_S)  # what came back with gaps is no answer in time
         took.append(seconds)
+        sizes.append(size)
 
     for _ in range(2):
         await asyncio.gather(*(one(each) for each in open_))
     took.clear()
+    sizes.clear()
     partial = 0
     cpu = time.process_time()
     ends_at = time.monotonic() + MOST_S
@@ -93,8 +96,9 @@ async def rounds_of(ports: Sequence[int], at_once: int, rounds: int, written: by
     took.sort()
     p99 = took[min(len(took) - 1, int(len(took) * 0.99))]
     return {
-        "openings": len(took), "median_ms": round(statistics.median(took) * 1000), "p99_ms": round(p99 * 1000),
-        "answer_bytes": whole, "answers_with_gaps": partial,
+        "openings": len(took), "median_ms": round(statistics.median(took) * 1000),
+        "mean_ms": round(statistics.mean(took) * 1000), "p99_ms": round(p99 * 1000),
+        "answer_bytes": whole, "mean_bytes": round(statistics.mean(sizes)), "answers_with_gaps": partial,
         "load_generator_cpu_ms_per_opening": round(cpu / len(took) * 1000, 2),
     }  # fmt: skip
 

@@ -132,6 +132,24 @@ async def test_of_requests_that_come_together_the_first_is_done_before_the_other
     assert set(ended[:6]) == {names[0]}
 
 
+async def test_one_long_work_of_the_first_goes_on_before_those_who_came_later():
+    ended: list[str] = []
+    turns = Turns(turn_s=0.002, share_s=1.0)
+
+    async def long() -> None:
+        with request.request("the-first-one"):
+            async with turns.mine() as turn:
+                for _ in range(6):
+                    work(0.003)
+                    await turn.over()
+                ended.append("the-first-one")
+
+    everyone = asyncio.gather(long(), works_of("the-other-one", turns, ended, 0.001, 2))
+
+    assert await rounds_until(everyone) >= 6
+    assert ended[0] == "the-first-one"
+
+
 async def test_a_request_that_has_had_its_share_lets_a_small_one_through():
     ended: list[str] = []
     turns = Turns(turn_s=0.002, share_s=0.02)

@@ -57,13 +57,16 @@ class Turns:
     def _next_round(self) -> None:
         self._since = 0.0
 
-    async def _take(self, whose: Request) -> None:
+    async def _take(self, whose: Request, *, pass_on: bool) -> None:
+        """`pass_on`: it is taken by us; whoever is first now, we among them, is to have it."""
         if not self._taken:
             self._taken = True
             return
         given: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         before = (0, 0) if self._share_s is None else (int(whose.worked_s / self._share_s), whose.place)
         heappush(self._queue, (*before, next(self._asked), given))
+        if pass_on:
+            self._give()
         try:
             await given
         except BaseException:
@@ -101,12 +104,13 @@ class Turn:
     async def over(self) -> None:
         """Called between two small pieces of work: when the turn has lasted long enough the others have theirs first."""
         if self._turns._spent():
-            self.end()
-            await self.begin()
+            self._mine = False
+            self._note()
+            await self.begin(pass_on=True)
 
-    async def begin(self) -> None:
+    async def begin(self, *, pass_on: bool = False) -> None:
         turns = self._turns
-        await turns._take(self._whose)
+        await turns._take(self._whose, pass_on=pass_on)
         self._mine, self._began = True, time.perf_counter()
         try:
             if turns._spent():
@@ -122,5 +126,8 @@ class Turn:
     def end(self) -> None:
         if self._mine:
             self._mine = False
-            self._whose.worked_s += time.perf_counter() - self._began
+            self._note()
             self._turns._give()
+
+    def _note(self) -> None:
+        self._whose.worked_s += time.perf_counter() - self._began
