@@ -154,7 +154,7 @@ async def test_bad_lines_tell_nothing_of_what_they_held_and_are_bounded(api: Api
 
 
 @pytest.mark.soak
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(3_600)  # by progress it is judged before that
 async def test_a_million_bad_lines_are_counted_and_bounded(api: Api) -> None:
     await _many_bad(api, 1_000_000)
 

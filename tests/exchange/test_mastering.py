@@ -1,15 +1,18 @@
 """Must a write say what it replaces, wherever this is the only copy, and from the moment on at which it becomes that?"""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.exchange.conftest import Api, serving
+from tests.exchange.test_importing import finished, sent
 
 from carerecord.app.postgres import Cluster
 from carerecord.contracts.sources import REGISTRY, RegistryAsked
+from carerecord.holdings.loading import Loader
 from carerecord.kit.errors import Unavailable
 
 LAB = """
@@ -80,6 +83,27 @@ async def test_what_becomes_the_only_copy_is_replaced_blindly_no_more_and_what_s
 
     await arranged(lab, tmp_path, LAB)
     assert await blindly() == [200, 200, 200, 200]
+
+
+async def test_an_import_replaces_blindly_no_more_once_its_client_looks_and_what_it_replaces_is_the_only_copy(
+    lab: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    assert (await lab.ask("PUT", "/Observation/o1", RESULT)).status == 201
+    goes_on, real = asyncio.Event(), Loader._filed_once
+
+    async def waits(*told: Any) -> bool:
+        await goes_on.wait()
+        return await real(*told)
+
+    monkeypatch.setattr(Loader, "_filed_once", waits)
+    begun = await sent(lab, b"\n".join(json.dumps(each).encode() for each in (RESULT, {**RESULT, "id": "o2"})))
+    await arranged(lab, tmp_path, LAB + 'arrangements = { results = "master" }\n')
+    assert (await lab.ask("GET", begun.headers["Content-Location"].removeprefix(lab.base))).status == 202
+    goes_on.set()
+    report = await finished(lab, begun)
+    assert (report["kept"], report["refused"]) == (1, 1), "o2 replaces nothing"
+    (refused,) = (await lab.ask("GET", report["error"][0]["url"].removeprefix(lab.base))).body.splitlines()
+    assert b"Line 1: Say which version this replaces" in refused
 
 
 async def test_where_the_registry_cannot_be_asked_nothing_is_replaced_blindly(lab: Api, monkeypatch: pytest.MonkeyPatch):

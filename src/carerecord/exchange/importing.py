@@ -10,6 +10,7 @@ from typing import Final
 
 import orjson
 import zstandard
+from msgspec.structs import replace
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response, StreamingResponse
 
@@ -21,7 +22,7 @@ from carerecord.exchange.formats import NotTaken, TooLarge
 from carerecord.exchange.owners import OWNED_ELSEWHERE
 from carerecord.exchange.visit import Visit
 from carerecord.kit.calls import Calls
-from carerecord.kit.errors import CareRecordError, NotUnderstood, Refused
+from carerecord.kit.errors import CareRecordError, NotUnderstood, Refused, Unavailable
 
 MOST_LINE: Final = 10_000_000  # bytes of one resource
 MOST_BYTES: Final = 20_000_000_000  # of one import
@@ -109,8 +110,11 @@ async def fed(calls: Calls, load: str, asked: LoadAsked, chunks: AsyncIterator[b
 
 
 async def state(visit: Visit) -> Response:
-    """How far it is; what became of it once it is done."""
-    found = await visit.face.calls.ask(LOAD_STATE, _named(visit))
+    """How far it is; what became of it once it is done. Whoever looks is told to holdings as the registry has them by now."""
+    named = _named(visit)
+    with suppress(Unavailable):  # that is asked again at the next look
+        named = replace(named, client=await visit.face.masters.client(visit.client))
+    found = await visit.face.calls.ask(LOAD_STATE, named)
     if found.state == "failed":
         says = f"The import failed after {found.read:,} lines; {found.kept:,} resources were kept. Begin it again."
         return outcome(500, Issue("error", "exception", "", says))

@@ -38,7 +38,10 @@ class Masters:
         return tuple([each if _says(each) or each.type not in alone else replace(each, must_match=True) for each in changes])
 
     async def client(self, client: Client) -> Client:
-        """For an import, whose lines say of no version: the client as it is while something of its source is kept here alone."""
+        """For an import, whose lines say of no version: the client as it is while something of its source is kept here alone.
+
+        Asked when it begins, and whenever the client looks how far it is.
+        """
         return replace(client, must_match=True) if client.source and await self._types(client.source) else client
 
     async def _types(self, source: str) -> frozenset[str]:

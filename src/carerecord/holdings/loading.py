@@ -41,6 +41,7 @@ _REFUSALS: Final = 4  # in one group, before each of its lines is filed by itsel
 _REPEAT: Final = (asyncpg.SerializationError, asyncpg.DeadlockDetectedError, asyncpg.UniqueViolationError)
 
 _faults: Final = msgspec.json.Decoder(tuple[Fault, ...])
+_asked: Final = msgspec.json.Decoder(LoadAsked)
 
 
 @dataclass
@@ -96,7 +97,11 @@ class Loader:
         return await self.state(LoadNamed(asked.load, asked.client))
 
     async def state(self, asked: LoadNamed) -> Load:
+        """A client that must say which versions it replaces, and did not have to when it began, must from the next group on."""
         row = await self._named(asked.load, asked.client.id)
+        if asked.client.must_match and not (begun := _asked.decode(row["asked"])).client.must_match:
+            told = msgspec.structs.replace(begun, client=msgspec.structs.replace(begun.client, must_match=True))
+            await kept.ask_again(self.writer.finder.db, row["id"], msgspec.json.encode(told))
         state = "running" if row["state"] == "filing" else row["state"]
         return Load(
             str(row["id"]), state, stamp(row["at"]), row["lines"], row["read"], row["kept"], row["refused"], row["told"],
@@ -141,7 +146,7 @@ class Loader:
         row = await kept.lease(finder.db, now, now + _LEASE)
         if row is None:
             return False
-        asked = msgspec.json.decode(row["asked"], type=LoadAsked)
+        asked = _asked.decode(row["asked"])
         try:
             if await self._filed_whole(row, asked):
                 await self._lane_done(row, asked)
@@ -207,8 +212,12 @@ class Loader:
         while True:
             try:
                 async with finder.db.acquire() as db, db.transaction():
-                    if (told := await kept.told_so_far(db, id_, lane.number, group.after)) is None:
+                    if (found := await kept.told_so_far(db, id_, lane.number, group.after)) is None:
                         return False
+                    told, asked = found[0], _asked.decode(found[1])
+                    now = WriteAsked(asked.client, asked.reach, (), asked.request)
+                    for each in drafts:
+                        each.asked = now
                     if len(late) < _REFUSALS:
                         await self._kept(db, drafts, new=lane.new)
                         lane.new = all(each.done and each.done.held and each.done.held.version == 1 for each in drafts)

@@ -102,14 +102,15 @@ async def next_part(db: Database, id_: UUID, number: int) -> Record | None:
     )
 
 
-async def told_so_far(db: Connection, id_: UUID, lane: int, read: int) -> int | None:
-    """Of how many refused lines of the lane it is told. None where the import was cancelled, or another process has read on.
+async def told_so_far(db: Connection, id_: UUID, lane: int, read: int) -> tuple[int, bytes] | None:
+    """Of how many refused lines of the lane it is told, and the client's rights as they are now. None where the import was
+    cancelled, or another process has read on.
 
     Until the transaction ends nobody does either.
     """
     row = await db.fetchrow(
         """
-        SELECT load_lane.told
+        SELECT load_lane.told, load.asked
           FROM load_lane
           JOIN load ON load.id = load_lane.load AND load.state = 'filing'
          WHERE (load_lane.load, lane, load_lane.read) = ($1, $2, $3)
@@ -119,7 +120,12 @@ async def told_so_far(db: Connection, id_: UUID, lane: int, read: int) -> int | 
         lane,
         read,
     )
-    return None if row is None else int(row["told"])
+    return None if row is None else (int(row["told"]), row["asked"])
+
+
+async def ask_again(db: Database, id_: UUID, asked: bytes) -> None:
+    """The client's rights are others from the next group on."""
+    await db.execute("UPDATE load SET asked = $2 WHERE id = $1", id_, asked)
 
 
 async def looked_at(
