@@ -9,7 +9,7 @@ from typing import Any
 import hl7 as hl7_library  # type: ignore[import-untyped]
 import pytest
 from tests.exchange.conftest import Api, serving
-from tests.ingest.hl7v2.world import message
+from tests.ingest.hl7v2.world import NHS, message
 from tests.ingest.test_fhir_messages import VACCINE, event
 
 from carerecord.app.postgres import Cluster
@@ -61,6 +61,16 @@ async def test_a_message_is_answered_when_it_is_durable_and_a_stranger_is_turned
     )
     assert acknowledged.headers["content-type"] == "application/hl7-v2+er7"
     assert str(hl7_library.parse(acknowledged.body.decode()).segment("MSA")(2)) == "C77"
+    signal = {
+        "specversion": "1.0",
+        "id": "1",
+        "source": "pds",
+        "type": "pds-change-of-gp-2",
+        "subject": NHS,
+        "time": "2026-11-22T10:00:00Z",
+    }
+    signalled = await api.ask("POST", path, signal, token=token, Content_Type="application/cloudevents+json")
+    assert (signalled.status, signalled.json["issue"][0]["severity"]) == (200, "information")
     assert (await api.ask("POST", path, b"x", token=token, Content_Type="text/plain")).status == 415
 
 

@@ -147,6 +147,10 @@ def test_a_signal_says_whose_and_nothing_else():
     assert found.kept_only
     with pytest.raises(Unreadable):
         filing(json.dumps({**signal, "subject": "1111111111"}).encode())
+    before = {name: value for name, value in signal.items() if name != "specversion"}
+    old = {**before, "subject": {"nhsNumber": NHS, "familyName": "MARLOW", "dob": "1948-07-14"}, "data": {"versionId": "2"}}
+    assert filing(json.dumps(old).encode()).signals == (NHS,)
+    assert filing(json.dumps(old).encode()).order == found.order
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from carerecord.exchange.answers import outcome
 from carerecord.exchange.visit import Visit
 
 ER7: Final = "application/hl7-v2+er7"
+SIGNAL: Final = "application/cloudevents+json"
 _ER7: Final = frozenset((ER7, "x-application/hl7-v2+er7"))
 MOST_BYTES: Final = 25_000_000
 TAKEN: Final = "It is kept, and is filed next."
@@ -29,7 +30,7 @@ async def process(visit: Visit) -> Response:
     """
     kind = visit.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_er7 = kind in _ER7
-    taken = formats.sent if is_er7 else formats.as_it_came  # what is not ours to mend is kept as it came
+    taken = formats.sent if is_er7 or kind == SIGNAL else formats.as_it_came  # what is not ours to mend is kept as it came
     raw = await taken(visit.request, MOST_BYTES)
     asked = ReceiveAsked((base64.b64encode(raw).decode(),), client=visit.known.client.id)
     (told,) = await visit.face.calls.ask(RECEIVE, asked)

@@ -45,7 +45,7 @@ def mapped(raw: bytes, sender: Sender, received_at: datetime | None = None) -> F
     """
     try:
         value = opened(raw)
-        if "specversion" in value:
+        if _is_signal(value):
             return _signal(value, sender, received_at)
         if text_in(value, "type") == "message":
             return _message(value, sender, received_at)
@@ -60,7 +60,7 @@ def opened(raw: bytes) -> Resource:
         value = parse(_as_json(raw) if is_xml(raw) else raw)
     except FhirError as fault:
         raise Unreadable(fault.reason) from fault
-    if "specversion" not in value:
+    if not _is_signal(value):
         if text_in(value, "resourceType") != "Bundle":
             raise Unreadable("it is no Bundle")
         if text_in(value, "type") not in ("message", "history"):
@@ -104,9 +104,14 @@ class Reading:
         self.names: dict[str, str] = {}  # as others in the message refer to a resource -> Type/id here
 
 
+def _is_signal(value: Resource) -> bool:
+    """A CloudEvent, or what was sent before there were such: an event's name and whom it is about."""
+    return "specversion" in value or ("resourceType" not in value and {"type", "subject", "time"} <= value.keys())
+
+
 def _signal(value: Resource, sender: Sender, received_at: datetime | None) -> Filing:
-    """A CloudEvent: that something changed about somebody, and not what."""
-    number, type_ = text_in(value, "subject"), text_in(value, "type")
+    """That something changed about somebody, and not what."""
+    number, type_ = text_in(value, "subject") or text_in(dict_in(value, "subject"), "nhsNumber"), text_in(value, "type")
     at = instant(text_in(value, "time"), received_at)
     if not systems.is_somebodys(number):
         raise Unreadable("the event's subject is no NHS number")

@@ -107,8 +107,8 @@ def code(head: Head, verdict: Verdict, *, acknowledge: str = "as-asked", unable:
     """The two letters of the answer; "" where the sender wants none.
 
     Original mode, where MSH-15 and MSH-16 are empty, or the sender's row says so: AA, AE, AR. Enhanced mode: the commit
-    acknowledgement that MSH-15 asks for, CA, CE or CR. Where MSH-15 says NE and MSH-16 asks, the one answer is AA, AE or AR,
-    given as soon as the message is durable: whatever follows is in our own queue.
+    acknowledgement that MSH-15 asks for, CA, CE or CR. Where it asks for none of this outcome and MSH-16 does, the one answer is
+    AA, AE or AR, given as soon as the message is durable: whatever follows is in our own queue.
     """
     letter = verdict.value
     if verdict is Verdict.UNABLE and unable != "AR":
@@ -117,9 +117,11 @@ def code(head: Head, verdict: Verdict, *, acknowledge: str = "as-asked", unable:
         letter = "E"
     if acknowledge == "original" or not (head.accept or head.application_ack):
         return "A" + letter
-    asked, family = (head.accept, "C") if head.accept not in (b"", b"NE") else (head.application_ack or b"NE", "A")
-    wanted = {b"NE": "", b"ER": "ER", b"SU": "A"}.get(asked, "AER")
-    return family + letter if letter in wanted else ""
+    asked = (("C", head.accept), ("A", head.application_ack))
+    return next((family + letter for family, said in asked if letter in _WANTED.get(said, "AER")), "")
+
+
+_WANTED: Final = {b"": "", b"NE": "", b"ER": "ER", b"SU": "A"}  # any other word: always
 
 
 _HL70357: Final = {
