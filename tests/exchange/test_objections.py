@@ -176,6 +176,39 @@ async def test_the_whole_record_leaves_it_out_and_what_protects_stays(api: Api):
     assert person.id not in by_name.body.decode()
 
 
+async def test_whom_a_claim_or_a_number_means_is_not_told_beyond_that_number(api: Api):
+    person, other = await somebody(api), await somebody(api)
+    await objects(api, person, "demographics")
+    numbers = "/Patient/$ihe-pix?sourceIdentifier=" + NHS_NUMBER + "|"
+    refused = await api.ask("GET", numbers + person.number)
+    assert (refused.status, refused.json["issue"][0]["code"]) == (403, "suppressed")
+    assert (await api.ask("GET", numbers + other.number)).status == 200
+
+    for whose, plain in ((person, False), (other, True)):
+        claim = a_patient(whose.number) | {"birthDate": "1948-03-02", "gender": "female"}
+        named = await claimed(api, claim)
+        (mine,) = [said for each in named.json["entry"] if whose.number in (said := json.dumps(each))]
+        assert ("1948-03-02" in mine, "score" in mine, says_so(named)) == (plain, plain, not plain)
+        name = {"family": "Marlow", "given": [f"Enid{whose.number}"]}
+        found = await claimed(api, {"resourceType": "Patient", "name": [name], "birthDate": "1948-03-02", "gender": "female"})
+        assert (whose.whose in found.body.decode()) is plain
+
+
+async def claimed(api: Api, patient: dict[str, Any]) -> Answer:
+    asked = {"resourceType": "Parameters", "parameter": [{"name": "resource", "resource": patient}]}
+    return await api.ask("POST", "/Patient/$match", asked)
+
+
+async def test_an_earlier_version_that_lay_in_another_record_is_kept_back_with_what_it_became(api: Api):
+    person, other = await somebody(api), await somebody(api)
+    moved = {"resourceType": "Condition", "id": other.condition, "subject": {"reference": f"Patient/{person.id}"}}
+    assert (await api.ask("PUT", f"/Condition/{other.condition}", moved)).status == 200
+    assert (await api.ask("GET", f"/Condition/{other.condition}/_history/1")).status == 200
+    await objects(api, person, "problems")
+    for path in ("", "/_history", "/_history/1", "/_history/2"):
+        assert (await api.ask("GET", f"/Condition/{other.condition}{path}")).status == 403, path
+
+
 async def test_lists_of_results_and_letters_and_the_summary_say_so(api: Api):
     person = await somebody(api)
     await objects(api, person, "results")

@@ -6,11 +6,12 @@ import orjson
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import NOTE, NoteAsked
-from carerecord.contracts.patients import KNOWN_AS, KnownAsAsked
+from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, WhoAsked
 from carerecord.exchange import answers
+from carerecord.exchange.people import kept_back
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.identifiers import canonical_system
-from carerecord.kit.errors import NotFound, NotUnderstood, Refused
+from carerecord.kit.errors import NotFound, NotUnderstood, Refused, Withheld
 
 _TAKEN: Final = frozenset(("sourceIdentifier", "targetSystem", "_format", "_pretty"))
 _MOST_SYSTEMS: Final = 50
@@ -33,7 +34,7 @@ async def cross_referenced(visit: Visit) -> Response:
 
     Raises:
         NotUnderstood: without a system and a value, or with a system that is none, or by which nobody was ever known here.
-        NotFound: nobody bears that number. Refused: so is a system that is asked for.
+        NotFound: nobody bears that number. Refused: so is a system that is asked for. Withheld: they have asked so.
     """
     visit.must("Patient", "r")
     visit.must("Patient", "s")
@@ -55,6 +56,10 @@ async def cross_referenced(visit: Visit) -> Response:
         raise
     if found.unheard:
         raise NoSuchTarget("targetSystem not found")
+    bearer = await visit.face.calls.ask(WHO, WhoAsked(found.ids[0], statements=False))
+    if (refused := await kept_back(visit, bearer)) is not None:
+        await visit.face.calls.ask(NOTE, NoteAsked("numbers-refused", visit.client, found.ids[:1], visit.request_id))
+        raise Withheld(f"Withheld under rule {refused.rule}: {refused.says}", rule=refused.rule)
     # Written down before it is handed over: whose numbers were told.
     await visit.face.calls.ask(NOTE, NoteAsked("numbers-told", visit.client, found.ids[:1], visit.request_id))
     asked = (canonical_system(system), value.strip())

@@ -1,6 +1,5 @@
 """Who might this Patient be? `$match`, handed to the patient index; what is kept of each candidate comes letter for letter."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
@@ -21,10 +20,12 @@ from carerecord.contracts.patients import (
     WhoAsked,
 )
 from carerecord.exchange import answers, parameters
+from carerecord.exchange.people import kept_back
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.person import PersonFacts, PersonName, person
+from carerecord.fhir.sections import SECTIONS
 from carerecord.kit.errors import NotFound, NotUnderstood
 
 MOST: Final = 20
@@ -36,6 +37,9 @@ _KEPT_OF_ONE: Final = 10
 async def match(visit: Visit) -> Response:
     """A searchset, the likeliest first, each with its score and grade.
 
+    Who has asked not to be shown is there by the number that was claimed, and nothing else of them is; without it not at all: a
+    score would tell how much of a guess is right.
+
     Raises:
         NotUnderstood: it is not Parameters with one Patient, or names something that is not taken.
     """
@@ -43,8 +47,19 @@ async def match(visit: Visit) -> Response:
     visit.must("Patient", "s")
     claim, certain, most = _claimed(await visit.body())
     matched = await visit.face.calls.ask(MATCH, MatchAsked(claim, most, certain))
-    candidates = matched.candidates[:most]
-    entries = [each for found in await asyncio.gather(*(_entries(visit, each) for each in candidates)) for each in found]
+    candidates, entries = [], list[bytes]()
+    for candidate in matched.candidates[:most]:
+        refused = await kept_back(visit, candidate.person)
+        if refused is None:
+            entries += await _entries(visit, candidate)
+        elif _is_named(claim, candidate.person):
+            says = f"{SECTIONS['demographics'].title}: withheld under rule {refused.rule}. {refused.says}"
+            known = Person(candidate.person.ids, candidate.person.patient, Demographics(nhs_number=claim.demographics.nhs_number))
+            entries.append(b'{"resource":' + orjson.dumps(_built(known)) + b',"search":{"mode":"match"}}')
+            entries.append(answers.outcome_entry([Issue("information", "suppressed", "", says)]))
+        else:
+            continue
+        candidates.append(candidate)
     if matched.say:
         entries.append(answers.outcome_entry([Issue("information", "incomplete", "", matched.say)]))
     # Written down before it is handed over: whom it showed, by the ids of the index.
@@ -70,6 +85,11 @@ def _claimed(body: bytes) -> tuple[SourcePatient, bool, int]:
     if not said.isdecimal() or not int(said[:6]) > 0:
         raise NotUnderstood("count is 1 or more.")
     return _stated(facts), certain, min(int(said[:6]), MOST)
+
+
+def _is_named(claim: SourcePatient, found: Person) -> bool:
+    number = claim.demographics.nhs_number
+    return bool(number) and number == found.demographics.nhs_number
 
 
 def _stated(facts: PersonFacts) -> SourcePatient:

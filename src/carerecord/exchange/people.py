@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from carerecord.contracts.actors import Actor, Role
-from carerecord.contracts.patients import KNOWN_AS, KnownAsAsked
+from carerecord.contracts.patients import KNOWN_AS, KnownAsAsked, Person
+from carerecord.contracts.permit import Grant
+from carerecord.contracts.policy import MAY_TELL, Decision, MayTellAsked
 from carerecord.contracts.records import ALIASES, Aliases, AliasesAsked
 from carerecord.exchange.visit import Visit
 from carerecord.kit.errors import NotFound, NotUnderstood
@@ -19,6 +21,16 @@ _ID: Final = re.compile(r"(?:Patient/)?([A-Za-z0-9\-.]{1,64})\Z")
 def actor_of(visit: Visit) -> Actor:
     row = visit.known.client
     return Actor(ISSUER, row.id, row.name, Role(row.id, "system-client", "System or app", row.organisation, row.organisation))
+
+
+async def kept_back(visit: Visit, person: Person) -> Decision | None:
+    """The rule by which this client is not told who somebody is, as one of their sources or any says it; None: there is none."""
+    for source in ("", *person.known_by):
+        asked = MayTellAsked(actor_of(visit), person.ids, Grant(source, "demographics"))
+        decided = await visit.face.calls.ask(MAY_TELL, asked)
+        if not decided.allowed:
+            return decided
+    return None
 
 
 def whose_in(pairs: Sequence[tuple[str, str]]) -> tuple[str, str] | None:

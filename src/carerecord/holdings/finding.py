@@ -158,7 +158,7 @@ class Finder:
         """Whether an objection keeps this version back, or what it has become since."""
         last = await self.looked.last.ask((row.type, row.id))
         rows = [row, *([last] if last else [])]
-        return len(await self.veils.lifted(rows, view, (row.type,), (row.patient,))) < len(rows)
+        return len(await self.veils.lifted(rows, view, (row.type,), {each.patient for each in rows})) < len(rows)
 
     async def opened(self, rows: Sequence[Row], exam: Exam) -> list[Found]:
         return await opened(rows, exam, self.text, self.turns)

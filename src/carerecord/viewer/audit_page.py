@@ -22,6 +22,7 @@ WORDS = {
     "source-probed": "Probed a source", "stage-changed": "Opened or closed a section of a source",
     "enrolled": "Enrolled people", "messages-received": "Received messages", "message-refused": "Turned a sender away",
     "message-read": "Read a message as it came", "messages-replayed": "Let messages be filed again",
+    "numbers-refused": "Asked by which numbers a person is known, and was refused",
     "numbers-told": "Was told by which numbers a person is known", "seen-by-asked": "Asked who saw an item that was withdrawn",
     "notified": "Was told, by ids alone, that something changed", "subscription-made": "Asked to be told of changes",
     "subscription-changed": "Changed what it is told of", "subscription-ended": "Asks to be told no more",
