@@ -172,8 +172,9 @@ async def add_new(db: Database, rows: Sequence[Row], current: Sequence[Current],
 
     `told`: its parameters begin at `AFTER_NEW`.
     """
+    somebody = any(row.type == "Patient" for row in rows)
     await db.execute(
-        _new(told.statement),
+        _new((_BEHIND_VEILS if somebody else "") + told.statement),
         [row.patient for row in rows],
         [row.type for row in rows],
         [row.id for row in rows],
@@ -191,6 +192,19 @@ async def add_new(db: Database, rows: Sequence[Row], current: Sequence[Current],
 
 
 AFTER_NEW: Final = 13
+
+
+# Patients who bear a number of somebody who objects: their records are behind the veil from the first.
+_BEHIND_VEILS: Final = """, veiled AS (
+            INSERT INTO veil (patient, objection, sections, source, organisation, rule, says)
+            SELECT DISTINCT new.id, objection, sections, objector.source, objector.organisation, rule, says
+              FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
+              JOIN objector USING (hash)
+              JOIN new USING (place)
+             WHERE new.type = 'Patient'
+            ON CONFLICT DO NOTHING
+        )
+        """
 
 
 @cache
@@ -216,14 +230,6 @@ def _new(told: str) -> str:
             SELECT hash, patient, type, id
               FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
               JOIN new USING (place)
-        ), veiled AS (
-            INSERT INTO veil (patient, objection, sections, source, organisation, rule, says)
-            SELECT DISTINCT new.id, objection, sections, objector.source, objector.organisation, rule, says
-              FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
-              JOIN objector USING (hash)
-              JOIN new USING (place)
-             WHERE new.type = 'Patient'
-            ON CONFLICT DO NOTHING
         ) {told}"""  # noqa: S608
 
 
