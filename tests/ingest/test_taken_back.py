@@ -134,3 +134,12 @@ async def test_a_signal_of_the_register_has_its_number_asked_for_anew_and_says_n
         rows = await hospital.db.fetch("SELECT patient, state, anew FROM trace")
 
     assert [tuple(row) for row in rows] == [(patient, "waiting", True)]
+
+
+@pytest.mark.parametrize("said", ["W", "D"])
+async def test_what_is_taken_back_before_it_ever_came_is_filed_and_leaves_nothing_behind(service_database: Any, said: str):
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt("A28"), result(said, "2"))
+
+        assert (await hospital.stuck(), await hospital.waiting()) == ([], 0)
+        assert (await noted(hospital), await lines(hospital)) == ([], [])

@@ -19,6 +19,7 @@ from carerecord.ingest.journal.store import withdrawn as store
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.db import Pool
+from carerecord.kit.errors import NotFound
 from carerecord.kit.events import Outbox
 
 AT_ONCE: Final = 16
@@ -73,7 +74,10 @@ class TakenBack:
     async def _since(self, item: Taken) -> str:
         """When it was first filed; "" where it does not stand, or not under this person."""
         asked = HistoryAsked(_EVERYTHING, item.type, item.id)
-        page = await self.calls.ask(HISTORY, asked)
+        try:
+            page = await self.calls.ask(HISTORY, asked)
+        except NotFound:  # it is taken back before it ever came
+            return ""
         if not page.matches or not _stands(page.matches[0], item):
             return ""
         first = page.matches[-1]
