@@ -97,7 +97,7 @@ def smaller(file: Path) -> None:
     if tool := shutil.which("pngquant"):
         subprocess.run([tool, "--force", "--output", str(draft), "128", str(file)], check=False)  # noqa: S603
     elif tool := shutil.which("convert"):
-        subprocess.run([tool, str(file), "-strip", "-colors", "128", f"png8:{draft}"], check=False)  # noqa: S603
+        subprocess.run([tool, str(file), "-strip", "+dither", "-colors", "128", f"png8:{draft}"], check=False)  # noqa: S603
     if draft.exists() and draft.stat().st_size < file.stat().st_size:
         draft.replace(file)
     draft.unlink(missing_ok=True)

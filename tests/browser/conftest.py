@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import uvicorn
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from carerecord.viewer.visit import SESSION_COOKIE
 from tests.viewer.neighbours import Neighbours, actor
 
 CHROMIUM = Path("/usr/bin/chromium")
+expect.set_options(timeout=20_000)  # a busy machine is no defect of the page
 AXE = Path(__file__).parents[2] / "node_modules/axe-core/axe.min.js"
 
 

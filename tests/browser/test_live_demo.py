@@ -22,7 +22,6 @@ from tests.browser.test_access import WIDTHS, at_width, violations
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 READY_WITHIN_S = 90
-expect.set_options(timeout=20_000)  # a busy machine is no defect of the page
 
 
 @dataclass(frozen=True)

@@ -101,7 +101,7 @@ def _lane(row: Lane, top: float, place: int, now: datetime, key: str) -> list[Ma
         for left, right in (_OLD, _NEW):
             hatch = Markup('<rect x="{}" y="{}" width="{}" height="{}" fill="url(#{}-h)"></rect>')
             parts.append(hatch.format(svg.num(left), svg.num(top + 1), svg.num(right - left), _LANE - 2, key))
-        parts.append(svg.rect(_NEW[0] + 6, top + 4, len(row.unseen) * 5.3 + 12, _LANE - 8, "paper"))
+        parts.append(svg.rect(_NEW[0] + 6, top + 4, len(row.unseen) * 5.9 + 12, _LANE - 8, "paper"))
         parts.append(svg.text(_NEW[0] + 12, top + 17, row.unseen, cls="n"))
     middle = top + _LANE / 2
     edge = 1e9  # newest first, so that the newest has the room for its label
