@@ -6,6 +6,7 @@ from tests.ingest.hl7v2.world import filed, message, one, pv1, stand, the
 
 from carerecord.fhir import gates
 from carerecord.fhir.bundle import parse
+from carerecord.ingest.hl7v2 import times
 from carerecord.ingest.hl7v2.parse import NO_TEXT
 
 EARLY, LATE = "20261122090000", "20261122093000"
@@ -83,3 +84,20 @@ def test_a_report_of_two_pages_is_kept_without_what_no_text_may_hold() -> None:
     assert the([sent], "Observation")["valueString"] == "page one\npage two"
     assert NO_TEXT in filed(sent).notes
     assert faults(sent) == []
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("20260401T101530", "2026-04-01T10:15:30+01:00"),
+        ("20260401 1015", "2026-04-01T10:15:00+01:00"),
+        ("20260401T091530Z", "2026-04-01T09:15:30+00:00"),
+        ("202604011015+05:30", "2026-04-01T10:15:00+05:30"),
+        ("20260401 +0100", "2026-04-01"),
+        ("01/04/2026", ""),
+        ("20260401T", ""),
+        ("20260230", ""),
+    ],
+)
+def test_a_time_of_other_makers_is_the_one_that_was_meant_or_none(said: str, meant: str) -> None:
+    assert times.fhir_time(said, times.zone_of("Europe/London")) == meant

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _FORM: Final = re.compile(
-    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(?:(\d{2})(\.\d{1,9})?)?)?)?)?)?\s?([+-]\d{4}|Z)?\Z", re.ASCII
+    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:[T ]?(\d{2})(?:(\d{2})(?:(\d{2})(\.\d{1,9})?)?)?)?)?)?\s?([+-]\d{2}:?\d{2}|Z)?\Z", re.ASCII
 )
 _ISO: Final = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?)?\s?([+-]\d{2}:?\d{2}|Z)?\Z", re.ASCII
