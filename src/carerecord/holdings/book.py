@@ -15,7 +15,7 @@ from carerecord.kit.question import encode
 
 ISSUER = "urn:carerecord:client"
 _NOBODY = "of:"
-_OF_NOBODY = b'"patients":[]'
+_NO_TIME, _OF_NOBODY, _NO_REQUEST = b'"at":""', b'"patients":[]', b'"request":""'
 _SHOWN, _REFUSED = b'"outcome":"success"', b'"outcome":"refused"'
 
 
@@ -32,14 +32,11 @@ class Book:
         await self._outbox.announce("Line", line, db)
 
     def look(self, type_: str, id_: str, reach: Reach, client: Client, request: str) -> Look:
-        """A read whose line is written by the statement that reads: only there it is known whose it is, and whether it is shown.
-
-        Within a value of JSON a quotation mark is escaped: the members are found for certain.
-        """
-        line = encode(self.line("resource-read", client, (), request=request))
-        begun, _, shown = line.partition(_OF_NOBODY)
-        refused = shown.replace(_SHOWN, _REFUSED, 1)
-        return Look(type_, id_, most(reach), begun + _OF_NOBODY[:-2], shown, refused, reach.veiled_for)
+        """A read whose line is written by the statement that reads: only there it is known whose it is, and if it is shown."""
+        begun, then, shown, refused, end = _of_a_read(client)
+        by = encode(request) + end
+        at = stamp(self._clock.now()).encode()
+        return Look(type_, id_, most(reach), begun + at + then, shown + by, refused + by, reach.veiled_for)
 
     def rung(self) -> None:
         """Lines were written by somebody's own statement."""
@@ -53,10 +50,30 @@ class Book:
         self, what: str, client: Client, patients: Iterable[str], *, outcome: str = "success", request: str = "", reason: str = ""
     ) -> Line:
         touched = tuple(dict.fromkeys([each for each in patients if each and not each.startswith(_NOBODY)]))
-        return Line(
-            id="", at=stamp(self._clock.now()), what=what, service="holdings", actor=_actor(client),
-            patients=touched, outcome=outcome, request=request, reason=reason,
-        )  # fmt: skip
+        return _line(stamp(self._clock.now()), what, client, touched, outcome, request, reason)
+
+
+def _line(
+    at: str, what: str, client: Client, patients: tuple[str, ...], outcome: str = "success", request: str = "", reason: str = ""
+) -> Line:
+    return Line(
+        id="", at=at, what=what, service="holdings", actor=_actor(client), patients=patients, outcome=outcome, request=request,
+        reason=reason,
+    )  # fmt: skip
+
+
+@lru_cache(1_024)
+def _of_a_read(client: Client) -> tuple[bytes, bytes, bytes, bytes, bytes]:
+    """The line of one client's reads around what is each one's own: before its time, before who was touched, before its request
+    where it is shown and where not, and the rest.
+
+    Within a value of JSON a quotation mark is escaped: the members are found for certain.
+    """
+    begun, _, rest = encode(_line("", "resource-read", client, ())).partition(_NO_TIME)
+    then, _, rest = rest.partition(_OF_NOBODY)
+    shown, _, end = rest.partition(_NO_REQUEST)
+    shown += _NO_REQUEST[:-2]
+    return begun + _NO_TIME[:-1], _NO_TIME[-1:] + then + _OF_NOBODY[:-2], shown, shown.replace(_SHOWN, _REFUSED, 1), end
 
 
 @lru_cache(1_024)

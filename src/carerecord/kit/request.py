@@ -1,6 +1,6 @@
 """Which request is this, from page to source? One id, in every log line, question, audit line and call to a source."""
 
-import secrets
+import os
 import string
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,7 +39,7 @@ def whose() -> Request:
 
 
 def new() -> str:
-    return secrets.token_hex(12)
+    return os.urandom(12).hex()
 
 
 @contextmanager
