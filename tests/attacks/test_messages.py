@@ -6,7 +6,7 @@ import json
 import ssl
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -238,8 +238,16 @@ async def _fuzzed(junk: list[bytes]) -> None:
     class Willing:
         mark = b"x"
 
+        def __init__(self) -> None:
+            self.answered: list[Callable[[], None]] = []
+
         def put(self, arrival: Arrival) -> None:
-            asyncio.get_running_loop().call_soon(arrival.kept, arrival)
+            asyncio.get_running_loop().call_soon(self._durable, arrival)
+
+        def _durable(self, arrival: Arrival) -> None:
+            arrival.kept(arrival)
+            for heard in self.answered:
+                heard()
 
     senders = Senders(b"k")
     senders.take(Registry("1", (), senders=(PAS,)))
