@@ -1,21 +1,25 @@
 """What a person says about sharing is in force at once, is written down, and is never deleted."""
 
+import asyncio
+import time
+
 import pytest
 
 from carerecord.consent.service import Listener
 from carerecord.contracts.actors import Actor, Role
-from carerecord.contracts.consent import ObjectAsked, ObjectionsAsked, SaidAsked, WithdrawAsked
+from carerecord.contracts.consent import ObjectAsked, ObjectionsAsked, SaidAsked, ToldAsked, WithdrawAsked
 from carerecord.kit.clock import SystemClock
 from carerecord.kit.errors import NotAcceptable, NotFound
 from carerecord.kit.events import Outbox
 
+GOOD_FOR_S = 0.1  # what is half a second in a house that people live in
 GP = Actor("https://idp.example", "7", "Dr B", Role("1", "gp", "GP", "A99917", "Elm Bank Surgery"))
 
 
 @pytest.fixture
 async def listener(service_database) -> Listener:
     database = await service_database("consent")
-    return Listener(database.pool, Outbox(database.pool, "consent", SystemClock()), SystemClock())
+    return Listener(database.pool, Outbox(database.pool, "consent", SystemClock()), SystemClock(), GOOD_FOR_S)
 
 
 async def test_an_objection_is_in_force_from_the_moment_that_it_is_answered(listener):
@@ -90,3 +94,38 @@ async def test_a_human_who_reads_them_is_written_down_and_policy_is_not(listener
     body = await listener.db.fetchval("SELECT convert_from(body, 'UTF8') FROM outbox")
     assert '"objections-read"' in body
     assert '"p1"' in body
+
+
+async def test_nobody_relies_on_what_was_told_before_an_objection_once_it_is_answered(listener):
+    async def rely() -> None:
+        """Ask whenever the last answer is no longer good, as every reader does."""
+        while True:
+            asked_at = time.monotonic()
+            told = await listener.told(ToldAsked())
+            relied[0] = bool(told.objections), asked_at + told.good_for_s
+            await asyncio.sleep(max(0.0, asked_at + told.good_for_s - time.monotonic()))
+
+    relied = [(True, 0.0)]
+    async with asyncio.timeout(30), asyncio.TaskGroup() as tasks:
+        reader = tasks.create_task(rely())
+        while relied[0][0]:
+            await asyncio.sleep(0.005)
+        await listener.object(ObjectAsked(GP, "p1", "medicines"))
+        knows, until = relied[0]
+        reader.cancel()
+        assert knows or until < time.monotonic()
+
+
+async def test_what_is_said_and_withdrawn_is_told_in_its_order_and_once(listener):
+    one = await listener.object(ObjectAsked(GP, "p1", "medicines"))
+    first = await listener.told(ToldAsked())
+    assert (first.objections, first.good_for_s) == ((one,), GOOD_FOR_S)
+    assert (await listener.told(ToldAsked(first.upto))).objections == ()
+    said = await asyncio.gather(*[listener.object(ObjectAsked(GP, f"p{number}", "results")) for number in range(2, 6)])
+    gone = await listener.withdraw(WithdrawAsked(GP, one.id))
+    then = await listener.told(ToldAsked(first.upto))
+    assert {each.id for each in then.objections[:4]} == {each.id for each in said}
+    assert then.objections[4] == gone
+    two = await listener.told(ToldAsked(first.upto, 2))
+    assert two.objections == then.objections[:2]
+    assert (await listener.told(ToldAsked(two.upto))).objections == then.objections[2:]
