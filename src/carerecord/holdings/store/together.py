@@ -61,7 +61,8 @@ _WHOSE: Final = """
                                CROSS JOIN LATERAL (SELECT max(version) AS version
                                                      FROM version
                                                     WHERE (patient, type, id) = (lies.patient, lies.type, lies.id)) AS last
-                               WHERE asked.beside AND (lies.type, lies.id, lies.patient) = ('Patient', asked.patient, asked.patient)"""
+                               WHERE asked.beside
+                                 AND (lies.type, lies.id, lies.patient) = ('Patient', asked.patient, asked.patient)"""
 
 
 class Reached(NamedTuple):
