@@ -99,6 +99,20 @@ def test_a_component_that_repeats_the_code_of_the_whole_is_not_known(judging: Ga
     assert letters.find(written(one | {"component": [same, *others]})) is None
 
 
+def test_a_component_of_what_lies_in_a_bundle_may_not_repeat_the_code_of_its_whole_either(judging: Gates):
+    one = next(each for each in OFTEN if "component" in each)
+
+    def bundled(*codes: str) -> bytes:
+        parts = [[{"code": {"coding": [{"code": code, "system": "urn:lab"}]}, "valueString": "x"}] for code in codes]
+        entry = [{"resource": {**one, "component": each}} for each in parts]
+        return written({"resourceType": "Bundle", "type": "collection", "entry": entry})
+
+    letters = met(judging, bundled("SYS", "DIA"))
+    assert letters.find(bundled("MEAN", "SYS")) is not None
+    assert letters.find(bundled("SYS", "K")) is None
+    assert judging.judge(parse(bundled("SYS", "K")), bundled("SYS", "K")).faults
+
+
 def test_what_is_contained_under_another_id_than_it_is_referred_to_by_is_not_known(judging: Gates):
     one = next(each for each in OFTEN if "contained" in each)
     letters = met(judging, written(one))

@@ -182,7 +182,7 @@ class Fit(Struct, frozen=True, gc=False):
     moments: tuple[int, ...]
     others: tuple[tuple[int, Form], ...]  # but for words, which may be any
     periods: tuple[tuple[int, int], ...]  # of which the first is not after the second
-    unlike: tuple[tuple[int, int], ...]  # the code of the whole, and one of a component, which may not repeat it
+    unlike: tuple[tuple[int, int], ...]  # the code of a whole, and one of its component, which may not repeat it
 
     def holds(self, values: Sequence[str]) -> bool:
         joined = '"' + '"'.join(values)
@@ -220,7 +220,7 @@ def fit_of(found: Sequence[Leaf]) -> Fit:
         return tuple([place for place, each in enumerate(found) if each.form is form])
 
     together = (Form.WORDS, Form.ID, Form.CODE, Form.NUMBER, Form.MOMENT)
-    named = [(found[place].path[0], place) for place in of(Form.CODE)]
+    coded = [(found[place].path[:-4], place) for place in of(Form.CODE) if found[place].path[-4] == "code"]  # its coding's code
     return Fit(
         of(Form.ID),
         of(Form.CODE),
@@ -231,5 +231,8 @@ def fit_of(found: Sequence[Leaf]) -> Fit:
             (place, places[(*each.path[:-1], "end")])
             for place, each in enumerate(found) if each.path[-1] == "start" and (*each.path[:-1], "end") in places
         ]),
-        tuple([(whole, part) for name, whole in named if name == "code" for within, part in named if within == "component"]),
+        tuple([
+            (whole, part) for above, whole in coded for below, part in coded  # wherever in a Bundle they lie
+            if below[:-2] == above and below[-2:-1] == ("component",)
+        ]),
     )  # fmt: skip
