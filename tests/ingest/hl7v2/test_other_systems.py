@@ -2,12 +2,13 @@
 
 import pytest
 from tests.ingest.hl7v2.test_triggers import OBR, OBX, ORC, RXA, SCH
-from tests.ingest.hl7v2.world import filed, message, one, pv1, stand, the
+from tests.ingest.hl7v2.world import NHS, PID, filed, message, one, pv1, stand, the
 
 from carerecord.fhir import gates
 from carerecord.fhir.bundle import parse
 from carerecord.ingest.hl7v2 import times
 from carerecord.ingest.hl7v2.parse import NO_TEXT
+from carerecord.ingest.hl7v2.shapes import Unreadable
 
 EARLY, LATE = "20261122090000", "20261122093000"
 
@@ -50,6 +51,7 @@ def test_a_discharge_by_a_clock_that_is_behind_that_of_the_admission_still_ends_
     visit = the([admitted, discharged], "Encounter")
 
     assert (visit["status"], visit["period"]) == ("finished", {"start": "2026-11-22T09:30:00+00:00"})
+    assert [each["status"] for each in visit["location"]] == ["completed"]
     assert faults(admitted, discharged) == []
 
 
@@ -65,6 +67,20 @@ def test_a_document_is_known_by_the_universal_part_of_its_number() -> None:
     )
 
     assert number["masterIdentifier"]["value"] == "12345"
+
+
+@pytest.mark.parametrize("authority", ["^LAB^1.2.826.0.1", "^^1.2.826.0.1^ISO", "^^lab.example.nhs.uk"])
+def test_who_gives_numbers_is_no_number_by_which_reports_of_two_people_would_be_one(authority: str) -> None:
+    said = f"ORC|RE|{authority}|{authority}", f"OBR|1|{authority}|{authority}|FBC^Full blood count^L|||20261122055500", OBX
+    sent = [message("ORU^R01", *said, pid=pid) for pid in (PID, PID.replace("M7", "M8").replace(f"~{NHS}^^^NHS^NH", ""))]
+
+    assert len([key for key in stand(sent) if key.startswith("DiagnosticReport/")]) == 2
+
+
+@pytest.mark.parametrize("authority", ["^DOCS^1.2.826.0.1", "^^1.2.826.0.1^ISO"])
+def test_a_document_is_not_known_by_who_gives_the_numbers_of_documents(authority: str) -> None:
+    with pytest.raises(Unreadable, match="TXA-12"):
+        filed(message("MDM^T02", f"TXA||CN||20261122100000||||||||{authority}|||||PA", "OBX|1|TX|||Well"))
 
 
 def test_where_somebody_waited_before_is_named_as_left() -> None:

@@ -4,7 +4,7 @@ import base64
 from typing import Any, Final
 
 from carerecord.ingest.hl7v2 import obx as observations
-from carerecord.ingest.hl7v2 import values, visits
+from carerecord.ingest.hl7v2 import systems, values, visits
 from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
 from carerecord.ingest.hl7v2.files import attached
 from carerecord.ingest.hl7v2.ids import stable_id
@@ -40,7 +40,7 @@ def documented(reading: Reading, event: str) -> Done:
     txa = next((each for each in segments if each.name == "TXA"), None)
     if txa is None:
         raise Unreadable("there is no TXA: the message does not say which document")
-    number = values.entity(reading, txa, 12, "document")
+    number = _number(reading, txa, 12)
     if not number:
         raise Unreadable("TXA-12 is empty: the document has no number by which it could be changed or taken back")
     visit, passing = visits.in_passing(reading, person, segments)
@@ -52,7 +52,7 @@ def documented(reading: Reading, event: str) -> Done:
         facts["context:encounter"] = [visit.reference]
     lines = [each for each in segments if each.name == "OBX"]
     _content(reading, txa, lines, event, facts)
-    parent = values.entity(reading, txa, 13, "document")
+    parent = _number(reading, txa, 13)
     if parent and parent != number and event in ("T05", "T06", "T09", "T10"):
         before = _thing(reading, parent)
         kind = "appends" if event in ("T05", "T06") else "replaces"
@@ -61,6 +61,14 @@ def documented(reading: Reading, event: str) -> Done:
             replaced = Said(person.patient, {before: {"status": "superseded", **_stub(parent)}}, passing=True)
             said.append(statement(before, person.local_id, replaced, hangs))
     return [person], [*said, said_of_one(thing, person.patient, person.local_id, facts, hangs)], []
+
+
+def _number(reading: Reading, txa: Segment, field: int) -> Resource:
+    """Its number, which HL7's own examples (chapter 9) write as `^^12345`. What has a kind (ISO, DNS) names who gave it."""
+    found, part = values.entity(reading, txa, field, "document"), txa.part(field)
+    if found or part is None or part[2] or part[4] or not part[3]:
+        return found
+    return {"system": systems.local("document", reading.sender, ""), "value": part[3]}
 
 
 def _thing(reading: Reading, number: Resource) -> str:

@@ -190,12 +190,14 @@ def identifier(reading: Reading, part: Part | None) -> Resource:
 
 
 def entity(reading: Reading, segment: Segment, field: int, kind: str) -> Resource:
-    """An Identifier of EI: a number of an order, a document, an appointment."""
+    """An Identifier of EI: a number of an order, a document, an appointment.
+
+    Who gave the number is no number: by that alone things of many people would be one.
+    """
     part = segment.part(field)
-    if part is None or part.empty or not (value := part[1] or part[3]):
+    if part is None or part.empty or not (value := part[1]):
         return {}
-    space = part[2] or (part[3] if value != part[3] else "")
-    return {"system": systems.local(kind, reading.sender, space), "value": value}
+    return {"system": systems.local(kind, reading.sender, part[2] or part[3]), "value": value}
 
 
 def number(text: str) -> Decimal | None:

@@ -20,12 +20,12 @@ def standing(told: Told) -> dict[str, Any]:
     period = {key: value for key, value in (("start", start), ("end", end)) if value}
     if period:
         out["period"] = period
-    if stays := _stays(told, end):
+    if stays := _stays(told, end, over=out["status"] == "finished"):
         out["location"] = stays
     return out
 
 
-def _stays(told: Told, ended: str | None) -> list[dict[str, Any]]:
+def _stays(told: Told, ended: str | None, *, over: bool) -> list[dict[str, Any]]:
     """Each place in turn. A transfer called back is the one recorded last; the others are laid out by when they took place."""
     moves: list[dict[str, Any]] = []
     renamed = ""
@@ -61,7 +61,7 @@ def _stays(told: Told, ended: str | None) -> list[dict[str, Any]]:
             each["start"] = ""
         period = {key: value for key, value in (("start", each["start"]), ("end", end)) if value}
         made: dict[str, Any] = {"location": {"type": "Location", "display": each["place"]}}
-        made["status"] = "completed" if end else "active"
+        made["status"] = "completed" if end or over else "active"
         if period:
             made["period"] = period
         out.append(made)
