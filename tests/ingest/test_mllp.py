@@ -227,6 +227,21 @@ async def test_an_open_door_closes_only_after_what_came_is_answered(service_data
         assert len(answers) == await hospital.journalled()
 
 
+async def test_who_says_that_no_more_comes_is_answered_and_the_connection_ends(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, port):
+        asked, gone = await Line.to(port), await Line.to(port)
+
+        await gone.write(framed(adt(control="G", number="M1")))
+        await gone.close()
+        await asked.write(b"".join(framed(adt(control=each, number=each)) for each in ("A", "B")))
+        asked.writer.write_eof()
+
+        assert [said(await asked.answer())[1] for _ in range(2)] == ["A", "B"]
+        assert await asked.ended()
+        await asyncio.wait_for(desk.empty.wait(), 5.0)
+        assert await hospital.journalled() == 3
+
+
 async def test_the_registry_of_sources_says_who_may_send_from_one_moment_to_the_next(service_database: Any):
     async with a_door(service_database, senders=(PAS,)) as hospital:
         hospital.senders.take(await _registry(hospital, PAS, LAB))

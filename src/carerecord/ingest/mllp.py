@@ -114,7 +114,9 @@ class Connection(asyncio.Protocol):
         self._mind_the_flood()
 
     def eof_received(self) -> bool:
-        return self._unanswered > 0  # what came before its end is answered yet
+        """What came before its end is answered yet, and then it ends: whoever has gone would never be heard of again."""
+        self._leaving = True
+        return bool(self._unanswered or self._out)
 
     def pause_writing(self) -> None:
         self._full = True
