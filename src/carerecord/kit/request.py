@@ -44,7 +44,13 @@ def new() -> str:
 
 @contextmanager
 def request(given: str = "") -> Iterator[str]:
-    """Everything inside bears this id. One from outside is taken only when it is short and plain."""
+    """Everything inside bears this id. One from outside is taken only when it is short and plain.
+
+    A task that bears it already goes on with the same request.
+    """
+    if given and given == current():
+        yield given
+        return
     token = begun(given)
     try:
         yield current()
@@ -53,13 +59,10 @@ def request(given: str = "") -> Iterator[str]:
 
 
 def begun(given: str = "") -> Token[Request]:
-    """From here on this task bears the id, until `ended`: what `request` does, for a door through which everything passes.
+    """From here on this task bears the id, until `ended`, for a door through which everything passes: each time a new request.
 
-    A task that bears it already goes on with the same request.
+    A server begins what waited on a connection in the task of what was answered before it: even that is not gone on with.
     """
-    now = _current.get()
-    if given and given == now.id:
-        return _current.set(now)
     return _current.set(Request(given if 8 <= len(given) <= 64 and _allowed.issuperset(given) else new()))
 
 
