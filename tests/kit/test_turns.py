@@ -94,6 +94,26 @@ async def test_who_is_cancelled_while_waiting_takes_nobody_elses_turn():
     assert order[2] == "after"
 
 
+async def test_a_turn_that_was_given_to_who_is_cancelled_before_he_hears_of_it_goes_to_the_next():
+    turns = Turns()
+    had: list[str] = []
+
+    async def one(name: str) -> None:
+        async with turns.mine():
+            had.append(name)
+
+    first = turns.mine()
+    await first.begin()
+    gone, next_ = asyncio.create_task(one("gone")), asyncio.create_task(one("next"))
+    await asyncio.sleep(0)
+    first.end()
+    gone.cancel()
+    async with asyncio.timeout(1):
+        await next_
+
+    assert had == ["next"]
+
+
 async def test_small_pieces_of_which_there_are_many_keep_their_order_and_let_others_between():
     turns = Turns(turn_s=0.002)
 
