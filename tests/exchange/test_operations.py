@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from tests.exchange.conftest import Api
 
 PATIENT = {"resourceType": "Patient", "id": "p1"}
@@ -59,6 +60,28 @@ async def test_validate_takes_parameters_and_instances(api: Api) -> None:
     assert [(each["severity"], each["expression"]) for each in kept.json["issue"]] == [("warning", ["Patient.name"])]
     assert [profiled.status, empty.status] == [422, 400]
     assert (await api.ask("GET", "/Patient/p1")).headers["ETag"] == 'W/"1"'
+
+
+@pytest.mark.parametrize("type_", ["AuditEvent", "Binary", "Consent", "Subscription"])
+async def test_validate_judges_what_others_keep_too(api: Api, type_: str) -> None:
+    bad = await api.ask("POST", f"/{type_}/$validate", {"resourceType": type_, "language": "MARLOW CHARLIE"})
+    on_it = await api.ask("POST", f"/{type_}/k1/$validate", {"resourceType": type_, "id": "k1", "language": "MARLOW CHARLIE"})
+
+    for each in (bad, on_it):
+        assert each.status == 200
+        assert all(issue["severity"] == "error" and issue["expression"] for issue in each.json["issue"])
+        assert "MARLOW" not in str(each.json)
+
+
+async def test_validate_says_who_keeps_what_is_sound(api: Api) -> None:
+    sound = {"resourceType": "Subscription", "status": "requested", "reason": "x", "criteria": "Observation?",
+             "channel": {"type": "rest-hook"}}  # fmt: skip
+
+    told = await api.ask("POST", "/Subscription/$validate", sound)
+
+    (issue,) = told.json["issue"]
+    assert issue["severity"] == "information"
+    assert "client's own" in issue["diagnostics"]
 
 
 async def test_everything_since_and_by_type(api: Api) -> None:

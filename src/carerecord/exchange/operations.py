@@ -22,7 +22,8 @@ from carerecord.contracts.holdings import (
 )
 from carerecord.exchange import answers, parameters, record
 from carerecord.exchange.links import CURSOR, MOST, size
-from carerecord.exchange.resources import held_here, kept_here, type_of
+from carerecord.exchange.owners import OWNED_ELSEWHERE
+from carerecord.exchange.resources import held_here, kept_here, of_r4, type_of
 from carerecord.exchange.searching import searchset
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.gates import can_judge_by
@@ -86,17 +87,19 @@ async def validate(visit: Visit) -> Response:
     Raises:
         NotUnderstood: Parameters that hold no resource. NotAcceptable: a profile or mode that nothing here judges by.
     """
-    type_ = type_of(visit, "r")
-    id_ = str(visit.request.path_params.get("id", ""))
+    type_, id_ = str(visit.request.path_params["type"]), str(visit.request.path_params.get("id", ""))
+    of_r4(visit, type_)  # whoever keeps it
+    visit.must(type_, "r")
     by_get = visit.request.method in ("GET", "HEAD")
-    raw, told = ((await held_here(visit, type_)).text, "") if by_get else _given(await visit.body())
+    raw, told = ((await held_here(visit, type_of(visit, "r"))).text, "") if by_get else _given(await visit.body())
     profile = visit.request.query_params.get("profile", "") or told
     if profile and not can_judge_by(profile, type_):
         raise NotAcceptable(f"{type_} is judged by FHIR R4 itself, and some types by UK Core; by no other profile.")
     change = Change("update" if id_ else "create", type_, id_, Raw(raw))
     asked = WriteAsked(visit.client, visit.reach("r"), (change,), visit.request_id, check_only=True, profile=profile)
     (made,) = await visit.face.calls.ask(WRITE, asked)
-    return answers.outcome(200, *(made.issues or (Issue("information", "informational", "", "It could be kept as it is."),)))
+    sound = f"It is sound FHIR R4. {OWNED_ELSEWHERE[type_][1]}" if type_ in OWNED_ELSEWHERE else "It could be kept as it is."
+    return answers.outcome(200, *(made.issues or (Issue("information", "informational", "", sound),)))
 
 
 def _given(body: bytes) -> tuple[bytes, str]:

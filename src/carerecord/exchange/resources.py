@@ -58,6 +58,11 @@ def kept_here(visit: Visit, type_: str) -> None:
     """Raises NotHere: R4 has no such type, or another service keeps it."""
     if type_ in OWNED_ELSEWHERE:
         raise NotHere(OWNED_ELSEWHERE[type_][1])
+    of_r4(visit, type_)
+
+
+def of_r4(visit: Visit, type_: str) -> None:
+    """Raises NotHere: R4 has no such type."""
     if type_.startswith("$"):
         raise NotHere(NO_OPERATION)
     if not visit.face.parameters.of(type_):
