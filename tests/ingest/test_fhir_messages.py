@@ -243,6 +243,14 @@ def test_a_practice_that_the_event_holds_is_led_to_and_known_by_its_code():
     assert kept["managingOrganization"] == {"display": "not sent"}
 
 
+def test_a_practice_without_a_reference_is_not_whichever_organisation_came_along():
+    who = {**PATIENT, "generalPractitioner": [{"display": "Oak Street"}], "managingOrganization": {"display": "Oak Street"}}
+    found = filing(event(PRACTICE, patient=who))
+
+    assert found.people[0].demographics.gp == ""
+    assert one(settled([found]), "Patient")["generalPractitioner"] == [{"display": "Oak Street"}]
+
+
 def test_how_far_a_number_is_traced_is_kept_as_the_event_says_and_what_is_not_carried_is_named():
     number = {**PATIENT["identifier"][0], "extension": [TRACED]}
     born = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "1948-07-14"}]}

@@ -286,7 +286,8 @@ def _with_organisations(who: Resource, resources: list[tuple[str, Resource]]) ->
     }  # fmt: skip
 
     def coded(named: Resource) -> Resource:
-        code = codes.get(text_in(named, "reference"))
+        reference = text_in(named, "reference")
+        code = codes.get(reference) if reference else None  # an entry without an address is none that is meant
         return {**named, "identifier": code} if code and "identifier" not in named else named
 
     out = dict(who)
