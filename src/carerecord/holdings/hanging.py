@@ -18,7 +18,7 @@ class Hanging:
     finder: Finder
 
     async def hang(self, asked: VeilAsked) -> Veiled:
-        """Numbers first, and committed: a Patient who is written meanwhile is known by them, or stands before we look."""
+        """Numbers first: a Patient who is written meanwhile is known by them, or stands there before we look."""
         db = self.finder.db
         if not asked.hung and not asked.upto:
             return Veiled(await veils.state(db))
@@ -33,8 +33,6 @@ class Hanging:
         async with db.acquire() as one, one.transaction():
             await veils.alone(one)
             await veils.put_numbers(one, by_number, objections)
-        async with db.acquire() as one, one.transaction():
-            await veils.alone(one)
             await veils.hang(one, list(on.values()), objections, asked.upto)
             return Veiled(await veils.state(one))
 
