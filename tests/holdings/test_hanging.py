@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 from tests.holdings.conftest import Desk, held, ids
-from tests.holdings.test_keeping import PATIENT
+from tests.holdings.test_keeping import PATIENT, potassium
 
-from carerecord.contracts.holdings import Hung, Reach, VeilAsked
+from carerecord.contracts.holdings import HistoryAsked, Hung, Reach, VeilAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.holdings import including
 from carerecord.holdings.hanging import Hanging
 from carerecord.holdings.store import looking
 
 NUMBER = "9990000018"
 SYSTEM = Reach(veiled_for="R9A")
+_CATEGORY = "http://terminology.hl7.org/CodeSystem/observation-category"
+SOCIAL: dict[str, Any] = {"category": [{"coding": [{"system": _CATEGORY, "code": "social-history"}]}]}
 
 
 async def hang(desk: Desk, *sections: str, patients: tuple[str, ...] = (), numbers: tuple[str, ...] = ()) -> None:
@@ -51,6 +54,39 @@ async def test_what_is_hung_anew_waits_for_nobody_who_writes(desk: Desk):
         await db.execute("INSERT INTO veil VALUES ('p1', 'o2', '{}', '', '', '', '')")
         async with asyncio.timeout(5):
             await hang(desk, "demographics", numbers=(NUMBER,))
+
+
+async def test_no_history_shows_what_something_was_before_it_came_behind_a_veil(desk: Desk):
+    await desk.put(PATIENT)
+    seen = held(await desk.create(potassium(4.1, "2026-01-01"))).id
+    earlier = potassium(4.4, "2026-01-02", id="kept-back")
+    await desk.put(earlier)
+    await desk.put(earlier | SOCIAL)
+    assert len((await desk.keeper.history(HistoryAsked(SYSTEM, "Observation"))).matches) == 3
+
+    await hang(desk, "social", patients=("p1",))
+
+    for type_ in ("Observation", ""):
+        told = await desk.keeper.history(HistoryAsked(SYSTEM, type_))
+        assert [each.id for each in told.matches if each.type == "Observation"] == [seen]
+
+
+async def test_what_is_kept_back_leaves_room_for_the_rest_that_is_to_be_included(desk: Desk, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(including, "MOST_INCLUDED", 3)
+    await desk.put(PATIENT)
+    for day in range(1, 5):
+        await desk.create(potassium(4.4, f"2026-01-0{day}"))
+    for day in range(5, 8):
+        await desk.create(potassium(4.4, f"2026-01-0{day}", **SOCIAL))
+    await hang(desk, "social", patients=("p1",))
+
+    query = ("_id", "p1"), ("_revinclude", "Observation:patient")
+    page = await desk.search("Patient", *query, reach=SYSTEM)
+    monkeypatch.setattr(including, "MOST_INCLUDED", 4)
+    fits = await desk.search("Patient", *query, reach=SYSTEM)
+
+    assert (len(page.included), page.cut) == (3, True)
+    assert (len(fits.included), fits.cut) == (4, False)
 
 
 async def test_a_statement_that_was_planned_while_nobody_objected_goes_through_nobody_s_objections(desk: Desk):

@@ -270,9 +270,17 @@ class Finder:
     async def in_records(
         self, whose: Sequence[str], type_: str, narrowed: Sequence[Sequence[int]], upto: int, view: View
     ) -> Sequence[Row]:
-        """What lies in these records, newest first, and is not kept back."""
-        rows = await looking.in_records(view.db, whose, type_, narrowed, most(view.reach), upto, moment=view.moment)
-        return await self.veils.lifted(rows, view, (type_,), whose)
+        """What lies in these records, newest first, and is not kept back: so many, or all."""
+        shown: list[Row] = []
+        after: tuple[datetime, str] | None = None
+        while True:
+            rows = await looking.in_records(
+                view.db, whose, type_, narrowed, most(view.reach), upto, after=after, moment=view.moment
+            )
+            shown += await self.veils.lifted(rows, view, (type_,), whose)
+            if len(rows) < upto or len(shown) >= upto:
+                return shown[:upto]
+            after = rows[-1].when_at, rows[-1].id
 
     async def _of_everybody(
         self, type_: str, wide: Sequence[Sequence[int]], view: View, step: int, place: Place | None, *, told: bool

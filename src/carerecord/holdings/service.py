@@ -126,6 +126,17 @@ class Keeper:
             said = view.told[0]
             raise Withheld(f"Withheld under rule {said.rule}: {said.says}", rule=said.rule)
 
+    async def _still_shown(self, rows: Sequence[Row], reach: Reach) -> list[Row]:
+        """Versions of which no objection keeps back what they say, nor what their resource has become since."""
+        view = View(self.finder.db, reach)
+        rows = await self.finder.veils.lifted(rows, view)
+        if reach.veiled_for is None:
+            return list(rows)
+        last = await self.finder.looked.last.all(list(dict.fromkeys([(row.type, row.id) for row in rows])))
+        stand = await self.finder.veils.lifted([row for row in last if row is not None], view)
+        shown = {(row.type, row.id) for row in stand}
+        return [row for row in rows if (row.type, row.id) in shown]
+
     async def _looked_at(self, looks: Sequence[Look]) -> list[Row | None]:
         rows = await together.looked_at(self.finder.db, looks, self.finder.clock.now())
         self.book.rung()
@@ -198,7 +209,7 @@ class Keeper:
             rows = await self._of_many(asked, place, since, moment)
         more, rows = len(rows) > asked.most, rows[: asked.most]
         last = rows[-1] if rows else None
-        rows = list(await self.finder.veils.lifted(rows, View(self.finder.db, asked.reach)))
+        rows = await self._still_shown(rows, asked.reach)
         await self.book.write("resource-read", asked.client, [row.patient for row in rows], request=asked.request)
         following = ""
         if more and last is not None:
