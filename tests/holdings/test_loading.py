@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import asyncpg
 import pytest
 import zstandard
 from tests.holdings.conftest import ALL, TRUST, Desk
@@ -185,6 +186,28 @@ async def test_a_line_that_the_store_refuses_spoils_none_beside_it(desk: Desk) -
     assert (done.kept, done.refused) == (8, 8)
     found = await loader.faults(LoadFaultsAsked(begun.id, TRUST))
     assert [(line, status) for line, status, _ in found.faults] == [(line, 404) for line in range(1, 9)]
+
+
+async def test_where_two_wait_for_each_other_what_is_there_is_locked_first_and_nothing_is_lost(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.put({"resourceType": "Patient", "id": "p1"})
+    loader, tried = a_loader(desk, group=100), list[bool]()
+    begun = await received(loader, packed(*[result(number) for number in range(8)]), lines=8)
+    writes = desk.keeper.writer.kept_and_told
+
+    async def crossed(*told: Any, new: bool) -> None:
+        tried.append(new)
+        if new:
+            raise asyncpg.DeadlockDetectedError
+        await writes(*told, new=new)
+
+    monkeypatch.setattr(desk.keeper.writer, "kept_and_told", crossed)
+    await filed(loader)
+
+    done = await loader.state(LoadNamed(begun.id, TRUST))
+    assert (done.state, done.kept, done.refused) == ("done", 8, 0)
+    assert tried == [True, False] * (len(tried) // 2)
 
 
 async def test_the_same_resource_twice_becomes_two_versions_in_the_order_of_the_lines(desk: Desk) -> None:

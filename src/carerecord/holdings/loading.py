@@ -203,6 +203,7 @@ class Loader:
             try:
                 return await self._filed_once(id_, lane, group)
             except _REPEAT:
+                lane.new = False  # others write the same: what is there is locked before what is new, as they do
                 await asyncio.sleep(0.01 * again)
         return await self._filed_once(id_, lane, group)
 
