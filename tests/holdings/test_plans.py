@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from tests.conftest import TestDatabase
 
-from carerecord.holdings.store import changing, exporting, looking, together, veils
+from carerecord.holdings.store import changing, exporting, looking, of_sources, together, veils
 from carerecord.holdings.store.exporting import Range
 from carerecord.holdings.store.together import Across, InRecord, Look
 
@@ -109,9 +109,9 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
                 await looking.in_records(db, ["p7"], "Observation", [[1, 2]], 4, 100, after=after, moment=moment)
                 await looking.in_records(db, ["p7", "p8"], "Observation", [], 4, 100, after=after, moment=moment)
         for only in (("", ""), ("Observation", "p7-1")):
-            await looking.kept_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5, 100, only)
-        await looking.gone_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 100)
-        await looking.sums_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5)
+            await of_sources.kept_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5, 100, only)
+        await of_sources.gone_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 100)
+        await of_sources.sums_of(db, [("p7", ""), ("p8", "")], ["Condition", "Observation"], 5)
         await together.last_of_each(db, [place, ("Patient", "p8-0")])
         await together.looked_at(db, [Look(*each, 4, b"{", b"}", b"}") for each in (place, ("Patient", "p8-0"))], NOW)
         for many in (1, 8):

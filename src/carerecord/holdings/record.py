@@ -14,7 +14,7 @@ from carerecord.fhir.bundle import parse
 from carerecord.fhir.sections import SECTIONS
 from carerecord.holdings.finding import Finder
 from carerecord.holdings.reaching import NOBODY, STRICTEST
-from carerecord.holdings.store import changing, looking
+from carerecord.holdings.store import changing, looking, of_sources
 from carerecord.holdings.store.changing import Row
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotFound
@@ -54,8 +54,8 @@ class Drawer:
         if not whose:
             return ()
         wanted = sorted(set().union(*types.values()))
-        rows = await looking.kept_of(self.finder.db, whose, wanted, STRICTEST, MOST + 1, asked.only)
-        gone = () if asked.only != ("", "") else await looking.gone_of(self.finder.db, whose, wanted, MOST)
+        rows = await of_sources.kept_of(self.finder.db, whose, wanted, STRICTEST, MOST + 1, asked.only)
+        gone = () if asked.only != ("", "") else await of_sources.gone_of(self.finder.db, whose, wanted, MOST)
         more = len(rows) > MOST
         by_source: dict[str, list[Row]] = {}
         for row in rows[:MOST]:
@@ -87,7 +87,7 @@ class Drawer:
         whose = _whose(asked, types)
         if not whose:
             return ()
-        sums = await looking.sums_of(self.finder.db, whose, sorted(set().union(*types.values())), STRICTEST)
+        sums = await of_sources.sums_of(self.finder.db, whose, sorted(set().union(*types.values())), STRICTEST)
         more = sum(many for *_, gone, many, _, _ in sums if not gone) > MOST
         marks: dict[str, KeptMark] = {}
         for source, type_, gone, many, versions, at in sums:
@@ -104,7 +104,7 @@ class Drawer:
     async def present(self, asked: PresentAsked) -> tuple[KeptOf, ...]:
         """Encounters in progress, by source, and nothing else of anybody."""
         whose = [(patient, each.source) for each in asked.entries for patient in each.patients]
-        rows = await looking.kept_of(self.finder.db, whose, ["Encounter"], STRICTEST, MOST) if whose else ()
+        rows = await of_sources.kept_of(self.finder.db, whose, ["Encounter"], STRICTEST, MOST) if whose else ()
         by_source: dict[str, list[Held]] = {}
         for row in rows:
             held = _held(row, self.finder.text(row))
