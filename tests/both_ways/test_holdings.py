@@ -46,11 +46,8 @@ from carerecord.contracts.holdings import (
     VEIL,
     WATCHABLE,
     WRITE,
-    Answering,
-    AnswersAsked,
     AsideAsked,
     Change,
-    Changed,
     Client,
     DecideAsideAsked,
     EverythingAsked,
@@ -58,7 +55,6 @@ from carerecord.contracts.holdings import (
     FindsAsked,
     HeldCountsAsked,
     HistoryAsked,
-    Hung,
     KeptEntry,
     NoteAsked,
     PeopleKeptAsked,
@@ -67,9 +63,6 @@ from carerecord.contracts.holdings import (
     ReadAsked,
     RecordAsked,
     ReindexAsked,
-    VeilAsked,
-    Watch,
-    WatchableAsked,
     WriteAsked,
 )
 from carerecord.contracts.identity import (
@@ -89,6 +82,8 @@ from carerecord.contracts.identity import (
     TokenAsked,
 )
 from carerecord.contracts.permit import Grant, Permit
+from carerecord.contracts.veils import Hung, VeilAsked
+from carerecord.contracts.watches import Answering, AnswersAsked, Changed, Watch, WatchableAsked
 from carerecord.holdings import api as holdings
 from carerecord.identity import api as identity
 from carerecord.kit.clock import SystemClock

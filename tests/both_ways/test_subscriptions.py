@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from carerecord.contracts.holdings import WATCHABLE, WRITE, Watchable, WatchableAsked, WriteAsked, Written
+from carerecord.contracts.holdings import WATCHABLE, WRITE, WriteAsked, Written
 from carerecord.contracts.subscriptions import (
     AMEND,
     RESUME,
@@ -25,6 +25,7 @@ from carerecord.contracts.subscriptions import (
     Subscriber,
     UnsubscribeAsked,
 )
+from carerecord.contracts.watches import Watchable, WatchableAsked
 from carerecord.kit.calls import Direct
 from carerecord.kit.part import Part, answer
 from carerecord.subscriptions import api as subscriptions

@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from carerecord.contracts.holdings import VEIL, Hung, VeilAsked, Veiled
+from carerecord.contracts.holdings import VEIL
 from carerecord.contracts.patients import WHO, Demographics, Person, WhoAsked
 from carerecord.contracts.policy import VEILS, Veil, VeilsAsked
 from carerecord.contracts.policy import Veils as Told
 from carerecord.contracts.records import ALIASES, Aliases, AliasesAsked
+from carerecord.contracts.veils import Hung, VeilAsked, Veiled
 from carerecord.exchange import veils
 from carerecord.exchange.veils import Veils
 from carerecord.kit.calls import Calls, Direct

@@ -10,19 +10,8 @@ from msgspec import Raw
 from tests.both_ways.supplies import supplies_for
 from tests.conftest import TestDatabase
 
-from carerecord.contracts.holdings import (
-    ANSWERS,
-    WATCHABLE,
-    WRITE,
-    AnswersAsked,
-    Change,
-    Changed,
-    Client,
-    Reach,
-    Watch,
-    WatchableAsked,
-    WriteAsked,
-)
+from carerecord.contracts.holdings import ANSWERS, WATCHABLE, WRITE, Change, Client, Reach, WriteAsked
+from carerecord.contracts.watches import AnswersAsked, Changed, Watch, WatchableAsked
 from carerecord.holdings import api as holdings
 from carerecord.kit.errors import NotUnderstood
 

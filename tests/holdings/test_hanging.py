@@ -7,7 +7,8 @@ import pytest
 from tests.holdings.conftest import Desk, held, ids
 from tests.holdings.test_keeping import PATIENT, potassium
 
-from carerecord.contracts.holdings import HistoryAsked, Hung, Reach, VeilAsked
+from carerecord.contracts.holdings import HistoryAsked, Reach
+from carerecord.contracts.veils import Hung, VeilAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.holdings import including
 from carerecord.holdings.hanging import Hanging

@@ -19,13 +19,9 @@ from carerecord.contracts.holdings import (
     PEOPLE_KEPT,
     WATCHABLE,
     WRITE,
-    Answering,
-    AnswersAsked,
     Kept,
     PeopleKeptAsked,
     PersonKept,
-    Watchable,
-    WatchableAsked,
     WriteAsked,
     Written,
 )
@@ -43,6 +39,7 @@ from carerecord.contracts.subscriptions import (
     SubscribedAsked,
     Subscriber,
 )
+from carerecord.contracts.watches import Answering, AnswersAsked, Watchable, WatchableAsked
 from carerecord.kit.calls import Direct
 from carerecord.kit.db import Pool, open_pool
 from carerecord.kit.errors import NotUnderstood, Unavailable

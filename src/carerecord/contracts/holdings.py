@@ -21,6 +21,8 @@ from carerecord.contracts.clients import Client as Client
 from carerecord.contracts.clients import Issue as Issue
 from carerecord.contracts.clients import Reach as Reach
 from carerecord.contracts.permit import Grant, Permit, Withheld
+from carerecord.contracts.veils import VeilAsked, Veiled
+from carerecord.contracts.watches import Answering, AnswersAsked, Watchable, WatchableAsked
 from carerecord.kit.question import Question
 
 _NULL = b"null"
@@ -300,77 +302,6 @@ class Reindexed(Struct, frozen=True):
     changed: int
     in_all: int
     done: bool
-
-
-class Watch(Struct, frozen=True):
-    """What somebody waits for: the parameters of a search, about the resource itself, and what of it they may see."""
-
-    query: tuple[tuple[str, str], ...]
-    reach: Reach
-
-
-class WatchableAsked(Struct, frozen=True):
-    """May resources of this type be waited for so? Asked before a watch is set, so that its setter hears what is wrong."""
-
-    type: str
-    query: tuple[tuple[str, str], ...]
-    base: str = ""
-
-
-class Watchable(Struct, frozen=True):
-    parameters: tuple[str, ...]  # by which it narrows
-
-
-class Changed(Struct, frozen=True):
-    """One version of one resource, as `Kept` told of it."""
-
-    id: str
-    version: int
-    gone: bool = False  # it is a deletion, and answers what it deleted
-
-
-class AnswersAsked(Struct, frozen=True):
-    """Which of these watches do these versions of a type answer?
-
-    Asked by the service that sends notices. Nobody is shown anything by it, so no line is written: each notice has its own.
-    """
-
-    type: str
-    changed: tuple[Changed, ...]
-    watches: tuple[Watch, ...]
-    base: str = ""
-
-
-class Answering(Struct, frozen=True):
-    """Of one version, a word for each watch: that it answers, and may be seen now. And where it lies, for policy."""
-
-    answers: tuple[bool, ...]
-    patient: str = ""
-    section: str = ""
-
-
-class Hung(Struct, frozen=True):
-    """What one objection keeps back, and of whom: Patients that are kept here, and whoever bears one of these numbers."""
-
-    objection: str
-    patients: tuple[str, ...] = ()
-    numbers: tuple[str, ...] = ()  # NHS numbers
-    sections: tuple[str, ...] = ()  # none: it is over
-    source: str = ""
-    organisation: str = ""
-    rule: str = ""
-    says: str = ""
-
-
-class VeilAsked(Struct, frozen=True):
-    """These veils hang from now on, in place of those of the same objections. `upto`: how far consent was heard by that."""
-
-    hung: tuple[Hung, ...] = ()
-    upto: int = 0
-
-
-class Veiled(Struct, frozen=True):
-    upto: int  # so far consent has been heard
 
 
 class Kept(Struct, frozen=True):

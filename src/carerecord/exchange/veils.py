@@ -13,10 +13,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from carerecord.contracts.holdings import VEIL, Hung, VeilAsked
+from carerecord.contracts.holdings import VEIL
 from carerecord.contracts.patients import WHO, WhoAsked
 from carerecord.contracts.policy import VEILS, Veil, VeilsAsked
 from carerecord.contracts.records import ALIASES, AliasesAsked
+from carerecord.contracts.veils import Hung, VeilAsked
 from carerecord.kit.calls import Calls
 from carerecord.kit.db import is_away
 from carerecord.kit.errors import NotFound, Unavailable

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from carerecord.contracts.holdings import Answering, AnswersAsked, Reach, Watch, Watchable, WatchableAsked
+from carerecord.contracts.holdings import Reach
+from carerecord.contracts.watches import Answering, AnswersAsked, Watch, Watchable, WatchableAsked
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.search.match import Answers, answers
 from carerecord.fhir.search.parameters import Parameters

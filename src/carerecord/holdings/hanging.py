@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from carerecord.contracts.holdings import VeilAsked, Veiled
+from carerecord.contracts.veils import VeilAsked, Veiled
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.search.query import Clause, read
 from carerecord.holdings.finding import Finder

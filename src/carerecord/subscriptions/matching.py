@@ -7,7 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from carerecord.contracts.holdings import ANSWERS, AnswersAsked, Kept, Reach, Watch
+from carerecord.contracts.holdings import ANSWERS, Kept, Reach
+from carerecord.contracts.watches import AnswersAsked, Watch
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool

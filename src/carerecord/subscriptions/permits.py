@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from carerecord.contracts.actors import Actor, Role
-from carerecord.contracts.holdings import ANSWERS, PEOPLE_KEPT, AnswersAsked, PeopleKeptAsked, Reach, Watch
+from carerecord.contracts.holdings import ANSWERS, PEOPLE_KEPT, PeopleKeptAsked, Reach
 from carerecord.contracts.identity import CLIENTS, ClientRow, ClientsAsked
 from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, Person, PersonIds, WhoAsked
 from carerecord.contracts.permit import Grant
 from carerecord.contracts.policy import MAY_TELL, MayTellAsked
+from carerecord.contracts.watches import AnswersAsked, Watch
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.person import PersonFacts, person

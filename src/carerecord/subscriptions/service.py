@@ -10,7 +10,7 @@ from msgspec import Raw, structs
 
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.audit import Line
-from carerecord.contracts.holdings import WATCHABLE, WRITE, Change, Client, Reach, WatchableAsked, WriteAsked
+from carerecord.contracts.holdings import WATCHABLE, WRITE, Change, Client, Reach, WriteAsked
 from carerecord.contracts.subscriptions import (
     AmendAsked,
     ResumeAsked,
@@ -23,6 +23,7 @@ from carerecord.contracts.subscriptions import (
     UnsubscribeAsked,
     Unsubscribed,
 )
+from carerecord.contracts.watches import WatchableAsked
 from carerecord.fhir.scopes import allows
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock, stamp

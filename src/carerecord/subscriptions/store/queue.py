@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from carerecord.contracts.holdings import Changed
+from carerecord.contracts.watches import Changed
 from carerecord.kit.db import Connection, Database
 from carerecord.subscriptions.store.subscribed import Row, these
 
