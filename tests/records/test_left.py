@@ -50,6 +50,16 @@ async def test_whoever_might_not_have_read_it_there_is_not_told():
     assert notices(record) == []
 
 
+async def test_a_source_that_is_asked_no_more_keeps_nothing_back():
+    async with a_world(*SERVED, unknown=("trust",)) as world:
+        known(world, known_by=("gp",), left=(THERE,))
+        world.neighbours.withheld = (Withheld("trust", "problems", "sensitive/legal", "Only its own staff."),)
+        record = await world.last(A_GP)
+
+    assert state(record, "trust").state == "not asked"
+    assert record.withheld == ()
+
+
 async def test_of_a_source_that_is_not_named_to_this_reader_nothing_is_said():
     async with a_world(*SERVED, unknown=("trust",)) as world:
         known(world, left=(THERE,))

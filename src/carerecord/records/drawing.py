@@ -1,6 +1,6 @@
 """One opening's answers as they come: judged, laid out, joined, and drawn as a record each time the page is to change."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from datetime import datetime
 
 from carerecord.connectors.reply import Asking, Reply
@@ -30,7 +30,8 @@ class Drawing:
         self._by_id = {each.source.id: each for each in choices}
         self._asked, self._granted = asked, granted_by_source(permit)
         left = tuple((each.source, each.left) for each in choices if each.left and self._granted.get(each.source.id))
-        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit), degraded, served, left), turns)
+        unasked = frozenset(each.source.id for each in choices if not each.asked)
+        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit, unasked), degraded, served, left), turns)
         self.replies: dict[str, Reply] = {}  # as the sources gave them, once judged
         self._shown: dict[str, Reply] = {}  # with a state for each section that a source shares
 
@@ -84,6 +85,9 @@ class Drawing:
         return whole(choice, self._permit, self._granted, None)
 
 
-def _told_apart(permit: Permit) -> tuple[Withheld, ...]:
-    """What is kept back from this reader for good reasons. What is only not switched on yet is said of its source, not here."""
-    return tuple(each for each in permit.withheld if each.kind != "not-open")
+def _told_apart(permit: Permit, unasked: Set[str]) -> tuple[Withheld, ...]:
+    """What is kept back from this reader for good reasons. What is only not switched on yet is said of its source, not here.
+
+    A source that is not asked, for it took its entry back, keeps nothing back.
+    """
+    return tuple(each for each in permit.withheld if each.kind != "not-open" and each.source not in unasked)
