@@ -112,6 +112,17 @@ async def test_one_resource_is_refused_under_its_rule_in_every_version_of_it(api
     assert (await api.ask("GET", f"/Condition/{other.condition}")).status == 200
 
 
+async def test_the_bytes_of_what_is_kept_back_are_refused_and_not_absent(api: Api):
+    person = await somebody(api)
+    secured = {"securityContext": {"reference": f"Condition/{person.condition}"}}
+    bytes_ = await kept(api, {"resourceType": "Binary", "contentType": "text/plain", "data": "TWFybG93", **secured})
+    assert (await api.ask("GET", f"/Binary/{bytes_}")).status == 200
+    await objects(api, person, "problems")
+    for path in (f"/Binary/{bytes_}", f"/Binary/{bytes_}/_history/1", f"/Binary/{bytes_}/_history"):
+        refused = await api.ask("GET", path)
+        assert (refused.status, refused.json["issue"][0]["code"]) == (403, "suppressed"), path
+
+
 async def test_a_deleted_one_tells_nothing_either(api: Api):
     person = await somebody(api)
     assert (await api.ask("DELETE", f"/Condition/{person.condition}")).status == 204

@@ -6,7 +6,6 @@ brings it.
 
 from typing import Any, Final
 
-from carerecord.contracts.holdings import Reach
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.values import link
 from carerecord.holdings.finding import ID, Finder
@@ -29,8 +28,9 @@ def context_of(parsed: dict[str, Any], parameters: Parameters) -> tuple[str, str
     return at.type, at.id
 
 
-async def secured_by(finder: Finder, parsed: dict[str, Any], reach: Reach) -> tuple[bool, str]:
-    """Whether this reach may read it, and in whose record what it names lies."""
+async def secured_by(finder: Finder, parsed: dict[str, Any], view: View) -> tuple[bool, str]:
+    """Whether this view may read it, and in whose record what it names lies. The view notes what keeps back what it names."""
+    reach = view.reach
     context = context_of(parsed, finder.parameters)
     if context is None:
         return True, ""
@@ -40,6 +40,6 @@ async def secured_by(finder: Finder, parsed: dict[str, Any], reach: Reach) -> tu
     seen = (
         row.method != "D" and may_see(reach, row.type) and row.confidential <= most(reach)
         and within(reach, row.patient, row.type, finder.parameters)
-        and bool(await finder.veils.lifted([row], View(finder.db, reach)))
+        and bool(await finder.veils.lifted([row], view, (row.type,), (row.patient,)))
     )  # fmt: skip
     return seen, row.patient

@@ -94,19 +94,30 @@ class Keeper:
     async def _guarded(self, asked: ReadAsked, row: Row) -> Held:
         """What this version named decides, and what the last one names."""
         last = await self.finder.looked.last.ask((row.type, row.id))
-        people = await self._secured((row, *((last,) if last else ())), asked.reach)
-        if people is None:
-            await self._not_shown(asked, row)
-            raise NotFound("There is no such resource.")
+        people = await self._secured_or_not_shown(asked, (row, *((last,) if last else ())))
         await self.book.write("resource-read", asked.client, [row.patient, *people], request=asked.request)
         return self._held(row)
 
-    async def _secured(self, rows: Iterable[Row], reach: Reach) -> list[str] | None:
+    async def _secured_or_not_shown(self, asked: ReadAsked | HistoryAsked, rows: Sequence[Row]) -> list[str]:
+        """In whose records lies what these versions of a Binary name.
+
+        Raises:
+            NotFound: one of it may not be seen. Withheld: nothing but an objection keeps it back.
+        """
+        view = View(self.finder.db, asked.reach)
+        if (people := await self._secured(rows, view)) is not None:
+            return people
+        await self._not_shown(asked, rows[0])
+        if view.told:
+            raise _withheld(view)
+        raise NotFound("There is no such resource.")
+
+    async def _secured(self, rows: Iterable[Row], view: View) -> list[str] | None:
         """In whose records lies what these versions of a Binary name; None where one of it may not be seen."""
         people: list[str] = []
         for row in rows:
             if row.method != "D":
-                seen, whose = await secured_by(self.finder, parse(self.finder.text(row)), reach)
+                seen, whose = await secured_by(self.finder, parse(self.finder.text(row)), view)
                 if not seen:
                     return None
                 people.append(whose)
@@ -123,8 +134,7 @@ class Keeper:
         doubtful = row.veiled or (isinstance(asked, ReadAsked) and asked.version > 0)
         if doubtful and asked.reach.veiled_for is not None and await self.finder.kept_back(row, view):
             await self._not_shown(asked, row)
-            said = view.told[0]
-            raise Withheld(f"Withheld under rule {said.rule}: {said.says}", rule=said.rule)
+            raise _withheld(view)
 
     async def _still_shown(self, rows: Sequence[Row], reach: Reach) -> list[Row]:
         """Versions of which no objection keeps back what they say, nor what their resource has become since."""
@@ -228,15 +238,14 @@ class Keeper:
             await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
         await self._not_kept_back(asked, stands[0])
-        if asked.type == GUARDED and await self._secured((stands[0],), reach) is None:
-            await self._not_shown(asked, stands[0])
-            raise NotFound("There is no such resource.")
+        if asked.type == GUARDED:
+            await self._secured_or_not_shown(asked, stands[:1])
         lies = (await changing.addresses(self.finder.db, [(asked.type, asked.id)]))[asked.type, asked.id]
         # What lay in another person's record once is shown to those alone who may see that record too.
         where = [each for each in (lies.patient, *lies.before) if within(reach, each, asked.type, known)]
         rows = await looking.history(self.finder.db, where, asked.type, asked.id, below, most(reach), since, asked.most + 1)
         if asked.type == GUARDED:
-            return [row for row in rows if await self._secured((row,), reach) is not None]
+            return [row for row in rows if await self._secured((row,), View(self.finder.db, reach)) is not None]
         return list(rows)
 
     async def _of_many(self, asked: HistoryAsked, place: Place | None, since: datetime, moment: datetime) -> list[Row]:
@@ -322,6 +331,11 @@ class Keeper:
 def _moment(said: str, name: str) -> datetime | None:
     """The begin of a time that may be partial; None where nothing is said."""
     return found.since if (found := _span(said, name)) else None
+
+
+def _withheld(view: View) -> Withheld:
+    said = view.told[0]
+    return Withheld(f"Withheld under rule {said.rule}: {said.says}", rule=said.rule)
 
 
 def _until(said: str, name: str) -> datetime | None:

@@ -22,7 +22,7 @@ from carerecord.holdings.bodies import with_ours
 from carerecord.holdings.book import Book
 from carerecord.holdings.company import Company
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
-from carerecord.holdings.finding import Finder
+from carerecord.holdings.finding import Finder, View
 from carerecord.holdings.lettered import letters
 from carerecord.holdings.reaching import GUARDED, NOBODY, STRICTEST, most, within
 from carerecord.holdings.referring import Referring
@@ -208,7 +208,7 @@ class Writer:
             return
         asked = draft.asked
         reach = msgspec.structs.replace(asked.reach, types=(*asked.reach.types, *asked.looks.types))
-        if not (await secured_by(self.finder, parse(self.finder.text(stands[0])), reach))[0]:
+        if not (await secured_by(self.finder, parse(self.finder.text(stands[0])), View(self.finder.db, reach)))[0]:
             raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
 
     async def _planned(
