@@ -121,3 +121,21 @@ async def test_an_entry_that_is_linked_later_is_behind_the_veil_when_its_turn_co
     assert {each.objection for each in town.hung} == {each.objection for each in town.said}
     assert {each.patients for each in town.hung} == {("kept-1", "linked-since")}
     assert town.upto == len(town.said), "hung anew it tells nothing of how far was heard"
+
+
+async def test_the_first_read_after_an_upgrade_asks_about_several_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    town = Neighbours([a_veil(number) for number in range(20)])
+    asks = {"now": 0, "most": 0}
+    who = town._who
+
+    async def slowly(asked: WhoAsked) -> Person:
+        asks["now"] += 1
+        asks["most"] = max(asks["most"], asks["now"])
+        await asyncio.sleep(0.001)
+        asks["now"] -= 1
+        return await who(asked)
+
+    monkeypatch.setattr(town, "_who", slowly)
+    await town.veils().fresh()
+    assert [each.objection for each in town.hung] == [f"o{number}" for number in range(20)]
+    assert asks["most"] == veils._ASKED_ABOUT

@@ -26,6 +26,7 @@ from carerecord.kit.log import Log
 AT_ONCE: Final = 200  # objections in one question
 ANEW_EVERY_S: Final = 5.0  # a few are hung anew: entries that were linked since are the same person's
 _ANEW: Final = 10
+_ASKED_ABOUT: Final = 8  # at the same time: the first read after an upgrade waits for all that was ever said
 
 
 @dataclass
@@ -68,7 +69,10 @@ class Veils:
                 return
 
     async def _hung(self, veils: Sequence[Veil]) -> tuple[Hung, ...]:
-        return tuple([await self._of_one(each) for each in veils])
+        found: list[Hung] = []
+        for place in range(0, len(veils), _ASKED_ABOUT):
+            found += await asyncio.gather(*map(self._of_one, veils[place : place + _ASKED_ABOUT]))
+        return tuple(found)
 
     async def _of_one(self, veil: Veil) -> Hung:
         what = Hung(veil.objection, (), (), veil.sections, veil.source, veil.organisation, veil.rule, veil.says)
