@@ -252,7 +252,7 @@ def test_a_practice_without_a_reference_is_not_whichever_organisation_came_along
 
 
 def test_how_far_a_number_is_traced_is_kept_as_the_event_says_and_what_is_not_carried_is_named():
-    number = {**PATIENT["identifier"][0], "extension": [TRACED]}
+    number = {"system": NHS_SYSTEM, "value": NHS, "extension": [TRACED]}
     born = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "1948-07-14"}]}
     found = filing(event(VACCINE, patient={**PATIENT, "identifier": [number], "_birthDate": born}))
     later = event(VACCINE, at="2026-11-22T11:00:00+00:00")
