@@ -7,7 +7,7 @@ import pytest
 
 from carerecord.consent.service import Listener
 from carerecord.contracts.actors import Actor, Role
-from carerecord.contracts.consent import ObjectAsked, ObjectionsAsked, SaidAsked, ToldAsked, WithdrawAsked
+from carerecord.contracts.consent import ObjectAsked, ObjectionsAsked, SaidAsked, Told, ToldAsked, WithdrawAsked
 from carerecord.kit.clock import SystemClock
 from carerecord.kit.errors import NotAcceptable, NotFound
 from carerecord.kit.events import Outbox
@@ -129,3 +129,13 @@ async def test_what_is_said_and_withdrawn_is_told_in_its_order_and_once(listener
     two = await listener.told(ToldAsked(first.upto, 2))
     assert two.objections == then.objections[:2]
     assert (await listener.told(ToldAsked(two.upto))).objections == then.objections[2:]
+
+
+async def test_who_has_heard_of_more_than_was_ever_said_hears_all_anew(listener):
+    assert await listener.told(ToldAsked(50)) == Told((), 0, GOOD_FOR_S)
+    one = await listener.object(ObjectAsked(GP, "p1", "medicines"))
+
+    told = await listener.told(ToldAsked(50))
+
+    assert told.objections == (one,)
+    assert told.upto < 50

@@ -44,12 +44,13 @@ class Neighbours:
         await asyncio.sleep(self.slow_s)
         if self.away:
             raise Unavailable("It does not answer.", service="consent")
-        some = tuple(self.said[asked.after : asked.after + asked.most])
-        return Told(some, asked.after + len(some), self.good_for_s)
+        after = asked.after if asked.after <= len(self.said) else 0
+        some = tuple(self.said[after : after + asked.most])
+        return Told(some, after + len(some), self.good_for_s)
 
     async def _hang(self, asked: VeilAsked) -> Veiled:
         self.hung += asked.hung
-        self.upto = max(self.upto, asked.upto)
+        self.upto = asked.upto or self.upto
         return Veiled(self.upto)
 
     async def _who(self, asked: WhoAsked) -> Person:
@@ -82,6 +83,18 @@ async def test_another_process_begins_where_holdings_is() -> None:
     town = Neighbours([a_veil(1), a_veil(2)], upto=1)
     await town.veils().fresh()
     assert [each.objection for each in town.hung] == ["o2"]
+
+
+async def test_what_is_said_after_consent_was_restored_as_it_stood_before_is_not_passed_over() -> None:
+    town = Neighbours([a_veil(number) for number in range(5)], good_for_s=0.0)
+    mine = town.veils()
+    await mine.fresh()
+    del town.said[2:]
+    await mine.fresh()
+    town.hung.clear()
+    town.said.append(a_veil(9))
+    await mine.fresh()
+    assert ([each.objection for each in town.hung], town.upto) == (["o9"], 3)
 
 
 async def test_who_comes_while_it_is_asked_and_finds_it_stale_asks_once_more_and_not_for_ever() -> None:

@@ -104,3 +104,8 @@ async def test_a_statement_that_was_planned_while_nobody_objected_goes_through_n
         planned = "\n".join(row[0] for row in await db.fetch("EXPLAIN EXECUTE found ('p1')"))
     assert "veil_pkey" in planned
     assert "Seq Scan on veil" not in planned
+
+
+async def test_how_far_consent_was_heard_follows_it_back_where_it_was_restored(desk: Desk):
+    hanging = Hanging(desk.keeper.finder)
+    assert [(await hanging.hang(VeilAsked((Hung("o1"),), upto))).upto for upto in (8, 3, 0)] == [8, 3, 3]

@@ -38,7 +38,12 @@ async def all_said(db: Database, person: PersonIds) -> tuple[Objection, ...]:
 
 
 async def told_since(db: Database, after: int, most: int) -> tuple[tuple[Objection, ...], int]:
-    """In force or withdrawn, in the order of their last change; and the number of the last of them."""
+    """In force or withdrawn, in the order of their last change; and the number of the last of them.
+
+    Who has heard of more than was ever said here hears all anew: this book was restored as it stood before.
+    """
+    if after > int(await db.fetchval("SELECT coalesce(max(told), 0) FROM objection")):
+        after = 0
     rows = await db.fetch(
         """
         SELECT id, patient_id, section, source, organisation, said_at, withdrawn_at, told

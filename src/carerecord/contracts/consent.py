@@ -51,7 +51,7 @@ class Told(Struct, frozen=True):
     """Each as it stands (`ends_at`: withdrawn), in the order in which it was said or withdrawn."""
 
     objections: tuple[Objection, ...]
-    upto: int  # ask after this one the next time
+    upto: int  # ask after this one the next time; it may be a lower one, where the book was restored as it stood before
     good_for_s: float  # from the moment at which it was asked: nothing is in force sooner that is not here
 
 

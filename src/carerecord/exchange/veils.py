@@ -63,7 +63,7 @@ class Veils:
             told = await self.calls.ask(VEILS, VeilsAsked(self._upto, AT_ONCE))
             if told.veils:
                 await self.calls.ask(VEIL, VeilAsked(await self._hung(told.veils), told.upto))
-                self._upto = told.upto
+            self._upto = told.upto
             if len(told.veils) < AT_ONCE:
                 self._asked_at, self._good_until = asked_at, asked_at + told.good_for_s
                 return

@@ -111,7 +111,8 @@ async def hang(db: Connection, veils: Sequence[Veil], objections: Sequence[str],
         """,  # noqa: S608
         list(objections),
     )
-    await db.execute("UPDATE veiled SET upto = $1 WHERE upto < $1", upto)
+    if upto:  # lower than before, where consent was restored as it stood earlier
+        await db.execute("UPDATE veiled SET upto = $1", upto)
     # A statement that was planned while half as many objected, or none, goes through them all for each row that it reads.
     if await db.fetchval("SELECT pg_relation_size(oid) > 2 * 8192 * relpages FROM pg_class WHERE oid = 'veil'::regclass"):
         await db.execute("ANALYZE veil")
