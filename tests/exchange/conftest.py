@@ -16,12 +16,15 @@ import aiohttp
 import pytest
 from tests.conftest import template_of
 from tests.flows.a_house import drop_databases, own_databases
+from tests.patients.people import nhs
 
 from carerecord.app.catalogue import service
 from carerecord.app.postgres import Cluster
 from carerecord.app.serve import bound, front_app, port_of, server_on
 from carerecord.app.wire import Deployment, House, running
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, ClientAdded, IssueAsked
+from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
+from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.holdings import exporting
 from carerecord.kit.tokens import derive
@@ -30,6 +33,9 @@ SECRET = secrets.token_bytes(32)
 patient_id = PatientIds(derive(SECRET, "entries"))
 SERVICES = ("identity", "holdings", "audit", "consent", "policy", "exchange")
 KEEPERS = ("identity", "holdings", "audit", "consent")
+
+
+_numbers = iter(range(100, 1_000))
 
 
 @dataclass
@@ -116,3 +122,12 @@ async def serving(cluster: Cluster, tmp_path: Path, *more: str) -> AsyncIterator
             await serving
     finally:
         await drop_databases(cluster, prefix, keepers)
+
+
+async def enrolled(api: Api) -> tuple[str, str]:
+    """Somebody whom the index knows by a source: their id there, and their NHS number."""
+    number = nhs(next(_numbers))
+    stated = Demographics((Name("Marlow", (f"Enid{number}",)),), "1948-03-02", "female", number, "01")
+    person = SourcePatient("elm-bank", number, (Identifier(NHS_NUMBER, number),), stated)
+    (told,) = await api.house.calls("exchange").ask(ENROL, EnrolAsked((person,)))
+    return told.patient, number

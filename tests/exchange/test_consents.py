@@ -9,13 +9,11 @@ from uuid import uuid4
 import msgspec
 import pytest
 import pytest_asyncio
-from tests.exchange.conftest import Answer, Api, patient_id, serving
-from tests.patients.people import nhs
+from tests.exchange.conftest import Answer, Api, enrolled, patient_id, serving
 
 from carerecord.app.postgres import Cluster
 from carerecord.contracts.audit import Line
 from carerecord.contracts.consent import OBJECTIONS, ObjectionsAsked
-from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.events import Event
 
@@ -30,18 +28,6 @@ async def api(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Asy
     async with serving(cluster, Path(tmp_path_factory.mktemp("consents")), "patients", "consent", "records") as made:
         made.token = await made.token_with(*SCOPES)
         yield made
-
-
-_numbers = iter(range(100, 200))
-
-
-async def a_person(api: Api) -> tuple[str, str]:
-    """Their id in the index, and their NHS number."""
-    number = nhs(next(_numbers))
-    stated = Demographics((Name("Marlow", (f"Enid{number}",)),), "1948-03-02", "female", number, "01")
-    person = SourcePatient("elm-bank", number, (Identifier(NHS_NUMBER, number),), stated)
-    (enrolled,) = await api.house.calls("exchange").ask(ENROL, EnrolAsked((person,)))
-    return enrolled.patient, number
 
 
 def a_consent(patient: str, **more: Any) -> dict[str, Any]:
@@ -83,7 +69,7 @@ def paths(answer: Answer) -> list[str]:
 
 
 async def test_an_objection_is_in_force_when_it_is_answered_and_until_it_is_withdrawn(api: Api):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     actors = (("v3-RoleClass", "CST", "urn:carerecord:source", "elm-bank"), ("v3-ParticipationType", "IRCP", ODS, "R9A"))
     made = await api.ask("POST", "/Consent", a_consent(patient, provision=of_a_section("medicines", *actors)))
     assert made.status == 201, made.body
@@ -103,7 +89,7 @@ async def test_an_objection_is_in_force_when_it_is_answered_and_until_it_is_with
 
 
 async def test_it_is_found_by_whose_it_is_however_that_is_said(api: Api):
-    patient, number = await a_person(api)
+    patient, number = await enrolled(api)
     kept = patient_id("elm-bank", number)
     resource = {"resourceType": "Patient", "id": kept, "identifier": [{"system": NHS_NUMBER, "value": number}]}
     assert (await api.ask("PUT", f"/Patient/{kept}", resource)).status == 201
@@ -143,7 +129,7 @@ async def test_it_is_found_by_whose_it_is_however_that_is_said(api: Api):
     ],
 )  # fmt: skip
 async def test_a_consent_that_says_more_than_an_objection_is_refused_by_path_and_nothing_is_kept(api: Api, more: Any, path: str):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     refused = await api.ask("POST", "/Consent", said(a_consent(patient, **more)))
     assert (refused.status, paths(refused)) == (422, [path])
     assert b"Friday" not in refused.body
@@ -151,7 +137,7 @@ async def test_a_consent_that_says_more_than_an_objection_is_refused_by_path_and
 
 
 async def test_a_section_source_or_person_that_is_none_is_refused(api: Api):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     foreign = of_a_section("medicines", ("v3-RoleClass", "CST", "urn:carerecord:source", "somewhere"))
     for wrong in (a_consent(patient, provision=of_a_section("medicine")), a_consent(patient, provision=foreign)):
         assert (await api.ask("POST", "/Consent", wrong)).status == 422
@@ -165,7 +151,7 @@ def a_bundle(kind: str, *asked: tuple[str, str, Any]) -> dict[str, Any]:
 
 
 async def test_a_batch_says_finds_and_withdraws_what_other_services_own_beside_the_rest(api: Api):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     said = a_consent(patient, provision=of_a_section("results"))
     made = (await api.ask("POST", "/", a_bundle("batch", ("POST", "Consent", said)))).json["entry"][0]
     consent = made["resource"]
@@ -193,7 +179,7 @@ async def test_a_batch_says_finds_and_withdraws_what_other_services_own_beside_t
 
 
 async def test_a_batch_lends_nobody_a_scope_and_a_stale_change_is_refused_in_it_too(api: Api):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     consent = (await api.ask("POST", "/Consent", a_consent(patient, provision=of_a_section("plans")))).json
     stale = a_bundle("batch", ("PUT", f"Consent/{consent['id']}", {**consent, "status": "inactive"}))
     stale["entry"][0]["request"]["ifMatch"] = 'W/"9"'
@@ -214,7 +200,7 @@ async def test_a_batch_lends_nobody_a_scope_and_a_stale_change_is_refused_in_it_
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
 async def test_a_transaction_of_two_owners_is_refused_whole_and_says_where(api: Api, method: str):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     other = (method, f"Consent?patient={patient}" if method == "GET" else "Consent", a_consent(patient))
     kept = ("PUT", f"Patient/never-{method}", {"resourceType": "Patient", "id": f"never-{method}"})
     told = await api.ask("POST", "/", a_bundle("transaction", kept, other))
@@ -226,7 +212,7 @@ async def test_a_transaction_of_two_owners_is_refused_whole_and_says_where(api: 
 
 
 async def test_a_scope_for_every_type_is_none_for_what_people_say_and_for_who_looked(api: Api):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     every = await api.token_with("system/*.cruds")
     for method, path, body in (
         ("GET", f"/Consent?patient={patient}", None), ("POST", "/Consent", a_consent(patient)),
@@ -253,8 +239,8 @@ async def looked(api: Api, *patients: str) -> str:
 
 
 async def test_looks_at_a_person_are_found_under_every_id_of_theirs_and_read_one_by_one(api: Api):
-    patient, number = await a_person(api)
-    other, _ = await a_person(api)
+    patient, number = await enrolled(api)
+    other, _ = await enrolled(api)
     kept = patient_id("elm-bank", number)
     await api.ask("PUT", f"/Patient/{kept}", {"resourceType": "Patient", "id": kept})
     by_index, by_resource, elsewhere = await looked(api, patient), await looked(api, kept), await looked(api, other)
@@ -268,7 +254,7 @@ async def test_looks_at_a_person_are_found_under_every_id_of_theirs_and_read_one
 
 
 async def test_the_book_is_paged_by_links_and_its_own_reading_is_a_line_of_it(api: Api):
-    patient, _ = await a_person(api)
+    patient, _ = await enrolled(api)
     mine = [await looked(api, patient) for _ in range(5)]
     path, seen = f"/AuditEvent?patient={patient}&_count=2", list[str]()
     for _ in range(6):

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
-from tests.exchange.conftest import Answer, Api, serving
+from tests.exchange.conftest import Answer, Api, enrolled, serving
 from tests.patients.people import nhs
 
 from carerecord.app.postgres import Cluster
@@ -16,7 +16,6 @@ from carerecord.consent import api as consent
 from carerecord.contracts.actors import Actor, Role
 from carerecord.contracts.consent import OBJECT, TOLD, WITHDRAW, ObjectAsked, Objection, WithdrawAsked
 from carerecord.contracts.identity import ADD_CLIENT, AddClientAsked
-from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.calls import Calls
 from carerecord.kit.errors import Unavailable
@@ -24,7 +23,6 @@ from carerecord.kit.errors import Unavailable
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 TOLD_TO = Actor("urn:test", "gp-1", "A GP", Role("1", "gp", "GP", "R9A", "R9A"))
 GOOD_FOR_S = 0.05  # what is half a second in a house that people live in
-_numbers = iter(range(300, 400))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -48,14 +46,6 @@ async def kept(api: Api, resource: dict[str, Any]) -> str:
     made = await api.ask("POST", f"/{resource['resourceType']}", resource)
     assert made.status == 201, made.body
     return str(made.json["id"])
-
-
-async def enrolled(api: Api) -> tuple[str, str]:
-    number = nhs(next(_numbers))
-    stated = Demographics((Name("Marlow", (f"Enid{number}",)),), "1948-03-02", "female", number, "01")
-    person = SourcePatient("elm-bank", number, (Identifier(NHS_NUMBER, number),), stated)
-    (told,) = await api.house.calls("exchange").ask(ENROL, EnrolAsked((person,)))
-    return told.patient, number
 
 
 def a_patient(number: str) -> dict[str, Any]:
@@ -290,7 +280,7 @@ async def test_a_patient_who_is_written_after_the_objection_is_behind_it_at_once
     put = await api.ask("PUT", "/Patient/chosen-later", a_patient(number) | {"id": "chosen-later"})
     assert put.status == 201
     assert (await api.ask("GET", "/Patient/chosen-later")).status == 403
-    other = await api.ask("PUT", "/Patient/chosen-other", a_patient(nhs(next(_numbers))) | {"id": "chosen-other"})
+    other = await api.ask("PUT", "/Patient/chosen-other", a_patient(nhs(50)) | {"id": "chosen-other"})
     assert other.status == 201
     assert (await api.ask("GET", "/Patient/chosen-other")).status == 200
     numbered = await api.ask("PUT", "/Patient/chosen-other", a_patient(number) | {"id": "chosen-other"})
