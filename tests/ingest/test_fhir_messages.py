@@ -251,6 +251,21 @@ def test_a_practice_without_a_reference_is_not_whichever_organisation_came_along
     assert one(settled([found]), "Patient")["generalPractitioner"] == [{"display": "Oak Street"}]
 
 
+def test_an_organisation_whose_code_is_empty_gives_a_practice_none():
+    who = {**PATIENT, "generalPractitioner": [{"reference": "Organization/o1"}]}
+    codeless = {**PRACTICE, "identifier": [{"system": "https://fhir.nhs.uk/Id/ods-organization-code"}]}
+    kept = one(settled([filing(event(codeless, patient=who))]), "Patient")
+
+    assert [*kept["generalPractitioner"][0]] == ["reference"]
+
+
+def test_an_element_of_a_person_without_a_name_stops_nothing():
+    found = filing(event(VACCINE, patient={**PATIENT, "": "nothing"}))
+
+    assert "" not in one(settled([found]), "Patient")
+    assert "Patient. is not carried" in found.notes
+
+
 def test_how_far_a_number_is_traced_is_kept_as_the_event_says_and_what_is_not_carried_is_named():
     number = {"system": NHS_SYSTEM, "value": NHS, "extension": [TRACED]}
     born = {"extension": [{"url": "http://hl7.org/fhir/StructureDefinition/patient-birthTime", "valueDateTime": "1948-07-14"}]}

@@ -225,7 +225,7 @@ def filed(
         _is_about(reading, each, thread, who)
     said = [_said(reading, thing, each, local_id, patient, deletes=deletes) for thing, each in kept]
     facts = {**_led(reading, _facts_of(who)), **({WITHDRAWN: None} if people else {})}
-    reading.notes += [f"Patient.{name} is not carried" for name in who if name[0] == "_"]
+    reading.notes += [f"Patient.{name} is not carried" for name in who if name[:1] in ("", "_")]
     said.insert(0, statement(thread, local_id, Said(patient, {thread: facts}, passing=not people)))
     about = stated(reading.sender.source, person({**who, "resourceType": "Patient", "id": local_id}))
     return Filing(event, order, (about,), tuple(said), notes=tuple(dict.fromkeys(reading.notes)), withdraws=deletes)
@@ -279,9 +279,10 @@ def _is_person(reference: str) -> bool:
 def _with_organisations(who: Resource, resources: list[tuple[str, Resource]]) -> Resource:
     """The person, whose practice and keeper bear their ODS codes where the message holds these organisations."""
     codes = {
-        name: {"system": ODS_ORGANISATION, "value": text_in(number, "value")}
+        name: {"system": ODS_ORGANISATION, "value": code}
         for url, each in resources if text_in(each, "resourceType") == "Organization"
         for number in dicts_in(each, "identifier") if canonical_system(text_in(number, "system")) == ODS_ORGANISATION
+        if (code := text_in(number, "value"))
         for name in (url, f"Organization/{text_in(each, 'id')}")
     }  # fmt: skip
 
@@ -341,7 +342,7 @@ def _identifiers(who: Resource) -> Iterator[Resource]:
 
 def _facts_of(who: Mapping[str, Any]) -> Facts:
     """A Patient's elements, each a fact by itself: numbers one by one, extensions by their address."""
-    facts: Facts = {name: value for name, value in who.items() if name not in _NOT_SAID and not name.startswith("_")}
+    facts: Facts = {name: value for name, value in who.items() if name not in _NOT_SAID and name[:1] not in ("", "_")}
     for each in dicts_in(who, "identifier"):
         system, value = canonical_system(text_in(each, "system")), "".join(text_in(each, "value").split())
         if value:

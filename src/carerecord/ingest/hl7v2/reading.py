@@ -40,7 +40,7 @@ class Reading:
     def in_order(self, start: str, end: str, says: str) -> tuple[str, str]:
         """A period of two times. One that would end before it began has no end, for FHIR knows none such; `says` which it was."""
         if start and end and ends_first(start, end):
-            self.note(f"{says}: the later of the two is not carried")
+            self.note(f"{says}: the end is not carried")
             return start, ""
         return start, end
 
