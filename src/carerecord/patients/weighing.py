@@ -184,7 +184,7 @@ def held_back(one: Facts, other: Facts, levels: tuple[str, ...], bits: float) ->
         return "the family name does not agree"
     if not (numbered or phone == SAME or housed or place == STREET):
         rare = bits >= _TABLE.alone and given == family and given in (SAME, SWAPPED) and birth == SAME and sex != DIFFERS
-        return "" if rare else "nothing beside name and birth date agrees"
+        return "" if rare else "name and birth date alone are not enough"
     return ""
 
 

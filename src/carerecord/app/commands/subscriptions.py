@@ -22,14 +22,15 @@ def list_subscriptions(
         async with operator_calls(gate_with()) as calls:
             return await calls.ask(STANDING, StandingAsked())
 
-    found = [each for each in run(ask()) if each.error or not failing]
+    standing = run(ask())
+    found = [each for each in standing if each.error or not failing]
     for each in found:
         waits = f", {each.waiting:,} waiting since {each.oldest_at}" if each.waiting else ""
         print(f"{each.id}  {each.status}  {each.type} to {each.host} for {each.client} ({each.organisation}){waits}")
         if each.error:
             print(f"    {each.error}")
     if not found:
-        say("Every endpoint answered last time." if failing else "No client waits to be told of anything.")
+        say("No endpoint failed last time." if standing else "No client waits to be told of anything.")
 
 
 @app.command("show")
