@@ -39,6 +39,7 @@ from carerecord.subscriptions.store import subscribed as store
 from carerecord.subscriptions.store.subscribed import Queue, Row
 
 _CHANGED: Final = "It was changed since: read it again."
+_NONE: Final = "There is no such subscription."
 
 
 @dataclass(frozen=True)
@@ -98,11 +99,11 @@ class Desk:
         return _told(row, body)
 
     async def unsubscribe(self, asked: UnsubscribeAsked) -> Unsubscribed:
-        """It is gone, with all that waited for it. Raises NotFound; Conflict: it was changed since."""
+        """It is gone, with all that waited for it. Raises NotFound; Conflict: it is not in that version any more."""
         stands = await self._own(asked.by, asked.id)
         async with self.db.acquire() as db, db.transaction():
             if not await store.remove(db, stands.id, asked.if_match):
-                raise Conflict(_CHANGED)
+                raise Conflict(_CHANGED) if asked.if_match else NotFound(_NONE)
             await self.outbox.announce("Line", self._line("subscription-ended", asked.by, asked.id, asked.request), db)
         return Unsubscribed()
 
@@ -150,7 +151,7 @@ class Desk:
     async def _own(self, by: Subscriber, id_: str) -> Row:
         found = await store.of_client(self.db, by.id, id_) if id_ else ()
         if not found:
-            raise NotFound("There is no such subscription.")
+            raise NotFound(_NONE)
         return found[0]
 
     async def _standings(self, rows: Sequence[Row]) -> tuple[Standing, ...]:
