@@ -48,7 +48,8 @@ def _fetch(at: Path) -> None:
         [uv, "pip", "install", "--quiet", "--require-hashes", "-r", locked, "--python", python],
         [python, "-c", _EXPORT, str(at), *map(str, SEEDS)],
     ):
-        subprocess.run(command, check=True, stdout=sys.stderr)
+        # The certificates of the machine: a hospital's proxy has its own.
+        subprocess.run(command, check=True, stdout=sys.stderr, env=os.environ | {"UV_SYSTEM_CERTS": "1"})
 
 
 if __name__ == "__main__":
