@@ -80,7 +80,7 @@ def tell(now: datetime) -> tuple[Scene, Told]:
                    "Fenwick Pathology", "Aldermoor Pathology", "38.9"),
         must_not_show=(),
         views=(View("leah.marsden", "as the receptionist", ("DOYLE", "quiet room"),
-                    ("lozapine", "risis plan", "eutrophil", "chizophrenia", "38.9")),
+                    ("lozapine", "risis plan", "eutrophil", "chizophrenia", "38.9", "Calder Vale")),
                View("tim.ormerod", "as her care coordinator", ("clozapine", "risis plan", "Neutrophils"),
                     reason="I am her care coordinator; told of a fever"),
                View("jay.mistry", "as the community pharmacist", ("clozapine", "Neutrophils"),
