@@ -64,6 +64,8 @@ def observed(
     if status and status not in STATUS:
         reading.note("OBX-11 is no status that is known here")
     said = _value(reading, lines)
+    if obx.deletes(5):
+        said["taken"] = True
     said["status"] = STATUS.get(status, "unknown") if status else otherwise
     _around(reading, obx, said)
     if notes:

@@ -51,8 +51,14 @@ def resulted(reading: Reading, event: str) -> Done:
         person, visit, passing = in_passing(reading, segments)
         subjects.append(person)
         said += passing
-        for report in reports(segments):
-            said += _reported(reading, person, visit, report)
+        seen: dict[str, int] = {}
+        found = reports(segments)
+        for report in found:
+            id_ = _id(reading, person, report)
+            seen[id_] = seen.get(id_, 0) + 1
+            if seen[id_] > 1:  # the same number and the same test, once more: a second report, never a second value of the first
+                id_ = stable_id(reading.sender, "DiagnosticReport", id_, str(seen[id_]))
+            said += _reported(reading, person, visit, report, id_, _finding(report, found))
     return subjects, said, []
 
 
@@ -83,11 +89,24 @@ def reports(segments: tuple[Segment, ...]) -> list[Report]:
     return found
 
 
-def _reported(reading: Reading, person: Subject, visit: Visit, report: Report) -> list[Statement]:
+def _finding(report: Report, others: list[Report]) -> str:
+    """What these results tell more of (OBR-26), in words: the organism whose sensitivities they are."""
+    parent = report.obr.part(26) if report.obr is not None else None
+    if parent is None or parent.empty:
+        return ""
+    code, sub_id, words = parent[1], parent[2], parent.sub(3, 2) or parent[3]
+    found = (lines[0] for other in others if other is not report for lines, _ in other.lines)
+    own = next((each for each in found if (each.text(3), each.text(4)) == (code, sub_id)), None)
+    return words or (own.text(5, 2) or own.text(5) if own is not None else "")
+
+
+def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, id_: str, finding: str) -> list[Statement]:
     order = orders.ordered(reading, person, visit, report.orc, report.obr, passing=True) if report.obr is not None else None
-    id_ = _id(reading, person, report)
     thread = f"DiagnosticReport/{id_}"
+    of = [f"Of this finding: {finding}"] if finding else []
     facts, status, withdrawn = _facts(reading, visit, report)
+    if told := [*of, *report.notes]:
+        facts["conclusion"] = "\n".join(told)
     if order is not None:
         facts["+basedOn/order"] = {"reference": order.thread}
     things: dict[str, dict[str, Any]] = {}
@@ -112,7 +131,7 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report) -
             continue
         else:
             thing = f"Observation/{stable_id(reading.sender, 'Observation', *told_apart)}"
-            made = observations.observed(reading, code, lines, notes, _OF_A_RESULT[status], sent or reading.time(obx, 19))
+            made = observations.observed(reading, code, lines, [*of, *notes], _OF_A_RESULT[status], sent or reading.time(obx, 19))
             _shared(made, facts, report, visit, specimens)
             facts[f"+result/{thing}"] = {"#": len(things), "reference": thing}
         things[thing] = made
@@ -123,9 +142,14 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report) -
 
 
 def _id(reading: Reading, person: Subject, report: Report) -> str:
-    """By the number that the laboratory gave it, else that of the orderer, with what was ordered; else by when it was."""
+    """By the number that the laboratory gave it, else that of the orderer, with what was ordered; else by when it was.
+
+    Sensitivities of two organisms have all of that in common, and not what they are of.
+    """
     obr, orc = report.obr, report.orc
     code = key_of(values.concept(reading, obr.part(4))) if obr is not None else ""
+    if (parent := obr.part(26) if obr is not None else None) is not None and not parent.empty:
+        code = f"{code}|{parent.peek(1)}|{parent.peek(2) or parent.peek(3)}"
     for number, segment in ((3, obr), (3, orc), (2, obr), (2, orc)):
         if segment is not None and (found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number])):
             return stable_id(reading.sender, "DiagnosticReport", found["system"], found["value"], code)
@@ -168,15 +192,13 @@ def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, An
         facts["resultsInterpreter"] = who
     if visit.number:
         facts["encounter"] = visit.reference
-    if report.notes:
-        facts["conclusion"] = "\n".join(report.notes)
     return facts, status, withdrawn
 
 
 def _shared(made: dict[str, Any], facts: dict[str, Any], report: Report, visit: Visit, specimens: list[tuple[str, Any]]) -> None:
     """What an observation has from its report: when it was taken, of what, where, and under which heading it stands."""
     for element in ("effectiveDateTime", "effectivePeriod"):
-        if facts.get(element) is not None:
+        if element in facts:
             made[f"?{element}"] = facts[element]
     if "issued" in facts:
         made["issued"] = facts["issued"]

@@ -1,5 +1,6 @@
 """How do HL7's own kinds of value read as FHIR's: coded texts, names, addresses, telephones, clinicians, places, numbers?"""
 
+import re
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
@@ -10,6 +11,9 @@ from carerecord.ingest.hl7v2.reading import Reading, Resource
 
 ORDER_NUMBERS: Final = {2: "placer-order", 3: "filler-order"}
 _MOST_DIGITS: Final = 18  # what FHIR asks every reader to keep
+# Many a laboratory writes 10^9/L and does not escape the ^, which then parts a base from its power: "9/L" is another unit.
+_PARTED_BASE: Final = re.compile(r"(?:(?:\A|\D)10|[A-Za-z])\Z")
+_PARTED_POWER: Final = re.compile(r"-?\d{1,2}(?:/.*)?\Z")
 V2: Final = "http://terminology.hl7.org/CodeSystem/v2-"
 _NAME_USES: Final = {"L": "official", "R": "official", "CURRENT": "official", "D": "usual", "B": "maiden", "M": "maiden",
                      "N": "nickname",
@@ -242,6 +246,8 @@ def unit(reading: Reading, part: Part | None) -> tuple[str, str, str]:
     """(words, code, system) of a unit: a system only where it is UCUM, for a code of another is none to compute with."""
     if part is None or part.empty:
         return "", "", ""
+    if _PARTED_BASE.search(part.peek(1)) and _PARTED_POWER.match(part.peek(2)):
+        return f"{part[1]}^{part[2]}", "", ""
     if systems.code_system(reading.sender, part.peek(3)) == UCUM and part.peek(1):
         return part[2] or part[1], part[1], UCUM if part[3] else ""
     return part[2] or part[1], "", ""

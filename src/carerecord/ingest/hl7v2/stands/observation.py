@@ -6,6 +6,7 @@ from carerecord.ingest.hl7v2.stands.plain import elements
 from carerecord.ingest.hl7v2.stands.told import Told
 
 EARLIER: Final = "urn:carerecord:earlier-value"
+_OURS: Final = frozenset(("shown", "sent", "taken"))
 _WORDS: Final = {"final": "final", "preliminary": "preliminary", "corrected": "corrected", "amended": "amended",
                  "registered": "no result yet",
                  "cancelled": "cancelled", "unknown": "status not known"}  # fmt: skip
@@ -20,12 +21,14 @@ def standing(told: Told) -> dict[str, Any]:
     newest = said[-1]
     now: dict[str, Any] = {}
     for each in said:
-        if shown_value(each):
-            now = each
-    # A status sent without the value again ("verified") is one of the value that stands; one that has none has none.
-    stands = shown_value(newest) or newest["status"] in ("cancelled", "registered") or not now
-    chosen = newest if stands else {**now, "status": newest["status"]}
-    out |= {key: value for key, value in chosen.items() if key not in ("shown", "sent")}
+        if shown_value(each) or "taken" in each:
+            now = each if "taken" not in each else {}
+    # A status sent without the value again ("verified") is one of the value that stands, and so is a comment; `""` takes it away.
+    stands = shown_value(newest) or "taken" in newest or newest["status"] in ("cancelled", "registered") or not now
+    chosen = newest if stands else {**now, "status": newest["status"], **_notes(newest, now)}
+    out |= {key: value for key, value in chosen.items() if key not in _OURS}
+    if "effectiveDateTime" in chosen:  # its own time, before the span of its report: FHIR knows one of the two
+        out.pop("effectivePeriod", None)
     earlier: list[dict[str, str]] = []
     for each in said:
         words = shown_value(each)
@@ -35,6 +38,12 @@ def standing(told: Told) -> dict[str, Any]:
         out["extension"] = [*out.get("extension", ()), *map(_extension, earlier)]
         out["note"] = [*out.get("note", ()), {"text": "\n".join(map(_in_words, earlier))}]
     return out
+
+
+def _notes(newest: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """What was said of the value later stands before what came with it."""
+    later = newest.get("note", [])
+    return {"note": [*later, *(each for each in now.get("note", []) if each not in later)]} if later else {}
 
 
 def shown_value(each: dict[str, Any]) -> str:
