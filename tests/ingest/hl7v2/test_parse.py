@@ -4,7 +4,7 @@ import hl7 as hl7_library  # type: ignore[import-untyped]
 import pytest
 from hl7apy.core import Message as ApyMessage  # type: ignore[import-untyped]
 from hl7apy.parser import parse_message  # type: ignore[import-untyped]
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.ingest.hl7v2.world import message, pv1
 
@@ -204,6 +204,7 @@ SENT = f"{MSH}\rEVN|A01\rPID|1||7^^^A^MR||MARLOW^EDITH\r".encode()
 
 
 @given(st.lists(st.tuples(st.integers(0, 90), st.integers(0, 6), ODD), max_size=4))
+@example([(4, 4, b"\x01")])  # a delimiter that no text may hold
 @settings(max_examples=600, deadline=None)
 def test_what_is_plain_at_a_glance_is_always_read(changes):
     raw = SENT

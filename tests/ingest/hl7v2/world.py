@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from carerecord.fhir import gates
 from carerecord.fhir.bundle import parse as json_of
 from carerecord.fhir.reading import read
 from carerecord.fhir.validate import load
@@ -110,6 +111,11 @@ def withdrawn(puts: dict[str, Put]) -> dict[str, str]:
     return {key: put.withdrawn for key, put in puts.items() if put.raw is None}
 
 
+@lru_cache(1)
+def judging() -> gates.Gates:
+    return gates.load()
+
+
 def all_is_well(puts: dict[str, Put]) -> None:
     """Every resource is what FHIR says it is, and a record can show it."""
     validators = load()
@@ -118,6 +124,7 @@ def all_is_well(puts: dict[str, Put]) -> None:
             continue
         resource = json_of(put.raw)
         assert validators.faults(resource) == (), f"{put.type}: {validators.faults(resource)}"
+        assert judging().judge(resource, put.raw).faults == (), f"{put.type}: {judging().judge(resource, put.raw).faults}"
         assert read(put.raw).title
 
 

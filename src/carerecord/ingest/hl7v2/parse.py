@@ -245,11 +245,12 @@ def is_plain(raw: bytes) -> bool:
         return False
     ends = raw.find(b"\r")
     fields = raw[: ends if ends >= 0 else len(raw)].split(raw[3:4], 9)
+    start = raw[:12].decode("ascii")
     try:
-        _delimiters(raw[:12].decode("ascii"))
+        _delimiters(start)
     except Unreadable:
         return False
-    return len(fields) > 8 and fields[8][:1].isalpha()
+    return not _NO_TEXT.search(start) and len(fields) > 8 and fields[8][:1].isalpha()
 
 
 def parse(raw: bytes, charset: str = "") -> Message:
