@@ -9,6 +9,8 @@ from carerecord.contracts.patients import (
     Claim,
     DecideAsked,
     Demographics,
+    Identifier,
+    KnownAsAsked,
     MatchAsked,
     Name,
     ReviewsAsked,
@@ -17,7 +19,8 @@ from carerecord.contracts.patients import (
     TracedAsked,
     UndoAsked,
 )
-from carerecord.kit.errors import Conflict, NotSignedIn
+from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.kit.errors import Conflict, NotFound, NotSignedIn
 from carerecord.patients.asking import Asking
 from carerecord.patients.claims import Taking
 from carerecord.patients.instructions import Instructing
@@ -83,6 +86,50 @@ async def test_a_trace_that_leads_from_one_to_the_other_is_not_followed(desk):
 
     who = await desk.who(old.patient)
     assert (who.ids, who.demographics.nhs_number) == ((old.patient,), OLD)
+
+
+async def test_the_number_that_takes_a_severed_ones_place_is_as_far_away(desk):
+    await sever(desk)
+    old, new = await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+    pds = msgspec.structs.replace(stated("pds", "", **HOME).demographics, nhs_number=nhs(3), nhs_number_status="01")
+    await desk.tracing.traced(TracedAsked(new.patient, "superseded", pds))
+    (late,) = await desk.enrol(stated("lab", "9", number=nhs(3), **HOME))
+
+    assert (await desk.who(old.patient)).ids == (old.patient,)
+    assert {new.patient, late.patient} <= set((await desk.who(new.patient)).ids)
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+    assert len((await desk.search("edith marlow 14/03/1948")).matches) == 1
+    assert len((await Asking(desk.db).match(MatchAsked(stated("", "", **HOME)))).candidates) == 1
+
+
+async def test_where_a_source_states_both_numbers_of_one_entry_the_old_one_leads_nowhere(desk):
+    """A hospital keeps the number from before as an old one; whoever knows that number alone learns of nobody."""
+    await sever(desk)
+    his = stated("trust", "2", "Edward", number=NEW, gender="male", **HOME)
+    both = msgspec.structs.replace(his, identifiers=(*his.identifiers, Identifier(NHS_NUMBER, OLD)))
+    await desk.enrol(both)
+    asking = Asking(desk.db)
+    claim = stated("", "", "Edward", number=OLD, gender="male", **HOME)
+
+    assert len((await desk.search(NEW)).matches) == 1
+    assert (await desk.search(OLD)).matches == ()
+    assert (await asking.match(MatchAsked(claim))).candidates == ()
+    with pytest.raises(NotFound):
+        await asking.known_as(KnownAsAsked(NHS_NUMBER, OLD))
+
+    (old,) = await desk.enrol(stated("gp", "1", number=OLD, **HOME))
+    assert (await asking.known_as(KnownAsAsked(NHS_NUMBER, OLD))).ids == (old.patient,)
+
+
+async def test_two_entries_that_are_severed_by_name_are_not_joined_by_the_number_that_both_state(desk):
+    one, other = await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=OLD, **HOME))
+    assert (await desk.who(one.patient)).ids == (one.patient, other.patient)
+    await Instructing(desk.index.enrolling).sever(SeverAsked(one.patient, other.patient, actor=DR_NAIR))
+    await desk.enrol(stated("trust", "2", number=OLD, **{**HOME, "phone": "07700 900124"}))
+    await desk.enrol(stated("lab", "4", number=OLD, **HOME))
+
+    assert other.patient not in (await desk.who(one.patient)).ids
+    assert await desk.index.reviews(ReviewsAsked()) == ()
 
 
 async def test_no_human_links_across_by_a_review_that_was_open(desk):

@@ -35,12 +35,12 @@ class Asking:
         sets = await likeness.sets_alike(self.db, wanted)
         best = {key: like for key, each in sets.items() if (like := _best(claim, each))}
         ranked = sorted(best.items(), key=lambda each: (-each[1][0].bits, each[0]))[: max(1, asked.most)]
-        apart = _unsevered([key for key, _ in ranked], sets)
+        told_of = _unsevered(claim.nhs, [key for key, _ in ranked], sets)
         links = [key for key, (found, _) in ranked if found.verdict == LINK and not _contradicted(claim, sets[key])]
         candidates = []
         for key, (found, facts) in ranked:
             grade = CERTAIN if links == [key] else PROBABLE if found.bits >= weights.weights().prior else POSSIBLE
-            if key not in apart or (asked.certain and grade != CERTAIN):
+            if key not in told_of or (asked.certain and grade != CERTAIN):
                 continue
             entries = sets[key].entries()
             if not _may_be_told(claim, entries):
@@ -56,7 +56,10 @@ class Asking:
         wanted = names.number(asked.value)
         ids = await finding.by_number(self.db, [wanted]) if wanted else []
         sets = await kept.sets_of(self.db, ids) if ids else {}
+        severed = (await likeness.severed_from(self.db, [wanted])).get(wanted, frozenset()) if sets else frozenset()
         for entries in sets.values():
+            if any(entry.id in severed or entry.nhs_number in severed for entry in entries):
+                continue  # a source states both numbers of one entry: the one never leads to the other
             bearers = [entry for entry in entries if _bears(entry, asked.system, wanted)]
             if bearers:
                 person = person_of(entries, min(bearers, key=lambda entry: entry.enrolled_at).id)
@@ -95,12 +98,12 @@ def _best(claim: Facts, each: Likes) -> Found | None:
     return best
 
 
-def _unsevered(ranked: Sequence[str], sets: Mapping[str, Likes]) -> set[str]:
-    """Of people between whom a severed history lies, the one who fits better."""
+def _unsevered(number: str, ranked: Sequence[str], sets: Mapping[str, Likes]) -> set[str]:
+    """Of people between whom a severed history lies, the one who fits better; never who is severed from the number claimed."""
     told: list[str] = []
     for key in ranked:
         others = sets[key].severed()
-        if not (others and any(sets[earlier].names() & others for earlier in told)):
+        if number not in others and not (others and any(sets[earlier].names() & others for earlier in told)):
             told.append(key)
     return set(told)
 

@@ -93,7 +93,7 @@ class Searching:
             if not any(best.decisive for best, _ in fits) and _alike(fits) <= max(1, asked.most):
                 nearly = await _nearly(db, sought) if len(candidates) < finding.MOST else []
                 fits = await self._fits(db, sought, dict.fromkeys((*candidates, *nearly)), actor)
-            fits = await self._unsevered(db, fits)
+            fits = await self._unsevered(db, sought, fits)
         if fits and fits[0][0].exact:
             fits = [pair for pair in fits if pair[0].score >= POOR]
         cut = len(candidates) >= finding.MOST and not any(best.decisive for best, _ in fits)
@@ -104,17 +104,20 @@ class Searching:
         return Found(_matches(fits[: max(1, asked.most)]), say=understood.say or ("" if fits else NOBODY)), understood.kinds
 
     async def _unsevered(
-        self, db: Connection, fits: list[tuple[Fit, tuple[Entry, ...]]]
+        self, db: Connection, sought: Sought, fits: list[tuple[Fit, tuple[Entry, ...]]]
     ) -> list[tuple[Fit, tuple[Entry, ...]]]:
-        """Of two histories that must never meet, the one that fits better: no answer shows both."""
+        """Of two histories that must never meet, the one that fits better: no answer shows both. The number of one leads to it
+        alone, although a source may state both numbers of one entry.
+        """
         named = [{name for entry in entries for name in (entry.id, entry.nhs_number) if name} for _, entries in fits]
         severed = await likeness.severed_from(db, [name for names in named for name in names])
         if not severed:
             return fits
+        typed = {sought.nhs_number, *sought.numbers, *sought.maybe}
         told: list[int] = []
         for place, names in enumerate(named):
             others = frozenset().union(*(severed.get(name, frozenset()) for name in names))
-            if not any(named[earlier] & others for earlier in told):
+            if not (typed & others or any(named[earlier] & others for earlier in told)):
                 told.append(place)
         return [fits[place] for place in told]
 

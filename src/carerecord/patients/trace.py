@@ -61,6 +61,8 @@ class Tracing:
     async def _compare(self, db: Connection, entry: Entry, found: Demographics, outcome: str) -> None:
         now, seen = self.enrolling.clock.now(), Seen(self.enrolling.turns)
         number = found.nhs_number or entry.nhs_number
+        if number != entry.nhs_number:
+            await likeness.sever_successor(db, entry.nhs_number, number, f"source|{PDS}", now)
         mates = await kept.entries_numbered(db, {number, entry.nhs_number} - {""})
         before = next((each for each in mates if each.stated.source == PDS and each.nhs_number == number), None)
         at_pds = _answered(before, number, found, now)

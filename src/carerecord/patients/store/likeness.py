@@ -179,6 +179,12 @@ async def sever(db: Connection, one: str, other: str, by: str, now: object, *, u
     return await db.fetchval(told, *pair, now, by) is True
 
 
+async def sever_successor(db: Connection, number: str, successor: str, by: str, now: object) -> None:
+    """A number that took another's place is as far from everybody as that one was."""
+    for far in (await severed_from(db, [number])).get(number, frozenset()) - {successor}:
+        await sever(db, far, successor, by, now, undo=False)
+
+
 async def unfolded(db: Database, most: int) -> list[str]:
     """Ids of entries that came in before likeness was kept, or that were folded by an older rule."""
     rows = await db.fetch("SELECT patient FROM likeness WHERE folded < $2 LIMIT $1", most, FOLDED)

@@ -17,16 +17,23 @@ _weighed = msgspec.json.Decoder(tuple[Weighed, ...])
 
 
 async def decisions_about(db: Database, patients: Iterable[str]) -> Decisions:
+    """What humans have found of these ids. Two that are severed are two people, whatever was found before and what they bear."""
     ids = list(patients)
     rows = await db.fetch(
         """
         SELECT one, other, same FROM decision WHERE one = ANY ($1)
         UNION ALL
         SELECT one, other, same FROM decision WHERE other = ANY ($1)
+        UNION ALL
+        SELECT one, other, false FROM severed WHERE one = ANY ($1) AND other = ANY ($1)
         """,
         ids,
     )
-    return {frozenset((row["one"], row["other"])): row["same"] for row in rows}
+    found: dict[frozenset[str], bool] = {}
+    for one, other, same in rows:
+        pair = frozenset((one, other))
+        found[pair] = same and found.get(pair, True)
+    return found
 
 
 async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settled: Iterable[str], now: datetime) -> None:
