@@ -41,6 +41,17 @@ async def test_several_claims_of_one_number_in_one_call_keep_their_order(desk):
     assert (await desk.who(one.patient)).demographics.phone == "01632 960002"
 
 
+async def test_when_a_source_said_it_is_remembered_of_what_is_new_of_what_changes_and_of_what_stays(desk):
+    async def told(phone: str, hour: int) -> str:
+        claim = Claim(stated("trust", "M1", phone=phone), recorded=f"2026-11-22T{hour:02}:00:00+00:00" if hour else "")
+        return (await take(desk, claim))[0].outcome
+
+    assert [await told("01632 960001", 8), await told("01632 960002", 7)] == ["new", "late"]
+    assert [await told("01632 960003", 10), await told("01632 960004", 9)] == ["changed", "late"]
+    assert [await told("01632 960003", 12), await told("01632 960005", 11)] == ["unchanged", "late"]
+    assert [await told("01632 960006", 0), await told("01632 960007", 11)] == ["changed", "late"]
+
+
 async def test_a_number_that_is_used_for_somebody_else_waits_and_nothing_is_taken_over(desk):
     (first,) = await take(desk, Claim(stated("trust", "M1")))
     (waits,) = await take(desk, Claim(stated("trust", "M1", given="Hamza", family="Iqbal", born="2001-07-09", gender="male")))

@@ -72,7 +72,7 @@ async def test_no_statement_reads_a_table_from_end_to_end(full):
     await kept.entries_at(db, ["elm-bank"] * 3, ["1", "2", "3"])  # type: ignore[arg-type]
     await kept.entries_numbered(db, ["9990000018", "9990000026"])  # type: ignore[arg-type]
     await kept.ids_beside(db, ["p7", "p8"])  # type: ignore[arg-type]
-    await likeness.alike(db, [[1, 2, 3], [4, 5]])  # type: ignore[arg-type]
+    await likeness.beside(db, ["p7", "p8"])  # type: ignore[arg-type]
     await likeness.member_rows(db, ["sp7", "sp8"])  # type: ignore[arg-type]
 
     assert len(said) == 7

@@ -1,6 +1,6 @@
 """Whose is a message? Each claim becomes an entry of its sender, linked as any other; what cannot be believed waits."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -46,11 +46,10 @@ class Taking:
         now = self.enrolling.clock.now()
         keyed = [(claim.stated.source, claim.stated.local_id) for claim, _ in claims]
         known = await kept.entries_at(db, [key[0] for key in keyed], [key[1] for key in keyed])
-        recorded = await lineage.recorded(db, [entry.id for entry in known.values()])
         outcomes: dict[Key, str] = {}
         waiting: dict[Key, str] = {}
         fresh: dict[Key, Entry] = {}
-        stamps: dict[Key, datetime] = {}
+        stamps: list[tuple[str, datetime]] = []
         for (claim, when), key in zip(claims, keyed, strict=True):
             before = known.get(key)
             stated = _over(before.stated, claim) if before and claim.partial else claim.stated
@@ -58,37 +57,43 @@ class Taking:
                 waiting[key] = NO_NUMBER
             elif before is None and states_nothing(stated):
                 outcomes[key] = "unchanged"
-            elif before and when and (last := recorded.get(before.id)) and when < last:
+            elif before and when and before.recorded_at and when < before.recorded_at:
                 outcomes[key] = "late"
             elif before and before.stated != stated and _is_somebody_else(before, stated):
                 waiting[key] = SOMEBODY_ELSE
-            else:
-                entry = entry_of(stated, before, now)
-                if before is None or entry.stated != before.stated:
-                    fresh[key] = entry
-                if when:
-                    stamps[key] = when
+            elif before is None or before.stated != stated:
+                fresh[key] = entry_of(stated, before, now, when)
+            elif when and when != before.recorded_at:
+                stamps.append((before.id, when))
         written: dict[Key, Entry] = {}
         if fresh:
             said, written = await self.enrolling.take_in(db, tuple(fresh.values()), known, now)
             outcomes |= said
+        if stamps:
+            await lineage.record(db, stamps)
         entries = known | written
-        await lineage.record(db, [(entries[key].id, when) for key, when in stamps.items()])
-        ids = {key: entry.id for key, entry in entries.items()}
-        into = await lineage.survivors(db, ids.values())
-        sets = await kept.sets_of(db, ids.values())
-        people = {entry.id: tuple(sorted(each.id for each in entries)) for entries in sets.values() for entry in entries}
+        into, people = await _standing(db, [entry.id for key, entry in entries.items() if outcomes.get(key) != "new"])
         return [
             Taken(key[0], key[1], "", (), "waits" if key in waiting else "unchanged", say=waiting.get(key, ""))
             if key in waiting or key not in entries
-            else _taken(key, entries[key], outcomes.get(key, "unchanged"), into.get(ids[key], ids[key]), people.get(ids[key], ()))
+            else _taken(key, entries[key], outcomes.get(key, "unchanged"), into, people)
             for key in keyed
         ]
 
 
-def _taken(key: Key, entry: Entry, outcome: str, patient: str, people: tuple[str, ...]) -> Taken:
+async def _standing(db: Connection, patients: Sequence[str]) -> tuple[dict[str, str], dict[str, tuple[str, ...]]]:
+    """Of these ids: which one stands for it where it was merged into another, and all that are one person with it."""
+    if not patients:
+        return {}, {}
+    sets = await kept.ids_beside(db, patients)
+    return await lineage.survivors(db, patients), {patient: ids for ids in sets for patient in ids}
+
+
+def _taken(key: Key, entry: Entry, outcome: str, into: Mapping[str, str], people: Mapping[str, tuple[str, ...]]) -> Taken:
+    """Whoever is in no set of `people` is new, and alone."""
+    patient = into.get(entry.id, entry.id)
     origin = entry.id if patient != entry.id else ""
-    person = (patient, *(each for each in people if each != patient))
+    person = (patient, *(each for each in people.get(entry.id, ()) if each != patient))
     return Taken(key[0], key[1], patient, person, outcome, origin=origin, trace=entry.to_trace)
 
 

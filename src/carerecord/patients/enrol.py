@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from carerecord.contracts.patients import Enrolled, PatientEnrolled, PatientsLinked, SourcePatient
 from carerecord.kit.clock import Clock
@@ -13,7 +13,7 @@ from carerecord.kit.db import Connection, Pool
 from carerecord.kit.events import Outbox
 from carerecord.kit.question import encode
 from carerecord.kit.turns import SHORT_S, Turns
-from carerecord.patients import dates, linking, matching, names
+from carerecord.patients import dates, linking, matching
 from carerecord.patients.facts import Facts
 from carerecord.patients.likening import Liked, keys_of, liken, strongly
 from carerecord.patients.linking import Decisions, Doubt
@@ -82,7 +82,7 @@ class Enrolling:
     async def enrol(self, people: Sequence[SourcePatient]) -> tuple[Enrolled, ...]:
         """Take in what a source says of these people; one answer for each, in their order.
 
-        The same page twice changes nothing. Twelve statements and one commit, however many people.
+        The same page twice changes nothing. A dozen statements and one commit, however many people.
         """
         if not people:
             return ()
@@ -119,22 +119,23 @@ class Enrolling:
                 told = [entry for entries in sets.values() for entry in entries if entry.id in wanted]
                 if not told:
                     return  # nobody whom the index could find
-                await likeness.put(db, await self.turns.each(_folded, told))
+                await likeness.put(db, await self.turns.each(_folded, told), ids)
 
     async def take_in(
         self, db: Connection, fresh: Sequence[Entry], known: dict[tuple[str, str], Entry], now: datetime
     ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], Entry]]:
         seen = Seen(self.turns)
-        rows = await kept.rows_numbered(db, {entry.nhs_number for entry in fresh} - {""})
-        mates = await self.turns.each(kept.entry_in, rows)
+        numbers = {entry.nhs_number for entry in fresh} - {""}
+        mates = await self.turns.each(kept.entry_in, await kept.rows_numbered(db, numbers)) if numbers else []
         replaced = {entry.id for entry in fresh}
         standing = [entry for entry in mates if entry.id not in replaced]
         await seen.all((*standing, *fresh))
         checked, against_pds = _against_the_pds(fresh, standing, seen)
-        decided = await reviews.decisions_about(db, {*replaced, *(entry.id for entry in standing)})
+        there = [entry.id for entry in (*fresh, *standing) if entry.person]
+        decided = await reviews.decisions_about(db, there) if there else {}
         relinked = await relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
         doubts = await weighed(distinct((*against_pds, *relinked.doubts)), (*standing, *checked), self.turns)
-        liked = await self.write(db, checked, relinked, doubts, now)
+        liked = await self.write(db, checked, relinked, doubts, now, seen)
         in_doubt = {name for doubt in (*doubts, *liked.doubts) for name in (doubt.one, doubt.other)}
         outcomes = {}
         for entry in checked:
@@ -148,33 +149,39 @@ class Enrolling:
         return outcomes, {(entry.stated.source, entry.stated.local_id): entry for entry in checked}
 
     async def write(
-        self, db: Connection, entries: Sequence[Entry], relinked: Relinked, doubts: Sequence[Doubt], now: datetime
+        self, db: Connection, entries: Sequence[Entry], relinked: Relinked, doubts: Sequence[Doubt], now: datetime, seen: Seen
     ) -> Liked:
         """Keep entries, sets and doubts, and say what has changed; all in the caller's transaction."""
-        seen, ids = Seen(self.turns), {entry.id for entry in entries}
+        ids = [entry.id for entry in entries]
+        known = [entry.id for entry in entries if entry.person]
+        placed = {patient: (person, because) for patient, person, because in relinked.moves}
         rows, folded = [], []
         async with self.turns.mine() as turn:
             for entry in entries:
-                rows.append(_row(entry, seen))
+                rows.append(_row(entry, seen, *(("", "") if entry.person else placed[entry.id])))
                 folded.append(_folded(entry))
                 await turn.over()
-        await kept.put(db, rows)
-        await likeness.put(db, folded)
-        await kept.move(db, relinked.moves, now)
-        liked = await liken(db, [(patient, keys) for patient, _, keys in folded], doubts, self.turns)
+        await kept.put(db, rows, now)
+        await likeness.put(db, folded, known)
+        new = {entry.id for entry in entries if not entry.person}
+        await kept.move(db, [move for move in relinked.moves if move[0] not in new], now)
+        liked = await liken(db, ids, doubts, self.turns)
         await kept.move(db, liked.moves, now)
         everything = distinct((*doubts, *liked.doubts))
-        await reviews.put_doubts(db, [(new_id(), doubt) for doubt in everything], ids, now)
-        await self.outbox.announce("PatientEnrolled", PatientEnrolled(tuple(sorted(ids))), db)
-        await self.tell_sets(db, relinked.joined | liked.joined)
+        if everything or known:  # of what is new nothing waits that might be closed
+            await reviews.put_doubts(db, [(new_id(), doubt) for doubt in everything], ids, now)
+        said: list[tuple[str, Struct]] = [("PatientEnrolled", PatientEnrolled(tuple(sorted(ids))))]
+        if joined := relinked.joined | liked.joined:
+            said.append(("PatientsLinked", await self._sets_beside(db, joined)))
+        await self.outbox.announce_all(said, db)
         return liked
 
     async def tell_sets(self, db: Connection, changed: Iterable[str]) -> None:
         """Say which sets of ids are one person each, for those to whom these ids belong."""
-        if not (ids := set(changed)):
-            return
-        people = tuple(await kept.ids_beside(db, ids))
-        await self.outbox.announce("PatientsLinked", PatientsLinked(people), db)
+        await self.outbox.announce("PatientsLinked", await self._sets_beside(db, changed), db)
+
+    async def _sets_beside(self, db: Connection, changed: Iterable[str]) -> PatientsLinked:
+        return PatientsLinked(tuple(await kept.ids_beside(db, set(changed))))
 
 
 async def relink(entries: Iterable[Entry], seen: Seen, decided: Decisions, unplaced: frozenset[str]) -> Relinked:
@@ -224,15 +231,17 @@ def moved_away(
     return frozenset(found)
 
 
-def entry_of(stated: SourcePatient, before: Entry | None, now: datetime) -> Entry:
+def entry_of(stated: SourcePatient, before: Entry | None, now: datetime, recorded: datetime | None = None) -> Entry:
     number, status = number_stated(stated), stated.demographics.nhs_number_status
     if before is None:
-        return Entry(new_id(), "", stated, number, status, now, now)
+        return Entry(new_id(), "", stated, number, status, now, now, recorded)
     if before.stated == stated:
         return before
     if _identity(before.stated) == _identity(stated):
         number, status = before.nhs_number, before.nhs_status
-    return structs.replace(before, stated=stated, nhs_number=number, nhs_status=status, changed_at=now)
+    return structs.replace(
+        before, stated=stated, nhs_number=number, nhs_status=status, changed_at=now, recorded_at=recorded or before.recorded_at
+    )
 
 
 def _identity(stated: SourcePatient) -> tuple[object, ...]:
@@ -279,15 +288,15 @@ def _folded(entry: Entry) -> tuple[str, bytes, list[int]]:
     return entry.id, encode(facts), keys_of(facts)
 
 
-def _row(entry: Entry, seen: Callable[[Entry], Traits]) -> kept.Row:
+def _row(entry: Entry, seen: Callable[[Entry], Traits], person: str, because: str) -> kept.Row:
     traits = seen(entry)
-    words = tuple(sorted(traits.words))
     numbers = {*traits.numbers, *((entry.nhs_number,) if entry.nhs_number else ())} - {""}
     return kept.Row(
         entry=entry,
+        person=person,
+        because=because,
         birth_date=dates.exact(entry.stated.demographics.birth_date),
         postcode=traits.postcode,
-        words=words,
+        words=tuple(sorted(traits.words)),
         numbers=tuple(sorted(numbers)),
-        keys=tuple((key, word) for word in words for key in names.near_keys(word)),
     )

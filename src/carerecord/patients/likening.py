@@ -34,11 +34,11 @@ def keys_of(facts: Facts) -> list[int]:
     return list(dict.fromkeys(map(numbered, keys(facts))))
 
 
-async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubted: Iterable[Doubt], turns: Turns) -> Liked:
-    """Compare entries (id, keys) of the index, each in a set, with everybody like them. Four statements for a batch."""
-    fresh = [patient for patient, _ in entries]
-    hits = await likeness.alike(db, [keys for _, keys in entries])
-    rows = await likeness.member_rows(db, {person for _, _, person in hits})
+async def liken(db: Connection, fresh: Sequence[str], doubted: Iterable[Doubt], turns: Turns) -> Liked:
+    """Compare these entries of the index, each in a set, with everybody like them. Three statements for a batch, or one."""
+    rows = await likeness.beside(db, fresh)
+    if not rows:
+        return Liked((), (), frozenset())
     by_patient = {each.patient: each for each in await turns.each(likeness.member_in, rows)}
     sets: dict[str, list[Member]] = {}
     for member in by_patient.values():
@@ -48,11 +48,10 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
     held = {frozenset((doubt.one, doubt.other)) for doubt in doubted}
     pairs: dict[frozenset[str], tuple[Weighing, str, str]] = {}
     async with turns.mine() as turn:
-        for claim, two, person in hits:
+        for one, two in likeness.hits_of(rows, fresh):
             await turn.over()
-            one = fresh[claim]
             pair = frozenset((one, two))
-            if one not in by_patient or two not in by_patient or by_patient[one].person == person:
+            if by_patient[one].person == by_patient[two].person:
                 continue
             if pair in pairs or pair in held or pair in decided:
                 continue
@@ -71,17 +70,16 @@ async def liken(db: Connection, entries: Sequence[tuple[str, list[int]]], doubte
 async def _settle(
     db: Connection, pairs: dict[frozenset[str], tuple[Weighing, str, str]], by_patient: Mapping[str, Member], turns: Turns
 ) -> None:
-    """Ask those who live with them about pairs that a household can settle. Two statements, where there are such pairs."""
+    """Ask those who live with them about pairs that a household can settle. One statement, where there are such pairs."""
     held = [(pair, *found) for pair, found in pairs.items() if found[0].unless and found[0].verdict == REVIEW]
     if not held:
         return
     asked = sorted({name for _, _, one, two in held for name in (one, two)})
-    hits = await likeness.alike(db, [keys_of(by_patient[name].facts) for name in asked])
-    rows = await likeness.member_rows(db, {person for _, _, person in hits})
+    rows = await likeness.beside(db, asked)
     there = {each.patient: each.facts for each in await turns.each(likeness.member_in, rows)}
     near: dict[str, list[Facts]] = {name: [] for name in asked}
-    for place, patient, _ in hits:
-        near[asked[place]].append(there[patient])
+    for name, patient in likeness.hits_of(rows, asked):
+        near[name].append(there[patient])
     async with turns.mine() as turn:
         for pair, found, one, two in held:
             await turn.over()

@@ -31,6 +31,7 @@ class Entry(Struct, frozen=True):
     nhs_status: str  # as stated, or what a trace found
     enrolled_at: datetime
     changed_at: datetime
+    recorded_at: datetime | None = None  # when its source recorded what it states; None where it does not say
 
     @property
     def gone(self) -> bool:

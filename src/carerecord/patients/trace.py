@@ -87,9 +87,10 @@ class Tracing:
     async def _write(self, db: Connection, judged: list[Entry], doubts: list[Doubt]) -> None:
         decided = await reviews.decisions_about(db, [each.id for each in judged])
         turns = self.enrolling.turns
-        relinked = await relink(judged, Seen(turns), decided, frozenset())
+        seen = Seen(turns)
+        relinked = await relink(judged, seen, decided, frozenset())
         in_doubt = await weighed(distinct((*doubts, *relinked.doubts)), judged, turns)
-        await self.enrolling.write(db, judged, relinked, in_doubt, self.enrolling.clock.now())
+        await self.enrolling.write(db, judged, relinked, in_doubt, self.enrolling.clock.now(), seen)
 
 
 def _answered(before: Entry | None, number: str, found: Demographics, now: datetime) -> Entry:

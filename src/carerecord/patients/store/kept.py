@@ -1,7 +1,8 @@
 """What does each source say of a person, and which entries are one? One statement for a batch, whatever its size."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +17,10 @@ _stated = msgspec.json.Decoder(SourcePatient)
 
 def entry_in(row: Record) -> Entry:
     stated = _stated.decode(row["stated"])
-    return Entry(row["id"], row["person"], stated, row["nhs_number"], row["nhs_status"], row["enrolled_at"], row["changed_at"])
+    return Entry(
+        row["id"], row["person"], stated, row["nhs_number"], row["nhs_status"], row["enrolled_at"], row["changed_at"],
+        row["recorded_at"],
+    )  # fmt: skip
 
 
 async def set_of(db: Database, patient: str) -> tuple[Entry, ...]:
@@ -112,11 +116,12 @@ class Row(Struct, frozen=True):
     """An entry as it is to be written, with the words and numbers by which it is found."""
 
     entry: Entry
-    birth_date: object
+    person: str  # the set in which a new one is placed; "" where it is in one
+    because: str
+    birth_date: date | None
     postcode: str
-    words: tuple[str, ...]
-    numbers: tuple[str, ...]
-    keys: tuple[tuple[str, str], ...]  # (key, word)
+    words: tuple[str, ...]  # without a blank
+    numbers: tuple[str, ...]  # the same
 
 
 async def alone(db: Connection) -> None:
@@ -124,18 +129,15 @@ async def alone(db: Connection) -> None:
     await db.execute("SELECT pg_advisory_xact_lock(7401)")
 
 
-async def put(db: Connection, rows: Sequence[Row]) -> None:
-    """Write entries, new or changed, with what they are found by: four statements however many there are."""
+async def put(db: Connection, rows: Sequence[Row], now: datetime) -> None:
+    """Write entries, new or changed, with what they are found by, and the sets of those that are new: one statement.
+
+    What an entry has several of comes as one text: an element of an array costs more to send than all that is done with it.
+    """
     entries = [row.entry for row in rows]
+    words = sorted({word for row in rows for word in row.words})
     await db.execute(
-        """
-        INSERT INTO patient (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::date[], $8::text[],
-                             $9::timestamptz[], $10::timestamptz[])
-        ON CONFLICT (id) DO UPDATE
-           SET stated = excluded.stated, nhs_number = excluded.nhs_number, nhs_status = excluded.nhs_status,
-               birth_date = excluded.birth_date, postcode = excluded.postcode, changed_at = excluded.changed_at
-        """,
+        PUT,
         [entry.id for entry in entries],
         [entry.stated.source for entry in entries],
         [entry.stated.local_id for entry in entries],
@@ -146,41 +148,63 @@ async def put(db: Connection, rows: Sequence[Row]) -> None:
         [row.postcode for row in rows],
         [entry.enrolled_at for entry in entries],
         [entry.changed_at for entry in entries],
-    )
-    ids = [entry.id for entry in entries]
-    await _only(db, "name", "word", ids, [(row.entry.id, word) for row in rows for word in row.words])
-    await _only(db, "identifier", "value", ids, [(row.entry.id, number) for row in rows for number in row.numbers])
-    keys = sorted({pair for row in rows for pair in row.keys})
-    await db.execute(
-        """
-        WITH used AS (
-            INSERT INTO domain (system) SELECT * FROM unnest($3::text[]) ON CONFLICT DO NOTHING
-        )
-        INSERT INTO word_key (key, word) SELECT * FROM unnest($1::text[], $2::text[]) ON CONFLICT DO NOTHING
-        """,
-        [key for key, _ in keys],
-        [word for _, word in keys],
+        [entry.recorded_at for entry in entries],
+        [" ".join(row.words) for row in rows],
+        [" ".join(row.numbers) for row in rows],
+        [row.person for row in rows],
+        [row.because for row in rows],
+        now,
+        " ".join(words),
         sorted({each.system for entry in entries for each in entry.stated.identifiers if each.system}),
     )
 
 
-async def _only(db: Connection, table: str, column: str, patients: Sequence[str], pairs: Sequence[tuple[str, str]]) -> None:
-    """Of these patients only these (patient, value) stand there from now on."""
-    await db.execute(
-        f"""
-        WITH wanted AS (
-            SELECT * FROM unnest($2::text[], $3::text[]) AS wanted (patient, {column})
-        ), gone AS (
-            DELETE FROM {table}
-             WHERE patient = ANY ($1)
-               AND (patient, {column}) NOT IN (SELECT patient, {column} FROM wanted)
-        )
-        INSERT INTO {table} (patient, {column}) SELECT patient, {column} FROM wanted ON CONFLICT DO NOTHING
-        """,  # noqa: S608
-        patients,
-        [patient for patient, _ in pairs],
-        [value for _, value in pairs],
+# A word that the index has not had stands under itself and under itself with each letter left out, as `names.near_keys` has it.
+PUT: Final = """
+    WITH told AS MATERIALIZED (
+        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::date[], $8::text[],
+                             $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[],
+                             $15::text[])
+                   AS told (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at,
+                            recorded_at, words, numbers, person, because)
+    ), kept AS (
+        INSERT INTO patient (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at,
+                             recorded_at)
+        SELECT id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at, recorded_at
+          FROM told
+        ON CONFLICT (id) DO UPDATE
+           SET stated = excluded.stated, nhs_number = excluded.nhs_number, nhs_status = excluded.nhs_status,
+               birth_date = excluded.birth_date, postcode = excluded.postcode, changed_at = excluded.changed_at,
+               recorded_at = excluded.recorded_at
+    ), placed AS (
+        INSERT INTO link (patient, person, since, because) SELECT id, person, $16, because FROM told WHERE person <> ''
+    ), unnamed AS (
+        DELETE FROM name USING told
+         WHERE told.person = '' AND patient = told.id AND word <> ALL (string_to_array(told.words, ' '))
+    ), named AS (
+        INSERT INTO name (patient, word) SELECT id, string_to_table(words, ' ') FROM told ON CONFLICT DO NOTHING
+    ), unnumbered AS (
+        DELETE FROM identifier USING told
+         WHERE told.person = '' AND patient = told.id AND value <> ALL (string_to_array(told.numbers, ' '))
+    ), numbered AS (
+        INSERT INTO identifier (patient, value) SELECT id, string_to_table(numbers, ' ') FROM told ON CONFLICT DO NOTHING
+    ), used AS (
+        INSERT INTO domain (system) SELECT * FROM unnest($18::text[]) ON CONFLICT DO NOTHING
+    ), heard AS (
+        SELECT said AS word
+          FROM string_to_table($17::text, ' ') AS said
+          LEFT JOIN LATERAL (SELECT true AS known FROM word_key WHERE key = said AND word = said LIMIT 1) AS had ON true
+         WHERE known IS NULL
     )
+    INSERT INTO word_key (key, word)
+    SELECT word, word FROM heard
+     UNION ALL
+    SELECT left(word, at - 1) || substr(word, at + 1), word
+      FROM heard
+     CROSS JOIN generate_series(1, length(word)) AS at
+     WHERE length(word) > 2
+    ON CONFLICT DO NOTHING
+"""
 
 
 async def systems_among(db: Database, wanted: Iterable[str]) -> frozenset[str]:
@@ -191,6 +215,8 @@ async def systems_among(db: Database, wanted: Iterable[str]) -> frozenset[str]:
 
 async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datetime) -> None:
     """Put each (patient, person, because) into the set of that key, and close the row that held until now."""
+    if not moves:
+        return
     patients = [patient for patient, _, _ in moves]
     await db.execute("UPDATE link SET until = $2 WHERE patient = ANY ($1) AND until IS NULL", patients, now)
     await db.execute(

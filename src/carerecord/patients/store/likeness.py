@@ -23,54 +23,69 @@ class Member(Struct, frozen=True):
     facts: Facts
 
 
-async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]]) -> None:
-    """(id, facts, keys) of entries, new or changed: two statements however many there are."""
-    ids, facts = [row[0] for row in rows], [row[1] for row in rows]
-    keys = [(row[0], key) for row in rows for key in row[2]]
-    await db.execute(
-        "DELETE FROM likeness_key k USING likeness l WHERE l.patient = ANY ($1) AND k.key = ANY (l.keys) AND k.no = l.no", ids
-    )
+async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]], known: Sequence[str]) -> None:
+    """(id, facts, keys) of entries, new or changed, of which the index has `known`: a statement or two however many there are."""
+    if known:
+        await db.execute(
+            "DELETE FROM likeness_key k USING likeness l WHERE l.patient = ANY ($1) AND k.key = ANY (l.keys) AND k.no = l.no",
+            known,
+        )
     await db.execute(
         """
-        WITH keyed AS (
-            SELECT patient, array_agg(key) AS keys FROM unnest($3::text[], $4::bigint[]) AS keyed (patient, key) GROUP BY patient
-        ), kept AS (
+        WITH kept AS (
             INSERT INTO likeness (patient, facts, keys, folded)
-            SELECT told.patient, told.facts, coalesce(keyed.keys, '{}'), $5
-              FROM unnest($1::text[], $2::bytea[]) AS told (patient, facts)
-              LEFT JOIN keyed USING (patient)
+            SELECT patient, facts, keys::bigint[], $4
+              FROM unnest($1::text[], $2::bytea[], $3::text[]) AS told (patient, facts, keys)
             ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys, folded = excluded.folded
             RETURNING no, keys
         )
-        INSERT INTO likeness_key (key, no) SELECT DISTINCT unnest(keys), no FROM kept ON CONFLICT DO NOTHING
+        INSERT INTO likeness_key (key, no) SELECT unnest(keys), no FROM kept ON CONFLICT DO NOTHING
         """,
-        ids,
-        facts,
-        [patient for patient, _ in keys],
-        [key for _, key in keys],
+        [row[0] for row in rows],
+        [row[1] for row in rows],
+        ["{" + ",".join(map(str, row[2])) + "}" for row in rows],
         FOLDED,
     )
 
 
-async def alike(db: Database, keys: Sequence[Sequence[int]]) -> list[tuple[int, str, str]]:
-    """(place in `keys`, id, its set) for each entry that shares a key with it; of a key that many share, some."""
-    rows = await db.fetch(
-        """
-        WITH hit AS MATERIALIZED (
-            SELECT DISTINCT wanted.claim, near.no
-              FROM unnest($1::int[], $2::bigint[]) AS wanted (claim, key)
-             CROSS JOIN LATERAL (SELECT no FROM likeness_key WHERE likeness_key.key = wanted.key LIMIT $3) AS near
-        )
-        SELECT hit.claim, found.patient, link.person
-          FROM hit
-          JOIN likeness found USING (no)
-          JOIN link ON link.patient = found.patient AND link.until IS NULL
-        """,
-        [claim for claim, each in enumerate(keys) for _ in each],
-        [key for each in keys for key in each],
-        MOST,
+BESIDE: Final = """
+    WITH mine AS (
+        SELECT no, patient, keys FROM likeness WHERE patient = ANY ($1)
+    ), hit AS MATERIALIZED (
+        SELECT DISTINCT mine.patient, near.no
+          FROM mine
+         CROSS JOIN LATERAL unnest(mine.keys) AS wanted (key)
+         CROSS JOIN LATERAL (SELECT no FROM likeness_key WHERE likeness_key.key = wanted.key LIMIT $2) AS near
+         WHERE near.no <> mine.no
+    ), found AS (
+        SELECT no, array_agg(patient) AS beside FROM hit GROUP BY no
+    ), who AS MATERIALIZED (
+        SELECT link.person
+          FROM found
+          JOIN likeness USING (no)
+          JOIN link ON link.patient = likeness.patient AND link.until IS NULL
+         UNION
+        SELECT link.person FROM hit JOIN link ON link.patient = hit.patient AND link.until IS NULL
     )
-    return [(row["claim"], row["patient"], row["person"]) for row in rows]
+    SELECT link.patient, link.person, likeness.facts, found.beside
+      FROM who
+      JOIN link     ON link.person = who.person AND link.until IS NULL
+      JOIN likeness ON likeness.patient = link.patient
+      LEFT JOIN found USING (no)
+"""
+
+
+async def beside(db: Database, patients: Sequence[str]) -> list[Record]:
+    """Everybody of the sets in which these entries, or somebody who shares a key with one of them, are; of a key that many
+    share, some. A row each for `member_in` and `hits_of`. None of an entry that is like nobody."""
+    return await db.fetch(BESIDE, patients, MOST)
+
+
+def hits_of(rows: Sequence[Record], patients: Sequence[str]) -> list[tuple[str, str]]:
+    """(one of `patients`, another who shares a key with it), in their order."""
+    place = {patient: at for at, patient in enumerate(patients)}
+    found = [(place[one], row["patient"]) for row in rows for one in row["beside"] or ()]
+    return [(patients[at], two) for at, two in sorted(found)]
 
 
 class Likes:
@@ -109,7 +124,7 @@ SETS_ALIKE: Final = """
           JOIN likeness USING (no)
           JOIN link ON link.patient = likeness.patient AND link.until IS NULL
     )
-    SELECT p.id, p.stated, p.nhs_number, p.nhs_status, p.enrolled_at, p.changed_at, link.person, likeness.facts,
+    SELECT p.id, p.stated, p.nhs_number, p.nhs_status, p.enrolled_at, p.changed_at, p.recorded_at, link.person, likeness.facts,
            hit.no IS NOT NULL AS alike,
            (SELECT array_agg(name)
               FROM (SELECT other FROM severed WHERE one IN (p.id, p.nhs_number)

@@ -19,11 +19,6 @@ class Said(Struct, frozen=True):
     former: tuple[str, ...]
 
 
-async def recorded(db: Database, patients: Iterable[str]) -> dict[str, datetime]:
-    rows = await db.fetch("SELECT id, recorded_at FROM patient WHERE id = ANY ($1) AND recorded_at IS NOT NULL", list(patients))
-    return {row["id"]: row["recorded_at"] for row in rows}
-
-
 async def record(db: Connection, stamps: Sequence[tuple[str, datetime]]) -> None:
     await db.execute(
         """
