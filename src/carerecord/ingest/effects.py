@@ -48,8 +48,8 @@ class Effects:
             Unavailable: a service that is needed does not answer.
         """
         # Kept before it is settled: killed from here on, nobody settles a thread without it.
-        threads = await self.threads.stated(group)
-        stands = await self.threads.settled(threads)
+        stated = await self.threads.stated(group)
+        threads, stands = stated.threads, await self.threads.settled(stated.threads, stated.words)
         await self.whose.people(group, stands.puts)
         # Two are parted before their entries part, and are joined once their entries have: whoever opens the record in between is
         # never shown one person whose entries contradict each other.

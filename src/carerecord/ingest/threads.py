@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -19,6 +20,9 @@ from carerecord.kit.db import Pool
 from carerecord.kit.turns import Turns
 
 _opened: Final = msgspec.json.Decoder(tuple[str, Raw])
+_Place = tuple[str, bytes, int]  # thread, digest, message: by which a statement is known
+_Words = Mapping[_Place, tuple[str, Raw]]
+_NONE: Final[_Words] = MappingProxyType({})
 
 
 class Settled(Struct, frozen=True):
@@ -29,6 +33,13 @@ class Settled(Struct, frozen=True):
     recorded: str  # the latest of what was said
     put: Put
     heard: frozenset[int]  # the messages that spoke of it
+
+
+class Stated(Struct, frozen=True):
+    """What a group has said: the threads that must be settled, each in whose name, and the words while they are at hand."""
+
+    threads: Mapping[str, Sender]
+    words: _Words
 
 
 class Stands(Struct, frozen=True):
@@ -44,9 +55,10 @@ class Threads:
     seals: Seals
     turns: Turns
 
-    async def stated(self, group: Sequence[Read]) -> Mapping[str, Sender]:
-        """Write down what was said. Answers each thread that must be settled, and in whose name."""
-        said: dict[tuple[str, bytes, int], Said] = {}
+    async def stated(self, group: Sequence[Read]) -> Stated:
+        """Write down what was said."""
+        said: dict[_Place, Said] = {}
+        words: dict[_Place, tuple[str, Raw]] = {}
         hangs: dict[tuple[str, str], None] = {}
         threads: dict[str, Sender] = {}
         ruling: dict[str, Sender] = {}
@@ -57,12 +69,14 @@ class Threads:
                         threads[each.thread] = read.sender
                         if each.rules:
                             ruling[each.thread] = read.sender
-                        hangs |= dict.fromkeys((above, each.thread) for above in each.hangs)
+                        for above in each.hangs:
+                            hangs[above, each.thread] = None
                         row = self._said(read, filing, each)
-                        said[row.thread, row.digest, row.message] = row
+                        place = (row.thread, row.digest, row.message)
+                        said[place], words[place] = row, (each.local_id, each.says)
                     await turn.over()
         if not said:
-            return {}
+            return Stated({}, {})
         async with self.db.acquire() as db, db.transaction():
             await store.add_statements(db, list(said.values()), list(hangs))
         if visits := [each for each in threads if each.startswith("Encounter/")]:
@@ -71,7 +85,7 @@ class Threads:
             # What hangs lies with the same organisation; the sender of the ruling speaks for it.
             first = next(iter(ruling.values()))
             threads |= {each: threads.get(each, first) for each in await store.below(self.db, list(ruling))}
-        return threads
+        return Stated(threads, words)
 
     def _said(self, read: Read, filing: Filing, each: hl7v2.Statement) -> Said:
         organisation = read.sender.organisation
@@ -81,8 +95,13 @@ class Threads:
         recorded, sent = filing.order
         return Said(each.thread, digest, recorded, sent, read.id, filing.trigger, each.rules, body, organisation)
 
-    async def settled(self, threads: Mapping[str, Sender]) -> Stands:
-        """Each thread's resources as they stand by all that was ever said of it."""
+    def _text(self, row: Said) -> bytes:
+        return self.seals.open(row.body, organisation=row.organisation, place=row.digest)
+
+    async def settled(self, threads: Mapping[str, Sender], words: _Words = _NONE) -> Stands:
+        """Each thread's resources as they stand by all that was ever said of it. `words` were sealed a moment ago, and need no
+        opening.
+        """
         if not threads:
             return Stands((), frozenset())
         rows = await store.statements(self.db, list(threads))
@@ -93,8 +112,8 @@ class Threads:
         often: dict[str, None] = {}
         async with self.turns.mine() as turn:
             for at, row in rows:
-                text = self.seals.open(row.body, organisation=row.organisation, place=row.digest)
-                local_id, says = _opened.decode(text)
+                known = words.get((row.thread, row.digest, row.message))
+                local_id, says = known or _opened.decode(self._text(row))
                 order = (row.recorded, row.sent, row.message)
                 if at == row.thread and not row.rules:
                     if (row.thread, row.digest) in seen:

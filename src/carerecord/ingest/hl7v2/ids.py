@@ -1,6 +1,8 @@
 """Under which id is a thing of a sender's kept, whichever of its messages comes first?"""
 
 import hashlib
+from functools import lru_cache
+from typing import Final
 
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest.hl7v2.shapes import Sender
@@ -18,4 +20,7 @@ def stable_id(sender: Sender, type_: str, *identifiers: str) -> str:
 
 def patient_id(sender: Sender, local_id: str) -> str:
     """The id of somebody's Patient: the one under which all who read a copy look for it."""
-    return PatientIds(sender.id_key)(sender.source, local_id)
+    return _patient_ids(sender.id_key)(sender.source, local_id)
+
+
+_patient_ids: Final = lru_cache(8)(PatientIds)  # an installation has one key

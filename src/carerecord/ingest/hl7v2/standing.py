@@ -45,10 +45,9 @@ def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -
         became = _read(others)
         rules += [(order, each.rule) for order, each, _ in became if each.rule is not None and each.rule.kind == "renumbered"]
     rules.sort(key=lambda each: each[0])
-    things: dict[str, None] = {}
-    for _, each, _ in said:
-        things.update(dict.fromkeys(each.things))
-    told = [_told(thing, said, rules, _absorbed(thing, others, rules)) for thing in sorted(things)]
+    renumbered = _renumberings(rules) if rules else {}
+    things = {thing for _, each, _ in said for thing in each.things}
+    told = [_told(thing, said, rules, renumbered, _absorbed(thing, others, renumbered)) for thing in sorted(things)]
     gone = {f"{each.type}/{each.id}" for each in told if each.withdrawn}
     return tuple(_put(each, gone) for each in told)
 
@@ -69,12 +68,11 @@ def _read(heard: Iterable[Heard]) -> list[_Heard]:
     return said
 
 
-def _absorbed(thing: str, others: Sequence[Heard], rules: list[tuple[Order, Rule]]) -> list[tuple[Order, Facts]]:
+def _absorbed(thing: str, others: Sequence[Heard], renumbered: Mapping[str, str]) -> list[tuple[Order, Facts]]:
     """What was said of visits that are this one now, but for what was withdrawn before."""
-    became = _renumberings(rules)
     found = []
     for other in dict.fromkeys(each.thread for each in others):
-        if _leads(other, became) != thing:
+        if _leads(other, renumbered) != thing:
             continue
         said = _read(each for each in others if each.thread == other)
         gone = max((order for order, each, _ in said if each.rule is not None and each.rule.kind == "withdrawn"), default=None)
@@ -101,7 +99,13 @@ def _leads(thread: str, became: Mapping[str, str]) -> str:
     return thread
 
 
-def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]], absorbed: list[tuple[Order, Facts]]) -> Told:
+def _told(
+    thing: str,
+    said: list[_Heard],
+    rules: list[tuple[Order, Rule]],
+    renumbered: Mapping[str, str],
+    absorbed: list[tuple[Order, Facts]],
+) -> Told:
     facts: dict[str, Any] = {}
     believed_less: dict[str, Any] = {}
     log: dict[str, tuple[Order, Any]] = {}
@@ -121,11 +125,12 @@ def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]], absor
             owner, local_id = each.patient, whose
         if not each.passing:
             newest = max(newest, order)
-    for key, value in believed_less.items():
-        facts.setdefault(key, value)
+    if believed_less:
+        facts = believed_less | facts
     withdrawn = str(facts.pop(WITHDRAWN, "") or "")
-    _fill(facts, log, absorbed)
-    renumbered, was = _renumberings(rules), ("", "")
+    if absorbed:
+        _fill(facts, log, absorbed)
+    was = ("", "")
     for order, rule in rules:
         if rule.kind == "renumbered" or order < newest:
             continue
@@ -137,8 +142,12 @@ def _told(thing: str, said: list[_Heard], rules: list[tuple[Order, Rule]], absor
     if thing in renumbered:
         withdrawn = BECAME
     type_, _, id_ = thing.partition("/")
-    events = tuple((key[1:], *found) for key, found in sorted(log.items(), key=lambda each: (each[1][0], each[0])))
-    return Told(type_, id_, owner, local_id, facts, events, withdrawn, renumbered, was)
+    return Told(type_, id_, owner, local_id, facts, _in_order(log) if log else (), withdrawn, renumbered, was)
+
+
+def _in_order(log: dict[str, tuple[Order, Any]]) -> tuple[tuple[str, Order, Any], ...]:
+    """Events, by when they were recorded."""
+    return tuple([(key[1:], *found) for key, found in sorted(log.items(), key=lambda each: (each[1][0], each[0]))])
 
 
 def _fill(facts: Facts, log: dict[str, tuple[Order, Any]], absorbed: list[tuple[Order, Facts]]) -> None:
