@@ -1,5 +1,6 @@
 """Is each sentence about the embedded PostgreSQL true: whose it is, who may enter, what is left when we die?"""
 
+import asyncio
 import os
 import shutil
 import stat
@@ -199,6 +200,21 @@ async def test_a_server_left_by_a_killed_parent_is_stopped_and_nothing_is_lost(f
         db = await asyncpg.connect(cluster.dsn)
         assert await db.fetchval("SELECT 1") == 1
         await db.close()
+
+
+async def test_a_session_that_outlives_its_killed_server_is_waited_for(folder: Path) -> None:
+    with embedded_postgres(folder) as cluster:
+        db = await asyncpg.connect(cluster.dsn)
+        # It looks neither at its line nor at its server until it has counted.
+        counting = asyncio.create_task(db.fetchval("SELECT count(*) FROM generate_series(1, 8000000)"))
+        await asyncio.sleep(0.2)
+        cluster.kill()
+        cluster.start()
+        again = await asyncpg.connect(cluster.dsn)
+        assert await again.fetchval("SELECT 1") == 1
+        await again.close()
+        await asyncio.gather(counting, return_exceptions=True)
+    assert "pre-existing shared memory" in (folder / "postgres.log").read_text(), "it was met while it counted"
 
 
 def test_a_second_start_on_the_same_folder_refuses_and_says_who_holds_it(folder: Path) -> None:

@@ -15,10 +15,12 @@ import stat
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 from urllib.parse import quote
 
 import asyncpg
@@ -57,6 +59,9 @@ SETTINGS: Mapping[str, str] = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
+
+# A session that was at work when its server was killed goes on for a moment, and a new server does not start beside it.
+_STILL_HELD: Final = "pre-existing shared memory block"
 
 
 class OtherMajor(EngineError):
@@ -110,13 +115,22 @@ class Cluster:
         command = [str(self.binaries / "postgres"), "-D", str(data), "-k", str(self.sockets)]
         for name, value in {**SETTINGS, **self.settings}.items():
             command += ["-c", f"{name}={value}"]
+        until = time.monotonic() + READY_WITHIN_S
+        while not self._comes_up(command, log):
+            if _STILL_HELD not in last_lines(log) or time.monotonic() > until:
+                raise EngineError(f"PostgreSQL did not start. The end of {log}:\n{last_lines(log)}")
+            time.sleep(0.1)
+
+    def _comes_up(self, command: Sequence[str], log: Path) -> bool:
+        data = self.place / "data"
         _private_sockets(self.sockets, self.identity)
         server = launch(command, log=log, death_signal=signal.SIGINT, identity=self.identity)
         self._server = server
         wait_until(lambda: _is_ready(data, server.pid) or server.poll() is not None, READY_WITHIN_S)
-        if not _is_ready(data, server.pid):
-            self.stop()
-            raise EngineError(f"PostgreSQL did not start. The end of {log}:\n{last_lines(log)}")
+        if _is_ready(data, server.pid):
+            return True
+        self.stop()
+        return False
 
     def stop(self) -> None:
         """End every session and shut down in order."""
