@@ -355,10 +355,10 @@ async def test_those_of_one_group_are_answered_while_the_next_one_is_written(
     gates = [asyncio.Event(), asyncio.Event()]
     add = adding.add
 
-    async def held(*told: Any) -> frozenset[bytes]:
+    async def held(*told: Any, **named: Any) -> frozenset[bytes]:
         begun.append(len(told[1]))
         await gates[len(begun) - 1].wait()
-        return await add(*told)
+        return await add(*told, **named)
 
     monkeypatch.setattr(adding, "add", held)
     async with a_hospital(service_database) as hospital:

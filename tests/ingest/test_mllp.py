@@ -9,6 +9,7 @@ import pytest
 from tests.ingest.a_hospital import LAB, PAS, Line, a_door, adt, framed, listening, receiving, said
 
 from carerecord.contracts.sources import Sender
+from carerecord.ingest.head import Verdict
 from carerecord.ingest.mllp import tls_of
 
 
@@ -120,11 +121,12 @@ async def test_a_commit_whose_outcome_nobody_knows_has_one_effect(service_databa
     """The line to the database breaks after the commit: to write it again finds it there, and it is acknowledged."""
     async with a_door(service_database) as hospital, listening(hospital) as (_, port):
         line = await Line.to(port)
-        await line.send(adt(control="0", number="M0"))
-        hospital.journal.db = _CutAfterCommit(hospital.journal.db)  # type: ignore[assignment]
+        cut = _CutAfterCommit(hospital.journal.db)
+        hospital.journal.db = cut  # type: ignore[assignment]
 
         assert (await line.send(adt(control="1")))[0] == "AA"
-        assert await hospital.journalled() == 2
+        assert cut.cut
+        assert await hospital.journalled() == 1
 
 
 class _Away:
@@ -150,8 +152,8 @@ class _CutOnce:
     def __init__(self, owner: _CutAfterCommit) -> None:
         self.owner = owner
 
-    async def fetch(self, *told: Any) -> Any:
-        await self.owner.pool.fetch(*told)
+    async def execute(self, *told: Any) -> Any:
+        await self.owner.pool.execute(*told)
         self.owner.cut = True
         raise ConnectionResetError
 
@@ -164,6 +166,16 @@ async def test_the_same_message_again_has_the_same_answer_and_no_second_row(serv
         assert [(await line.send(each))[0] for each in (first, first, again)] == ["AA", "AA", "AA"]
         assert await hospital.journalled() == 1
         assert await hospital.db.fetchval("SELECT times FROM repeat") == 2
+
+
+async def test_one_that_came_before_keeps_none_of_its_group_from_being_kept(service_database: Any):
+    async with a_door(service_database) as hospital:
+        await hospital.put(adt(number="M1"))
+        assert await hospital.put(*(adt(number=each) for each in ("M2", "M1", "M3"))) == [Verdict.TAKEN] * 3
+        assert await hospital.put(*(adt(number=each) for each in ("M4", "M2"))) == [Verdict.TAKEN] * 2
+
+        assert await hospital.journalled() == await hospital.waiting() == 4
+        assert await hospital.db.fetchval("SELECT count(*) FROM repeat WHERE times = 1") == 2
 
 
 async def test_one_control_id_with_other_content_is_another_message(service_database: Any):

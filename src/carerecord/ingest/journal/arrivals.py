@@ -33,6 +33,7 @@ GROUP_BYTES: Final = 4_000_000
 PRESSED_S: Final = 0.05  # a sender who was here so lately waits for an answer, or sends the next at once
 IDLE_S: Final = 1.0  # for so long the connection is kept at hand
 PATIENCE_S: Final = 5.0  # for a database that is away, before a sender is told
+CAREFUL_S: Final = 60.0  # after one came again: a group that was taken to be new and is not is an error in the engine's log
 LANES: Final = 8
 NOT_DURABLE: Final = "It could not be kept just now. Nothing of it was taken: send it again."
 
@@ -65,6 +66,7 @@ class Journal:
     mark: bytes = field(default_factory=lambda: secrets.token_hex(4).encode())  # begins each MSH-10 of this process
     patience_s: float = PATIENCE_S
     answered: list[Callable[[], None]] = field(default_factory=list)  # called when each of a group has been told
+    _careful_until: float = -1.0
     _came: float = -1.0  # when the last message did
     _waiting: list[Arrival] = field(default_factory=list)
     _flush: "asyncio.Task[None] | None" = None
@@ -193,7 +195,7 @@ class Journal:
         until, pause_s, tried = loop.time() + self.patience_s, 0.02, False
         while True:
             try:
-                fresh = await store.add(await self._connection(), rows, self.clock.now())
+                fresh = await self._added(rows)
                 # After an outcome that nobody knows, what is there already may be of this very group: all of it is durable.
                 return frozenset(row.digest for row in rows) if tried else fresh
             except Exception as error:
@@ -207,6 +209,16 @@ class Journal:
                     return None
             await asyncio.sleep(pause_s)
             pause_s = min(pause_s * 2, 0.5)
+
+    async def _added(self, rows: Sequence[store.Row]) -> frozenset[bytes]:
+        """Who sends again does so many times: for a while after the first, each is looked for before it is written."""
+        db, now = await self._connection(), self.clock.now()
+        if time.monotonic() >= self._careful_until and not any(row.fault for row in rows):
+            try:
+                return await store.add(db, rows, now, new=True)
+            except store.Again:
+                self._careful_until = time.monotonic() + CAREFUL_S
+        return await store.add(db, rows, now)
 
     def _row(self, arrival: Arrival, sender: Sender) -> store.Row:
         unreadable = arrival.verdict is Verdict.UNREADABLE
