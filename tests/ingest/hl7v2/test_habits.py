@@ -1,8 +1,10 @@
 """Does what laboratories write beside the standard, or at its edges, come to what they meant?"""
 
+import base64
+
 import pytest
-from tests.ingest.hl7v2.test_results import obr, obx, oru
-from tests.ingest.hl7v2.world import all_is_well, on_a_page, one, resources, stand, the
+from tests.ingest.hl7v2.test_results import ORC, obr, obx, oru
+from tests.ingest.hl7v2.world import all_is_well, message, on_a_page, one, resources, stand, the
 
 
 @pytest.mark.parametrize(
@@ -88,3 +90,71 @@ def test_a_value_that_is_taken_away_is_no_value_though_its_test_stands():
     assert "valueQuantity" not in observation
     assert "Replaced: 7.9 mmol/L" in observation["note"][0]["text"]
     assert on_a_page(observation).result.measure.value == ""
+
+
+BYTES = b"%PDF-1.4 " + b"a page of a letter " * 20
+PDF = base64.b64encode(BYTES).decode()
+HALF = len(PDF) // 2 + 1
+
+
+def file(data: str, *, sub: str = "", before: str = "LAB^application^pdf^Base64^", kind: str = "ED") -> str:
+    return f"OBX|1|{kind}|PDF^Report as PDF^L|{sub}|{before}{data}||||||F"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (file(PDF),),
+        (file(PDF[:HALF]), file(PDF[HALF:])),
+        (file(PDF[:HALF], sub="1"), file(PDF[HALF:], sub="2")),
+        (file(PDF[:24]), file(PDF[24:80]), file(PDF[80:])),
+        (file(base64.b64encode(BYTES[:10]).decode()), file(base64.b64encode(BYTES[10:]).decode())),
+        (file(f"{PDF[:HALF]}~{PDF[HALF:]}"),),
+        (file(PDF, before="PDF^Base64^"),),
+        (file(PDF, before="", kind="TX"),),
+        (file(PDF[:HALF], before="", kind="FT"), file(PDF[HALF:], before="", kind="FT")),
+    ],
+)
+def test_a_file_is_one_document_however_it_was_cut_or_laid_in(lines):
+    puts = stand([oru(obr(), *lines, "NTE|1||Copy to the GP", obx("4.1"))])
+    all_is_well(puts)
+    document = one(puts, "DocumentReference")
+
+    assert base64.b64decode(document["content"][0]["attachment"]["data"]) == BYTES
+    assert document["content"][0]["attachment"]["contentType"] == "application/pdf"
+    assert (document["description"], document["date"]) == ("Copy to the GP", "2026-11-22T06:12:00+00:00")
+    assert document["context"]["period"] == {"start": "2026-11-22T05:55:00+00:00"}
+    assert one(puts, "Observation")["valueQuantity"]["unit"] == "mmol/L"
+
+
+def test_two_files_in_a_report_are_two_documents():
+    puts = stand([oru(obr(), file(PDF), file(PDF, sub="2"))])
+
+    assert len(resources(puts, "DocumentReference")) == 2
+
+
+def test_a_document_is_put_together_of_its_pieces_and_one_that_cannot_be_read_says_so():
+    txa = "TXA|1|DS|||20261120100000|||||||DOC1|||||AU"
+    letter = the([message("MDM^T02", txa, file(PDF[:HALF]), file(PDF[HALF:]))], "DocumentReference")
+    broken = the([message("MDM^T02", txa, file("%%%"))], "DocumentReference")
+
+    assert base64.b64decode(letter["content"][0]["attachment"]["data"]) == BYTES
+    assert [each["attachment"]["title"] for each in broken["content"]] == ["The file could not be read"]
+
+
+def test_each_comment_lies_with_what_it_stands_behind():
+    specimen = ("SPM|1|^S1||BLD^Blood^L", "NTE|1||Taken from the drip arm")
+    report = (obr(), "NTE|1||Repeat in a week", obx("4.1"), "NTE|1||Not haemolysed")
+    puts = stand([message("ORU^R01", "NTE|1||On warfarin", ORC, "NTE|1||Ring the ward", *report, *specimen)])
+    all_is_well(puts)
+
+    assert one(puts, "DiagnosticReport")["conclusion"] == "On warfarin\nRing the ward\nRepeat in a week"
+    assert one(puts, "Observation")["note"] == [{"text": "Not haemolysed"}]
+    assert one(puts, "Specimen")["note"] == [{"text": "Taken from the drip arm"}]
+
+
+def test_a_text_without_a_name_is_what_its_report_is_named():
+    puts = stand([oru(obr(code="CTH^CT head^L"), obx("No bleed.", kind="TX", code="", unit=""))])
+    all_is_well(puts)
+
+    assert (one(puts, "Observation")["code"]["text"], one(puts, "Observation")["valueString"]) == ("CT head", "No bleed.")

@@ -3,10 +3,8 @@
 import base64
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import obx as observations
-from carerecord.ingest.hl7v2 import systems, values, visits
+from carerecord.ingest.hl7v2 import files, systems, values, visits
 from carerecord.ingest.hl7v2.adt import Done, groups, person_said, subject_of
-from carerecord.ingest.hl7v2.files import attached
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
@@ -125,18 +123,21 @@ def _content(reading: Reading, txa: Segment, lines: list[Segment], event: str, f
     title = next((said for each in lines if (said := each.text(3, 2) or each.text(3))), "") or txa.text(16)
     if title:
         facts["description"] = title
-    texts, found = [], []
+    texts: list[str] = []
+    whole: list[list[Segment]] = []  # the OBX of each file
     for each in lines:
         for field in (2, 4, 11):
             for part in each.parts(field):
                 _ = part.whole
         if each is not lines[0] and each.raw(3) == lines[0].raw(3):
             _ = each.text(3), each.text(3, 2), each.text(3, 3)
-        if observations.is_file(each):
-            if attachment := attached(reading, each):
-                found.append(attachment)
+        if whole and files.goes_on(each, whole[-1]):
+            whole[-1].append(each)
+        elif files.is_file(each):
+            whole.append([each])
         elif text := values.text_of(each, 5):
             texts.append(text)
+    found = [attachment for each in whole if (attachment := files.attached(reading, each))]
     if texts:
         content = "\n".join(texts).encode()
         data = base64.b64encode(content).decode()
@@ -146,4 +147,4 @@ def _content(reading: Reading, txa: Segment, lines: list[Segment], event: str, f
     if found:
         facts["content"] = [{"attachment": each} for each in found]
     else:
-        facts["?content"] = [{"attachment": {"title": "The document itself was not sent"}}]
+        facts["?content"] = [{"attachment": {"title": files.NOT_READ if whole else "The document itself was not sent"}}]

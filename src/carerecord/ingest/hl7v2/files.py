@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from carerecord.ingest.hl7v2 import values
 from carerecord.ingest.hl7v2.ids import stable_id
-from carerecord.ingest.hl7v2.parse import Segment
+from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN
 from carerecord.ingest.hl7v2.visits import Visit
@@ -21,6 +21,14 @@ _TYPES: Final = {
     "DOCX": "application/vnd.openxmlformats-officedocument.wordprocessingml.document", "DICOM": "application/dicom",
     "BASIC": "audio/basic", "MP4": "video/mp4", "CDA": "application/xml", "X-HL7-CDA-LEVEL-ONE": "application/xml",
 }  # fmt: skip
+NOT_READ: Final = "The file could not be read"
+_FILES: Final = frozenset(("ED", "RP"))
+TEXTS: Final = frozenset(("TX", "FT", "ST"))
+_ENCODINGS: Final = frozenset(("A", "ASCII", "HEX", "BASE64", "B64"))
+_PDF_AS_TEXT: Final = "JVBERi0"
+# How base64 of a PDF, RTF, PNG, JPEG, TIFF, ZIP (DOCX) or XML begins.
+_OPENINGS: Final = (_PDF_AS_TEXT, "e1xydGY", "iVBORw0K", "/9j/", "SUkq", "TU0A", "UEsDB", "PD94bWw")
+_DOC_STATUS: Final = {"final": "final", "corrected": "amended", "partial": "preliminary", "preliminary": "preliminary"}
 _STARTS: Final = (
     (b"%PDF-", "application/pdf"),
     (b"{\\rtf", "application/rtf"),
@@ -29,46 +37,74 @@ _STARTS: Final = (
 )
 
 
+def is_file(obx: Segment) -> bool:
+    """Of a kind that is one, or a PDF that was laid into a text."""
+    kind = obx.raw(2).strip().upper()
+    return kind in _FILES or (kind in TEXTS and obx.raw(5).startswith(_PDF_AS_TEXT))
+
+
+def goes_on(obx: Segment, before: list[Segment]) -> bool:
+    """Whether its bytes are the next piece of a file: what begins as no file does, behind one that begins as one."""
+    first = before[0]
+    return is_file(first) and obx.raw(2) == first.raw(2) and obx.raw(3) == first.raw(3) and _opens(first) and not _opens(obx)
+
+
+def _opens(obx: Segment) -> bool:
+    part = obx.part(5)
+    return part is not None and _data(part)[1].startswith(_OPENINGS)
+
+
 def file_of(
-    reading: Reading, obx: Segment, visit: Visit, told_apart: tuple[str, ...], report: str, status: str
+    reading: Reading,
+    lines: list[Segment],
+    notes: list[str],
+    visit: Visit,
+    told_apart: tuple[str, ...],
+    report: str,
+    facts: Resource,
 ) -> tuple[str, dict[str, Any]]:
-    """The DocumentReference of a report's own file, and its key."""
+    """The DocumentReference of a report's own file, and its key. `facts`: those of the report."""
+    obx = lines[0]
     thing = f"DocumentReference/{stable_id(reading.sender, 'DocumentReference', *told_apart)}"
-    facts: dict[str, Any] = {WITHDRAWN: None, "status": "current"}
-    doc_status = {"final": "final", "corrected": "amended", "preliminary": "preliminary"}.get(status)
-    if doc_status:
-        facts["docStatus"] = doc_status
-    code = values.concept(reading, obx.part(3))
-    if code:
-        facts["type"] = code
+    made: dict[str, Any] = {WITHDRAWN: None, "status": "current"}
+    if doc_status := _DOC_STATUS.get(facts["status"]):
+        made["docStatus"] = doc_status
+    if code := values.concept(reading, obx.part(3)) or facts["code"]:
+        made["type"] = code
     said = obx.text(11).upper()
     if said in ("D", "W"):
-        facts[WITHDRAWN] = "the document was withdrawn by its sender"
-    if when := reading.time(obx, 14):
-        facts["context:period"] = {"start": when}
+        made[WITHDRAWN] = "the document was withdrawn by its sender"
+    taken = facts.get("effectivePeriod") or {"start": facts.get("effectiveDateTime")}
+    if when := reading.time(obx, 14) or taken["start"]:
+        made["context:period"] = {"start": when}
+    if "issued" in facts:
+        made["date"] = facts["issued"]
     if visit.number:
-        facts["context:encounter"] = [visit.reference]
-    facts["context:related"] = [{"reference": report}]
-    attachment = attached(reading, obx)
-    facts["content"] = [{"attachment": attachment or {"title": "The file could not be read"}}]
-    return thing, facts
+        made["context:encounter"] = [visit.reference]
+    made["context:related"] = [{"reference": report}]
+    if notes:
+        made["description"] = "\n".join(notes)
+    attachment = attached(reading, lines)
+    made["content"] = [{"attachment": attachment or {"title": NOT_READ}}]
+    return thing, made
 
 
-def attached(reading: Reading, obx: Segment) -> Resource:
-    """The Attachment of an ED (its bytes) or an RP (where they lie); {} where it is neither, which is noted."""
-    part = obx.part(5)
+def attached(reading: Reading, lines: list[Segment]) -> Resource:
+    """The Attachment of an ED (its bytes, in one OBX or several) or an RP (where they lie); {} where it is neither: noted."""
+    part = lines[0].part(5)
     if part is None or part.empty:
         return {}
-    kind, subtype, encoding = part.peek(2).upper(), part.peek(3).upper(), part.peek(4).upper()
-    if obx.raw(2).strip().upper() == "RP":
+    kind, subtype = part.peek(2).upper(), part.peek(3).upper()
+    if lines[0].raw(2).strip().upper() == "RP":
         address = part[1]
         if not address.startswith(("https://", "http://")):
             reading.note("OBX-5 points to a file by no web address")
             return {}
         return {"url": address, **_typed(kind, subtype, part)}
-    _ = part[1], part[2], part[3], part[4]
-    data = part[5] or (part[1] if not part.peek(2) else "")
-    content = _bytes(data, encoding)
+    parts = [each for line in lines for each in line.parts(5)]
+    content = _bytes([_data(each)[1] for each in parts], _data(part)[0])
+    for each in parts:
+        _ = each.whole
     if content is None or not content:
         reading.note("the file in OBX-5 is not encoded as it says")
         return {}
@@ -77,6 +113,14 @@ def attached(reading: Reading, obx: Segment) -> Resource:
     if shown_by_itself:
         found["contentType"] = shown_by_itself
     return {**found, "data": base64.b64encode(content).decode(), "size": len(content)}
+
+
+def _data(part: Part) -> tuple[str, str]:
+    """How it says that it is encoded, and what is. Some leave a component before it out."""
+    for at in (4, 3, 2):
+        if (encoding := part.peek(at).upper()) in _ENCODINGS:
+            return encoding, part[at + 1]
+    return "", part[5] or (part[1] if not part.peek(2) else "")
 
 
 def _typed(kind: str, subtype: str, part: Any) -> Resource:
@@ -90,16 +134,19 @@ def _typed(kind: str, subtype: str, part: Any) -> Resource:
     return {}
 
 
-def _bytes(data: str, encoding: str) -> bytes | None:
-    squeezed = "".join(data.split())
-    try:
-        if encoding in ("A", "ASCII", ""):
-            try:
-                return base64.b64decode(squeezed, validate=True) if not encoding else data.encode()
-            except (binascii.Error, ValueError):
-                return data.encode()
-        if encoding == "HEX":
-            return bytes.fromhex(squeezed)
-        return base64.b64decode(squeezed, validate=True)
-    except (binascii.Error, ValueError):
-        return None
+def _bytes(pieces: list[str], encoding: str) -> bytes | None:
+    """Of one text that was cut in pieces, or of pieces that were encoded one by one."""
+    whole = "".join(pieces)
+    if encoding in ("A", "ASCII"):
+        return whole.encode()
+    decode = bytes.fromhex if encoding == "HEX" else _from_base64
+    for parts in ([whole], pieces):
+        try:
+            return b"".join(decode("".join(each.split())) for each in parts)
+        except (binascii.Error, ValueError):
+            continue
+    return whole.encode() if not encoding else None
+
+
+def _from_base64(text: str) -> bytes:
+    return base64.b64decode(text, validate=True)

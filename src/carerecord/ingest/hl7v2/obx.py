@@ -5,6 +5,7 @@ import re
 from typing import Any, Final
 
 from carerecord.ingest.hl7v2 import systems, times, values
+from carerecord.ingest.hl7v2.files import TEXTS
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, written
@@ -17,8 +18,6 @@ WITHDRAWS: Final = {
     "D": "the result was deleted by its sender",
     "W": "the result was sent in error: its sender says that it is wrong",
 }
-_TEXTS: Final = frozenset(("TX", "FT", "ST"))
-_FILES: Final = frozenset(("ED", "RP"))
 _CODED: Final = frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID", "CK"))
 _FLAGS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _KNOWN_FLAGS: Final = frozenset(("H", "L", "HH", "LL", "HU", "LU", "N", "A", "AA", "<", ">", "POS", "NEG", "IND", "S", "R",
@@ -29,14 +28,10 @@ _RANGE: Final = re.compile(rf"({_NUMBER})\s*(?:-|–|to)\s*({_NUMBER})\Z")
 _BOUND: Final = re.compile(rf"(<=?|>=?)\s*({_NUMBER})\Z")
 
 
-def is_file(obx: Segment) -> bool:
-    return obx.raw(2).strip().upper() in _FILES
-
-
 def goes_on(obx: Segment, before: Segment) -> bool:
     """Whether a line of text goes on from the OBX before it: the same observation, of a kind that has lines."""
     kinds = {obx.raw(2).strip().upper(), before.raw(2).strip().upper()}
-    return kinds <= _TEXTS and obx.raw(3) == before.raw(3) and obx.raw(4) == before.raw(4) and obx.raw(11) == before.raw(11)
+    return kinds <= TEXTS and obx.raw(3) == before.raw(3) and obx.raw(4) == before.raw(4) and obx.raw(11) == before.raw(11)
 
 
 def observed(

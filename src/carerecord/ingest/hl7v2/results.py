@@ -5,11 +5,10 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from carerecord.fhir.sections import section_of
+from carerecord.ingest.hl7v2 import files, orders, values
 from carerecord.ingest.hl7v2 import obx as observations
-from carerecord.ingest.hl7v2 import orders, values
 from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of
-from carerecord.ingest.hl7v2.files import file_of
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.people import Subject
@@ -41,7 +40,7 @@ class Report(Struct):
     obr: Segment | None = None
     notes: list[str] = field(default_factory=list)
     lines: list[tuple[list[Segment], list[str]]] = field(default_factory=list)  # an observation's OBX, and its comments
-    specimens: list[Segment] = field(default_factory=list)
+    specimens: list[tuple[Segment, list[str]]] = field(default_factory=list)  # with their comments
 
 
 def resulted(reading: Reading, event: str) -> Done:
@@ -63,30 +62,40 @@ def resulted(reading: Reading, event: str) -> Done:
 
 
 def reports(segments: tuple[Segment, ...]) -> list[Report]:
+    """Each comment lies with what it stands behind; one before any report, or behind an ORC, with the report that follows."""
     found: list[Report] = []
     orc: Segment | None = None
+    ahead: list[str] = []
+    notes = ahead
     for segment in segments:
         name = segment.name
         if name == "ORC":
-            orc = segment
+            orc, notes = segment, ahead
         elif name == "OBR":
-            found.append(Report(orc, segment))
-            orc = None
+            notes = ahead
+            found.append(Report(orc, segment, notes))
+            orc, ahead = None, []
         elif name == "OBX":
             if not found:
-                found.append(Report(orc))
-            lines = found[-1].lines
-            if lines and not lines[-1][1] and observations.goes_on(segment, lines[-1][0][-1]):
-                lines[-1][0].append(segment)
-            else:
-                lines.append(([segment], []))
+                found.append(Report(orc, None, ahead))
+                ahead = []
+            notes = _observed(segment, found[-1].lines)
         elif name == "SPM" and found:
-            found[-1].specimens.append(segment)
-        elif name == "NTE" and found and orc is None:
-            text = values.text_of(segment, 3)
-            if text:
-                (found[-1].lines[-1][1] if found[-1].lines else found[-1].notes).append(text)
+            notes = []
+            found[-1].specimens.append((segment, notes))
+        elif name == "NTE" and (text := values.text_of(segment, 3)):
+            notes.append(text)
     return found
+
+
+def _observed(obx: Segment, lines: list[tuple[list[Segment], list[str]]]) -> list[str]:
+    """Where its comments go, once it lies with the OBX that it goes on from, or by itself."""
+    before, said = lines[-1] if lines else ([], [])
+    if before and not said and (observations.goes_on(obx, before[-1]) or files.goes_on(obx, before)):
+        before.append(obx)
+    else:
+        lines.append(([obx], []))
+    return lines[-1][1]
 
 
 def _finding(report: Report, others: list[Report]) -> str:
@@ -120,15 +129,12 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
     seen: dict[str, int] = {}
     for lines, notes in report.lines:
         obx = lines[0]
-        code = values.concept(reading, obx.part(3))
+        code = values.concept(reading, obx.part(3)) or facts["code"]  # a text without a name is the report's own
         key = f"{key_of(code)}|{obx.text(4)}"
         seen[key] = seen.get(key, 0) + 1
         told_apart = (id_, key) if seen[key] == 1 else (id_, key, str(seen[key]))
-        if observations.is_file(obx):
-            thing, made = file_of(reading, obx, visit, told_apart, thread, _OF_A_RESULT[status])
-        elif not code:
-            reading.note("OBX-3 is empty: nobody can say what was observed")
-            continue
+        if files.is_file(obx):
+            thing, made = files.file_of(reading, lines, notes, visit, told_apart, thread, facts)
         else:
             thing = f"Observation/{stable_id(reading.sender, 'Observation', *told_apart)}"
             made = observations.observed(reading, code, lines, [*of, *notes], _OF_A_RESULT[status], sent or reading.time(obx, 19))
@@ -217,7 +223,7 @@ def _shared(made: dict[str, Any], facts: dict[str, Any], report: Report, visit: 
 
 def _specimens(reading: Reading, report: Report, id_: str) -> list[tuple[str, dict[str, Any]]]:
     found = []
-    for spm in report.specimens:
+    for spm, notes in report.specimens:
         facts: dict[str, Any] = {WITHDRAWN: None}
         number = spm.part(2)
         name = (number.sub(2, 1) or number.sub(1, 1)) if number is not None else ""
@@ -234,6 +240,8 @@ def _specimens(reading: Reading, report: Report, id_: str) -> list[tuple[str, di
             facts["receivedTime"] = received
         if described := values.text_of(spm, 14):
             facts["+note/description"] = {"text": described}
+        if notes:
+            facts["+note/nte"] = {"text": "\n".join(notes)}
         key = f"{name}|{key_of(type_) if type_ else ''}"
         found.append((f"Specimen/{stable_id(reading.sender, 'Specimen', id_, key)}", facts))
     obr = report.obr

@@ -130,7 +130,7 @@ def class_of(code: str) -> Resource:
 
 
 def _of_pv1(reading: Reading, pv1: Segment, facts: dict[str, Any]) -> None:
-    kind = pv1.text(2).upper()
+    kind = " ".join(pv1.text(2).upper().split())
     if kind in CLASSES:
         facts["class"] = class_of(kind)
     elif kind:
