@@ -49,7 +49,8 @@ ASKED = {
     "by birth date": (finding.BY_BIRTH_DATE, ([date(1950, 7, 14)], finding.MOST)),
     "by birth date and name": (finding.BY_BIRTH_DATE_AND_NAME, (NEAR, ["given7", "family7"], finding.MOST)),
     "by postcode": (finding.BY_POSTCODE, ("ZZ11AA", finding.MOST)),
-    "who might this be": (likeness.SETS_ALIKE, (list(range(12)), MOST)),
+    "who might this be": (likeness.ALIKE, (list(range(12)), MOST)),
+    "… and all of their sets": (likeness.SETS, (["sp7", "sp8"],)),
     "near words": (finding.NEAR_WORDS, (["family7", "famly7"],)),
     "words beginning": (finding.WORDS_BEGINNING, (["fam"], "\U0010ffff", 40)),
 }

@@ -1,6 +1,6 @@
 """Who might this be, and by which other numbers is somebody known? Asking links nothing and keeps nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,9 +32,10 @@ class Asking:
         wanted = keys_of(claim)
         if not wanted:
             return Matched((), TOO_LITTLE)
-        sets = await likeness.sets_alike(self.db, wanted)
-        best = {key: like for key, each in sets.items() if (like := _best(claim, each))}
+        best = _best(claim, await likeness.alike(self.db, wanted))
         ranked = sorted(best.items(), key=lambda each: (-each[1][0].bits, each[0]))[: max(1, asked.most)]
+        sets = await likeness.sets(self.db, [key for key, _ in ranked]) if ranked else {}
+        ranked = [each for each in ranked if each[0] in sets]
         told_of = _unsevered(claim.nhs, [key for key, _ in ranked], sets)
         links = [key for key, (found, _) in ranked if found.verdict == LINK and not _contradicted(claim, sets[key])]
         candidates = []
@@ -88,13 +89,13 @@ def _bears(entry: Entry, system: str, wanted: str) -> bool:
     return any(each.system == system and names.number(each.value) == wanted for each in entry.stated.identifiers)
 
 
-def _best(claim: Facts, each: Likes) -> Found | None:
-    """The entry of a set that is most like the claim; none where every one is plainly somebody else."""
-    best: Found | None = None
-    for facts in each.alike():
+def _best(claim: Facts, alike: Iterable[tuple[str, Facts]]) -> dict[str, Found]:
+    """The entry of each set that is most like the claim; none of a set where every one is plainly somebody else."""
+    best: dict[str, Found] = {}
+    for key, facts in alike:
         found = weigh(claim, facts)
-        if found.verdict != APART and (best is None or found.bits > best[0].bits):
-            best = (found, facts)
+        if found.verdict != APART and (key not in best or found.bits > best[key][0].bits):
+            best[key] = (found, facts)
     return best
 
 

@@ -88,15 +88,30 @@ def hits_of(rows: Sequence[Record], patients: Sequence[str]) -> list[tuple[str, 
     return [(patients[at], two) for at, two in sorted(found)]
 
 
+# `(SELECT $1)`: where the planner cannot count the array, every number of keys has one plan, and that is made once.
+ALIKE: Final = """
+    WITH hit AS MATERIALIZED (
+        SELECT DISTINCT near.no
+          FROM unnest((SELECT $1::bigint[])) AS wanted (key)
+         CROSS JOIN LATERAL (SELECT no FROM likeness_key WHERE likeness_key.key = wanted.key LIMIT $2) AS near
+    )
+    SELECT link.person, likeness.facts
+      FROM hit
+      JOIN likeness USING (no)
+      JOIN link ON link.patient = likeness.patient AND link.until IS NULL
+"""
+
+
+async def alike(db: Database, keys: Sequence[int]) -> list[tuple[str, Facts]]:
+    """(their set's key, what is compared of them) of everybody who shares one of these keys; of a key that many share, some."""
+    return [(row[0], _facts.decode(row[1])) for row in await db.fetch(ALIKE, keys, MOST)]
+
+
 class Likes:
-    """One set that holds somebody who shares a key with a claim. Read as far as it is asked for: most are not worth it."""
+    """One set that holds somebody who is like a claim."""
 
     def __init__(self, rows: list[Record]) -> None:
         self._rows = rows
-
-    def alike(self) -> list[Facts]:
-        """Of those who share a key."""
-        return [_facts.decode(row["facts"]) for row in self._rows if row["alike"]]
 
     def facts(self) -> list[Facts]:
         return [_facts.decode(row["facts"]) for row in self._rows if row["facts"] is not None]
@@ -113,34 +128,22 @@ class Likes:
         return frozenset(name for row in self._rows for name in row["severed"] or ())
 
 
-SETS_ALIKE: Final = """
-    WITH hit AS MATERIALIZED (
-        SELECT DISTINCT near.no
-          FROM unnest($1::bigint[]) AS wanted (key)
-         CROSS JOIN LATERAL (SELECT no FROM likeness_key WHERE likeness_key.key = wanted.key LIMIT $2) AS near
-    ), who AS MATERIALIZED (
-        SELECT DISTINCT link.person
-          FROM hit
-          JOIN likeness USING (no)
-          JOIN link ON link.patient = likeness.patient AND link.until IS NULL
-    )
-    SELECT p.id, p.stated, p.nhs_number, p.nhs_status, p.enrolled_at, p.changed_at, p.recorded_at, link.person, likeness.facts,
-           hit.no IS NOT NULL AS alike,
+SETS: Final = """
+    SELECT p.*, link.person, likeness.facts,
            (SELECT array_agg(name)
               FROM (SELECT other FROM severed WHERE one IN (p.id, p.nhs_number)
                      UNION ALL SELECT one FROM severed WHERE other IN (p.id, p.nhs_number)) AS far (name)) AS severed
-      FROM who
-      JOIN link      ON link.person = who.person AND link.until IS NULL
+      FROM unnest((SELECT $1::text[])) AS wanted (person)
+      JOIN link      ON link.person = wanted.person AND link.until IS NULL
       JOIN patient p ON p.id = link.patient
       LEFT JOIN likeness ON likeness.patient = p.id
-      LEFT JOIN hit      ON hit.no = likeness.no
 """
 
 
-async def sets_alike(db: Database, keys: Sequence[int]) -> dict[str, Likes]:
-    """By the set's key: every set in which somebody shares one of these keys; of a key that many share, some. One statement."""
+async def sets(db: Database, people: Sequence[str]) -> dict[str, Likes]:
+    """By the set's key: everybody of these sets. Of one that was joined to another meanwhile there is nobody."""
     found: dict[str, list[Record]] = {}
-    for row in await db.fetch(SETS_ALIKE, keys, MOST):
+    for row in await db.fetch(SETS, people):
         found.setdefault(row["person"], []).append(row)
     return {person: Likes(rows) for person, rows in found.items()}
 
