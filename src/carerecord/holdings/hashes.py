@@ -3,18 +3,20 @@
 What is asked of a node here is what `fhir.search.values` says of it, without what a hash leaves out: systems, texts, displays.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
 from hashlib import blake2b
 from struct import Struct
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
-from carerecord.fhir.search.values import link, tokens
+from carerecord.fhir.search.values import folded, link, span, tokens
 
 _number: Final = Struct(">q").unpack
 _AT_HAND: Final = 1_024  # words of one parameter
 _NOTHING: Final = ()
+PREFIXES: Final = 8  # letters of a name that are hashed one by one: Ma, Mar, Marl …
 # What says who somebody is, is not kept at hand: each is seen once, and memory is no place for it.
 OF_SOMEBODY: Final = frozenset(("Patient", "Person", "RelatedPerson", "Practitioner", "PractitionerRole"))
 NUMBERED: Final = frozenset(("identifier", "telecom", "phone", "email"))
@@ -32,6 +34,12 @@ def _begun(key: bytes, name: str) -> blake2b:
     return blake2b(f"{name}\0".encode(), digest_size=8, key=key)
 
 
+class Finds(Protocol):
+    """Under which hashes a value is found again."""
+
+    def all(self, word: str) -> Sequence[int]: ...
+
+
 class Hashes(dict[str, int]):
     """The hashes of one parameter's words, by word."""
 
@@ -46,6 +54,35 @@ class Hashes(dict[str, int]):
                 self.clear()
             self[word] = made
         return made
+
+    def all(self, word: str) -> Sequence[int]:
+        return (self[word],)
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A value that is found by parts of it."""
+
+    hashes: Hashes
+    parts: Callable[[str], Sequence[str]]
+
+    def all(self, word: str) -> Sequence[int]:
+        return [self.hashes[part] for part in self.parts(word)]
+
+
+def beginnings(word: str) -> Sequence[str]:
+    """Of a name, as names are compared: without case, accents and punctuation."""
+    name = folded(word)
+    return [name[:end] for end in range(1, min(PREFIXES, len(name)) + 1)]
+
+
+def days(word: str) -> Sequence[str]:
+    """Its year, its month and the day itself; of what is left out the first."""
+    found = span(word)
+    if found is None:
+        return _NOTHING
+    day = found.since.date().isoformat()
+    return day[:4], day[:7], day
 
 
 def codes(node: Any) -> Sequence[str]:
@@ -89,3 +126,12 @@ def named(node: Any) -> Sequence[str]:
 
 def words(node: Any) -> Sequence[str]:
     return (node,) if type(node) is str else _NOTHING
+
+
+def titles(node: Any) -> Sequence[str]:
+    """Of a name what is neither family nor given name, by which it is found anyway."""
+    if type(node) is not dict:
+        return _NOTHING
+    text, told = node.get("text"), [node.get(each) for each in ("prefix", "suffix")]
+    listed = [each for several in told if type(several) is list for each in several]
+    return [each for each in (text, *listed) if type(each) is str]

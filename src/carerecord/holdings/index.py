@@ -4,7 +4,7 @@ A hash says only which bodies are worth opening; whether one answers is decided 
 asked alone (the system of a code), and two values of one hash do no harm.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from hashlib import blake2b
@@ -14,9 +14,24 @@ from msgspec import Struct
 
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import Clause, Either, plain, plain_pair
-from carerecord.fhir.search.values import Span, Text, Token, folded, link, links, spans
+from carerecord.fhir.search.values import Span, folded, link, links, spans
 from carerecord.fhir.search.walk import Walk, Want, walker
-from carerecord.holdings.hashes import NUMBERED, OF_SOMEBODY, Hashes, codes, hashed, named, said, words
+from carerecord.holdings.hashes import (
+    NUMBERED,
+    OF_SOMEBODY,
+    PREFIXES,
+    Cut,
+    Finds,
+    Hashes,
+    beginnings,
+    codes,
+    days,
+    hashed,
+    named,
+    said,
+    titles,
+    words,
+)
 
 # People are found across all of them by these; everything else about a person is asked within that person's record.
 ACROSS: Final[Mapping[str, frozenset[str]]] = {
@@ -26,7 +41,10 @@ ACROSS: Final[Mapping[str, frozenset[str]]] = {
 # Not hashed: whose it is says the place where it lies; an id has an address; the marks in `meta` are all but never asked alone.
 UNHASHED: Final = frozenset(("_id", "patient", "subject", "beneficiary", "_profile", "_security", "_source", "_tag"))
 _SAID_AS: Final = {"name": ("name", "family", "given")}  # what answers a name is hashed under one of these
-_PREFIXES: Final = 8  # letters of a name that are hashed one by one: Ma, Mar, Marl …
+# Of what is found across all: what of a node is looked at, and by which parts of it that is found; whole, where it says none.
+_FAR: Final[Mapping[str, tuple[str, Callable[[str], Sequence[str]] | None]]] = {
+    "token": ("codes", None), "string": ("words", beginnings), "date": ("words", days),
+}  # fmt: skip
 # By which time a type is sorted and paged, newest first.
 WHEN: Final[Mapping[str, str]] = {
     "Observation": "date", "Condition": "recorded-date", "Encounter": "date", "DiagnosticReport": "date",
@@ -49,18 +67,21 @@ class Row(Struct, frozen=True, gc=False):
 class Traced:
     """In the place of hashes: says of each word under which it would be hashed."""
 
-    def __init__(self, hashes: Hashes) -> None:
+    def __init__(self, hashes: Finds) -> None:
         self._hashes = hashes
 
-    def __getitem__(self, word: str) -> tuple[Hashes, str]:
+    def __getitem__(self, word: str) -> tuple[Finds, str]:
         return self._hashes, word
+
+    def all(self, word: str) -> tuple[tuple[Finds, str]]:
+        return (self[word],)
 
 
 class Trace(Struct, frozen=True):
     """What a row is made of, before it is made."""
 
     tokens: list[tuple[Hashes, str]]
-    across: list[tuple[Hashes, str]]
+    across: list[tuple[Finds, str]]
     dated: list[Any]
 
 
@@ -76,43 +97,36 @@ class Index:
 
     def row(self, resource: Mapping[str, Any], type_: str) -> Row:
         tokens, across, dated = set[int](), set[int](), list[Any]()
-        self._walk(type_)(resource, tokens.add, across.add, dated.append)
-        if type_ == "Patient":
-            known = self._parameters.of(type_)
-            parts: set[Any] = set()
-            for code in ACROSS[type_] & known.keys() - {"name"}:
-                for value in known[code].values(resource):
-                    across.update(self._wide(type_, code, value))
-                    parts.add(value)
-            for value in known["name"].values(resource):
-                if value not in parts:  # a part of a name is found as what it is, so it need not stand there twice
-                    across.update(self._wide(type_, "name", value))
+        self._walk(type_)(resource, tokens.add, across.update, dated.append)
         when = max((each.since for node in dated for each in spans(node)), default=None)
         return Row(tuple(sorted(tokens)), tuple(sorted(across)), when)
 
     def traced(self, resource: Mapping[str, Any], type_: str) -> Trace:
         """The words that would be hashed for its row, under which hashes, and what its time is read from."""
         trace = Trace([], [], [])
-        self._traced(type_)(resource, trace.tokens.append, trace.across.append, trace.dated.append)
+        self._traced(type_)(resource, trace.tokens.append, trace.across.extend, trace.dated.append)
         return trace
 
-    def _walk_of(self, type_: str, seen: Callable[[Hashes], Any] = lambda hashes: hashes) -> Walk:
+    def _walk_of(self, type_: str, seen: Callable[[Finds], Any] = lambda hashes: hashes) -> Walk:
         """What of each node goes where: into the row's tokens, among what is found across all, into its place in the order."""
         wants: list[Want] = []
-        names: dict[str, Any] = {"codes": codes, "said": said, "named": named, "words": words}
+        names: dict[str, Any] = {"codes": codes, "said": said, "named": named, "titles": titles, "words": words}
         for number, parameter in enumerate(self._parameters.of(type_).values()):
             keeps = type_ not in OF_SOMEBODY and parameter.code not in NUMBERED
             if parameter.code == WHEN.get(type_):
                 wants.append(Want(parameter, "(node,)", "dated(value)"))
-            if parameter.code == "identifier" and type_ not in ACROSS:
-                names["wide"] = seen(self._at_hand(f"{type_}.identifier", folds=True, keeps=False))
-                wants.append(Want(parameter, "codes(node)", "far(wide[value])"))
+            if parameter.code in ACROSS.get(type_, ACROSS[""]):
+                each, parts = _FAR[parameter.type]
+                hashes = self._at_hand(f"{type_}.{parameter.code}", folds=parameter.type == "token", keeps=False)
+                names[f"far{number}"] = seen(Cut(hashes, parts) if parts else hashes)
+                each = "titles" if parameter.code == "name" else each  # its other parts are looked for as what they are
+                wants.append(Want(parameter, f"{each}(node)", f"far(far{number}.all(value))"))
             if parameter.code in UNHASHED or parameter.type not in ("token", "reference", "uri"):
                 continue
             table = f"h{number}"
             names[table] = seen(self._at_hand(parameter.code, folds=parameter.type == "token", keeps=keeps))
-            each = {"token": "codes", "reference": "said", "uri": "words"}[parameter.type]
-            wants.append(Want(parameter, f"{each}(node)", f"add({table}[value])"))
+            found = {"token": "codes", "reference": "said", "uri": "words"}[parameter.type]
+            wants.append(Want(parameter, f"{found}(node)", f"add({table}[value])"))
             if parameter.type == "reference":
                 names[f"{table}i"] = seen(self._at_hand(f"{parameter.code}:identifier", folds=False, keeps=False))
                 wants.append(Want(parameter, "named(node)", f"add({table}i[value])"))
@@ -179,7 +193,7 @@ class Index:
             elif clause.parameter.type == "string":
                 if len(value := folded(plain(written))) < 1:
                     return None
-                found += [self._hash(f"{type_}.{each}", value[:_PREFIXES]) for each in _SAID_AS.get(code, (code,))]
+                found += [self._hash(f"{type_}.{each}", value[:PREFIXES]) for each in _SAID_AS.get(code, (code,))]
             else:
                 if (value := plain(written).removeprefix("eq"))[:4].isdecimal() is False or not value:
                     return None
@@ -210,18 +224,6 @@ class Index:
             said = link(plain(written))
             return self._hash(parameter.code, said.id or (plain(written).rsplit("/", 1)[-1]))
         return None
-
-    def _wide(self, type_: str, code: str, value: Any) -> Iterable[int]:
-        name = f"{type_}.{code}"
-        if isinstance(value, Token) and value.code:
-            yield self._hash(name, value.code.casefold())
-        elif isinstance(value, Text) and value.folded:
-            for end in range(1, min(_PREFIXES, len(value.folded)) + 1):
-                yield self._hash(name, value.folded[:end])
-        elif isinstance(value, Span):
-            day = value.since.date().isoformat()
-            for end in (4, 7, 10):
-                yield self._hash(name, day[:end])
 
     def _hash(self, name: str, value: str) -> int:
         return hashed(self._key, name, value)

@@ -6,20 +6,19 @@ is which is seen where probes that stand for values come up.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
 from carerecord.fhir.gates import Gates
 from carerecord.fhir.lettered import Letters
 from carerecord.fhir.search.values import spans
-from carerecord.holdings.hashes import Hashes
+from carerecord.holdings.hashes import Finds, Hashes
 from carerecord.holdings.index import Index, Row
 from carerecord.holdings.reaching import confidential
 
-READ_WHOLE: Final = frozenset(("Patient",))  # whose names are found by each of their beginnings
 _NOWHERE: Final = -1
-_Words = tuple[tuple[Hashes, int], ...]
+F = TypeVar("F", bound=Finds)
 
 
 class Plan(Struct, frozen=True, gc=False):
@@ -35,8 +34,8 @@ class Plan(Struct, frozen=True, gc=False):
 class RowPlan(Struct, frozen=True, gc=False):
     tokens: tuple[int, ...]  # of the letters
     across: tuple[int, ...]
-    values: _Words  # that are tokens too
-    wide: _Words
+    values: tuple[tuple[Hashes, int], ...]  # that are tokens too
+    wide: tuple[tuple[Finds, int], ...]
     dated: tuple[tuple[tuple[str, int], ...], ...]  # one time; or the beginning and the end of a period
 
     def filled(self, values: Sequence[str]) -> Row:
@@ -45,7 +44,7 @@ class RowPlan(Struct, frozen=True, gc=False):
         if self.values:
             tokens = tuple(sorted({*tokens, *[hashes[values[place]] for hashes, place in self.values]}))
         if self.wide:
-            across = tuple(sorted({*across, *[hashes[values[place]] for hashes, place in self.wide]}))
+            across = tuple(sorted({*across, *[one for hashes, place in self.wide for one in hashes.all(values[place])]}))
         return Row(tokens, across, self._when(values))
 
     def _when(self, values: Sequence[str]) -> datetime | None:
@@ -94,8 +93,6 @@ def _plan(index: Index, resource: Mapping[str, Any], probes: Sequence[str]) -> P
     places = {value: place if "." not in value else _NOWHERE for place, value in enumerate(probes)}  # but for numbers
     id_ = places.get(str(resource.get("id")), _NOWHERE)
     label = confidential(resource)
-    if type_ in READ_WHOLE:
-        return Plan(type_, label, None, id_)
     try:
         trace = index.traced(resource, type_)
         tokens, values = _apart(trace.tokens, places)
@@ -107,16 +104,16 @@ def _plan(index: Index, resource: Mapping[str, Any], probes: Sequence[str]) -> P
         return Plan(type_, label, None, id_)
 
 
-def _apart(words: Sequence[tuple[Hashes, str]], places: Mapping[str, int]) -> tuple[tuple[int, ...], _Words]:
+def _apart(words: Sequence[tuple[F, str]], places: Mapping[str, int]) -> tuple[tuple[int, ...], tuple[tuple[F, int], ...]]:
     """Those of the letters, hashed; and those that are values."""
-    fixed, values = set(), dict[tuple[int, int], tuple[Hashes, int]]()
+    fixed, values = set[int](), dict[tuple[int, int], tuple[F, int]]()
     for hashes, word in words:
         if places.get(word, _NOWHERE) >= 0:
             values[id(hashes), places[word]] = hashes, places[word]
         elif any(probe in word for probe in places):
             raise _Unclear
         else:
-            fixed.add(hashes[word])
+            fixed.update(hashes.all(word))
     return tuple(sorted(fixed)), tuple(values.values())
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from msgspec import Struct
 
 from carerecord.holdings.store import veils
+from carerecord.holdings.store.lists import by_column, numbers, words
 from carerecord.kit.db import Connection, Database
 from carerecord.kit.events import Along
 
@@ -84,11 +85,11 @@ async def locked(db: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
         """
         SELECT type, id, patient, before
           FROM address
-         WHERE (type, id) IN (SELECT * FROM unnest($1::text[], $2::text[]))
+         WHERE (type, id) IN (SELECT * FROM unnest($1::text::text[], $2::text::text[]))
          ORDER BY type, id
            FOR UPDATE
         """,
-        *columns(sorted(set(wanted)), 2),
+        *by_column(sorted(set(wanted)), 2),
     )
     return {(row["type"], row["id"]): Lies(row["patient"], tuple(row["before"])) for row in rows}
 
@@ -98,12 +99,12 @@ async def arrived(db: Connection, told: Sequence[Key]) -> set[tuple[str, str]]:
     rows = await db.fetch(
         """
         INSERT INTO address (type, id, patient)
-        SELECT type, id, patient FROM unnest($1::text[], $2::text[], $3::text[]) AS told (patient, type, id)
+        SELECT type, id, patient FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS told (patient, type, id)
          ORDER BY type, id
         ON CONFLICT (type, id) DO NOTHING
         RETURNING type, id
         """,
-        *columns(told, 3),
+        *by_column(told, 3),
     )
     return {(row["type"], row["id"]) for row in rows}
 
@@ -113,13 +114,13 @@ async def settle(db: Connection, new: Sequence[Key]) -> None:
     await db.execute(
         """
         INSERT INTO address AS known (type, id, patient)
-        SELECT type, id, patient FROM unnest($1::text[], $2::text[], $3::text[]) AS told (patient, type, id)
+        SELECT type, id, patient FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS told (patient, type, id)
          ORDER BY type, id
         ON CONFLICT (type, id) DO UPDATE
            SET patient = excluded.patient, before = array_append(known.before, known.patient)
          WHERE known.patient <> excluded.patient
         """,
-        *columns(new, 3),
+        *by_column(new, 3),
     )
 
 
@@ -137,14 +138,14 @@ async def latest(db: Database, keys: Sequence[Key]) -> dict[Key, Last]:
     rows = await db.fetch(
         """
         SELECT patient, type, id, last.version, last.method::text, last.confidential, last.when_at, last.source
-          FROM unnest($1::text[], $2::text[], $3::text[]) AS asked (patient, type, id)
+          FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS asked (patient, type, id)
          CROSS JOIN LATERAL (SELECT version, method, confidential, when_at, source
                                FROM version
                               WHERE (patient, type, id) = (asked.patient, asked.type, asked.id)
                               ORDER BY version DESC
                               LIMIT 1) AS last
         """,
-        *columns(keys, 3),
+        *by_column(keys, 3),
     )
     return {
         (row["patient"], row["type"], row["id"]): Last(*row[3:]) for row in rows
@@ -175,18 +176,16 @@ async def add_new(db: Database, rows: Sequence[Row], current: Sequence[Current],
     somebody = any(row.type == "Patient" for row in rows)
     await db.execute(
         _new((_BEHIND_VEILS if somebody else "") + told.statement),
-        [row.patient for row in rows],
-        [row.type for row in rows],
-        [row.id for row in rows],
+        *by_column([(row.patient, row.type, row.id) for row in rows], 3),
         [row.at for row in rows],
-        [row.organisation for row in rows],
+        words([row.organisation for row in rows]),
         [row.body for row in rows],
         [row.when_at for row in rows],
-        [row.confidential for row in rows],
-        [row.source for row in rows],
-        ["{" + ",".join(map(str, row.tokens)) + "}" for row in current],
-        [place for place, row in enumerate(current, 1) for _ in row.across],
-        [hashed for row in current for hashed in row.across],
+        numbers([row.confidential for row in rows]),
+        words([row.source for row in rows]),
+        words([numbers(row.tokens) for row in current]),
+        numbers([place for place, row in enumerate(current, 1) for _ in row.across]),
+        numbers([hashed for row in current for hashed in row.across]),
         *told.parameters,
     )
 
@@ -198,7 +197,7 @@ AFTER_NEW: Final = 13
 _BEHIND_VEILS: Final = """, veiled AS (
             INSERT INTO veil (patient, objection, sections, source, organisation, rule, says)
             SELECT DISTINCT new.id, objection, sections, objector.source, objector.organisation, rule, says
-              FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
+              FROM unnest($11::text::bigint[], $12::text::bigint[]) AS wide (place, hash)
               JOIN objector USING (hash)
               JOIN new USING (place)
              WHERE new.type = 'Patient'
@@ -212,8 +211,8 @@ def _new(told: str) -> str:
     return f"""
         WITH new AS MATERIALIZED (
             SELECT *
-              FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::bytea[], $7::timestamptz[],
-                          $8::smallint[], $9::text[], $10::text[])
+              FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::timestamptz[], $5::text::text[], $6::bytea[],
+                          $7::timestamptz[], $8::text::smallint[], $9::text::text[], $10::text::text[])
                    WITH ORDINALITY
                    AS told (patient, type, id, at, organisation, body, when_at, confidential, source, tokens, place)
         ), addressed AS (
@@ -228,7 +227,7 @@ def _new(told: str) -> str:
         ), found_across AS (
             INSERT INTO across (hash, patient, type, id)
             SELECT hash, patient, type, id
-              FROM unnest($11::bigint[], $12::bigint[]) AS wide (place, hash)
+              FROM unnest($11::text::bigint[], $12::text::bigint[]) AS wide (place, hash)
               JOIN new USING (place)
         ) {told}"""  # noqa: S608
 
@@ -254,11 +253,14 @@ async def put_current(db: Connection, rows: Sequence[Current]) -> None:
 async def drop_current(db: Connection, keys: Sequence[Key]) -> None:
     if not keys:
         return
-    for delete in (
-        "DELETE FROM held WHERE (patient, type, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
-        "DELETE FROM across WHERE (patient, type, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))",
-    ):
-        await db.execute(delete, *columns(keys, 3))
+    for table in ("held", "across"):
+        await db.execute(
+            f"""
+            DELETE FROM {table}
+             WHERE (patient, type, id) IN (SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]))
+            """,  # noqa: S608
+            *by_column(keys, 3),
+        )
 
 
 async def depart(db: Connection, rows: Sequence[Left]) -> None:
@@ -267,10 +269,10 @@ async def depart(db: Connection, rows: Sequence[Left]) -> None:
     await db.execute(
         """
         INSERT INTO departure (patient, type, id, source, at)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[])
+        SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::timestamptz[])
         ON CONFLICT (patient, type, id) DO UPDATE SET source = excluded.source, at = excluded.at
         """,
-        *columns([(row.patient, row.type, row.id, row.source) for row in rows], 4),
+        *by_column([(row.patient, row.type, row.id, row.source) for row in rows], 4),
         [row.at for row in rows],
     )
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from carerecord.holdings.store.lists import numbers, words
 from carerecord.kit.db import Connection, Database
 
 _WHAT: Final = "sections, source, organisation, rule, says"
@@ -12,7 +13,7 @@ _WHAT: Final = "sections, source, organisation, rule, says"
 _BEARERS: Final = f"""
         INSERT INTO veil (patient, objection, {_WHAT})
         SELECT DISTINCT told.patient, objection, {_WHAT}
-          FROM unnest($1::text[], $2::bigint[]) AS told (patient, hash)
+          FROM unnest($1::text::text[], $2::text::bigint[]) AS told (patient, hash)
           JOIN objector USING (hash)
         ON CONFLICT DO NOTHING"""  # noqa: S608
 
@@ -120,4 +121,4 @@ async def hang(db: Connection, veils: Sequence[Veil], objections: Sequence[str],
 
 async def know(db: Connection, told: Sequence[tuple[str, int]]) -> None:
     """Patients who are written now, by their hashes."""
-    await db.execute(_BEARERS, [patient for patient, _ in told], [hashed for _, hashed in told])
+    await db.execute(_BEARERS, words([patient for patient, _ in told]), numbers([hashed for _, hashed in told]))
