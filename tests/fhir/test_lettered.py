@@ -45,6 +45,12 @@ def test_a_resource_that_is_known_by_its_letters_has_no_fault_at_any_gate(judgin
     assert unknown > 20
 
 
+def test_a_note_of_several_lines_is_known_by_one_of_a_single_line_and_the_other_way_round(judging: Gates):
+    one, several = (written(OFTEN[0] | {"note": [{"text": told}]}) for told in ("Rested", "Rested\nfor an hour\n"))
+    assert met(judging, one).find(several) is not None
+    assert met(judging, several).find(one) is not None
+
+
 def test_where_nothing_comes_again_one_in_eight_is_remembered(judging: Gates):
     letters = Letters(judging, planned)
     for each in range(FIRST + 1 + 4 * EVERY):

@@ -1,7 +1,8 @@
 """Which values of a resource could be others, and it would have no fault all the same? Words, names, numbers, ids and times.
 
-Asked of the text of a resource without a backslash that has no fault. Its other words are codes and addresses of systems: of
-those FHIR says which they may be, so they count as letters. What is neither makes it one of which nothing is known here.
+Asked of the text of a resource that has no fault, and no backslash but for the ends of lines. Its other words are codes and
+addresses of systems: of those FHIR says which they may be, so they count as letters. What is neither makes it one of which
+nothing is known here.
 """
 
 import re
@@ -25,6 +26,7 @@ class Form(IntEnum):
     DAY = 4
     MOMENT = 5
     NHS = 6
+    LINES = 7  # words that may stand on several lines
 
 
 class Leaf(Struct, frozen=True, gc=False):
@@ -43,16 +45,17 @@ class Odd(Exception):
 _WORDS: Final = frozenset(
     (
         "city", "country", "description", "display", "district", "family", "given", "line", "name", "postalCode", "prefix",
-        "state", "suffix", "text", "title", "unit", "valueString",
+        "state", "suffix", "text", "title", "unit",
     )
 )  # fmt: skip
 _LETTERS: Final = frozenset(
     (
-        "category", "code", "contentType", "criticality", "currency", "docStatus", "gender", "intent", "language",
+        "category", "code", "comparator", "contentType", "criticality", "currency", "docStatus", "gender", "intent", "language",
         "lifecycleStatus", "mode", "outcome", "periodUnit", "priority", "profile", "resourceType", "role", "severity", "status",
         "system", "type", "url", "use",
     )
 )  # fmt: skip
+BREAK: Final = "¶"  # stands for the end of a line, which a text writes by a backslash
 # No required set of codes binds these.
 _OPEN: Final = frozenset(("code", "manifestation", "medicationCodeableConcept", "productOrService", "reasonCode", "vaccineCode"))
 _NHS_NUMBERS: Final = frozenset({NHS_NUMBER, *(alias for alias, system in ALIASES.items() if system == NHS_NUMBER)})
@@ -127,7 +130,7 @@ class _Finding:
             if not fits(form, value):
                 raise Odd
             self.found.append(Leaf(path, form, begins, ends))
-        elif name not in _LETTERS:
+        elif name not in _LETTERS or "\n" in value or BREAK in value:
             raise Odd
 
     def _says_nothing(self, id_: str) -> bool:
@@ -135,6 +138,8 @@ class _Finding:
         return _small(id_) is not None or f'"{id_}":' in self._text
 
     def _form(self, name: str, value: str, path: tuple[str | int, ...], beside: Mapping[str, Any]) -> Form | None:
+        if name == "valueString" or (name == "text" and "note" in path):
+            return Form.LINES
         if name in _WORDS:
             return Form.WORDS
         if name == "value":
@@ -156,8 +161,8 @@ def _of_what(path: tuple[str | int, ...]) -> str:
 
 def fits(form: Form, value: str) -> bool:
     """Whether a value without quotation marks and signs that do not print is one of this form."""
-    if form is Form.WORDS:
-        return value[:1] != " "
+    if form in (Form.WORDS, Form.LINES):
+        return not value[:1].isspace()
     if form is Form.CODE:
         return value[:1] != " " and value[-1:] != " " and "  " not in value
     if form is Form.ID:
@@ -180,6 +185,7 @@ class Fit(Struct, frozen=True, gc=False):
     codes: tuple[int, ...]
     numbers: tuple[int, ...]
     moments: tuple[int, ...]
+    lines: frozenset[int]
     others: tuple[tuple[int, Form], ...]  # but for words, which may be any
     periods: tuple[tuple[int, int], ...]  # of which the first is not after the second
     unlike: tuple[tuple[int, int], ...]  # the code of a whole, and one of its component, which may not repeat it
@@ -187,6 +193,8 @@ class Fit(Struct, frozen=True, gc=False):
     def holds(self, values: Sequence[str]) -> bool:
         joined = '"' + '"'.join(values)
         if not joined.isprintable() or '" ' in joined:  # what begins with a blank may be nothing but blanks
+            return False
+        if BREAK in joined and not self._has_lines(joined, values):
             return False
         if _ids('"'.join([values[place] for place in self.ids])) is None:
             return False
@@ -205,6 +213,10 @@ class Fit(Struct, frozen=True, gc=False):
             return False
         return not self.periods or not any(ends_first(values[start], values[end]) for start, end in self.periods)
 
+    def _has_lines(self, joined: str, values: Sequence[str]) -> bool:
+        """Whether lines end where they may, and the first of them says something."""
+        return '"' + BREAK not in joined and self.lines.issuperset([place for place, each in enumerate(values) if BREAK in each])
+
 
 def _are_moments(values: Set[str]) -> bool:
     try:
@@ -219,13 +231,14 @@ def fit_of(found: Sequence[Leaf]) -> Fit:
     def of(form: Form) -> tuple[int, ...]:
         return tuple([place for place, each in enumerate(found) if each.form is form])
 
-    together = (Form.WORDS, Form.ID, Form.CODE, Form.NUMBER, Form.MOMENT)
+    together = (Form.WORDS, Form.LINES, Form.ID, Form.CODE, Form.NUMBER, Form.MOMENT)
     coded = [(found[place].path[:-4], place) for place in of(Form.CODE) if found[place].path[-4] == "code"]  # its coding's code
     return Fit(
         of(Form.ID),
         of(Form.CODE),
         of(Form.NUMBER),
         of(Form.MOMENT),
+        frozenset(of(Form.LINES)),
         tuple([(place, each.form) for place, each in enumerate(found) if each.form not in together]),
         tuple([
             (place, places[(*each.path[:-1], "end")])

@@ -17,7 +17,7 @@ from msgspec import Struct
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.gates import Gates, Judged
 from carerecord.fhir.identifiers import make_nhs_number
-from carerecord.fhir.leaves import Fit, Form, Leaf, Odd, fit_of, leaves
+from carerecord.fhir.leaves import BREAK, Fit, Form, Leaf, Odd, fit_of, leaves
 from carerecord.fhir.mould import Moulds
 
 K = TypeVar("K")
@@ -29,6 +29,7 @@ EVERY: Final = 8  # of those that are judged whole, where what is learned does n
 FIRST: Final = 100  # are learned before it is asked whether that pays
 _PAYS: Final = 4  # finds for each that was learned
 _LONGEST: Final = 16_000
+_BREAK: Final = BREAK.encode()
 _NHS_NUMBERS: Final = tuple([made for each in range(100) if (made := make_nhs_number(f"9990000{each:02}"))])
 
 
@@ -79,7 +80,9 @@ class Letters(Generic[K]):
 
 
 def _text(raw: bytes) -> str:
-    """As letters that all stand for themselves; "" for what has others, or is long."""
+    """As letters that all stand for themselves, but for the ends of lines; "" for what has others, or is long."""
+    if b"\\" in raw:
+        raw = raw.replace(b"\\n", _BREAK)
     if len(raw) > _LONGEST or b"\\" in raw:
         return ""
     try:
