@@ -16,6 +16,7 @@ from tests.conftest import TestDatabase, migration_folders
 
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
+from carerecord.audit import reading
 from carerecord.audit.checkpoints import Checkpoint, Checkpoints
 from carerecord.audit.service import Book
 from carerecord.contracts.actors import Actor, Role
@@ -134,6 +135,60 @@ async def test_what_cannot_be_read_is_kept_and_said(world: World) -> None:
 async def test_a_malformed_place_is_not_understood(world: World) -> None:
     with pytest.raises(NotUnderstood):
         await world.book.looks(LooksAsked(before="yesterday"))
+    with pytest.raises(NotUnderstood):
+        await world.book.looks(LooksAsked(since="yesterday"))
+
+
+def by(minute: int, name: str, role: str, organisation: str, organisation_name: str) -> Event:
+    actor = Actor("https://issuer.example", name, name, Role("r", role, role, organisation, organisation_name))
+    return event(msgspec.structs.replace(line(minute, "p-1"), actor=actor))
+
+
+@pytest.mark.parametrize(
+    ("narrow", "minutes"),
+    [
+        ({"name": "NAIR"}, [1]),
+        ({"organisation": "r9a"}, [3, 1]),
+        ({"organisation": "fenwick"}, [2]),
+        ({"organisation": "R9"}, []),  # a code is whole, or it is another organisation's
+        ({"role": "receptionist"}, [3, 2]),
+        ({"role": "receptionist", "organisation": "Aldermoor"}, [3]),
+        ({"since": "2026-11-22T12:02:00Z", "name": "m"}, [3, 2]),
+        ({"since": "2026-11-22T12:02:00Z", "before": "2026-11-22T12:03:00Z"}, [2]),
+        ({"person": ("p-2",), "name": "nair"}, []),
+    ],
+)
+async def test_the_book_narrows_by_who_looked_and_when(world: World, narrow: dict[str, Any], minutes: list[int]) -> None:
+    await world.take(
+        by(1, "Dr Nair", "emergency-doctor", "R9A", "Aldermoor Hospitals"),
+        by(2, "Ms Marsden", "receptionist", "R9F", "Fenwick General"),
+        by(3, "Mr Moss", "receptionist", "R9A", "Aldermoor Hospitals"),
+        event(line(4, "p-1")),  # by the platform itself
+    )
+    looks = await world.book.looks(LooksAsked(**narrow))
+    assert [datetime.fromisoformat(each.at).minute for each in looks.lines] == minutes
+
+
+async def test_a_narrow_look_joins_its_pages_and_ends_after_what_one_answer_may_cost(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_PAGE", 4)
+    monkeypatch.setattr(reading, "READ_AT_MOST", 8)
+    hers = {2, 3, 19}
+    who = ("Dr Nair", "emergency-doctor", "R9A", "Aldermoor")
+    await world.take(*(by(n, *who) if n in hers else event(line(n, "p-9")) for n in range(20)))
+    seen: list[int] = []
+    answers, before = 0, ""
+    while True:
+        looks = await world.book.looks(LooksAsked(person=("p-1", "p-9"), name="nair", most=1, before=before))
+        seen += [datetime.fromisoformat(each.at).minute for each in looks.lines]
+        answers += 1
+        if not looks.next:
+            break
+        before = looks.next
+
+    assert seen == [19, 3, 2]
+    assert answers > 4, "an answer that found nobody says where to read on"
 
 
 async def test_lines_written_at_once_by_many_make_one_chain(world: World) -> None:

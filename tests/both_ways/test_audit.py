@@ -41,6 +41,7 @@ async def test_audit(service_database: Callable[[str], Awaitable[TestDatabase]],
             (LOOKS, LooksAsked(person=("p-2",), actor=OFFICER)),
             (LOOKS, LooksAsked(most=1)),
             (LOOKS, LooksAsked(before="yesterday")),
+            (LOOKS, LooksAsked(role="gp", name="o", organisation="R9A", since="2096-11-22T00:00:00Z")),
             (EVENTS, EventsAsked(person=("p-1",), actor=OFFICER)),
             (VERIFY, VerifyAsked()),
         ],
@@ -49,4 +50,4 @@ async def test_audit(service_database: Callable[[str], Awaitable[TestDatabase]],
     looks = msgspec.json.decode(answers[0].chunks[0], type=Looks)
     assert [line.what for line in looks.lines] == ["record-opened"]
     assert answers[2].error == "NotUnderstood"
-    assert msgspec.json.decode(answers[4].chunks[0], type=Verified).ok
+    assert msgspec.json.decode(answers[5].chunks[0], type=Verified).ok

@@ -364,6 +364,29 @@ async def test_the_privacy_officer_reads_who_looked_at_one_patient() -> None:
     assert asked == [(), (*PEOPLE["p-marlow"].ids, "k1")], "and under the id by which systems read them"
 
 
+async def test_the_book_lies_in_days_and_narrows_by_who_looked_from_where_in_which_role_and_when() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("privacy-officer")})
+    browser = neighbours.browser()
+    typed = {"name": "nair", "organisation": "R9A", "role": "emergency-doctor", "since": "22/11/2026", "until": "22-Nov-2026"}
+    page = (await browser.post("/audit", data={**TOKEN, **typed, "about": "p-marlow"})).text
+
+    (asked,) = [each for each in neighbours.asked if isinstance(each, audit.LooksAsked)]
+    assert (asked.name, asked.organisation, asked.role) == ("nair", "R9A", "emergency-doctor")
+    assert (asked.since, asked.before) == ("2026-11-22T00:00:00+00:00", "2026-11-23T00:00:00+00:00")
+    assert asked.person, "within the lines about one patient"
+    assert re.search(r'scope="rowgroup".*22-Nov-2026', page)
+    assert 'value="nair"' in page
+
+
+@pytest.mark.parametrize("typed", [{"since": "yesterday"}, {"since": "22-Nov-2026", "until": "21-Nov-2026"}])
+async def test_a_day_that_is_none_is_said_beside_its_field(typed: dict[str, str]) -> None:
+    neighbours = Neighbours(actors={"session-1": actor("privacy-officer")})
+    page = (await neighbours.browser().post("/audit", data={**TOKEN, **typed})).text
+    field = list(typed)[-1]
+    assert f'href="#{field}"' in page
+    assert f'value="{typed[field]}"' in page
+
+
 async def test_what_systems_read_is_said_to_be_missing_while_it_cannot_be_listed() -> None:
     neighbours = Neighbours(actors={"session-1": actor("privacy-officer")}, fails={"aliases": Unavailable("It is away.")})
     page = (await neighbours.browser().post("/audit", data={**TOKEN, "about": "p-marlow"})).text

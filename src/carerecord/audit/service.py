@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import msgspec
 from msgspec.structs import replace
 
-from carerecord.audit import store
+from carerecord.audit import reading, store
 from carerecord.audit.checkpoints import Checkpoint, Checkpoints
 from carerecord.audit.event import as_audit_event
 from carerecord.audit.model import EMPTY, Standing, first_bad, shown, told
@@ -18,16 +18,14 @@ from carerecord.contracts.audit import Events, EventsAsked, Line, Looks, LooksAs
 from carerecord.kit import request
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.db import Connection, Pool
-from carerecord.kit.errors import NotFound, NotUnderstood
+from carerecord.kit.errors import NotFound
 from carerecord.kit.events import Event
 from carerecord.kit.log import Log
 from carerecord.kit.question import encode
 
-MOST = 1_000
 CHECKPOINT_EVERY_S = 5.0
 LAGGING_S = 60.0
 _AT_ONCE = 2_000
-_END_OF_TIME = datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass
@@ -46,19 +44,18 @@ class Book:
         """Lines, newest first, and up to when the book is whole. The look is written down before it is answered.
 
         Raises:
-            NotUnderstood: `before` is neither a moment nor what `next` said.
+            NotUnderstood: `before` is neither a moment nor what `next` said, or `since` is no moment.
             Unavailable: the look could not be written down.
         """
-        standing = await self._read(asked.person, asked.before, asked.most)
+        lines, after = await reading.looks(self.db, asked)
         now = self.clock.now()
         until = await store.whole_until(self.db)
         await self._write_look(asked.actor, asked.person, now)
-        lines = tuple(shown(each) for each in standing)
         return Looks(
             lines,
             complete_until=stamp(until) if until is not None else "",
             behind_s=max(0.0, (now - until).total_seconds()) if until is not None else 0.0,
-            next=_next(standing, asked.most),
+            next=after,
         )
 
     async def events(self, asked: EventsAsked) -> Events:
@@ -68,13 +65,13 @@ class Book:
             NotFound: there is no line of that id. Else as `looks`.
         """
         if asked.id:
-            standing = await self._one(asked.id)
+            standing, after = await self._one(asked.id), ""
         else:
-            standing = await self._read(asked.person, asked.before, asked.most)
+            standing, after = await reading.page(self.db, asked.person, asked.before, asked.most)
         until = await store.whole_until(self.db)
         await self._write_look(asked.actor, asked.person, self.clock.now())
         events = tuple(msgspec.Raw(encode(as_audit_event(replace(shown(each), id=str(each.event))))) for each in standing)
-        return Events(events, stamp(until) if until is not None else "", "" if asked.id else _next(standing, asked.most))
+        return Events(events, stamp(until) if until is not None else "", after)
 
     async def _one(self, id_: str) -> tuple[Standing, ...]:
         try:
@@ -84,11 +81,6 @@ class Book:
         if not standing:
             raise NotFound("There is no line of that id in the book.")
         return standing
-
-    async def _read(self, person: tuple[str, ...], before: str, most: int) -> tuple[Standing, ...]:
-        at, seq = _place(before)
-        most = max(0, min(most, MOST))
-        return await (store.about(self.db, person, at, seq, most) if person else store.latest(self.db, at, seq, most))
 
     async def _write_look(self, actor: Actor | None, person: tuple[str, ...], now: datetime) -> None:
         """Not by the outbox, for the book itself is at hand: one step fewer that could fail."""
@@ -160,20 +152,3 @@ class Book:
         until = await store.whole_until(self.db)
         if until is not None and (behind_s := (self.clock.now() - until).total_seconds()) > LAGGING_S:
             self.log.error("audit.behind", behind_s=round(behind_s))
-
-
-def _next(standing: Sequence[Standing], most: int) -> str:
-    more = len(standing) == min(most, MOST) > 0
-    return f"{standing[-1].at.isoformat()} {standing[-1].seq}" if more else ""
-
-
-def _place(before: str) -> tuple[datetime, int]:
-    """Where to read on: a moment, or what `Looks.next` said (a moment and a number)."""
-    if not before:
-        return _END_OF_TIME, 0
-    moment, _, seq = before.partition(" ")
-    try:
-        at, number = datetime.fromisoformat(moment), int(seq or 0)
-    except ValueError:
-        raise NotUnderstood("`before` is a moment, or what the last answer said as `next`.") from None
-    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)), number

@@ -32,19 +32,23 @@ class Line(Struct, frozen=True):
 
 
 class LooksAsked(Struct, frozen=True):
-    """Lines about one person, or (privacy officer) of everyone, newest first."""
+    """Lines about one person, or (privacy officer) of everyone, newest first. What is said of whoever acted narrows them."""
 
     person: tuple[str, ...] = ()
     before: str = ""  # a moment, or what the last answer said as `next`
     most: int = 100
     actor: Actor | None = None  # who looks: the look is a line of the book too. None: the platform itself
+    since: str = ""  # a moment: no line from before it
+    name: str = ""  # part of the name of whoever acted, in any case
+    organisation: str = ""  # theirs: the ODS code, or part of its name
+    role: str = ""  # theirs: a code of contracts.roles
 
 
 class Looks(Struct, frozen=True):
     lines: tuple[Line, ...]
     complete_until: str  # the book is whole up to here
     behind_s: float = 0.0
-    next: str = ""  # given as `before`, the lines that follow; "" at the end
+    next: str = ""  # given as `before`, the lines that follow; "" at the end. Few lines that fit may mean: read on from there
 
 
 class EventsAsked(Struct, frozen=True):

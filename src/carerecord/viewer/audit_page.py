@@ -4,15 +4,18 @@ from collections.abc import Mapping
 
 from starlette.responses import Response
 
-from carerecord.contracts.audit import LOOKS, VERIFY, Line, LooksAsked, Verified, VerifyAsked
+from carerecord.contracts.audit import LOOKS, VERIFY, Line, Looks, Verified, VerifyAsked
 from carerecord.contracts.patients import PEOPLE, PeopleAsked, Person
+from carerecord.contracts.roles import ROLES
 from carerecord.kit.errors import Unavailable
 from carerecord.pages.formatting import joined
 from carerecord.viewer.aliases import ids_of
+from carerecord.viewer.book_days import by_day, wanted
 from carerecord.viewer.registry import source_names
 from carerecord.viewer.visit import Visit
 
 _FINE = {"live", "copy", "none held", "not recorded"}
+_NOT_MEANT = {"not asked", "registered elsewhere"}  # nobody had a reason to hear them
 WORDS = {
     "record-opened": "Opened the record", "searched": "Searched", "source-retried": "Asked a source again",
     "searched-too-often": "Safety alert: searched more often than one person can read",
@@ -55,7 +58,8 @@ async def _page(visit: Visit, verified: Verified | None = None) -> Response:
     about = visit.sent("about")
     people, unnamed = await _people(visit, (about,) if about else ())
     of, unlisted = await ids_of(visit, about, people.get(about)) if about else ((), "")
-    looks = await visit.face.calls.ask(LOOKS, LooksAsked(of, visit.sent("before"), 100, visit.actor))
+    narrowed = wanted(visit)
+    looks: Looks = await visit.face.calls.ask(LOOKS, narrowed.asked(visit, of))
     others, silence = await _people(visit, tuple(dict.fromkeys(id_ for line in looks.lines for id_ in line.patients)))
     people |= others
     if theirs := next((people[each] for each in of if each in people), None):
@@ -68,7 +72,8 @@ async def _page(visit: Visit, verified: Verified | None = None) -> Response:
     words = {line.what: WORDS.get(line.what, line.what.replace("-", " ").capitalize()) for line in looks.lines}
     return visit.page(
         "audit.html", looks=looks, people=people, words=words, verified=verified, unnamed=unnamed or silence, heard_of=heard_of,
-        about=about, unlisted=unlisted,
+        about=about, unlisted=unlisted, wanted=narrowed, days=by_day(looks.lines), roles=ROLES,
+        read_to=looks.next.partition(" ")[0],
     )  # fmt: skip
 
 
@@ -84,7 +89,7 @@ async def _people(visit: Visit, ids: tuple[str, ...]) -> tuple[dict[str, Person]
 
 
 def heard(line: Line, names: Mapping[str, str]) -> str:
-    """15 sources answered; no answer: Elm Bank Surgery. Those that did not answer as they should are named."""
+    """15 sources answered; no answer: Elm Bank Surgery. Whoever did not answer is named; many who were not asked are counted."""
     fine, others = 0, dict[str, list[str]]()
     for each in line.states:
         source, _, state = each.partition("=")
@@ -95,4 +100,8 @@ def heard(line: Line, names: Mapping[str, str]) -> str:
     if not line.states and line.sources:
         return joined(names.get(each, each) for each in line.sources)
     told = [f"{fine} source{'' if fine == 1 else 's'} answered"] if fine else []
-    return "; ".join([*told, *(f"{state}: {joined(who)}" for state, who in others.items())])
+    return "; ".join([*told, *(_who(state, who) for state, who in others.items())])
+
+
+def _who(state: str, names: list[str]) -> str:
+    return f"{len(names)} {state}" if state in _NOT_MEANT and len(names) > 3 else f"{state}: {joined(names)}"
