@@ -4,7 +4,7 @@ import base64
 
 import pytest
 from tests.ingest.hl7v2.test_results import ORC, obr, obx, oru
-from tests.ingest.hl7v2.world import all_is_well, message, on_a_page, one, resources, stand, the
+from tests.ingest.hl7v2.world import all_is_well, message, on_a_page, one, pv1, resources, stand, the
 
 
 @pytest.mark.parametrize(
@@ -158,3 +158,66 @@ def test_a_text_without_a_name_is_what_its_report_is_named():
     all_is_well(puts)
 
     assert (one(puts, "Observation")["code"]["text"], one(puts, "Observation")["valueString"]) == ("CT head", "No bleed.")
+
+
+def places(*messages: bytes) -> list[tuple[str, str, str]]:
+    """Where a visit's person was: the place, its status, and since when."""
+    visit = the(messages, "Encounter")
+    told = visit.get("location", [])
+    return [(each["location"]["display"], each.get("status", ""), each.get("period", {}).get("start", "")[:16]) for each in told]
+
+
+def test_a_bed_that_is_booked_is_one_where_nobody_lies_yet():
+    booked = message("ADT^A05", pv1(place="WARD1", kind="P"), at="20261101090000")
+    came = message("ADT^A01", pv1(place="WARD2"), at="20261120090000")
+
+    assert places(booked) == [("RX1, WARD1", "planned", "")]
+    assert places(booked, came) == places(came, booked) == [("RX1, WARD2", "active", "2026-11-20T09:00")]
+    assert places(booked, message("ADT^A38", pv1(place="WARD1", kind="P"), at="20261102090000")) == [("RX1, WARD1", "", "")]
+
+
+def test_nobody_lies_in_a_bed_of_a_visit_that_never_was():
+    came = message("ADT^A01", pv1(), at="20261120090000")
+
+    assert places(came, message("ADT^A11", pv1(), at="20261120091000")) == [("RX1, WARD1", "", "")]
+
+
+def test_what_names_a_place_and_is_no_move_does_not_say_since_when():
+    known, changed = message("ADT^A08", pv1(), at="20261120090000"), message("ADT^A02", pv1(place="WARD2"), at="20261120100000")
+
+    assert places(known) == [("RX1, WARD1", "active", "")]
+    assert places(known, changed) == [("RX1, WARD1", "completed", ""), ("RX1, WARD2", "active", "2026-11-20T10:00")]
+    assert places(message("ADT^A03", pv1(), at="20261120090000")) == [("RX1, WARD1", "completed", "")]
+
+
+def fields(name: str, said: dict[int, str]) -> str:
+    return "|".join([name, *(said.get(number, "") for number in range(1, max(said) + 1))])
+
+
+PERSON = {
+    1: "1", 3: "M7^^^RX1^MR", 5: "Marlow^Edith", 6: "Jones^X", 7: "19480714", 8: "F", 10: "A^White", 11: "1 Elm Road^^Hull",
+    13: "01482 1", 14: "01482 2", 15: "EN^English", 16: "M^Married", 17: "C22^Church of England", 22: "A^White", 23: "Hull",
+    24: "Y", 25: "2",
+}  # fmt: skip
+VISIT = {
+    1: "1", 2: "I", 3: "W1", 4: "21^Emergency", 5: "PRE1", 7: "C1^House", 8: "C2^Ref", 9: "C3^Con", 10: "300^Medicine",
+    14: "19^Home", 17: "C4^Adm", 18: "NHS", 19: "V1", 36: "1^Home", 37: "HOME", 44: "20261120090000", 45: "20261120100000",
+}  # fmt: skip
+OF_A_PERSON = {
+    "extension", "address", "telecom", "communication", "maritalStatus", "multipleBirthInteger", "contact", "generalPractitioner",
+}  # fmt: skip
+OF_A_VISIT = {"extension", "participant", "serviceType", "hospitalization", "type", "period", "reasonCode"}
+
+
+@pytest.mark.parametrize("said", ['""', ""])
+def test_two_quotes_take_away_whatever_a_field_had_said_and_an_empty_field_keeps_it(said):
+    person = {**PERSON, **dict.fromkeys(PERSON.keys() - {1, 3, 5, 7, 8}, said)}
+    visit = {**VISIT, **dict.fromkeys(VISIT.keys() - {1, 2, 3, 19}, said)}
+    around = ("PD1|||Elm Bank^^A99917|G1234567^Brown", "NK1|1|Marlow^Bob|HUS", "PV2|||^Fall")
+    first = message("ADT^A08", *around, fields("PV1", VISIT), pid=fields("PID", PERSON), at="20261120110000")
+    gone = (f"PD1|||{said}|{said}", f"NK1|1|{said}", f"PV2|||{said}", fields("PV1", visit))
+    puts = stand([first, message("ADT^A08", *gone, pid=fields("PID", person), at="20261120120000")])
+    all_is_well(puts)
+
+    assert OF_A_PERSON & one(puts, "Patient").keys() == (OF_A_PERSON if not said else set())
+    assert OF_A_VISIT & one(puts, "Encounter").keys() == (OF_A_VISIT if not said else set())

@@ -21,7 +21,7 @@ class Effect(Struct, frozen=True):
 
     title: str
     status: str = ""  # "?finished": believed where nothing else was said
-    place: str = "named"  # moved: the person went there | named: the same stay, told anew | back: the last move is called back
+    place: str = "named"  # moved: they went there | planned: they will | named: the same stay, told anew | back: no move at all
     kind: str = ""  # PV1-2 where the message leaves it out
     begins: bool = False
     ends: str = ""  # set | clear
@@ -32,14 +32,14 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "A02": Effect("Transferred", "?in-progress", "moved"),
     "A03": Effect("Discharged", "finished", "named", ends="set"),
     "A04": Effect("Registered", "in-progress", "moved", "O", begins=True),
-    "A05": Effect("To be admitted", "planned", "named", "P"),
+    "A05": Effect("To be admitted", "planned", "planned", "P"),
     "A06": Effect("Outpatient becomes inpatient", "?in-progress", "moved", "I"),
     "A07": Effect("Inpatient becomes outpatient", "?in-progress", "moved", "O"),
     "A08": Effect("Details changed", "?in-progress"),
     "A11": Effect("Admission cancelled", "cancelled"),
     "A12": Effect("Transfer cancelled", "?in-progress", "back"),
     "A13": Effect("Discharge cancelled", "in-progress", ends="clear"),
-    "A14": Effect("Admission pending", "planned", "named", "P"),
+    "A14": Effect("Admission pending", "planned", "planned", "P"),
     "A17": Effect("Two people change beds", "?in-progress", "moved"),
     "A21": Effect("On leave", "onleave"),
     "A22": Effect("Back from leave", "in-progress"),

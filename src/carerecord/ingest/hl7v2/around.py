@@ -80,6 +80,8 @@ def _allergy(reading: Reading, segment: Segment, code: Resource, kind: str, seve
         # FHIR hangs how bad it was on a reaction, and a reaction on how it showed itself.
         reaction: dict[str, Any] = {"manifestation": seen or [{"text": NOT_STATED}]}
         facts["reaction"] = [{**reaction, "severity": bad} if bad else reaction]
+    elif segment.deletes(severity) or segment.deletes(reactions):
+        facts["reaction"] = None
     return facts
 
 

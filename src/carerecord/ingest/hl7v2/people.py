@@ -207,6 +207,8 @@ def _names(pid: Segment, facts: dict[str, Any]) -> None:
         parts = (*made.get("prefix", ()), *made.get("given", ()), made.get("family", ""), *made.get("suffix", ()))
         said = " ".join(filter(None, parts))
         facts["ext:mothersMaidenName"] = {"url": f"{_HL7}patient-mothersMaidenName", "valueString": said}
+    elif pid.deletes(6):
+        facts["ext:mothersMaidenName"] = None
 
 
 def _demographics(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
@@ -225,8 +227,12 @@ def _demographics(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None
         facts["multipleBirthInteger"], facts["multipleBirthBoolean"] = int(order), None
     elif pid.text(24).upper() in _YES | _NO:
         facts["multipleBirthBoolean"], facts["multipleBirthInteger"] = pid.text(24).upper() in _YES, None
+    elif pid.deletes(24) or pid.deletes(25):
+        facts["multipleBirthBoolean"] = facts["multipleBirthInteger"] = None
     if pid.text(23):
         facts["ext:birthPlace"] = {"url": f"{_HL7}patient-birthPlace", "valueAddress": {"text": pid.text(23)}}
+    elif pid.deletes(23):
+        facts["ext:birthPlace"] = None
     _death(reading, pid, facts)
 
 
@@ -238,6 +244,8 @@ def _concepts(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
         for each in made.get("coding", ()):
             each.setdefault("system", _ETHNIC_SYSTEM)
         facts["ext:EthnicCategory"] = {"url": f"{UK_CORE}EthnicCategory", "valueCodeableConcept": made}
+    if "ext:EthnicCategory" not in facts and (pid.deletes(22) or pid.deletes(10)):
+        facts["ext:EthnicCategory"] = None
     if married := values.concept(reading, pid.part(16)):
         for each in married.get("coding", ()):
             if "system" not in each and each["code"] in _MARRIED:
@@ -251,6 +259,8 @@ def _concepts(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
         facts["communication"] = None
     if religion := values.concept(reading, pid.part(17)):
         facts["ext:religion"] = {"url": f"{_HL7}patient-religion", "valueCodeableConcept": religion}
+    elif pid.deletes(17):
+        facts["ext:religion"] = None
 
 
 def _death(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
@@ -317,3 +327,5 @@ def _contacts(reading: Reading, kin: list[Segment], facts: dict[str, Any]) -> No
             found.append(made)
     if found:
         facts["contact"] = found
+    elif any(each.deletes(2) for each in kin):
+        facts["contact"] = None

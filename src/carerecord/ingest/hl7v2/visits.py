@@ -19,6 +19,14 @@ CLASSES: Final = {
     "R": ("AMB", "ambulatory"), "B": ("IMP", "inpatient encounter"), "D": ("SS", "short stay"), "H": ("HH", "home health"),
 }  # fmt: skip
 _CONCEPTS: Final = ((10, "serviceType"), (14, "hospitalization:admitSource"), (36, "hospitalization:dischargeDisposition"))
+_TAKEN: Final = (
+    (4, "ext:AdmissionMethod"),
+    (5, "hospitalization:preAdmissionIdentifier"),
+    (18, "+type/patient"),
+    (37, "hospitalization:destination"),
+    (44, "start"),
+    (45, "end"),
+)
 _ROLES: Final = ((7, "ATND"), (8, "REF"), (9, "CON"), (17, "ADM"))
 
 
@@ -153,6 +161,7 @@ def _of_pv1(reading: Reading, pv1: Segment, facts: dict[str, Any]) -> None:
         facts["ext:AdmissionMethod"] = {"url": f"{UK_CORE}AdmissionMethod", "valueCodeableConcept": made}
     if made := values.concept(reading, pv1.part(18)):
         facts["+type/patient"] = made
+    facts |= {element: None for field, element in _TAKEN if pv1.deletes(field)}
     pre = pv1.part(5)
     if pre is not None and (made := values.identifier(reading, pre)):
         facts["hospitalization:preAdmissionIdentifier"] = made
@@ -167,5 +176,5 @@ def _of_pv2(reading: Reading, pv2: Segment, facts: dict[str, Any]) -> None:
     reason = values.concept(reading, pv2.part(3)) or ({"text": pv2.text(12)} if pv2.text(12) else {})
     if reason:
         facts["+reasonCode/admit"] = reason
-    elif pv2.deletes(3):
+    elif pv2.deletes(3) or pv2.deletes(12):
         facts["+reasonCode/admit"] = None

@@ -6,6 +6,8 @@ from carerecord.fhir.times import ends_first, sort_key
 from carerecord.ingest.hl7v2.stands.plain import elements
 from carerecord.ingest.hl7v2.stands.told import Told
 
+# How a place stands in a visit that has not begun, and in one that never was; "" where FHIR has no word for it.
+_NOT_THERE: Final = {"planned": "planned", "cancelled": ""}
 _UNKNOWN: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavor", "code": "UNK", "display": "unknown"}
 
 
@@ -20,49 +22,64 @@ def standing(told: Told) -> dict[str, Any]:
     period = {key: value for key, value in (("start", start), ("end", end)) if value}
     if period:
         out["period"] = period
-    if stays := _stays(told, end, over=out["status"] == "finished"):
+    if stays := _stays(told, end, out["status"]):
         out["location"] = stays
     return out
 
 
-def _stays(told: Told, ended: str | None, *, over: bool) -> list[dict[str, Any]]:
+def _stays(told: Told, ended: str | None, status: str) -> list[dict[str, Any]]:
     """Each place in turn. A transfer called back is the one recorded last; the others are laid out by when they took place."""
-    moves: list[dict[str, Any]] = []
-    renamed = ""
-    for _, _, event in told.events:
-        if "kind" not in event:
-            continue
-        if event["kind"] == "back":
-            if len(moves) > 1:
-                moves.pop()
-            renamed = event["place"]
-            if not moves and renamed:
-                moves.append(event)
-        elif event["kind"] == "named":
-            renamed = event["place"] or renamed
-            if not moves and renamed:
-                moves.append(event)
-        elif event["place"]:
-            moves.append(event)
-            renamed = ""
+    moves, renamed = _moves(told)
+    if status in _NOT_THERE:  # a bed that is booked, or was: nobody lies there, nor since when
+        places = [each["place"] for each in moves]
+        places[-1:] = [renamed or each for each in places[-1:]]
+        return [_stay(each, _NOT_THERE[status], {}) for each in dict.fromkeys(places)]
     stays: list[dict[str, Any]] = []
     for event in sorted(moves, key=lambda each: sort_key(each["at"])):
         if not stays or stays[-1]["place"] != event["place"]:
             if stays:
                 stays[-1]["end"] = event["at"]
-            stays.append({"place": event["place"], "start": event["at"]})
+            # What names a place and is no move says that somebody is there, and not since when.
+            stays.append({"place": event["place"], "start": event["at"] if event["kind"] == "moved" else ""})
     if stays and renamed:
         stays[-1]["place"] = renamed
     out = []
-    for place, each in enumerate(stays):
-        last = place == len(stays) - 1
-        end = each.get("end") or (ended if last else None)
-        if end and ends_first(each["start"], end):  # told of after they had left: they came at some time before
+    for number, each in enumerate(stays, 1):
+        end = each.get("end") or (ended if number == len(stays) else None)
+        if end and each["start"] and ends_first(each["start"], end):  # told of after they had left: they came some time before
             each["start"] = ""
         period = {key: value for key, value in (("start", each["start"]), ("end", end)) if value}
-        made: dict[str, Any] = {"location": {"type": "Location", "display": each["place"]}}
-        made["status"] = "completed" if end or over else "active"
-        if period:
-            made["period"] = period
-        out.append(made)
+        out.append(_stay(each["place"], "completed" if end or status == "finished" else "active", period))
     return out
+
+
+def _stay(place: str, status: str, period: dict[str, str]) -> dict[str, Any]:
+    made: dict[str, Any] = {"location": {"type": "Location", "display": place}}
+    if status:
+        made["status"] = status
+    if period:
+        made["period"] = period
+    return made
+
+
+def _moves(told: Told) -> tuple[list[dict[str, Any]], str]:
+    """The moves that stand, in the order of recording, and what the last place is called by now ("": as the move had it).
+
+    One that was only planned gives way to whatever took place.
+    """
+    moves: list[dict[str, Any]] = []
+    renamed = ""
+    for _, _, event in told.events:
+        kind, place = event.get("kind"), event.get("place")
+        if kind == "back":
+            if len(moves) > 1:
+                moves.pop()
+            renamed = place
+        elif kind == "moved" and place:
+            moves = [*(each for each in moves if each["kind"] != "planned"), event]
+            renamed = ""
+        elif kind == "named" or (kind == "planned" and all(each["kind"] == "planned" for each in moves)):
+            renamed = place or renamed
+        if renamed and not moves:
+            moves.append(event)
+    return moves, renamed
