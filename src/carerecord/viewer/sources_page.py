@@ -1,5 +1,6 @@
 """How are the sources? For administrators: who takes part, what a probe finds, whose people are in, what was sent and shown."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from starlette.responses import Response
@@ -18,6 +19,9 @@ _REACHED = {
 }  # fmt: skip
 
 
+FEW = 40  # sources: of more, the organisations whose sources are all well are folded
+
+
 @dataclass(frozen=True)
 class SourceLine:
     source: Source
@@ -32,6 +36,57 @@ class SourceLine:
     @property
     def reached(self) -> str:
         return _REACHED.get(self.source.connector, self.source.connector)
+
+    @property
+    def trouble(self) -> str:
+        """What needs somebody, in a few words; "" where all is well."""
+        enrolment = self.enrolment
+        if self.probe and not self.probe.ok:
+            return "Probe failed"
+        if enrolment and enrolment.state in ("failed", "stopped"):
+            return f"Enrolment {enrolment.state}"
+        return f"{enrolment.unreadable} unreadable" if enrolment and enrolment.unreadable else ""
+
+    @property
+    def people(self) -> str:
+        """How far its people are in."""
+        if not self.enrolment:
+            return "Not brought in yet" if self.asked else "By its messages"
+        seen = self.enrolment.seen
+        return f"{seen:,} {'person' if seen == 1 else 'people'}, {self.enrolment.state}"
+
+    @property
+    def open(self) -> bool:
+        return self.probe is not None or bool(self.trouble)
+
+
+@dataclass(frozen=True)
+class Group:
+    """The sources of one organisation, or of all that have one each."""
+
+    title: str
+    lines: tuple[SourceLine, ...]
+    folded: bool
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What one source sent, by type."""
+
+    name: str
+    types: tuple[TypeCount, ...]
+
+    @property
+    def sent(self) -> int:
+        return sum(each.sent for each in self.types)
+
+    @property
+    def shown(self) -> int:
+        return sum(each.shown for each in self.types)
+
+    @property
+    def unreadable(self) -> int:
+        return sum(each.unreadable for each in self.types)
 
 
 async def sources(visit: Visit) -> Response:
@@ -77,4 +132,30 @@ async def _page(visit: Visit, probed: Probe | None = None) -> Response:
         for each in registry.sources
     )  # fmt: skip
     names = {each.id: each.name for each in registry.sources}
-    return visit.page("sources.html", lines=lines, problems=registry.problems, counts=counts, names=names, away=away)
+    return visit.page(
+        "sources.html", lines=lines, groups=grouped(lines), problems=registry.problems, counts=counted(counts, names), away=away
+    )
+
+
+def grouped(lines: Iterable[SourceLine]) -> tuple[Group, ...]:
+    """By organisation, in the order of names; those of one source together at the end, for they are the practices.
+
+    Where there are many, whatever is well is folded; what needs somebody never is.
+    """
+    found: dict[str, list[SourceLine]] = {}
+    for line in lines:
+        found.setdefault(f"{line.source.organisation_name} ({line.source.organisation})", []).append(line)
+    many = sum(map(len, found.values())) > FEW
+    groups = {name: found[name] for name in sorted(found) if len(found[name]) > 1}
+    if alone := [found[name][0] for name in sorted(found) if len(found[name]) == 1]:
+        groups["Organisations of one source" if groups else "One source each"] = alone
+    return tuple(Group(name, tuple(own), many and not any(line.open for line in own)) for name, own in groups.items())
+
+
+def counted(counts: Iterable[TypeCount], names: Mapping[str, str]) -> tuple[Counted, ...]:
+    """What each source sent; those of which something could not be shown first."""
+    found: dict[str, list[TypeCount]] = {}
+    for each in counts:
+        found.setdefault(names.get(each.source, each.source), []).append(each)
+    told = (Counted(name, tuple(types)) for name, types in found.items())
+    return tuple(sorted(told, key=lambda each: (not each.unreadable, each.shown == each.sent, each.name)))
