@@ -129,7 +129,7 @@ def _parties(reading: Reading, facts: dict[str, Any]) -> None:
         for who in values.clinicians(reading, segment, 3):
             facts[f"+participant/{who.get('display', '')}{who.get('identifier', {}).get('value', '')}"] = _there(who)
     for segment in reading.message.every("AIL"):
-        if where := values.place(segment.part(3)):
+        if where := values.place(reading, segment.part(3)):
             facts[f"+participant/{where}"] = _there({"type": "Location", "display": where})
     for segment in reading.message.every("AIG"):
         if thing := values.concept(reading, segment.part(3)):

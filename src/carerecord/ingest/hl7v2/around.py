@@ -109,12 +109,15 @@ def _iam(reading: Reading, person: Subject, visit: Visit, iam: Segment) -> _Made
     return "AllergyIntolerance", _allergy_id(reading, person, made), facts
 
 
+def _described(made: Resource, said: str) -> Resource:
+    """With what the sender says of it beside its code."""
+    if not said:
+        return made
+    return {**made, "text": said if made.get("text", said) == said else f"{made['text']}: {said}"}
+
+
 def _dg1(reading: Reading, person: Subject, visit: Visit, dg1: Segment) -> _Made:
-    made = values.concept(reading, dg1.part(3)) or {}
-    if said := dg1.text(4):
-        made["text"] = made.get("text") or said
-        if made["text"] != said:
-            made["text"] = f"{made['text']}: {said}"
+    made = _described(values.concept(reading, dg1.part(3)), dg1.text(4))
     if not made:
         return "Condition", "", {}
     number = values.entity(reading, dg1, 20, "diagnosis")
@@ -139,9 +142,7 @@ def _dg1(reading: Reading, person: Subject, visit: Visit, dg1: Segment) -> _Made
 
 
 def _pr1(reading: Reading, person: Subject, visit: Visit, pr1: Segment) -> _Made:
-    made = values.concept(reading, pr1.part(3)) or {}
-    if said := pr1.text(4):
-        made["text"] = said if made.get("text", said) == said else f"{made['text']}: {said}"
+    made = _described(values.concept(reading, pr1.part(3)), pr1.text(4))
     done = reading.time(pr1, 5)
     if not made:
         return "Procedure", "", {}

@@ -78,13 +78,17 @@ def _stub(number: Resource) -> dict[str, Any]:
     return {"?masterIdentifier": number, "?content": [{"attachment": {"title": "The document itself was not sent"}}]}
 
 
+def _named(type_: Resource) -> Resource:
+    """With words beside a code that came without."""
+    coding = type_.get("coding", ())
+    named = [{"display": _TYPES[each["code"]], **each} if each["code"] in _TYPES else each for each in coding]
+    return {**type_, "coding": named} if named else type_
+
+
 def _facts(reading: Reading, txa: Segment, event: str, number: Resource) -> dict[str, Any]:
     facts: dict[str, Any] = {"masterIdentifier": number, "?status": "current"}
     if type_ := values.table(reading, txa.part(2), "0270"):
-        for each in type_.get("coding", ()):
-            if known := _TYPES.get(each["code"]):
-                each.setdefault("display", known)
-        facts["type"] = type_
+        facts["type"] = _named(type_)
     if (state := txa.text(17).upper()) in COMPLETE:
         facts["docStatus"] = "amended" if event in ("T07", "T08") and COMPLETE[state] == "final" else COMPLETE[state]
     elif state:

@@ -75,7 +75,7 @@ def mapped(message: Message, sender: Sender, received_at: datetime | None = None
     """
     code, event = message.trigger
     trigger = TRIGGERS.get((code, event))
-    reading = Reading(message, sender, received_at)
+    reading = Reading(message, sender, received_at, listing=notes)
     order = reading.order()
     said_trigger = f"{code}^{event}"
     if trigger is None:

@@ -307,7 +307,7 @@ def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _
         facts["manufacturer"] = {"type": "Organization", "display": maker[2] or maker[1]}
     if who := values.clinicians(reading, rxa, 10):
         facts["performer"] = [{"actor": each} for each in who]
-    if where := values.place(rxa.part(11)):
+    if where := values.place(reading, rxa.part(11)):
         facts["location"] = {"type": "Location", "display": where}
     noted = rxa.part(9)
     if noted is not None and not noted.empty:

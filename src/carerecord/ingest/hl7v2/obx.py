@@ -2,6 +2,8 @@
 
 import hashlib
 import re
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from carerecord.ingest.hl7v2 import systems, times, values
@@ -30,8 +32,9 @@ _BOUND: Final = re.compile(rf"(<=?|>=?)\s*({_NUMBER})\Z")
 
 def goes_on(obx: Segment, before: Segment) -> bool:
     """Whether a line of text goes on from the OBX before it: the same observation, of a kind that has lines."""
-    kinds = {obx.raw(2).strip().upper(), before.raw(2).strip().upper()}
-    return kinds <= TEXTS and obx.raw(3) == before.raw(3) and obx.raw(4) == before.raw(4) and obx.raw(11) == before.raw(11)
+    if any(obx.raw(field) != before.raw(field) for field in (3, 4, 11)):
+        return False
+    return {obx.raw(2).strip().upper(), before.raw(2).strip().upper()} <= TEXTS
 
 
 def observed(
@@ -121,14 +124,20 @@ def _range(text: str, said: dict[str, Any]) -> Resource:
     if own is None:
         return made
     unit = {key: own[key] for key in ("unit", "system", "code") if key in own}
+    for end, value in _ends(text):
+        made[end] = {"value": value, **unit}
+    return made
+
+
+@lru_cache(4_096)  # each test has its own
+def _ends(text: str) -> tuple[tuple[str, Decimal | None], ...]:
     squeezed = text.strip()
     if found := _RANGE.match(squeezed):
         low, high = values.number(found[1]), values.number(found[2])
-        if low is not None and high is not None and low <= high:
-            made["low"], made["high"] = {"value": low, **unit}, {"value": high, **unit}
-    elif found := _BOUND.match(squeezed):
-        made["high" if found[1][0] == "<" else "low"] = {"value": values.number(found[2]), **unit}
-    return made
+        return (("low", low), ("high", high)) if low is not None and high is not None and low <= high else ()
+    if found := _BOUND.match(squeezed):
+        return (("high" if found[1][0] == "<" else "low", values.number(found[2])),)
+    return ()
 
 
 def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:

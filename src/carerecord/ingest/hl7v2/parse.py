@@ -26,28 +26,41 @@ BROKEN_LINE: Final = "a line break stood inside a field: kept as part of its tex
 class Part:
     """One repetition of a field. Asking for a component marks it as read; what was never read can be listed afterwards."""
 
-    __slots__ = ("_codec", "_components", "_inner", "_marks", "_plain", "_read", "many", "raw")
+    __slots__ = ("_apart", "_codec", "_inner", "_marks", "_plain", "_read", "raw")
 
     def __init__(self, raw: str, marks: Delimiters, codec: str) -> None:
         self.raw, self._marks, self._codec = raw, marks, codec
-        self._components = raw.split(marks.component)
-        self.many = len(self._components)
-        # Most have neither subcomponents nor escapes: their components are the text itself.
-        self._plain = marks.sub not in raw and marks.escape not in raw and DELETED not in raw
+        self._apart: list[str] | None = None  # its components, once one is asked for
+        self._plain = False
         self._read = 0  # a bit for each component that was read whole
         self._inner: set[tuple[int, int]] | None = None  # subcomponents that were read one by one
 
+    @property
+    def _components(self) -> list[str]:
+        if self._apart is None:
+            raw, marks = self.raw, self._marks
+            self._apart = raw.split(marks.component)
+            # Most have neither subcomponents nor escapes: their components are the text itself.
+            self._plain = marks.sub not in raw and marks.escape not in raw and DELETED not in raw
+        return self._apart
+
+    @property
+    def many(self) -> int:
+        return len(self._components)
+
     def __getitem__(self, component: int) -> str:
         """The text of a component (counted from 1), or of its first subcomponent where it has several; "" where empty."""
+        components = self._apart or self._components
         if not self._plain:
             return self.sub(component, 1)
-        if component > self.many:
+        if component > len(components):
             return ""
         self._read |= 1 << component
-        return self._components[component - 1].strip()
+        return components[component - 1].strip()
 
     def sub(self, component: int, sub: int) -> str:
-        said = self._components[component - 1] if component <= len(self._components) else ""
+        components = self._apart or self._components
+        said = components[component - 1] if component <= len(components) else ""
         if not said:
             return ""
         if self._marks.sub in said:
@@ -73,13 +86,13 @@ class Part:
 
     @property
     def empty(self) -> bool:
-        return self.raw == DELETED or not self.raw.strip(_blank(self._marks))
+        return self.raw == DELETED or not (self.raw[:1].isalnum() or self.raw.strip(_blank(self._marks)))
 
     @property
     def whole(self) -> str:
         """All of it as one text, its delimiters as they came: whoever forgot to escape one loses nothing behind it."""
         self._read = -1
-        return "" if self.deleted else unescaped(self.raw, self._marks, self._codec).strip()
+        return "" if self.raw == DELETED else unescaped(self.raw, self._marks, self._codec).strip()
 
     @property
     def words(self) -> str:

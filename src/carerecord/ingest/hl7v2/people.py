@@ -20,6 +20,7 @@ _HL7: Final = "http://hl7.org/fhir/StructureDefinition/"
 GENDERS: Final = {"M": "male", "F": "female", "U": "unknown", "O": "other", "A": "other", "N": "other", "1": "male",
                    "2": "female", "9": "other",
                    "X": "unknown", "0": "unknown", "I": "other", "MALE": "male", "FEMALE": "female"}  # fmt: skip
+_MARITAL: Final = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
 _MARRIED: Final = {"M": "M", "S": "S", "D": "D", "W": "W", "A": "L", "P": "T", "T": "T", "B": "U", "N": "M", "C": "M"}
 # Numbers of visits, accounts and documents are no number of a person.
 _NOT_A_PERSONS: Final = frozenset(("VN", "AN", "ANON", "PN", "BA", "EI", "DL", "SS", "PPN", "NI", "MA", "MC"))
@@ -241,16 +242,13 @@ def _concepts(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
         made = values.concept(reading, pid.part(field)) if "ext:EthnicCategory" not in facts else {}
         if not made:
             continue
-        for each in made.get("coding", ()):
-            each.setdefault("system", _ETHNIC_SYSTEM)
+        if "coding" in made:
+            made = {**made, "coding": [{"system": _ETHNIC_SYSTEM, **each} for each in made["coding"]]}
         facts["ext:EthnicCategory"] = {"url": f"{UK_CORE}EthnicCategory", "valueCodeableConcept": made}
     if "ext:EthnicCategory" not in facts and (pid.deletes(22) or pid.deletes(10)):
         facts["ext:EthnicCategory"] = None
     if married := values.concept(reading, pid.part(16)):
-        for each in married.get("coding", ()):
-            if "system" not in each and each["code"] in _MARRIED:
-                each.update({"system": "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus", "code": _MARRIED[each["code"]]})
-        facts["maritalStatus"] = married
+        facts["maritalStatus"] = _with_status(married)
     elif pid.deletes(16):
         facts["maritalStatus"] = None
     if language := values.concept(reading, pid.part(15)):
@@ -261,6 +259,15 @@ def _concepts(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
         facts["ext:religion"] = {"url": f"{_HL7}patient-religion", "valueCodeableConcept": religion}
     elif pid.deletes(17):
         facts["ext:religion"] = None
+
+
+def _with_status(married: Resource) -> Resource:
+    """HL7's own letters for it as FHIR's."""
+    coding = []
+    for each in married.get("coding", ()):
+        own = each["code"] in _MARRIED and "system" not in each
+        coding.append({**each, "system": _MARITAL, "code": _MARRIED[each["code"]]} if own else each)
+    return {**married, "coding": coding} if coding else married
 
 
 def _death(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:

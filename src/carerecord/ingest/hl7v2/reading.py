@@ -8,32 +8,44 @@ from carerecord.fhir.times import ends_first
 from carerecord.ingest.hl7v2 import times
 from carerecord.ingest.hl7v2.parse import Message, Part, Segment
 from carerecord.ingest.hl7v2.shapes import Sender
+from carerecord.ingest.hl7v2.ways import Ways, ways_of
 
 Resource = dict[str, Any]
 
 
-class Reading:
-    """One message on its way to FHIR. Asking is what marks a field as read; `left` lists the rest."""
+class Reading(Ways):
+    """One message on its way to FHIR. Asking is what marks a field as read; `left` lists the rest, where it is `listing`."""
 
-    def __init__(self, message: Message, sender: Sender, received_at: datetime | None) -> None:
-        self.message, self.sender, self.received_at = message, sender, received_at
+    def __init__(self, message: Message, sender: Sender, received_at: datetime | None, *, listing: bool = True) -> None:
+        super().__init__(sender, message.marks, message.codec)
+        self.message, self.received_at = message, received_at
+        self._at_hand = None if listing else ways_of(sender, message.marks, message.codec)
         self.zone = times.zone_of(sender.zone)
         self._notes: dict[str, int] = dict.fromkeys(message.notes, 1)
+
+    @property
+    def at_hand(self) -> Ways | None:
+        return self._at_hand
 
     def note(self, says: str) -> None:
         self._notes[says] = self._notes.get(says, 0) + 1
 
     def time(self, segment: Segment | None, field: int) -> str:
         """A field as a FHIR date or dateTime; "" where it is empty, or no time, which is then noted."""
-        part = segment.part(field) if segment is not None else None
-        return self.time_in(part, 1, f"{segment.name}-{field}") if part is not None and segment is not None else ""
+        said = segment.text(field) if segment is not None else ""
+        if not said or segment is None:
+            return ""
+        found = times.fhir_time(said, self.zone, self.received_at)
+        if not found and said.strip("0"):
+            self.note(f"{segment.name}-{field} is no time")
+        return found
 
     def time_in(self, part: Part, component: int, place: str) -> str:
         said = part[component]
-        if not said or not said.strip("0"):
+        if not said:
             return ""
         found = times.fhir_time(said, self.zone, self.received_at)
-        if not found:
+        if not found and said.strip("0"):
             self.note(f"{place} is no time")
         return found
 

@@ -21,6 +21,7 @@ class Unreadable(Exception):
 class Sender(Protocol):
     """What the mapping asks of a sender's row in `sources`: its variants, as data."""
 
+    def __hash__(self) -> int: ...  # equal rows read alike
     @property
     def source(self) -> str: ...  # the short key
     @property

@@ -2,12 +2,14 @@
 
 import re
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, Final
 
 from carerecord.fhir.identifiers import NHS_NUMBER, UCUM
 from carerecord.ingest.hl7v2 import systems
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
+from carerecord.ingest.hl7v2.ways import Ways, recurring
 
 ORDER_NUMBERS: Final = {2: "placer-order", 3: "filler-order"}
 _MOST_DIGITS: Final = 18  # what FHIR asks every reader to keep
@@ -31,12 +33,13 @@ _PHONE_KINDS: Final = {"PH": "phone", "CP": "phone", "FX": "fax", "BP": "pager",
                        "TDD": "other", "TTY": "other"}  # fmt: skip
 
 
-def concept(reading: Reading, part: Part | None) -> Resource:
+@recurring
+def concept(ways: Ways, part: Part | None) -> Resource:
     """A CodeableConcept; {} where there is nothing. Its text is the sender's own words."""
     if part is None or part.empty:
         return {}
     out: Resource = {}
-    coding = [each for each in (_coding(reading, part, 1), _coding(reading, part, 4)) if each]
+    coding = [each for each in (_coding(ways, part, 1), _coding(ways, part, 4)) if each]
     if coding:
         out["coding"] = coding
     text = part[9] or part[2] or part[5]
@@ -45,14 +48,14 @@ def concept(reading: Reading, part: Part | None) -> Resource:
     return out
 
 
-def _coding(reading: Reading, part: Part, start: int) -> Resource:
+def _coding(ways: Ways, part: Part, start: int) -> Resource:
     if start > part.many:
         return {}
     code, display, system = part[start], part[start + 1], part[start + 2]
     if not code:
         return {}
     out = {"code": " ".join(code.split())}
-    if uri := systems.code_system(reading.sender, system):
+    if uri := systems.code_system(ways.sender, system):
         out["system"] = uri
     if display:
         out["display"] = display
@@ -62,11 +65,11 @@ def _coding(reading: Reading, part: Part, start: int) -> Resource:
 def table(reading: Reading, part: Part | None, number: str) -> Resource:
     """A code of one of HL7's own tables as a CodeableConcept, or of the sender's where the text names another."""
     found = concept(reading, part)
-    for each in found.get("coding", ()):
-        each.setdefault("system", f"{V2}{number}" if each["code"].isalnum() else "")
-        if not each["system"]:
-            del each["system"]
-    return found
+    if "coding" not in found:
+        return found
+    system = f"{V2}{number}"
+    coding = [{"system": system, **each} if each["code"].isalnum() else each for each in found["coding"]]
+    return {**found, "coding": coding}
 
 
 def name(part: Part) -> Resource:
@@ -137,7 +140,8 @@ def telephone(part: Part, use: str) -> list[Resource]:
     return out
 
 
-def clinician(reading: Reading, part: Part | None) -> Resource:
+@recurring
+def clinician(ways: Ways, part: Part | None) -> Resource:
     """A reference to somebody who works there, by number and name; {} where neither is said."""
     if part is None or part.empty:
         return {}
@@ -146,7 +150,7 @@ def clinician(reading: Reading, part: Part | None) -> Resource:
     out: Resource = {"type": "Practitioner"}
     if number:
         table_, authority, kind = part[8], part[9], part[13]
-        out["identifier"] = {"system": systems.clinician_system(reading.sender, kind, authority, table_), "value": number}
+        out["identifier"] = {"system": systems.clinician_system(ways.sender, kind, authority, table_), "value": number}
     if display:
         out["display"] = display
     return out if len(out) > 1 else {}
@@ -156,7 +160,8 @@ def clinicians(reading: Reading, segment: Segment, field: int) -> list[Resource]
     return [found for part in segment.parts(field) if (found := clinician(reading, part))]
 
 
-def place(part: Part | None) -> str:
+@recurring
+def place(ways: Ways, part: Part | None) -> str:
     """A location in words, the innermost last: "St Elsewhere, Main Building, Floor 5, Renal ward, Bay 2, Bed 1"."""
     if part is None or part.empty:
         return ""
@@ -165,7 +170,8 @@ def place(part: Part | None) -> str:
     return ", ".join(dict.fromkeys(filter(None, said)))
 
 
-def organisation(reading: Reading, part: Part | None) -> Resource:
+@recurring
+def organisation(ways: Ways, part: Part | None) -> Resource:
     """A reference to an organisation by code and name, of XON."""
     if part is None or part.empty:
         return {}
@@ -173,7 +179,7 @@ def organisation(reading: Reading, part: Part | None) -> Resource:
     authority = part[6] or part[7]
     out: Resource = {"type": "Organization"}
     if code:
-        out["identifier"] = {"system": systems.organisation_system(reading.sender, code, authority), "value": code}
+        out["identifier"] = {"system": systems.organisation_system(ways.sender, code, authority), "value": code}
     if display:
         out["display"] = display
     return out if len(out) > 1 else {}
@@ -204,6 +210,7 @@ def entity(reading: Reading, segment: Segment, field: int, kind: str) -> Resourc
     return {"system": systems.local(kind, reading.sender, part[2] or part[3]), "value": value}
 
 
+@lru_cache(4_096)  # of a test's results few are unlike all others, and of its ranges none
 def number(text: str) -> Decimal | None:
     """A number with the very digits that were sent; None where FHIR could not write it."""
     said = text.strip().removeprefix("+")
@@ -225,10 +232,9 @@ def number(text: str) -> Decimal | None:
 def quantity(digits: str, unit: str, code: str = "", system: str = "") -> Resource:
     """A Quantity; {} where the digits are no number. A sign of "less than" before them is kept as what it is."""
     said, comparator = digits.strip(), ""
-    for sign in ("<=", ">=", "<", ">"):
-        if said.startswith(sign):
-            said, comparator = said.removeprefix(sign).strip(), sign
-            break
+    if said[:1] in ("<", ">"):
+        comparator = said[:2] if said[1:2] == "=" else said[0]
+        said = said.removeprefix(comparator).strip()
     value = number(said)
     if value is None:
         return {}
@@ -242,13 +248,14 @@ def quantity(digits: str, unit: str, code: str = "", system: str = "") -> Resour
     return out
 
 
-def unit(reading: Reading, part: Part | None) -> tuple[str, str, str]:
+@recurring
+def unit(ways: Ways, part: Part | None) -> tuple[str, str, str]:
     """(words, code, system) of a unit: a system only where it is UCUM, for a code of another is none to compute with."""
     if part is None or part.empty:
         return "", "", ""
     if _PARTED_BASE.search(part.peek(1)) and _PARTED_POWER.match(part.peek(2)):
         return f"{part[1]}^{part[2]}", "", ""
-    if systems.code_system(reading.sender, part.peek(3)) == UCUM and part.peek(1):
+    if systems.code_system(ways.sender, part.peek(3)) == UCUM and part.peek(1):
         return part[2] or part[1], part[1], UCUM if part[3] else ""
     return part[2] or part[1], "", ""
 

@@ -129,7 +129,7 @@ def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, b
             _of_pv2(reading, each, facts)
     if here := reading.here():
         facts["serviceProvider"] = here
-    return Visit(id_, number, facts, values.place(pv1.part(3)) if placed else "", start, end, account)
+    return Visit(id_, number, facts, values.place(reading, pv1.part(3)) if placed else "", start, end, account)
 
 
 def class_of(code: str) -> Resource:
@@ -168,7 +168,7 @@ def _of_pv1(reading: Reading, pv1: Segment, facts: dict[str, Any]) -> None:
     other = pv1.part(50)
     if other is not None and (made := values.identifier(reading, other)):
         facts[f"+identifier/{made['system']}|{made['value']}"] = made
-    if destination := values.place(pv1.part(37)):
+    if destination := values.place(reading, pv1.part(37)):
         facts["hospitalization:destination"] = {"type": "Location", "display": destination}
 
 

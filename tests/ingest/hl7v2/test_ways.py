@@ -1,0 +1,55 @@
+"""Does a field that recurs mean what it would mean if it were read anew, for each sender by its own ways?"""
+
+import pytest
+from hypothesis import given, settings
+from msgspec.structs import replace
+from tests.ingest.hl7v2.test_anything import odd_messages
+from tests.ingest.hl7v2.test_triggers import a_message
+from tests.ingest.hl7v2.world import PID, SENDER, message, pv1
+
+from carerecord.ingest.hl7v2 import TRIGGERS, Filing, Unreadable, mapped, parse
+
+OTHER = replace(SENDER, systems=(("L", "https://other.test/codes"),), authorities=(("RX1", "https://other.test/staff"),))
+OBR = "OBR|1|P1|F1|UE^Urea^L|||20261122055500||||||||||||||||||F"
+OBX = "OBX|1|NM|K^Potassium^L||4.4|mmol/L|3.5 - 5.3|H"
+
+
+def of(raw: bytes, *, listing: bool) -> Filing | str:
+    """What it comes to, but for the list of what was left, which only one of the two makes."""
+    try:
+        return replace(mapped(parse(raw), SENDER, notes=listing), notes=())
+    except Unreadable as refused:
+        return refused.reason
+
+
+@pytest.mark.parametrize(("code", "event"), list(TRIGGERS), ids="^".join)
+def test_what_is_known_is_what_is_read_where_each_place_is_looked_at(code: str, event: str):
+    raw = a_message(code, event)
+    anew = of(raw, listing=True)
+
+    assert of(raw, listing=False) == anew
+    assert of(raw, listing=False) == anew, "and nobody changed what is shared"
+
+
+@given(odd_messages())
+@settings(max_examples=150, deadline=None)
+def test_so_it_is_whatever_stands_in_the_fields(made: tuple[tuple[str, str], bytes]):
+    _, raw = made
+
+    assert of(raw, listing=False) == of(raw, listing=True)
+
+
+def test_the_same_letters_of_two_senders_mean_what_each_of_them_means():
+    raw = message("ORU^R01", pv1(), "ORC|RE|P1|F1", OBR, OBX)
+    said = [mapped(parse(raw), sender, notes=False).statements for sender in (SENDER, OTHER, SENDER)]
+
+    assert said[0] == said[2]
+    assert [b"https://other.test/codes" in b"".join(bytes(each.says) for each in one) for one in said] == [False, True, False]
+
+
+def test_a_mark_of_one_message_is_no_mark_in_another():
+    plain = message("ADT^A01", pv1(), "AL1|1|DA|^Nuts#Eggs|SV|Rash", pid=PID)
+    marked = plain.replace(rb"|^~\&|", rb"|#~\&|").replace(b"^", b"#").replace(b"ADT#A01", b"ADT#A01")
+
+    said = [b"".join(bytes(each.says) for each in mapped(parse(raw), SENDER, notes=False).statements) for raw in (plain, marked)]
+    assert [b'"text":"Nuts#Eggs"' in each for each in said] == [True, False]
