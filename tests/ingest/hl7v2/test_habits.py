@@ -221,3 +221,69 @@ def test_two_quotes_take_away_whatever_a_field_had_said_and_an_empty_field_keeps
 
     assert OF_A_PERSON & one(puts, "Patient").keys() == (OF_A_PERSON if not said else set())
     assert OF_A_VISIT & one(puts, "Encounter").keys() == (OF_A_VISIT if not said else set())
+
+
+def test_when_and_how_urgent_stands_with_its_own_order_though_it_comes_before_it():
+    first = ("ORC|NW|P1", "TQ1|1||||||20261123080000||S", "NTE|1||Ring the ward", "OBR|1|P1||FBC^Blood count^L", "NTE|1||Fasting")
+    second = ("ORC|NW|P2", "TQ1|1||||||20261124080000||R", "OBR|1|P2||CT^CT head^L")
+    puts = stand([message("OML^O21", "NTE|1||Difficult veins", *first, *second)])
+    all_is_well(puts)
+    count, scan = sorted(resources(puts, "ServiceRequest"), key=lambda each: each["code"]["text"])
+
+    assert (count["priority"], count["occurrenceDateTime"][:10]) == ("stat", "2026-11-23")
+    assert count["note"] == [{"text": "Difficult veins\nRing the ward\nFasting"}]
+    assert (scan["priority"], scan["occurrenceDateTime"][:10], "note" in scan) == ("routine", "2026-11-24", False)
+
+
+def test_an_order_whose_result_is_final_is_done_and_one_that_is_cancelled_afterwards_is_not():
+    placed = message("ORM^O01", "ORC|NW|P1", "OBR|1|P1||UE^Urea and electrolytes^WinPath", at="20261122050000")
+    cancelled = message("ORM^O01", "ORC|CA|P1", "OBR|1|P1||UE^Urea and electrolytes^WinPath", at="20261122080000")
+    result, early = oru(obr(), obx("4.1")), oru(obr("P"), obx("4.1", "P"))
+
+    assert [the(each, "ServiceRequest")["status"] for each in ([placed, early], [placed, result], [result, placed])] == [
+        "active", "completed", "completed",
+    ]  # fmt: skip
+    assert the([placed, result, cancelled], "ServiceRequest")["status"] == "revoked"
+
+
+def test_who_read_a_result_is_named_though_the_name_stands_in_one_component():
+    read = obr().split("|")
+    read += [""] * 7
+    read[32] = "C5&Ray&Sunita&&&Dr"
+    (reader,) = the([oru("|".join(read), obx("4.1"))], "DiagnosticReport")["resultsInterpreter"]
+
+    assert (reader["display"], reader["identifier"]["value"]) == ("Dr Sunita Ray", "C5")
+
+
+def test_what_is_said_of_a_person_before_the_first_medicine_lies_with_it():
+    orders = ("ORC|NW|P1", "RXO|^Furosemide|40||mg", "ORC|NW|P2", "RXO|^Ramipril|5||mg")
+    puts = stand([message("OMP^O09", "NTE|1||Renal dose", *orders)])
+
+    notes = {each["medicationCodeableConcept"]["text"]: each.get("note") for each in resources(puts, "MedicationRequest")}
+    assert notes == {"Furosemide": [{"text": "Renal dose"}], "Ramipril": None}
+
+
+@pytest.mark.parametrize(
+    ("refusal", "said", "status"), [("^Refused", "", "not-done"), ("", "", "completed"), ("^Refused", "PA", "completed")]
+)
+def test_a_medicine_that_was_refused_was_not_given(refusal, said, status):
+    given = fields("RXA", {2: "1", 3: "20261120080000", 5: "^Paracetamol", 6: "1", 7: "g", 18: refusal, 20: said})
+
+    assert the([message("RAS^O17", "ORC|RE|P1", given)], "MedicationAdministration")["status"] == status
+    assert the([message("VXU^V04", "ORC|RE|P1", given)], "Immunization")["status"] == status
+
+
+def booking(start: str, end: str = "", minutes: str = "") -> str:
+    return f"SCH|A1|B1|||||||{minutes}|{'min' if minutes else ''}|^^^{start}^{end}"
+
+
+@pytest.mark.parametrize("minutes", ["30", ""])
+def test_an_appointment_that_is_moved_does_not_keep_the_end_of_its_old_time(minutes):
+    booked = message("SIU^S12", booking("20261201100000", "20261201103000", minutes), at="20261120090000")
+    for start in ("20261202100000", "20261130100000"):
+        puts = stand([booked, message("SIU^S14", booking(start), at="20261120100000")])
+        all_is_well(puts)
+        day = f"{start[:4]}-{start[4:6]}-{start[6:8]}"
+        found = one(puts, "Appointment")
+        assert found["start"] == f"{day}T10:00:00+00:00"
+        assert found.get("end") == (f"{day}T10:30:00+00:00" if minutes else None)

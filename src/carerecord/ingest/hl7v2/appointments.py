@@ -115,8 +115,7 @@ def _when(reading: Reading, sch: Segment, facts: dict[str, Any]) -> None:
         if not end and minutes:
             end = (datetime.fromisoformat(start) + timedelta(minutes=minutes)).isoformat()
         _, end = reading.in_order(start, end, "the end of SCH is before its start")
-        if len(end) > 10:
-            facts["end"] = end
+        facts["end"] = end if len(end) > 10 else None  # the end of another start is none of this one
     if minutes:
         facts["minutesDuration"] = minutes
 

@@ -68,10 +68,14 @@ def _each(reading: Reading, *, vaccines: bool) -> Done:
 
 
 def _orders(segments: tuple[Segment, ...]) -> list[Order]:
+    """What is said of the person before the first of them lies with it."""
     found: list[Order] = []
+    ahead: list[Segment] = []
     for segment in segments:
         if segment.name == "ORC":
-            found.append(Order(segment))
+            found.append(Order(segment, [] if found else ahead))
+        elif segment.name == "NTE" and not found:
+            ahead.append(segment)
         elif segment.name in _STARTS and (not found or (segment.name == "RXA" and found[-1].first("RXA") is not None)):
             found.append(Order(None, [segment]))
         elif found:
@@ -247,7 +251,7 @@ def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, 
     if not medicine or not started:
         reading.note("RXA does not say which medicine, or when it was given")
         return None
-    facts: dict[str, Any] = {"status": _GIVEN.get(rxa.text(20).upper(), "unknown"), "medicationCodeableConcept": medicine}
+    facts: dict[str, Any] = {"status": _how_given(rxa, "unknown"), "medicationCodeableConcept": medicine}
     if ended and ended != started:
         facts |= {"effectivePeriod": {"start": started, "end": ended}, "effectiveDateTime": None}
     else:
@@ -280,6 +284,14 @@ def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, 
     return facts
 
 
+def _how_given(rxa: Segment, otherwise: str) -> str:
+    """A reason to refuse it (RXA-18) with no status says that it was not given."""
+    said, refused = rxa.text(20).upper(), rxa.part(18)
+    if not said and refused is not None and not refused.empty:
+        return "not-done"
+    return _GIVEN.get(said, otherwise)
+
+
 def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _Made:
     rxa = order.first("RXA")
     if rxa is None:
@@ -289,7 +301,7 @@ def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _
         reading.note("RXA does not say which vaccine, or when it was given")
         return []
     said = rxa.text(20).upper()
-    facts: dict[str, Any] = {"status": _GIVEN.get(said, "completed"), "vaccineCode": vaccine, "occurrenceDateTime": given}
+    facts: dict[str, Any] = {"status": _how_given(rxa, "completed"), "vaccineCode": vaccine, "occurrenceDateTime": given}
     if said == "PA":
         facts["isSubpotent"] = True
     if reason := values.concept(reading, rxa.part(18)):

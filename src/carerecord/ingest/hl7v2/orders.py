@@ -48,20 +48,25 @@ def requested(reading: Reading, event: str) -> Done:
 
 
 def _pairs(segments: tuple[Segment, ...]) -> list[tuple[Segment | None, Segment | None, list[Segment]]]:
+    """Each ORC with its OBR and what belongs to them: when (TQ1) stands before the OBR, and the comments on either."""
     found: list[tuple[Segment | None, Segment | None, list[Segment]]] = []
     open_orc: Segment | None = None
+    ahead: list[Segment] = []
+    rest = ahead
     for segment in segments:
         if segment.name == "ORC":
             if open_orc is not None:
-                found.append((open_orc, None, []))
-            open_orc = segment
+                found.append((open_orc, None, ahead))
+                ahead = []
+            open_orc, rest = segment, ahead
         elif segment.name == "OBR":
-            found.append((open_orc, segment, []))
-            open_orc = None
-        elif found and segment.name in ("NTE", "DG1", "TQ1", "OBX", "SPM"):
-            found[-1][2].append(segment)
+            rest = ahead
+            found.append((open_orc, segment, rest))
+            open_orc, ahead = None, []
+        elif segment.name in ("NTE", "DG1", "TQ1", "OBX", "SPM"):
+            rest.append(segment)
     if open_orc is not None:
-        found.append((open_orc, None, []))
+        found.append((open_orc, None, ahead))
     return found
 
 
@@ -98,7 +103,10 @@ def ordered(
         facts["encounter"] = visit.reference
     _said_with_it(reading, rest or [], facts)
     if passing:
+        done = facts["status"] == "completed"
         facts = {key if key[0] == "+" else f"?{key}": value for key, value in facts.items()}
+        if done:  # whoever did it knows that it is done
+            facts["status"] = "completed"
     else:
         facts[WITHDRAWN] = None
     thread = f"ServiceRequest/{id_}"

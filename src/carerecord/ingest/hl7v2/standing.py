@@ -11,7 +11,7 @@ from carerecord.contracts.patients import SourcePatient
 from carerecord.fhir.person import person
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, Facts, Rule, Said, read, written
 from carerecord.ingest.hl7v2.shapes import Heard, Order, Put
-from carerecord.ingest.hl7v2.stands import encounter, observation, patient, plain
+from carerecord.ingest.hl7v2.stands import appointment, encounter, observation, patient, plain
 from carerecord.ingest.hl7v2.stands.told import Told
 from carerecord.ingest.people import stated
 
@@ -19,6 +19,7 @@ _OF_A_KIND: Final[Mapping[str, Callable[[Told], Facts]]] = {
     "Patient": patient.standing,
     "Encounter": encounter.standing,
     "Observation": observation.standing,
+    "Appointment": appointment.standing,
 }
 # Where a resource names the person it is about.
 _SUBJECT: Final = {"AllergyIntolerance": "patient", "Immunization": "patient"}

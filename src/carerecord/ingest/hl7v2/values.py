@@ -145,7 +145,8 @@ def clinician(ways: Ways, part: Part | None) -> Resource:
     """A reference to somebody who works there, by number and name; {} where neither is said."""
     if part is None or part.empty:
         return {}
-    number, family, given, middle, suffix, prefix = (part[at] for at in range(1, 7))
+    in_one = not part.peek(2) and part.sub(1, 2)  # of who read a result, all stands within the first component (OBR-32)
+    number, family, given, middle, suffix, prefix = (part.sub(1, at) if in_one else part[at] for at in range(1, 7))
     display = " ".join(filter(None, (prefix, given, middle, family, suffix)))
     out: Resource = {"type": "Practitioner"}
     if number:
