@@ -322,7 +322,8 @@ async def test_two_histories_are_kept_apart_for_good_by_their_numbers_and_a_wron
     severed = [each for each in neighbours.asked if isinstance(each, patients.SeverAsked)]
     assert [(each.one, each.other, each.undo) for each in severed] == [("9990000018", "9990000026", False)]
     assert severed[0].actor is not None
-    assert reply.headers["location"] == "/reviews"
+    assert reply.headers["location"] == "/reviews?done=sever"
+    assert "Kept apart for good" in (await browser.get("/reviews?done=sever")).text
     assert wrong.status_code == 400
     assert "two valid NHS numbers" in wrong.text
 
@@ -339,8 +340,25 @@ async def test_a_decision_stands_on_the_page_of_reviews_until_it_is_undone() -> 
 
     assert "One person: linked" in page
     assert "Undo this decision" in page
-    assert reply.headers["location"] == "/reviews"
+    assert reply.headers["location"] == "/reviews?done=undo"
     assert next(each.review for each in neighbours.asked if isinstance(each, patients.UndoAsked)) == "r7"
+
+
+async def test_what_was_just_decided_is_said_above_the_next_pair_with_its_undo() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("administrator")})
+    browser = neighbours.browser()
+    left, right = PEOPLE["p-iqbal"], PEOPLE["p-doyle"]
+    at = ("2026-11-20T09:00:00Z", "same", "2026-11-21T10:00:00Z")
+    neighbours.decided = tuple(patients.Review(f"r{n}", left, right, (), (), *at) for n in range(9))
+    reply = await browser.post("/reviews", data={**TOKEN, "review": "r1", "decision": "same"})
+    page = (await browser.get(reply.headers["location"])).text
+
+    said = page.split("One person or two?")[0]
+    assert "Linked: they are one person." in said
+    assert 'name="review" value="r0"' in said, "the last that was decided, by name, to be undone in one click"
+    assert "Those that have waited longest stand here" in said, "3 pairs wait, and one is shown"
+    assert "Show 7 older" in page
+    assert "Linked" not in (await browser.get("/reviews?done=<b>")).text.split("One person or two?")[0]
 
 
 async def test_the_privacy_officer_reads_who_looked_when_and_why() -> None:

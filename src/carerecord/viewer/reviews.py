@@ -24,6 +24,13 @@ from carerecord.kit.errors import NotUnderstood
 from carerecord.viewer.registry import source_names, told_of
 from carerecord.viewer.visit import Visit
 
+# What has just been done, for whoever did it: the page that follows has the next pair on top.
+DONE = {
+    "same": "Linked: they are one person.", "different": "Kept apart: they are two people.",
+    "undo": "Taken back: the two are as they were before.",
+    "sever": "Kept apart for good: nothing leads from one number to the other.", "mend": "No longer kept apart for good.",
+}  # fmt: skip
+
 
 async def reviews(visit: Visit) -> Response:
     await visit.must("review")
@@ -31,9 +38,12 @@ async def reviews(visit: Visit) -> Response:
     decided = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(decided=True, actor=visit.actor)))
     queue = await visit.face.calls.ask(QUEUE, QueueAsked())
     names = await source_names(visit)
+    done = visit.request.query_params.get("done", "")
     return visit.page(
-        "reviews.html", reviews=waiting, decided=decided, names=names, queue=figures(queue), strength=strength
-    )
+        "reviews.html", reviews=waiting, decided=decided, names=names, queue=figures(queue), strength=strength,
+        said=DONE.get(done, ""), undoable=decided[0] if decided and done in ("same", "different") else None,
+        more=queue.waiting > len(waiting),
+    )  # fmt: skip
 
 
 def _number(typed: str) -> str:
@@ -93,4 +103,4 @@ async def decide(visit: Visit) -> Response:
         await visit.face.calls.ask(SEVER, SeverAsked(one, other, visit.actor, undo=decision == "mend"))
     else:
         raise NotUnderstood("Say whether the two are one person.")
-    return visit.go("/reviews")
+    return visit.go(f"/reviews?done={decision}")
