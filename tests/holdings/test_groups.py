@@ -4,6 +4,7 @@ import asyncio
 import re
 
 import msgspec
+from msgspec.structs import replace
 from tests.holdings.conftest import TRUST, Desk, held, raw
 
 from carerecord.contracts.audit import Line
@@ -98,3 +99,25 @@ async def test_a_transaction_of_new_resources_is_kept_whole_or_not_at_all(desk: 
     assert await desk.database.pool.fetchval("SELECT count(DISTINCT xmin::text) FROM version") == 1
     kept = await desk.database.pool.fetchval("SELECT body FROM outbox WHERE kind = 'Kept'")
     assert len(msgspec.json.decode(kept, type=Kept).changes) == 5, "one event for a transaction"
+
+
+async def test_several_who_write_the_same_new_resources_at_once_all_write_them_one_after_the_other(desk: Desk) -> None:
+    changes = [replace(result("p1", number), method="update", id=f"o{number}") for number in range(3)]
+    told = [replace(each, raw=raw(msgspec.json.decode(each.raw) | {"id": each.id})) for each in changes]
+
+    made = await asyncio.gather(*(desk.write(*order) for order in (told, told[::-1], told[1:] + told[:1])))
+
+    for each in told:
+        assert sorted(done.held.version for done in sum(made, ()) if done.held and done.held.id == each.id) == [1, 2, 3]
+    assert await desk.database.pool.fetchval("SELECT count(*) FROM address") == 3
+
+
+async def test_what_goes_to_another_person_keeps_its_history_and_is_read_there(desk: Desk) -> None:
+    for version, person in enumerate(("p1", "p2", "p1"), 1):
+        told = result(person, 1)
+        put = replace(told, method="update", id="o1", raw=raw(msgspec.json.decode(told.raw) | {"id": "o1"}))
+        done, _ = await desk.write(put, result("p3", 2))
+        assert held(done).version == version
+    assert [(await desk.read("Observation", "o1", each)).version for each in (1, 2, 3)] == [1, 2, 3]
+    (where,) = await desk.database.pool.fetch("SELECT patient, before FROM address WHERE id = 'o1'")
+    assert tuple(where) == ("p1", ["p1", "p2"])

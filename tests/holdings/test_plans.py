@@ -98,7 +98,7 @@ async def test_no_statement_reads_through_the_data_of_people(crowd: TestDatabase
         db: Any = Explaining(connection)
         await changing.addresses(db, [place])
         await changing.locked(db, [place])
-        await changing.settle(db, [key])
+        await changing.move(db, [key])
         await changing.latest(db, [key])
         await changing.drop_current(db, [key])
         await changing.move_claim(db, b"x" * 16, *place)

@@ -49,11 +49,12 @@ class Refusal(Exception):
         self.place, self.status, self.issues = place, status, issues
 
 
-@dataclass
+@dataclass(slots=True)
 class Draft:
     """One change on its way."""
 
     place: int
+    type: str
     change: Change
     asked: WriteAsked
     id: str
@@ -63,10 +64,6 @@ class Draft:
     patient: str = ""
     issues: tuple[Issue, ...] = ()
     done: Written | None = None
-
-    @property
-    def type(self) -> str:
-        return self.change.type
 
     @property
     def writes(self) -> bool:
@@ -97,7 +94,7 @@ class Drafting:
             raise Refusal(place, 404, error("not-supported", "", "There is no such resource type in FHIR R4."))
         if not may_see(asked.reach, change.type):
             raise Refusal(place, 403, error("forbidden", "", f"This client may not write {change.type}."))
-        draft = Draft(place, change, asked, change.id)
+        draft = Draft(place, change.type, change, asked, change.id)
         if change.method == "create":
             draft.id = new_id()
         elif not change.condition and not ID.match(change.id):

@@ -23,7 +23,11 @@ NUMBERED: Final = frozenset(("identifier", "telecom", "phone", "email"))
 
 
 def hashed(key: bytes, name: str, value: str) -> int:
-    made = _begun(key, name).copy()
+    return _hashed(_begun(key, name), value)
+
+
+def _hashed(begun: blake2b, value: str) -> int:
+    made = begun.copy()
     made.update(value.encode())
     number: int = _number(made.digest())[0]
     return number
@@ -45,10 +49,10 @@ class Hashes(dict[str, int]):
 
     def __init__(self, key: bytes, name: str, *, folds: bool, keeps: bool) -> None:
         super().__init__()
-        self._key, self._name, self._folds, self._keeps = key, name, folds, keeps
+        self._begun, self._folds, self._keeps = _begun(key, name), folds, keeps
 
     def __missing__(self, word: str) -> int:
-        made = hashed(self._key, self._name, word.casefold() if self._folds else word)
+        made = _hashed(self._begun, word.casefold() if self._folds else word)
         if self._keeps:
             if len(self) >= _AT_HAND:
                 self.clear()

@@ -45,7 +45,8 @@ Outcome = tuple[Written, ...]
 class _Planned(NamedTuple):
     """What is to be written."""
 
-    fresh: list[changing.Key]  # whose address is new, or another than before
+    fresh: list[changing.Key]  # whose address is new
+    moved: list[changing.Key]  # whose address is another than before
     rows: list[Row]
     current: list[Current]
     out: list[changing.Key]  # whose index rows go
@@ -194,8 +195,8 @@ class Writer:
         places = [(at, *key) for key, lies in known.items() for at in (lies.patient, *lies.before)]
         last = await changing.latest(db, places) if places else {}
         planned = await self._planned(drafts, known, last, await self._standing(db, drafts, known))
-        if fresh := [key for key in planned.fresh if key[1:] not in addressed]:
-            await changing.settle(db, fresh)
+        await changing.settle(db, [key for key in planned.fresh if key[1:] not in addressed])
+        await changing.move(db, planned.moved)
         await changing.drop_current(db, planned.out)
         await changing.depart(db, planned.left)
         await changing.add_versions(db, planned.rows)
@@ -218,8 +219,8 @@ class Writer:
         """What is to be written, by what stands there."""
         now = self.finder.clock.now()
         at = stamp(now)
-        planned = _Planned([], [], [], [], [])
-        fresh, rows, current, out, left = planned
+        planned = _Planned([], [], [], [], [], [])
+        fresh, moved, rows, current, out, left = planned
         async with self.finder.turns.mine() as turn:
             for draft in drafts:
                 lies = known.get((draft.type, draft.id))
@@ -237,12 +238,15 @@ class Writer:
                         draft.done = Written(204, Held(draft.type, draft.id, was.version + 1, at, gone=True))
                     continue
                 draft.patient = self._whose(draft)
-                if lies is None or lies.patient != draft.patient:
-                    fresh.append((draft.patient, draft.type, draft.id))
-                if lies is not None:
+                key = draft.patient, draft.type, draft.id
+                if lies is None:
+                    fresh.append(key)
+                else:
                     out.append((lies.patient, draft.type, draft.id))
-                    if lies.patient != draft.patient and was.method != "D" and not lies.patient.startswith(NOBODY):
-                        left.append(Left(lies.patient, draft.type, draft.id, was.source, now))
+                    if lies.patient != draft.patient:
+                        moved.append(key)
+                        if was.method != "D" and not lies.patient.startswith(NOBODY):
+                            left.append(Left(lies.patient, draft.type, draft.id, was.source, now))
                 row, text, index = self._made(draft, was, now, at)
                 rows.append(row)
                 current.append(index)

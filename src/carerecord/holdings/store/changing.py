@@ -84,10 +84,11 @@ async def locked(db: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     rows = await db.fetch(
         """
         SELECT type, id, patient, before
-          FROM address
-         WHERE (type, id) IN (SELECT * FROM unnest($1::text::text[], $2::text::text[]))
-         ORDER BY type, id
-           FOR UPDATE
+          FROM unnest($1::text::text[], $2::text::text[]) AS asked (type, id)
+         CROSS JOIN LATERAL (SELECT patient, before
+                               FROM address
+                              WHERE (type, id) = (asked.type, asked.id)
+                                FOR UPDATE) AS known
         """,
         *by_column(sorted(set(wanted)), 2),
     )
@@ -110,18 +111,28 @@ async def arrived(db: Connection, told: Sequence[Key]) -> set[tuple[str, str]]:
 
 
 async def settle(db: Connection, new: Sequence[Key]) -> None:
-    """Addresses of resources that are new, and of those that now lie in another record. Waits for others who write the same."""
-    await db.execute(
-        """
-        INSERT INTO address AS known (type, id, patient)
-        SELECT type, id, patient FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS told (patient, type, id)
-         ORDER BY type, id
-        ON CONFLICT (type, id) DO UPDATE
-           SET patient = excluded.patient, before = array_append(known.before, known.patient)
-         WHERE known.patient <> excluded.patient
-        """,
-        *by_column(new, 3),
-    )
+    """Addresses of what was not there when it was locked. Waits for others who write the same.
+
+    Raises:
+        UniqueViolationError: they have: it is there now.
+    """
+    if new:
+        records = sorted([(type_, id_, patient) for patient, type_, id_ in new])
+        await db.copy_records_to_table("address", records=records, columns=("type", "id", "patient"))
+
+
+async def move(db: Connection, moved: Sequence[Key]) -> None:
+    """Addresses of what lies in another record from now on, and was locked."""
+    if moved:
+        await db.execute(
+            """
+            UPDATE address
+               SET patient = told.patient, before = array_append(before, address.patient)
+              FROM unnest($1::text::text[], $2::text::text[], $3::text::text[]) AS told (patient, type, id)
+             WHERE (address.type, address.id) = (told.type, told.id)
+            """,
+            *by_column(moved, 3),
+        )
 
 
 class Last(Struct, frozen=True, gc=False):
