@@ -33,7 +33,7 @@ from tests.ingest.a_hospital import (
 
 from carerecord.contracts.patients import REVIEWS, WHO, ReviewsAsked, WhoAsked
 from carerecord.contracts.sources import Registry, Sender
-from carerecord.ingest.head import Head
+from carerecord.ingest.head import Form, Head
 from carerecord.ingest.mllp import tls_of
 from carerecord.ingest.receiving import Receiving
 from carerecord.kit.log import configure
@@ -166,7 +166,7 @@ def test_the_attack_succeeds_where_nobody_looks_at_the_certificate(monkeypatch: 
 
     senders = Senders(b"k")
     senders.take(Registry("1", (), senders=(with_certificate(PAS, "sha256:a"), with_certificate(LAB, "sha256:b"))))
-    head = Head(b"|", b"^~\\&", b"LAB", b"R1A")
+    head = Head(Form(b"|", b"^~\\&", b"LAB", b"R1A"))
     assert isinstance(senders.of(head, Proof(("sha256:a",))), Refusal)
 
     monkeypatch.setattr(Senders, "of", lambda self, head, proof: next(each for each in self.rows if each.id == "fenwick-lab"))

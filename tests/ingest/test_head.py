@@ -125,5 +125,5 @@ def test_any_bytes_are_a_head_or_are_refused(tail: bytes):
 
 
 def test_code_words_alone_reach_pages_and_logs():
-    assert heads.read(msh(kind="ADT^A01^ADT_A01")).named == "ADT^A01"
-    assert heads.read(msh(kind="999 000 0018")).named == "?"
+    assert heads.read(msh(kind="ADT^A01^ADT_A01")).form.named == "ADT^A01"
+    assert heads.read(msh(kind="999 000 0018")).form.named == "?"

@@ -4,12 +4,14 @@ Source: HL7 v2.5.1 chapter 2, sections 2.9.2 (enhanced mode), 2.14.9 (MSH), 2.14
 """
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
-from functools import lru_cache
+from enum import StrEnum
+from functools import cached_property, lru_cache
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 _TRIGGER: Final = re.compile(rb"([A-Z][A-Z0-9]{2})(?:\^([A-Z][A-Z0-9]{2}))?")
 _VERSION: Final = re.compile(rb"2\.[0-9](?:\.[0-9])?")
@@ -25,7 +27,7 @@ class Unheaded(Exception):
         self.reason = reason
 
 
-class Verdict(Enum):
+class Verdict(StrEnum):
     """What became of a message, before it is put in the letters of its sender's mode."""
 
     TAKEN = "A"
@@ -33,8 +35,9 @@ class Verdict(Enum):
     UNABLE = "R"  # it could not be made durable now, or this sender may not send it
 
 
-class Head(Struct, frozen=True, gc=False):
-    """MSH as bytes; what is missing is empty."""
+@dataclass(frozen=True, eq=False)
+class Form:
+    """All of an MSH but MSH-7 and MSH-10, as bytes: what messages of one sender and kind have alike. Missing is empty."""
 
     separator: bytes
     encoding: bytes  # MSH-2
@@ -42,23 +45,48 @@ class Head(Struct, frozen=True, gc=False):
     facility: bytes = b""
     to_application: bytes = b""
     to_facility: bytes = b""
-    sent: bytes = b""
     type: bytes = b""
     trigger: bytes = b""
-    control: bytes = b""
     processing: bytes = b"P"
     version: bytes = b"2.4"
     accept: bytes = b""  # MSH-15: AL | NE | ER | SU
     application_ack: bytes = b""  # MSH-16
     charset: bytes = b""
 
-    @property
+    @cached_property
     def named(self) -> str:
         """ADT^A01, for pages and logs: code words alone, "?" for anything else."""
         return f"{self.type.decode()}^{self.trigger.decode()}" if self.trigger else self.type.decode() or "?"
 
+    @cached_property
+    def answer(self) -> tuple[bytes, bytes, bytes]:
+        """What all answers have alike: up to MSH-7, from there to MSH-10, from there to MSA-1."""
+        fs, version, between = self.separator, self.version, self.encoding[:1] or b"^"
+        kind = b"ACK"
+        if version >= b"2.2" and self.trigger:
+            kind += between + self.trigger
+            if version >= b"2.3.1":
+                kind += between + b"ACK"
+        to = (self.to_application or b"CARERECORD", self.to_facility)
+        begins = [b"MSH", self.encoding or b"^~\\&", *to, self.application, self.facility, b""]
+        zone = b"+0000" if version >= b"2.3" else b""
+        ends = [b"", self.processing, version]
+        if self.charset and version >= b"2.3":
+            ends += [b"", b"", b"", b"", b"", self.charset]
+        return fs.join(begins), fs.join([zone, b"", kind, b""]), fs.join(ends) + b"\rMSA" + fs
 
-UNKNOWN: Final = Head(b"|", b"^~\\&")  # stands for an MSH that could not be read: an answer can be made all the same
+
+class Head(Struct, frozen=True, gc=False):
+    """What MSH says."""
+
+    form: Form
+    sent: bytes = b""
+    control: bytes = b""
+    rest: bytes = b""  # the segment without MSH-7 and MSH-10
+    ends: int = 0  # where the segment does, in the message; 0 = it is the head of a batch's first message
+
+
+UNKNOWN: Final = Head(Form(b"|", b"^~\\&"))  # stands for an MSH that could not be read: an answer can be made all the same
 
 
 def read(raw: bytes) -> Head:
@@ -70,37 +98,38 @@ def read(raw: bytes) -> Head:
     begins = raw[:3]
     if begins != b"MSH":
         if begins in (b"FHS", b"BHS") and (at := raw.find(b"\rMSH")) > 0:
-            return read(raw[at + 1 : at + 4_096])
+            return replace(read(raw[at + 1 : at + 4_096]), ends=0)
         raise Unheaded("It does not begin with MSH.")
-    ends = _ENDS.search(raw, 8, 8_192)
-    line = raw[: ends.start()] if ends else raw[:8_192]
-    separator = line[3:4]
+    found = _ENDS.search(raw, 8, 8_192)
+    ends = found.start() if found else min(len(raw), 8_192)
+    separator = raw[3:4]
     if not separator or separator.isalnum() or separator.isspace():
         raise Unheaded("MSH names no field separator.")
-    fields = line.split(separator)
+    fields = raw[:ends].split(separator)
     if len(fields) < 9:
         raise Unheaded("MSH ends before MSH-9, which says what kind of message it is.")
-    fields += [b""] * (18 - len(fields))
-    encoding = fields[1]
-    between = encoding[:1] or b"^"
-    kind, trigger = _kind(fields[8], between)
-    return Head(
-        separator, encoding, fields[2].split(between, 1)[0], fields[3].split(between, 1)[0], fields[4], fields[5], fields[6],
-        kind, trigger, fields[9][:_MOST], fields[10][:1] or b"P", _version(fields[11]),
-        fields[14][:2].upper(), fields[15][:2].upper(), fields[17],
-    )  # fmt: skip
+    if len(fields) == 9:
+        fields.append(b"")
+    sent, control = fields[6], fields[9]
+    fields[6] = fields[9] = b""
+    rest = separator.join(fields)
+    return Head(_form(rest, separator), sent, control[:_MOST], rest, ends)
 
 
 @lru_cache(512)
-def _kind(field: bytes, between: bytes) -> tuple[bytes, bytes]:
-    found = _TRIGGER.match(field.replace(between, b"^"))
-    return (found[1], found[2] or b"") if found else (b"", b"")
-
-
-@lru_cache(64)
-def _version(field: bytes) -> bytes:
-    found = _VERSION.match(field)
-    return found[0] if found else b"2.4"
+def _form(rest: bytes, separator: bytes) -> Form:
+    fields = rest.split(separator)
+    fields += [b""] * (18 - len(fields))
+    encoding = fields[1]
+    between = encoding[:1] or b"^"
+    found = _TRIGGER.match(fields[8].replace(between, b"^"))
+    kind, trigger = (found[1], found[2] or b"") if found else (b"", b"")
+    version = _VERSION.match(fields[11])
+    return Form(
+        separator, encoding, fields[2].split(between, 1)[0], fields[3].split(between, 1)[0], fields[4], fields[5],
+        kind, trigger, fields[10][:1] or b"P", version[0] if version else b"2.4",
+        fields[14][:2].upper(), fields[15][:2].upper(), fields[17],
+    )  # fmt: skip
 
 
 def code(head: Head, verdict: Verdict, *, acknowledge: str = "as-asked", unable: str = "AR") -> str:
@@ -110,14 +139,15 @@ def code(head: Head, verdict: Verdict, *, acknowledge: str = "as-asked", unable:
     acknowledgement that MSH-15 asks for, CA, CE or CR. Where it asks for none of this outcome and MSH-16 does, the one answer is
     AA, AE or AR, given as soon as the message is durable: whatever follows is in our own queue.
     """
-    letter = verdict.value
+    letter: str = verdict
     if verdict is Verdict.UNABLE and unable != "AR":
         if unable == "silence":
             return ""
         letter = "E"
-    if acknowledge == "original" or not (head.accept or head.application_ack):
+    accept, application_ack = head.form.accept, head.form.application_ack
+    if acknowledge == "original" or not (accept or application_ack):
         return "A" + letter
-    asked = (("C", head.accept), ("A", head.application_ack))
+    asked = (("C", accept), ("A", application_ack))
     return next((family + letter for family, said in asked if letter in _WANTED.get(said, "AER")), "")
 
 
@@ -136,19 +166,18 @@ def acknowledgement(head: Head, letters: str, verdict: Verdict, reason: str, *, 
 
     `reason` is ours, in ASCII, and holds nothing of the message.
     """
-    fs = head.separator
-    to_msh_7, to_msh_10, to_msa = _shaped(
-        fs, head.encoding, head.application, head.facility, head.to_application, head.to_facility, head.trigger, head.processing,
-        head.version, head.charset,
-    )  # fmt: skip
-    ack = to_msh_7 + _second(now.replace(microsecond=0)) + to_msh_10 + ours + to_msa + letters.encode() + fs + head.control
-    text = _escaped(reason.encode("ascii", "replace"), head) if reason else b""
-    if text:
-        ack += fs + text[:80]
-    if text and head.version >= b"2.5":
-        coded = _HL70357[verdict].replace(b"^", head.encoding[:1] or b"^")
-        ack += b"\r" + fs.join([b"ERR", b"", b"", coded, b"E", b"", b"", b"", text[:250]])
-    return ack + b"\r"
+    form = head.form
+    fs, (to_msh_7, to_msh_10, to_msa) = form.separator, form.answer
+    second = _second(now.replace(microsecond=0))
+    ack = b"".join((to_msh_7, second, to_msh_10, ours, to_msa, letters.encode(), fs, head.control, b"\r"))
+    if not reason:
+        return ack
+    text = _escaped(reason.encode("ascii", "replace"), form)
+    ack = ack[:-1] + fs + text[:80] + b"\r"
+    if form.version >= b"2.5":
+        coded = _HL70357[verdict].replace(b"^", form.encoding[:1] or b"^")
+        ack += fs.join([b"ERR", b"", b"", coded, b"E", b"", b"", b"", text[:250]]) + b"\r"
+    return ack
 
 
 @lru_cache(4)
@@ -156,28 +185,8 @@ def _second(now: datetime) -> bytes:
     return now.strftime("%Y%m%d%H%M%S").encode()
 
 
-@lru_cache(512)
-def _shaped(
-    fs: bytes, encoding: bytes, application: bytes, facility: bytes, to_application: bytes, to_facility: bytes, trigger: bytes,
-    processing: bytes, version: bytes, charset: bytes,
-) -> tuple[bytes, bytes, bytes]:  # fmt: skip
-    """What all answers to messages of one kind have alike: up to MSH-7, from there to MSH-10, from there to MSA-1."""
-    between = encoding[:1] or b"^"
-    kind = b"ACK"
-    if version >= b"2.2" and trigger:
-        kind += between + trigger
-        if version >= b"2.3.1":
-            kind += between + b"ACK"
-    begins = [b"MSH", encoding or b"^~\\&", to_application or b"CARERECORD", to_facility, application, facility, b""]
-    zone = b"+0000" if version >= b"2.3" else b""
-    ends = [b"", processing, version]
-    if charset and version >= b"2.3":
-        ends += [b"", b"", b"", b"", b"", charset]
-    return fs.join(begins), fs.join([zone, b"", kind, b""]), fs.join(ends) + b"\rMSA" + fs
-
-
-def _escaped(text: bytes, head: Head) -> bytes:
+def _escaped(text: bytes, form: Form) -> bytes:
     """Our words hold none of the sender's separators: what would be one becomes a blank."""
-    for each in head.separator + head.encoding:
+    for each in form.separator + form.encoding:
         text = text.replace(bytes((each,)), b" ")
     return text

@@ -4,15 +4,15 @@ from datetime import datetime
 from typing import Final
 
 from carerecord.ingest import extracts, fhir_messages, hl7v2
-from carerecord.ingest.head import Head, read
+from carerecord.ingest.head import Form, Head, read
 from carerecord.ingest.hl7v2 import Filing
 from carerecord.ingest.senders import Sender
 
 _BOM: Final = b"\xef\xbb\xbf"
 # By which the journal and its pages call one that has no MSH.
-FHIR_HEAD: Final = Head(b"|", b"^~\\&", type=b"FHIR", trigger=b"MSG")
-ROW_HEAD: Final = Head(b"|", b"^~\\&", type=b"ROW")
-END_HEAD: Final = Head(b"|", b"^~\\&", type=b"ROW", trigger=b"END")
+FHIR_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"FHIR", trigger=b"MSG"))
+ROW_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"ROW"))
+END_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"ROW", trigger=b"END"))
 NO_MESSAGE: Final = "There is no message in it."
 
 

@@ -63,11 +63,11 @@ class Receiver:
         if sender is not None and head not in (FHIR_HEAD, ROW_HEAD, END_HEAD):
             letters = code(head, verdict, acknowledge=sender.acknowledge, unable=sender.unable)
         if not letters:
-            return Received(_OUTCOMES[verdict], arrival.reason, head.named)
+            return Received(_OUTCOMES[verdict], arrival.reason, head.form.named)
         self.answers += 1
         ours = b"%sH%d" % (self.journal.mark, self.answers)
         ack = acknowledgement(head, letters, verdict, arrival.reason, now=self.journal.clock.now(), ours=ours)
-        return Received(_OUTCOMES[verdict], arrival.reason, head.named, base64.b64encode(ack).decode())
+        return Received(_OUTCOMES[verdict], arrival.reason, head.form.named, base64.b64encode(ack).decode())
 
     def _arrival(self, content: str, asked: ReceiveAsked) -> tuple[bytes, Head, Sender, Verdict, str]:
         try:
@@ -98,7 +98,7 @@ class Receiver:
             return found
         if len(rows) == 1:
             return rows[0]
-        said = (head.application.decode("utf-8", "replace"), head.facility.decode("utf-8", "replace"))
+        said = (head.form.application.decode("utf-8", "replace"), head.form.facility.decode("utf-8", "replace"))
         named = [each for each in rows if any(_is(said, pair) for pair in each.sends_as)]
         if len(named) != 1:
             raise self._refusal("", "sender/several", SEVERAL)

@@ -75,7 +75,7 @@ class Senders:
 
     def of(self, head: Head, proof: Proof) -> Sender | Refusal:
         """The sender whose message this is, or why it is nobody's who may send here by this way."""
-        key = (head.application, head.facility, proof)
+        key = (head.form.application, head.form.facility, proof)
         found = self._found.get(key)
         if found is None:
             if len(self._found) > 10_000:
@@ -85,7 +85,7 @@ class Senders:
 
 
 def _of(rows: Iterable[Sender], head: Head, proof: Proof) -> Sender | Refusal:
-    said = (head.application.decode("utf-8", "replace"), head.facility.decode("utf-8", "replace"))
+    said = (head.form.application.decode("utf-8", "replace"), head.form.facility.decode("utf-8", "replace"))
     named = [each for each in rows if any(_alike(said, pair) for pair in each.sends_as)]
     if proof.names:
         mine = [each for each in rows if any(name in each.certificates for name in proof.names)]

@@ -102,7 +102,7 @@ class Watcher:
             for told in await self.receiver.taken(read):
                 if told.outcome == "unable":
                     raise _Unable
-                counts[told.outcome] += told.trigger != END_HEAD.named
+                counts[told.outcome] += told.trigger != END_HEAD.form.named
         return counts
 
     async def _set_apart(self, path: Path, where: str, receipt: dict[str, object]) -> None:

@@ -224,7 +224,7 @@ class Journal:
         unreadable = arrival.verdict is Verdict.UNREADABLE
         digest = self.seals.digest(sender.id.encode(), *content(arrival.raw, arrival.head))
         return store.Row(
-            sender.id, sender.organisation, digest, arrival.head.named, len(arrival.raw),
+            sender.id, sender.organisation, digest, arrival.head.form.named, len(arrival.raw),
             self.seals.seal(arrival.raw, organisation=sender.organisation, place=digest),
             lane_of(sender.organisation, whose(arrival.raw, arrival.head)), arrival.reason if unreadable else "",
         )  # fmt: skip
@@ -242,12 +242,16 @@ def whose(raw: bytes, head: Head) -> bytes:
     Asked of the bytes, before anything is understood: two ways of writing one number cost the order of the two, which decides
     nothing of how things stand.
     """
-    at = raw.find(b"\rPID" + head.separator)
+    separator, between = head.form.separator, head.form.encoding[:1] or b"^"
+    at = raw.find(b"\rPID" + separator)
     if at < 0:
         return b""
     ends = raw.find(b"\r", at + 1)
-    fields = raw[at + 5 : ends if ends >= 0 else len(raw)].split(head.separator, 4)
-    return next((each.split(head.encoding[:1] or b"^", 1)[0].strip() for each in fields[2:0:-1] if each.strip(b'"')), b"")
+    fields = raw[at + 5 : ends if ends >= 0 else len(raw)].split(separator, 4)
+    for each in fields[2:0:-1]:
+        if each.strip(b'"'):
+            return each.split(between, 1)[0].strip()
+    return b""
 
 
 def content(raw: bytes, head: Head) -> tuple[bytes, ...]:
@@ -256,23 +260,25 @@ def content(raw: bytes, head: Head) -> tuple[bytes, ...]:
     MSH-7 is content where nothing else says when it was recorded: an ADT whose EVN-2 is empty. Two of those with the same words
     may be two statements, and one between them another.
     """
-    if not head.control:
+    if not head.control or not head.ends:
         return (raw,)
-    ends = raw.find(b"\r")
-    ends = len(raw) if ends < 0 else ends
-    fields = raw[:ends].split(head.separator)
-    if len(fields) < 10 or fields[0] != b"MSH":
+    ends, form = raw.find(b"\r"), head.form
+    again = form.type != b"ADT" or _recorded(raw, form.separator)
+    if ends == head.ends and again:
+        return head.rest, raw[ends:]
+    ends = len(raw) if ends < 0 else ends  # a head ends at any line end, content at that of segments
+    fields = raw[:ends].split(form.separator)
+    if len(fields) < 10:
         return (raw,)
-    rest = raw[ends:]
     fields[9] = b""
-    if head.type != b"ADT" or _recorded(rest, head.separator):
+    if again:
         fields[6] = b""
-    return head.separator.join(fields), rest
+    return form.separator.join(fields), raw[ends:]
 
 
-def _recorded(rest: bytes, separator: bytes) -> bool:
-    at = rest.find(b"\rEVN" + separator)
+def _recorded(raw: bytes, separator: bytes) -> bool:
+    at = raw.find(b"\rEVN" + separator)
     if at < 0:
         return False
-    evn = rest[at + 1 : at + 400].split(b"\r", 1)[0].split(separator)
+    evn = raw[at + 1 : at + 400].split(b"\r", 1)[0].split(separator)
     return len(evn) > 2 and bool(evn[2].strip())
