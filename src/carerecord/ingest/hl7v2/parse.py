@@ -128,13 +128,14 @@ def _blank(marks: Delimiters) -> str:
 class Segment:
     """One line of a message. Fields are counted as HL7 counts them: in MSH, field 1 is the separator itself."""
 
-    __slots__ = ("_codec", "_fields", "_marks", "_parts", "line", "name", "number")
+    __slots__ = ("_codec", "_fields", "_marks", "_parts", "_words", "line", "name", "number")
 
     def __init__(self, line: str, number: int, marks: Delimiters, codec: str) -> None:
         self.line, self.number, self._marks, self._codec = line, number, marks, codec
         self.name = line[:3]
         self._fields: list[str] | None = None
         self._parts: dict[int, list[Part]] = {}
+        self._words: set[int] = set()  # fields of one word that were read whole: most are, and need not be taken apart
 
     @property
     def fields(self) -> list[str]:
@@ -173,8 +174,11 @@ class Segment:
 
     def text(self, field: int, component: int = 1) -> str:
         fields = self._fields or self.fields
-        if field >= len(fields) or not fields[field]:
+        if field >= len(fields) or not (said := fields[field]):
             return ""
+        if component == 1 and said.isalnum():
+            self._words.add(field)
+            return said
         found = self.parts(field)
         return found[0][component] if found else ""
 
@@ -186,7 +190,7 @@ class Segment:
         out = []
         blank = _blank(self._marks)
         for number, said in enumerate(self.fields[1:], 1):
-            if not said or said == DELETED:
+            if not said or said == DELETED or number in self._words:
                 continue
             if (parts := self._parts.get(number)) is None:
                 if said.strip(blank):

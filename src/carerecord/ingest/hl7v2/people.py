@@ -1,6 +1,7 @@
 """Who is a message about? PID, PD1, NK1 as facts of a Patient, and under which number the sender knows them."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Struct
@@ -83,16 +84,18 @@ def _named(reading: Reading, identifiers: tuple[Resource, ...], facts: dict[str,
     if not local_id:
         raise Unreadable(f"{where} holds no number by which its sender knows anybody")
     id_ = patient_id(reading.sender, local_id)
-    return Subject(local_id, id_, facts, identifiers, _by_numbers(reading.sender, local_id, identifiers))
+    return Subject(local_id, id_, facts, identifiers, _by_numbers(reading, local_id, identifiers))
 
 
-def _by_numbers(sender: Sender, local_id: str, identifiers: tuple[Resource, ...]) -> SourcePatient:
+def _by_numbers(reading: Reading, local_id: str, identifiers: tuple[Resource, ...]) -> SourcePatient:
     """Whose message it is, by number. What else is known of them is told by the Patient that stands (`standing.enrolled`)."""
-    numbers = [each for each in identifiers if values.is_nhs_system(each) and systems.is_somebodys(each["value"])]
+    numbers = _nhs_numbers(reading, identifiers)
     traced = numbers[0].get("extension") if numbers else None
     status = traced[0]["valueCodeableConcept"]["coding"][0]["code"] if traced else "02"
     known = Demographics(nhs_number=numbers[0]["value"], nhs_number_status=status) if numbers else _NOTHING
-    return SourcePatient(sender.source, local_id, tuple(Identifier(each["system"], each["value"]) for each in identifiers), known)
+    return SourcePatient(
+        reading.sender.source, local_id, tuple(Identifier(each["system"], each["value"]) for each in identifiers), known
+    )
 
 
 def believed_less(facts: dict[str, Any]) -> dict[str, Any]:
@@ -122,6 +125,10 @@ def laid_out(facts: dict[str, Any]) -> Resource:
     return out
 
 
+def _nhs_numbers(reading: Reading, identifiers: Iterable[Resource]) -> list[Resource]:
+    return [each for each in identifiers if values.is_nhs_system(each) and reading.is_somebodys(each["value"])]
+
+
 def known_by(sender: Sender, identifiers: tuple[Resource, ...]) -> str:
     """The number that its sender keeps the person under; with its register, where that is not the sender's own."""
     own = systems.number_system(sender, "")
@@ -148,12 +155,16 @@ def _identifiers(reading: Reading, pid: Segment) -> tuple[Resource, ...]:
     status_part = pid.part(32)
     status = _status(status_part) if status_part is not None else ""
     found: dict[tuple[str, str], Resource] = {}
+    told: set[str] = set()
     for field in (3, 2, 4):
         for part in pid.parts(field):
+            if part.raw in told and reading.at_hand is not None:
+                continue  # as most senders do: what they say in one field they say in the other
+            told.add(part.raw)
             made = _number(reading, part, status)
             if made:
                 found.setdefault((made["system"], made["value"]), made)
-    numbers = [each for each in found.values() if values.is_nhs_system(each) and systems.is_somebodys(each["value"])]
+    numbers = _nhs_numbers(reading, found.values())
     if len(numbers) > 1:
         reading.note("PID-3 holds two NHS numbers that differ: neither counts as verified")
         for each in numbers:
@@ -187,7 +198,7 @@ def _number(reading: Reading, part: Part, status: str) -> Resource:
     if not systems.is_nhs(reading.sender, part[1], part[4], part.sub(4, 2), part[5]):
         return values.identifier(reading, part)
     said = part[1]
-    if not systems.is_somebodys(said):
+    if not reading.is_somebodys(said):
         reading.note("an NHS number is nobody's: it is kept, and nobody is matched by it")
         system = systems.local("number", reading.sender, "stopgap") if is_nhs_number(said) else NHS_NUMBER
         return {"system": system, "value": said, "type": {"text": _STOPGAP}}

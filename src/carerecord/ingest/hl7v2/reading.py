@@ -5,7 +5,7 @@ from typing import Any
 
 from carerecord.fhir.identifiers import ODS_ORGANISATION
 from carerecord.fhir.times import ends_first
-from carerecord.ingest.hl7v2 import times
+from carerecord.ingest.hl7v2 import systems, times
 from carerecord.ingest.hl7v2.parse import Message, Part, Segment
 from carerecord.ingest.hl7v2.shapes import Sender
 from carerecord.ingest.hl7v2.ways import Ways, ways_of
@@ -21,11 +21,18 @@ class Reading(Ways):
         self.message, self.received_at = message, received_at
         self._at_hand = None if listing else ways_of(sender, message.marks, message.codec)
         self.zone = times.zone_of(sender.zone)
+        self._somebodys: dict[str, bool] = {}
         self._notes: dict[str, int] = dict.fromkeys(message.notes, 1)
 
     @property
     def at_hand(self) -> Ways | None:
         return self._at_hand
+
+    def is_somebodys(self, number: str) -> bool:
+        """Whether it is an NHS number that somebody may have: asked of one three times, and forgotten with the message."""
+        if (known := self._somebodys.get(number)) is None:
+            known = self._somebodys[number] = systems.is_somebodys(number)
+        return known
 
     def note(self, says: str) -> None:
         self._notes[says] = self._notes.get(says, 0) + 1
@@ -72,10 +79,10 @@ class Reading(Ways):
         sent = times.sorted_as(self.message.header.text(7), self.zone, self.received_at)
         recorded = times.sorted_as(evn.text(2), self.zone, self.received_at) if evn is not None else ""
         if self.received_at is not None:
-            now, latest = times.utc_text(self.received_at), times.utc_text(self.received_at + times.AHEAD)
-            if max(recorded, sent) > latest:
+            now = times.utc_text(self.received_at)
+            if max(recorded, sent) > now and max(recorded, sent) > (latest := times.utc_text(self.received_at + times.AHEAD)):
                 self.note("its clock is ahead of ours: its time of receipt counts")
-            recorded, sent = (now if each > latest else each for each in (recorded, sent))
+                recorded, sent = (now if each > latest else each for each in (recorded, sent))
             sent = sent or now
         return recorded or sent, sent
 

@@ -10,13 +10,14 @@ from carerecord.ingest.hl7v2 import obx as observations
 from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of
 from carerecord.ingest.hl7v2.ids import stable_id
-from carerecord.ingest.hl7v2.parse import Segment
+from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.people import Subject
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, Rule, Said, statement
 from carerecord.ingest.hl7v2.shapes import Statement
 from carerecord.ingest.hl7v2.systems import local
 from carerecord.ingest.hl7v2.visits import Visit
+from carerecord.ingest.hl7v2.ways import Ways, recurring
 
 STATUS: Final = {
     "O": "registered", "I": "registered", "S": "registered", "A": "partial", "P": "preliminary", "C": "corrected",
@@ -129,7 +130,7 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
     seen: dict[str, int] = {}
     for lines, notes in report.lines:
         obx = lines[0]
-        code = values.concept(reading, obx.part(3)) or facts["code"]  # a text without a name is the report's own
+        code = values.concept(reading, named := obx.part(3)) or facts["code"]  # a text without a name is the report's own
         key = f"{key_of(code)}|{obx.text(4)}"
         seen[key] = seen.get(key, 0) + 1
         told_apart = (id_, key) if seen[key] == 1 else (id_, key, str(seen[key]))
@@ -138,7 +139,8 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
         else:
             thing = f"Observation/{stable_id(reading.sender, 'Observation', *told_apart)}"
             made = observations.observed(reading, code, lines, [*of, *notes], _OF_A_RESULT[status], sent or reading.time(obx, 19))
-            _shared(made, facts, report, visit, specimens)
+            is_result = _is_named_result(reading, named) if code is not facts["code"] else _is_result(code)
+            _shared(made, facts, report, visit, specimens, is_result=is_result)
             facts[f"+result/{thing}"] = {"#": len(things), "reference": thing}
         things[thing] = made
     things = {thread: facts, **things}
@@ -201,7 +203,25 @@ def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, An
     return facts, status, withdrawn
 
 
-def _shared(made: dict[str, Any], facts: dict[str, Any], report: Report, visit: Visit, specimens: list[tuple[str, Any]]) -> None:
+def _is_result(code: Resource) -> bool:
+    """Whether its code alone sets it among results, and not among vital signs or plans."""
+    return section_of({"resourceType": "Observation", "code": code, "specimen": {}}) == "results"
+
+
+@recurring
+def _is_named_result(ways: Ways, named: Part | None) -> bool:
+    return _is_result(values.concept(ways, named))
+
+
+def _shared(
+    made: dict[str, Any],
+    facts: dict[str, Any],
+    report: Report,
+    visit: Visit,
+    specimens: list[tuple[str, Any]],
+    *,
+    is_result: bool,
+) -> None:
     """What an observation has from its report: when it was taken, of what, where, and under which heading it stands."""
     for element in ("effectiveDateTime", "effectivePeriod"):
         if element in facts:
@@ -216,8 +236,7 @@ def _shared(made: dict[str, Any], facts: dict[str, Any], report: Report, visit: 
         made["specimen"] = next(value for key, value in facts.items() if key.startswith("+specimen/"))
     section = report.obr.text(24).upper() if report.obr is not None else ""
     code = "imaging" if section in _IMAGING else "laboratory"
-    is_result = section or section_of({"resourceType": "Observation", "code": made["code"], "specimen": {}}) == "results"
-    if is_result:
+    if section or is_result:
         made["category"] = [{"coding": [{"system": _CATEGORY, "code": code}]}]
 
 
