@@ -38,7 +38,7 @@ from carerecord.app.operator import operator_calls
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, IssueAsked
 
-SERVICES: Final = ("identity", "holdings", "audit", "consent", "policy", "exchange")
+SERVICES: Final = ("identity", "holdings", "audit", "consent", "patients", "policy", "exchange")
 BUNDLE_CLIENTS: Final = 4
 CREATE_CLIENTS: Final = 16
 TIMES: Final = 16  # the real resources in one import, each time under fresh ids

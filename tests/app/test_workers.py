@@ -66,7 +66,7 @@ async def page(address: str) -> str:
 def test_two_processes_answer_on_one_port_and_killing_one_loses_no_acknowledged_write(
     cluster: Cluster, nats: NatsServer, tmp_path: Path, carerecord: Carerecord
 ):
-    names = "identity,holdings,audit,consent,policy,exchange"
+    names = "identity,holdings,audit,consent,patients,policy,exchange"
     databases = asyncio.run(own_databases(cluster, "shared"))
     told = {f"CARERECORD_{name.upper()}_DATABASE": dsn for name, dsn in databases.items()}
     told["CARERECORD_NATS_URL"] = nats.url

@@ -131,6 +131,7 @@ async def test_holdings(service_database, tmp_path: Path):
             (SEARCHES, FindsAsked(several, TRUST)),
             (VEIL, VeilAsked()),
             (VEIL, VeilAsked((Hung("o1", ("p1",), ("9990000018",), ("results",)),), 7)),
+            (VEIL, VeilAsked((Hung("restricted/n1", ("p1",), places=True),), restricted_upto=3)),
             (READ, ReadAsked("Patient", "p1", Reach(veiled_for="R9A"), client=TRUST)),
             (SEARCH, FindAsked("Observation", (("patient", "p1"),), Reach(veiled_for="R9A"))),
             (HISTORY, HistoryAsked(Reach(veiled_for="R9A"), "Observation")),

@@ -41,6 +41,7 @@ from carerecord.contracts.patients import (
     PART,
     PEOPLE,
     QUEUE,
+    RESTRICTED,
     REVIEWS,
     SEARCH,
     SEVER,
@@ -70,6 +71,7 @@ from carerecord.contracts.patients import (
     UndoAsked,
     WhoAsked,
 )
+from carerecord.contracts.restricted import RestrictedAsked
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, Source
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest import api as ingest
@@ -141,6 +143,7 @@ async def test_matching_claims_and_instructions(service_database, tmp_path):
             (INSTRUCT, InstructAsked((merge, Instruction("merge", "a", "9", "a", "1")))),
             (LINEAGE, lambda said: LineageAsked(taken(said)[1].patient)),
             (QUEUE, QueueAsked()),
+            (RESTRICTED, RestrictedAsked()),
             (SEVER, SeverAsked(nhs(1), nhs(2), actor=DR_NAIR)),
             (TAKE, TakeAsked((Claim(stated("a", "1"), recorded="yesterday"),))),
             (KNOWN_AS, KnownAsAsked("https://a.test/Id", "L9")),
@@ -149,8 +152,8 @@ async def test_matching_claims_and_instructions(service_database, tmp_path):
             (SEVER, SeverAsked(nhs(1), nhs(2))),
         ],
     )
-    assert [each.error for each in answers[:7]] == [""] * 7
-    assert [each.error for each in answers[7:]] == ["NotUnderstood", "NotFound", "NotUnderstood", "NotFound", "NotSignedIn"]
+    assert [each.error for each in answers[:8]] == [""] * 8
+    assert [each.error for each in answers[8:]] == ["NotUnderstood", "NotFound", "NotUnderstood", "NotFound", "NotSignedIn"]
 
 
 async def test_ingest(service_database, tmp_path):

@@ -9,11 +9,13 @@ from carerecord.contracts.policy import (
     MAY,
     MAY_DO,
     MAY_TELL,
+    PLACES,
     RULES,
     UNNAMED,
     VEILS,
     MayDoAsked,
     MayTellAsked,
+    PlacesAsked,
     RulesAsked,
     UnnamedAsked,
     VeilsAsked,
@@ -63,6 +65,7 @@ async def test_policy(tmp_path):
             (MAY_TELL, MayTellAsked(DOCTOR, ("silent",), Grant("epr", "medicines"))),
             (VEILS, VeilsAsked()),
             (VEILS, VeilsAsked(2)),
+            (PLACES, PlacesAsked()),
         ],
     )
     refused = {place: each.error for place, each in enumerate(answers) if each.error}

@@ -31,8 +31,8 @@ from carerecord.kit.tokens import derive
 
 SECRET = secrets.token_bytes(32)
 patient_id = PatientIds(derive(SECRET, "entries"))
-SERVICES = ("identity", "holdings", "audit", "consent", "policy", "exchange")
-KEEPERS = ("identity", "holdings", "audit", "consent")
+SERVICES = ("identity", "holdings", "audit", "consent", "patients", "policy", "exchange")
+KEEPERS = ("identity", "holdings", "audit", "consent", "patients")
 
 
 _numbers = iter(range(100, 1_000))

@@ -5,18 +5,22 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from carerecord.contracts.holdings import VEIL
-from carerecord.contracts.patients import WHO, Demographics, Person, WhoAsked
-from carerecord.contracts.policy import VEILS, Veil, VeilsAsked
+from carerecord.contracts.holdings import PEOPLE_KEPT, VEIL, PeopleKeptAsked, PersonKept
+from carerecord.contracts.patients import RESTRICTED, WHO, Demographics, Person, WhoAsked
+from carerecord.contracts.policy import PLACES, VEILS, Places, PlacesAsked, Veil, VeilsAsked
 from carerecord.contracts.policy import Veils as Told
 from carerecord.contracts.records import ALIASES, Aliases, AliasesAsked
+from carerecord.contracts.restricted import Protected, Restricted, RestrictedAsked
 from carerecord.contracts.veils import Hung, VeilAsked, Veiled
 from carerecord.exchange import veils
 from carerecord.exchange.veils import Veils
+from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.errors import NotFound, Unavailable
 from carerecord.kit.log import log_for
 from carerecord.kit.part import answer
+
+IDS = PatientIds(b"k" * 32)
 
 
 @dataclass
@@ -31,13 +35,18 @@ class Neighbours:
     good_for_s: float = 30.0
     slow_s: float = 0.0
     away: bool = False
+    restricted: list[Protected] = field(default_factory=list)
+    restricted_upto: int = 0
+    index_away: bool = False
 
     def veils(self) -> Veils:
         calls = Calls("exchange", {
-            "policy": Direct((answer(VEILS, self._told),)), "holdings": Direct((answer(VEIL, self._hang),)),
-            "patients": Direct((answer(WHO, self._who),)), "records": Direct((answer(ALIASES, self._aliases),)),
+            "policy": Direct((answer(VEILS, self._told), answer(PLACES, self._places))),
+            "holdings": Direct((answer(VEIL, self._hang), answer(PEOPLE_KEPT, self._people))),
+            "patients": Direct((answer(WHO, self._who), answer(RESTRICTED, self._restricted))),
+            "records": Direct((answer(ALIASES, self._aliases),)),
         })  # fmt: skip
-        return Veils(calls, log_for("test"))
+        return Veils(calls, log_for("test"), IDS)
 
     async def _told(self, asked: VeilsAsked) -> Told:
         self.asked += 1
@@ -51,7 +60,20 @@ class Neighbours:
     async def _hang(self, asked: VeilAsked) -> Veiled:
         self.hung += asked.hung
         self.upto = asked.upto or self.upto
-        return Veiled(self.upto)
+        self.restricted_upto = asked.restricted_upto or self.restricted_upto
+        return Veiled(self.upto, self.restricted_upto)
+
+    async def _restricted(self, asked: RestrictedAsked) -> Restricted:
+        if self.index_away:
+            raise Unavailable("It does not answer.", service="patients")
+        some = tuple(self.restricted[asked.after : asked.after + asked.most])
+        return Restricted(some, asked.after + len(some), self.good_for_s)
+
+    async def _places(self, _: PlacesAsked) -> Places:
+        return Places(("encounters",), "restricted/places", "Nothing that tells where.")
+
+    async def _people(self, asked: PeopleKeptAsked) -> tuple[PersonKept, ...]:
+        return tuple([PersonKept(id_, "elm-bank", "") for id_ in asked.ids])
 
     async def _who(self, asked: WhoAsked) -> Person:
         if asked.patient == "nobody":
@@ -152,3 +174,31 @@ async def test_the_first_read_after_an_upgrade_asks_about_several_at_once(monkey
     await town.veils().fresh()
     assert [each.objection for each in town.hung] == [f"o{number}" for number in range(20)]
     assert asks["most"] == veils._ASKED_ABOUT
+
+
+async def test_whom_the_index_calls_restricted_hangs_by_number_and_by_each_id_that_a_source_gave() -> None:
+    town = Neighbours(restricted=[Protected("n1", ("9990000018",), (("elm-bank", "77"),)), Protected("n2")])
+    await town.veils().fresh()
+    theirs, over = town.hung
+    assert (theirs.objection, theirs.numbers, theirs.places) == ("restricted/n1", ("9990000018",), True)
+    assert (theirs.sections, theirs.rule) == (("encounters",), "restricted/places")
+    assert set(theirs.patients) == {"77", IDS("elm-bank", "77")}
+    assert over == Hung("restricted/n2"), "it says so no more"
+    assert (town.restricted_upto, town.upto) == (2, 0), "each is heard for itself"
+
+
+async def test_an_id_that_another_source_gave_is_another_person_s() -> None:
+    town = Neighbours(restricted=[Protected("n1", (), (("st-aldan", "77"),))])
+    await town.veils().fresh()
+    assert town.hung[0].patients == (IDS("st-aldan", "77"),)
+
+
+async def test_while_the_index_is_silent_nothing_is_known_and_it_is_named() -> None:
+    town = Neighbours([a_veil(1)], index_away=True)
+    mine = town.veils()
+    with pytest.raises(Unavailable, match="the patient index does not answer") as silence:
+        await mine.fresh()
+    assert (silence.value.facts, mine.known) == ({"service": "patients"}, False)
+    town.index_away = False
+    await mine.fresh()
+    assert mine.known

@@ -65,3 +65,10 @@ async def test_a_number_leads_to_the_others_of_its_bearer(desk):
     assert [each.value for each in only.identifiers] == ["G1"]
     with pytest.raises(NotFound):
         await Asking(desk.db).known_as(KnownAsAsked("https://gp.test/Id", "T2"))
+
+
+async def test_no_score_tells_whether_a_claim_says_rightly_where_a_restricted_person_is(desk):
+    await desk.enrol(stated("gp", "1", number=nhs(1), restricted=True, **HOME))
+    claims = [stated("", "", number=nhs(1), **place) for place in ({}, HOME, {"address": "9 Far Lane", "postcode": "ZE1 0AA"})]
+    found = [(await match(desk, claim))[0] for claim in claims]
+    assert len({(each.grade, each.score, each.bits, each.why) for each in found}) == 1

@@ -3,7 +3,7 @@
 import pytest
 
 from carerecord.contracts.consent import TOLD, Objection, Told, ToldAsked
-from carerecord.contracts.policy import Veils, VeilsAsked
+from carerecord.contracts.policy import PlacesAsked, Veils, VeilsAsked
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit.calls import Calls, Direct
 from carerecord.kit.clock import SystemClock
@@ -45,3 +45,11 @@ async def test_what_was_withdrawn_keeps_nothing_back_and_is_told_all_the_same() 
 async def test_while_consent_is_silent_nobody_can_say() -> None:
     with pytest.raises(Unavailable, match="consent service does not answer"):
         await veils(silent=True)
+
+
+async def test_of_a_restricted_person_every_section_that_names_a_place_is_kept_back_and_the_patient_is_not() -> None:
+    calls = Calls("policy", {})
+    places = await Judge(book_in(), calls, KEYS, SystemClock(), Stages(calls)).places(PlacesAsked())
+    assert set(places.sections) == {"encounters", "appointments", "professionals", "social", "documents", "other"}
+    assert places.rule == "restricted/places"
+    assert "where a protected person" in places.says

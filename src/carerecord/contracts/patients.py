@@ -3,6 +3,7 @@
 from msgspec import Struct
 
 from carerecord.contracts.actors import Actor
+from carerecord.contracts.restricted import Restricted, RestrictedAsked
 from carerecord.kit.question import Question
 
 PersonIds = tuple[str, ...]  # every id that the patient index holds for one person; the first is the one asked for
@@ -392,3 +393,4 @@ INSTRUCT = Question("patients", "instruct", InstructAsked, tuple[Instructed, ...
 LINEAGE = Question("patients", "lineage", LineageAsked, tuple[Step, ...])
 SEVER = Question("patients", "sever", SeverAsked, Nothing)
 QUEUE = Question("patients", "queue", QueueAsked, Queue)
+RESTRICTED = Question("patients", "restricted", RestrictedAsked, Restricted)

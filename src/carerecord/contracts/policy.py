@@ -91,9 +91,22 @@ class Veils(Struct, frozen=True):
     good_for_s: float  # from the moment at which it was asked: nothing is in force sooner that is not here
 
 
+class PlacesAsked(Struct, frozen=True):
+    """What of a restricted person is kept back from systems that read by their scopes alone?"""
+
+
+class Places(Struct, frozen=True):
+    """Sections that are not shown. Of all else, the Patient too, only that is shown which does not tell where the person is."""
+
+    sections: tuple[str, ...]
+    rule: str
+    says: str
+
+
 MAY = Question("policy", "may", MayAsked, Permit)
 MAY_DO = Question("policy", "may-do", MayDoAsked, Decision)
 MAY_TELL = Question("policy", "may-tell", MayTellAsked, Decision)
 VEILS = Question("policy", "veils", VeilsAsked, Veils)
+PLACES = Question("policy", "places", PlacesAsked, Places)
 RULES = Question("policy", "rules", RulesAsked, tuple[Rule, ...])
 UNNAMED = Question("policy", "unnamed", UnnamedAsked, tuple[str, ...])

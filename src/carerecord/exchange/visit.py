@@ -64,7 +64,7 @@ class Face:
 
     def __post_init__(self) -> None:
         self.masters = Masters(self.calls)
-        self.veils = Veils(self.calls, self.log)
+        self.veils = Veils(self.calls, self.log, self.patient_id)
 
     async def bearer(self, token: bytes) -> Known:
         """Who shows this token; asked anew every ten seconds."""

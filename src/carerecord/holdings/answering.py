@@ -51,7 +51,7 @@ def _tests(watch: Watch, asked: AnswersAsked, finder: Finder) -> Sequence[Answer
 
 def _answering(found: tuple[Row, int], watches: Sequence[tuple[Reach, Sequence[Answers]]], finder: Finder) -> Answering:
     row, today = found
-    resource = parse(finder.text(row))
+    resource = parse(finder.whole(row))
     told = [
         _may_see(reach, row, today, finder.parameters) and all(test(resource) for test in tests) for reach, tests in watches
     ]

@@ -31,6 +31,7 @@ _VALUE: Final = re.compile(rb'\s*:\s*"((?:[^"\\]|\\.)*)"')
 _NUL: Final = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 
 
+PROTECTED: Final = "Where this person is is protected"
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
 _PAIRS: Final = [one + other for one in _LETTERS for other in _LETTERS]
 
@@ -186,11 +187,13 @@ class Drafting:
         stands = await looking.one(db, draft.type, draft.id, 0)
         if stands is None or stands[0].method == "D" or not self._seen(draft, stands[0].patient, stands[1]):
             raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
-        if not await self.finder.veils.lifted([stands[0]], View(db, draft.asked.reach, writing=True)):
-            says = "Whoever it is about has asked that it is not shown, so it is not changed in part: what it says would be told."
+        shown = await self.finder.veils.lifted([stands[0]], View(db, draft.asked.reach, writing=True))
+        if not shown or shown[0].masked:
+            why = PROTECTED if shown else "Whoever it is about has asked that it is not shown"
+            says = f"{why}, so it is not changed in part: what it says would be told."
             raise Refusal(draft.place, 403, error("suppressed", "", says))
         try:
-            return patched(self.finder.text(stands[0]), draft.change.text)
+            return patched(self.finder.text(shown[0]), draft.change.text)
         except BadPatch as bad:
             raise Refusal(draft.place, bad.status, error("processing", "", bad.says)) from None
         except Unreadable as fault:

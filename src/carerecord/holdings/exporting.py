@@ -179,7 +179,7 @@ class Exporter:
             or not within(asked.reach, found[0].patient, "Group", self.finder.parameters)
         ):  # fmt: skip
             raise NotFound("There is no such group.")
-        group = parse(self.finder.text(found[0]))
+        group = parse(self.finder.whole(found[0]))
         members = [each for each in group.get("member", ()) if isinstance(each, dict) and each.get("inactive") is not True]
         if not members and group.get("characteristic"):
             raise NotAcceptable("This group says who belongs to it and names nobody: export one that lists its members.")
@@ -239,11 +239,12 @@ class Exporter:
                 if max(today, row.confidential) > most(reach) or (since and row.at < since):
                     continue
                 gone = row.method == "D"
-                if (gone and not since) or not (gone or self._answers(tests.get(row.type, ()), row)):
+                if gone and not since:
                     continue
-                if row.patient in veiled and await self._kept_back(row, reach):
+                shown = await self._lifted(row, reach) if row.patient in veiled else row
+                if shown is None or not (gone or self._answers(tests.get(row.type, ()), shown)):
                     continue
-                yield row, gone, after
+                yield shown, gone, after
             if not more:
                 return
             if folding.met:
@@ -262,12 +263,10 @@ class Exporter:
         people = list(dict.fromkeys([row.patient for row in rows]))
         return frozenset([veil.patient for veil in await veils.over(self.finder.db, people, reach.veiled_for)])
 
-    async def _kept_back(self, row: Row, reach: Reach) -> bool:
-        """What was deleted since is looked at as it stood."""
-        whole = await looking.versions(self.finder.db, row.type, [(row.id, row.version)])
-        return (row.id, row.version) not in whole or await self.finder.kept_back(
-            whole[row.id, row.version][0], View(self.finder.db, reach)
-        )
+    async def _lifted(self, row: Row, reach: Reach) -> Row | None:
+        """As it may be shown; None: it is kept back. What was deleted since is looked at as it stood."""
+        found = (await looking.versions(self.finder.db, row.type, [(row.id, row.version)])).get((row.id, row.version))
+        return await self.finder.lifted(found[0], View(self.finder.db, reach)) if found else None
 
     def _answers(self, tests: Sequence[Sequence[Answers]], row: Row) -> bool:
         if not tests:

@@ -13,6 +13,7 @@ from carerecord.fhir.search.match import Answers, answers
 from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.search.query import BadSearch, Chained, Clause, Either, Has, Query, read
 from carerecord.fhir.search.values import Link, Value, link
+from carerecord.fhir.whereabouts import unlocated_text
 from carerecord.holdings.bodies import Bodies
 from carerecord.holdings.including import Including
 from carerecord.holdings.index import Index
@@ -27,7 +28,7 @@ from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.together import MOST_GROUPS, Across, InRecord, Reached
 from carerecord.holdings.surrounding import narrowed
 from carerecord.holdings.together import Together
-from carerecord.holdings.veils import Veils
+from carerecord.holdings.veils import Veils, looked_at
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
 from carerecord.kit.errors import NotUnderstood
@@ -61,7 +62,7 @@ class Finder:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "looked", Looked(self.db))
-        object.__setattr__(self, "veils", Veils(self.text))
+        object.__setattr__(self, "veils", Veils(self.whole))
 
     async def search(self, asked: FindAsked) -> tuple[Page, list[str]]:
         """One page, and whose records it shows. No more is opened than the page needs, unless it is to be sorted or counted.
@@ -147,23 +148,33 @@ class Finder:
 
     async def _named(self, rows: Sequence[Row], view: View) -> list[Row]:
         """Of resources that were named one by one, those that are not kept back; their records count as looked through."""
-        shown = list(rows)
-        for type_ in {row.type for row in rows if row.veiled}:
-            whose = {row.patient for row in rows if row.type == type_}
-            mine = await self.veils.lifted([row for row in rows if row.type == type_], view, (type_,), whose)
-            shown = [row for row in shown if row.type != type_ or row in mine]
-        return shown
+        if not any(row.veiled for row in rows):
+            return list(rows)
+        shown: dict[tuple[str, str], Row] = {}
+        for type_ in {row.type for row in rows}:
+            mine = [row for row in rows if row.type == type_]
+            whose = {row.patient for row in mine} if any(row.veiled for row in mine) else ()
+            shown |= {(row.type, row.id): row for row in await self.veils.lifted(mine, view, (type_,), whose)}
+        return [shown[key] for row in rows if (key := (row.type, row.id)) in shown]
 
-    async def kept_back(self, row: Row, view: View) -> bool:
-        """Whether an objection keeps this version back, or what it has become since."""
+    async def lifted(self, row: Row, view: View) -> Row | None:
+        """This version as it may be shown; None where it is kept back, or what it has become since."""
         last = await self.looked.last.ask((row.type, row.id))
         rows = [row, *([last] if last else [])]
-        return len(await self.veils.lifted(rows, view, (row.type,), {each.patient for each in rows})) < len(rows)
+        shown = await self.veils.lifted(rows, view, (row.type,), {each.patient for each in rows})
+        if len(shown) < len(rows):
+            return None
+        return looked_at(shown[0], masked=any(each.masked for each in shown))
 
     async def opened(self, rows: Sequence[Row], exam: Exam) -> list[Found]:
         return await opened(rows, exam, self.text, self.turns)
 
     def text(self, row: Row) -> bytes:
+        """As it is shown: what nobody looked at that lies behind a veil is taken for a restricted person's."""
+        return unlocated_text(self.whole(row)) if row.veiled or row.masked else self.whole(row)
+
+    def whole(self, row: Row) -> bytes:
+        """As it was written. For our own work, which shows it to nobody, and for openings under a permit."""
         return self.bodies.unpack(row.body, organisation=row.organisation, patient=row.patient, place=row.place)
 
     async def _some(

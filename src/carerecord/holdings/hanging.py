@@ -20,21 +20,21 @@ class Hanging:
     async def hang(self, asked: VeilAsked) -> Veiled:
         """Numbers first: a Patient who is written meanwhile is known by them, or stands there before we look."""
         db = self.finder.db
-        if not asked.hung and not asked.upto:
-            return Veiled(await veils.state(db))
+        if not asked.hung and not asked.upto and not asked.restricted_upto:
+            return Veiled(*await veils.state(db))
         by_number: list[tuple[int, Veil]] = []
         on: dict[tuple[str, str], Veil] = {}
         for each in asked.hung:
-            if each.sections:
-                what = Veil("", each.objection, each.sections, each.source, each.organisation, each.rule, each.says)
+            if each.sections or each.places:
+                what = Veil("", each.objection, each.sections, each.source, each.organisation, each.rule, each.says, each.places)
                 by_number += [(one, what) for one in sorted({one for number in each.numbers for one in self._hashes(number)})]
                 on |= {(patient, each.objection): replace(what, patient=patient) for patient in each.patients}
         objections = sorted({each.objection for each in asked.hung})
         async with db.acquire() as one, one.transaction():
             await veils.alone(one)
             await veils.put_numbers(one, by_number, objections)
-            await veils.hang(one, list(on.values()), objections, asked.upto)
-            return Veiled(await veils.state(one))
+            await veils.hang(one, list(on.values()), objections, asked.upto, asked.restricted_upto)
+            return Veiled(*await veils.state(one))
 
     def _hashes(self, number: str) -> Sequence[int]:
         query = read("Patient", [("identifier", f"{NHS_NUMBER}|{number}")], self.finder.parameters)

@@ -25,7 +25,7 @@ async def people_kept(asked: PeopleKeptAsked, finder: Finder) -> tuple[PersonKep
     found: list[PersonKept] = []
     async with finder.turns.mine() as turn:
         for row, gone, at in rows:
-            said = Raw(finder.text(row)) if asked.bodies else Raw(b"null")
+            said = Raw(finder.whole(row)) if asked.bodies else Raw(b"null")
             found.append(PersonKept(row.id, row.source, stamp(at), said, gone))
             await turn.over()
     return tuple(found)

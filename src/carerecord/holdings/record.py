@@ -107,7 +107,7 @@ class Drawer:
         rows = await of_sources.kept_of(self.finder.db, whose, ["Encounter"], STRICTEST, MOST) if whose else ()
         by_source: dict[str, list[Held]] = {}
         for row in rows:
-            held = _held(row, self.finder.text(row))
+            held = _held(row, self.finder.whole(row))
             if parse(held.text).get("status") in IN_PROGRESS:
                 by_source.setdefault(row.source, []).append(held)
         return tuple(KeptOf(source, max(each.at for each in found), tuple(found)) for source, found in sorted(by_source.items()))
@@ -117,7 +117,7 @@ class Drawer:
         names: dict[tuple[str, str], None] = {}
         async with self.finder.turns.mine() as turn:
             for row in rows:
-                text = self.finder.text(row)
+                text = self.finder.whole(row)
                 names.update(dict.fromkeys((type_.decode(), id_.decode()) for type_, id_ in _BESIDE.findall(text)))
                 resources.append(_held(row, text))
                 await turn.over()
@@ -131,7 +131,7 @@ class Drawer:
         lie = await changing.addresses(self.finder.db, names)
         keys = [(lies.patient, *name) for name, lies in lie.items() if lies.patient.startswith(NOBODY)]
         rows = await looking.rows_of(self.finder.db, keys, STRICTEST)
-        return tuple([_held(row, self.finder.text(row)) for row in rows])
+        return tuple([_held(row, self.finder.whole(row)) for row in rows])
 
 
 def _whose(asked: RecordAsked, types: Mapping[str, frozenset[str]]) -> list[tuple[str, str]]:

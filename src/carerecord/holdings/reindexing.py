@@ -48,7 +48,7 @@ async def _said_anew(db: Connection, keys: tuple[Key, ...], finder: Finder) -> i
     new = []
     async with finder.turns.mine() as turn:
         for row in rows:
-            told = finder.index.row(parse(finder.text(row)), row.type)
+            told = finder.index.row(parse(finder.whole(row)), row.type)
             when = told.when or row.at
             if (when, frozenset(told.tokens), frozenset(told.across)) != before[row.patient, row.type, row.id]:
                 new.append(

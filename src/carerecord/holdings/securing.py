@@ -40,6 +40,9 @@ async def secured_by(finder: Finder, parsed: dict[str, Any], view: View) -> tupl
     seen = (
         row.method != "D" and may_see(reach, row.type) and row.confidential <= most(reach)
         and within(reach, row.patient, row.type, finder.parameters)
-        and bool(await finder.veils.lifted([row], view, (row.type,), (row.patient,)))
     )  # fmt: skip
-    return seen, row.patient
+    if not seen:
+        return False, row.patient
+    shown = await finder.veils.lifted([row], view, (row.type,), (row.patient,))
+    # Nothing can be taken out of bytes of which nobody knows what they say.
+    return bool(shown) and not shown[0].masked, row.patient

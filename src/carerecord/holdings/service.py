@@ -36,6 +36,7 @@ from carerecord.holdings.store import changing, looking, together
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.together import Look
 from carerecord.holdings.together import Together
+from carerecord.holdings.veils import looked_at
 from carerecord.holdings.writing import Writer
 from carerecord.kit.calls import broken
 from carerecord.kit.clock import stamp
@@ -71,7 +72,7 @@ class Keeper:
             if row is None:
                 raise NotFound("There is no such resource.")
             if not row.veiled or asked.reach.veiled_for is None:
-                return self._held(row)
+                return self._held(looked_at(row))
         stands = None
         if ID.match(asked.id) and may_see(asked.reach, asked.type) and 0 <= asked.version <= _NEWEST:
             stands = await self._stands(asked.type, asked.id, asked.version)
@@ -79,11 +80,11 @@ class Keeper:
         if stands is None or max(stands[0].confidential, stands[1]) > most(asked.reach) or not self._within(asked, stands[0]):
             await self._not_shown(asked, stands[0] if stands else None)
             raise NotFound("There is no such resource.")
-        await self._not_kept_back(asked, stands[0])
+        row = await self._not_kept_back(asked, stands[0])
         if asked.type == GUARDED:
-            return await self._guarded(asked, stands[0])
-        await self.book.write("resource-read", asked.client, [stands[0].patient], request=asked.request)
-        return self._held(stands[0])
+            return await self._guarded(asked, row)
+        await self.book.write("resource-read", asked.client, [row.patient], request=asked.request)
+        return self._held(row)
 
     def _decided_by_itself(self, asked: ReadAsked) -> bool:
         """Whether the row alone decides what is shown: no record that the grant names, nor what the resource names."""
@@ -117,35 +118,41 @@ class Keeper:
         people: list[str] = []
         for row in rows:
             if row.method != "D":
-                seen, whose = await secured_by(self.finder, parse(self.finder.text(row)), view)
+                seen, whose = await secured_by(self.finder, parse(self.finder.whole(row)), view)
                 if not seen:
                     return None
                 people.append(whose)
         return people
 
-    async def _not_kept_back(self, asked: ReadAsked | HistoryAsked, row: Row) -> None:
-        """What is kept back today keeps back what it was before.
+    async def _not_kept_back(self, asked: ReadAsked | HistoryAsked, row: Row) -> Row:
+        """As it may be shown. What is kept back today keeps back what it was before.
 
         Raises:
-            Withheld: an objection does. It is said: who hears "none" would believe that there is none.
+            Withheld: a veil does. It is said: who hears "none" would believe that there is none.
         """
         view = View(self.finder.db, asked.reach)
         # An earlier version may lie in another record than the last.
         doubtful = row.veiled or (isinstance(asked, ReadAsked) and asked.version > 0)
-        if doubtful and asked.reach.veiled_for is not None and await self.finder.kept_back(row, view):
+        if not doubtful or asked.reach.veiled_for is None:
+            return looked_at(row)
+        shown = await self.finder.lifted(row, view)
+        if shown is None:
             await self._not_shown(asked, row)
             raise _withheld(view)
+        return shown
 
     async def _still_shown(self, rows: Sequence[Row], reach: Reach) -> list[Row]:
-        """Versions of which no objection keeps back what they say, nor what their resource has become since."""
+        """Versions of which nothing keeps back what they say, nor what their resource has become since; as they may be shown."""
         view = View(self.finder.db, reach)
         rows = await self.finder.veils.lifted(rows, view)
         if reach.veiled_for is None:
             return list(rows)
         last = await self.finder.looked.last.all(list(dict.fromkeys([(row.type, row.id) for row in rows])))
         stand = await self.finder.veils.lifted([row for row in last if row is not None], view)
-        shown = {(row.type, row.id) for row in stand}
-        return [row for row in rows if (row.type, row.id) in shown]
+        today = {(row.type, row.id): row.masked for row in stand}
+        return [
+            looked_at(row, masked=row.masked or today[key]) for row in rows if (key := (row.type, row.id)) in today
+        ]
 
     async def _looked_at(self, looks: Sequence[Look]) -> list[Row | None]:
         rows = await together.looked_at(self.finder.db, looks, self.finder.clock.now())

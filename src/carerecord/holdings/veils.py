@@ -1,11 +1,14 @@
-"""What of a record do those whom it is about keep back from whoever asks?
+"""What of a record is kept back from whoever asks, and what of the rest is shown without telling where the person is?
 
-Objections are told to us as veils: which sections, of which source, from which organisation. The database says with each row
-whether anything lies over its record; only there is looked further, and the body says under which heading it stands.
+Both are told to us as veils. An objection names sections, of which source, from which organisation; over the record of somebody
+restricted lies one that also takes what tells of places out of all that it leaves. The database says with each row whether
+anything lies over its record; only there is looked further. A row that nobody looked at is shown as a restricted person's.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from carerecord.contracts.permit import Withheld
 from carerecord.fhir.bundle import parse
@@ -19,19 +22,19 @@ from carerecord.holdings.store.veils import Veil
 
 @dataclass(frozen=True)
 class Veils:
-    text: Callable[[Row], bytes]
+    whole: Callable[[Row], bytes]
 
     async def lifted(
         self, rows: Sequence[Row], view: View, types: Collection[str] = (), whose: Collection[str] = ()
     ) -> Sequence[Row]:
-        """Those of the rows that are not kept back.
+        """Those of the rows that are not kept back, each as it may be shown.
 
         `whose`: the records that were looked through for these types (none named: for all). What lies over them is noted in the
         view whether or not anything was found: a refusal is never told as "none", and tells nothing of what there is.
         """
         organisation = view.reach.veiled_for
         if organisation is None:
-            return rows
+            return [looked_at(row) for row in rows] if any(row.veiled for row in rows) else rows
         lies = {row.patient for row in rows if row.veiled}
         if not rows or len(whose) > 1:
             lies.update(set(whose).difference([row.patient for row in rows]))
@@ -41,21 +44,26 @@ class Veils:
         over: dict[str, list[Veil]] = {}
         for veil in await store.over(view.db, sorted(lies), organisation):
             over.setdefault(veil.patient, []).append(veil)
-        if not over:
-            return rows
         if whose:
             view.withheld.update(_told([veil for each in whose for veil in over.get(each, ())], types))
-        return [row for row in rows if row.patient not in over or not self._kept_back(row, over[row.patient], view)]
+        return [shown for row in rows if (shown := self._shown(row, over.get(row.patient, ()), view)) is not None]
 
-    def _kept_back(self, row: Row, veils: Sequence[Veil], view: View) -> bool:
-        if view.writing and row.organisation == view.reach.veiled_for:
-            return False  # what it sent it knows
-        mine = [veil for veil in veils if veil.source in ("", row.source)]
-        if not mine:
-            return False
-        # What a deletion deleted it does not say.
-        stands = sections_of_type(row.type) if row.method == "D" else {section_of(parse(self.text(row)))}
-        return any(not stands.isdisjoint(veil.sections) for veil in mine)
+    def _shown(self, row: Row, veils: Sequence[Veil], view: View) -> Row | None:
+        """None: it is kept back."""
+        if not veils or (view.writing and row.organisation == view.reach.veiled_for):
+            return looked_at(row)  # what it sent it knows
+        mine = [veil for veil in veils if veil.source in ("", row.source) and veil.sections]
+        if mine:
+            # What a deletion deleted it does not say.
+            stands = sections_of_type(row.type) if row.method == "D" else {section_of(parse(self.whole(row)))}
+            if any(not stands.isdisjoint(veil.sections) for veil in mine):
+                return None
+        return looked_at(row, masked=any(veil.places for veil in veils))
+
+
+def looked_at(row: Row, *, masked: bool = False) -> Row:
+    """Shown whole, or without what would tell where the person is."""
+    return replace(row, veiled=False, masked=masked) if row.veiled or row.masked is not masked else row
 
 
 def _told(veils: Iterable[Veil], types: Collection[str]) -> set[Withheld]:

@@ -24,6 +24,7 @@ from carerecord.holdings.company import Company
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
 from carerecord.holdings.finding import Finder, View
 from carerecord.holdings.lettered import letters
+from carerecord.holdings.losing import loses_nothing, may_lose
 from carerecord.holdings.reaching import GUARDED, NOBODY, STRICTEST, most, within
 from carerecord.holdings.referring import Referring
 from carerecord.holdings.securing import secured_by
@@ -209,7 +210,7 @@ class Writer:
             return
         asked = draft.asked
         reach = msgspec.structs.replace(asked.reach, types=(*asked.reach.types, *asked.looks.types))
-        if not (await secured_by(self.finder, parse(self.finder.text(stands[0])), View(self.finder.db, reach)))[0]:
+        if not (await secured_by(self.finder, parse(self.finder.whole(stands[0])), View(self.finder.db, reach)))[0]:
             raise Refusal(draft.place, 404, error("not-found", "", "There is no such resource."))
 
     async def _planned(
@@ -226,7 +227,9 @@ class Writer:
                 lies = known.get((draft.type, draft.id))
                 was = _last(draft, lies, last)
                 self._may_go_on(draft, lies, was)
-                if self._stands(draft, stand.get((draft.type, draft.id))):
+                there = stand.get((draft.type, draft.id))
+                loses_nothing(draft, self.finder.whole(there) if there else b"")
+                if draft.change.unless == "same" and self._stands(draft, there):
                     draft.done = Written(304)
                     continue
                 if draft.change.method == "delete":
@@ -259,9 +262,12 @@ class Writer:
     async def _standing(
         self, db: Connection, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies]
     ) -> dict[tuple[str, str], Row]:
-        """What stands of those that are written only if they differ."""
-        asked = [(each.type, each.id) for each in drafts if each.change.unless == "same"]
-        keys = [(known[key].patient, *key) for key in asked if key in known]
+        """What stands of those that are written only if they differ, and of those that might lose what was not shown."""
+        keys = [
+            (lies.patient, each.type, each.id)
+            for each in drafts
+            if (lies := known.get((each.type, each.id))) and (each.change.unless == "same" or may_lose(each, lies))
+        ]
         rows = await looking.rows_of(db, keys, STRICTEST) if keys else ()
         return {(row.type, row.id): row for row in rows}
 
@@ -269,7 +275,7 @@ class Writer:
         if row is None or self._whose(draft) != row.patient:
             return False
         draft.patient = row.patient
-        return with_ours(draft.raw, id_=draft.id, version=row.version, at=stamp(row.at)) == self.finder.text(row)
+        return with_ours(draft.raw, id_=draft.id, version=row.version, at=stamp(row.at)) == self.finder.whole(row)
 
     async def _told(self, db: Connection, drafts: Sequence[Draft]) -> None:
         """In the transaction that wrote, by one statement for all."""

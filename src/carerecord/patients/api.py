@@ -12,6 +12,7 @@ from carerecord.contracts.patients import (
     PART,
     PEOPLE,
     QUEUE,
+    RESTRICTED,
     REVIEWS,
     SEARCH,
     SEVER,
@@ -27,6 +28,7 @@ from carerecord.patients.asking import Asking
 from carerecord.patients.claims import Taking
 from carerecord.patients.enrol import Enrolling
 from carerecord.patients.instructions import Instructing
+from carerecord.patients.protecting import restricted
 from carerecord.patients.search import Pace, Searching
 from carerecord.patients.service import Index
 from carerecord.patients.trace import Tracing
@@ -69,6 +71,7 @@ def build(supplies: Supplies) -> Part:
             answer(LINEAGE, instructing.lineage),
             answer(SEVER, instructing.sever),
             answer(QUEUE, index.queue),
+            answer(RESTRICTED, lambda asked: restricted(asked, supplies.db)),
         ),
         jobs=(Job("patients.fold", enrolling.fold_all, alone=True),),
     )

@@ -4,14 +4,25 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from carerecord.contracts.patients import Candidate, Identifier, KnownAs, KnownAsAsked, MatchAsked, Matched, Weighed
+from msgspec import structs
+
+from carerecord.contracts.patients import (
+    Candidate,
+    Identifier,
+    KnownAs,
+    KnownAsAsked,
+    MatchAsked,
+    Matched,
+    SourcePatient,
+    Weighed,
+)
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.db import Pool
 from carerecord.kit.errors import NotFound
 from carerecord.patients import names, weights
 from carerecord.patients.facts import Facts
 from carerecord.patients.likening import FACT_NAMES, HOW, keys_of
-from carerecord.patients.model import Entry, number_stated, person_of, restricted
+from carerecord.patients.model import Entry, number_stated, person_of, restricted, unlocated
 from carerecord.patients.store import finding, kept, likeness
 from carerecord.patients.store.likeness import Likes
 from carerecord.patients.weighing import APART, LINK, Weighing, contradicts, each_bits, probability, weigh
@@ -37,19 +48,18 @@ class Asking:
         sets = await likeness.sets(self.db, [key for key, _ in ranked]) if ranked else {}
         ranked = [each for each in ranked if each[0] in sets]
         told_of = _unsevered(claim.nhs, [key for key, _ in ranked], sets)
+        people = {key: sets[key].entries() for key, _ in ranked}
+        ranked = [(key, like) for key, each in ranked if (like := _told(stated, claim, each, people[key], sets[key].facts()))]
         links = [key for key, (found, _) in ranked if found.verdict == LINK and not _contradicted(claim, sets[key])]
         candidates = []
         for key, (found, facts) in ranked:
             grade = CERTAIN if links == [key] else PROBABLE if found.bits >= weights.weights().prior else POSSIBLE
             if key not in told_of or (asked.certain and grade != CERTAIN):
                 continue
-            entries = sets[key].entries()
-            if not _may_be_told(claim, entries):
-                continue
             told = each_bits(claim, facts, found.levels)
             why = tuple(Weighed(FACT_NAMES[fact], HOW[how], bits) for fact, how, bits in told)
             score = round(probability(found.bits), 4)
-            candidates.append(Candidate(person_of(entries), grade, score, round(found.bits, 1), why))
+            candidates.append(Candidate(person_of(people[key]), grade, score, round(found.bits, 1), why))
         return Matched(tuple(candidates))
 
     async def known_as(self, asked: KnownAsAsked) -> KnownAs:
@@ -113,9 +123,16 @@ def _contradicted(claim: Facts, each: Likes) -> bool:
     return any(contradicts(claim, facts) for facts in each.facts() if facts.source != claim.source)
 
 
-def _may_be_told(claim: Facts, entries: Sequence[Entry]) -> bool:
-    """A restricted person is told of only to those who know the number and the birth date already."""
+def _told(
+    stated: SourcePatient, claim: Facts, found: Found, entries: Sequence[Entry], theirs: Iterable[Facts]
+) -> Found | None:
+    """A restricted person is told of only to those who know the number and the birth date already; and nothing that is told
+    depends on whether the claim says rightly where they are."""
     if not restricted(entries):
-        return True
-    theirs = {(entry.nhs_number, Facts.of(entry.stated).birth) for entry in entries}
-    return bool(claim.nhs and claim.birth) and (claim.nhs, claim.birth) in theirs
+        return found
+    known = {(entry.nhs_number, Facts.of(entry.stated).birth) for entry in entries}
+    if not (claim.nhs and claim.birth) or (claim.nhs, claim.birth) not in known:
+        return None
+    nowhere = structs.replace(stated, demographics=unlocated(stated.demographics))
+    without = Facts.of(nowhere, claim.nhs, stated.demographics.nhs_number_status)
+    return _best(without, [("", facts) for facts in theirs]).get("")

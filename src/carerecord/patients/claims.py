@@ -14,6 +14,7 @@ from carerecord.patients.enrol import Enrolling, entry_of
 from carerecord.patients.facts import Facts
 from carerecord.patients.levels import DIFFERS, SAME, compare
 from carerecord.patients.model import Entry, states_nothing
+from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, lineage
 
 NO_NUMBER: Final = "The message does not say by which number its sender knows the person."
@@ -32,8 +33,7 @@ class Taking:
         """
         claims = [(claim, at(claim.recorded)) for claim in asked.claims]
         found: list[Taken | None] = [None] * len(claims)
-        async with self.enrolling.db.acquire() as db, db.transaction():
-            await kept.alone(db)
+        async with alone(self.enrolling.db) as db:
             for turn in _turns(claims):
                 answered = await self._some(db, [claims[place] for place in turn])
                 for place, taken in zip(turn, answered, strict=True):

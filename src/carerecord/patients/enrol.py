@@ -19,6 +19,7 @@ from carerecord.patients.likening import Liked, keys_of, liken, strongly
 from carerecord.patients.linking import Decisions, Doubt
 from carerecord.patients.matching import Traits
 from carerecord.patients.model import PDS, VERIFIED, Entry, number_stated
+from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, reviews
 
 CONFLICT = "05"  # England's code: the trace needs to be resolved
@@ -87,8 +88,7 @@ class Enrolling:
         if not people:
             return ()
         last = {(each.source, each.local_id): each for each in people}  # a page may hold somebody twice: the later counts
-        async with self.db.acquire() as db, db.transaction():
-            await kept.alone(db)
+        async with alone(self.db) as db:
             now = self.clock.now()
             known = await kept.entries_at(db, [key[0] for key in last], [key[1] for key in last])
             entries = await self.turns.each(lambda each: entry_of(each[1], known.get(each[0]), now), last.items())
@@ -112,8 +112,7 @@ class Enrolling:
     async def fold_all(self) -> None:
         """Fold entries that came in before likeness was kept, or by an older rule, so that they are found too. Links nothing."""
         while ids := await likeness.unfolded(self.db, 500):
-            async with self.db.acquire() as db, db.transaction():
-                await kept.alone(db)
+            async with alone(self.db) as db:
                 sets = await kept.sets_of(db, ids)
                 wanted = set(ids)
                 told = [entry for entries in sets.values() for entry in entries if entry.id in wanted]

@@ -27,6 +27,7 @@ from carerecord.patients.claims import at
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.likening import across, doubt_of
 from carerecord.patients.model import Entry
+from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
 from carerecord.patients.weighing import weigh
 
@@ -56,8 +57,7 @@ class Instructing:
         by = asked.actor.key if asked.actor else ""
         found = []
         with suppress(_Dry):
-            async with self.enrolling.db.acquire() as db, db.transaction():
-                await kept.alone(db)
+            async with alone(self.enrolling.db) as db:
                 for each in asked.instructions:
                     if each.kind not in KINDS:
                         raise NotUnderstood(f"An instruction is one of {', '.join(KINDS)}.")
@@ -206,8 +206,7 @@ class Instructing:
             raise NotSignedIn("A finding needs somebody who made it.")
         if not asked.one or not asked.other or asked.one == asked.other:
             raise NotUnderstood("Two sides are severed, each an NHS number or an id of the index.")
-        async with self.enrolling.db.acquire() as db, db.transaction():
-            await kept.alone(db)
+        async with alone(self.enrolling.db) as db:
             now = self.enrolling.clock.now()
             await likeness.sever(db, asked.one, asked.other, asked.actor.key, now, undo=asked.undo)
             bearers = await kept.entries_numbered(db, {asked.one, asked.other})

@@ -138,8 +138,12 @@ def _together(entries: Iterable[Entry]) -> Demographics:
     )
 
 
+def unlocated(stated: Demographics) -> Demographics:
+    return structs.replace(stated, **dict.fromkeys(_LOCATING, ""))
+
+
 def _hide(stated: Demographics) -> Demographics:
-    return structs.replace(stated, **dict.fromkeys(_LOCATING, ""), restricted=True)
+    return structs.replace(unlocated(stated), restricted=True)
 
 
 def _unlocated(stated: SourcePatient) -> SourcePatient:

@@ -30,6 +30,7 @@ from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.instructions import SEVERED as NEVER
 from carerecord.patients.linking import in_order
 from carerecord.patients.model import Entry, one_of, person_of
+from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
 from carerecord.patients.store.reviews import KnownReview
 
@@ -97,8 +98,7 @@ class Index:
         if asked.actor is None:
             raise NotSignedIn("A finding needs somebody who made it.")
         enrolling = self.enrolling
-        async with enrolling.db.acquire() as db, db.transaction():
-            await kept.alone(db)
+        async with alone(enrolling.db) as db:
             now = enrolling.clock.now()
             pair = await reviews.review_pair(db, asked.review)
             if pair is None:
@@ -147,8 +147,7 @@ class Index:
         if asked.actor is None:
             raise NotSignedIn("A finding needs somebody who made it.")
         enrolling = self.enrolling
-        async with enrolling.db.acquire() as db, db.transaction():
-            await kept.alone(db)
+        async with alone(enrolling.db) as db:
             forgotten = await reviews.forget_decision(db, asked.review)
             if forgotten is None:
                 raise NotFound("There is no such decision.")
@@ -178,8 +177,7 @@ class Index:
         if asked.actor is None:
             raise NotSignedIn("A finding needs somebody who made it.")
         enrolling = self.enrolling
-        async with enrolling.db.acquire() as db, db.transaction():
-            await kept.alone(db)
+        async with alone(enrolling.db) as db:
             now = enrolling.clock.now()
             entries = await kept.set_of(db, asked.patient)
             if not entries:

@@ -13,6 +13,7 @@ from carerecord.patients import matching
 from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink, weighed
 from carerecord.patients.linking import Doubt
 from carerecord.patients.model import PDS, VERIFIED, Entry
+from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, reviews
 
 NO_MATCH = "04"
@@ -33,8 +34,7 @@ class Tracing:
         Raises:
             NotFound: no such id.
         """
-        async with self.enrolling.db.acquire() as db, db.transaction():
-            await kept.alone(db)
+        async with alone(self.enrolling.db) as db:
             entries = await kept.set_of(db, asked.patient)
             entry = next((each for each in entries if each.id == asked.patient), None)
             if entry is None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from carerecord.contracts.policy import MAY, MAY_DO, MAY_TELL, RULES, UNNAMED, VEILS
+from carerecord.contracts.policy import MAY, MAY_DO, MAY_TELL, PLACES, RULES, UNNAMED, VEILS
 from carerecord.kit.part import Part, Supplies, answer
 from carerecord.kit.settings import read
 from carerecord.policy.model import Book, read_book
@@ -37,6 +37,7 @@ def build(supplies: Supplies) -> Part:
             answer(MAY_TELL, judge.may_tell),
             answer(RULES, judge.rules),
             answer(VEILS, judge.veils),
+            answer(PLACES, judge.places),
             answer(UNNAMED, judge.unnamed),
         ),
     )

@@ -1,7 +1,7 @@
 """May this actor see these sections of this person, for this reason? Facts, choices and rules become a permit."""
 
 import asyncio
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -15,6 +15,8 @@ from carerecord.contracts.policy import (
     MayAsked,
     MayDoAsked,
     MayTellAsked,
+    Places,
+    PlacesAsked,
     Rule,
     RulesAsked,
     UnnamedAsked,
@@ -34,6 +36,7 @@ from carerecord.policy.stages import NOT_OPEN, Stages
 
 EVERY_SECTION = "*"
 SYSTEM = "system-client"  # the role in which a client of the FHIR API reads by its scopes alone
+DEMOGRAPHICS = "demographics"
 TELLS = Rule(
     "notice/ids", "A system is told by ids alone that something changed which it may see anyway.", "Caldicott principle 3"
 )
@@ -152,15 +155,19 @@ class Judge:
         return Veils(tuple([self._veil(each) for each in told.objections]), told.upto, told.good_for_s)
 
     def _veil(self, said: Objection) -> Veil:
-        kept_back = [] if said.ends_at else [
-            (each, verdict.rule)
-            for each in SECTION_IDS
-            if said.section in (each, EVERY_SECTION)
-            and (verdict := self.book.withholds(Case(role=SYSTEM, section=each, objected=True))) is not None
-        ]  # fmt: skip
-        rule = kept_back[0][1] if kept_back else Rule("", "", "")
-        sections = tuple([section for section, _ in kept_back])
+        about = [] if said.ends_at else [each for each in SECTION_IDS if said.section in (each, EVERY_SECTION)]
+        sections, rule = self._kept_back([Case(role=SYSTEM, section=each, objected=True) for each in about])
         return Veil(said.id, said.patient, sections, said.source, said.organisation, rule.id, rule.says)
+
+    async def places(self, _: PlacesAsked) -> Places:
+        """What the rules withhold of a restricted person. A Patient is shown, without what tells where they are."""
+        about = [each for each in SECTION_IDS if each != DEMOGRAPHICS]
+        sections, rule = self._kept_back([Case(role=SYSTEM, section=each, restricted=True) for each in about])
+        return Places(sections, rule.id, rule.says)
+
+    def _kept_back(self, cases: Iterable[Case]) -> tuple[tuple[str, ...], Rule]:
+        found = [(each.section, verdict.rule) for each in cases if (verdict := self.book.withholds(each)) is not None]
+        return tuple([section for section, _ in found]), found[0][1] if found else Rule("", "", "")
 
     async def may_do(self, asked: MayDoAsked) -> Decision:
         """Whether a rule permits it.

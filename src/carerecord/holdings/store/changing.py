@@ -30,7 +30,8 @@ class Row(Struct, frozen=True, gc=False):
     when_at: datetime  # its place in the order
     confidential: int  # place in U < L < M < N < R < V; a deletion is what it deleted
     source: str = ""  # the registered source in whose name it was written
-    veiled: bool = False  # an objection lies over this record: what of it is kept back, and from whom, is to be looked at
+    veiled: bool = False  # something lies over this record: what of it is kept back, and from whom, is to be looked at
+    masked: bool = False  # it was looked at: shown without what would tell where the person is
 
     @property
     def place(self) -> str:
@@ -54,6 +55,7 @@ class Current(Struct, frozen=True, gc=False):
 class Lies(Struct, frozen=True, gc=False):
     patient: str
     before: tuple[str, ...] = ()
+    protected: bool = False  # told by `locked` alone: where that person is is protected
 
 
 class Left(Struct, frozen=True, gc=False):
@@ -83,7 +85,8 @@ async def locked(db: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
     """Nobody else writes these until the transaction ends. One order for all, so that two writers never wait for each other."""
     rows = await db.fetch(
         """
-        SELECT type, id, patient, before
+        SELECT type, id, patient, before,
+               (SELECT true FROM veil WHERE veil.patient = known.patient AND places LIMIT 1) IS NOT NULL AS protected
           FROM unnest($1::text::text[], $2::text::text[]) AS asked (type, id)
          CROSS JOIN LATERAL (SELECT patient, before
                                FROM address
@@ -92,7 +95,7 @@ async def locked(db: Connection, wanted: Iterable[tuple[str, str]]) -> dict[tupl
         """,
         *by_column(sorted(set(wanted)), 2),
     )
-    return {(row["type"], row["id"]): Lies(row["patient"], tuple(row["before"])) for row in rows}
+    return {(row["type"], row["id"]): Lies(row["patient"], tuple(row["before"]), row["protected"]) for row in rows}
 
 
 async def arrived(db: Connection, told: Sequence[Key]) -> set[tuple[str, str]]:
@@ -206,8 +209,8 @@ AFTER_NEW: Final = 13
 
 # Patients who bear a number of somebody who objects: their records are behind the veil from the first.
 _BEHIND_VEILS: Final = """, veiled AS (
-            INSERT INTO veil (patient, objection, sections, source, organisation, rule, says)
-            SELECT DISTINCT new.id, objection, sections, objector.source, objector.organisation, rule, says
+            INSERT INTO veil (patient, objection, sections, source, organisation, rule, says, places)
+            SELECT DISTINCT new.id, objection, sections, objector.source, objector.organisation, rule, says, places
               FROM unnest($11::text::bigint[], $12::text::bigint[]) AS wide (place, hash)
               JOIN objector USING (hash)
               JOIN new USING (place)

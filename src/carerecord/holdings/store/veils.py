@@ -8,7 +8,7 @@ from msgspec import Struct
 from carerecord.holdings.store.lists import numbers, words
 from carerecord.kit.db import Connection, Database
 
-_WHAT: Final = "sections, source, organisation, rule, says"
+_WHAT: Final = "sections, source, organisation, rule, says, places"
 # Whoever is written now and bears a number of somebody who objects. $1 and $2: their ids and hashes, side by side.
 _BEARERS: Final = f"""
         INSERT INTO veil (patient, objection, {_WHAT})
@@ -28,6 +28,7 @@ class Veil(Struct, frozen=True, gc=False):
     organisation: str
     rule: str
     says: str
+    places: bool = False
 
 
 async def over(db: Database, patients: Sequence[str], organisation: str) -> tuple[Veil, ...]:
@@ -45,8 +46,11 @@ async def over(db: Database, patients: Sequence[str], organisation: str) -> tupl
     return tuple(Veil(each[0], each[1], tuple(each[2]), *each[3:]) for each in rows)
 
 
-async def state(db: Database) -> int:
-    return int(await db.fetchval("SELECT upto FROM veiled"))
+async def state(db: Database) -> tuple[int, int]:
+    """So far consent was heard, and so far the index."""
+    row = await db.fetchrow("SELECT upto, restricted_upto FROM veiled")
+    assert row is not None
+    return row["upto"], row["restricted_upto"]
 
 
 async def mark(db: Database, low: str, high: str | None, members: Sequence[str] | None) -> str:
@@ -84,20 +88,25 @@ async def put_numbers(db: Connection, told: Sequence[tuple[int, Veil]], objectio
     await db.copy_records_to_table(
         "objector",
         records=[
-            (hashed, each.objection, list(each.sections), each.source, each.organisation, each.rule, each.says)
+            (hashed, each.objection, list(each.sections), each.source, each.organisation, each.rule, each.says, each.places)
             for hashed, each in told
         ],
-        columns=("hash", "objection", "sections", "source", "organisation", "rule", "says"),
+        columns=("hash", "objection", "sections", "source", "organisation", "rule", "says", "places"),
     )
 
 
-async def hang(db: Connection, veils: Sequence[Veil], objections: Sequence[str], upto: int) -> None:
+async def hang(
+    db: Connection, veils: Sequence[Veil], objections: Sequence[str], upto: int, restricted_upto: int = 0
+) -> None:
     """On these records, and on those of whoever bears a number; what else lay by the same objections is taken down."""
     await db.execute("DELETE FROM veil WHERE objection = ANY ($1)", list(objections))
     await db.executemany(
-        f"INSERT INTO veil (patient, objection, {_WHAT}) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",  # noqa: S608
+        f"INSERT INTO veil (patient, objection, {_WHAT}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",  # noqa: S608
         [
-            (each.patient, each.objection, list(each.sections), each.source, each.organisation, each.rule, each.says)
+            (
+                each.patient, each.objection, list(each.sections), each.source, each.organisation, each.rule, each.says,
+                each.places,
+            )
             for each in veils
         ],
     )
@@ -112,8 +121,9 @@ async def hang(db: Connection, veils: Sequence[Veil], objections: Sequence[str],
         """,  # noqa: S608
         list(objections),
     )
-    if upto:  # lower than before, where consent was restored as it stood earlier
-        await db.execute("UPDATE veiled SET upto = $1", upto)
+    for heard, so_far in (("upto", upto), ("restricted_upto", restricted_upto)):
+        if so_far:  # lower than before, where consent or the index was restored as it stood earlier
+            await db.execute(f"UPDATE veiled SET {heard} = $1", so_far)  # noqa: S608
     # A statement that was planned while half as many objected, or none, goes through them all for each row that it reads.
     if await db.fetchval("SELECT pg_relation_size(oid) > 2 * 8192 * relpages FROM pg_class WHERE oid = 'veil'::regclass"):
         await db.execute("ANALYZE veil")

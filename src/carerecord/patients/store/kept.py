@@ -11,6 +11,7 @@ from carerecord.contracts.patients import SourcePatient
 from carerecord.kit.db import Connection, Database, Record
 from carerecord.kit.question import encode
 from carerecord.patients.model import Entry
+from carerecord.patients.store import protected
 
 _stated = msgspec.json.Decoder(SourcePatient)
 
@@ -124,9 +125,12 @@ class Row(Struct, frozen=True):
     numbers: tuple[str, ...]  # the same
 
 
-async def alone(db: Connection) -> None:
-    """Until this transaction ends nobody else enrols or links: two pages never link around each other."""
-    await db.execute("SELECT pg_advisory_xact_lock(7401)")
+async def alone(db: Connection) -> int:
+    """Until this transaction ends nobody else enrols or links: two pages never link around each other.
+
+    Answers the last number by which somebody restricted was told: as it was, or a lower one where another gave some meanwhile.
+    """
+    return int(await db.fetchval("SELECT last_value FROM restricted_told, pg_advisory_xact_lock(7401)"))
 
 
 async def put(db: Connection, rows: Sequence[Row], now: datetime) -> None:
@@ -156,6 +160,7 @@ async def put(db: Connection, rows: Sequence[Row], now: datetime) -> None:
         now,
         " ".join(words),
         sorted({each.system for entry in entries for each in entry.stated.identifiers if each.system}),
+        [entry.stated.demographics.restricted for entry in entries],
     )
 
 
@@ -164,18 +169,30 @@ PUT: Final = """
     WITH told AS MATERIALIZED (
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::date[], $8::text[],
                              $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[],
-                             $15::text[])
+                             $15::text[], $19::boolean[])
                    AS told (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at,
-                            recorded_at, words, numbers, person, because)
+                            recorded_at, words, numbers, person, because, restricted)
     ), kept AS (
         INSERT INTO patient (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at,
-                             recorded_at)
-        SELECT id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at, recorded_at
+                             recorded_at, restricted, restricted_told)
+        SELECT id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at, recorded_at,
+               restricted, CASE WHEN restricted THEN nextval('restricted_told') END
           FROM told
         ON CONFLICT (id) DO UPDATE
            SET stated = excluded.stated, nhs_number = excluded.nhs_number, nhs_status = excluded.nhs_status,
                birth_date = excluded.birth_date, postcode = excluded.postcode, changed_at = excluded.changed_at,
-               recorded_at = excluded.recorded_at
+               recorded_at = excluded.recorded_at, restricted = excluded.restricted,
+               restricted_told = CASE WHEN patient.restricted OR excluded.restricted THEN nextval('restricted_told')
+                                      ELSE patient.restricted_told END
+    ), told_anew AS (
+        UPDATE patient
+           SET restricted_told = nextval('restricted_told')
+          FROM (SELECT person FROM told WHERE person <> ''
+                 UNION
+                SELECT link.person FROM told JOIN link ON link.patient = told.id AND until IS NULL WHERE told.person = ''
+               ) AS changed
+          JOIN link AS theirs ON theirs.person = changed.person AND theirs.until IS NULL
+         WHERE patient.id = theirs.patient AND patient.restricted AND patient.id NOT IN (SELECT id FROM told)
     ), placed AS (
         INSERT INTO link (patient, person, since, because) SELECT id, person, $16, because FROM told WHERE person <> ''
     ), unnamed AS (
@@ -218,7 +235,8 @@ async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datet
     if not moves:
         return
     patients = [patient for patient, _, _ in moves]
-    await db.execute("UPDATE link SET until = $2 WHERE patient = ANY ($1) AND until IS NULL", patients, now)
+    closed = "UPDATE link SET until = $2 WHERE patient = ANY ($1) AND until IS NULL RETURNING person"
+    left = {row["person"] for row in await db.fetch(closed, patients, now)}
     await db.execute(
         """
         INSERT INTO link (patient, person, since, because)
@@ -229,6 +247,7 @@ async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datet
         [because for _, _, because in moves],
         now,
     )
+    await protected.told_anew(db, sorted(left.union([person for _, person, _ in moves])))
 
 
 async def back(db: Connection, at: datetime, now: datetime) -> list[str]:
