@@ -1,8 +1,11 @@
 """Whose is a message: a claim becomes an entry once, an older one changes nothing, and what cannot be believed waits."""
 
-from tests.patients.people import nhs, stated
+import asyncio
+
+from tests.patients.people import a_desk, nhs, stated
 
 from carerecord.contracts.patients import Claim, Demographics, SourcePatient, TakeAsked, Taken
+from carerecord.kit.db import open_pool
 from carerecord.patients.claims import Taking
 
 MARLOW = nhs(1)
@@ -59,6 +62,23 @@ async def test_a_number_that_is_used_for_somebody_else_waits_and_nothing_is_take
     assert (waits.outcome, waits.patient) == ("waits", "")
     assert "somebody else" in waits.say
     assert (await desk.who(first.patient)).demographics.names[0].family == "Marlow"
+
+
+async def test_two_processes_that_take_claims_of_the_same_people_at_once_end_with_one_person_for_each(service_database):
+    dsn = (await service_database("patients")).dsn
+    pools = [await open_pool(dsn, service="patients") for _ in range(2)]
+    numbers = [nhs(each) for each in range(1, 13)]
+    try:
+        desks = {f"s{place}": a_desk(pool) for place, pool in enumerate(pools)}
+        told = [take(desk, Claim(stated(source, number, number=number))) for number in numbers for source, desk in desks.items()]
+        taken = [each for (each,) in await asyncio.gather(*told)]
+        sets = await pools[0].fetch("SELECT count(*) AS ids FROM link WHERE until IS NULL GROUP BY person")
+    finally:
+        for pool in pools:
+            await pool.close()
+
+    assert [row["ids"] for row in sets] == [2] * len(numbers)
+    assert sorted(each.outcome for each in taken) == ["linked"] * len(numbers) + ["new"] * len(numbers)
 
 
 async def test_a_message_without_its_senders_number_waits(desk):

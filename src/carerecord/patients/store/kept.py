@@ -129,8 +129,15 @@ async def alone(db: Connection) -> int:
     """Until this transaction ends nobody else enrols or links: two pages never link around each other.
 
     Answers the last number by which somebody restricted was told: as it was, or a lower one where another gave some meanwhile.
+    Each statement has one plan from here on, whatever it is asked of: where that is few, PostgreSQL would plan it every time.
     """
-    return int(await db.fetchval("SELECT last_value FROM restricted_told, pg_advisory_xact_lock(7401)"))
+    return int(await db.fetchval(ALONE))
+
+
+ALONE: Final = """
+    SELECT last_value, set_config('plan_cache_mode', 'force_generic_plan', true)
+      FROM restricted_told, pg_advisory_xact_lock(7401)
+"""
 
 
 async def put(db: Connection, rows: Sequence[Row], now: datetime) -> None:
