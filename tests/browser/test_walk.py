@@ -160,6 +160,9 @@ def test_each_printed_sheet_bears_who_this_is(page: Page, front: Front) -> None:
         assert words in style
     assert page.evaluate("[...document.getElementById('print').sheet.cssRules].some(rule => rule.type === CSSRule.PAGE_RULE)")
     assert page.pdf()[:4] == b"%PDF"
+    page.emulate_media(media="print")
+    broken = "[...document.querySelectorAll('.cr-who, .cr-recon, .cr-table')].map(each => getComputedStyle(each).breakInside)"
+    assert set(page.evaluate(broken)) == {"auto"}, "a table that is kept whole leaves half a sheet empty before it"
 
 
 def test_nothing_of_a_person_stays_in_the_browser(page: Page, front: Front) -> None:
