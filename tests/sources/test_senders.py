@@ -1,5 +1,7 @@
 """Who may send messages? A table is taken whole or not at all, and says what is wrong with it."""
 
+from pathlib import Path
+
 from carerecord.contracts.sources import Registry
 from carerecord.sources.model import read_registry
 
@@ -27,6 +29,15 @@ def test_a_sender_takes_what_it_does_not_say_from_its_source():
 
     assert (sender.organisation, sender.name, sender.number_system) == ("R1A", "Fenwick General", "https://fenwick.test/Id/number")
     assert sender.sends_as == (("PAS", "R1A"),)
+
+
+def test_the_sender_of_extracts_as_the_how_to_writes_it_is_taken():
+    page = Path(__file__).parents[2] / "docs/how-to/take-extracts-and-events.md"
+    table = page.read_text(encoding="utf-8").split("[[sender]]")[1].split("```")[0].replace('"fenwick"', '"fenwick-epr"')
+    found = registry(table)
+
+    assert found.problems == ()
+    assert [(each.id, each.sends_as) for each in found.senders] == [("fenwick-extracts", ())]
 
 
 def test_a_fingerprint_may_be_written_as_openssl_prints_it():

@@ -86,6 +86,7 @@ class Senders:
 
 def _of(rows: Iterable[Sender], head: Head, proof: Proof) -> Sender | Refusal:
     said = (head.form.application.decode("utf-8", "replace"), head.form.facility.decode("utf-8", "replace"))
+    rows = [each for each in rows if each.sends_as]  # one without any sends files, or over HTTP
     named = [each for each in rows if any(_alike(said, pair) for pair in each.sends_as)]
     if proof.names:
         mine = [each for each in rows if any(name in each.certificates for name in proof.names)]

@@ -40,7 +40,7 @@ def read_senders(
 
 
 def _read(table: Mapping[str, Any], sources: Mapping[str, Source]) -> tuple[Sender | None, list[str]]:
-    faults = [f"{name} is missing" for name in ("id", "source", "sends_as") if not table.get(name)]
+    faults = [f"{name} is missing" for name in ("id", "source") if not table.get(name)]
     faults += [f"{name} is not a field of a sender" for name in table if name not in _known]
     if faults:
         return None, faults
