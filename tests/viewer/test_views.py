@@ -1,5 +1,6 @@
 """Is nothing that a source said left out, and nothing missing left unsaid?"""
 
+import dataclasses
 from collections.abc import Callable
 
 import pytest
@@ -8,6 +9,7 @@ from msgspec.structs import replace
 from carerecord.contracts.records import Record
 from carerecord.fhir.facts import Contact, Phone
 from carerecord.pages.formatting import Formatter
+from carerecord.viewer import summary
 from carerecord.viewer.items import row
 from carerecord.viewer.matrix import matrix
 from carerecord.viewer.medicines import medicines
@@ -94,6 +96,19 @@ def test_a_course_that_no_rule_names_has_what_room_the_key_results_leave() -> No
     )
     told = [each.series.title for each in key_results(a_view(replace(record, sections=quiet)))]
     assert told == [*whole[1:], whole[0]]
+
+
+def test_half_a_measurement_is_no_key_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lower value of a blood pressure without the upper one would be read as a value of its own."""
+    view = a_view(scenes.harold())
+    one, *_ = key_results(view)
+    parts = [dataclasses.replace(one, at=part, part_of="blood-pressure") for part in ("diastolic", "systolic")]
+    monkeypatch.setattr(summary, "_key_results", lambda _, trends: [one] if trends else parts)  # all of his are important
+    told = []
+    for room in (2, 3):
+        monkeypatch.setattr(summary, "KEY_RESULTS", room)
+        told.append([each.at for each in key_results(view)])
+    assert told == [[one.at], [one.at, "diastolic", "systolic"]]
 
 
 def test_a_key_result_that_was_corrected_tells_what_stood_there_before() -> None:

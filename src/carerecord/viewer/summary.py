@@ -78,6 +78,7 @@ class KeyResult:
     drawing: Markup
     marks: tuple[Mark, ...]
     replaced: tuple[str, ...]  # what its sender said before, and may have been acted on
+    part_of: str = ""  # the measurement of which this is one part, such as a blood pressure's lower value
 
     @property
     def note(self) -> str:
@@ -93,7 +94,9 @@ def key_results(view: View) -> tuple[KeyResult, ...]:
     trends = [each for section in view.record.sections for each in section.trends]
     chosen = _key_results(view, [each for each in trends if each.important])
     others = _key_results(view, [each for each in trends if not each.important])
-    return (*chosen, *(each for each in others if not (chosen and each.old)))[:KEY_RESULTS]
+    found = (*chosen, *(each for each in others if not (chosen and each.old)))
+    cut = {each.part_of for each in found[KEY_RESULTS:]} - {""}  # half a blood pressure would be read as a value of its own
+    return tuple(each for each in found[:KEY_RESULTS] if each.part_of not in cut)
 
 
 def _key_results(view: View, trends: Iterable[Trend]) -> list[KeyResult]:
@@ -107,7 +110,9 @@ def _key_results(view: View, trends: Iterable[Trend]) -> list[KeyResult]:
         age, old = view.fmt.since(at), view.fmt.is_old(at)
         marks = view.marks(newest)
         before = tuple(line.removeprefix(REPLACED) for line in newest.facts.note.splitlines() if line.startswith(REPLACED))
-        found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, small_multiple(drawn), marks, before))
+        part_of = newest.key if trend.component else ""
+        drawing = small_multiple(drawn)
+        found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, drawing, marks, before, part_of))
     return sorted(found, key=lambda each: (not each.newest.outside, each.old))
 
 
