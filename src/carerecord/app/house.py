@@ -49,11 +49,16 @@ async def kept(
         front_address = f"http://{gate.host}:{port_of(front)}" if front is not None else ""
         told = deployment(gate, databases=engines.databases, nats_url=engines.nats_url, address=front_address)
         if settings:
-            told = replace(told, settings={**told.settings, **settings})
+            told = replace(told, settings=laid_over(told.settings, settings))
         run = RunFile(os.getpid(), front_address, f"http://{gate.host}:{port_of(inner)}", control=control, tour=tour, log=log)
         async with running(told, services) as house, open_doors(house, inner=inner, front=front):
             with written(gate.data_dir, run):
                 yield house, run
+
+
+def laid_over(told: Settings, own: Settings) -> Settings:
+    """What a demo says of a service stands, and what the environment says beside it stands too."""
+    return {**told, **{service: {**told.get(service, {}), **words} for service, words in own.items()}}
 
 
 def listening(port: int, host: str, *, shared: bool = False) -> socket.socket:
