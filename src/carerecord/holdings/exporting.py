@@ -31,6 +31,7 @@ from carerecord.holdings.store import exporting as kept
 from carerecord.holdings.store import looking, veils
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.exporting import After, Range
+from carerecord.holdings.veils import labelled
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Record, is_away
 from carerecord.kit.errors import CareRecordError, NotAcceptable, NotFound, NotUnderstood, TooMany
@@ -241,7 +242,7 @@ class Exporter:
                 gone = row.method == "D"
                 if gone and not since:
                     continue
-                shown = await self._lifted(row, reach) if row.patient in veiled else row
+                shown = await self._lifted(row, reach) if row.patient in veiled or labelled(row) else row
                 if shown is None or not (gone or self._answers(tests.get(row.type, ()), shown)):
                     continue
                 yield shown, gone, after

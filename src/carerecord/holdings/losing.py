@@ -4,24 +4,24 @@ not mean to take an address away."""
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.whereabouts import is_unlocated, put_back
 from carerecord.holdings.drafts import PROTECTED, Draft, Refusal, error
-from carerecord.holdings.store.changing import Lies
+from carerecord.holdings.reaching import RESTRICTED, WHOM
+from carerecord.holdings.store.changing import Last, Lies
 
 _LABEL = b'"REDACTED"'
 
 
-def may_lose(draft: Draft, lies: Lies) -> bool:
-    """Whether what stands is to be looked at: it is a client's, of somebody restricted or out of a time when they were."""
-    theirs = draft.change.method == "update" and draft.asked.reach.veiled_for is not None
-    return theirs and (lies.protected or _LABEL in draft.raw)
+def may_lose(draft: Draft, lies: Lies | None, was: Last) -> bool:
+    """Whether what stands is to be looked at: a client writes over what is not shown whole, or sends what was not."""
+    if lies is None or draft.change.method != "update" or draft.asked.reach.veiled_for is None:
+        return False
+    return _is_masked(draft, lies, was) or _LABEL in draft.raw
 
 
-def loses_nothing(draft: Draft, stands: bytes) -> None:
+def loses_nothing(draft: Draft, lies: Lies, was: Last, stands: bytes) -> None:
     """Raises Refusal: it would lose what stands there and was not shown to whoever sends it."""
-    if not stands or draft.change.method != "update" or draft.asked.reach.veiled_for is None:
-        return
     new, there = draft.parsed or parse(draft.raw), parse(stands)
-    lost = put_back(there, new)
-    if not lost and not (is_unlocated(new) and not is_unlocated(there)):
+    lost = put_back(there, new) if _is_masked(draft, lies, was) else ()
+    if not lost and (is_unlocated(there) or not is_unlocated(new)):
         return
     says = (
         f"{PROTECTED}, and something was taken out of the copy that was read. Written back it would be lost: send the whole "
@@ -29,3 +29,7 @@ def loses_nothing(draft: Draft, stands: bytes) -> None:
     )
     paths = lost or ("meta.security",)
     raise Refusal(draft.place, 422, *[error("business-rule", f"{draft.type}.{each}", says) for each in paths])
+
+
+def _is_masked(draft: Draft, lies: Lies, was: Last) -> bool:
+    return lies.protected or (draft.type == WHOM and was.confidential >= RESTRICTED)

@@ -10,6 +10,7 @@ from carerecord.holdings.store.changing import Key
 
 CONFIDENTIALITY: Final = ("U", "L", "M", "N", "R", "V")
 STRICTEST: Final = len(CONFIDENTIALITY) - 1
+RESTRICTED: Final = CONFIDENTIALITY.index("R")  # of a Patient: where that person is is protected
 ID: Final = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9\-.]{1,64}\Z")  # not . or .., which a proxy would resolve
 NOBODY: Final = "of:"
 GUARDED: Final = "Binary"  # read by its id alone, by whoever may read what it names (`securing`)

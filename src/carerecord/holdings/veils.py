@@ -14,7 +14,7 @@ from carerecord.contracts.permit import Withheld
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.sections import section_of, sections_of_type
 from carerecord.holdings.opening import View
-from carerecord.holdings.reaching import NOBODY
+from carerecord.holdings.reaching import NOBODY, RESTRICTED, WHOM
 from carerecord.holdings.store import veils as store
 from carerecord.holdings.store.changing import Row
 from carerecord.holdings.store.veils import Veil
@@ -50,7 +50,7 @@ class Veils:
 
     def _shown(self, row: Row, veils: Sequence[Veil], view: View) -> Row | None:
         """None: it is kept back."""
-        if not veils or (view.writing and row.organisation == view.reach.veiled_for):
+        if view.writing and row.organisation == view.reach.veiled_for:
             return looked_at(row)  # what it sent it knows
         mine = [veil for veil in veils if veil.source in ("", row.source) and veil.sections]
         if mine:
@@ -58,7 +58,12 @@ class Veils:
             stands = sections_of_type(row.type) if row.method == "D" else {section_of(parse(self.whole(row)))}
             if any(not stands.isdisjoint(veil.sections) for veil in mine):
                 return None
-        return looked_at(row, masked=any(veil.places for veil in veils))
+        return looked_at(row, masked=labelled(row) or any(veil.places for veil in veils))
+
+
+def labelled(row: Row) -> bool:
+    """Whether it is a Patient that says by itself that the person is restricted."""
+    return row.type == WHOM and row.confidential >= RESTRICTED
 
 
 def looked_at(row: Row, *, masked: bool = False) -> Row:

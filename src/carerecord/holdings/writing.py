@@ -195,7 +195,7 @@ class Writer:
                 await self._unguarded(db, draft)
         places = [(at, *key) for key, lies in known.items() for at in (lies.patient, *lies.before)]
         last = await changing.latest(db, places) if places else {}
-        planned = await self._planned(drafts, known, last, await self._standing(db, drafts, known))
+        planned = await self._planned(drafts, known, last, await self._standing(db, drafts, known, last))
         await changing.settle(db, [key for key in planned.fresh if key[1:] not in addressed])
         await changing.move(db, planned.moved)
         await changing.drop_current(db, planned.out)
@@ -228,7 +228,8 @@ class Writer:
                 was = _last(draft, lies, last)
                 self._may_go_on(draft, lies, was)
                 there = stand.get((draft.type, draft.id))
-                loses_nothing(draft, self.finder.whole(there) if there else b"")
+                if there is not None and lies is not None and may_lose(draft, lies, was):
+                    loses_nothing(draft, lies, was, self.finder.whole(there))
                 if draft.change.unless == "same" and self._stands(draft, there):
                     draft.done = Written(304)
                     continue
@@ -260,13 +261,14 @@ class Writer:
         return planned
 
     async def _standing(
-        self, db: Connection, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies]
+        self, db: Connection, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies], last: Mapping[changing.Key, Last]
     ) -> dict[tuple[str, str], Row]:
         """What stands of those that are written only if they differ, and of those that might lose what was not shown."""
         keys = [
             (lies.patient, each.type, each.id)
             for each in drafts
-            if (lies := known.get((each.type, each.id))) and (each.change.unless == "same" or may_lose(each, lies))
+            if (lies := known.get((each.type, each.id)))
+            and (each.change.unless == "same" or may_lose(each, lies, _last(each, lies, last)))
         ]
         rows = await looking.rows_of(db, keys, STRICTEST) if keys else ()
         return {(row.type, row.id): row for row in rows}

@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from carerecord.holdings.reaching import GUARDED
+from carerecord.holdings.reaching import GUARDED, RESTRICTED
 from carerecord.holdings.store.changing import Key, Row, columns
 from carerecord.kit.db import Database
 
 SAID = """version.patient, version.type, version.id, version.version, version.at, version.method::text, version.organisation,
                version.body, version.when_at, version.confidential, version.source"""
-ROW = f"{SAID}, (SELECT true FROM veil WHERE veil.patient = version.patient LIMIT 1) IS NOT NULL AS veiled"  # noqa: S608
+# A Patient that bears the label R or V says by itself that the person is restricted.
+LABELLED = f"(version.type = 'Patient' AND version.confidential >= {RESTRICTED})"
+ROW = f"{SAID}, (SELECT true FROM veil WHERE veil.patient = version.patient LIMIT 1) IS NOT NULL OR {LABELLED} AS veiled"  # noqa: S608
 COLUMNS = 12  # of a row
 # The same where all come from the records of one parameter ($2): looked up once, and not with each row.
-_OF_THEM = f"{SAID}, (SELECT true FROM veil WHERE veil.patient = ANY ($2) LIMIT 1) IS NOT NULL AS veiled"  # noqa: S608
+_OF_THEM = f"{SAID}, (SELECT true FROM veil WHERE veil.patient = ANY ($2) LIMIT 1) IS NOT NULL OR {LABELLED} AS veiled"  # noqa: S608
 # How confidential the last version is of what stands at an address.
 _TODAY = """(SELECT confidential
                           FROM version AS last

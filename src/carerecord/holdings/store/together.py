@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final, NamedTuple
 
 from carerecord.holdings.store.changing import Row
-from carerecord.holdings.store.looking import COLUMNS, ROW, SAID
+from carerecord.holdings.store.looking import COLUMNS, LABELLED, ROW, SAID
 from carerecord.kit.db import Database, Record
 from carerecord.kit.question import encode
 
@@ -157,7 +157,7 @@ async def in_record_of_each(db: Database, asked: Sequence[InRecord]) -> list[tup
     narrowed = "".join(f"\n AND (asked.{name} IS NULL OR tokens && asked.{name})" for name in names)
     rows = await db.fetch(
         f"""
-        SELECT {SAID}, over.veiled, asked.place
+        SELECT {SAID}, over.veiled OR {LABELLED} AS veiled, asked.place
           FROM {_rows("patient text, type text, most_confidential int, many int, beside bool", names)}
          CROSS JOIN LATERAL (SELECT (SELECT true FROM veil WHERE veil.patient = asked.patient LIMIT 1) IS NOT NULL AS veiled
                              OFFSET 0) AS over  -- of the record once, not of each row
