@@ -148,14 +148,12 @@ class Finder:
 
     async def _named(self, rows: Sequence[Row], view: View) -> list[Row]:
         """Of resources that were named one by one, those that are not kept back; their records count as looked through."""
-        if not any(row.veiled for row in rows):
-            return list(rows)
-        shown: dict[tuple[str, str], Row] = {}
-        for type_ in {row.type for row in rows}:
+        shown: dict[tuple[str, str], Row | None] = {}
+        for type_ in {row.type for row in rows if row.veiled}:
             mine = [row for row in rows if row.type == type_]
-            whose = {row.patient for row in mine} if any(row.veiled for row in mine) else ()
-            shown |= {(row.type, row.id): row for row in await self.veils.lifted(mine, view, (type_,), whose)}
-        return [shown[key] for row in rows if (key := (row.type, row.id)) in shown]
+            lifted = await self.veils.lifted(mine, view, (type_,), {row.patient for row in mine})
+            shown |= dict.fromkeys([(type_, row.id) for row in mine]) | {(type_, row.id): row for row in lifted}
+        return [each for row in rows if (each := shown.get((row.type, row.id), row)) is not None]
 
     async def lifted(self, row: Row, view: View) -> Row | None:
         """This version as it may be shown; None where it is kept back, or what it has become since."""

@@ -24,8 +24,8 @@ from carerecord.holdings.company import Company
 from carerecord.holdings.drafts import Draft, Drafting, Refusal, error
 from carerecord.holdings.finding import Finder, View
 from carerecord.holdings.lettered import letters
-from carerecord.holdings.losing import loses_nothing, may_lose
-from carerecord.holdings.reaching import GUARDED, NOBODY, STRICTEST, most, within
+from carerecord.holdings.losing import last_of, loses_nothing, standing
+from carerecord.holdings.reaching import GUARDED, NOBODY, most, within
 from carerecord.holdings.referring import Referring
 from carerecord.holdings.securing import secured_by
 from carerecord.holdings.store import changing, looking
@@ -195,7 +195,7 @@ class Writer:
                 await self._unguarded(db, draft)
         places = [(at, *key) for key, lies in known.items() for at in (lies.patient, *lies.before)]
         last = await changing.latest(db, places) if places else {}
-        planned = await self._planned(drafts, known, last, await self._standing(db, drafts, known, last))
+        planned = await self._planned(drafts, known, last, await standing(db, drafts, known, last))
         await changing.settle(db, [key for key in planned.fresh if key[1:] not in addressed])
         await changing.move(db, planned.moved)
         await changing.drop_current(db, planned.out)
@@ -225,12 +225,11 @@ class Writer:
         async with self.finder.turns.mine() as turn:
             for draft in drafts:
                 lies = known.get((draft.type, draft.id))
-                was = _last(draft, lies, last)
+                was = last_of(draft, lies, last)
                 self._may_go_on(draft, lies, was)
                 there = stand.get((draft.type, draft.id))
-                if there is not None and lies is not None and may_lose(draft, lies, was):
-                    loses_nothing(draft, lies, was, self.finder.whole(there))
-                if draft.change.unless == "same" and self._stands(draft, there):
+                loses_nothing(draft, lies, was, self.finder.whole(there) if there else b"")
+                if self._stands(draft, there):
                     draft.done = Written(304)
                     continue
                 if draft.change.method == "delete":
@@ -260,21 +259,8 @@ class Writer:
                     await turn.over()
         return planned
 
-    async def _standing(
-        self, db: Connection, drafts: Sequence[Draft], known: Mapping[tuple[str, str], Lies], last: Mapping[changing.Key, Last]
-    ) -> dict[tuple[str, str], Row]:
-        """What stands of those that are written only if they differ, and of those that might lose what was not shown."""
-        keys = [
-            (lies.patient, each.type, each.id)
-            for each in drafts
-            if (lies := known.get((each.type, each.id)))
-            and (each.change.unless == "same" or may_lose(each, lies, _last(each, lies, last)))
-        ]
-        rows = await looking.rows_of(db, keys, STRICTEST) if keys else ()
-        return {(row.type, row.id): row for row in rows}
-
     def _stands(self, draft: Draft, row: Row | None) -> bool:
-        if row is None or self._whose(draft) != row.patient:
+        if row is None or draft.change.unless != "same" or self._whose(draft) != row.patient:
             return False
         draft.patient = row.patient
         return with_ours(draft.raw, id_=draft.id, version=row.version, at=stamp(row.at)) == self.finder.whole(row)
@@ -398,11 +384,3 @@ def _each_once(drafts: Sequence[Draft]) -> None:
         if draft.writes and (draft.type, draft.id) in seen:
             raise Refusal(draft.place, 400, error("duplicate", "", "The same resource is written twice in one transaction."))
         seen.add((draft.type, draft.id))
-
-
-def _last(draft: Draft, lies: Lies | None, last: Mapping[changing.Key, Last]) -> Last:
-    """The highest version so far, wherever it lies; 0 for a new resource."""
-    if lies is None:
-        return Last()
-    found = [last[key] for each in (lies.patient, *lies.before) if (key := (each, draft.type, draft.id)) in last]
-    return max(found, key=lambda each: each.version, default=Last())
