@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 import pytest
 import pytest_asyncio
 
@@ -13,7 +14,7 @@ from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
 from carerecord.contracts.audit import LOOKS, LooksAsked
 from carerecord.contracts.identity import ADD_CLIENT, ISSUE, AddClientAsked, IssueAsked
-from carerecord.contracts.patients import SEARCH, Person, SearchAsked
+from carerecord.contracts.patients import SEARCH, TRACED, WHO, Demographics, Name, Person, SearchAsked, TracedAsked, WhoAsked
 from carerecord.contracts.records import ALIASES, OPEN, AliasesAsked, OpenAsked, Record
 from tests.flows.a_house import DR_NAIR, EMERGENCY, Whole, a_whole_house
 from tests.flows.test_record_by_api import serving
@@ -154,3 +155,32 @@ async def test_the_book_names_a_person_under_the_ids_of_the_api_too(supplier: Su
             break
         await asyncio.sleep(0.05)
     assert told >= {"resource-read", "resource-written"}
+
+
+async def test_whom_the_register_calls_restricted_is_told_to_no_system_and_the_system_that_wrote_them_goes_on(supplier: Supplier):
+    number = nhs(75)
+    home = {"address": [{"text": "4 Harbour Lane", "postalCode": "QY1 2ZZ"}],
+            "telecom": [{"system": "phone", "value": "01632960999"}]}  # fmt: skip
+    status, made = await supplier.ask("POST", "/Patient", a_person("Farouk", number, **home))
+    assert status == 201, made
+    (person,) = await supplier.found(number)
+    assert person.demographics.postcode == "QY1 2ZZ"
+    _, allergy = await supplier.ask("POST", "/AllergyIntolerance", an_allergy(f"Patient/{made['id']}"))
+    at_register = Demographics((Name("Farouk", ("Odalys",)),), "1994-05-17", "", number, "01", restricted=True)
+    await supplier.whole.calls.ask(TRACED, TracedAsked(person.patient, "verified", at_register))
+
+    for path in (f"/Patient/{made['id']}", f"/Patient?identifier={number}", f"/Patient/{made['id']}/$everything"):
+        status, told = await supplier.ask("GET", path)
+        said = str(told)
+        assert (status, "Farouk" in said, "Harbour" in said, "QY1" in said, "0163296" in said) == (200, True, False, False, False)
+    assert (await supplier.ask("GET", f"/AllergyIntolerance/{allergy['id']}"))[1]["code"]["coding"][0]["code"] == "1003755004"
+    seen = await supplier.whole.calls.ask(WHO, WhoAsked(person.patient))
+    assert (seen.demographics.restricted, seen.demographics.postcode, seen.known_by) == (True, "", ())
+
+    _, read = await supplier.ask("GET", f"/Patient/{made['id']}")
+    assert (await supplier.ask("PUT", f"/Patient/{made['id']}", read))[0] == 422
+    whole = a_person("Farouk", number, id=made["id"], gender="female", **home)
+    assert (await supplier.ask("PUT", f"/Patient/{made['id']}", whole))[0] == 200
+    plain = msgspec.structs.replace(at_register, restricted=False)
+    await supplier.whole.calls.ask(TRACED, TracedAsked(person.patient, "verified", plain))
+    assert (await supplier.ask("GET", f"/Patient/{made['id']}"))[1]["address"][0]["postalCode"] == "QY1 2ZZ"
