@@ -42,6 +42,7 @@ person = "MRN"
 [request.item.fields]
 code = { concept = "CODE", system = "http://snomed.info/sct", text = "SUBSTANCE" }
 "clinicalStatus.coding[0].code" = { code = "STATE", map = "state" }
+"clinicalStatus.coding[0].system" = { constant = "http://terminology.hl7.org/CodeSystem/allergyintolerance-clinical" }
 """
 HEAD = "ROW_ID,MRN,NHS_NO,SURNAME,DOB,CODE,SUBSTANCE,STATE,REGION"
 PENICILLIN = f"1,M7,{NHS},Marlow,14/07/1948,91936005,Penicillin,A,North"

@@ -49,6 +49,7 @@ def test_every_way_of_writing_an_nhs_number_is_one(form):
 def test_ten_digits_alone_a_wrong_check_digit_or_one_digit_ten_times_is_no_nhs_number_to_match_by(form):
     assert number_in(f"M7^^^RX1^MR~{form}") == ""
     assert filed(told(f"M7^^^RX1^MR~{form}")).people[0].local_id == "M7"
+    all_is_well(stand([told(f"M7^^^RX1^MR~{form}")]))
 
 
 @pytest.mark.parametrize(("sent", "status"), [("NSTS01", "01"), ("01", "01"), ("NSTS05", "05"), ("", "02"), ("XX", "02")])

@@ -7,7 +7,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from carerecord.contracts.patients import Demographics, Identifier, SourcePatient
-from carerecord.fhir.identifiers import NHS_NUMBER, NHS_NUMBER_STATUS, is_nhs_number, nhs_number
+from carerecord.fhir.identifiers import NHS_NUMBER, NHS_NUMBER_STATUS, nhs_number
 from carerecord.ingest.hl7v2 import systems, values
 from carerecord.ingest.hl7v2.ids import patient_id
 from carerecord.ingest.hl7v2.parse import Part, Segment
@@ -200,8 +200,7 @@ def _number(reading: Reading, part: Part, status: str) -> Resource:
     said = part[1]
     if not reading.is_somebodys(said):
         reading.note("an NHS number is nobody's: it is kept, and nobody is matched by it")
-        system = systems.local("number", reading.sender, "stopgap") if is_nhs_number(said) else NHS_NUMBER
-        return {"system": system, "value": said, "type": {"text": _STOPGAP}}
+        return {"system": systems.local("number", reading.sender, "stopgap"), "value": said, "type": {"text": _STOPGAP}}
     made: Resource = {"system": NHS_NUMBER, "value": nhs_number(said)}
     if status:
         made["extension"] = [verification(status)]
