@@ -102,6 +102,19 @@ async def test_the_best_comes_first(desk):
     assert list(found.matches) == sorted(found.matches, key=lambda match: -match.score)
 
 
+@pytest.mark.parametrize("first", ["stray", "twin"])
+async def test_of_two_who_fit_alike_the_one_of_a_verified_number_comes_first(desk, first):
+    """A laboratory filed Zoya's sample under the number of her twin."""
+    zara, zoya = (stated("gp", n, n, "Iqbal", "2026-10-25", number=nhs(at)) for at, n in ((1, "Zara"), (2, "Zoya")))
+    stray = stated("lab", "9", "Zoya", "Iqbal", "2026-10-25", number=nhs(1), status="02")
+    for each in (zara, *((stray, zoya) if first == "stray" else (zoya, stray))):
+        await desk.enrol(each)
+
+    found = await desk.search("zoya iqbal 25/10/2026")
+    named = [each.person for each in found.matches if each.person.demographics.names[0].given == ("Zoya",)]
+    assert [each.known_by for each in named] == [("gp",), ("lab",)]
+
+
 async def test_the_fields_find_as_the_box_does(desk):
     found = await desk.search(family="Marlow", given="Edith", birth_date="14 Jul 45", postcode="zz11eb", number=spaced(MARLOW))
 

@@ -31,11 +31,13 @@ def with_gp(state: str, says: str):
         ("not given", "This practice did not give a record.", "This practice did not give a record."),
         ("withheld at source", "The person has said so.", "withheld at source. The person has said so."),
         ("registered elsewhere", "", "registered with another practice"),
+        ("incomplete", "It no longer knows this person.", "It no longer knows this person."),
     ],
 )
 def test_each_is_a_sentence_of_its_own_and_never_nothing_recorded(state: str, says: str, told: str):
     record, gp = with_gp(state, says)
     assert told in sentence(gp, FMT)
+    assert ".." not in sentence(gp, FMT), "one sentence ends once, whoever wrote it"
     assert sign(state).tone not in ("empty", "held")
     assert f"Not recorded in {gp.name}" not in sentence(gp, FMT, gp.sections[0])
     matrix(View(record, FMT))  # each has its cell

@@ -131,7 +131,7 @@ class Searching:
             for entries in sets.values()
             if (best := _best(sought, entries)).score >= matching.WORTH_SHOWING and self._may_find(sought, entries, actor)
         ]
-        fits.sort(key=lambda pair: (-pair[0].score, min(entry.id for entry in pair[1])))
+        fits.sort(key=_rank)
         return fits
 
     def _may_find(self, sought: Sought, entries: Sequence[Entry], actor: Actor) -> bool:
@@ -141,6 +141,12 @@ class Searching:
             entry.nhs_number and entry.nhs_number == sought.nhs_number and Traits.of(entry.stated, "").birth in sought.births
             for entry in entries
         )
+
+
+def _rank(pair: tuple[Fit, tuple[Entry, ...]]) -> tuple[float, bool, str]:
+    """Of those who fit alike, whoever's number is verified: a stray entry under a sibling's number comes after the sibling."""
+    best, entries = pair
+    return -best.score, not any(entry.verified for entry in entries), min(entry.id for entry in entries)
 
 
 async def _exactly(db: Connection, sought: Sought) -> dict[str, None]:

@@ -75,7 +75,7 @@ def sentence(source: SourceState, fmt: Formatter, section: SectionState | None =
         case "unreadable":
             return f"{source.name} answered with something that could not be read.{last}"
         case "incomplete":
-            return f"{source.name}: {says or _shown(section, source)}."
+            return f"{source.name}: {says.rstrip('.') or _shown(section, source)}."
         case "out of date" if says:
             return f"{source.name} did not answer{f' at {at}' if at else ''}. {as_at(source, fmt, section)}.{last}"
         case "out of date":
