@@ -1,10 +1,15 @@
 """Groups on their way into the journal: all of one or none, in their order, and what is there already is written once."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from tests.ingest.a_hospital import PAS, a_door, adt
 
+from carerecord.ingest.head import Verdict, read
+from carerecord.ingest.journal.arrivals import Arrival
+from carerecord.ingest.journal.store import adding
 from carerecord.ingest.journal.store.adding import Again, Row, add
 from carerecord.kit.db import Pool
 
@@ -50,3 +55,32 @@ async def test_what_cannot_be_read_waits_for_a_person_and_not_for_a_lane(db: Poo
 
     assert await db.fetchval("SELECT array_agg(lane) FROM waiting") == [1]
     assert [tuple(each) for each in await db.fetch("SELECT state, reason FROM stuck")] == [("unreadable", "MSH ends")]
+
+
+async def test_of_those_who_send_one_after_the_other_half_are_written_while_the_other_half_come(
+    service_database: Any, monkeypatch: pytest.MonkeyPatch
+):
+    groups, sent = list[int](), list[int]()
+
+    async def counted(*told: Any, **named: Any) -> frozenset[bytes]:
+        groups.append(len(told[1]))
+        return await add(*told, **named)
+
+    monkeypatch.setattr(adding, "add", counted)
+    async with a_door(service_database) as hospital:
+
+        def put(_: Any = None) -> None:
+            if len(sent) < 80:
+                sent.append(len(sent))
+                raw = adt(number=f"M{len(sent)}")
+                hospital.journal.put(Arrival(raw, read(raw), PAS, Verdict.TAKEN, "", put))
+
+        put()
+        await asyncio.sleep(0)  # the first is on its way by itself
+        for _ in range(7):
+            put()
+        await hospital.journal.settled()
+
+    assert sum(groups) == 80
+    assert groups[:2] == [1, 4]
+    assert set(groups[1:-1]) == {4}
