@@ -74,7 +74,8 @@ class Threads:
                         row = self._said(read, filing, each)
                         place = (row.thread, row.digest, row.message)
                         said[place], words[place] = row, (each.local_id, each.says)
-                    await turn.over()
+                    if turn.spent:
+                        await turn.over()
         if not said:
             return Stated({}, {})
         async with self.db.acquire() as db, db.transaction():
@@ -120,13 +121,15 @@ class Threads:
                         often[row.thread] = None
                     seen.add((row.thread, row.digest))
                 (above if row.rules else heard)[at].append(Word(row.thread, local_id, says, order, str(row.message), row.trigger))
-                await turn.over()
+                if turn.spent:
+                    await turn.over()
             for thread, sender in threads.items():
                 recorded = max((each.order[0] for each in heard[thread]), default="")
                 stands = hl7v2.standing(thread, heard[thread], above[thread])
                 said = frozenset(each.order[2] for each in heard[thread])
                 puts += [Settled(thread, sender, recorded, put, said) for put in stands]
-                await turn.over()
+                if turn.spent:
+                    await turn.over()
         if often:
             await store.keep_latest(self.db, list(often))
         return Stands(puts, frozenset(row.message for _, row in rows))
