@@ -80,8 +80,9 @@ def test_name_and_address_alone_never_link():
 
 @pytest.mark.parametrize(
     ("one", "other", "sexes"),
-    [("Zara", "Zoya", ("female", "female")), ("Jayden", "Hayden", ("male", "male")), ("Adam", "Aisha", ("male", "female")),
-     ("Mohammed Ali", "Mohammed Amir", ("male", "male")), ("Maria", "Marie", ("female", "female"))],
+    [("Zara", "Zoya", ("female", "female")), ("Jayden", "Hayden", ("male", "male")), ("Amaan", "Ayaan", ("male", "male")),
+     ("Adam", "Aisha", ("male", "female")), ("Mohammed Ali", "Mohammed Amir", ("male", "male")),
+     ("Maria", "Marie", ("female", "female"))],
 )  # fmt: skip
 def test_twins_do_not_link(one, other, sexes):
     shared = {"family": "Iqbal", "born": "2019-10-25", **HOME}
