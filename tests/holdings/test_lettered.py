@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from tests.fhir.lettered_texts import OFTEN, others, written
-from tests.holdings.conftest import Desk, raw
+from tests.holdings.conftest import Desk, held, raw
 
 from carerecord.contracts.holdings import Change, Client
 from carerecord.fhir import gates
@@ -67,3 +67,12 @@ async def test_the_last_of_many_is_found_by_its_own_words_and_one_with_a_fault_a
     assert (await desk.put(RESULT | {"id": "bad", "issued": "2026-02-30T10:00:00Z"})).status == 422
     another = Change("update", "Observation", "o1", raw(RESULT | {"id": "o2"}))
     assert (await desk.write(another))[0].status == 400
+
+
+@pytest.mark.parametrize("said", [{}, {"id": "somebody-else"}])
+async def test_a_new_patient_lies_in_a_record_of_its_own_whatever_id_was_sent_with_it(desk: Desk, said: dict[str, str]):
+    for number in range(3 * EVERY):
+        told = {"resourceType": "Patient", "name": [{"family": f"Marlow-{number}"}], "gender": "female"} | said
+        (made,) = await desk.write(Change("create", "Patient", raw=raw(told)))
+        id_ = held(made).id
+        assert (await desk.database.pool.fetchval("SELECT patient FROM address WHERE id = $1", id_)) == id_

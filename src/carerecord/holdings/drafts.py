@@ -22,7 +22,7 @@ from carerecord.holdings.index import Index, Row
 from carerecord.holdings.lettered import Known, Plan
 from carerecord.holdings.opening import Found, held
 from carerecord.holdings.patch import BadPatch, patched
-from carerecord.holdings.reaching import confidential, may_see, most, within
+from carerecord.holdings.reaching import WHOM, confidential, may_see, most, within
 from carerecord.holdings.store import changing, looking
 from carerecord.kit.db import Connection
 
@@ -76,6 +76,8 @@ class Draft:
 
     def whose(self, index: Index) -> str:
         """The id of the Patient in whose record it lies; "" for one of nobody."""
+        if self.type == WHOM:
+            return self.id  # whatever id was sent with a new one
         return self.known.whose if self.known else index.whose(self.parsed, self.type)
 
     def row(self, index: Index) -> tuple[Row, int]:
