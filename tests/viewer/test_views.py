@@ -98,17 +98,36 @@ def test_a_course_that_no_rule_names_has_what_room_the_key_results_leave() -> No
     assert told == [*whole[1:], whole[0]]
 
 
-def test_half_a_measurement_is_no_key_result(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The lower value of a blood pressure without the upper one would be read as a value of its own."""
+@pytest.fixture
+def pressure(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[list[str]]]:
+    """The key results of a record with one value of two parts after another value, told with room for each of these many."""
     view = a_view(scenes.harold())
-    one, *_ = key_results(view)
-    parts = [dataclasses.replace(one, at=part, part_of="blood-pressure") for part in ("diastolic", "systolic")]
-    monkeypatch.setattr(summary, "_key_results", lambda _, trends: [one] if trends else parts)  # all of his are important
-    told = []
-    for room in (2, 3):
-        monkeypatch.setattr(summary, "KEY_RESULTS", room)
-        told.append([each.at for each in key_results(view)])
-    assert told == [[one.at], [one.at, "diastolic", "systolic"]]
+    one, another, *_ = key_results(view)
+
+    def told(*, high: bool, rooms: tuple[int, ...]) -> list[list[str]]:
+        inside, outside = (dataclasses.replace(one.newest, outside=each) for each in (False, True))
+        part = dataclasses.replace(one, part_of="blood-pressure")
+        upper = dataclasses.replace(part, at="upper", place=0, newest=outside if high else inside)
+        lower = dataclasses.replace(part, at="lower", place=1, newest=inside)
+        between = dataclasses.replace(another, at="between", newest=inside)
+        last = [upper, between, lower] if high else [lower, upper, between]  # as they are sorted: what is outside first
+        monkeypatch.setattr(summary, "_key_results", lambda _, trends: [one] if trends else last)  # all of his are important
+        found = []
+        for room in rooms:
+            monkeypatch.setattr(summary, "KEY_RESULTS", room)
+            found.append([each.at for each in key_results(view)][1:])
+        return found
+
+    return told
+
+
+def test_half_a_measurement_is_no_key_result(pressure: Callable[..., list[list[str]]]) -> None:
+    """The lower value of a blood pressure without the upper one would be read as a value of its own."""
+    assert pressure(high=False, rooms=(1, 2, 3, 4)) == [[], ["between"], ["upper", "lower"], ["upper", "lower", "between"]]
+
+
+def test_a_part_outside_its_range_is_not_left_out_for_its_other_part(pressure: Callable[..., list[list[str]]]) -> None:
+    assert pressure(high=True, rooms=(1, 2, 3, 4)) == [[], ["upper", "lower"], ["upper", "lower"], ["upper", "lower", "between"]]
 
 
 def test_a_key_result_that_was_corrected_tells_what_stood_there_before() -> None:

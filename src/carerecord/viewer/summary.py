@@ -79,6 +79,7 @@ class KeyResult:
     marks: tuple[Mark, ...]
     replaced: tuple[str, ...]  # what its sender said before, and may have been acted on
     part_of: str = ""  # the measurement of which this is one part, such as a blood pressure's lower value
+    place: int = 0  # of the part in its measurement, as its sender wrote it
 
     @property
     def note(self) -> str:
@@ -95,8 +96,23 @@ def key_results(view: View) -> tuple[KeyResult, ...]:
     chosen = _key_results(view, [each for each in trends if each.important])
     others = _key_results(view, [each for each in trends if not each.important])
     found = (*chosen, *(each for each in others if not (chosen and each.old)))
-    cut = {each.part_of for each in found[KEY_RESULTS:]} - {""}  # half a blood pressure would be read as a value of its own
-    return tuple(each for each in found[:KEY_RESULTS] if each.part_of not in cut)
+    return _whole(found)
+
+
+def _whole(found: Iterable[KeyResult]) -> tuple[KeyResult, ...]:
+    """As many as there is room for, a measurement with all its parts: half a blood pressure would be read as a value of its own.
+
+    One for which there is too little room is left out, but not where a part of it is outside its range.
+    """
+    measurements = dict[str, list[KeyResult]]()
+    for each in found:
+        measurements.setdefault(each.part_of or each.series.key, []).append(each)
+    told: list[KeyResult] = []
+    for parts in measurements.values():
+        room = KEY_RESULTS - len(told)
+        if room > 0 and (not told or len(parts) <= room or any(each.newest.outside for each in parts)):
+            told += sorted(parts, key=lambda each: each.place)
+    return tuple(told)
 
 
 def _key_results(view: View, trends: Iterable[Trend]) -> list[KeyResult]:
@@ -110,10 +126,15 @@ def _key_results(view: View, trends: Iterable[Trend]) -> list[KeyResult]:
         age, old = view.fmt.since(at), view.fmt.is_old(at)
         marks = view.marks(newest)
         before = tuple(line.removeprefix(REPLACED) for line in newest.facts.note.splitlines() if line.startswith(REPLACED))
-        part_of = newest.key if trend.component else ""
+        part_of, place = (newest.key, _place(newest, trend.component)) if trend.component else ("", 0)
         drawing = small_multiple(drawn)
-        found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, drawing, marks, before, part_of))
+        found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, drawing, marks, before, part_of, place))
     return sorted(found, key=lambda each: (not each.newest.outside, each.old))
+
+
+def _place(entry: Entry, component: str) -> int:
+    parts = entry.facts.result.components if entry.facts.result else ()
+    return next((place for place, each in enumerate(parts) if each.name == component), len(parts))
 
 
 @dataclass(frozen=True)
