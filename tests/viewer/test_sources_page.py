@@ -67,6 +67,11 @@ def test_what_could_not_be_shown_is_counted_first() -> None:
     ]  # fmt: skip
 
 
+def test_two_sources_of_one_name_are_counted_apart() -> None:
+    told = counted([TypeCount("a", "Flag", 4, 4, 0), TypeCount("b", "Flag", 2, 2, 0)], {"a": "Pathology", "b": "Pathology"})
+    assert [(each.name, each.sent) for each in told] == [("Pathology", 4), ("Pathology", 2)]
+
+
 async def test_the_page_leads_with_what_is_wrong_and_opens_it() -> None:
     page = (await Neighbours(actors={"session-1": actor("administrator")}).browser().get("/sources")).text
     assert re.search(r'<details open>.*?1 unreadable', page, re.DOTALL)

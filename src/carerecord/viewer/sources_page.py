@@ -156,6 +156,6 @@ def counted(counts: Iterable[TypeCount], names: Mapping[str, str]) -> tuple[Coun
     """What each source sent; those of which something could not be shown first."""
     found: dict[str, list[TypeCount]] = {}
     for each in counts:
-        found.setdefault(names.get(each.source, each.source), []).append(each)
-    told = (Counted(name, tuple(types)) for name, types in found.items())
+        found.setdefault(each.source, []).append(each)
+    told = (Counted(names.get(source, source), tuple(types)) for source, types in found.items())
     return tuple(sorted(told, key=lambda each: (not each.unreadable, each.shown == each.sent, each.name)))
