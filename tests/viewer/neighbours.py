@@ -79,6 +79,7 @@ class Neighbours:
     put_off: list[ingest.PersonWaiting] = field(default_factory=list)  # whom clients wrote and the index did not take over
     unnamed: tuple[str, ...] = ()  # sources of which nobody is told
     restricted: tuple[str, ...] = ()  # ids of people whose whereabouts are protected
+    book: audit.Looks | None = None  # what a privacy officer reads; None: one line
     new: records.News = field(default_factory=records.News)  # what has come since any record was opened
     touched: int = 0  # how often a session was kept alive
     closed: int = 0
@@ -291,7 +292,7 @@ class Neighbours:
     async def looks(self, asked: audit.LooksAsked) -> audit.Looks:
         await self._hear("looks", asked)
         line = audit.Line("l1", "2026-11-22T14:02:07Z", "record-opened", "records", DOCTOR, ("p-marlow",), "direct-care", "fell")
-        return audit.Looks((line,), "2026-11-22T14:02:00Z")
+        return self.book or audit.Looks((line,), "2026-11-22T14:02:00Z")
 
     async def aliases(self, asked: records.AliasesAsked) -> records.Aliases:
         await self._hear("aliases", asked)

@@ -396,6 +396,16 @@ async def test_the_book_lies_in_days_and_narrows_by_who_looked_from_where_in_whi
     assert 'value="nair"' in page
 
 
+async def test_a_book_of_which_a_part_was_read_is_not_said_to_hold_no_line_that_fits() -> None:
+    read = audit.Looks((), "2026-11-22T14:02:00Z", next="2026-11-20T09:30:00+00:00 17")
+    neighbours = Neighbours(actors={"session-1": actor("privacy-officer")}, book=read)
+    page = (await neighbours.browser().post("/audit", data={**TOKEN, "name": "nair"})).text
+    assert "No line that was read so far fits" in page
+    assert "read back to 20-Nov-2026 09:30" in page
+    assert 'name="before" value="2026-11-20T09:30:00+00:00 17"' in page
+    assert "No line fits" not in page
+
+
 @pytest.mark.parametrize("typed", [{"since": "yesterday"}, {"since": "22-Nov-2026", "until": "21-Nov-2026"}])
 async def test_a_day_that_is_none_is_said_beside_its_field(typed: dict[str, str]) -> None:
     neighbours = Neighbours(actors={"session-1": actor("privacy-officer")})
