@@ -132,6 +132,45 @@ async def test_two_entries_that_are_severed_by_name_are_not_joined_by_the_number
     assert await desk.index.reviews(ReviewsAsked()) == ()
 
 
+async def test_an_entry_severed_from_a_number_is_not_joined_when_it_states_that_number_itself(desk):
+    (theirs,) = await desk.enrol(stated("gp", "1", number=OLD, **HOME))
+    (mine,) = await desk.enrol(stated("trust", "2", number=NEW, given="Zoya", gender="", **{**HOME, "phone": ""}))
+    await Instructing(desk.index.enrolling).sever(SeverAsked(mine.patient, OLD, actor=DR_NAIR))
+    await desk.enrol(stated("trust", "2", number=OLD, **HOME))
+    await desk.enrol(stated("lab", "4", number=OLD, **HOME))
+
+    assert mine.patient not in (await desk.who(theirs.patient)).ids
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+
+@pytest.mark.parametrize("steps", [(OLD,), ("", OLD), (nhs(3),), (nhs(3), OLD)])
+async def test_whoever_states_another_number_of_somebody_severed_leads_no_more_across(desk, steps):
+    """A hospital that learns the number from before, a source that takes its number back: neither makes two histories one."""
+    await sever(desk)
+    old, new = await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, **HOME))
+    for number in steps:
+        await desk.enrol(stated("trust", "2", number=number, status="01" if number else "", **HOME))
+
+    assert (await desk.who(old.patient)).ids == (old.patient,)
+    assert (await desk.who(new.patient)).ids == (new.patient,)
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+    assert [each.person.ids for each in (await desk.search(OLD)).matches] == [(old.patient,)]
+    assert len((await desk.search("edith marlow 14/03/1948")).matches) == 1
+
+
+async def test_what_is_severed_goes_before_what_a_human_has_found_of_a_third(desk):
+    first, second, third = await desk.enrol(*(stated(name, name, number=OLD, **HOME) for name in ("gp", "lab", "trust")))
+    for patient in (second.patient, third.patient):
+        await desk.db.execute(
+            "INSERT INTO decision (one, other, same, decided_at, decided_by) VALUES ($1, $2, true, now(), 'x')",
+            *sorted((first.patient, patient)),
+        )
+    await Instructing(desk.index.enrolling).sever(SeverAsked(second.patient, third.patient, actor=DR_NAIR))
+    await desk.enrol(stated("trust", "trust", number=OLD, **{**HOME, "phone": "07700 900124"}))
+
+    assert second.patient not in (await desk.who(third.patient)).ids
+
+
 async def test_no_human_links_across_by_a_review_that_was_open(desk):
     await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
     (review,) = await desk.index.reviews(ReviewsAsked())

@@ -1,7 +1,7 @@
 """How do people come into the index? A batch of a source's people at a time, in a constant number of statements, idempotent."""
 
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -130,8 +130,9 @@ class Enrolling:
         standing = [entry for entry in mates if entry.id not in replaced]
         await seen.all((*standing, *fresh))
         checked, against_pds = _against_the_pds(fresh, standing, seen)
-        there = [entry.id for entry in (*fresh, *standing) if entry.person]
-        decided = await reviews.decisions_about(db, there) if there else {}
+        await self._stay_severed(db, fresh, known, now)
+        there = {entry.id: entry.nhs_number for entry in (*fresh, *standing)}
+        decided = await reviews.decisions_about(db, there) if known or standing else {}
         relinked = await relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
         doubts = await weighed(distinct((*against_pds, *relinked.doubts)), (*standing, *checked), self.turns)
         liked = await self.write(db, checked, relinked, doubts, now, seen)
@@ -146,6 +147,21 @@ class Enrolling:
             else:
                 outcomes[key] = "linked" if entry.id in relinked.joined | liked.joined else "new"
         return outcomes, {(entry.stated.source, entry.stated.local_id): entry for entry in checked}
+
+    async def _stay_severed(
+        self, db: Connection, fresh: Iterable[Entry], known: Mapping[tuple[str, str], Entry], now: datetime
+    ) -> None:
+        """A source that states another number of somebody leads no more across than a trace does: who had a severed number stays
+        as far from the others as that is, under whatever number it goes on."""
+        left = []
+        for entry in fresh:
+            before = known.get((entry.stated.source, entry.stated.local_id))
+            if before is not None and before.nhs_number not in ("", entry.nhs_number):
+                left.append((before.nhs_number, entry))
+        severed = await likeness.severed_from(db, [number for number, _ in left]) if left else {}
+        for number, entry in left:
+            for far in severed.get(number, ()):
+                await likeness.sever(db, far, entry.id, f"source|{entry.stated.source}", now, undo=False)
 
     async def write(
         self, db: Connection, entries: Sequence[Entry], relinked: Relinked, doubts: Sequence[Doubt], now: datetime, seen: Seen

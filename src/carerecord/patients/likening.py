@@ -43,7 +43,7 @@ async def liken(db: Connection, fresh: Sequence[str], doubted: Iterable[Doubt], 
     sets: dict[str, list[Member]] = {}
     for member in by_patient.values():
         sets.setdefault(member.person, []).append(member)
-    decided = await reviews.decisions_about(db, by_patient)
+    decided = await reviews.decisions_about(db, {name: member.facts.nhs for name, member in by_patient.items()})
     severed = await likeness.severed_from(db, [*by_patient, *(member.facts.nhs for member in by_patient.values())])
     held = {frozenset((doubt.one, doubt.other)) for doubt in doubted}
     pairs: dict[frozenset[str], tuple[Weighing, str, str]] = {}

@@ -11,7 +11,7 @@ from carerecord.patients import matching
 from carerecord.patients.matching import Traits
 from carerecord.patients.model import PDS, Entry
 
-Decisions = dict[frozenset[str], bool]  # a pair of ids -> what a human found: same or not
+Decisions = dict[frozenset[str], bool | None]  # a pair of ids -> what a human found: same or not; None: severed for good
 
 
 class Doubt(Struct, frozen=True):
@@ -57,12 +57,11 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
 
 
 def _doubt(entry: Entry, each: Sequence[Entry], traits_of: Callable[[Entry], Traits], decided: Decisions) -> Doubt | None:
-    for member in each:
-        finding = decided.get(frozenset((entry.id, member.id)))
-        if finding is True:
-            return None
-        if finding is False:
-            return Doubt(member.id, entry.id, (), ())  # a human has said so already: nothing left to ask
+    found = [decided[pair] for member in each if (pair := frozenset((entry.id, member.id))) in decided]
+    if None in found or (found and not found[0]):
+        return Doubt(each[0].id, entry.id, (), ())  # a human has said so already: nothing left to ask
+    if found:
+        return None
     for member in each:
         one, other = traits_of(member), traits_of(entry)
         if against := matching.conflicts(one, other):

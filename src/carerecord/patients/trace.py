@@ -40,7 +40,8 @@ class Tracing:
             if entry is None:
                 raise NotFound("There is no such person in the index.")
             superseded = asked.demographics.nhs_number if asked.demographics else ""
-            if superseded in (await likeness.severed_from(db, [entry.nhs_number])).get(entry.nhs_number, ()):
+            severed = await likeness.severed_from(db, [entry.id, entry.nhs_number])
+            if superseded in frozenset().union(*severed.values()):
                 await self._mark(db, entry, VERIFIED)  # its own number stays; nothing leads from one history to the other
             elif asked.demographics is None or asked.outcome == "not-found":
                 await self._mark(db, entry, {"not-found": NO_MATCH, "verified": VERIFIED}.get(asked.outcome, CONFLICT))
@@ -85,7 +86,7 @@ class Tracing:
         await self._write(db, judged, doubts)
 
     async def _write(self, db: Connection, judged: list[Entry], doubts: list[Doubt]) -> None:
-        decided = await reviews.decisions_about(db, [each.id for each in judged])
+        decided = await reviews.decisions_about(db, {each.id: each.nhs_number for each in judged})
         turns = self.enrolling.turns
         seen = Seen(turns)
         relinked = await relink(judged, seen, decided, frozenset())

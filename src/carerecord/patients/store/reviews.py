@@ -1,7 +1,8 @@
 """Which pairs wait for a human, and what have humans found?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 
 import msgspec
 from msgspec import Struct
@@ -16,23 +17,28 @@ from carerecord.patients.store.kept import entry_in
 _weighed = msgspec.json.Decoder(tuple[Weighed, ...])
 
 
-async def decisions_about(db: Database, patients: Iterable[str]) -> Decisions:
-    """What humans have found of these ids. Two that are severed are two people, whatever was found before and what they bear."""
-    ids = list(patients)
+async def decisions_about(db: Database, bearers: Mapping[str, str]) -> Decisions:
+    """What humans have found of these (id, its NHS number or ""). What is severed is two people, whatever was found before and
+    what they bear."""
+    named: dict[str, list[str]] = {patient: [patient] for patient in bearers}
+    for patient, number in bearers.items():
+        if number:
+            named.setdefault(number, []).append(patient)
     rows = await db.fetch(
         """
         SELECT one, other, same FROM decision WHERE one = ANY ($1)
         UNION ALL
         SELECT one, other, same FROM decision WHERE other = ANY ($1)
         UNION ALL
-        SELECT one, other, false FROM severed WHERE one = ANY ($1) AND other = ANY ($1)
+        SELECT one, other, NULL FROM severed WHERE one = ANY ($2) AND other = ANY ($2)
         """,
-        ids,
+        list(bearers),
+        list(named),
     )
-    found: dict[frozenset[str], bool] = {}
+    found: Decisions = {frozenset((one, other)): same for one, other, same in rows if same is not None}
     for one, other, same in rows:
-        pair = frozenset((one, other))
-        found[pair] = same and found.get(pair, True)
+        if same is None:
+            found |= {frozenset(pair): None for pair in product(named[one], named[other])}
     return found
 
 
