@@ -127,6 +127,8 @@ def test_values_that_mean_unknown_carry_no_weight():
     told = facts(stated("a", "1", given="Baby Twin 1", born="1948-01-01", **surgery))
     assert (told.given, told.birth, told.place, told.post, told.phones) == ((), "00001948", "", "", ())
     assert told.newborn
+    visa = facts(stated("a", "1", given="FNU", family="LNU"))  # as American papers write it: first, last name unknown
+    assert (visa.given, visa.family, facts(stated("a", "1", given=".", family=".")).family) == ((), "", "")
     desk = facts(stated("a", "1", **{**surgery, "phone": "01632 960001"}))
     assert desk.phones == (), "the surgery's own telephone"
     assert facts(stated("a", "1", **{**surgery, "phone": "07700 900123"})).phones == ("7700900123",)

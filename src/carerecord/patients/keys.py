@@ -14,7 +14,7 @@ from carerecord.patients import nicknames
 from carerecord.patients.facts import Facts
 from carerecord.patients.sounds import sound
 
-FOLDED = 4  # raised whenever what is folded of an entry changes, its facts or its keys: the index then folds everybody anew
+FOLDED = 5  # raised whenever what is folded of an entry changes, its facts or its keys: the index then folds everybody anew
 MOST = 60  # entries under one key that are compared; a key that more share tells too little to look further
 
 

@@ -17,7 +17,7 @@ NAMELESS: Final = frozenset(
         "daughter", "unknown", "unk", "unnamed", "unidentified", "not", "known", "given", "stated", "trauma", "alias",
         "resus", "major", "incident", "patient", "test", "dummy", "xx", "xxx", "xxxx", "zz", "zzz", "na", "none", "nil",
         "no", "name", "surname", "forename", "anonymous", "john-doe", "of", "adult", "child", "person", "man", "woman",
-        "confidential",
+        "confidential", "fnu", "lnu",
     )
 )  # fmt: skip
 # Each of these makes the whole name an alias, whatever stands beside it: "Unknown Kilo" is not called Kilo.
