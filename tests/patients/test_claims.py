@@ -64,7 +64,7 @@ async def test_a_number_that_is_used_for_somebody_else_waits_and_nothing_is_take
     assert (await desk.who(first.patient)).demographics.names[0].family == "Marlow"
 
 
-async def test_two_processes_that_take_claims_of_the_same_people_at_once_end_with_one_person_for_each(service_database):
+async def test_claims_of_the_same_people_through_two_pools_at_once_end_with_one_person_for_each(service_database):
     dsn = (await service_database("patients")).dsn
     pools = [await open_pool(dsn, service="patients") for _ in range(2)]
     numbers = [nhs(each) for each in range(1, 13)]
