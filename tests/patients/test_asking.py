@@ -7,6 +7,7 @@ from carerecord.contracts.patients import KnownAsAsked, MatchAsked, ReviewsAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.errors import NotFound
 from carerecord.patients.asking import Asking
+from carerecord.patients.store import likeness
 
 HOME = {"address": "14 Station Road", "postcode": "QX1 4AB"}
 
@@ -33,7 +34,26 @@ async def test_who_would_be_linked_is_certain_and_a_namesake_is_possible_at_most
 async def test_only_certain_matches_is_one_or_nobody(desk):
     await desk.enrol(stated("gp", "1", **HOME), stated("gp", "2", given="Edith Rose", **HOME))
     assert await match(desk, stated("", "", **HOME), certain=True) == (), "two fit: nobody is certain"
-    assert len(await match(desk, stated("", "", **HOME), most=1)) == 1
+    (first,) = await match(desk, stated("", "", **HOME), most=1)
+    assert first.grade != "certain", "two fit, though one is asked for"
+
+
+@pytest.mark.parametrize("change", ["linked", "parted"])
+async def test_who_is_linked_or_parted_while_somebody_asks_is_told_as_they_are(desk, monkeypatch, change):
+    one, other = await desk.enrol(stated("gp", "1", number=nhs(1), **HOME), stated("trust", "2", number=nhs(1), **HOME))
+    asked = likeness.alike
+
+    async def then_changed(db, keys):
+        found = await asked(db, keys)
+        if await desk.db.fetchval("SELECT count(*) FROM link WHERE person = 'elsewhere'") == 0:
+            moved = [one.patient, other.patient] if change == "linked" else [one.patient]
+            await desk.db.execute("UPDATE link SET person = 'elsewhere' WHERE patient = ANY ($1)", moved)
+        return found
+
+    monkeypatch.setattr(likeness, "alike", then_changed)
+    found = await match(desk, stated("", "", number=nhs(1), **HOME))
+    told = {each.person.ids for each in found}
+    assert told == ({(one.patient, other.patient)} if change == "linked" else {(one.patient,), (other.patient,)})
 
 
 async def test_asking_links_nothing(desk):

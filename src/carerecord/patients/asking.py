@@ -44,9 +44,13 @@ class Asking:
         if not wanted:
             return Matched((), TOO_LITTLE)
         best = _best(claim, await likeness.alike(self.db, wanted))
-        ranked = sorted(best.items(), key=lambda each: (-each[1][0].bits, each[0]))[: max(1, asked.most)]
+        most = max(1, asked.most)
+        order = sorted(best.items(), key=lambda each: (-each[1][0].bits, each[0]))
+        # Whoever else would link is read too, however few are asked for: beside them nobody is certain.
+        ranked = [*order[:most], *(each for each in order[most:] if each[1][0].verdict == LINK)]
         sets = await likeness.sets(self.db, [key for key, _ in ranked]) if ranked else {}
-        ranked = [each for each in ranked if each[0] in sets]
+        if any(key not in sets or facts not in sets[key].facts() for key, (_, facts) in ranked):
+            return await self.match(asked)  # somebody was linked, parted or changed between the two questions
         told_of = _unsevered(claim.nhs, [key for key, _ in ranked], sets)
         people = {key: sets[key].entries() for key, _ in ranked}
         ranked = [(key, like) for key, each in ranked if (like := _told(stated, claim, each, people[key], sets[key].facts()))]
@@ -60,7 +64,7 @@ class Asking:
             why = tuple(Weighed(FACT_NAMES[fact], HOW[how], bits) for fact, how, bits in told)
             score = round(probability(found.bits), 4)
             candidates.append(Candidate(person_of(people[key]), grade, score, round(found.bits, 1), why))
-        return Matched(tuple(candidates))
+        return Matched(tuple(candidates[:most]))
 
     async def known_as(self, asked: KnownAsAsked) -> KnownAs:
         """Raises NotFound: nobody bears this number of this system; `what` is "system" where nobody ever bore one of it."""
