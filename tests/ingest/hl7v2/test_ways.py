@@ -8,6 +8,8 @@ from tests.ingest.hl7v2.test_triggers import a_message
 from tests.ingest.hl7v2.world import PID, SENDER, message, pv1
 
 from carerecord.ingest.hl7v2 import TRIGGERS, Filing, Unreadable, mapped, parse
+from carerecord.ingest.hl7v2.parse import Part
+from carerecord.ingest.hl7v2.ways import Ways, recurring, ways_of
 
 OTHER = replace(SENDER, systems=(("L", "https://other.test/codes"),), authorities=(("RX1", "https://other.test/staff"),))
 OBR = "OBR|1|P1|F1|UE^Urea^L|||20261122055500||||||||||||||||||F"
@@ -45,6 +47,22 @@ def test_the_same_letters_of_two_senders_mean_what_each_of_them_means():
 
     assert said[0] == said[2]
     assert [b"https://other.test/codes" in b"".join(bytes(each.says) for each in one) for one in said] == [False, True, False]
+
+
+def test_a_long_text_is_not_kept_at_hand():
+    read: list[str] = []
+
+    @recurring
+    def meaning(ways: Ways, part: Part | None) -> str:
+        read.append(part.raw[:1] if part is not None else "")
+        return ""
+
+    parsed = parse(message("ADT^A01", pv1()))
+    for raw in ("a", "a", "b" * 10_000, "b" * 10_000):
+        meaning(Ways(SENDER, parsed.marks, parsed.codec), Part(raw, parsed.marks, parsed.codec))
+        meaning(ways := ways_of(SENDER, parsed.marks, parsed.codec), Part(raw, ways.marks, ways.codec))
+
+    assert read == ["a", "a", "a", "b", "b", "b", "b"]
 
 
 def test_a_mark_of_one_message_is_no_mark_in_another():

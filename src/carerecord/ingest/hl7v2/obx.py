@@ -27,6 +27,7 @@ _KNOWN_FLAGS: Final = frozenset(("H", "L", "HH", "LL", "HU", "LU", "N", "A", "AA
                                  "U", "B", "W", "ND", "DET", "E", "RR", "WR", "NR"))  # fmt: skip
 _NUMBER: Final = r"[+-]?\d+(?:\.\d+)?"
 _RANGE: Final = re.compile(rf"({_NUMBER})\s*(?:-|–|to)\s*({_NUMBER})\Z")
+_LONGEST_RANGE: Final = 100
 _BOUND: Final = re.compile(rf"(<=?|>=?)\s*({_NUMBER})\Z")
 
 
@@ -124,18 +125,17 @@ def _range(text: str, said: dict[str, Any]) -> Resource:
     if own is None:
         return made
     unit = {key: own[key] for key in ("unit", "system", "code") if key in own}
-    for end, value in _ends(text):
-        made[end] = {"value": value, **unit}
+    if len(squeezed := text.strip()) <= _LONGEST_RANGE:
+        made |= {end: {"value": value, **unit} for end, value in _ends(squeezed)}
     return made
 
 
 @lru_cache(4_096)  # each test has its own
 def _ends(text: str) -> tuple[tuple[str, Decimal | None], ...]:
-    squeezed = text.strip()
-    if found := _RANGE.match(squeezed):
+    if found := _RANGE.match(text):
         low, high = values.number(found[1]), values.number(found[2])
         return (("low", low), ("high", high)) if low is not None and high is not None and low <= high else ()
-    if found := _BOUND.match(squeezed):
+    if found := _BOUND.match(text):
         return (("high" if found[1][0] == "<" else "low", values.number(found[2])),)
     return ()
 

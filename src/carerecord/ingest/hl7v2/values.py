@@ -12,6 +12,7 @@ from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.ways import Ways, recurring
 
 ORDER_NUMBERS: Final = {2: "placer-order", 3: "filler-order"}
+_LONGEST_NUMBER: Final = 40
 _MOST_DIGITS: Final = 18  # what FHIR asks every reader to keep
 # Many a laboratory writes 10^9/L and does not escape the ^, which then parts a base from its power: "9/L" is another unit.
 _PARTED_BASE: Final = re.compile(r"(?:(?:\A|\D)10|[A-Za-z])\Z")
@@ -211,17 +212,22 @@ def entity(reading: Reading, segment: Segment, field: int, kind: str) -> Resourc
     return {"system": systems.local(kind, reading.sender, part[2] or part[3]), "value": value}
 
 
-@lru_cache(4_096)  # of a test's results few are unlike all others, and of its ranges none
 def number(text: str) -> Decimal | None:
     """A number with the very digits that were sent; None where FHIR could not write it."""
-    said = text.strip().removeprefix("+")
+    said = text.strip()
+    return _number(said) if len(said) <= _LONGEST_NUMBER else None
+
+
+@lru_cache(4_096)  # of a test's results few are unlike all others, and of its ranges none
+def _number(text: str) -> Decimal | None:
+    said = text.removeprefix("+")
     if not said or said[-1] == ".":
         said = said.rstrip(".")
     if said[:1] == ".":
         said = f"0{said}"
     elif said[:2] == "-.":
         said = f"-0{said[1:]}"
-    if not said.isascii() or not set(said) <= set("0123456789.-+eE") or len(said) > 40:
+    if not said.isascii() or not set(said) <= set("0123456789.-+eE"):
         return None
     try:
         found = Decimal(said)

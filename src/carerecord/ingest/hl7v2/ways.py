@@ -14,6 +14,7 @@ from carerecord.ingest.hl7v2.parse import Part
 from carerecord.ingest.hl7v2.shapes import Sender
 
 AT_HAND: Final = 2_048  # meanings of one kind, of all senders together
+_LONGEST: Final = 256  # characters of one: what is longer was written once, and memory must not grow with it
 T = TypeVar("T")
 
 
@@ -41,6 +42,8 @@ def recurring(read: Callable[[Ways, Part | None], T]) -> Callable[[Ways, Part | 
     @wraps(read)
     def meant(ways: Ways, part: Part | None) -> T:
         at_hand = ways.at_hand
-        return read(ways, part) if part is None or at_hand is None else known(at_hand, part.raw)
+        if part is None or at_hand is None or len(part.raw) > _LONGEST:
+            return read(ways, part)
+        return known(at_hand, part.raw)
 
     return meant
