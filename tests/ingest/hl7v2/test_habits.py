@@ -54,6 +54,29 @@ def test_the_sensitivities_of_two_organisms_are_never_one_anothers():
     assert sorted(each.get("conclusion", "") for each in resources(puts, "DiagnosticReport")) == ["", *sorted(found)]
 
 
+def test_sensitivities_sent_again_without_their_culture_still_say_whose_they_are():
+    culture = obr(code="UC^Urine culture^L", section="MB")
+    said = (sensitivities(2, "2"), sensitive("Ampicillin", "S"))
+    again = (sensitivities(2, "2"), sensitive("Ampicillin", "R"), "NTE|1||Repeated")
+    puts = stand([oru(culture, grown("2", "KPN", "Klebsiella pneumoniae"), *said), oru(*again, at="20261122070000")])
+    all_is_well(puts)
+    (found,) = [each for each in resources(puts, "Observation") if "valueString" in each]
+
+    assert [each["text"] for each in found["note"]][:2] == ["Of this finding: Klebsiella pneumoniae", "Repeated"]
+    assert found["valueString"] == "R"
+
+
+@pytest.mark.parametrize(("parent", "said"), [("P2^F2", "Proteus mirabilis"), ("P1^F1", "Escherichia coli"), ("", None)])
+def test_the_organism_of_another_culture_is_never_named(parent, said):
+    first = (obr(code="UC^Urine culture^L", section="MB"), grown("1", "ECO", "Escherichia coli"))
+    second = (first[0].replace("P1|F1", "P2|F2"), grown("1", "PMI", "Proteus mirabilis"))
+    sens = sensitivities(3, "1").replace("|P1|F1|", "|P3|F3|").replace("|P1^F1", f"|{parent.replace('^', '&x^')}")
+    puts = stand([oru(*first, *second, sens, sensitive("Ampicillin", "S"))])
+    (found,) = [each for each in resources(puts, "Observation") if "valueString" in each]
+
+    assert found.get("note") == ([{"text": f"Of this finding: {said}"}] if said else None)
+
+
 def test_one_number_and_one_test_twice_in_a_message_are_two_reports():
     puts = stand([oru(obr(), obx("4.1"), obr(), obx("7.9"))])
 
@@ -81,6 +104,13 @@ def test_a_comment_that_comes_without_the_value_stands_beside_the_value():
 
     assert [each["text"] for each in observation["note"]] == ["Sample mislabelled: do not rely on it", "Not verified yet"]
     assert (observation["status"], observation["valueQuantity"]["value"]) == ("corrected", 12)
+
+
+def test_no_comment_takes_the_place_of_another():
+    said = (oru(obr(), obx("", "F"), f"NTE|1||{words}", at=f"202611220{hour}0000") for hour, words in ((7, "One"), (8, "Two")))
+    observation = the([oru(obr(), obx("12"), "NTE|1||First"), *said], "Observation")
+
+    assert [each["text"] for each in observation["note"]] == ["Two", "One", "First"]
 
 
 def test_a_value_that_is_taken_away_is_no_value_though_its_test_stands():
@@ -111,6 +141,7 @@ def file(data: str, *, sub: str = "", before: str = "LAB^application^pdf^Base64^
         (file(base64.b64encode(BYTES[:10]).decode()), file(base64.b64encode(BYTES[10:]).decode())),
         (file(f"{PDF[:HALF]}~{PDF[HALF:]}"),),
         (file(PDF, before="PDF^Base64^"),),
+        (file(PDF[:HALF]), file(PDF[HALF:], before="")),
         (file(PDF, before="", kind="TX"),),
         (file(PDF[:HALF], before="", kind="FT"), file(PDF[HALF:], before="", kind="FT")),
     ],
@@ -133,6 +164,38 @@ def test_two_files_in_a_report_are_two_documents():
     assert len(resources(puts, "DocumentReference")) == 2
 
 
+@pytest.mark.parametrize(
+    ("first", "behind"),
+    [
+        (file(PDF), file("R0lGODlhAQABAAAAACw=", before="LAB^image^gif^Base64^")),
+        (file(PDF, before="", kind="TX"), file("Dear colleague, all is well.", before="", kind="TX")),
+        (file("Dear colleague, all is well.", before="", kind="TX"), file(PDF, before="", kind="TX")),
+    ],
+)
+def test_what_is_no_piece_of_a_file_is_not_swallowed_by_it(first, behind):
+    puts = stand([oru(obr(), first, behind)])
+    all_is_well(puts)
+    documents = [base64.b64decode(each["content"][0]["attachment"]["data"]) for each in resources(puts, "DocumentReference")]
+
+    assert BYTES in documents
+    assert len(documents) + len(resources(puts, "Observation")) == 2
+
+
+def test_a_file_that_is_broken_within_is_one_of_which_nobody_knows_the_kind():
+    puts = stand([oru(obr(), file(f"{PDF[:40]} - not base64 -", before="", kind="TX"))])
+    all_is_well(puts)
+
+    assert one(puts, "DocumentReference")["content"][0]["attachment"]["contentType"] == "application/octet-stream"
+
+
+def test_a_file_without_a_name_is_the_same_whatever_stands_before_it():
+    unnamed = file(PDF).replace("PDF^Report as PDF^L", "")
+    text = obx("No bleed.", kind="TX", code="CTH^CT head^L", unit="")
+    one_way, other = ({*stand([oru(obr(code="CTH^CT head^L"), *each)])} for each in ((unnamed, text), (text, unnamed)))
+
+    assert one_way == other
+
+
 def test_a_document_is_put_together_of_its_pieces_and_one_that_cannot_be_read_says_so():
     txa = "TXA|1|DS|||20261120100000|||||||DOC1|||||AU"
     letter = the([message("MDM^T02", txa, file(PDF[:HALF]), file(PDF[HALF:]))], "DocumentReference")
@@ -151,6 +214,14 @@ def test_each_comment_lies_with_what_it_stands_behind():
     assert one(puts, "DiagnosticReport")["conclusion"] == "On warfarin\nRing the ward\nRepeat in a week"
     assert one(puts, "Observation")["note"] == [{"text": "Not haemolysed"}]
     assert one(puts, "Specimen")["note"] == [{"text": "Taken from the drip arm"}]
+
+
+def test_a_comment_that_no_report_follows_is_kept():
+    behind = the([oru(obr(), obx("4.1")), message("ORU^R01", obr(), obx("4.1"), ORC, "NTE|1||Ring the ward")], "DiagnosticReport")
+    alone = stand([message("ORU^R01", pv1(), "NTE|1||Sample never came")])
+    all_is_well(alone)
+
+    assert [behind["conclusion"], one(alone, "DiagnosticReport")["conclusion"]] == ["Ring the ward", "Sample never came"]
 
 
 def test_a_text_without_a_name_is_what_its_report_is_named():

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import re
 from typing import Any, Final
 
 from carerecord.ingest.hl7v2 import values
@@ -28,6 +29,7 @@ _ENCODINGS: Final = frozenset(("A", "ASCII", "HEX", "BASE64", "B64"))
 _PDF_AS_TEXT: Final = "JVBERi0"
 # How base64 of a PDF, RTF, PNG, JPEG, TIFF, ZIP (DOCX) or XML begins.
 _OPENINGS: Final = (_PDF_AS_TEXT, "e1xydGY", "iVBORw0K", "/9j/", "SUkq", "TU0A", "UEsDB", "PD94bWw")
+_PIECE: Final = re.compile(r"[A-Za-z0-9+/=\r\n]+\Z")
 _DOC_STATUS: Final = {"final": "final", "corrected": "amended", "partial": "preliminary", "preliminary": "preliminary"}
 _STARTS: Final = (
     (b"%PDF-", "application/pdf"),
@@ -46,7 +48,12 @@ def is_file(obx: Segment) -> bool:
 def goes_on(obx: Segment, before: list[Segment]) -> bool:
     """Whether its bytes are the next piece of a file: what begins as no file does, behind one that begins as one."""
     first = before[0]
-    return is_file(first) and obx.raw(2) == first.raw(2) and obx.raw(3) == first.raw(3) and _opens(first) and not _opens(obx)
+    if not is_file(first) or obx.raw(2) != first.raw(2) or obx.raw(3) != first.raw(3) or not _opens(first):
+        return False
+    one, other = first.part(5), obx.part(5)
+    if one is None or other is None or _opens(obx) or not _PIECE.match(_data(other)[1]):
+        return False
+    return not other.peek(2) or (one.peek(2), one.peek(3)) == (other.peek(2), other.peek(3))
 
 
 def _opens(obx: Segment) -> bool:
@@ -112,7 +119,7 @@ def attached(reading: Reading, lines: list[Segment]) -> Resource:
     shown_by_itself = next((type_ for start, type_ in _STARTS if content.startswith(start)), "")
     if shown_by_itself:
         found["contentType"] = shown_by_itself
-    return {**found, "data": base64.b64encode(content).decode(), "size": len(content)}
+    return {"contentType": "application/octet-stream", **found, "data": base64.b64encode(content).decode(), "size": len(content)}
 
 
 def _data(part: Part) -> tuple[str, str]:

@@ -51,7 +51,7 @@ FIELDS: Final[tuple[tuple[str, tuple[int, ...], str], ...]] = (
     ("OBR", (22,), "issued"),
     ("OBR", (24,), "DiagnosticReport.category; laboratory or imaging for its observations"),
     ("OBR", (25,), "DiagnosticReport.status; `W` or `D` withdraws the report with all its results"),
-    ("OBR", (26,), "of which finding these results tell more: a note; with it part of the report's id"),
+    ("OBR", (26,), "of which finding (of the culture in OBR-29) these results tell more: a note, and part of the report's id"),
     ("OBR", (32, 33), "DiagnosticReport.resultsInterpreter"),
     ("OBX", (2, 5, 6), "Observation.value[x]; a document for `ED`, `RP` and a PDF in a text, its pieces joined"),
     ("OBX", (3, 4), "Observation.code, OBR-4 where it is empty; with OBX-4 the id of the result within its report"),

@@ -86,17 +86,27 @@ def reports(segments: tuple[Segment, ...]) -> list[Report]:
             found[-1].specimens.append((segment, notes))
         elif name == "NTE" and (text := values.text_of(segment, 3)):
             notes.append(text)
+    if ahead and found:  # no report follows
+        found[-1].notes.extend(ahead)
+    elif ahead:
+        found.append(Report(orc, None, ahead))
     return found
 
 
 def _observed(obx: Segment, lines: list[tuple[list[Segment], list[str]]]) -> list[str]:
     """Where its comments go, once it lies with the OBX that it goes on from, or by itself."""
     before, said = lines[-1] if lines else ([], [])
-    if before and not said and (observations.goes_on(obx, before[-1]) or files.goes_on(obx, before)):
+    if before and not said and _goes_on(obx, before):
         before.append(obx)
     else:
         lines.append(([obx], []))
     return lines[-1][1]
+
+
+def _goes_on(obx: Segment, before: list[Segment]) -> bool:
+    if files.is_file(before[0]):
+        return files.goes_on(obx, before)
+    return not files.is_file(obx) and observations.goes_on(obx, before[-1])
 
 
 def _finding(report: Report, others: list[Report]) -> str:
@@ -105,9 +115,16 @@ def _finding(report: Report, others: list[Report]) -> str:
     if parent is None or parent.empty:
         return ""
     code, sub_id, words = parent[1], parent[2], parent.sub(3, 2) or parent[3]
-    found = (lines[0] for other in others if other is not report for lines, _ in other.lines)
-    own = next((each for each in found if (each.text(3), each.text(4)) == (code, sub_id)), None)
-    return words or (own.text(5, 2) or own.text(5) if own is not None else "")
+    whose = report.obr.part(29) if report.obr is not None else None
+    numbers = {whose.sub(1, 1), whose.sub(2, 1)} - {""} if whose is not None else set()
+    within = [each for each in others if each is not report and (not numbers or numbers & _numbers(each))]
+    found = [lines[0] for each in within for lines, _ in each.lines]
+    said = {each.text(5, 2) or each.text(5) for each in found if (each.text(3), each.text(4)) == (code, sub_id)}
+    return words or (said.pop() if len(said) == 1 else "")  # of two cultures, nobody can say which
+
+
+def _numbers(report: Report) -> set[str]:
+    return {segment.text(number) for segment in (report.obr, report.orc) if segment is not None for number in (2, 3)}
 
 
 def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, id_: str, finding: str) -> list[Statement]:
@@ -130,16 +147,19 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
     seen: dict[str, int] = {}
     for lines, notes in report.lines:
         obx = lines[0]
-        code = values.concept(reading, named := obx.part(3)) or facts["code"]  # a text without a name is the report's own
-        key = f"{key_of(code)}|{obx.text(4)}"
+        named = values.concept(reading, obx.part(3))
+        code = named or facts["code"]  # a text without a name is the report's own
+        key = f"{key_of(named)}|{obx.text(4)}"
         seen[key] = seen.get(key, 0) + 1
         told_apart = (id_, key) if seen[key] == 1 else (id_, key, str(seen[key]))
         if files.is_file(obx):
             thing, made = files.file_of(reading, lines, notes, visit, told_apart, thread, facts)
         else:
             thing = f"Observation/{stable_id(reading.sender, 'Observation', *told_apart)}"
-            made = observations.observed(reading, code, lines, [*of, *notes], _OF_A_RESULT[status], sent or reading.time(obx, 19))
-            is_result = _is_named_result(reading, named) if code is not facts["code"] else _is_result(code)
+            made = observations.observed(reading, code, lines, notes, _OF_A_RESULT[status], sent or reading.time(obx, 19))
+            if finding:
+                made["+note/finding"] = {"text": of[0]}
+            is_result = _is_named_result(reading, obx.part(3)) if named else _is_result(code)
             _shared(made, facts, report, visit, specimens, is_result=is_result)
             facts[f"+result/{thing}"] = {"#": len(things), "reference": thing}
         things[thing] = made

@@ -20,13 +20,18 @@ def standing(told: Told) -> dict[str, Any]:
         return out
     newest = said[-1]
     now: dict[str, Any] = {}
+    later: list[dict[str, Any]] = []  # what came without a value, after the one that stands
     for each in said:
+        later.append(each)
         if shown_value(each) or "taken" in each:
-            now = each if "taken" not in each else {}
+            now, later = each if "taken" not in each else {}, []
     # A status sent without the value again ("verified") is one of the value that stands, and so is a comment; `""` takes it away.
     stands = shown_value(newest) or "taken" in newest or newest["status"] in ("cancelled", "registered") or not now
-    chosen = newest if stands else {**now, "status": newest["status"], **_notes(newest, now)}
+    chosen = newest if stands else {**now, "status": newest["status"], **_notes(later, now)}
+    of_all = out.pop("note", [])
     out |= {key: value for key, value in chosen.items() if key not in _OURS}
+    if of_all:
+        out["note"] = [*of_all, *out.get("note", ())]
     if "effectiveDateTime" in chosen:  # its own time, before the span of its report: FHIR knows one of the two
         out.pop("effectivePeriod", None)
     earlier: list[dict[str, str]] = []
@@ -40,10 +45,12 @@ def standing(told: Told) -> dict[str, Any]:
     return out
 
 
-def _notes(newest: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+def _notes(later: list[dict[str, Any]], now: dict[str, Any]) -> dict[str, Any]:
     """What was said of the value later stands before what came with it."""
-    later = newest.get("note", [])
-    return {"note": [*later, *(each for each in now.get("note", []) if each not in later)]} if later else {}
+    found: list[dict[str, str]] = []
+    for each in (*reversed(later), now):
+        found += [note for note in each.get("note", ()) if note not in found]
+    return {"note": found} if found else {}
 
 
 def shown_value(each: dict[str, Any]) -> str:
