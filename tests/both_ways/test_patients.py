@@ -34,6 +34,7 @@ from carerecord.contracts.locator import LEARN
 from carerecord.contracts.patients import (
     DECIDE,
     ENROL,
+    ENTRIES,
     INSTRUCT,
     KNOWN_AS,
     LINEAGE,
@@ -53,6 +54,7 @@ from carerecord.contracts.patients import (
     DecideAsked,
     EnrolAsked,
     Enrolled,
+    EntriesAsked,
     InstructAsked,
     Instruction,
     KnownAsAsked,
@@ -117,10 +119,11 @@ async def test_patients(service_database, tmp_path):
             (REVIEWS, ReviewsAsked(decided=True)),
             (UNDO, lambda said: UndoAsked(review(said), actor=DR_NAIR)),
             (UNDO, UndoAsked("none", actor=DR_NAIR)),
+            (ENTRIES, lambda said: EntriesAsked(enrolled(said)[0].patient)),
         ],
     )
     assert [each.error for each in answers[9:13]] == ["NotSignedIn", "NotFound", "NotFound", "NotSignedIn"]
-    assert [each.error for each in answers[13:]] == ["", "", "NotFound"]
+    assert [each.error for each in answers[13:]] == ["", "", "NotFound", ""]
 
 
 async def test_matching_claims_and_instructions(service_database, tmp_path):

@@ -17,6 +17,7 @@ from tests.patients.people import nhs
 from carerecord.app.postgres import Cluster
 from carerecord.contracts.identity import ADD_CLIENT, AddClientAsked
 from carerecord.contracts.patients import ENROL, RESTRICTED, Demographics, EnrolAsked, Identifier, Name, SourcePatient
+from carerecord.contracts.records import ALIASES, AliasesAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.calls import Calls
 from carerecord.kit.errors import Unavailable
@@ -69,9 +70,11 @@ async def kept(api: Api, resource: dict[str, Any]) -> str:
     return str(made.json["id"])
 
 
-async def told(api: Api, stated: SourcePatient, *, restricted: bool) -> None:
+async def told(api: Api, stated: SourcePatient, *, restricted: bool) -> str:
+    """Their id in the index."""
     demographics = replace(stated.demographics, restricted=restricted)
-    await api.house.calls("exchange").ask(ENROL, EnrolAsked((replace(stated, demographics=demographics),)))
+    (one,) = await api.house.calls("exchange").ask(ENROL, EnrolAsked((replace(stated, demographics=demographics),)))
+    return one.patient
 
 
 async def somebody(api: Api, *, restricted: bool = True) -> Somebody:
@@ -269,9 +272,11 @@ async def test_a_patient_who_comes_later_is_known_by_the_number_and_one_of_the_s
     for each in (id_, "L-9"):
         hers = a_patient("") | {"id": each, "identifier": [{"system": LOCAL, "value": "L-9"}]}
         assert (await api.ask("PUT", f"/Patient/{each}", hers, token=token)).status == 201
-    await told(api, unnumbered, restricted=True)
+    who = await told(api, unnumbered, restricted=True)
     for each in (id_, "L-9"):
         assert telling(await api.ask("GET", f"/Patient/{each}")) == [], each
+    named = await api.house.calls("exchange").ask(ALIASES, AliasesAsked(who))
+    assert sorted(named.kept) == sorted((id_, "L-9")), "who reads the book finds who read either"
 
 
 async def test_what_was_read_and_is_written_back_loses_nothing(api: Api):

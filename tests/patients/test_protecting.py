@@ -7,7 +7,7 @@ from importlib.resources import files
 import pytest
 from tests.patients.people import DR_NAIR, Desk, nhs, stated
 
-from carerecord.contracts.patients import Demographics, Name, PartAsked, TracedAsked
+from carerecord.contracts.patients import Demographics, EntriesAsked, Name, PartAsked, TracedAsked
 from carerecord.contracts.restricted import Protected, Restricted, RestrictedAsked
 from carerecord.patients import protecting
 from carerecord.patients.protecting import restricted
@@ -30,6 +30,13 @@ async def test_who_is_restricted_is_told_with_every_number_and_every_entry_of_th
     answer = await told(desk)
     assert answer.people == (Protected(who.patient, (nhs(1),), (("gp", "1"), ("trust", "3"))),)
     assert (await told(desk, answer.upto)).people == ()
+
+
+async def test_their_sources_are_told_to_those_who_read_the_book_and_to_nobody_who_asks_who_it_is(desk: Desk):
+    who, _ = await desk.enrol(stated("gp", "1", number=nhs(1), restricted=True), stated("trust", "3", number=nhs(1)))
+    assert await desk.index.entries(EntriesAsked(who.patient)) == (("gp", "1"), ("trust", "3"))
+    assert {each.source for each in (await desk.who(who.patient)).statements} == {""}
+    assert await desk.index.entries(EntriesAsked("nobody")) == ()
 
 
 async def test_the_pds_is_enough(desk: Desk):

@@ -29,7 +29,7 @@ from carerecord.contracts.holdings import (
     RecordAsked,
 )
 from carerecord.contracts.locator import SEEN, WHERE, Learned, Pointer, Seen, SeenAsked, WhereAsked
-from carerecord.contracts.patients import WHO, Demographics, Identifier, Name, Person, WhoAsked
+from carerecord.contracts.patients import ENTRIES, WHO, Demographics, EntriesAsked, Identifier, Name, Person, WhoAsked
 from carerecord.contracts.permit import Permit, Withheld
 from carerecord.contracts.policy import MAY, MAY_DO, Decision, MayAsked, MayDoAsked
 from carerecord.contracts.records import AgainAsked, OpenAsked, Record
@@ -188,6 +188,9 @@ class Neighbours:
         if service in self.down:
             raise Unavailable(f"The {service} service does not answer.", service=service)
 
+    async def entries(self, asked: EntriesAsked) -> tuple[tuple[str, str], ...]:
+        return tuple((each.source, each.local_id) for each in (await self.who(WhoAsked(asked.patient))).statements)
+
     async def who(self, asked: WhoAsked) -> Person:
         self._heard("patients", asked)
         return self.person
@@ -261,7 +264,7 @@ class Neighbours:
     def calls(self) -> Calls:
         """Each answer goes through the encoder, as between processes."""
         ways = {
-            "patients": Direct([answer(WHO, self.who)], round_trip=True),
+            "patients": Direct([answer(WHO, self.who), answer(ENTRIES, self.entries)], round_trip=True),
             "locator": Direct([answer(WHERE, self.where), answer(SEEN, self.told)], round_trip=True),
             "sources": Direct([answer(REGISTRY, self.takes_part)], round_trip=True),
             "holdings": Direct(

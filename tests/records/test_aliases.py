@@ -8,9 +8,11 @@ import pytest
 
 from carerecord.contracts.holdings import PEOPLE_KEPT, PeopleKeptAsked, PersonKept
 from carerecord.contracts.patients import (
+    ENTRIES,
     KNOWN_AS,
     WHO,
     Demographics,
+    EntriesAsked,
     KnownAs,
     KnownAsAsked,
     Person,
@@ -29,8 +31,8 @@ from tests.patients.people import nhs
 EDITH = Person(
     ("i1", "i2"), "i1", Demographics(nhs_number=nhs(1)),
     statements=(
-        SourcePatient("elm-bank", "77", (), Demographics(nhs_number=nhs(1))),
-        SourcePatient("midwives", "m1", (), Demographics()),
+        SourcePatient("", "", (), Demographics(nhs_number=nhs(1), restricted=True)),  # as the index says it of such a person
+        SourcePatient("", "", (), Demographics(restricted=True)),
     ),
 )  # fmt: skip
 
@@ -60,6 +62,9 @@ class Shelf:
             raise NotFound("There is no such person in the index.")
         return EDITH
 
+    async def entries(self, asked: EntriesAsked) -> tuple[tuple[str, str], ...]:
+        return (("elm-bank", "77"), ("midwives", "m1")) if asked.patient in EDITH.ids else ()
+
     async def known_as(self, asked: KnownAsAsked) -> KnownAs:
         if asked.value != nhs(1):
             raise NotFound("Nobody is known by that number.")
@@ -67,7 +72,9 @@ class Shelf:
 
     async def aliases(self, patient: str) -> Aliases:
         ways = {
-            "patients": Direct([answer(WHO, self.who), answer(KNOWN_AS, self.known_as)], round_trip=True),
+            "patients": Direct(
+                [answer(WHO, self.who), answer(ENTRIES, self.entries), answer(KNOWN_AS, self.known_as)], round_trip=True
+            ),
             "holdings": Direct([answer(PEOPLE_KEPT, self.people_kept)], round_trip=True),
         }
         return await Namer(Calls("records", ways), patient_id).aliases(AliasesAsked(patient))

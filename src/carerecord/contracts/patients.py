@@ -86,6 +86,12 @@ class WhoAsked(Struct, frozen=True):
     statements: bool = True  # with each source's own words; an opening does without
 
 
+class EntriesAsked(Struct, frozen=True):
+    """By which ids do their sources know this person? Of a restricted one too: for our own work, and nobody is shown it."""
+
+    patient: str
+
+
 class SearchAsked(Struct, frozen=True):
     """One box, fields, or both. The audit line of the search is written by patients, before it answers."""
 
@@ -378,6 +384,7 @@ class PeopleAsked(Struct, frozen=True):
 
 
 WHO = Question("patients", "who", WhoAsked, Person)
+ENTRIES = Question("patients", "entries", EntriesAsked, tuple[tuple[str, str], ...])  # source, and the id there
 PEOPLE = Question("patients", "people", PeopleAsked, tuple[Person, ...])
 SEARCH = Question("patients", "search", SearchAsked, Found)
 ENROL = Question("patients", "enrol", EnrolAsked, tuple[Enrolled, ...])

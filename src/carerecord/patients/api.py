@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from carerecord.contracts.patients import (
     DECIDE,
     ENROL,
+    ENTRIES,
     INSTRUCT,
     KNOWN_AS,
     LINEAGE,
@@ -71,6 +72,7 @@ def build(supplies: Supplies) -> Part:
             answer(LINEAGE, instructing.lineage),
             answer(SEVER, instructing.sever),
             answer(QUEUE, index.queue),
+            answer(ENTRIES, index.entries),
             answer(RESTRICTED, lambda asked: restricted(asked, supplies.db)),
         ),
         jobs=(Job("patients.fold", enrolling.fold_all, alone=True),),

@@ -65,6 +65,11 @@ def restricted(entries: Iterable[Entry]) -> bool:
     return any(entry.stated.demographics.restricted for entry in entries)
 
 
+def known_at(entries: Iterable[Entry]) -> tuple[tuple[str, str], ...]:
+    """Each source, and the id by which it knows or knew the person. The PDS's own entry is no source's."""
+    return tuple(sorted({(each.stated.source, each.stated.local_id) for each in entries if each.stated.source != PDS}))
+
+
 def person_of(entries: Sequence[Entry], asked: str = "", *, statements: bool = False) -> Person:
     """The set as one person; `asked`, or else the oldest id, comes first. What locates a restricted person is left out."""
     oldest_first = sorted(entries, key=_age)

@@ -12,7 +12,7 @@ from typing import Final
 from carerecord.contracts.restricted import Protected, Restricted, RestrictedAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.db import Connection, Pool
-from carerecord.patients.model import PDS, Entry
+from carerecord.patients.model import Entry, known_at
 from carerecord.patients.store import kept, protected
 
 GOOD_FOR_S: Final = 0.5
@@ -44,5 +44,4 @@ def _protected(patient: str, entries: Sequence[Entry]) -> Protected:
     numbers = {entry.nhs_number for entry in entries}
     numbers |= {each.value for entry in entries for each in entry.stated.identifiers if each.system == NHS_NUMBER}
     numbers |= {entry.stated.demographics.nhs_number for entry in entries}
-    known = sorted({(entry.stated.source, entry.stated.local_id) for entry in entries if entry.stated.source != PDS})
-    return Protected(patient, tuple(sorted(numbers - {""})), tuple(known))
+    return Protected(patient, tuple(sorted(numbers - {""})), known_at(entries))

@@ -9,6 +9,7 @@ from carerecord.contracts.patients import (
     DecideAsked,
     EnrolAsked,
     Enrolled,
+    EntriesAsked,
     Nothing,
     PartAsked,
     PeopleAsked,
@@ -29,7 +30,7 @@ from carerecord.patients import book
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.instructions import SEVERED as NEVER
 from carerecord.patients.linking import in_order
-from carerecord.patients.model import Entry, one_of, person_of
+from carerecord.patients.model import Entry, known_at, one_of, person_of
 from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
 from carerecord.patients.store.reviews import KnownReview
@@ -49,6 +50,10 @@ class Index:
         if all(each.gone for each in entries):
             raise NotFound("There is no such person in the index.")
         return replace(person_of(entries, asked.patient, statements=asked.statements), doubted=doubted)
+
+    async def entries(self, asked: EntriesAsked) -> tuple[tuple[str, str], ...]:
+        """None where there is no such id."""
+        return known_at(await kept.set_of(self.enrolling.db, asked.patient))
 
     async def people(self, asked: PeopleAsked) -> tuple[Person, ...]:
         """One Person for each id asked that exists, in the order asked; several ids of one person give it once."""

@@ -5,7 +5,7 @@ import asyncio
 from dataclasses import dataclass
 
 from carerecord.contracts.holdings import PEOPLE_KEPT, PeopleKeptAsked, PersonKept
-from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, Person, WhoAsked
+from carerecord.contracts.patients import ENTRIES, KNOWN_AS, WHO, EntriesAsked, KnownAsAsked, Person, WhoAsked
 from carerecord.contracts.records import Aliases, AliasesAsked
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
@@ -52,9 +52,11 @@ class Namer:
 
     async def _kept(self, known: Person) -> tuple[str, ...]:
         """What the person's own sources wrote, under an id that was worked out or one of their own; and what clients that no
-        source stands for wrote under the person's number."""
-        worked_out = {self.patient_id(each.source, each.local_id) for each in known.statements}
-        own = {(each.source, each.local_id) for each in known.statements}
+        source stands for wrote under the person's number.
+
+        What the index says of a restricted person names no source: the book speaks of them all the same, so it is asked for."""
+        own = await self.calls.ask(ENTRIES, EntriesAsked(known.patient))
+        worked_out = {self.patient_id(*entry) for entry in own}
         numbers = {known.demographics.nhs_number, *(each.demographics.nhs_number for each in known.statements)} - {""}
         ids = tuple(sorted(worked_out | {local_id for _, local_id in own}))
         named, bearers = await asyncio.gather(
