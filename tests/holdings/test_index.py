@@ -98,6 +98,12 @@ def test_a_name_is_found_by_whatever_part_of_it_is_asked_and_stands_there_once(p
     assert hashed(KEY, "Patient.name", "nun") not in wide, "it is a family name, and is looked for as one"
 
 
+def test_one_title_is_found_as_a_list_of_one_is(parameters: Parameters) -> None:
+    index = Index(parameters, KEY)
+    one, listed = ({"resourceType": "Patient", "name": [{"prefix": told}]} for told in ("Dr", ["Dr"]))
+    assert index.row(one, "Patient") == index.row(listed, "Patient") != index.row({"resourceType": "Patient"}, "Patient")
+
+
 def test_what_says_who_somebody_is_does_not_stay_in_memory(parameters: Parameters) -> None:
     index = Index(parameters, KEY)
     index.row({"resourceType": "Patient", "id": "p", "identifier": [{"system": "urn:n", "value": "9990000018"}]}, "Patient")

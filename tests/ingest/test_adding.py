@@ -50,6 +50,15 @@ async def test_where_one_of_them_is_there_already_none_is_written_until_each_is_
     assert await db.fetchval("SELECT count(*) FROM message") == await db.fetchval("SELECT count(*) FROM waiting") == 3
 
 
+async def test_a_group_of_any_size_is_planned_once(db: Pool):
+    known = "SELECT count(*) FROM pg_prepared_statements WHERE statement ~ 'nextval[(]'"
+    async with db.acquire() as one:
+        for size in adding._SIZES:
+            for first in (1_000 * size, 1_000 * size + 500):
+                await add(one, [row(first + each) for each in range(size)], AT, new=True)
+        assert await one.fetchval(known) == len(adding._SIZES)
+
+
 async def test_what_cannot_be_read_waits_for_a_person_and_not_for_a_lane(db: Pool):
     await add(db, [row(1), row(2, "MSH ends")], AT)
 

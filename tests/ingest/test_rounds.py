@@ -1,7 +1,6 @@
 """How often must a message wait for the event loop before it is answered? Beside filing each round is a millisecond."""
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any, cast
 
 from tests.ingest.a_hospital import PAS, adt, framed
@@ -22,11 +21,11 @@ class _Prompt:
     async def acquire(self) -> "_Prompt":
         return self
 
-    async def fetch(self, _: str, *columns: Any) -> list[dict[str, bytes]]:
+    async def execute(self, _: str, *__: Any) -> str:
         committed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         asyncio.get_running_loop().call_soon(committed.set_result, None)
         await committed
-        return [{"digest": digest} for digest in cast(Sequence[bytes], columns[3])]
+        return "INSERT 0 2"
 
 
 class _Wire:

@@ -136,6 +136,5 @@ def titles(node: Any) -> Sequence[str]:
     """Of a name what is neither family nor given name, by which it is found anyway."""
     if type(node) is not dict:
         return _NOTHING
-    text, told = node.get("text"), [node.get(each) for each in ("prefix", "suffix")]
-    listed = [each for several in told if type(several) is list for each in several]
-    return [each for each in (text, *listed) if type(each) is str]
+    told = [node.get(each) for each in ("text", "prefix", "suffix")]
+    return [each for some in told for each in (some if type(some) is list else (some,)) if type(each) is str]

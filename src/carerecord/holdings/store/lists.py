@@ -12,10 +12,13 @@ _numbers: Final = msgspec.json.Encoder()
 
 
 def words(told: Sequence[str]) -> str:
-    """No word holds the character of code 0, as no text of PostgreSQL does."""
+    """Raises ValueError for a word with the character of code 0, which no text of PostgreSQL holds: it would be two words."""
     if not told:
         return "{}"
-    escaped = "\0".join(told).replace("\\", r"\\").replace('"', r"\"")
+    joined = "\0".join(told)
+    if joined.count("\0") >= len(told):
+        raise ValueError("a text holds no character of code 0")
+    escaped = joined.replace("\\", r"\\").replace('"', r"\"")
     return '{"' + escaped.replace("\0", '","') + '"}'
 
 

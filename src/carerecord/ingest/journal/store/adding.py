@@ -102,8 +102,9 @@ async def add(db: Database, rows: Sequence[Row], at: datetime, *, new: bool = Fa
 @cache
 def _add_new(size: int) -> str:
     numbers = count(2)  # $1 is when
-    rows = (", ".join(f"${next(numbers)}::{each}" for each in _TYPES) for _ in range(size))
-    return _ADD_NEW.format(places=", ".join(f"({row})" for row in rows))
+    first = ", ".join(f"${next(numbers)}::{each}" for each in _TYPES)  # the others are of the same types
+    others = (", ".join(f"${next(numbers)}" for _ in _TYPES) for _ in range(size - 1))
+    return _ADD_NEW.format(places=", ".join(f"({row})" for row in (first, *others)))
 
 
 async def add_repeats(db: Database, digests: Sequence[bytes], at: datetime) -> None:
