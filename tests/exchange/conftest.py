@@ -124,6 +124,13 @@ async def serving(cluster: Cluster, tmp_path: Path, *more: str) -> AsyncIterator
         await drop_databases(cluster, prefix, keepers)
 
 
+async def kept(api: Api, resource: dict[str, Any]) -> str:
+    """The id of what was made of it."""
+    made = await api.ask("POST", f"/{resource['resourceType']}", resource)
+    assert made.status == 201, made.body
+    return str(made.json["id"])
+
+
 async def enrolled(api: Api) -> tuple[str, str]:
     """Somebody whom the index knows by a source: their id there, and their NHS number."""
     number = nhs(next(_numbers))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import pytest_asyncio
-from tests.exchange.conftest import Answer, Api, enrolled, serving
+from tests.exchange.conftest import Answer, Api, enrolled, kept, serving
 from tests.patients.people import nhs
 
 from carerecord.app.postgres import Cluster
@@ -40,12 +40,6 @@ class Somebody(NamedTuple):
     condition: str
     encounter: str
     flag: str
-
-
-async def kept(api: Api, resource: dict[str, Any]) -> str:
-    made = await api.ask("POST", f"/{resource['resourceType']}", resource)
-    assert made.status == 201, made.body
-    return str(made.json["id"])
 
 
 def a_patient(number: str) -> dict[str, Any]:

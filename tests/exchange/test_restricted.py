@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
-from tests.exchange.conftest import Answer, Api, patient_id, serving
+from tests.exchange.conftest import Answer, Api, kept, patient_id, serving
 from tests.patients.people import nhs
 
 from carerecord.app.postgres import Cluster
@@ -62,12 +62,6 @@ def a_patient(number: str, **more: Any) -> dict[str, Any]:
                                 {"reference": "#gp"}],
         "managingOrganization": {"display": "Elm Bank"}, **more,
     }  # fmt: skip
-
-
-async def kept(api: Api, resource: dict[str, Any]) -> str:
-    made = await api.ask("POST", f"/{resource['resourceType']}", resource)
-    assert made.status == 201, made.body
-    return str(made.json["id"])
 
 
 async def told(api: Api, stated: SourcePatient, *, restricted: bool) -> str:

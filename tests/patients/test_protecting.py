@@ -7,8 +7,8 @@ from importlib.resources import files
 import pytest
 from tests.patients.people import DR_NAIR, Desk, nhs, stated
 
-from carerecord.contracts.patients import Demographics, EntriesAsked, Name, PartAsked, TracedAsked
-from carerecord.contracts.restricted import Protected, Restricted, RestrictedAsked
+from carerecord.contracts.patients import Demographics, Name, PartAsked, TracedAsked
+from carerecord.contracts.restricted import EntriesAsked, Protected, Restricted, RestrictedAsked
 from carerecord.patients import protecting
 from carerecord.patients.protecting import restricted
 

@@ -29,10 +29,11 @@ from carerecord.contracts.holdings import (
     RecordAsked,
 )
 from carerecord.contracts.locator import SEEN, WHERE, Learned, Pointer, Seen, SeenAsked, WhereAsked
-from carerecord.contracts.patients import ENTRIES, WHO, Demographics, EntriesAsked, Identifier, Name, Person, WhoAsked
+from carerecord.contracts.patients import ENTRIES, WHO, Demographics, Identifier, Name, Person, WhoAsked
 from carerecord.contracts.permit import Permit, Withheld
 from carerecord.contracts.policy import MAY, MAY_DO, Decision, MayAsked, MayDoAsked
 from carerecord.contracts.records import AgainAsked, OpenAsked, Record
+from carerecord.contracts.restricted import EntriesAsked
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, RegistryAsked, SharedSection, Source
 from carerecord.fhir.kin import Kinds
 from carerecord.fhir.patient_ids import PatientIds

@@ -12,7 +12,6 @@ from carerecord.contracts.patients import (
     KNOWN_AS,
     WHO,
     Demographics,
-    EntriesAsked,
     KnownAs,
     KnownAsAsked,
     Person,
@@ -20,6 +19,7 @@ from carerecord.contracts.patients import (
     WhoAsked,
 )
 from carerecord.contracts.records import Aliases, AliasesAsked
+from carerecord.contracts.restricted import EntriesAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.kit.calls import Calls, Direct

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from carerecord.contracts.actors import Actor
-from carerecord.contracts.restricted import Restricted, RestrictedAsked
+from carerecord.contracts.restricted import EntriesAsked, Restricted, RestrictedAsked
 from carerecord.kit.question import Question
 
 PersonIds = tuple[str, ...]  # every id that the patient index holds for one person; the first is the one asked for
@@ -84,12 +84,6 @@ class Person(Struct, frozen=True):
 class WhoAsked(Struct, frozen=True):
     patient: str
     statements: bool = True  # with each source's own words; an opening does without
-
-
-class EntriesAsked(Struct, frozen=True):
-    """By which ids do their sources know this person? Of a restricted one too: for our own work, and nobody is shown it."""
-
-    patient: str
 
 
 class SearchAsked(Struct, frozen=True):

@@ -18,6 +18,12 @@ class Protected(Struct, frozen=True):
     entries: tuple[tuple[str, str], ...] = ()  # source, and the id there
 
 
+class EntriesAsked(Struct, frozen=True):
+    """By which ids do their sources know this person? Of a restricted one too: for our own work, and nobody is shown it."""
+
+    patient: str
+
+
 class Restricted(Struct, frozen=True):
     people: tuple[Protected, ...]
     upto: int  # ask after this one the next time; it may be a lower one, where the index was restored as it stood before

@@ -9,7 +9,6 @@ from carerecord.contracts.patients import (
     DecideAsked,
     EnrolAsked,
     Enrolled,
-    EntriesAsked,
     Nothing,
     PartAsked,
     PeopleAsked,
@@ -23,6 +22,7 @@ from carerecord.contracts.patients import (
     UndoAsked,
     WhoAsked,
 )
+from carerecord.contracts.restricted import EntriesAsked
 from carerecord.kit.clock import stamp
 from carerecord.kit.db import Connection, Database
 from carerecord.kit.errors import Conflict, NotFound, NotSignedIn

@@ -5,8 +5,9 @@ import asyncio
 from dataclasses import dataclass
 
 from carerecord.contracts.holdings import PEOPLE_KEPT, PeopleKeptAsked, PersonKept
-from carerecord.contracts.patients import ENTRIES, KNOWN_AS, WHO, EntriesAsked, KnownAsAsked, Person, WhoAsked
+from carerecord.contracts.patients import ENTRIES, KNOWN_AS, WHO, KnownAsAsked, Person, WhoAsked
 from carerecord.contracts.records import Aliases, AliasesAsked
+from carerecord.contracts.restricted import EntriesAsked
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.patient_ids import PatientIds
