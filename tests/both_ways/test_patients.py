@@ -54,7 +54,6 @@ from carerecord.contracts.patients import (
     DecideAsked,
     EnrolAsked,
     Enrolled,
-    EntriesAsked,
     InstructAsked,
     Instruction,
     KnownAsAsked,
@@ -73,7 +72,7 @@ from carerecord.contracts.patients import (
     UndoAsked,
     WhoAsked,
 )
-from carerecord.contracts.restricted import RestrictedAsked
+from carerecord.contracts.restricted import EntriesAsked, RestrictedAsked
 from carerecord.contracts.sources import REGISTRY, Registry, RegistryAnswer, Source
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest import api as ingest
