@@ -67,6 +67,17 @@ def test_no_narrative_can_act(text: str) -> None:
     assert narrative.safe(made) == made
 
 
+@pytest.mark.parametrize("odd", ["<![a", "<![;", "<![if x]>", "<![endif]>", "<![", "<!a>", "<![CDATA[", "<![CDATA[<b>"])
+def test_an_odd_declaration_takes_no_word_before_it_and_ends_nothing(odd: str) -> None:
+    assert narrative.safe(f"<p>before {odd}").startswith("<p>before ")
+    assert narrative.plain(f"<p>before</p><p>{odd}</p>").startswith("before")
+
+
+def test_words_in_a_cdata_section_are_words() -> None:
+    assert narrative.safe("<p>Sodium <![CDATA[< 130 & falling]]> today</p>") == "<p>Sodium &lt; 130 &amp; falling today</p>"
+    assert narrative.plain("<p>Sodium <![CDATA[< 130]]></p>") == "Sodium < 130"
+
+
 def test_a_table_stays_a_table_and_its_words_stay_apart() -> None:
     table = "<div xmlns='http://www.w3.org/1999/xhtml'><table><tr><td>K</td><td>5.2</td></tr></table></div>"
     assert narrative.safe(table) == "<div><table><tr><td>K</td><td>5.2</td></tr></table></div>"

@@ -85,6 +85,16 @@ class _Writer(HTMLParser):
             self.marked.append(html.escape(data))
             self.bare.append(data)
 
+    def parse_marked_section(self, i: int, report: int = 1) -> int:
+        """CDATA holds words. Any other section is passed over: one that it does not know ends the parser with an error."""
+        opens = "<![CDATA["
+        if not self.rawdata.startswith(opens, i):
+            return self.parse_bogus_comment(i)
+        if (ends := self.rawdata.find("]]>", i)) < 0:
+            return -1
+        self.handle_data(self.rawdata[i + len(opens) : ends])
+        return ends + 3
+
 
 def safe(xhtml: str) -> str:
     """The same narrative with a short list of elements and no attribute that could act; well formed whatever came in.
