@@ -31,7 +31,7 @@ async def test_what_it_holds_comes_and_says_whom_it_is_about(played: Played):
     assert (reply.state, len(reply.entries)) == ("live", 3)
     assert {each.facts.section for each in reply.entries} == {played.section}
     assert [each.nhs_number for each in reply.said] == [NHS_NUMBER]
-    assert all(entry.origins[0].source == world.source.id for entry in reply.entries)
+    assert all(entry.source == world.source.id for entry in reply.entries)
     assert not judged(EDITH, reply).mismatches
     assert len(judged(EDITH, reply).entries) == 3
 

@@ -87,5 +87,5 @@ async def test_of_a_very_long_page_the_letters_of_the_first_thousand_are_looked_
     found = Taken(Asking(SOURCE, ("p",), frozenset({"problems"}), Expected()), kinds.unknown, "2026-11-22T14:00:00Z")
     async with Turns().mine() as turn:
         await found.page(page, "Condition", turn)
-    assert [entry.origins[0].id for entry in found.entries] == [each["id"] for each in problems]
+    assert [entry.facts.id for entry in found.entries] == [each["id"] for each in problems]
     assert len({entry.facts.title for entry in found.entries}) == 1

@@ -70,7 +70,7 @@ def section_of(record: Record, source: str, section: str) -> SectionState:
 
 def items(record: Record, section: str, source: str) -> list[str]:
     found: Section = next(each for each in record.sections if each.id == section)
-    return [each.facts.title for each in found.entries if each.origins[0].source == source]
+    return [each.facts.title for each in found.entries if each.source == source]
 
 
 async def test_the_registered_practice_is_found_through_register_and_directory_and_gives_its_record(
@@ -132,7 +132,7 @@ async def test_an_item_is_shown_as_the_practice_sent_it(whole: Whole, spine: Pra
     person = await whole.find(PERSON)
     allergy = next(
         each for section in record.sections if section.id == "allergies"
-        for each in section.entries if each.origins[0].source == "quayside"
+        for each in section.entries if each.source == "quayside"
     )  # fmt: skip
     asked = ExpandAsked(DR_NAIR, person.patient, EMERGENCY, "quayside", "AllergyIntolerance", allergy.facts.id)
     shown = None

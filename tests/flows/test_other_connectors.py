@@ -71,7 +71,7 @@ stage = "everyone"
 
 def items(record: Record, section: str, source: str) -> list[str]:
     found = next(each for each in record.sections if each.id == section)
-    return [each.origins[0].id for each in found.entries if each.origins[0].source == source]
+    return [each.facts.id for each in found.entries if each.source == source]
 
 
 async def test_both_stand_in_the_record_and_a_document_is_opened_from_its_repository(whole: Whole, others: Sources):

@@ -128,7 +128,7 @@ async def test_what_a_hospital_sends_stands_in_the_record_as_a_copy_and_whoever_
             await asyncio.sleep(0.1)
         assert (state.state, state.kept) == ("copy", "copy")
         assert state.copy_at > before.at
-        entries = {each.id: [one for one in each.entries if one.origins[0].source == PAS] for each in record.sections}
+        entries = {each.id: [one for one in each.entries if one.source == PAS] for each in record.sections}
         assert [each.facts.encounter.in_progress for each in entries["encounters"] if each.facts.encounter] == [True]
         assert [each.facts.title for each in entries["allergies"]] == ["Allergy to penicillin"]
         assert await told(whole, patient, record) == (), "the record that was opened since shows it"

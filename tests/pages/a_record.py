@@ -12,7 +12,6 @@ from carerecord.contracts.records import (
     Entry,
     Group,
     Mismatch,
-    Origin,
     PlanLine,
     Record,
     Section,
@@ -78,8 +77,7 @@ _next = iter(range(1, 100_000))
 
 def entry(source: str, facts: Facts, *, late: bool = False, superseded_by: str = "", mismatch: str = "") -> Entry:
     key = f"{source}/{facts.resource_type}/{facts.id}"
-    origin = Origin(source, facts.resource_type, facts.id, facts.author, SOURCES[source][0], facts.at, ago(), "1")
-    return Entry(key, facts, (origin,), late, superseded_by, mismatch)
+    return Entry(key, facts, source, ago(), late=late, superseded_by=superseded_by, mismatch=mismatch)
 
 
 def facts(resource_type: str, section: str, title: str, at: str = "", **more: object) -> Facts:
@@ -280,7 +278,7 @@ def record(
 
 
 def answered(source: str, entries: Iterable[Entry], *, late: bool = False, elapsed_s: float = 0.6) -> SourceState:
-    mine = [each for each in entries if each.origins[0].source == source]
+    mine = [each for each in entries if each.source == source]
     states = []
     for section in SHARES[source]:
         count = sum(each.facts.section == section for each in mine)

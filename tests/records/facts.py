@@ -2,16 +2,18 @@
 
 from typing import Any
 
+from msgspec.structs import replace
+
 from carerecord.connectors.reply import Reply, Said
-from carerecord.contracts.records import Entry, Origin, SectionState
+from carerecord.contracts.records import Entry, SectionState
 from carerecord.contracts.sources import SharedSection, Source
 from carerecord.fhir.facts import Allergy, Facts, Flag, Measure, Medicine, Plan, Result
 from carerecord.fhir.sections import SECTION_IDS
 
 
 def entry(source: str, facts: Facts) -> Entry:
-    origin = Origin(source, facts.resource_type, facts.id, organisation=source)
-    return Entry(f"{source}/{facts.resource_type}/{facts.id}", facts, (origin,))
+    facts = replace(facts, organisation=facts.organisation or source)
+    return Entry(f"{source}/{facts.resource_type}/{facts.id}", facts, source)
 
 
 def an_allergy(source: str, substance: str = "Penicillin", status: str = "active", *, negative: str = "", at: str = "2021-01-01",

@@ -83,7 +83,7 @@ def test_joining_loses_no_origin_and_no_value(entries: list[Entry]):
     out = joined(entries)
 
     assert sorted(o.id + o.source for e in entries for o in e.origins) == sorted(o.id + o.source for e in out for o in e.origins)
-    values = {(e.origins[0].source, e.origins[0].id): _value(e) for e in entries}
+    values = {(e.source, e.facts.id): _value(e) for e in entries}
     for e in out:
         assert {values[o.source, o.id] for o in e.origins} == {_value(e)}
 

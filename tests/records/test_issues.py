@@ -13,7 +13,7 @@ STALE: dict[str, Any] = {"course": "repeat", "unsure": True, "stale": True, "bec
 
 
 def fetched(entry: Entry) -> Entry:
-    return replace(entry, origins=tuple(replace(each, fetched_at="2026-11-22T14:00:00+00:00") for each in entry.origins))
+    return replace(entry, fetched_at="2026-11-22T14:00:00+00:00")
 
 
 def plan(**more: Any) -> Entry:

@@ -71,7 +71,7 @@ async def test_a_source_that_is_a_copy_is_not_asked_and_says_as_at_when():
     assert (trust.state, trust.kept, trust.copy_at) == ("copy", "copy", CAME_AT)
     assert said(record, "problems") == ("copy", "copy", CAME_AT)
     assert said(record, "allergies") == ("not recorded", "copy", CAME_AT)
-    origin = section(record, "problems").entries[0].origins[0]
+    origin = section(record, "problems").entries[0].origin
     assert (origin.kept, origin.came_at) == ("copy", CAME_AT)
     assert origin.fetched_at > CAME_AT, "when it was read is another time than when it came"
     assert origin.recorded == "", "that it came here is no sign that it was changed then"
@@ -147,7 +147,7 @@ async def test_what_is_kept_here_is_live_and_marked_so():
     assert (state(record, "trust").state, state(record, "trust").kept) == ("live", "here")
     assert said(record, "problems")[:2] == ("live", "here")
     assert said(record, "allergies")[:2] == ("not recorded", "here")
-    assert section(record, "problems").entries[0].origins[0].kept == "here"
+    assert section(record, "problems").entries[0].origin.kept == "here"
 
 
 async def test_sections_of_one_source_may_take_part_differently():

@@ -41,8 +41,8 @@ def of(source: str, entries: Sequence[Entry]) -> Reply:
     """The same items as that source sends them."""
     mine = (
         replace(
-            each, key=f"{source}/{each.facts.resource_type}/{each.facts.id}",
-            origins=(replace(each.origins[0], source=source, organisation=source),),
+            each, key=f"{source}/{each.facts.resource_type}/{each.facts.id}", source=source,
+            facts=replace(each.facts, organisation=source),
         )
         for each in entries
     )  # fmt: skip
@@ -85,8 +85,8 @@ def test_nothing_is_lost_and_each_section_stands_newest_first(some: list[Entry],
 
 async def test_the_digest_tells_another_version_apart():
     one = of("lab", [a_result("lab", "Potassium", "5.0")])
-    origin = one.entries[0].origins[0]
-    other = replace(one, entries=(replace(one.entries[0], origins=(replace(origin, version="2"),)),))
+    (entry,) = one.entries
+    other = replace(one, entries=(replace(entry, facts=replace(entry.facts, version="2")),))
 
     assert digest_of(await merge(FRAME, [one], at=NOW)) != digest_of(await merge(FRAME, [other], at=NOW))
 

@@ -46,7 +46,7 @@ async def test_one_record_of_two_sources_with_every_origin():
         record = await world.last()
 
     assert sorted(titles(record, "problems")) == ["Asthma", "Gout"]
-    assert {entry.origins[0].source for entry in section(record, "problems").entries} == {"gp", "trust"}
+    assert {entry.source for entry in section(record, "problems").entries} == {"gp", "trust"}
     assert [(each.source, each.state) for each in record.states] == [("gp", "live"), ("trust", "live")]
     assert record.allergies.title == "Known allergies"
     assert record.complete

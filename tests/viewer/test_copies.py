@@ -28,10 +28,9 @@ def from_copy(state: str, says: str = "", kept: str = "copy") -> tuple[Record, S
     changed = replace(gp, state=state, says=says, sections=sections, kept=kept, copy_at=CAME_AT)
 
     def kept_entry(entry):
-        mine = tuple(
-            replace(each, kept=kept, came_at=CAME_AT) if each.source == gp.source else each for each in entry.origins
-        )
-        return replace(entry, origins=mine)
+        also = tuple(replace(each, kept=kept, came_at=CAME_AT) if each.source == gp.source else each for each in entry.also)
+        entry = replace(entry, also=also)
+        return replace(entry, kept=kept, came_at=CAME_AT) if entry.source == gp.source else entry
 
     shown = tuple(replace(each, entries=tuple(kept_entry(one) for one in each.entries)) for each in record.sections)
     states = tuple(changed if each is gp else each for each in record.states)
@@ -95,7 +94,7 @@ def test_what_is_kept_here_says_so():
 def test_each_item_names_its_source_as_a_copy_wherever_it_stands_and_says_when_it_came():
     record, gp = from_copy("copy")
     view = View(record, FMT)
-    entry = next(each for section in record.sections for each in section.entries if each.origins[0].source == gp.source)
+    entry = next(each for section in record.sections for each in section.entries if each.source == gp.source)
     (mark, *_) = view.marks(entry)
     assert mark.name == f"{gp.name} (copy as at 01-Nov-2026 09:30)"
     assert mark.sign.tone == "copy"

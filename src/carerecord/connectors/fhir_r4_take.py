@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from carerecord.connectors.fhir_r4_asks import WITH_MEDICATION, sections_of
 from carerecord.connectors.reply import Asking, Said, TypeTally
-from carerecord.contracts.records import Entry, Origin
+from carerecord.contracts.records import Entry
 from carerecord.fhir import bundle as bundles
 from carerecord.fhir.bundle import Bundle, parse
 from carerecord.fhir.errors import Unreadable
@@ -215,10 +215,7 @@ class Taken:
         self._ready = []
         self._shown.update([entry.type for _, entry, _ in shown])
         self.shown_in.update([facts.section for _, _, facts in shown])
-        self.entries += [
-            Entry(key, of, (Origin(source, entry.type, of.id, of.author, of.organisation, of.last_updated, now, of.version),))
-            for key, entry, of in shown
-        ]
+        self.entries += [Entry(key, of, source, now) for key, _, of in shown]
         if self._as_sent is not None:
             for _, entry, facts in shown:
                 self._as_sent[source, entry.type, facts.id] = entry.raw

@@ -86,14 +86,32 @@ class Origin(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 class Entry(Struct, frozen=True, gc=False, omit_defaults=True):
-    """One item of the record. Joined doubles keep every origin; the first is the one whose facts are shown."""
+    """One item of the record, and the source that said it. Joined doubles keep every origin: the others are in `also`."""
 
     key: str  # unique and stable within a record: "source/Type/id"
     facts: Facts
-    origins: tuple[Origin, ...]
+    source: str
+    fetched_at: str = ""
+    kept: str = ""  # as in an origin, and so is `came_at`
+    came_at: str = ""
+    also: tuple[Origin, ...] = ()
     late: bool = False
     superseded_by: str = ""  # key of a newer one, on an explicit link, or a newer plan of the same kind
     mismatch: str = ""  # "" or what differs: the item is held behind a warning
+
+    @property
+    def origin(self) -> Origin:
+        """Where its facts are from, whole. Only what they do not say themselves travels: a record may hold thousands."""
+        of = self.facts
+        return Origin(
+            self.source, of.resource_type, of.id, of.author, of.organisation, of.last_updated,
+            self.fetched_at, of.version, self.kept, self.came_at,
+        )  # fmt: skip
+
+    @property
+    def origins(self) -> tuple[Origin, ...]:
+        """Every source that holds it; the one whose facts are shown comes first."""
+        return (self.origin, *self.also)
 
 
 class Group(Struct, frozen=True, gc=False, omit_defaults=True):

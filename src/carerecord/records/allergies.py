@@ -107,6 +107,5 @@ def _words(sharing: Sharing) -> str:
 
 
 def _who(entry: Entry) -> str:
-    origin = entry.origins[0]
-    named = ", ".join(dict.fromkeys(filter(None, (origin.author, origin.organisation))))
-    return f"{named or origin.source}{' (from a copy)' if origin.kept == 'copy' else ''}"
+    named = ", ".join(dict.fromkeys(filter(None, (entry.facts.author, entry.facts.organisation))))
+    return f"{named or entry.source}{' (from a copy)' if entry.kept == 'copy' else ''}"

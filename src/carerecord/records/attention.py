@@ -227,7 +227,7 @@ def _dosing(medicine: Medicine) -> str:
 
 def _stopped_and_supplied(alike: Sequence[Entry], names: Mapping[str, str]) -> str:
     """Who stopped it, when and why; who has supplied it last. Days as they are stored: a page writes them for its reader."""
-    known = [(names.get(each.origins[0].source, each.origins[0].source), each.facts.medicine) for each in alike]
+    known = [(names.get(each.source, each.source), each.facts.medicine) for each in alike]
     stops = [(name, each) for name, each in known if each and not each.current]
     supplies = [(name, each) for name, each in known if each and each.kind == "dispense"]
     if not stops or not supplies:

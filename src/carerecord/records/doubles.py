@@ -123,8 +123,8 @@ def _marks(entry: Entry) -> tuple[Mark, ...]:
 
 def _may_join(one: Entry, other: Entry) -> bool:
     a, b = one.facts, other.facts
-    sources = {origin.source for origin in one.origins}
-    if other.origins[0].source in sources or a.warning != b.warning:
+    sources = {one.source, *(origin.source for origin in one.also)}
+    if other.source in sources or a.warning != b.warning:
         return False
     if a.result and b.result:
         x, y = a.result.measure, b.result.measure
@@ -143,6 +143,6 @@ def _told(medicine: Medicine) -> tuple[object, ...]:
 
 
 def _join(one: Entry, other: Entry) -> Entry:
-    if moment(other.origins[0].recorded) < moment(one.origins[0].recorded):
+    if moment(other.facts.last_updated) < moment(one.facts.last_updated):
         one, other = other, one
-    return replace(one, origins=(*one.origins, *other.origins), late=one.late and other.late)
+    return replace(one, also=(*one.also, *other.origins), late=one.late and other.late)

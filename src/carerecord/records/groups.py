@@ -185,11 +185,12 @@ def _keys(entries: Iterable[Entry]) -> tuple[str, ...]:
 
 
 def _source(entry: Entry) -> str:
-    return entry.origins[0].source
+    return entry.source
 
 
-def _sources(entries: Iterable[Entry]) -> frozenset[str]:
-    return frozenset([origin.source for each in entries for origin in each.origins])
+def _sources(entries: Sequence[Entry]) -> frozenset[str]:
+    also = [origin.source for each in entries if each.also for origin in each.also]
+    return frozenset([*[each.source for each in entries], *also])
 
 
 def _started(entry: Entry) -> str:

@@ -33,7 +33,7 @@ def _issued(entry: Entry, newest: dict[str, str]) -> Entry:
     at = max((newest.get(order, "") for order in orders), key=moment, default="")
     if moment(at) <= moment(medicine.issued):
         return entry
-    now = when(entry.origins[0].fetched_at)
+    now = when(entry.fetched_at)
     return replace(entry, facts=replace(entry.facts, medicine=_reissued(medicine, at, now)))
 
 

@@ -263,11 +263,10 @@ def _whole(states: Sequence[SectionState]) -> str:
 
 def _marked(entry: Entry, here: frozenset[str]) -> Entry:
     """Of a copy, the time of its last update is that of its coming here: it says nothing of when the item itself was changed."""
-    (origin,) = entry.origins
+    came_at = entry.facts.last_updated
     if entry.facts.section in here:
-        return replace(entry, origins=(replace(origin, came_at=origin.recorded, kept="here"),))
-    facts = replace(entry.facts, last_updated="")
-    return replace(entry, facts=facts, origins=(replace(origin, recorded="", came_at=origin.recorded, kept="copy"),))
+        return replace(entry, kept="here", came_at=came_at)
+    return replace(entry, facts=replace(entry.facts, last_updated=""), kept="copy", came_at=came_at)
 
 
 def _too_old(at: str, good_s: float, now: datetime) -> bool:

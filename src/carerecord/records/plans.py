@@ -79,14 +79,13 @@ def _question(entry: Entry) -> str:
 
 
 def _named_by(entry: Entry, named: dict[str, str]) -> str:
-    origin = entry.origins[0]
-    links = (*entry.facts.identifiers, f"{origin.resource_type}/{origin.id}")
+    links = (*entry.facts.identifiers, f"{entry.facts.resource_type}/{entry.facts.id}")
     return next((named[link] for each in links if (link := _link(entry, each)) in named), "")
 
 
 def _link(entry: Entry, link: str) -> str:
     """A business identifier holds everywhere, a reference only within its own source."""
-    return link if "|" in link else f"{entry.origins[0].source} {link}"
+    return link if "|" in link else f"{entry.source} {link}"
 
 
 def _starts(entry: Entry) -> str:

@@ -31,8 +31,7 @@ async def sheet_of(reply: Reply, turns: Turns, *, late: bool = False) -> Sheet:
         entries = with_issues(reply.entries)
         reply = reply if entries is reply.entries else replace(reply, entries=entries)
         headings = await _under_headings(reply, turn, late)
-        origins = [entry.origins[0] for entry in reply.entries]
-        shown = [f"{each.resource_type}/{each.id}/{each.version}" for each in origins]
+        shown = [f"{each.resource_type}/{each.id}/{each.version}" for each in [entry.facts for entry in reply.entries]]
         return Sheet(reply, headings, _of_source(shown), late)
 
 

@@ -29,10 +29,10 @@ def since(view: View) -> Since:
     by_source: dict[str, list[Contact]] = {}
     for entry in view.of("encounters"):
         if contact := _met(view, entry):
-            by_source.setdefault(entry.origins[0].source, []).append(contact)
+            by_source.setdefault(entry.source, []).append(contact)
     for entry in view.of("medicines"):
         if contact := _supplied(view, entry):
-            by_source.setdefault(entry.origins[0].source, []).append(contact)
+            by_source.setdefault(entry.source, []).append(contact)
     rows: list[Lane] = []
     for state in view.record.states:
         said = view.said.get((state.source, "encounters"))

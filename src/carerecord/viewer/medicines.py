@@ -71,7 +71,7 @@ def medicines(view: View) -> Medicines:
     current = sorted((each for group, each in every if each.rows and group.current and not group.unsure), key=_loudest)
     unsure = tuple(each for group, each in every if each.rows and group.current and group.unsure)
     past = tuple(each for group, each in every if each.rows and not group.current)
-    sources = dict.fromkeys(each.entry.origins[0].source for substance in current for each in substance.rows)
+    sources = dict.fromkeys(each.entry.source for substance in current for each in substance.rows)
     columns = tuple(view.mark_of(source) for source in sources) if len(sources) <= COLUMNS else ()
     return Medicines(tuple(current), unsure, past, columns)
 
@@ -100,7 +100,7 @@ def _substance(view: View, group: Group) -> Substance:
     name = group.title if group.by_code else min(names, key=len, default=group.title)
     by_source: dict[str, list[Row]] = {}
     for each in rows:
-        by_source.setdefault(each.entry.origins[0].source, []).append(each)
+        by_source.setdefault(each.entry.source, []).append(each)
     cells = tuple((view.mark_of(source), _statements(view, tuple(same), name)) for source, same in by_source.items())
     return Substance(
         name, group.label, tone, group.says, _statements(view, rows, name), rows, cells, group.unsure, group.by_code

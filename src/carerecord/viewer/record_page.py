@@ -197,7 +197,7 @@ def _not_to_rely_on(view: View) -> Iterator[str]:
         allergy = entry.facts.allergy
         if allergy and allergy.negative == "all" and not entry.mismatch:
             when = f" on {view.fmt.date(entry.facts.at)}" if entry.facts.at else ""
-            yield f"{view.mark_of(entry.origins[0].source).name} said no known allergies{when}; do not rely on it."
+            yield f"{view.mark_of(entry.source).name} said no known allergies{when}; do not rely on it."
 
 
 def _substance(text: str) -> str:

@@ -75,6 +75,6 @@ def _point(view: View, entry: Entry, when: Moment | None, trend: Trend, label: C
     if found is None or found.number is None or when is None or entry.mismatch or entry.facts.warning == "entered in error":
         return None
     laboratory = entry.facts.result.laboratory if entry.facts.result else ""
-    laboratory = laboratory or view.mark_of(entry.origins[0].source).name
+    laboratory = laboratory or view.mark_of(entry.source).name
     outside = found.flag not in ("", "normal")
     return Point(when.first(), label(when), found.value, found.number, outside, "" if not outside else found.flag, laboratory)
