@@ -21,39 +21,68 @@ class Seen(Struct, frozen=True):
 
 
 async def add_seen(db: Connection, day: date, told: Sequence[Observed]) -> None:
-    """Add these numbers to those of the day. Within a transaction: all of them or none."""
-    await db.executemany(
+    """Add these numbers to those of the day. Within a transaction: all of them or none.
+
+    A statement for each table, however much is told: an opening that comes at that moment waits for its turn. In the order of
+    their keys, so that two who tell at once do not wait for each other crosswise.
+    """
+    await db.execute(
         """
-        INSERT INTO seen_source (source, day, asked, answered, last_answer) VALUES ($1, $2, $3, $4, $5::text::timestamptz)
+        INSERT INTO seen_source (source, day, asked, answered, last_answer)
+        SELECT source, $1::date, sum(asked), sum(answered), max(nullif(last_answer, '')::timestamptz)
+          FROM unnest($2::text[], $3::bigint[], $4::bigint[], $5::text[]) AS told (source, asked, answered, last_answer)
+         GROUP BY source
+         ORDER BY source
             ON CONFLICT (source, day) DO UPDATE
            SET asked = seen_source.asked + EXCLUDED.asked, answered = seen_source.answered + EXCLUDED.answered,
                last_answer = greatest(seen_source.last_answer, EXCLUDED.last_answer)
         """,
-        [(each.source, day, each.asked, each.answered, each.last_answer or None) for each in told],
+        day,
+        *_columns([(each.source, each.asked, each.answered, each.last_answer) for each in told], 4),
     )
-    await db.executemany(
+    await db.execute(
         """
-        INSERT INTO seen_section (source, section, day, asked, answered, held) VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO seen_section (source, section, day, asked, answered, held)
+        SELECT source, section, $1::date, sum(asked), sum(answered), sum(held)
+          FROM unnest($2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[])
+               AS told (source, section, asked, answered, held)
+         GROUP BY source, section
+         ORDER BY source, section
             ON CONFLICT (source, section, day) DO UPDATE
            SET asked = seen_section.asked + EXCLUDED.asked, answered = seen_section.answered + EXCLUDED.answered,
                held = seen_section.held + EXCLUDED.held
         """,
-        [(one.source, each.section, day, each.asked, each.answered, each.held) for one in told for each in one.sections],
+        day,
+        *_columns([(one.source, each.section, each.asked, each.answered, each.held) for one in told for each in one.sections], 5),
     )
-    await db.executemany(
+    await db.execute(
         """
-        INSERT INTO seen_wait (source, step, day, answers) VALUES ($1, $2, $3, $4)
+        INSERT INTO seen_wait (source, step, day, answers)
+        SELECT source, step, $1::date, sum(answers)
+          FROM unnest($2::text[], $3::smallint[], $4::bigint[]) AS told (source, step, answers)
+         GROUP BY source, step
+         ORDER BY source, step
             ON CONFLICT (source, step, day) DO UPDATE SET answers = seen_wait.answers + EXCLUDED.answers
         """,
-        [(one.source, step, day, count) for one in told for step, count in one.waits],
+        day,
+        *_columns([(one.source, step, count) for one in told for step, count in one.waits], 3),
     )
-    await db.executemany(
+    await db.execute(
         """
-        INSERT INTO seen_code (source, system, day, items) VALUES ($1, $2, $3, $4)
+        INSERT INTO seen_code (source, system, day, items)
+        SELECT source, system, $1::date, sum(items)
+          FROM unnest($2::text[], $3::text[], $4::bigint[]) AS told (source, system, items)
+         GROUP BY source, system
+         ORDER BY source, system
             ON CONFLICT (source, system, day) DO UPDATE SET items = seen_code.items + EXCLUDED.items
         """,
-        [(one.source, each.system, day, each.count) for one in told for each in one.unmapped],
+        day,
+        *_columns([(one.source, each.system, each.count) for one in told for each in one.unmapped], 3),
     )
+
+
+def _columns(rows: Sequence[tuple[object, ...]], width: int) -> list[list[object]]:
+    return [[row[at] for row in rows] for at in range(width)]
 
 
 async def seen_since(db: Database, day: date) -> dict[str, Seen]:
@@ -72,7 +101,9 @@ async def seen_since(db: Database, day: date) -> dict[str, Seen]:
         """,
         day,
     )
-    waits = await db.fetch("SELECT source, step, sum(answers)::bigint AS n FROM seen_wait WHERE day >= $1 GROUP BY 1, 2", day)
+    waits = await db.fetch(
+        "SELECT source, step, sum(answers)::bigint AS n FROM seen_wait WHERE day >= $1 GROUP BY 1, 2 ORDER BY 1, 2", day
+    )
     codes = await db.fetch(
         "SELECT source, system, sum(items)::bigint AS n FROM seen_code WHERE day >= $1 GROUP BY 1, 2 ORDER BY n DESC, system", day
     )
