@@ -32,6 +32,7 @@ KNOWN = re.compile(
     r"|https?://fhir\.(hl7\.org\.uk|nhs\.uk)\b"
     r"|urn:oid:2\.16\.840\.1\.113883\.(6\.96|6\.1|2\.1\.6\.1|6\.8)$"
 )
+USUAL = frozenset({"http://snomed.info/sct", "https://dmd.nhs.uk", "http://loinc.org"})  # of those: nearly every coded item's
 _URI = re.compile(r"(https?://|urn:)[A-Za-z0-9._~:/#%-]{1,190}")
 _NUMBER = re.compile(r"\d{10}")  # a URI with a number as long as a person's is not repeated
 ANSWERED = frozenset({"live", "not recorded", "none held", "incomplete"})
@@ -84,6 +85,8 @@ class Observing:
                 row[1] += each.state in ANSWERED
                 row[2] += each.count > 0
         for entry in reply.entries:
+            if (codes := entry.facts.codes) and codes[0].system in USUAL:
+                continue
             if (system := unmapped(entry)) is not None:
                 if system not in total.codes and len(total.codes) >= SYSTEMS:
                     system = OTHERS
