@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from carerecord.fhir.facts import Medicine
 
-# A number, then a unit that is a unit: `28 tablets` is left alone, `5mg` and `.5 mL` are not.
+# A number, then a unit that is a unit: `28 tablets` is left alone, `5mg` and `.5 mL` are not. A comma parts thousands or nothing:
+# `2,5 mg` is two and a half milligrams where most of Europe writes it, and stays as it came rather than become 25.
 _UNITS = r"micrograms?|mcg|ug|µg|mg|g|kg|mL|ml|L|mmol|units?|iu|nanograms?"
-_AMOUNT = re.compile(rf"(?<![\w.,])(\d[\d,]*\.?\d*|\.\d+)\s*({_UNITS})(?![\w])", re.IGNORECASE)
+_DIGITS = r"(?:\d{1,3}(?:,\d{3}){1,5}|\d{1,18})(?:\.\d*)?|\.\d+"
+_AMOUNT = re.compile(rf"(?<![\w.,])({_DIGITS})\s*({_UNITS})(?![\w])", re.IGNORECASE)
 _STOP = re.compile(r"(\d ?(?:mg|mL|g|kg|micrograms))\.(?=\s|$)")
 GENERATED = "in our words, from the source's codes"
 _LONG_FORMS = {"mcg": "micrograms", "ug": "micrograms", "µg": "micrograms", "iu": "units", "ml": "mL", "l": "L"}
