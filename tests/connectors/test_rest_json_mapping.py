@@ -74,6 +74,8 @@ def test_several_values_where_one_is_meant_are_refused_and_not_the_first_taken()
         ("2026-01", "iso", "2026-01"),
         ("2026-10-25T01:30:00", "iso", "2026-10-25"),  # the hour that happens twice
         ("2026-03-29T01:30:00", "iso", "2026-03-29"),  # the hour that never happens
+        ("01/01/0001", "%d/%m/%Y", "0001-01-01"), ("0001", "%Y", "0001"),
+        ("01/01/1753 00:00", "%d/%m/%Y %H:%M", "1753-01-01"),  # told by the sun: FHIR has no offset with seconds
         ("31/02/2021", "%d/%m/%Y", ""), ("2021-02-31", "iso", ""), ("2026-01-02T25:00", "iso", ""), ("yesterday", "iso", ""),
     ],
 )  # fmt: skip

@@ -104,6 +104,16 @@ def test_dta_0022_what_is_missing_is_said_in_words() -> None:
     assert (CLINICIAN.date(""), CLINICIAN.born(""), PATIENT.date("")) == ("Not recorded", "Unknown", "We do not have this")
 
 
+@pytest.mark.parametrize("sent", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-05:00"])
+def test_a_time_at_the_end_of_all_calendars_is_shown_as_it_came(sent: str) -> None:
+    assert moment(sent) is None
+    assert CLINICIAN.at(sent) == sent
+
+
+def test_a_birth_in_the_year_one_is_no_birth_date() -> None:
+    assert CLINICIAN.born("0001-01-01") == "Unknown (sent as 01-Jan-0001)"
+
+
 def test_text_that_is_no_date_is_shown_as_it_came_and_escaped() -> None:
     assert CLINICIAN.date("about Easter") == "about Easter"
     assert "&lt;b&gt;" in CLINICIAN.at_tag("<b>")
@@ -130,6 +140,10 @@ def test_medi_001_generic_name_first_then_form_dose_route_frequency_with_em_dash
         ("100mcg", "100 micrograms", "100 micrograms"),
         ("5 ml.", "5 mL", "5mL"),
         ("28 tablets", "28 tablets", "28 tablets"),
+        ("1,000mg", "1,000 mg", "1,000mg"),
+        ("2,5 mg", "2,5 mg", "2,5 mg"),  # two and a half, and never 25
+        ("0,5mg or 10,00 mg", "0,5mg or 10,00 mg", "0,5mg or 10,00 mg"),
+        (f"{'1' * 5_000} mg", f"{'1' * 5_000} mg", f"{'1' * 5_000} mg"),
         ("1.10 mmol/L of 12.5 mg", "1.1 mmol/L of 12.5 mg", "1.1mmol/L of 12.5mg"),
     ],
 )

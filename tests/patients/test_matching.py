@@ -103,6 +103,17 @@ def test_a_score_lies_between_nothing_and_one_and_only_all_is_one(entry, text):
     assert not found.decisive or found.exact
 
 
+@pytest.mark.parametrize("typed", ["1 aprıl 1950", "1 ſep 1950", "Ann 1 APRİL 1950"])
+def test_a_month_in_letters_that_only_look_alike_is_no_month_and_no_error(typed):
+    assert dates.read(typed, TODAY) is None
+
+
+@pytest.mark.parametrize("other", [date(1, 1, 1), date(999, 12, 31), date(9999, 12, 31)])
+def test_a_birth_in_the_year_one_is_compared_like_any_other(other):
+    assert dates.near(date(1950, 4, 1), other) == ""
+    assert dates.near(other, other.replace(day=other.day + 1 if other.day == 1 else other.day - 1)) == "one digit"
+
+
 FORMS = ["%d-%b-%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y-%m-%d", "%d %B %Y", "%d%m%Y"]
 
 

@@ -53,15 +53,15 @@ def dated(text: str, format_: str, zone: ZoneInfo) -> str:
     if "%H" in format_ or "%I" in format_:
         return at.isoformat(timespec="seconds") if at.tzinfo else _placed(at, zone, f":{at.second:02d}")
     if "%d" in format_ or "%j" in format_:
-        return at.strftime("%Y-%m-%d")
-    return at.strftime("%Y-%m") if "%m" in format_ or "%b" in format_.lower() else at.strftime("%Y")
+        return at.isoformat()[:10]
+    return at.isoformat()[: 7 if "%m" in format_ or "%b" in format_.lower() else 4]
 
 
 def _placed(at: datetime, zone: ZoneInfo, seconds: str) -> str:
-    """A local time with its offset; the day alone where the clocks make that time happen twice, or never."""
+    """A local time with its offset; the day alone where the clocks make that time happen twice, or never, or where it was told by
+    the sun, whose offset has seconds."""
     first, second = at.replace(tzinfo=zone, fold=0), at.replace(tzinfo=zone, fold=1)
-    day, hour = at.strftime("%Y-%m-%d"), at.strftime("%H:%M")
-    if first.utcoffset() != second.utcoffset():
+    day, hour, offset = at.isoformat()[:10], at.strftime("%H:%M"), first.strftime("%z")
+    if first.utcoffset() != second.utcoffset() or len(offset) != len("+0000"):
         return day
-    offset = first.strftime("%z")
     return f"{day}T{hour}{seconds}{offset[:3]}:{offset[3:]}"

@@ -56,9 +56,9 @@ def moment(text: str) -> Moment | None:
             return Moment(int(year), int(month), int(day), int(hour), int(minute))
         offset = zone.replace("Z", "+00:00")
         at = datetime.fromisoformat(f"{year}-{month}-{day}T{hour}:{minute}{offset}")
-    except ValueError:
+        local = at.astimezone(LONDON)
+    except (ValueError, OverflowError):  # 0001-01-01T00:00:00Z, which many a system sends for "none", is of no year in London
         return None
-    local = at.astimezone(LONDON)
     return Moment(local.year, local.month, local.day, local.hour, local.minute, at.astimezone(UTC))
 
 

@@ -14,7 +14,7 @@ from carerecord.pages import dates, medicines, names
 from carerecord.pages.dates import LONDON, Moment, moment
 
 Mode = Literal["clinician", "patient"]
-_NO_BIRTH_DATE = frozenset(("1800-01-01", "1900-01-01", "9999-12-31"))  # what systems send where they know none
+_NO_BIRTH_DATE = frozenset(("0001-01-01", "1800-01-01", "1900-01-01", "9999-12-31"))  # what systems send where they know none
 _ISO_DAY = re.compile(r"\b\d{4}-\d\d-\d\d\b")
 
 

@@ -73,7 +73,7 @@ def near(one: date, other: date) -> str:
         return ""
     if (one.year, one.month, one.day) == (other.year, other.day, other.month):
         return "day and month swapped"
-    left, right = one.strftime("%d%m%Y"), other.strftime("%d%m%Y")
+    left, right = _digits(one), _digits(other)
     differing = [at for at in range(8) if left[at] != right[at]]
     if len(differing) == 1:
         return "one digit"
@@ -84,12 +84,19 @@ def near(one: date, other: date) -> str:
 
 def _readings(parts: dict[str, str | None], today: date) -> tuple[date, ...]:
     day, year = int(parts["d"] or 0), parts["y"] or ""
-    month = _MONTHS[(parts.get("n") or "").lower()] if parts.get("n") else int(parts.get("m") or 0)
+    named = parts.get("n")
+    # A pattern that does not look at case takes letters for ours that are not: the Turkish "aprıl" is none of these months.
+    month = _MONTHS.get(named.lower(), 0) if named else int(parts.get("m") or 0)
     years = (int(year),) if len(year) == 4 else (2000 + int(year), 1900 + int(year))
     readings = [made for each in years if (made := _made(each, month, day))]
-    if not readings and not parts.get("n"):  # 07/14/1945 can only be the other way round
+    if not readings and not named:  # 07/14/1945 can only be the other way round
         readings = [made for each in years if (made := _made(each, day, month))]
     return tuple(each for each in readings if today - timedelta(days=OLDEST_YEARS * 366) < each <= today)
+
+
+def _digits(day: date) -> str:
+    """DDMMYYYY, of the year 1 too."""
+    return f"{day:%d%m}{day.year:04d}"
 
 
 def _made(year: int, month: int, day: int) -> date | None:
@@ -103,7 +110,7 @@ def _slips(meant: tuple[date, ...], today: date) -> tuple[date, ...]:
     """Every date that `near` holds of one of them, in order; some sixty for each."""
     found: dict[date, None] = {}
     for each in meant:
-        digits = each.strftime("%d%m%Y")
+        digits = _digits(each)
         written = [digits[2:4] + digits[:2] + digits[4:]]
         for at in range(8):
             written += [digits[:at] + digit + digits[at + 1 :] for digit in "0123456789" if digit != digits[at]]

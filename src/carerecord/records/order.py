@@ -15,7 +15,7 @@ def moment(at: str) -> str:
     if at[-1] == "Z" or at.endswith("+00:00"):
         return at[:19]
     instant = when(at)
-    return instant.strftime("%Y-%m-%dT%H:%M:%S") if instant else ""
+    return instant.isoformat()[:19] if instant else ""
 
 
 def place(entry: Entry) -> str:

@@ -151,6 +151,11 @@ def test_any_dosage_gives_words_and_never_an_error(dosage: dict[str, Any]) -> No
     assert isinstance(dose_of([dosage]).amount, str)
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"])
+def test_a_moment_at_the_end_of_all_calendars_is_no_day_to_name(moment: str) -> None:
+    assert sequence_words([{"timing": {"event": [moment]}}]) == f"(on which days: {SEE})"
+
+
 @given(
     st.sampled_from(_ELEMENTS[2:]),
     st.one_of(st.integers(1), st.just("x"), st.just([["z"]]), st.just({"y": 1}), st.just([{"y": 1}])),

@@ -113,6 +113,8 @@ def test_a_report_of_two_pages_is_kept_without_what_no_text_may_hold() -> None:
         ("01/04/2026", ""),
         ("20260401T", ""),
         ("20260230", ""),
+        ("17530101000000", "1753-01-01"),  # a database's "none": London's own time had seconds, which no offset of FHIR has
+        ("00010101000000", "0001-01-01"),
     ],
 )
 def test_a_time_of_other_makers_is_the_one_that_was_meant_or_none(said: str, meant: str) -> None:

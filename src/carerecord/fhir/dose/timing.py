@@ -235,4 +235,10 @@ def _moment(text: str) -> str:
     instant = when(text)
     if instant is None:
         return ""
-    return text if len(text) <= 10 else instant.astimezone(_LONDON).strftime("%Y-%m-%d at %H:%M")
+    if len(text) <= 10:
+        return text
+    try:
+        local = instant.astimezone(_LONDON)
+    except OverflowError:  # in the first or the last hour that there is
+        return ""
+    return f"{local.date().isoformat()} at {local:%H:%M}"

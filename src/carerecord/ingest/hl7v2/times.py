@@ -12,6 +12,7 @@ _FORM: Final = re.compile(
 _ISO: Final = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?)?\s?([+-]\d{2}:?\d{2}|Z)?\Z", re.ASCII
 )
+_MINUTE: Final = timedelta(minutes=1)
 AHEAD: Final = timedelta(hours=1)  # how far a sender's clock may be ahead of ours before it is not believed
 
 
@@ -87,6 +88,8 @@ def _read(text: str, zone: ZoneInfo) -> _Read:
             date(int(year), int(month or 1), int(day or 1))
             return _Read("-".join(filter(None, (year, month, day))))
         moment = _moment(found, zone)
+        if (moment.utcoffset() or timedelta()) % _MINUTE:  # before the railways a place had its own, of which FHIR knows nothing
+            return _Read(f"{year}-{month}-{day}")
         again = moment.replace(fold=1)
         twice = found[8] is None and again.utcoffset() != moment.utcoffset()
         minute = found[5] is not None
