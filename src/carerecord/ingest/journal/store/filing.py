@@ -1,4 +1,8 @@
-"""What waits to be filed, in whose hand is it, and what have messages said of each thing so far?"""
+"""What waits to be filed, in whose hand is it, and what have messages said of each thing so far?
+
+What hangs on what, and what was said of it, is looked up thing by thing: `OFFSET 0` keeps each look-up whole. A join would be
+planned by one who does not know how much is asked, when the journal was smaller, and would read all that was ever said.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -248,10 +252,12 @@ async def keep_latest(db: Database, threads: Sequence[str]) -> None:
     await db.execute(
         """
         DELETE FROM statement AS old
-         USING statement AS later
-         WHERE old.thread = ANY ($1)
-           AND (later.thread, later.digest) = (old.thread, old.digest)
-           AND (later.recorded, later.sent, later.message) > (old.recorded, old.sent, old.message)
+         WHERE thread = ANY ($1)
+           AND EXISTS (SELECT
+                         FROM statement AS later
+                        WHERE (later.thread, later.digest) = (old.thread, old.digest)
+                          AND (later.recorded, later.sent, later.message) > (old.recorded, old.sent, old.message)
+                       OFFSET 0)
         """,
         list(threads),
     )
@@ -264,7 +270,9 @@ async def below(db: Database, threads: Sequence[str]) -> tuple[str, ...]:
         WITH RECURSIVE low (thread) AS (
             SELECT thread FROM hangs WHERE above = ANY ($1)
              UNION
-            SELECT hangs.thread FROM low JOIN hangs ON hangs.above = low.thread
+            SELECT hangs.thread
+              FROM low
+             CROSS JOIN LATERAL (SELECT thread FROM hangs WHERE above = low.thread OFFSET 0) AS hangs
         )
         SELECT thread FROM low ORDER BY thread
         """,
@@ -280,7 +288,9 @@ async def became(db: Database, visits: Sequence[str]) -> tuple[str, ...]:
         WITH RECURSIVE high (above) AS (
             SELECT above FROM hangs WHERE thread = ANY ($1) AND above LIKE 'Encounter/%'
              UNION
-            SELECT hangs.above FROM high JOIN hangs ON hangs.thread = high.above WHERE hangs.above LIKE 'Encounter/%'
+            SELECT hangs.above
+              FROM high
+             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = high.above AND above LIKE 'Encounter/%' OFFSET 0) AS hangs
         )
         SELECT above FROM high ORDER BY above
         """,
@@ -298,31 +308,37 @@ async def statements(db: Database, threads: Sequence[str]) -> tuple[tuple[str, S
         WITH RECURSIVE wanted (at) AS (
             SELECT unnest($1::text[])
         ), high (at, above) AS (
-            SELECT hangs.thread, hangs.above FROM wanted JOIN hangs ON hangs.thread = wanted.at
+            SELECT at, above
+              FROM wanted
+             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = at OFFSET 0) AS hangs
              UNION
-            SELECT high.at, hangs.above FROM high JOIN hangs ON hangs.thread = high.above WHERE hangs.above <> high.at
+            SELECT at, hangs.above
+              FROM high
+             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = high.above AND above <> at OFFSET 0) AS hangs
         ), one_with (at, thread) AS (
-            SELECT wanted.at, hangs.thread
-              FROM wanted JOIN hangs ON hangs.above = wanted.at
-             WHERE wanted.at LIKE 'Encounter/%' AND hangs.thread LIKE 'Encounter/%'
+            SELECT at, thread
+              FROM wanted
+             CROSS JOIN LATERAL (SELECT thread FROM hangs WHERE above = at AND thread LIKE 'Encounter/%' OFFSET 0) AS hangs
+             WHERE at LIKE 'Encounter/%'
              UNION
-            SELECT one_with.at, hangs.thread
-              FROM one_with JOIN hangs ON hangs.above = one_with.thread
-             WHERE hangs.thread LIKE 'Encounter/%' AND hangs.thread <> one_with.at
+            SELECT at, hangs.thread
+              FROM one_with
+             CROSS JOIN LATERAL (SELECT thread
+                                   FROM hangs
+                                  WHERE above = one_with.thread AND thread LIKE 'Encounter/%' AND thread <> at
+                                 OFFSET 0) AS hangs
         )
         SELECT thread AS at, thread, digest, recorded, sent, message, trigger, false AS rules, body, organisation
           FROM statement
          WHERE thread = ANY ($1)
          UNION ALL
-        SELECT one_with.at, said.thread, said.digest, said.recorded, said.sent, said.message, said.trigger, false, said.body,
-               said.organisation
+        SELECT at, said.thread, digest, recorded, sent, message, trigger, false, body, organisation
           FROM one_with
-          JOIN statement AS said ON said.thread = one_with.thread
+         CROSS JOIN LATERAL (SELECT * FROM statement WHERE thread = one_with.thread OFFSET 0) AS said
          UNION ALL
-        SELECT high.at, above.thread, above.digest, above.recorded, above.sent, above.message, above.trigger, true,
-               above.body, above.organisation
+        SELECT at, thread, digest, recorded, sent, message, trigger, true, body, organisation
           FROM high
-          JOIN statement AS above ON above.thread = high.above AND above.rules
+         CROSS JOIN LATERAL (SELECT * FROM statement WHERE thread = high.above AND rules OFFSET 0) AS ruling
          ORDER BY recorded, sent, message
         """,
         list(threads),
@@ -338,10 +354,10 @@ async def said_since(db: Database, threads: Sequence[str], heard: Sequence[int])
           FROM statement
          WHERE thread = ANY ($1) AND message <> ALL ($2)
          UNION
-        SELECT hangs.thread
-          FROM hangs
-          JOIN statement AS above ON above.thread = hangs.above AND above.rules
-         WHERE hangs.thread = ANY ($1) AND above.message <> ALL ($2)
+        SELECT asked.thread
+          FROM unnest($1::text[]) AS asked (thread)
+         CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = asked.thread OFFSET 0) AS hangs
+         WHERE EXISTS (SELECT FROM statement WHERE thread = hangs.above AND rules AND message <> ALL ($2) OFFSET 0)
         """,
         list(threads),
         list(heard),

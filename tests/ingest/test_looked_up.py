@@ -1,0 +1,50 @@
+"""What was said of a few things is looked up thing by thing, by plans made when there was nothing: others' is never read."""
+
+from typing import Any
+
+from carerecord.ingest.journal.store import filing as store
+from carerecord.ingest.journal.store.filing import Said
+from carerecord.kit.db import Connection
+
+MANY = 2_000
+MINE = ["Encounter/mine", "Observation/mine"]
+READ = "SELECT coalesce(sum(seq_tup_read), 0) FROM pg_stat_user_tables WHERE relname IN ('statement', 'hangs')"
+
+
+def said(thread: str, message: int, *, rules: bool = False) -> Said:
+    return Said(thread, b"same", f"2026110112{message:04d}", "", message, "ADT^A01", rules, b"sealed", "R1A")
+
+
+async def asked(db: Connection) -> tuple[Any, ...]:
+    """Everything that filing asks of its threads."""
+    await store.keep_latest(db, MINE)
+    rows = await store.statements(db, MINE)
+    heard = [row.message for _, row in rows]
+    await db.execute("SELECT pg_stat_force_next_flush()")
+    return (
+        rows, await store.said_since(db, MINE, heard), await store.said_since(db, MINE, [-1]),
+        await store.below(db, MINE[:1]), await store.became(db, MINE[:1]),
+    )  # fmt: skip
+
+
+async def test_what_others_said_is_never_read_however_much_it_becomes(service_database: Any):
+    async with (await service_database("ingest")).pool.acquire() as db:
+        hangs = [("Patient/mine", MINE[0]), (MINE[0], MINE[1]), ("Encounter/became", MINE[0])]
+        told = [said(MINE[0], 1), said(MINE[0], 2), said(MINE[1], 3), said("Patient/mine", 4, rules=True)]
+        await store.add_statements(db, told, hangs)
+        await db.execute("SET plan_cache_mode = force_generic_plan")
+        before = await asked(db)
+        others = [f"{kind}/{each}" for each in range(MANY) for kind in ("Encounter", "Observation")]
+        await store.add_statements(
+            db, [said(each, 10 + place, rules=place % 2 == 0) for place, each in enumerate(others)],
+            list(zip(others[::2], others[1::2], strict=True)),
+        )  # fmt: skip
+        read = await db.fetchval(READ)
+
+        assert await asked(db) == before
+        assert await db.fetchval(READ) - read < MANY
+
+        assert [(at, row.thread, row.message) for at, row in before[0]] == [
+            (MINE[0], MINE[0], 2), (MINE[1], MINE[1], 3), (MINE[0], "Patient/mine", 4), (MINE[1], "Patient/mine", 4),
+        ]  # fmt: skip
+        assert before[1:] == ((), tuple(sorted(MINE)), (MINE[1],), ("Encounter/became",))
