@@ -20,7 +20,8 @@ WITHDRAWS: Final = {
     "D": "the result was deleted by its sender",
     "W": "the result was sent in error: its sender says that it is wrong",
 }
-_CODED: Final = frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID", "CK"))
+SUFFIXES: Final = {"IMP": "impression", "GDT": "description", "REC": "recommendation", "ADT": "addendum"}
+CODED: Final = frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID", "CK"))
 _FLAGS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _KNOWN_FLAGS: Final = frozenset(("H", "L", "HH", "LL", "HU", "LU", "N", "A", "AA", "<", ">", "POS", "NEG", "IND", "S", "R",
                                  "I", "MS", "VS", "D",
@@ -29,6 +30,20 @@ _NUMBER: Final = r"[+-]?\d+(?:\.\d+)?"
 _RANGE: Final = re.compile(rf"({_NUMBER})\s*(?:-|–|to)\s*({_NUMBER})\Z")
 _LONGEST_RANGE: Final = 100
 _BOUND: Final = re.compile(rf"(<=?|>=?)\s*({_NUMBER})\Z")
+
+
+def code_of(reading: Reading, obx: Segment, of_report: Resource) -> tuple[Resource, Resource]:
+    """The name of an observation, {} where it has none, and what it goes by: a text without a name is the report's own.
+
+    A part of a report has a suffix: "71020&IMP" is the impression of a chest film, and no other text of it.
+    """
+    part = obx.part(3)
+    named = values.concept(reading, part)
+    suffix = part.sub(1, 2) if part is not None else ""
+    if named and suffix.isalpha():
+        base = named.get("text") or (part.sub(1, 1) if part is not None else "") or of_report.get("text", "")
+        named = {**named, "text": ": ".join(filter(None, (base, SUFFIXES.get(suffix.upper(), suffix))))}
+    return named, named or of_report
 
 
 def goes_on(obx: Segment, before: Segment) -> bool:
@@ -163,7 +178,7 @@ def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
                 return _shown({"valueQuantity": quantity})
         if kind == "SN":
             return _structured(part, words, code, system)
-        if kind in _CODED:
+        if kind in CODED:
             concept = values.concept(reading, part)
             if concept:
                 return _shown({"valueCodeableConcept": concept})
@@ -172,7 +187,7 @@ def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
         if kind == "TM" and (clock := times.clock_time(part[1])):
             return _shown({"valueTime": clock})
     text = "\n".join(each.whole for each in parts)
-    if kind in _CODED:
+    if kind in CODED:
         text = ", ".join(filter(None, (each[2] or each[1] for each in parts)))
         for said in parts:
             _ = said.whole

@@ -75,6 +75,14 @@ class Part:
             self._read |= 1 << component
         return "" if said == DELETED else unescaped(said, self._marks, self._codec).strip()
 
+    def words_in(self, component: int) -> str:
+        """The text of a component that has no subcomponents by right: "Group & Screen", though nobody escaped the sign."""
+        components = self._components
+        if self._plain or component > len(components) or self._marks.sub not in components[component - 1]:
+            return self[component]
+        self._read |= 1 << component
+        return unescaped(components[component - 1], self._marks, self._codec).strip()
+
     def peek(self, component: int) -> str:
         """The text of a component, not marked as read: for deciding whether it is to be."""
         said = self._components[component - 1] if component <= len(self._components) else ""

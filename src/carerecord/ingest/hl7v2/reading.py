@@ -70,6 +70,11 @@ class Reading(Ways):
             self.note(f"{segment.name}-{field} is no date")
         return found
 
+    def is_still_to_come(self, when: str) -> bool:
+        """Whether a time, or the whole of a day, lies after the message itself was sent."""
+        sent = times.fhir_time(self.message.header.text(7), self.zone, self.received_at)
+        return bool(sent) and when[:10] > sent[:10]
+
     def order(self) -> tuple[str, str]:
         """When what the message says was recorded (EVN-2, where it says the minute; else MSH-7), and when it was sent.
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from carerecord.fhir.sections import section_of
-from carerecord.ingest.hl7v2 import files, orders, values
+from carerecord.ingest.hl7v2 import files, findings, orders, values
 from carerecord.ingest.hl7v2 import obx as observations
 from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of
@@ -31,6 +31,7 @@ _IMAGING: Final = frozenset(
     ("RAD", "RUS", "RX", "XRC", "CT", "CUS", "NMR", "NMS", "VUS", "RT", "MR", "US", "XR", "NM", "MG", "DX", "CR", "PT")
 )
 _SECTION: Final = "http://terminology.hl7.org/CodeSystem/v2-0074"
+_OF: Final = "Of this finding: "
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 
@@ -118,9 +119,7 @@ def _finding(report: Report, others: list[Report]) -> str:
     whose = report.obr.part(29) if report.obr is not None else None
     numbers = {whose.sub(1, 1), whose.sub(2, 1)} - {""} if whose is not None else set()
     within = [each for each in others if each is not report and (not numbers or numbers & _numbers(each))]
-    found = [lines[0] for each in within for lines, _ in each.lines]
-    said = {each.text(5, 2) or each.text(5) for each in found if (each.text(3), each.text(4)) == (code, sub_id)}
-    return words or (said.pop() if len(said) == 1 else "")  # of two cultures, nobody can say which
+    return words or findings.named_at((code, sub_id), [lines[0] for each in within for lines, _ in each.lines])
 
 
 def _numbers(report: Report) -> set[str]:
@@ -130,7 +129,8 @@ def _numbers(report: Report) -> set[str]:
 def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, id_: str, finding: str) -> list[Statement]:
     order = orders.ordered(reading, person, visit, report.orc, report.obr, passing=True) if report.obr is not None else None
     thread = f"DiagnosticReport/{id_}"
-    of = [f"Of this finding: {finding}"] if finding else []
+    of = [f"{_OF}{finding}"] if finding else []
+    found_here = findings.told_with([lines[0] for lines, _ in report.lines])
     facts, status, withdrawn = _facts(reading, visit, report)
     if told := [*of, *report.notes]:
         facts["conclusion"] = "\n".join(told)
@@ -140,15 +140,12 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
     specimens = _specimens(reading, report, id_)
     for key, made in specimens:
         things[key] = made
-        facts[f"+specimen/{key}"] = (
-            {"reference": key, "display": made["type"].get("text", "")} if "type" in made else {"reference": key}
-        )
+        facts[f"+specimen/{key}"] = {"reference": key, **_named_as(made.get("type", {}))}
     sent = reading.time(report.obr, 22)
     seen: dict[str, int] = {}
     for lines, notes in report.lines:
         obx = lines[0]
-        named = values.concept(reading, obx.part(3))
-        code = named or facts["code"]  # a text without a name is the report's own
+        named, code = observations.code_of(reading, obx, facts["code"])
         key = f"{key_of(named)}|{obx.text(4)}"
         seen[key] = seen.get(key, 0) + 1
         told_apart = (id_, key) if seen[key] == 1 else (id_, key, str(seen[key]))
@@ -157,8 +154,9 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
         else:
             thing = f"Observation/{stable_id(reading.sender, 'Observation', *told_apart)}"
             made = observations.observed(reading, code, lines, notes, _OF_A_RESULT[status], sent or reading.time(obx, 19))
-            if finding:
-                made["+note/finding"] = {"text": of[0]}
+            whose = finding or ("" if findings.is_coded(obx) else found_here.get(findings.place_of(obx), ""))
+            if whose:
+                made["+note/finding"] = {"text": f"{_OF}{whose}"}
             is_result = _is_named_result(reading, obx.part(3)) if named else _is_result(code)
             _shared(made, facts, report, visit, specimens, is_result=is_result)
             facts[f"+result/{thing}"] = {"#": len(things), "reference": thing}
@@ -221,6 +219,12 @@ def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, An
     if visit.number:
         facts["encounter"] = visit.reference
     return facts, status, withdrawn
+
+
+def _named_as(type_: Resource) -> Resource:
+    """What a specimen is, beside the reference to it: its words, else its code."""
+    said = observations.words_of(type_)
+    return {"display": said} if said else {}
 
 
 def _is_result(code: Resource) -> bool:
@@ -286,13 +290,15 @@ def _specimens(reading: Reading, report: Report, id_: str) -> list[tuple[str, di
     obr = report.obr
     source = obr.part(15) if obr is not None and not found else None
     if source is not None and not source.empty and obr is not None:
-        text = source.sub(1, 2) or source[2] or source.sub(1, 1)
+        text, described = source.sub(1, 2) or source[2] or source.sub(1, 1), source.words_in(3)
         taken_from = source[4]
-        if text:
-            facts = {WITHDRAWN: None, "type": {"text": text}}
+        if text or described:
+            facts = {WITHDRAWN: None, "type": {"text": text or described}}
+            if text and described:
+                facts["+note/description"] = {"text": described}
             if taken_from:
                 facts["collection:bodySite"] = {"text": taken_from}
             if received := reading.time(obr, 14):
                 facts["receivedTime"] = received
-            found.append((f"Specimen/{stable_id(reading.sender, 'Specimen', id_, text.casefold())}", facts))
+            found.append((f"Specimen/{stable_id(reading.sender, 'Specimen', id_, (text or described).casefold())}", facts))
     return found

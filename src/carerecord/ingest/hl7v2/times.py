@@ -7,7 +7,8 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _FORM: Final = re.compile(
-    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:[T ]?(\d{2})(?:(\d{2})(?:(\d{2})(\.\d{1,9})?)?)?)?)?)?\s?([+-]\d{2}:?\d{2}|Z)?\Z", re.ASCII
+    r"(\d{4})(?:(\d{2})(?:(\d{2})(?:[T ]?(\d{2})(?:(\d{2})(?:(\d{2})(\.\d{1,9}|\d{1,6})?)?)?)?)?)?\s?([+-]\d{2}:?\d{2}|Z)?\Z",
+    re.ASCII,
 )
 _ISO: Final = re.compile(
     r"(\d{4})-(\d{2})-(\d{2})(?:[T ](\d{2}):(\d{2})(?::(\d{2})(\.\d{1,9})?)?)?\s?([+-]\d{2}:?\d{2}|Z)?\Z", re.ASCII
@@ -103,7 +104,7 @@ def _written(moment: datetime, to_the_minute: bool, second: _Read | None = None)
 
 
 def _moment(found: re.Match[str], zone: ZoneInfo) -> datetime:
-    fraction = int(found[7][1:7].ljust(6, "0")) if found[7] else 0
+    fraction = int(found[7].lstrip(".")[:6].ljust(6, "0")) if found[7] else 0
     hour, minute, second = int(found[4]), int(found[5] or 0), int(found[6] or 0)
     local = datetime(int(found[1]), int(found[2]), int(found[3]), hour, minute, min(second, 59), fraction)  # noqa: DTZ001
     if (offset := found[8]) is not None:

@@ -43,20 +43,28 @@ def concept(ways: Ways, part: Part | None) -> Resource:
     coding = [each for each in (_coding(ways, part, 1), _coding(ways, part, 4)) if each]
     if coding:
         out["coding"] = coding
-    text = part[9] or part[2] or part[5]
+    text = part.words_in(9) or part.words_in(2) or part.words_in(5)
+    if coding and text and _names_nothing(text, coding[0]["code"]):
+        text = f"{coding[0]['code']} ({text})" if text.isalnum() else coding[0]["code"]
     if text:
         out["text"] = text
     return out
 
 
+def _names_nothing(text: str, code: str) -> bool:
+    """Whether the name of a code says less than the code: a blood gas analyser calls K+ and Ca++ both "M", for measured."""
+    return len(text) == 1 < len(code)
+
+
 def _coding(ways: Ways, part: Part, start: int) -> Resource:
     if start > part.many:
         return {}
-    code, display, system = part[start], part[start + 1], part[start + 2]
+    code, display, system = part.words_in(start), part.words_in(start + 1), part[start + 2]
     if not code:
         return {}
     out = {"code": " ".join(code.split())}
-    if uri := systems.code_system(ways.sender, system):
+    uri = systems.code_system(ways.sender, system)
+    if uri and not ("&" in code and uri.startswith("http")):  # with a suffix of the message's own it is no code of a standard
         out["system"] = uri
     if display:
         out["display"] = display
@@ -168,8 +176,14 @@ def place(ways: Ways, part: Part | None) -> str:
     if part is None or part.empty:
         return ""
     floor = part[8]
-    said = (part[4], part[7], f"Floor {floor}" if floor.isdigit() else floor, part[1], part[2], part[3], part[9])
+    site, building, ward, room, bed = (_place_named(part, component) for component in (4, 7, 1, 2, 3))
+    said = (site, building, f"Floor {floor}" if floor.isdigit() else floor, ward, room, bed, part[9])
     return ", ".join(dict.fromkeys(filter(None, said)))
+
+
+def _place_named(part: Part, component: int) -> str:
+    """A name that may have its authority's number beside it ("RENAL&2.16.840&ISO"), which "A&E" has not."""
+    return part[component] if part.sub(component, 3) or not part.sub(component, 2).isalpha() else part.words_in(component)
 
 
 @recurring
@@ -177,7 +191,7 @@ def organisation(ways: Ways, part: Part | None) -> Resource:
     """A reference to an organisation by code and name, of XON."""
     if part is None or part.empty:
         return {}
-    display, code = part[1], part[3] or part[10]
+    display, code = part.words_in(1), part[3] or part[10]
     authority = part[6] or part[7]
     out: Resource = {"type": "Organization"}
     if code:
@@ -196,7 +210,7 @@ def identifier(reading: Reading, part: Part | None) -> Resource:
         is_code = type_.isalnum() and len(type_) <= 4
         out["type"] = {"coding": [{"system": f"{V2}0203", "code": type_}]} if is_code else {"text": type_}
     end = reading.time_in(part, 8, "the end of an identifier")
-    if end:
+    if end and not reading.is_still_to_come(end):
         out["period"] = {"end": end}
     return out
 

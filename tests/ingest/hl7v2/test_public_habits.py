@@ -1,0 +1,141 @@
+"""Does what engines, analysers and laboratories elsewhere write come to what they meant? Each message here shows one habit."""
+
+import pytest
+from tests.ingest.hl7v2.test_results import obr, obx, oru
+from tests.ingest.hl7v2.world import NHS, PID, all_is_well, filed, message, one, pv1, resources, stand, the
+
+
+def grew(sub_id: str, kind: str, says: str) -> str:
+    return f"OBX|1|{kind}|ISOLATE^Isolate^L|{sub_id}|{says}|||A|||F"
+
+
+def sensitivities(number: int, sub_id: str) -> str:
+    fields = [""] * 30
+    fields[:5] = ["OBR", str(number), "P1", "F1", "SENS^Sensitivities^L"]
+    fields[7], fields[22], fields[25] = "20261122055500", "20261122061200", "F"
+    fields[26], fields[29] = f"ISOLATE&&L^{sub_id}", "P1&&UC^F1&&UC"
+    return "|".join(fields)
+
+
+KLEBSIELLA = (grew("1", "ST", "10,000 - 100,000 CFU/mL"), grew("1", "CE", "KLEOXY^Klebsiella oxytoca"))
+PROTEUS = (grew("2", "ST", "Scanty"), grew("2", "CE", "PROMIR^Proteus mirabilis"))
+
+
+def test_sensitivities_name_their_organism_though_its_amount_is_told_under_the_same_number():
+    culture = obr(code="UC^Urine culture^L", section="MB")
+    first = (sensitivities(2, "1"), obx("R", kind="ST", code="VM^Amoxicillin^L", unit=""))
+    second = (sensitivities(3, "2"), obx("S", kind="ST", code="VM^Amoxicillin^L", unit=""))
+    puts = stand([oru(culture, *KLEBSIELLA, *PROTEUS, *first, *second)])
+    all_is_well(puts)
+    said = {each["valueString"]: each["note"][0]["text"] for each in resources(puts, "Observation") if "valueString" in each}
+
+    assert said == {
+        "R": "Of this finding: Klebsiella oxytoca",
+        "S": "Of this finding: Proteus mirabilis",
+        "10,000 - 100,000 CFU/mL": "Of this finding: Klebsiella oxytoca",
+        "Scanty": "Of this finding: Proteus mirabilis",
+    }
+
+
+def test_an_amount_beside_the_only_finding_of_a_report_needs_no_name():
+    puts = stand([oru(obr(code="UC^Urine culture^L", section="MB"), *KLEBSIELLA)])
+
+    assert not any("note" in each for each in resources(puts, "Observation"))
+
+
+@pytest.mark.parametrize(
+    ("code", "title"),
+    [("K+^M", "K+ (M)"), ("Ca++^M", "Ca++ (M)"), ("997602^.^L", "997602"), ("X^Y^L", "Y"), ("B12^B12^L", "B12")],
+)
+def test_a_test_whose_name_says_less_than_its_code_goes_by_its_code(code, title):
+    assert the([oru(obr(), obx("4.2", code=code))], "Observation")["code"]["text"] == title
+
+
+def test_a_name_with_an_ampersand_that_nobody_escaped_is_whole():
+    puts = stand([oru(obr(code="GPS^Group & Screen^L"), obx("O NEG", kind="ST", code="ABO^Group & Rh^L", unit=""))])
+    all_is_well(puts)
+
+    assert one(puts, "DiagnosticReport")["code"]["text"] == "Group & Screen"
+    assert one(puts, "Observation")["code"]["text"] == "Group & Rh"
+
+
+@pytest.mark.parametrize(
+    ("place", "shown"), [("A&E", "RX1, A&E"), ("RENAL&2.16.840.1&ISO", "RX1, RENAL"), (r"A\T\E", "RX1, A&E"), ("", "RX1")]
+)
+def test_a_department_named_with_an_ampersand_is_whole(place, shown):
+    admitted = message("ADT^A01", pv1(place="W").replace("W^", f"{place}^"))
+
+    assert the([admitted], "Encounter")["location"][0]["location"]["display"] == shown
+
+
+def test_the_impression_of_a_report_is_told_from_its_body():
+    body = obx("Lungs clear.", kind="TX", code="71020&GDT^Chest^L", unit="")
+    impression = obx("Normal chest.", kind="TX", code="71020&IMP^Chest^L", unit="")
+    nameless = obx("Repeat in six weeks.", kind="TX", code="&REC", unit="")
+    puts = stand([oru(obr(code="71020^Chest film^L", section="RAD"), body, impression, nameless)])
+    all_is_well(puts)
+    said = {each["code"]["text"]: each["valueString"] for each in resources(puts, "Observation")}
+
+    assert said == {
+        "Chest: description": "Lungs clear.",
+        "Chest: impression": "Normal chest.",
+        "Chest film: recommendation": "Repeat in six weeks.",
+    }
+
+
+def test_an_impression_sent_alone_takes_no_other_parts_place():
+    body = obx("Lungs clear.", kind="TX", code="71020&GDT^Chest^L", unit="")
+    first, second = (obx(words, kind="TX", code="71020&IMP^Chest^L", unit="") for words in ("Normal.", "Small effusion."))
+    puts = stand([oru(obr(), body, first), oru(obr("C"), second.replace("|F|", "|C|"), at="20261122070000")])
+    said = {each["code"]["text"]: each["valueString"] for each in resources(puts, "Observation")}
+
+    assert said == {"Chest: description": "Lungs clear.", "Chest: impression": "Small effusion."}
+
+
+def test_a_code_with_a_suffix_is_no_code_of_a_standard():
+    code = the([oru(obr(), obx("MRK1", kind="ST", code="30955-9&30959-1^Lot number^LN", unit=""))], "Observation")["code"]
+
+    assert code == {"coding": [{"code": "30955-9&30959-1", "display": "Lot number"}], "text": "Lot number"}
+
+
+def test_a_specimen_that_is_a_bare_code_lets_its_report_be_kept():
+    puts = stand([oru(obr(), obx("4.1"), "SPM|1|S1||BLD|||||||P")])
+    all_is_well(puts)
+
+    assert one(puts, "Observation")["specimen"]["display"] == "BLD"
+
+
+@pytest.mark.parametrize(
+    ("source", "type_", "note"),
+    [("^^Left apex 3/5 & right apex", "Left apex 3/5 & right apex", None), ("BIOP^Biopsy^Left apex", "Biopsy", "Left apex")],
+)
+def test_where_a_specimen_is_from_is_told_in_the_laboratorys_words(source, type_, note):
+    fields = [*obr().split("|")]
+    fields[15] = source
+    specimen = the([oru("|".join(fields), obx("4.1"))], "Specimen")
+
+    assert specimen["type"]["text"] == type_
+    assert specimen.get("note") == ([{"text": note}] if note else None)
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("20261122055500123", "2026-11-22T05:55:00.123000+00:00"),
+        ("2026112205550012", "2026-11-22T05:55:00.120000+00:00"),
+        ("20261122055500.123", "2026-11-22T05:55:00.123000+00:00"),
+    ],
+)
+def test_a_time_is_read_though_nothing_parts_its_seconds_from_what_follows(said, meant):
+    measured = the([oru(obr().replace("20261122055500", said, 1), obx("4.1").replace("20261122055500", said))], "Observation")
+
+    assert measured["effectiveDateTime"] == meant
+
+
+@pytest.mark.parametrize(
+    ("ends", "local_id"), [("20280622", "M7"), ("20261123", "M7"), ("20261122", f"nhs|{NHS}"), ("20200101", f"nhs|{NHS}")]
+)
+def test_a_number_is_a_persons_until_it_ends(ends, local_id):
+    heard = filed(message("ADT^A28", pid=PID.replace("M7^^^RX1^MR", f"M7^^^RX1^MR^RX1^^{ends}")))
+
+    assert heard.people[0].local_id == local_id
