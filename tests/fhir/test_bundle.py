@@ -1,6 +1,7 @@
 """A Bundle taken apart: every byte kept, every fault named, nobody's data in a reason."""
 
 import json
+import time
 from typing import Any
 
 import orjson
@@ -97,6 +98,15 @@ def test_a_broken_bundle_cut_short_is_never_salvaged(cut: int) -> None:
     whole = a_bundle(an_entry(POTASSIUM), b'{"resource":{"resourceType":"Observation","v":NaN}}', an_entry(POTASSIUM))
     with pytest.raises(NotABundle):
         split(whole[:-cut])
+
+
+@pytest.mark.parametrize("odd", [b'\\"x', b"\\", b"{", b"[", b'"', b'\\"{'])
+def test_an_answer_that_is_cut_short_is_refused_in_time_that_grows_with_its_length(odd: bytes) -> None:
+    body = b'{"resourceType":"Bundle","entry":[{"resource":{"text":"' + odd * 100_000
+    began = time.process_time()
+    with pytest.raises(NotABundle):
+        split(body)
+    assert time.process_time() - began < 1, "a text that never ends was gone through from each mark in it"
 
 
 def test_an_entry_of_a_batch_that_only_reports_is_no_fault() -> None:

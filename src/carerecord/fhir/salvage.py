@@ -10,7 +10,9 @@ from typing import Final
 from msgspec import Struct
 
 DEEPEST: Final = 64  # levels of nesting; real UK resources stay below 20
-_TOKENS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[{\]}]', re.DOTALL)
+# A text that never ends is one token to the last byte, and is gone through once: a narrative that was cut short may hold a
+# thousand escaped quotation marks, at each of which another text might have begun.
+_TOKENS: Final = re.compile(rb'"(?:[^"\\]++|\\.)*+("|\\?\Z)|[\[{\]}]', re.DOTALL)
 _LIST_FOLLOWS: Final = re.compile(rb"\s*:\s*\[")
 
 
@@ -42,6 +44,8 @@ def apart(body: bytes) -> Apart | None:
     for token in _TOKENS.finditer(body):
         first, at = body[token.start()], token.start()
         if first in b'"':
+            if token[1] != b'"':
+                return None
             if depth == 1 and not list_at and token.group() == b'"entry"':
                 follows = _LIST_FOLLOWS.match(body, token.end())
                 list_at = last = follows.end() if follows else 0

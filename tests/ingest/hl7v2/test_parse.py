@@ -1,5 +1,7 @@
 """Does every message come apart as its sender meant it, and nothing else come apart at all?"""
 
+import time
+
 import hl7 as hl7_library  # type: ignore[import-untyped]
 import pytest
 from hl7apy.core import Message as ApyMessage  # type: ignore[import-untyped]
@@ -213,6 +215,14 @@ def test_what_is_plain_at_a_glance_is_always_read(changes):
     if is_plain(raw):
         assert split(raw) == (raw.strip(b"\x0b\x1c \t\r\n"),)
         parse(raw)
+
+
+def test_a_message_with_a_page_of_line_ends_takes_no_longer_than_its_length():
+    began = time.process_time()
+    blank = parse(f"{MSH}\r".encode() + b"\n" * 200_000 + b"x\r\n\r\nPID|1\r")
+
+    assert time.process_time() - began < 2, "it went through them anew from each"
+    assert [each.name for each in blank.segments] == ["MSH", "PID"]
 
 
 def test_nearly_every_message_is_plain_and_what_takes_a_closer_look_is_not():

@@ -342,4 +342,5 @@ def _lines(text: str, field: str) -> list[str]:
 
 @lru_cache(16)
 def _starts_of_segments(field: str) -> re.Pattern[str]:
-    return re.compile(rf"[\r\n]+(?=[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|[\r\n]|\Z))")
+    # All line ends in a row are one: looked at from each of them anew, a page of them would take minutes.
+    return re.compile(rf"(?<![\r\n])[\r\n]++(?=[A-Z][A-Z0-9]{{2}}(?:{re.escape(field)}|[\r\n]|\Z))")
