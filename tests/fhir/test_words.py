@@ -1,5 +1,6 @@
 """Narratives, units, times, outcomes: the small knowledge beside the reading."""
 
+import time
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 
@@ -65,6 +66,44 @@ def test_no_narrative_can_act(text: str) -> None:
     made = narrative.safe(text)
     assert is_harmless(made)
     assert narrative.safe(made) == made
+
+
+FRAGMENTS = (
+    "<", "</", ">", "/>", "p", "script", "style", "svg", "<!--", "-->", "--", "<![CDATA[", "]]>", "<?", "<!", "&", "&lt;",
+    "&#60;", "=", "'", '"', " ", "<td colspan=\"2\"", "lang=en", "<p>", "</p>", "<script>", "</script>", "<br/>", "\n",
+    "onclick=alert(1)", "<a href='",
+)  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=25).map("".join))
+def test_no_tags_however_they_lie_can_act(text: str) -> None:
+    made = narrative.safe(text)
+    assert is_harmless(made)
+    assert narrative.safe(made) == made
+
+
+@pytest.mark.parametrize("mark", ["<!--", "<![CDATA[", "<p a='", "<p a=\">\" ", "</p ", "<?", "<b></i>", "<script></script"])
+def test_marks_that_never_end_are_read_in_time_that_grows_with_their_length(mark: str) -> None:
+    began = time.process_time()
+    narrative.safe(mark * (60_000 // len(mark)))
+    assert time.process_time() - began < 2, "the rest was gone through anew from each mark"
+
+
+NO_CHARACTER = f"&#{'1' * 5_000};"
+
+
+@pytest.mark.parametrize(
+    "odd", ["<!-- taken", "<p title='taken", "<![CDATA[ taken", "BP <a taken", "<? taken", "</p taken", f"{NO_CHARACTER} taken"]
+)
+def test_what_never_ends_hides_no_word(odd: str) -> None:
+    assert narrative.plain(f"<div><p>before</p>{odd} with food").endswith("with food")
+    assert "taken" in narrative.plain(f"<p>{odd} with food")
+
+
+def test_a_value_without_quotation_marks_may_hold_one() -> None:
+    assert narrative.safe("<table title=John's><tr><td lang=en colspan=2 COLSPAN='9'>K</td></tr></table>") == (
+        '<table><tr><td lang="en" colspan="2">K</td></tr></table>'
+    )
 
 
 @pytest.mark.parametrize("odd", ["<![a", "<![;", "<![if x]>", "<![endif]>", "<![", "<!a>", "<![CDATA[", "<![CDATA[<b>"])

@@ -2,7 +2,8 @@
 
 import html
 import re
-from html.parser import HTMLParser
+from collections import Counter
+from collections.abc import Iterator
 from typing import Final
 
 _KEPT: Final = frozenset(
@@ -30,24 +31,79 @@ _BLOCKS: Final = frozenset(
 _SPACES: Final = re.compile(r"[^\S\n]+")
 _LINES: Final = re.compile(r"\s*\n\s*")
 _LONGEST: Final = 200_000
+# Our own reading of tags: Python's goes through the rest anew from each mark that never ends, for most of a minute.
+_CDATA: Final = "<![CDATA["
+_PASSED_OVER: Final = {"<!--": "-->", _CDATA: "]]>", "<!": ">", "<?": ">"}
+_STARTS_A_TAG: Final = re.compile(r"</?[A-Za-z]")
+_VALUE: Final = r"""(?:\s*+=\s*+("[^"]*+"|'[^']*+'|(?!["'])[^\s>]*+))?+"""
+_ATTRIBUTE: Final = re.compile(rf"([^\s/>][^\s/>=]*+){_VALUE}")
+_TAG: Final = re.compile(rf"<(/?)([A-Za-z][^\s/>]*+)((?:[\s/]++|{_ATTRIBUTE.pattern})*+)>")
+_RAW: Final = {tag: re.compile(rf"</{tag}(?=[\s/>])", re.IGNORECASE) for tag in ("script", "style")}  # no markup within
+_NO_CHARACTER: Final = re.compile(r"&#[0-9]{20,}+;?")  # a number that is too long even to be read as one
 
 
-class _Writer(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__(convert_charrefs=True)
+class _Writer:
+    """Goes through a text once. A mark that never ends is a sign like any other: it is shown, and hides nothing behind it."""
+
+    def __init__(self, text: str) -> None:
         self.marked: list[str] = []
         self.bare: list[str] = []
         self.open: list[str] = []
-        self.dropping = ""
-        self.depth = 0
+        self._opened: Counter[str] = Counter()
+        self._dropping = ""
+        self._depth = 0
+        self._text = text
+        self._last = {end: text.rfind(end) for end in ("-->", "]]>", ">")}  # behind these nothing need be looked for
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if self.dropping:
-            self.depth += tag == self.dropping
+    def write(self) -> None:
+        text, at = self._text, 0
+        while at < len(text):
+            mark = text.find("<", at)
+            mark = len(text) if mark < 0 else mark
+            self._words(_meant(text[at:mark]))
+            at = self._past(mark) if mark < len(text) else mark
+
+    def _past(self, at: int) -> int:
+        """Where what begins with this angle bracket ends."""
+        text = self._text
+        if _STARTS_A_TAG.match(text, at):
+            found = _TAG.match(text, at) if at < self._last[">"] else None
+            if found is not None:
+                return self._tag(found)
+            self._words(_meant(text[at:]))
+            return len(text)
+        for opens, ends in _PASSED_OVER.items():
+            if text.startswith(opens, at):
+                begins = at + (len(opens) if opens == _CDATA else 2)  # "<!-->" is a whole comment
+                if begins > self._last[ends]:
+                    break
+                end = text.find(ends, begins)
+                if opens == _CDATA:
+                    self._words(text[begins:end])
+                return end + len(ends)
+        self._words("<")
+        return at + 1
+
+    def _tag(self, found: re.Match[str]) -> int:
+        tag, within = found[2].lower(), found[3]
+        if found[1]:
+            self._end(tag)
+            return found.end()
+        self._start(tag, within)
+        if within.endswith("/"):
+            self._end(tag)
+        elif (ends := _RAW.get(tag)) is not None:
+            end = ends.search(self._text, found.end())
+            return end.start() if end else len(self._text)
+        return found.end()
+
+    def _start(self, tag: str, within: str) -> None:
+        if self._dropping:
+            self._depth += tag == self._dropping
             return
         if tag in _DROPPED:
             if tag not in _VOID:
-                self.dropping, self.depth = tag, 1
+                self._dropping, self._depth = tag, 1
             return
         if tag in _BLOCKS:
             self.bare.append("\n")
@@ -55,45 +111,31 @@ class _Writer(HTMLParser):
             self.bare.append(" ")
         if tag not in _KEPT:
             return
-        kept = "".join(f' {name}="{value}"' for name, value in attrs if value and _harmless(name, value))
-        self.marked.append(f"<{tag}{kept}>")
+        self.marked.append(f"<{tag}{''.join(_attributes(within))}>")
         if tag not in _EMPTY:
             self.open.append(tag)
+            self._opened[tag] += 1
 
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        self.handle_endtag(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        if self.dropping:
-            if tag == self.dropping:
-                self.depth -= 1
-                if not self.depth:
-                    self.dropping = ""
+    def _end(self, tag: str) -> None:
+        if self._dropping:
+            if tag == self._dropping:
+                self._depth -= 1
+                if not self._depth:
+                    self._dropping = ""
             return
-        if tag in self.open:
-            while self.open:
+        if self._opened[tag]:
+            last = ""
+            while last != tag:
                 last = self.open.pop()
+                self._opened[last] -= 1
                 self.marked.append(f"</{last}>")
-                if last == tag:
-                    break
         if tag in _BLOCKS:
             self.bare.append("\n")
 
-    def handle_data(self, data: str) -> None:
-        if not self.dropping:
-            self.marked.append(html.escape(data))
-            self.bare.append(data)
-
-    def parse_marked_section(self, i: int, report: int = 1) -> int:
-        """CDATA holds words. Any other section is passed over: one that it does not know ends the parser with an error."""
-        opens = "<![CDATA["
-        if not self.rawdata.startswith(opens, i):
-            return self.parse_bogus_comment(i)
-        if (ends := self.rawdata.find("]]>", i)) < 0:
-            return -1
-        self.handle_data(self.rawdata[i + len(opens) : ends])
-        return ends + 3
+    def _words(self, words: str) -> None:
+        if words and not self._dropping:
+            self.marked.append(html.escape(words))
+            self.bare.append(words)
 
 
 def safe(xhtml: str) -> str:
@@ -114,13 +156,23 @@ def plain(xhtml: str) -> str:
 
 
 def _write(xhtml: str) -> _Writer:
-    writer = _Writer()
-    writer.feed(xhtml[:_LONGEST])
-    writer.close()
+    writer = _Writer(xhtml[:_LONGEST])
+    writer.write()
     return writer
 
 
-def _harmless(name: str, value: str) -> bool:
-    if name not in _ATTRIBUTES:
-        return False
-    return bool((_DIGITS if name in ("colspan", "rowspan") else _WORD).match(value))
+def _meant(text: str) -> str:
+    """The text without its entities."""
+    return html.unescape(_NO_CHARACTER.sub("\ufffd", text)) if "&" in text else text
+
+
+def _attributes(within: str) -> Iterator[str]:
+    """Those of a tag that are kept, each once."""
+    kept = set()
+    for name, said in _ATTRIBUTE.findall(within):
+        named = name.lower()
+        if named in _ATTRIBUTES and named not in kept:
+            value = _meant(said[1:-1] if said[:1] in ("'", '"') else said)
+            if (_DIGITS if named in ("colspan", "rowspan") else _WORD).match(value):
+                kept.add(named)
+                yield f' {named}="{value}"'
