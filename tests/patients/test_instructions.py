@@ -12,6 +12,7 @@ from tests.patients.people import DR_NAIR, Desk, a_desk, nhs, stated
 
 from carerecord.contracts.patients import (
     Claim,
+    DecideAsked,
     Identifier,
     InstructAsked,
     Instructed,
@@ -116,6 +117,28 @@ async def test_a_merge_across_assigning_authorities_goes_to_review(desk):
     (review,) = await desk.index.reviews(ReviewsAsked())
     assert (answer.outcome, answer.review, answer.person) == ("review", review.id, (a,))
     assert "two sources" in review.conflicts[0]
+
+
+async def test_a_merge_of_two_nhs_numbers_waits_for_a_human_and_is_one_person_under_both_when_decided(desk):
+    one, other = await desk.enrol(stated("trust", "a", number=nhs(1)), stated("trust", "b", given="Edie", number=nhs(2)))
+    answer = await say(desk, "merge", "a", "b")
+    (review,) = await desk.index.reviews(ReviewsAsked())
+
+    assert (answer.outcome, answer.review, answer.person) == ("review", review.id, (one.patient,))
+    assert "two NHS numbers" in review.conflicts[0]
+    await desk.index.decide(DecideAsked(review.id, True, DR_NAIR))
+    assert set((await desk.who(other.patient)).numbers) == {nhs(1), nhs(2)}
+    assert (await say(desk, "merge", "a", "b")).outcome == "done", "and its source may say it again"
+
+
+async def test_who_a_person_is_is_not_said_by_an_entry_that_was_merged_away(desk):
+    _, alias = await desk.enrol(stated("trust", "a"), stated("trust", "b", given="Male 47", family="Unknown", born="1900-01-01"))
+    await say(desk, "merge", "b", "a")
+    merged = await desk.who(alias.patient)
+    assert (merged.demographics.names[0].family, merged.demographics.birth_date) == ("Marlow", "1948-03-14")
+
+    await say(desk, "merge", "a", "b")
+    assert (await desk.who(alias.patient)).demographics.names[0].family == "Unknown", "said the other way round"
 
 
 async def test_an_unknown_number_is_said_to_be_unknown(desk):

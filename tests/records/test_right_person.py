@@ -36,6 +36,12 @@ def test_another_number_or_birth_date_discards_the_whole_answer(who: tuple[Said,
     assert {each.state for each in reply.sections} == {"discarded"} or not danger
 
 
+def test_a_number_that_was_superseded_and_stands_on_at_its_source_is_the_persons_own():
+    superseded = replace(EDITH, numbers=("9990000026", EDITH.demographics.nhs_number))
+    reply = judged(superseded, a_reply("gp", a_problem("gp", "Gout"), said=said(nhs_number="9990000026")))
+    assert (reply.danger, len(reply.entries)) == ("", 1)
+
+
 @pytest.mark.parametrize(
     ("who", "what"),
     [

@@ -1,6 +1,6 @@
 """What does a source, or a human, say of two numbers? Merge, unmerge, link, unlink, move: reversible, with lineage."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,11 +29,13 @@ from carerecord.patients.likening import across, doubt_of
 from carerecord.patients.model import Entry
 from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
+from carerecord.patients.store.likeness import Member
 from carerecord.patients.weighing import weigh
 
 KINDS: Final = ("merge", "unmerge", "link", "unlink", "move")
 UNKNOWN: Final = "One of the two numbers has never been seen. Take its claim first, then say it again."
 OF_TWO: Final = "The two numbers are of two sources: a human looks first."
+TWO_NUMBERS: Final = "Their source says that they are one person, under two NHS numbers: a human looks first."
 SEVERED: Final = "These two may not be linked."
 LATER: Final = "A later message has said otherwise already."
 APART: Final = "Nothing holds the two together."
@@ -98,8 +100,8 @@ class Instructing:
                 return await self._answer(db, "refused", gone.id, say=SEVERED)
             if not by and await reviews.human_parted(db, gone.id, into.id):
                 return await self._answer(db, "refused", gone.id, say=A_HUMAN)
-            if not by and (told.source != told.into_source or told.across):
-                return await self._review(db, gone, into, now)
+            if not by and (why := _held(told, sets[gone.person], sets[into.person])):
+                return await self._review(db, gone, into, why, now)
         # Whoever is named as the survivor stands for itself from now on: so no chain closes into a ring.
         if told.kind == "merge":
             await lineage.end(db, into.id)
@@ -173,14 +175,14 @@ class Instructing:
         await self.enrolling.take_in(db, changed, known, now)
         return await self._answer(db, "done", into.id)
 
-    async def _review(self, db: Connection, gone: Entry, into: Entry, now: datetime) -> Instructed:
+    async def _review(self, db: Connection, gone: Entry, into: Entry, why: str, now: datetime) -> Instructed:
         found = await likeness.members(db, {gone.person, into.person})
         members = {member.patient: member for each in found.values() for member in each}
         one, other = members[into.id], members[gone.id]
         doubt = doubt_of(weigh(one.facts, other.facts), one, other)
-        doubt = structs.replace(doubt, conflicts=(OF_TWO, *(each for each in doubt.conflicts if each)))
+        doubt = structs.replace(doubt, conflicts=(why, *(each for each in doubt.conflicts if each)))
         await reviews.put_doubts(db, [(new_id(), doubt)], (), now)
-        answer = await self._answer(db, "review", gone.id, say=OF_TWO)
+        answer = await self._answer(db, "review", gone.id, say=why)
         return structs.replace(answer, review=await reviews.id_of(db, gone.id, into.id))
 
     async def _answer(self, db: Connection, outcome: str, patient: str, *, say: str = "") -> Instructed:
@@ -239,3 +241,11 @@ class Instructing:
                 await self.enrolling.outbox.announce("PersonSplit", PersonSplit(before, (rest, parted), "severed"), db)
         every = [entry.id for entries in named.values() for entry in entries]
         await reviews.close_between(db, every, now)
+
+
+def _held(told: Instruction, gone: Sequence[Member], into: Sequence[Member]) -> str:
+    """Why a human looks before two sets are one because a source says so; "" where nothing speaks against it."""
+    if told.source != told.into_source or told.across:
+        return OF_TWO
+    left, right = ({member.facts.nhs for member in side} - {""} for side in (gone, into))
+    return TWO_NUMBERS if left and right and left.isdisjoint(right) else ""

@@ -32,6 +32,7 @@ class Entry(Struct, frozen=True):
     enrolled_at: datetime
     changed_at: datetime
     recorded_at: datetime | None = None  # when its source recorded what it states; None where it does not say
+    replaced: bool = False  # merged into another: what it says of who the person is goes last. Read where a person is made of it
 
     @property
     def gone(self) -> bool:
@@ -77,7 +78,7 @@ def person_of(entries: Sequence[Entry], asked: str = "", *, statements: bool = F
     ids = (patient, *(entry.id for entry in oldest_first if entry.id != patient))
     if restricted(entries):
         hidden = tuple(_unlocated(entry.stated) for entry in oldest_first) if statements else ()
-        return Person(ids, patient, _hide(_together(entries)), statements=hidden)
+        return Person(ids, patient, _hide(_together(entries)), statements=hidden, numbers=_numbers(oldest_first))
     local = {
         (each.system, each.value): each
         for entry in oldest_first
@@ -92,7 +93,12 @@ def person_of(entries: Sequence[Entry], asked: str = "", *, statements: bool = F
         known_by=tuple(dict.fromkeys(each.stated.source for each in oldest_first if each.stated.source != PDS and not each.gone)),
         statements=tuple(entry.stated for entry in oldest_first if not entry.gone) if statements else (),
         left=tuple(Left(entry.stated.source, stamp(entry.changed_at)) for entry in oldest_first if entry.gone),
+        numbers=_numbers(oldest_first),
     )
+
+
+def _numbers(entries: Iterable[Entry]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each for entry in entries for each in (entry.nhs_number, number_stated(entry.stated)) if each))
 
 
 def one_of(entry: Entry, entries: Sequence[Entry]) -> Person:
@@ -108,8 +114,10 @@ def _age(entry: Entry) -> tuple[bool, datetime, str, str]:
     return entry.stated.source == PDS, entry.enrolled_at, entry.stated.source, entry.stated.local_id
 
 
-def _trust(entry: Entry) -> tuple[bool, bool, float, str, str]:
-    return entry.stated.source != PDS, not entry.verified, -entry.changed_at.timestamp(), entry.stated.source, entry.id
+def _trust(entry: Entry) -> tuple[bool, bool, bool, float, str, str]:
+    """The PDS first. Of what nobody verified, an entry merged into another goes last: it may be "Unknown Male 47", born 1900."""
+    newest_first = -entry.changed_at.timestamp()
+    return entry.stated.source != PDS, not entry.verified, entry.replaced, newest_first, entry.stated.source, entry.id
 
 
 def _together(entries: Iterable[Entry]) -> Demographics:

@@ -75,8 +75,7 @@ def _merged(said: Said, reply: Reply) -> bool:
 
 def _numbers(person: Person) -> frozenset[str]:
     """Every NHS number that the index knows for this person: numbers are superseded, and sources keep the old ones."""
-    known = {each.value for each in person.identifiers if each.system == NHS_NUMBER}
-    return frozenset(known | {person.demographics.nhs_number} - {""})
+    return frozenset({*person.numbers, person.demographics.nhs_number} - {""})
 
 
 def _same_date(one: str, other: str) -> bool:
