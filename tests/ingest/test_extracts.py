@@ -120,6 +120,25 @@ def test_a_column_that_the_mapping_does_not_know_is_named():
     assert mapped(row, SENDER, MAPPING).notes == ("SEVERITY is not carried",)
 
 
+@pytest.mark.parametrize("rest", ["", "\n", "\n" + PENICILLIN, "\n" + "x" * 10_000_001])
+def test_a_quotation_mark_that_is_never_closed_swallows_no_row_in_silence(rest):
+    found = rows_of(f'{HEAD}\n{PENICILLIN}\n3,M7,{NHS},Marlow,14/07/1948,1,Nuts,A,"North{rest}'.encode(), "allergies", AT)
+
+    assert b"Penicillin" in next(found)
+    with pytest.raises(Unreadable, match="in the row that begins in line 3 is never closed"):
+        next(found)
+
+
+@pytest.mark.parametrize("body", [f'"{HEAD}', ""])
+def test_a_head_that_never_ends_or_is_none_is_refused(body):
+    with pytest.raises(Unreadable):
+        list(rows_of(body.encode(), "allergies", AT))
+
+
+def test_a_row_of_two_lines_is_one_row():
+    assert len(rows(LATEX.replace("Latex, natural", "Latex,\r\nnatural"), PENICILLIN)) == 2
+
+
 def test_a_file_that_does_not_name_its_columns_is_refused():
     for head in ("", "A,A", "A,,B"):
         with pytest.raises(Unreadable, match="first line"):

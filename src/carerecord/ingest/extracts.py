@@ -9,6 +9,7 @@ import csv
 import io
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
@@ -28,6 +29,7 @@ ROW, END = "row", "end of extract"  # as the trigger of what they come to
 NO_MAPPING: Final = "its source has no mapping: name one in the source's table"
 _DELIMITERS: Final = ",;\t|"
 _LONGEST_FIELD: Final = 10_000_000
+_BEHIND: Final = "\x1f"  # a line of ours behind the last one: only where a quotation mark is open is it part of another
 _json: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -41,7 +43,8 @@ def rows_of(body: bytes, name: str, at: str) -> Iterator[bytes]:
     A row with another number of columns than that comes too, with what is wrong with it, and will wait for a person.
 
     Raises:
-        Unreadable: it names no columns, or names one twice.
+        Unreadable: it names no columns, or names one twice; or, behind the rows that can be read, a quotation mark is never
+            closed, so that all that follows would be one text of one row, and the people in it gone.
     """
     try:
         text = body.decode("utf-8-sig")
@@ -50,16 +53,30 @@ def rows_of(body: bytes, name: str, at: str) -> Iterator[bytes]:
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     csv.field_size_limit(_LONGEST_FIELD)
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    columns = [each.strip() for each in next(lines, [])]
+    lines = csv.reader(chain(io.StringIO(text, newline=""), (_BEHIND,)), delimiter=delimiter)
+    columns = [each.strip() for each in _next_row(lines) or ()]
     if not columns or not all(columns) or len(set(columns)) != len(columns):
         raise Unreadable("the first line of the extract must name each column once")
-    for values in lines:
+    while (values := _next_row(lines)) is not None:
         if not any(each.strip() for each in values):
             continue
         fault = "" if len(values) == len(columns) else f"it has {len(values)} columns, and the first line {len(columns)}"
         row = dict(zip(columns, values, strict=False))
         yield _json.encode(_Row(name, at, row, fault))
+
+
+def _next_row(lines: Any) -> list[str] | None:
+    """None behind the last."""
+    begins = lines.line_num + 1
+    try:
+        values: list[str] = next(lines)
+    except csv.Error:  # a text of 10 MB
+        values = [_BEHIND, _BEHIND]
+    if values == [_BEHIND]:
+        return None
+    if values and values[-1].endswith(_BEHIND):
+        raise Unreadable(f"a quotation mark in the row that begins in line {begins} is never closed: what follows is not read")
+    return values
 
 
 class _Row(msgspec.Struct, omit_defaults=True):
