@@ -2,6 +2,7 @@
 
 import pytest
 from tests.ingest.hl7v2.test_results import obr, obx, oru
+from tests.ingest.hl7v2.test_triggers import ORC, RXA
 from tests.ingest.hl7v2.world import NHS, PID, all_is_well, filed, message, one, pv1, resources, stand, the
 
 
@@ -139,3 +140,48 @@ def test_a_number_is_a_persons_until_it_ends(ends, local_id):
     heard = filed(message("ADT^A28", pid=PID.replace("M7^^^RX1^MR", f"M7^^^RX1^MR^RX1^^{ends}")))
 
     assert heard.people[0].local_id == local_id
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        ("Given", "completed"),
+        ("Not Given", "not-done"),
+        ("NOT_GIVEN", "not-done"),
+        ("Held", "not-done"),
+        ("Rate verify", "unknown"),
+    ],
+)
+def test_how_a_dose_went_is_told_though_it_is_said_in_words(said, status):
+    puts = stand([message("RAS^O17", ORC, RXA.replace("|CP", f"|{said}"))])
+    all_is_well(puts)
+    given = one(puts, "MedicationAdministration")
+
+    assert (given["status"], given["note"]) == (status, [{"text": said}])
+
+
+def test_a_vaccine_of_which_nobody_can_say_whether_it_was_given_is_none():
+    vaccine = RXA.replace("318135008^Ramipril 5 mg capsules^SCT", "871875004^Influenza vaccine^SCT")
+    held, doubtful = (message("VXU^V04", ORC, vaccine.replace("|CP", f"|{said}")) for said in ("Declined", "See chart"))
+
+    assert the([held], "Immunization")["status"] == "not-done"
+    assert resources(stand([doubtful]), "Immunization") == []
+    assert "RXA-20 is no status that is known here" in filed(doubtful).notes
+
+
+def test_what_was_asked_at_the_order_and_answered_stands_with_it():
+    asked = "OBX|1|ST|Q1^High infection risk^L||Yes: hepatitis C||||||F", "OBX|2|CE|Q2^Test type^L||D^Diagnostic||||||F"
+    more = "OBX|3|NM|^Weight||71|kg|||||F", "OBX|4|ST|Q4^Withdrawn question^L||Nothing||||||D"
+    puts = stand([message("ORM^O01", "ORC|NW|P1|F1", "OBR|1|P1|F1|FBC^Full blood count^L", *asked, *more)])
+    all_is_well(puts)
+
+    assert one(puts, "ServiceRequest")["note"] == [
+        {"text": "High infection risk: Yes: hepatitis C\nTest type: Diagnostic\nWeight: 71 kg"}
+    ]
+
+
+def test_how_bad_an_allergy_was_is_read_though_it_is_said_in_words():
+    allergy = the([message("ADT^A31", "AL1|1|DRUG^^HL70127|70618^Penicillin^L|MODERATE^^HL70128|Rash")], "AllergyIntolerance")
+
+    assert allergy["category"] == ["medication"]
+    assert allergy["reaction"][0]["severity"] == "moderate"

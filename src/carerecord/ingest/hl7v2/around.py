@@ -21,8 +21,12 @@ _CATEGORIES: Final = {
     "AA": "environment",
     "PA": "environment",
     "LA": "environment",
+    "DRUG": "medication",
+    "FOOD": "food",
 }
-_SEVERITIES: Final = {"SV": "severe", "MO": "moderate", "MI": "mild"}
+_SEVERITIES: Final = {
+    "SV": "severe", "MO": "moderate", "MI": "mild", "SEVERE": "severe", "MODERATE": "moderate", "MILD": "mild",
+}  # fmt: skip
 _IAM_STATUS: Final = {"C": "confirmed", "U": "unconfirmed", "P": "unconfirmed", "S": "unconfirmed", "D": "refuted"}
 _DIAGNOSED: Final = {"A": "provisional", "W": "provisional", "P": "provisional", "F": "confirmed"}
 NOT_STATED: Final = "Not stated"

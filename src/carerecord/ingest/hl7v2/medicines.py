@@ -1,5 +1,6 @@
 """Which medicines are ordered, dispensed and given (OMP, RDE, RDS, RAS), and which vaccines (VXU)?"""
 
+import re
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -30,6 +31,12 @@ _STATES: Final = {
     "RP": "stopped",
 }
 _GIVEN: Final = {"CP": "completed", "PA": "completed", "RE": "not-done", "NA": "not-done", "": "completed"}
+# What many a drug chart writes there instead, in words. They stand beside the status as they came.
+_GIVEN_IN_WORDS: Final = {
+    "GIVEN": "completed", "ADMINISTERED": "completed", "TAKEN": "completed", "COMPLETE": "completed", "COMPLETED": "completed",
+    "NOT GIVEN": "not-done", "NOT ADMINISTERED": "not-done", "NOT TAKEN": "not-done", "REFUSED": "not-done",
+    "DECLINED": "not-done", "HELD": "not-done", "WITHHELD": "not-done", "OMITTED": "not-done", "MISSED": "not-done",
+}  # fmt: skip
 DELETED: Final = "deleted by its sender"
 
 
@@ -251,7 +258,8 @@ def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, 
     if not medicine or not started:
         reading.note("RXA does not say which medicine, or when it was given")
         return None
-    facts: dict[str, Any] = {"status": _how_given(rxa, "unknown"), "medicationCodeableConcept": medicine}
+    facts: dict[str, Any] = {"status": _how_given(reading, rxa) or "unknown", "medicationCodeableConcept": medicine}
+    facts |= _said_of_it(rxa)
     if ended and ended != started:
         facts |= {"effectivePeriod": {"start": started, "end": ended}, "effectiveDateTime": None}
     else:
@@ -284,12 +292,21 @@ def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, 
     return facts
 
 
-def _how_given(rxa: Segment, otherwise: str) -> str:
-    """A reason to refuse it (RXA-18) with no status says that it was not given."""
-    said, refused = rxa.text(20).upper(), rxa.part(18)
+def _how_given(reading: Reading, rxa: Segment) -> str:
+    """A reason to refuse it (RXA-18) with no status says that it was not given. "" where what is said is not known here."""
+    said, refused = " ".join(re.split(r"[\s_-]+", rxa.text(20).upper())), rxa.part(18)
     if not said and refused is not None and not refused.empty:
         return "not-done"
-    return _GIVEN.get(said, otherwise)
+    status = _GIVEN.get(said) or _GIVEN_IN_WORDS.get(said, "")
+    if not status:
+        reading.note("RXA-20 is no status that is known here")
+    return status
+
+
+def _said_of_it(rxa: Segment) -> dict[str, Any]:
+    """The sender's own word for how it went, where it is none of the table's letters: "Held" says more than "not given"."""
+    said = rxa.text(20)
+    return {} if said.upper() in _GIVEN else {"+note/given": {"text": said}}
 
 
 def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _Made:
@@ -300,9 +317,11 @@ def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _
     if not vaccine or not given:
         reading.note("RXA does not say which vaccine, or when it was given")
         return []
-    said = rxa.text(20).upper()
-    facts: dict[str, Any] = {"status": _how_given(rxa, "completed"), "vaccineCode": vaccine, "occurrenceDateTime": given}
-    if said == "PA":
+    if not (status := _how_given(reading, rxa)):
+        reading.note("a vaccine is not carried: it cannot be told whether it was given")  # FHIR has no word for that
+        return []
+    facts: dict[str, Any] = {"status": status, "vaccineCode": vaccine, "occurrenceDateTime": given, **_said_of_it(rxa)}
+    if rxa.text(20).upper() == "PA":
         facts["isSubpotent"] = True
     if reason := values.concept(reading, rxa.part(18)):
         facts["statusReason"] = reason

@@ -2,10 +2,11 @@
 
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import values
+from carerecord.ingest.hl7v2 import files, values
 from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of, said_of
 from carerecord.ingest.hl7v2.ids import stable_id
+from carerecord.ingest.hl7v2.obx import CODED, WITHDRAWS
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.people import Subject
 from carerecord.ingest.hl7v2.reading import Reading, Resource
@@ -157,10 +158,24 @@ def _who_and_when(reading: Reading, orc: Segment | None, obr: Segment | None, fa
         facts["requester"] = requester
 
 
+def _answered(reading: Reading, obx: Segment) -> str:
+    """What was asked when it was ordered, and the answer: "High infection risk: No". Files lie with the message as it came."""
+    if files.is_file(obx) or obx.text(11).upper() in WITHDRAWS:
+        return ""
+    asked = values.concept(reading, obx.part(3))
+    coded = obx.text(2).upper() in CODED
+    said = ", ".join(filter(None, ((part[2] or part[1]) if coded else part.whole for part in obx.parts(5))))
+    name = str(asked.get("text") or (asked["coding"][0]["code"] if "coding" in asked else ""))
+    unit = values.unit(reading, obx.part(6))[0]
+    return ": ".join(filter(None, (name, f"{said} {unit}".strip()))) if said else ""
+
+
 def _said_with_it(reading: Reading, rest: list[Segment], facts: dict[str, Any]) -> None:
     notes = [text for each in rest if each.name == "NTE" and (text := values.text_of(each, 3))]
     if notes:
         facts["+note/nte"] = {"text": "\n".join(notes)}
+    if answers := [said for each in rest if each.name == "OBX" and (said := _answered(reading, each))]:
+        facts["+note/asked"] = {"text": "\n".join(answers)}
     for each in rest:
         if each.name == "TQ1":
             priority = each.text(9).upper()
