@@ -30,6 +30,35 @@ def test_an_ae_doctor_finds_opens_and_asks_the_silent_gp_again(page: Page, front
     assert page.faults == []  # type: ignore[attr-defined]
 
 
+def test_asking_again_by_keyboard_leaves_the_reader_where_they_were(page: Page, front: Front) -> None:
+    open_record(page, front, "p-marlow")
+    page.locator("#medicines summary").nth(1).click()
+    opened = page.locator("#medicines details[open] > summary").inner_text()
+    page.locator("#allergy").get_by_role("button", name="Retry GP").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#allergy")).to_contain_text("Known allergies")
+    expect(page.locator("#allergy")).to_be_focused()  # its button is gone: what it was in has the focus, and the next Tab goes on from there
+    expect(page.locator("#medicines details[open] > summary")).to_have_text(opened)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.getElementById('record').contains(document.activeElement)")
+
+
+def test_what_is_opened_is_known_by_its_words_where_a_row_comes_before_it(page: Page, front: Front) -> None:
+    open_record(page, front, "p-singh")
+    summary = page.locator("#problems summary").last
+    summary.click()
+    words = summary.text_content()
+    page.evaluate(
+        """() => { const part = document.getElementById("problems"), bound = document.getElementById("record").dataset;
+             const more = '<details><summary>new above</summary></details>' + part.innerHTML;
+             document.body.insertAdjacentHTML("beforeend", `<template data-late data-patient="${bound.patient}"
+               data-opening="${bound.opening}" data-into="problems">${more}</template>\n`); }"""
+    )
+    expect(page.locator("#problems summary").first).to_have_text("new above")
+    assert page.locator("#problems details[open] > summary").text_content() == words
+    assert page.evaluate("document.activeElement.textContent") == words
+
+
 def test_plans_are_read_in_two_clicks_newest_first_and_the_old_one_superseded(page: Page, front: Front) -> None:
     open_record(page, front, "p-achebe")
     plans = page.locator("#decisions")

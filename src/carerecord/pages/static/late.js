@@ -1,7 +1,7 @@
 // Moves late answers into place and says so. Whatever does not belong to the patient and the opening on this page is thrown away.
 (function () {
   "use strict";
-  var doc = document;
+  var doc = document, asker = null, kept = null;  // which button asked; how its reader stood when the answer came
 
   function record() { return doc.getElementById("record"); }
 
@@ -17,21 +17,45 @@
     setTimeout(function () { place.textContent = words; }, 60);
   }
 
-  // What the reader had opened, and where the keyboard stood, stay as they were.
+  // Found again in what takes its place by its part of the page, its words, and which of those alike: rows before it may be new.
+  function alike(part, place, plain) {
+    return Array.from(part.querySelectorAll(place.tag)).filter(function (each) { return plain(each.textContent) === plain(place.words); });
+  }
+  function asItIs(words) { return words; }
+  function uncounted(words) { return words.replace(/\d+/g, "0"); }  // "Show 12 more" may have become "Show 13 more"
+
+  function placeOf(each) {
+    var part = each.parentElement.closest("[id]"), place = { part: part.id, tag: each.tagName, words: each.textContent };
+    place.nth = alike(part, place, asItIs).indexOf(each);
+    return place;
+  }
+
+  function standsAt(place) {
+    var part = doc.getElementById(place.part);
+    return part && (alike(part, place, asItIs)[place.nth] || alike(part, place, uncounted)[place.nth]);
+  }
+
+  // What the reader had opened, and where the keyboard stood, or else what was asked from.
+  function stance(within, asker) {
+    var at = within.contains(doc.activeElement) ? doc.activeElement : doc.activeElement === doc.body ? asker : null;
+    return { open: Array.from(within.querySelectorAll("details[open] > summary"), placeOf), at: at && at !== within ? placeOf(at) : null };
+  }
+
+  // All as it was. Where what had the focus is gone, its part of the page takes it: never the top of the page.
+  function resume(kept) {
+    kept.open.forEach(function (place) { var now = standsAt(place); if (now) { now.parentElement.open = true; } });
+    if (!kept.at) { return; }
+    var now = standsAt(kept.at) || doc.getElementById(kept.at.part);
+    if (!now || !now.offsetHeight) { now = doc.getElementById("main"); }
+    if (now.tabIndex < 0) { now.setAttribute("tabindex", "-1"); }
+    now.focus({ preventScroll: true });
+  }
+
   function fill(into, content) {
-    var open = [], active = doc.activeElement, focused = -1;
-    into.querySelectorAll("details").forEach(function (each, place) { if (each.open) { open.push(place); } });
-    if (active && into.contains(active)) {
-      focused = Array.prototype.indexOf.call(into.querySelectorAll("a,button,summary,input"), active);
-    }
+    var kept = stance(into, null);
     into.replaceChildren(content);
     into.hidden = false;
-    var all = into.querySelectorAll("details");
-    open.forEach(function (place) { if (all[place]) { all[place].open = true; } });
-    if (focused >= 0) {
-      var next = into.querySelectorAll("a,button,summary,input")[focused];
-      if (next) { next.focus({ preventScroll: true }); }
-    }
+    resume(kept);
     if (window.htmx) { window.htmx.process(into); }
   }
 
@@ -88,7 +112,9 @@
   // htmx: an answer is taken only while the page still shows the patient and the opening that asked for it.
   doc.addEventListener("htmx:beforeRequest", function (event) {
     var here = record();
-    if (here) { event.detail.xhr.asked = here.dataset.patient + "|" + here.dataset.opening; }
+    if (!here) { return; }
+    event.detail.xhr.asked = here.dataset.patient + "|" + here.dataset.opening;
+    asker = event.detail.elt.querySelector("button");
   });
   doc.addEventListener("htmx:beforeSwap", function (event) {
     var here = record(), xhr = event.detail.xhr;
@@ -104,10 +130,17 @@
       announce(found ? found.textContent : "That could not be done. Load the page again.");
       if (xhr.status === 401) { location.reload(); }
     }
+    kept = event.detail.shouldSwap ? stance(here, asker) : null;
+  });
+  // The button is disabled while its source is asked, and so lost the focus.
+  doc.addEventListener("htmx:afterRequest", function () {
+    setTimeout(function () { if (!kept && asker && asker.isConnected && doc.activeElement === doc.body) { asker.focus(); } });
   });
   doc.addEventListener("htmx:afterSettle", function () {
     var here = record(), print = here && here.querySelector("template[data-print]");
     if (print && doc.getElementById("print")) { doc.getElementById("print").textContent = print.content.textContent; }
+    if (here && kept) { resume(kept); }
+    kept = asker = null;
     if (here) { announce(here.dataset.say); measure(); }
   });
 
