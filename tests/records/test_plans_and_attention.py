@@ -1,5 +1,6 @@
 """Plans in force, and what a reader should not miss."""
 
+import pytest
 from msgspec.structs import replace
 
 from carerecord.connectors.reply import Reply
@@ -90,6 +91,21 @@ def test_a_high_risk_medicine_that_may_be_current_is_flagged_and_says_so():
     (found_,) = attention((), [Section("medicines", "", (a_medicine("mh", "Clozapine", unsure=True),), groups)], ())
 
     assert (found_.rule, found_.says) == ("medicine/clozapine", "Not certain whether it is current")
+    assert found_.title == "clozapine: may be in use"
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("Methotrexate", "methotrexate: in use"),
+        ("Insulin aspart", "insulin aspart: in use"),
+        ("Apixaban", "apixaban: anticoagulant"),
+    ],
+)
+def test_a_high_risk_medicine_is_named_by_its_class_and_never_by_its_name_twice(name: str, title: str):
+    groups = medicine_groups([a_medicine("gp", name)], Company(frozenset({"gp"}), frozenset({"gp"})))
+
+    assert [each.title for each in attention((), [Section("medicines", "", (), groups)], ())] == [title]
 
 
 def test_a_high_risk_medicine_is_flagged_under_its_brand_where_a_code_says_what_it_is():

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from msgspec.structs import replace
 
-from carerecord.contracts.records import Record
+from carerecord.contracts.records import Attention, Record
 from carerecord.fhir.facts import Contact, Phone
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer import summary
@@ -68,6 +68,15 @@ def test_every_notice_is_listed_dangers_first() -> None:
     assert [each.attention.kind for each in told] == ["danger", "danger", "gap", "info"]
 
 
+def test_what_the_page_says_over_everything_is_not_said_again_in_needs_attention() -> None:
+    record = scenes.mismatched()
+    mismatch = Attention("danger", "Aldermoor Pathology knows this person by another given name", "Here Zara; there Zoya.",
+                         "danger/mismatch", source="aldermoor-pathology")  # fmt: skip
+    told = attention(a_view(replace(record, attention=(mismatch, *scenes.colin().attention))))
+    assert [each.attention.rule for each in told if each.attention.rule == "danger/mismatch"] == []
+    assert len(told) == len(scenes.colin().attention)
+
+
 def test_a_hole_is_never_drawn_as_a_zero() -> None:
     lines = {line.state.source: line for line in matrix(a_view(scenes.edith())).lines}
     assert {cell.tone for cell in lines["elm-bank"].cells} == {"unseen"}
@@ -85,6 +94,19 @@ def test_an_item_held_behind_a_mismatch_is_in_no_summary_and_no_trend() -> None:
     assert len(results.held) == 1
     assert results.rows == ()
     assert key_results(view) == ()
+
+
+def test_key_results_outside_their_range_stand_newest_first() -> None:
+    record = scenes.harold()
+    backwards = tuple(replace(section, trends=section.trends[::-1]) for section in record.sections)
+    told = [each.series.title for each in key_results(a_view(replace(record, sections=backwards)))]
+    assert told == ["eGFR", "Creatinine", "NT-proBNP", "Potassium"]  # NT-proBNP is 13 days old; potassium is inside its range
+
+
+def test_a_key_result_writes_its_last_values_in_figures_and_one_value_has_no_course() -> None:
+    told = {each.series.title: each for each in key_results(a_view(scenes.leanne()))}
+    assert told["Neutrophils"].course == "4.2 → 2.1 → 0.9"
+    assert all(bool(each.course) is (len(each.series.points) > 1) for each in told.values())
 
 
 def test_a_course_that_no_rule_names_has_what_room_the_key_results_leave() -> None:

@@ -193,7 +193,10 @@ def _of_medicines(section: Section | None, names: Mapping[str, str]) -> Iterable
             if any(watched.words.search(name) for name in names_of_it):
                 extra = "not certain whether it is current" if group.unsure else group.says if group.label != DIFFERS else ""
                 says = ". ".join(filter(None, (_side_by_side(in_use, names, "; "), extra[:1].upper() + extra[1:])))
-                yield _from_group("info", group, f"{group.title}: {watched.what}", says, watched.rule, "medicines")
+                # Named by its class, or where it is its own class by that it is in use: never by its name twice.
+                in_use_or_may_be = "may be in use" if group.unsure else "in use"
+                what = in_use_or_may_be if watched.what in group.title.casefold() else watched.what
+                yield _from_group("info", group, f"{group.title}: {what}", says, watched.rule, "medicines")
 
 
 def _group_of(entry: Entry) -> str:

@@ -14,6 +14,8 @@ from carerecord.viewer.view import Mark, View
 
 _ATTENTION = {"danger": ("octagon", 0), "gap": ("unseen", 1), "differs": ("differs", 2), "late": ("late", 3), "info": ("info", 4)}
 KEY_RESULTS = 6
+SHOWN_BEFORE = 3  # earlier values written beside the newest: the line alone is flat where the range is wide
+_SAID_ABOVE = ("danger/mismatch", "danger/two-entries")  # told in full over the whole page, in every role
 REPLACED = "Replaced: "  # begins a line of a result's note: what its sender said before
 
 
@@ -26,8 +28,9 @@ class Notice:
 
 
 def attention(view: View) -> tuple[Notice, ...]:
-    """Dangers, then what cannot be seen, then the rest; nothing is left out."""
-    found = sorted(view.record.attention, key=lambda each: _ATTENTION.get(each.kind, ("info", 5))[1])
+    """Dangers, then what cannot be seen, then the rest; nothing is left out but what stands over the whole page."""
+    here = [each for each in view.record.attention if each.rule not in _SAID_ABOVE]
+    found = sorted(here, key=lambda each: _ATTENTION.get(each.kind, ("info", 5))[1])
     return tuple(
         Notice(each, _ATTENTION.get(each.kind, ("info", 5))[0], view.fmt.dated(each.says), _retry(view, each)) for each in found
     )
@@ -86,9 +89,15 @@ class KeyResult:
         """Few or far-apart points say so: a line between them would say too much."""
         return "one value" if len(self.series.points) == 1 else ""
 
+    @property
+    def course(self) -> str:
+        """The last values in figures, oldest first: 5.1 → 4.2 → 3.4."""
+        last = self.series.points[-SHOWN_BEFORE - 1 :]
+        return " → ".join(each.value for each in last) if len(last) > 1 else ""
+
 
 def key_results(view: View) -> tuple[KeyResult, ...]:
-    """The trends that a rule of the records desk names as key, what is outside its range first.
+    """The trends that a rule of the records desk names as key: critical, outside its range, then the rest, each newest first.
 
     The room that is left is for others: of late where some are key, such as a blood pressure, and any where none is.
     """
@@ -129,7 +138,8 @@ def _key_results(view: View, trends: Iterable[Trend]) -> list[KeyResult]:
         part_of, place = (newest.key, _place(newest, trend.component)) if trend.component else ("", 0)
         drawing = small_multiple(drawn)
         found.append(KeyResult(drawn, drawn.points[-1], at, drawn.range, age, old, drawing, marks, before, part_of, place))
-    return sorted(found, key=lambda each: (not each.newest.outside, each.old))
+    found.sort(key=lambda each: each.series.points[-1].at, reverse=True)
+    return sorted(found, key=lambda each: (not each.newest.flag.startswith("critically"), not each.newest.outside, each.old))
 
 
 def _place(entry: Entry, component: str) -> int:
