@@ -127,3 +127,24 @@ def test_any_bytes_are_a_head_or_are_refused(tail: bytes):
 def test_code_words_alone_reach_pages_and_logs():
     assert heads.read(msh(kind="ADT^A01^ADT_A01")).form.named == "ADT^A01"
     assert heads.read(msh(kind="999 000 0018")).form.named == "?"
+
+
+@pytest.mark.parametrize("ahead", [b"\xef\xbb\xbf", b"\r\n", b"\x0b", b"  \r\n\x0b\xef\xbb\xbf"])
+def test_what_stands_before_a_message_and_is_no_part_of_it_hides_it_not(ahead: bytes):
+    plain, found = heads.read(msh()), heads.read(ahead + msh())
+
+    assert (found.form, found.control, found.ends) == (plain.form, plain.control, plain.ends + len(ahead))
+
+
+@pytest.mark.parametrize("ends", [b"\r", b"\n", b"\r\n"])
+@pytest.mark.parametrize("ahead", [b"", b"\xef\xbb\xbf"])
+def test_a_batch_is_answered_by_its_first_message_however_its_lines_end(ends: bytes, ahead: bytes):
+    batch = ahead + ends.join((rb"FHS|^~\&|LAB", rb"BHS|^~\&|LAB", msh().rstrip(b"\r"), b"BTS|1", b"FTS|1", b""))
+
+    assert heads.read(batch).control == b"CTRL0001"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
+def test_a_message_in_utf_16_is_refused_with_what_to_do(encoding: str):
+    with pytest.raises(Unheaded, match="written in UTF-16: its sender has to write UTF-8"):
+        heads.read(msh().decode().encode(encoding))

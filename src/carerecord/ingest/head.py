@@ -86,6 +86,11 @@ class Head(Struct, frozen=True, gc=False):
     ends: int = 0  # where the segment does, in the message; 0 = it is the head of a batch's first message
 
 
+_FIRST: Final = re.compile(rb"[\r\n](?=MSH[^A-Za-z0-9\s])")  # of a batch
+# What a file or a sender may put before a message, and is no part of it: a frame, blanks, the mark of UTF-8.
+_AHEAD: Final = re.compile(rb"(?:[\x0b \t\r\n]|\xef\xbb\xbf)+(?=MSH|FHS|BHS)")
+_MOST_AHEAD: Final = 64
+_UTF_16: Final = re.compile(rb"\xff\xfe|\xfe\xff|M\0S\0H\0|\0M\0S\0H")
 UNKNOWN: Final = Head(Form(b"|", b"^~\\&"))  # stands for an MSH that could not be read: an answer can be made all the same
 
 
@@ -97,8 +102,13 @@ def read(raw: bytes) -> Head:
     """
     begins = raw[:3]
     if begins != b"MSH":
-        if begins in (b"FHS", b"BHS") and (at := raw.find(b"\rMSH")) > 0:
-            return replace(read(raw[at + 1 : at + 4_096]), ends=0)
+        if begins in (b"FHS", b"BHS") and (first := _FIRST.search(raw)) is not None:
+            return replace(read(raw[first.end() : first.end() + 4_096]), ends=0)
+        if ahead := _AHEAD.match(raw, 0, _MOST_AHEAD):
+            bare = read(raw[ahead.end() :])
+            return replace(bare, ends=bare.ends + ahead.end() if bare.ends else 0)
+        if _UTF_16.match(raw):
+            raise Unheaded("It is written in UTF-16: its sender has to write UTF-8, or a set of one byte a letter.")
         raise Unheaded("It does not begin with MSH.")
     found = _ENDS.search(raw, 8, 8_192)
     ends = found.start() if found else min(len(raw), 8_192)

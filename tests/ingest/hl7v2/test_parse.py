@@ -230,3 +230,15 @@ def test_nearly_every_message_is_plain_and_what_takes_a_closer_look_is_not():
     assert not any(is_plain(SENT[:length]) for length in range(9))
     closer = (SENT.replace(b"EDITH", "ÉDITH".encode()), SENT.replace(b"\r", b"\n"), SENT + SENT, b"\n" + SENT, SENT[:20], b"{}")
     assert not any(map(is_plain, closer))
+
+
+def test_a_file_of_frames_holds_as_many_messages_as_frames():
+    one, other = message("ADT^A01", control="1"), message("ADT^A03", control="2")
+
+    assert split(b"\x0b" + one + b"\x1c\r\x0b" + other + b"\x1c\r") == (one.rstrip(b"\r"), other.rstrip(b"\r"))
+
+
+def test_a_batch_behind_the_mark_of_utf_8_is_opened():
+    one = message("ADT^A01")
+
+    assert split(b"\xef\xbb\xbfFHS|^~\\&|LAB\r" + one + b"FTS|1\r") == (one.rstrip(b"\r"),)

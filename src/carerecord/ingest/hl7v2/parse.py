@@ -15,7 +15,8 @@ from carerecord.ingest.hl7v2.shapes import Unreadable
 
 DELETED: Final = '""'
 _FRAME: Final = b"\x0b\x1c \t\r\n"
-_STARTS: Final = re.compile(rb"(?:\A|[\r\n])(?=(?:MSH|FHS|BHS|BTS|FTS)[^A-Za-z0-9\s])")
+_BOM: Final = b"\xef\xbb\xbf"
+_STARTS: Final = re.compile(rb"(?:\A|[\r\n\x0b])(?=(?:MSH|FHS|BHS|BTS|FTS)[^A-Za-z0-9\s])")
 _ENVELOPES: Final = (b"FHS", b"BHS", b"BTS", b"FTS")
 _NO_TEXT: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f]")  # FHIR's texts may not hold them, nor may XML
 _AS_TEXT: Final = {**dict.fromkeys(range(1, 0x20)), 9: "\t", 10: "\n", 11: "\n", 12: "\n", 13: "\r"}  # a new page is a new line
@@ -256,7 +257,7 @@ class Message:
 
 def split(raw: bytes) -> tuple[bytes, ...]:
     """The single messages of a batch (FHS, BHS) or of a file; one for a plain message, () for an envelope with nothing in it."""
-    raw = raw.strip(_FRAME)
+    raw = raw.strip(_FRAME).removeprefix(_BOM).lstrip(_FRAME)
     if raw[:3] == b"MSH" and raw.find(b"MSH", 3) < 0:
         return (raw,)
     found = [piece.strip(_FRAME) for piece in _STARTS.split(raw)]
