@@ -103,6 +103,13 @@ def test_a_score_lies_between_nothing_and_one_and_only_all_is_one(entry, text):
     assert not found.decisive or found.exact
 
 
+@pytest.mark.parametrize("typed", ["٩٩٩ ٠٠٠ ٠٠١٨", "৯৯৯০০০০০১৮", "999 000 ००१८"])
+def test_a_number_typed_on_another_keyboard_is_the_same_number(typed):
+    assert understand(SearchAsked(typed), TODAY).sought.nhs_number == "9990000018"
+    assert understand(SearchAsked("", number=typed), TODAY).sought.nhs_number == "9990000018"
+    assert understand(SearchAsked(f"{typed[:-1]}٣"), TODAY).sought.nhs_slips, "it is one slip away from a number, and no error"
+
+
 @pytest.mark.parametrize("typed", ["1 aprıl 1950", "1 ſep 1950", "Ann 1 APRİL 1950"])
 def test_a_month_in_letters_that_only_look_alike_is_no_month_and_no_error(typed):
     assert dates.read(typed, TODAY) is None

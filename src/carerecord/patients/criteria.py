@@ -41,7 +41,8 @@ def understand(asked: SearchAsked, today: date) -> Understood:
     if any(_WILD.search(each) for each in every):
         return Understood(Sought(), False, NO_WILD, ())
     text = asked.text[:LONGEST]
-    text, nhs_number, broken = _take_nhs_number(f"{text} | {asked.number[:LONGEST]}" if asked.number else text)
+    text = _in_our_digits(f"{text} | {asked.number[:LONGEST]}" if asked.number else text)
+    text, nhs_number, broken = _take_nhs_number(text)
     text, typed, also_number = _take_birth_date(text, today)
     say = NOT_NHS if broken else ""
     if asked.birth_date.strip():
@@ -149,6 +150,11 @@ def _slots(text: str) -> tuple[tuple[str, ...], ...]:
             slots.append((plain[at],))
             at += 1
     return tuple(slots)
+
+
+def _in_our_digits(text: str) -> str:
+    """A number typed on another keyboard, Arabic or Bengali say, is the same number."""
+    return text if text.isascii() else "".join(str(int(each)) if each.isdecimal() else each for each in text)
 
 
 def _slips(digits: str) -> frozenset[str]:
