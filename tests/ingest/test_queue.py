@@ -77,6 +77,8 @@ async def test_a_replay_says_what_it_means(service_database: Any):
             await queue.replay(ReplayAsked())
         with pytest.raises(NotFound):
             await queue.replay(ReplayAsked(id=7))
+        with pytest.raises(NotFound):
+            await queue.replay(ReplayAsked(sender="fenwick-pass"))
 
 
 async def test_what_is_discarded_waits_no_more_and_stays_in_the_journal(service_database: Any):
@@ -103,13 +105,16 @@ async def test_to_try_a_message_shows_what_it_would_become_and_keeps_nothing(ser
         queue = Queue(receiving(hospital))
         found = await queue.attempt(TryAsked(content(adt("A01", more=("PV1|1|I|W1^^^R1A|||||||||||||||||V1",))), "fenwick-pas"))
         unread = await queue.attempt(TryAsked(content(b"hello"), "fenwick-pas"))
+        nameless = b"\r".join(each for each in adt().split(b"\r") if not each.startswith(b"PID"))
+        about_nobody = await queue.attempt(TryAsked(content(nameless), "fenwick-pas"))
         with pytest.raises(NotAcceptable) as nobody:
             await queue.attempt(TryAsked(content(adt()), "nobody"))
 
         assert await hospital.journalled() == 0
     assert found.trigger == "ADT^A01"
     assert {json.loads(bytes(each))["resourceType"] for each in found.resources} >= {"Patient", "Encounter"}
-    assert (unread.readable, len(unread.says)) == (False, 1)
+    assert (unread.readable, len(unread.says), unread.answered) == (False, 1, "AE")
+    assert (about_nobody.readable, about_nobody.answered) == (False, "AA"), "it can be read, and is about nobody"
     assert "fenwick-lab, fenwick-pas" in nobody.value.says or "fenwick-pas, fenwick-lab" in nobody.value.says
 
 

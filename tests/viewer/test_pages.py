@@ -413,6 +413,7 @@ async def test_a_day_that_is_none_is_said_beside_its_field(typed: dict[str, str]
     field = list(typed)[-1]
     assert f'href="#{field}"' in page
     assert f'value="{typed[field]}"' in page
+    assert ("The first day cannot be read, so it leaves no line out" in page) == (typed["since"] == "yesterday")
 
 
 async def test_what_systems_read_is_said_to_be_missing_while_it_cannot_be_listed() -> None:

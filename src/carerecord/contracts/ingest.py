@@ -136,6 +136,7 @@ class Tried(Struct, frozen=True):
     instructions: tuple[str, ...] = ()
     resources: tuple[Raw, ...] = ()
     withdrawn: tuple[str, ...] = ()
+    answered: str = "AE"  # where it is not readable: AA where the door would take it, and who files it could not
 
 
 class ReceiveAsked(Struct, frozen=True):

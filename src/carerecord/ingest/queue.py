@@ -28,7 +28,7 @@ from carerecord.ingest.hl7v2 import Filing, Unreadable
 from carerecord.ingest.hl7v2 import Heard as Word
 from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store import queue as store
-from carerecord.ingest.kinds import filings
+from carerecord.ingest.kinds import fault_in, filings
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.rhythm import silence
 from carerecord.kit import request
@@ -87,7 +87,7 @@ class Queue:
         return MessageShown(kept.id, kept.sender, kept.trigger, stamp(kept.at), shown, state, reason)
 
     async def replay(self, asked: ReplayAsked) -> QueueChanged:
-        """Raises NotUnderstood: it says not what."""
+        """Raises NotUnderstood: it says not what. NotFound: it is of no message that waits, or of a sender whom nobody knows."""
         if not (asked.id or asked.sender or asked.everything):
             raise NotUnderstood("Say which: one message, the messages of a sender, or all.")
         receiving, now = self.receiving, self.receiving.clock.now()
@@ -98,6 +98,8 @@ class Queue:
             await receiving.outbox.announce("Line", line, db)
         if asked.id and not count:
             raise NotFound("No message of that number waits.")
+        if asked.sender and not count and all(each.id != asked.sender for each in receiving.senders.rows):
+            raise NotFound("Nothing waits of a sender of that name, and the registry of sources has none.")
         receiving.journal.bell.set()
         return QueueChanged(count)
 
@@ -132,7 +134,7 @@ class Queue:
         try:
             found = filings(raw, sender, receiving.clock.now() + timedelta(seconds=1), notes=True)
         except Unreadable as fault:
-            return Tried(False, (fault.reason,))
+            return Tried(False, (fault.reason,), answered="AE" if fault_in(raw, sender.charset) else "AA")
         if not found:
             return Tried(False, ("There is no message in it.",))
         made = [put for each in found for put in _alone(each)]

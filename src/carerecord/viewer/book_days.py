@@ -13,7 +13,8 @@ from carerecord.viewer.visit import Visit
 
 AT_ONCE = 100
 FIELDS = ("name", "organisation", "role", "since", "until")
-NO_DAY = "Give a day such as 22-Nov-2026 or 22/11/2026."
+NO_DAY = "{} cannot be read, so it leaves no line out below. Give a day such as 22-Nov-2026 or 22/11/2026."
+DAYS = {"since": "The first day", "until": "The last day"}
 _FORMS = ("%d-%b-%Y", "%d %b %Y", "%d %B %Y", "%d/%m/%Y", "%d %m %Y", "%d.%m.%Y", "%d-%m-%Y", "%Y-%m-%d")  # day first, as here
 
 
@@ -40,7 +41,7 @@ class Wanted:
 
 def wanted(visit: Visit) -> Wanted:
     typed = {each: visit.sent(each)[:100] for each in FIELDS}
-    problems = tuple((each, NO_DAY) for each in ("since", "until") if typed[each] and _day(typed[each]) is None)
+    problems = tuple((each, NO_DAY.format(words)) for each, words in DAYS.items() if typed[each] and _day(typed[each]) is None)
     since, until = _day(typed["since"]), _day(typed["until"])
     if since and until and until < since:
         problems = (("until", "The last day lies before the first."),)

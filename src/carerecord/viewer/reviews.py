@@ -28,7 +28,8 @@ from carerecord.viewer.visit import Visit
 DONE = {
     "same": "Linked: they are one person.", "different": "Kept apart: they are two people.",
     "undo": "Taken back: the two are as they were before.",
-    "sever": "Kept apart for good: nothing leads from one number to the other.", "mend": "No longer kept apart for good.",
+    "sever": "Kept apart for good: nothing leads from one number to the other.",
+    "mend": "These two are no longer kept apart for good. A number that replaced one of them is, until that is taken back too.",
 }  # fmt: skip
 
 

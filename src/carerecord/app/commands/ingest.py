@@ -217,7 +217,7 @@ def attempt(
         for each in found.says:
             say(f"  {each}")
         if not found.readable:
-            say("It cannot be read: it would be answered AE and wait for a person.")
+            say(f"It cannot be filed: it would be kept, answered {found.answered}, and wait for a person.")
             return False
         say(f"{found.trigger}, about {', '.join(found.people) or 'nobody'}")
         for each in (*found.instructions, *found.withdrawn):
