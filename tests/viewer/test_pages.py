@@ -29,6 +29,21 @@ async def test_without_a_session_one_is_led_to_sign_in_and_back_to_the_same_pati
     assert (reply.status_code, reply.headers["location"]) == (303, "/sign-in?after=/patients/p-marlow/record")
 
 
+@pytest.mark.parametrize("patient", ["p-marlow", "p-singh", "p-iqbal", "p-edge"])
+async def test_no_id_stands_twice_on_a_record_and_what_is_named_by_one_has_it(patient: str) -> None:
+    page = (await opened(Neighbours().browser(), patient)).text
+    ids = re.findall(r'\sid="([^"]+)"', page)
+    assert {each for each in ids if ids.count(each) > 1} == set()
+    named = {each for many in re.findall(r'\saria-(?:labelledby|describedby)="([^"]+)"', page) for each in many.split()}
+    assert named - set(ids) == set()
+
+
+async def test_a_mismatch_leads_to_where_its_items_wait() -> None:
+    page = (await opened(Neighbours().browser(), "p-iqbal")).text
+    warning = page[page.index('aria-label="Name mismatch"') : page.index('class="cr-glance"')]
+    assert re.search(r'href="#results">See results</a>', warning)
+
+
 async def test_a_header_cannot_name_a_user() -> None:
     hostile = {"X-User": "dr", "X-Remote-User": "dr", "X-Forwarded-User": "dr", "Authorization": "Bearer x"}
     reply = await Neighbours().browser("").get("/search", headers=hostile)
