@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
+from carerecord.app import overlap
 from carerecord.app.board import board_lines, probe_facts
-from carerecord.app.commands.terminal import err, fail, family, gate_with, out, run
+from carerecord.app.commands.terminal import err, fail, family, gate_with, out, run, say
 from carerecord.app.operator import operator_calls
 from carerecord.app.try_mapping import try_mapping
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
@@ -129,6 +130,28 @@ def try_mapping_file(
 ) -> None:
     """Run a mapping's own test cases, and say in plain words what differs and which fields are not carried."""
     if not try_mapping(file, write=write, out=out):
+        raise SystemExit(1)
+
+
+@app.command("overlap")
+def overlap_of_sources(
+    files: Annotated[list[Path], typer.Argument(help="A source's Patients (NDJSON), named by it.", exists=True, dir_okay=False)],
+    write: Annotated[Path | None, typer.Option(help="A new file (CSV): who is who, and beside whom a human would look.")] = None,
+) -> None:
+    """Link whole extracts as the index would, and say what would come of it. Exit 1 where a line cannot be read."""
+    every = [overlap.read(file) for file in files]
+    if len({each.source for each in every}) < len(every):
+        fail("Two files are named for one source. Put its Patients into one file: a source is judged as a whole.")
+    if write is not None and write.exists():
+        fail(f"{write} is there already. Name a file that is not.")
+    people, found = overlap.overlap(every)
+    if write is not None:
+        overlap.write(write, people, found)
+    print(overlap.told(people, found))
+    faults = [fault for each in every for fault in each.faults]
+    for fault in faults:
+        say(f"cannot be read: {fault}")
+    if faults:
         raise SystemExit(1)
 
 
