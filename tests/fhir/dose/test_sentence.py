@@ -1,6 +1,7 @@
 """Coded dosage read aloud: each construct of dose syntax, and nothing coded left out."""
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.fhir.dose.cases import Case, cases
 
+from carerecord.fhir.dose.amounts import digits
 from carerecord.fhir.dose.sentence import SEE, sequence_words
 from carerecord.fhir.dose.text import dosages_in, dose_amount, dose_of
 
@@ -149,6 +151,10 @@ _ELEMENTS = (
 def test_any_dosage_gives_words_and_never_an_error(dosage: dict[str, Any]) -> None:
     assert isinstance(dose_of([dosage, dosage]).words, str)
     assert isinstance(dose_of([dosage]).amount, str)
+
+
+def test_nothing_however_exactly_it_was_measured_is_nought() -> None:
+    assert digits(Decimal("0E-999999999")) == digits(Decimal("0.000")) == digits(0) == "0"
 
 
 @pytest.mark.parametrize("moment", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-05:00"])

@@ -36,7 +36,9 @@ def digits(value: Any) -> Words:
     exact = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not exact.is_finite() or exact.is_signed() or exact >= _LARGEST:
         return None
-    if exact and exact.normalize().as_tuple().exponent < -_PLACES:  # type: ignore[operator]  # finite: the exponent is a number
+    if not exact:
+        return "0"  # 0E-999999999 would be written with a thousand million noughts
+    if exact.normalize().as_tuple().exponent < -_PLACES:  # type: ignore[operator]  # finite: the exponent is a number
         return None
     whole, _, part = format(exact, "f").partition(".")
     part = part.rstrip("0")
