@@ -126,6 +126,8 @@ async def test_a_merge_of_two_nhs_numbers_waits_for_a_human_and_is_one_person_un
 
     assert (answer.outcome, answer.review, answer.person) == ("review", review.id, (one.patient,))
     assert "two NHS numbers" in review.conflicts[0]
+    await desk.enrol(stated("trust", "b", given="Edie", number=nhs(2), phone="01229 555 014"))
+    assert len(await desk.index.reviews(ReviewsAsked())) == 1, "what else is said of them takes the question from nobody"
     await desk.index.decide(DecideAsked(review.id, True, DR_NAIR))
     assert set((await desk.who(other.patient)).numbers) == {nhs(1), nhs(2)}
     assert (await say(desk, "merge", "a", "b")).outcome == "done", "and its source may say it again"

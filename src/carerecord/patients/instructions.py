@@ -26,6 +26,7 @@ from carerecord.patients import book
 from carerecord.patients.claims import at
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.likening import across, doubt_of
+from carerecord.patients.linking import OF_TWO, TWO_NUMBERS
 from carerecord.patients.model import Entry
 from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
@@ -34,8 +35,6 @@ from carerecord.patients.weighing import weigh
 
 KINDS: Final = ("merge", "unmerge", "link", "unlink", "move")
 UNKNOWN: Final = "One of the two numbers has never been seen. Take its claim first, then say it again."
-OF_TWO: Final = "The two numbers are of two sources: a human looks first."
-TWO_NUMBERS: Final = "Their source says that they are one person, under two NHS numbers: a human looks first."
 SEVERED: Final = "These two may not be linked."
 LATER: Final = "A later message has said otherwise already."
 APART: Final = "Nothing holds the two together."

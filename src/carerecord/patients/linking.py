@@ -4,12 +4,18 @@ Pure. What conflicts is never linked: it becomes a pair for a human to look at.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from msgspec import Struct
 
 from carerecord.patients import matching
 from carerecord.patients.matching import Traits
 from carerecord.patients.model import PDS, Entry
+
+# What a source has said of two numbers, and a human decides. No weighing of facts takes it back.
+OF_TWO: Final = "The two numbers are of two sources: a human looks first."
+TWO_NUMBERS: Final = "Their source says that they are one person, under two NHS numbers: a human looks first."
+TOLD: Final = (OF_TWO, TWO_NUMBERS)
 
 Decisions = dict[frozenset[str], bool | None]  # a pair of ids -> what a human found: same or not; None: severed for good
 

@@ -10,7 +10,7 @@ from msgspec import Struct
 from carerecord.contracts.patients import Doubted, Weighed
 from carerecord.kit.db import Connection, Database
 from carerecord.kit.question import encode
-from carerecord.patients.linking import Decisions, Doubt
+from carerecord.patients.linking import TOLD, Decisions, Doubt
 from carerecord.patients.model import Entry
 from carerecord.patients.store.kept import entry_in
 
@@ -43,7 +43,8 @@ async def decisions_about(db: Database, bearers: Mapping[str, str]) -> Decisions
 
 
 async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settled: Iterable[str], now: datetime) -> None:
-    """Open a review for each (new id, doubt), and close those about `settled` ids that are not among them."""
+    """Open a review for each (new id, doubt), and close those about `settled` ids that are not among them. One that a source
+    asked for waits until somebody decides, or the two are one person."""
     pairs = [(min(doubt.one, doubt.other), max(doubt.one, doubt.other), name, doubt) for name, doubt in doubts]
     weighed = [encode([Weighed(*each) for each in doubt.weighed]) for *_, doubt in pairs]
     await db.execute(
@@ -57,12 +58,18 @@ async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settle
              WHERE closed_at IS NULL
                AND (one = ANY ($6) OR other = ANY ($6))
                AND (one, other) NOT IN (SELECT one, other FROM doubt)
+               AND NOT (conflicts && $10 AND EXISTS (
+                    SELECT
+                      FROM link AS l
+                      JOIN link AS r ON r.patient = review.other AND r.until IS NULL AND r.person <> l.person
+                     WHERE l.patient = review.one AND l.until IS NULL))
         )
         INSERT INTO review (one, other, id, agrees, conflicts, since, bits, weighed)
         SELECT one, other, id, string_to_array(agrees, '|'), string_to_array(conflicts, '|'), $7, bits, weighed FROM doubt
         ON CONFLICT (one, other) DO UPDATE
-           SET agrees = excluded.agrees, conflicts = excluded.conflicts, closed_at = NULL, bits = excluded.bits,
-               weighed = excluded.weighed
+           SET agrees = excluded.agrees, closed_at = NULL, bits = excluded.bits, weighed = excluded.weighed,
+               conflicts = CASE WHEN review.closed_at IS NULL AND review.conflicts && $10 THEN review.conflicts
+                                ELSE excluded.conflicts END
         """,
         [one for one, _, _, _ in pairs],
         [other for _, other, _, _ in pairs],
@@ -73,6 +80,7 @@ async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settle
         now,
         [doubt.bits for *_, doubt in pairs],
         weighed,
+        TOLD,
     )
 
 
