@@ -95,6 +95,13 @@ def test_a_byte_order_mark_and_letters_of_windows_are_read():
         assert mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family == "O\u2019Brien"
 
 
+def test_one_byte_of_another_character_set_garbles_no_other_row():
+    sound, odd = PENICILLIN.replace("Marlow", "Jos\u00e9"), PENICILLIN.replace("Marlow", "Ren\u00e9e")
+    found = rows_of(f"{HEAD}\n{sound}\n".encode() + f"{odd}\n".encode("cp1252"), "x", AT)
+    families = [mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family for row in found]
+    assert families == ["Jos\u00e9", "Ren\u00e9e"]
+
+
 @pytest.mark.parametrize(
     ("line", "why"),
     [

@@ -46,10 +46,7 @@ def rows_of(body: bytes, name: str, at: str) -> Iterator[bytes]:
         Unreadable: it names no columns, or names one twice; or, behind the rows that can be read, a quotation mark is never
             closed, so that all that follows would be one text of one row, and the people in it gone.
     """
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = body.decode("cp1252", "replace")
+    text = body.decode("utf-8-sig", "surrogateescape")
     first = text.partition("\n")[0]
     delimiter = max(_DELIMITERS, key=first.count)
     csv.field_size_limit(_LONGEST_FIELD)
@@ -76,7 +73,16 @@ def _next_row(lines: Any) -> list[str] | None:
         return None
     if values and values[-1].endswith(_BEHIND):
         raise Unreadable(f"a quotation mark in the row that begins in line {begins} is never closed: what follows is not read")
-    return values
+    return [_in_letters(each) for each in values]
+
+
+def _in_letters(value: str) -> str:
+    """A value that is no UTF-8 is Windows-1252. Value by value: one odd byte must not turn every José of a file into JosÃ©."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return value.encode("utf-8", "surrogateescape").decode("cp1252", "replace")
+    return value
 
 
 class _Row(msgspec.Struct, omit_defaults=True):
