@@ -121,6 +121,14 @@ def test_a_decision_that_a_newer_plan_has_superseded_is_never_called_present() -
     line = replace(record.plans[1], state="present", entry=old.key, says="Superseded by a newer plan.")
     told = decisions(a_view(replace(record, plans=(record.plans[0], line))))
     assert [each.state for each in told] == ["present", "superseded"]
+    assert told[1].doubt == ("", "Superseded by a newer plan.")
+
+
+def test_a_decision_stands_in_doubt_as_plainly_as_a_gap_where_a_newer_one_may_exist() -> None:
+    record = scenes.gwendolyn()
+    line = replace(record.plans[0], state="present", says="A newer one may exist. Not heard: Willow Hospice.")
+    (told,) = decisions(a_view(replace(record, plans=(line,))))
+    assert told.doubt == ("A newer one may exist", "Not heard: Willow Hospice.")
 
 
 def test_a_past_medicine_names_its_substance_once() -> None:

@@ -52,6 +52,12 @@ class Decision:
     row: Row | None = None
     older: tuple[Row, ...] = ()
 
+    @property
+    def doubt(self) -> tuple[str, str]:
+        """What is not known of one that is present, which stands out as a gap does, and why; of any other what there is to say."""
+        doubt, _, why = self.says.partition(". ")
+        return (doubt, why) if self.state == "present" else ("", self.says)
+
 
 def decisions(view: View) -> tuple[Decision, ...]:
     tones = {"present": "present", "none recorded": "old", "unavailable": "unseen"}
