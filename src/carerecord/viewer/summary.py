@@ -54,7 +54,7 @@ class Decision:
 
     @property
     def doubt(self) -> tuple[str, str]:
-        """What is not known of one that is present, which stands out as a gap does, and why; of any other what there is to say."""
+        """What is not known of one that is present, which stands out as a gap does, and why; of any other, what is said."""
         doubt, _, why = self.says.partition(". ")
         return (doubt, why) if self.state == "present" else ("", self.says)
 
