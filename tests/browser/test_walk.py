@@ -37,7 +37,8 @@ def test_asking_again_by_keyboard_leaves_the_reader_where_they_were(page: Page, 
     page.locator("#allergy").get_by_role("button", name="Retry GP").focus()
     page.keyboard.press("Enter")
     expect(page.locator("#allergy")).to_contain_text("Known allergies")
-    expect(page.locator("#allergy")).to_be_focused()  # its button is gone: what it was in has the focus, and the next Tab goes on from there
+    # Its button is gone: what it was in has the focus, and the next Tab goes on from there.
+    expect(page.locator("#allergy")).to_be_focused()
     expect(page.locator("#medicines details[open] > summary")).to_have_text(opened)
     page.keyboard.press("Tab")
     assert page.evaluate("document.getElementById('record').contains(document.activeElement)")
