@@ -28,7 +28,7 @@ async def set_of(db: Database, patient: str) -> tuple[Entry, ...]:
     """Every entry of the person to whom this id belongs."""
     rows = await db.fetch(
         """
-        SELECT p.*, l.person, EXISTS (SELECT FROM merge WHERE gone = p.id AND kind = 'merge') AS replaced
+        SELECT p.*, l.person, EXISTS (SELECT FROM merge WHERE gone = p.id AND kind = 'merge' OFFSET 0) AS replaced
           FROM link mine
           JOIN link l    ON l.person = mine.person AND l.until IS NULL
           JOIN patient p ON p.id = l.patient
@@ -47,7 +47,7 @@ async def sets_of(db: Database, patients: Iterable[str]) -> dict[str, tuple[Entr
         WITH wanted AS (
             SELECT DISTINCT person FROM link WHERE patient = ANY ($1) AND until IS NULL
         )
-        SELECT p.*, l.person, EXISTS (SELECT FROM merge WHERE gone = p.id AND kind = 'merge') AS replaced
+        SELECT p.*, l.person, EXISTS (SELECT FROM merge WHERE gone = p.id AND kind = 'merge' OFFSET 0) AS replaced
           FROM wanted
           JOIN link l    ON l.person = wanted.person AND l.until IS NULL
           JOIN patient p ON p.id = l.patient

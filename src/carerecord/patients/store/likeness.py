@@ -129,7 +129,7 @@ class Likes:
 
 
 SETS: Final = """
-    SELECT p.*, link.person, likeness.facts, EXISTS (SELECT FROM merge WHERE gone = p.id AND kind = 'merge') AS replaced,
+    SELECT p.*, link.person, likeness.facts, EXISTS (SELECT FROM merge WHERE gone = p.id AND kind = 'merge' OFFSET 0) AS replaced,
            (SELECT array_agg(name)
               FROM (SELECT other FROM severed WHERE one IN (p.id, p.nhs_number)
                      UNION ALL SELECT one FROM severed WHERE other IN (p.id, p.nhs_number)) AS far (name)) AS severed

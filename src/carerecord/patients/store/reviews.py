@@ -152,7 +152,7 @@ async def set_and_doubted(db: Database, patient: str) -> tuple[tuple[Entry, ...]
               FROM mine
               JOIN review ON other = mine.id AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
         )
-        SELECT patient.*, mine.person, EXISTS (SELECT FROM merge WHERE gone = patient.id AND kind = 'merge') AS replaced,
+        SELECT patient.*, mine.person, EXISTS (SELECT FROM merge WHERE gone = patient.id AND kind = 'merge' OFFSET 0) AS replaced,
                ARRAY (SELECT ARRAY[source, local_id]
                         FROM against
                         JOIN patient USING (id)
