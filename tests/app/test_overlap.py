@@ -50,6 +50,16 @@ def test_whole_extracts_are_linked_as_the_index_would_and_each_entry_says_who_it
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
 
+def test_no_id_is_carried_out_by_a_spreadsheet(tmp_path):
+    practice = extract(tmp_path, "practice", patient("=cmd|'/c calc'!A1", **EDITH), patient("A-1", **HANA))
+    out = tmp_path / "who.csv"
+
+    code, _, _ = overlap(practice, "--write", str(out))
+
+    assert code == 0
+    assert [row["id"] for row in csv.DictReader(out.read_text().splitlines())] == ["'=cmd|'/c calc'!A1", "A-1"]
+
+
 def test_a_line_that_cannot_be_read_is_told_by_its_number_and_not_by_what_it_says(tmp_path):
     broken = '{"resourceType": "Patient", "name": "Marlow"'
     file = extract(tmp_path, "practice", patient("1", **EDITH), broken, patient("", **HANA))

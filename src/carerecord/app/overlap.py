@@ -70,4 +70,10 @@ def write(file: Path, people: Sequence[SourcePatient], found: Linked) -> None:
         rows = csv.writer(to)
         rows.writerow(("source", "id", "person", "review"))
         for each, set_ in zip(people, found.person, strict=True):
-            rows.writerow((each.source, each.local_id, set_ + 1, " ".join(str(far + 1) for far in sorted(beside.get(set_, ())))))
+            far = " ".join(str(one + 1) for one in sorted(beside.get(set_, ())))
+            rows.writerow((_inert(each.source), _inert(each.local_id), set_ + 1, far))
+
+
+def _inert(cell: str) -> str:
+    """As text for a spreadsheet too, which would carry out an id such as "=cmd"."""
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
