@@ -3,7 +3,6 @@
 Everything is checked when it is read: a mistake is told with its table and key, never met for the first time in an answer.
 """
 
-import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, Final, TypeVar
@@ -16,6 +15,7 @@ from carerecord.connectors.rest_json_paths import BadPath, Path, levels, names_a
 from carerecord.connectors.rest_json_rules import Known, Levels, Names, Rule, fields
 from carerecord.connectors.rest_json_sending import Paging, Sending, paging, sending
 from carerecord.fhir.sections import SECTION_IDS, SECTIONS
+from carerecord.kit import toml
 
 T = TypeVar("T")
 
@@ -112,8 +112,8 @@ class Supplier(Struct, frozen=True):
 def mapping_of(text: str) -> Supplier:
     """Raises BadMapping with every fault."""
     try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        document = toml.document(text)
+    except toml.NotToml as error:
         raise BadMapping((f"it is not TOML: {error}",)) from None
     reading = _Reading(document)
     made = reading.supplier()
@@ -150,6 +150,8 @@ class _Reading:
             self.faults.append(f"answers is {told['answers']!r}; it is json or xml")
         if self._zone:
             self._try("zone", lambda: zone_name(self._zone))
+        if not isinstance(told.get("empty", []), list):
+            self.faults.append("empty is a list of what this supplier writes for nothing")
         if not isinstance(told.get("full", False), bool):
             self.faults.append("full is true or false: whether each file holds everything, so that what it holds no more is gone")
         headers = tuple((str(name), str(value)) for name, value in self._table("headers").items())
@@ -194,7 +196,7 @@ class _Reading:
         if "find" not in table and "read" not in table:
             self.faults.append("person needs the table person.find (by NHS number), or person.read (by its own number), or both")
         said = table.get("fields", {})
-        if not any(str(each).startswith(("birthDate", "identifier")) for each in said):
+        if not isinstance(said, dict) or not any(str(each).startswith(("birthDate", "identifier")) for each in said):
             self.faults.append(
                 "person.fields has neither birthDate nor identifier: nobody could tell whether an answer is about this person"
             )
@@ -211,7 +213,7 @@ class _Reading:
         if not name:
             self.faults.append(f"{where}: name is missing")
         sections = table.get("sections", [])
-        if not isinstance(sections, list) or not sections:
+        if not toml.is_words(sections) or not sections:
             self.faults.append(f"{where}: sections is missing: the headings that this request fills")
             sections = []
         for each in sections:
@@ -247,7 +249,7 @@ class _Reading:
     def _item(self, where: str, table: Mapping[str, Any], *, person: bool = False) -> Item | None:
         if not person:
             self._odd(where, table, _ITEM)
-            if table.get("type") not in TYPES:
+            if str(table.get("type")) not in TYPES:
                 self.faults.append(f"{where}: type is {table.get('type')!r}; it is one of {', '.join(sorted(TYPES))}")
                 return None
         if not table.get("id"):
@@ -286,7 +288,11 @@ class _Reading:
         return frozenset((*item.fields.reads, *(names_at(at, each) for each in beside)))
 
     def _left_out(self, where: str, table: Mapping[str, Any], at: Levels) -> Iterator[Names]:
-        for each in table.get("not_carried", ()):
+        told = table.get("not_carried", [])
+        if not isinstance(told, list):
+            self.faults.append(f"{where}: not_carried is a list of paths")
+            return
+        for each in told:
             found = self._try(f"{where}, not_carried", partial(_named, at, str(each)))
             if found is not None:
                 yield found
@@ -324,7 +330,7 @@ class _Reading:
             self._odd(where, table, _TEST)
             missing = [each for each in ("request", "input", "expected") if not table.get(each)]
             self.faults += [f"{where}: {each} is missing" for each in missing]
-            if table.get("request") not in names | {"person", None}:
+            if "request" in table and str(table["request"]) not in names | {"person"}:
                 self.faults.append(f"{where}: no request is called {table['request']!r}")
             if not missing:
                 yield Case(

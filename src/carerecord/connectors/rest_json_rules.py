@@ -232,7 +232,7 @@ def _reference(said: Mapping[str, Any], at: Levels, _: Known) -> Rule:
 def _listed(said: Mapping[str, Any], at: Levels, known: Known) -> Rule:
     """What another list of the same answer says of an id: the name of a clinician, of a clinic."""
     name = said["listed"]
-    if name not in known.lists:
+    if not isinstance(name, str) or name not in known.lists:
         raise BadPath(f"listed names {name!r}, and the mapping has no table lists.{name}")
     if "by" not in said or "take" not in said:
         raise BadPath("listed needs `by`, the path of the id here, and `take`, the path of what is wanted there")
@@ -356,7 +356,7 @@ def _translator(said: Mapping[str, Any], to: Path, known: Known, *, required: bo
     name = said.get("map", "")
     if not name and not required:
         return lambda code: code
-    if name not in known.codes:
+    if not isinstance(name, str) or name not in known.codes:
         raise BadPath(f"map names {name!r}, and the mapping has no table codes.{name}" if name else "code needs `map`")
     table, otherwise = known.codes[name], said.get("otherwise")
 

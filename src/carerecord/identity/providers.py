@@ -1,6 +1,5 @@
 """Which identity providers are trusted, and with what? Pure: TOML in, providers and problems in plain words out."""
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ import msgspec
 
 from carerecord.contracts.roles import ROLES
 from carerecord.fhir.identifiers import is_ods_code
+from carerecord.kit import toml
 
 # Signatures with a private key only: what two share proves nothing about which of them signed.
 ALGORITHMS = frozenset({"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512"})
@@ -74,7 +74,7 @@ class Trust:
 
     providers: Mapping[str, TrustedProvider] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
-    whole: bool = True  # false: a file is no TOML at all, so what it means is unknown
+    whole: bool = True  # false: a file is no TOML at all, or holds no tables, so what it means is unknown
 
 
 def read_providers(files: Mapping[str, str]) -> Trust:
@@ -84,11 +84,13 @@ def read_providers(files: Mapping[str, str]) -> Trust:
     whole = True
     for file, text in sorted(files.items()):
         try:
-            tables = tomllib.loads(text).get("provider", [])
-        except tomllib.TOMLDecodeError as error:
+            tables, wrong = toml.tables(toml.document(text), "provider")
+        except toml.NotToml as error:
             problems.append(f"{file} is not TOML: {error}")
             whole = False
             continue
+        problems += [f"{file}: {each}" for each in wrong]
+        whole = whole and not wrong
         for place, table in enumerate(tables, 1):
             provider, faults = _read(table)
             if provider is not None and any(provider.issuer == other.issuer for other in providers.values()):

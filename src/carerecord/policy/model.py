@@ -1,6 +1,5 @@
 """What follows from the rules? Pure: facts in, a verdict out, with the rule that decided. Deny first; deny when nothing fits."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,6 +8,7 @@ from carerecord.contracts.policy import Rule
 from carerecord.contracts.roles import ROLES
 from carerecord.contracts.sources import KINDS
 from carerecord.fhir.sections import SECTION_IDS
+from carerecord.kit import toml
 from carerecord.kit.errors import BadSetting
 
 # What each condition may speak of: a word outside would make a rule that never applies.
@@ -138,10 +138,11 @@ def read_book(files: Mapping[str, str]) -> Book:
     rules: list[Written] = []
     for file, text in sorted(files.items()):
         try:
-            tables = tomllib.loads(text).get("rule", [])
-        except tomllib.TOMLDecodeError as error:
+            tables, odd = toml.tables(toml.document(text), "rule")
+        except toml.NotToml as error:
             faults.append(f"{file}: {error}")
             continue
+        faults += [f"{file}: {each}" for each in odd]
         for table in tables:
             written, wrong = _read_rule(table)
             faults += [f"{file}, {table.get('id', 'a rule without id')}: {each}" for each in wrong]
@@ -156,6 +157,9 @@ def read_book(files: Mapping[str, str]) -> Book:
 
 def _read_rule(table: Mapping[str, Any]) -> tuple[Written | None, list[str]]:
     faults = [f"{name} is missing" for name in ("id", "says", "source", "when", "then") if not table.get(name)]
+    faults += [f"{name} is a text" for name in ("id", "says", "source") if not isinstance(table.get(name, ""), str)]
+    if not isinstance(table.get("when", {}), dict):
+        faults.append("when is a table of conditions")
     if faults:
         return None, faults
     if table["then"] not in VERDICTS:
@@ -166,7 +170,11 @@ def _read_rule(table: Mapping[str, Any]) -> tuple[Written | None, list[str]]:
         if name not in VOCABULARY:
             faults.append(f"{condition} is no condition; they are {', '.join(VOCABULARY)}")
             continue
-        values = frozenset(told) if isinstance(told, list) else frozenset([told])
+        listed = told if isinstance(told, list) else [told]
+        if not all(isinstance(each, str | bool) for each in listed):
+            faults.append(f"{condition} is a word, true or false, or a list of them")
+            continue
+        values = frozenset(listed)
         faults += [f"{condition} speaks of {each!r}, which there is not" for each in sorted(values - VOCABULARY[name], key=str)]
         fits.append((name, values, condition == name))
     rule = Rule(table["id"], table["says"], table["source"])

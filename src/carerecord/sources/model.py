@@ -1,7 +1,7 @@
 """How is a registry read from text? Pure: TOML and spreadsheets in, sources and problems in plain words out."""
 
 import hashlib
-import tomllib
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,6 +11,7 @@ import msgspec
 from carerecord.contracts.sources import KINDS, Registry, Sender, SharedSection, Source, Tester
 from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.sections import SECTION_IDS
+from carerecord.kit import toml
 from carerecord.sources.arrangements import NONE, arrangement_oddities, arrangement_of
 from carerecord.sources.mappings import FOLDER, document_oddities, with_mapping
 from carerecord.sources.modules import all_served, read_copies_of, read_modules
@@ -25,6 +26,8 @@ REQUIRED = ("id", "organisation", "name", "connector")
 ALWAYS_ASK = ("allergies", "medicines", "plans")
 # Said of a table, and kept with its sections.
 BY_SECTION = ("arrangement", "arrangements", "stage", "stages", "stage_at_most", "open_to")
+
+_PAIRS = "asids is a list of pairs, an ODS code and twelve digits"
 
 _fields = {each.name: each for each in msgspec.structs.fields(Source)}
 
@@ -57,11 +60,13 @@ def read_registry(files: Mapping[str, str]) -> Registry:
                 _add(sources, problems, named, whole, [*wrong, *more])
             continue
         try:
-            document = tomllib.loads(text)
-        except tomllib.TOMLDecodeError as error:
+            document = toml.document(text)
+        except toml.NotToml as error:
             problems.append(f"{file} is not TOML: {error}")
             continue
-        if "always_ask" in document:
+        if not toml.is_words(document.get("always_ask", [])):
+            problems.append(f"{file}: always_ask is a list of sections")
+        elif "always_ask" in document:
             always_ask = tuple(document["always_ask"])
             problems += [
                 f"{file}: always_ask names {each!r}, which is not a section" for each in always_ask if each not in SECTION_IDS
@@ -72,13 +77,17 @@ def read_registry(files: Mapping[str, str]) -> Registry:
         named_here, faults = read_copies_of(file, document)
         copies_of |= dict.fromkeys(named_here)
         problems += faults
-        for place, table in enumerate(document.get("source", []), 1):
+        (own, mine), (senders_told, theirs), (testing, looks) = (
+            toml.tables(document, name) for name in ("source", "sender", "safety_tester")
+        )
+        problems += [f"{file}: {fault}" for fault in (*mine, *theirs, *looks)]
+        for place, table in enumerate(own, 1):
             named = f"{file}, {table.get('id') or f'table {place}'}"
             whole, more = with_mapping(table, mappings)
             _add(sources, problems, named, whole, more)
-        for place, table in enumerate(document.get("sender", []), 1):
+        for place, table in enumerate(senders_told, 1):
             sending.append((f"{file}, sender {table.get('id') or place}", table))
-        for place, table in enumerate(document.get("safety_tester", []), 1):
+        for place, table in enumerate(testing, 1):
             try:
                 tester = msgspec.convert(table, Tester)
                 testers[tester.id] = tester
@@ -107,12 +116,16 @@ def _add(sources: dict[str, Source], problems: list[str], named: str, table: Map
 
 def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
     """One table as a source, or every fault of it, each saying what to write instead."""
-    faults = [f"{name} is missing" for name in REQUIRED if not table.get(name)]
-    if not table.get("kind"):  # rules go by it: a sexual-health clinic taken for a hospital would be told of to everybody
+    missing = [name for name in REQUIRED if not table.get(name)]
+    mistyped = dict(_mistyped(table))
+    faults = [f"{name} is missing" for name in missing] + list(mistyped.values())
+    table = {name: value for name, value in table.items() if name not in mistyped}
+    # Rules go by it: a sexual-health clinic taken for a hospital would be told of to everybody.
+    if not table.get("kind") and "kind" not in mistyped:
         faults.append(f"kind is missing; it is one of {', '.join(KINDS)}")
     faults += [f"{name} is not a field of a source" for name in table if name not in _fields and name not in BY_SECTION]
     told = {name: value for name, value in table.items() if name in _fields and name != "sections"}
-    if not table.get("address") and table.get("connector") != NONE:
+    if not table.get("address") and "address" not in mistyped and table.get("connector") != NONE:
         faults.append("address is missing")
     sections = table.get("sections", [])
     faults += [
@@ -131,6 +144,22 @@ def read_source(table: Mapping[str, Any]) -> tuple[Source | None, list[str]]:
         return msgspec.convert({**told, "sections": shared}, Source), []
     except msgspec.ValidationError as error:
         return None, [str(error)]
+
+
+def _mistyped(table: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What is of another type than its field: judged no further, for a rule about words says nothing of a number."""
+    for name, value in table.items():
+        if name == "sections":
+            if not toml.is_words(value):
+                yield name, "sections is a list of section ids"
+        elif name in _fields:
+            try:
+                told = msgspec.convert(value, _fields[name].type)
+            except msgspec.ValidationError as error:
+                yield name, _PAIRS if name == "asids" else f"{name}: {error}"
+                continue
+            if isinstance(told, float) and not math.isfinite(told):
+                yield name, f"{name} is {value}, which is no number of anything"
 
 
 def _told_apart(sections: Sequence[str]) -> Sequence[str]:
@@ -184,8 +213,8 @@ def _oddities(told: Mapping[str, Any]) -> list[str]:
         faults.append("deadline_s lies above 0 and at most 30 seconds")
     if told.get("connector") == "gp_connect" and not _is_asid(str(told.get("asid", ""))):
         faults.append("asid is missing or has not twelve digits; a gp_connect source says in the name of which system it asks")
-    if wrong := [each for each in told.get("asids", []) if len(each) != 2 or not _is_asid(str(each[-1]))]:
-        faults.append(f"asids holds {wrong[0]!r}; it is a list of pairs, an ODS code and twelve digits")
+    if not all(_is_asid(str(each[-1])) for each in told.get("asids", [])):
+        faults.append(_PAIRS)
     if told.get("proxy") and not _is_http(str(told["proxy"])):
         faults.append("proxy is not an http or https address")
     if told.get("token_address") and not (told.get("client_id") and told.get("credentials")):
@@ -198,8 +227,11 @@ def _is_asid(text: str) -> bool:
 
 
 def _is_http(address: str) -> bool:
-    parts = urlsplit(address)
-    return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username
+    try:
+        parts = urlsplit(address)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not parts.username and parts.port != 0
+    except ValueError:  # a bracket that is not closed, a port that there is not
+        return False
 
 
 def version_of(

@@ -1,6 +1,7 @@
 """Who may send messages, and how do they write? Tables `[[sender]]` of the registry's files, and their faults in words. Pure."""
 
 import codecs
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -80,7 +81,7 @@ def _oddities(sender: Sender) -> Iterator[str]:
         yield "visit_number is a field, such as PV1-19 or PV1-50.1"
     if not sender.number_system:
         yield "number_system is missing, and its source has none: in which identifier system do its local numbers lie?"
-    if sender.silent_after_s < 0:
+    if not 0 <= sender.silent_after_s < math.inf:
         yield "silent_after_s is a number of seconds, or 0"
     for each in sender.certificates:
         if not _FINGERPRINT.fullmatch(each) and not each.startswith("subject:"):
@@ -92,7 +93,7 @@ def _oddities(sender: Sender) -> Iterator[str]:
     if sender.charset:
         try:
             codecs.lookup(sender.charset)
-        except LookupError:
+        except (LookupError, ValueError):
             yield f"charset {sender.charset!r} is not known; utf-8, latin-1 and cp1252 are"
 
 
