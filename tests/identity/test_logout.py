@@ -68,6 +68,8 @@ FORGERIES: list[tuple[str, dict[str, Any], str]] = [
     ("with a nonce", {"nonce": "n"}, "logout"),
     ("of nobody", {"sub": None}, "logout"),
     ("no jti", {"jti": None}, "logout"),
+    ("of a session that nobody can have", {"sid": "a\x00b"}, "logout"),
+    ("of a subject in a list", {"sub": ["x"], "sid": "s"}, "logout"),
     ("for another", {"aud": "another-service"}, "audience"),
     ("old", {"iat": 1, "exp": 2}, "time"),
     ("by an unknown issuer", {"iss": "https://evil.test"}, "issuer"),

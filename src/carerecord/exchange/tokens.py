@@ -21,8 +21,6 @@ async def token(visit: Visit) -> Response:
     try:
         form = await _form(visit)
         client, secret = _basic(visit) or (form.get("client_id", ""), form.get("client_secret", ""))
-        if "\0" in client + secret:
-            raise NotSignedIn("The client could not be verified.", rule="invalid_client")
         asked = TokenAsked(
             form.get("grant_type", ""), form.get("scope", ""), client, secret,
             form.get("client_assertion_type", ""), form.get("client_assertion", ""), f"{visit.base}/oauth/token",

@@ -7,6 +7,7 @@ from carerecord.contracts.actors import Role
 from carerecord.contracts.roles import ROLES
 from carerecord.identity.providers import RoleWords, TrustedProvider
 
+LONGEST_WORD = 255  # of a subject or a session: OpenID Connect Core 1.0, section 2
 _LONGEST = 200  # of a name as a page shows it
 _MOST_WORDS = 5  # of a provider that are told again to who was refused
 
@@ -35,6 +36,12 @@ def name_from(claims: Mapping[str, Any]) -> str:
     """The user's name for pages and the audit book; never a key."""
     parts = (_words(claims.get("given_name")), _words(claims.get("family_name")))
     return _words(claims.get("name")) or " ".join(filter(None, parts)) or "Name not given"
+
+
+def word_of(claims: Mapping[str, Any], name: str) -> str:
+    """A claim that is compared to the letter; "" where it is none that could be kept."""
+    told = claims.get(name)
+    return told if isinstance(told, str) and len(told) <= LONGEST_WORD and told.isprintable() else ""
 
 
 def _from_table(told: Any, words: RoleWords, provider: TrustedProvider) -> Role | None:

@@ -162,8 +162,12 @@ class Clients:
             await self.outbox.announce("Line", line("token-given", as_actor(row), now), db)
         return Token(token, round(lasts.total_seconds()), " ".join(scopes))
 
+    async def _known(self, client: object) -> tuple[ClientRow, bytes | None, str | None] | None:
+        """None also for what is no id at all: whoever asks has proved nothing yet, and may send anything."""
+        return await kept.one(self.db, client) if isinstance(client, str) and client.isprintable() else None
+
     async def _by_secret(self, asked: TokenAsked) -> ClientRow:
-        found = await kept.one(self.db, asked.client) if asked.client else None
+        found = await self._known(asked.client)
         # One comparison whether the client is known or not.
         good = hmac.compare_digest((found[1] if found else None) or b"\0" * 32, _hashed(asked.secret))
         if found is None or not good or found[0].revoked:
@@ -174,7 +178,7 @@ class Clients:
         """The checks of SMART Backend Services and RFC 7523; the keys are those registered, wherever a header points."""
         claims = _unchecked(asked.assertion, 1)
         client = claims.get("iss")
-        found = await kept.one(self.db, client) if isinstance(client, str) else None
+        found = await self._known(client)
         if asked.assertion_type != JWT_BEARER or found is None or found[0].revoked or found[2] is None:
             raise NotSignedIn(_NOT_GOOD, rule="invalid_client")
         header = _unchecked(asked.assertion, 0)
@@ -194,7 +198,7 @@ class Clients:
             and asked.audience in audiences
             and isinstance(ends, int | float) and not isinstance(ends, bool)
             and now - SKEW_S < ends <= now + ASSERTION_LASTS_S + SKEW_S
-            and isinstance(jti, str) and 0 < len(jti) <= 300
+            and isinstance(jti, str) and 0 < len(jti) <= 300 and jti.isprintable()
         )  # fmt: skip
         if not good:
             raise NotSignedIn(_NOT_GOOD, rule="invalid_client")
@@ -224,7 +228,7 @@ def _keys(jwks: str) -> KeySet:
         if any(each.get("kty") not in ("RSA", "EC") or "d" in each for each in told["keys"]) or not told["keys"]:
             raise NotAcceptable("A client's keys are public RSA or EC keys, as a JWK Set.")
         return KeySet.import_key_set({"keys": told["keys"]})
-    except (msgspec.DecodeError, JoseError, ValueError, TypeError, KeyError, AttributeError):
+    except (msgspec.DecodeError, JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise NotAcceptable("A client's keys are public RSA or EC keys, as a JWK Set.") from None
 
 

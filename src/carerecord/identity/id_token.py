@@ -85,7 +85,7 @@ def verified(token: str, key: Mapping[str, Any], provider: TrustedProvider, *, n
     check_addressed(claims, provider)
     check_times(claims, now)
     said = claims.get("nonce")
-    if not isinstance(said, str) or not hmac.compare_digest(said.encode(), nonce.encode()):
+    if not isinstance(said, str) or not said.isascii() or not hmac.compare_digest(said, nonce):
         raise untrusted("nonce")
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():

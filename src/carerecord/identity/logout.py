@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from joserfc.util import urlsafe_b64decode
 
+from carerecord.identity.claims import word_of
 from carerecord.identity.id_token import check_addressed, check_times, header_of, signed_claims, untrusted
 from carerecord.identity.model import Kept
 from carerecord.identity.oidc import ProviderClient
@@ -61,10 +62,12 @@ async def told_out(token: str, client: ProviderClient, registry: Registry, now: 
     claims = signed_claims(token, key, provider)
     check_addressed(claims, provider)
     check_times(claims, now)
-    events, subject, sid = claims.get("events"), claims.get("sub", ""), claims.get("sid", "")
+    events, subject, sid = claims.get("events"), word_of(claims, "sub"), word_of(claims, "sid")
     if not isinstance(events, dict) or not isinstance(events.get(_EVENT), dict) or "nonce" in claims:
         raise untrusted("logout")
-    if not isinstance(subject, str) or not isinstance(sid, str) or not (subject or sid) or not claims.get("jti"):
+    # One that cannot be read is not left out: what is told of one session would end all of the subject's.
+    odd = [name for name, word in (("sub", subject), ("sid", sid)) if claims.get(name, "") != word]
+    if odd or not (subject or sid) or not claims.get("jti"):
         raise untrusted("logout")
     return ToldOut(provider.issuer, subject, sid, datetime.fromtimestamp(claims["iat"], UTC))
 

@@ -18,7 +18,7 @@ from carerecord.contracts.identity import (
     SessionAsked,
 )
 from carerecord.identity.book import line, who, without_role
-from carerecord.identity.claims import name_from, roles_from, unknown_words
+from carerecord.identity.claims import name_from, roles_from, unknown_words, word_of
 from carerecord.identity.logout import logout_address, told_out
 from carerecord.identity.model import SIGN_IN_LASTS, TOUCHED_EVERY, Kept, Terms, derived, hashed, origin
 from carerecord.identity.oidc import ProviderClient
@@ -85,7 +85,7 @@ class Desk:
 
     async def _kept(self, vouched: Vouched, home: str) -> Kept:
         provider, claims, now = vouched.provider, vouched.claims, self.clock.now()
-        subject, name, acr = str(claims["sub"]), name_from(claims), str(claims.get("acr") or "")
+        subject, name, acr = str(claims["sub"]), name_from(claims), word_of(claims, "acr")
         roles = roles_from(claims, provider)
         if not roles:
             rule = "identity/no-role"
@@ -108,7 +108,7 @@ class Desk:
             roles=roles,
             role=roles[0].id if len(roles) == 1 else None,
             home=home,
-            sid=str(claims.get("sid") or ""),
+            sid=word_of(claims, "sid"),
             used_at=now,
             ends_at=now + self.terms.absolute,
         )
