@@ -32,9 +32,9 @@ async def waiting(made: Alone, id_: str, many: int) -> None:
     raise AssertionError(await made.standing(id_))
 
 
-async def tried(made: Alone, id_: str) -> None:
+async def tried(made: Alone, id_: str, times: int = 1) -> None:
     for _ in range(500):
-        if (await made.standing(id_)).tries:
+        if (await made.standing(id_)).tries >= times:
             return
         await asyncio.sleep(0.02)
     raise AssertionError(await made.standing(id_))
@@ -166,6 +166,7 @@ async def test_what_may_not_be_told_is_let_go_and_leaves_no_gap_in_the_numbers(
         await waiting(made, id_, 4)
         beside.refuses.add("lab")
         beside.hidden.add("o3")
+        await tried(made, id_, (await made.standing(id_)).tries + 2)  # the one that was under way may have been asked for before
         hook.status = 200
         await hook.until(lambda each: len(each.events) == 2)
         await waiting(made, id_, 0)
