@@ -203,7 +203,8 @@ def _search_for_a_break(dsn: str) -> None:
         @initialize()
         def empty(self) -> None:
             self.desk = a_desk(pool)
-            loop.run_until_complete(pool.execute("TRUNCATE patient, severed, review, decision, merge, likeness_key CASCADE"))
+            tables = "patient, name, identifier, link, likeness, likeness_key, severed, review, decision, merge"
+            loop.run_until_complete(pool.execute(f"TRUNCATE {tables}"))
             self.severed: set[frozenset[str]] = set()
 
         @rule(target=numbers, local=some.sampled_from("abcdef"))

@@ -94,3 +94,16 @@ async def scanned(pool: Pool, statement: str, *told: object) -> list[str]:
 
     walk(plan[0]["Plan"])
     return found
+
+
+async def test_the_planner_is_told_once_how_far_the_index_has_grown_however_many_processes_say_so(full):
+    doubled = "INSERT INTO patient SELECT 'q' || id, 'oak', local_id, stated, '', '', birth_date, '', now(), now() FROM patient"
+    await full.execute(doubled)
+    told = []
+    for _ in range(2):
+        await kept.analyse(full)
+        told.append(await full.fetchval("SELECT reltuples FROM pg_class WHERE oid = 'patient'::regclass"))
+        await full.execute("DELETE FROM patient WHERE id LIKE 'q%'")
+
+    assert told[0] == pytest.approx(2 * PEOPLE, rel=0.05)
+    assert told[1] == told[0]

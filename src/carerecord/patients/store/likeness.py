@@ -24,28 +24,39 @@ class Member(Struct, frozen=True):
 
 
 async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]], known: Sequence[str]) -> None:
-    """(id, facts, keys) of entries, new or changed, of which the index has `known`: a statement or two however many there are."""
-    if known:
+    """(id, facts, keys) of entries, new or changed, of which the index has `known`: one statement for the new, two for those."""
+    there = frozenset(known)
+    if new := [row for row in rows if row[0] not in there]:
+        await db.execute(_PUT.format(where_known="", twice=""), *_columns(new), FOLDED)
+    if there:
         await db.execute(
             "DELETE FROM likeness_key k USING likeness l WHERE l.patient = ANY ($1) AND k.key = ANY (l.keys) AND k.no = l.no",
             known,
         )
-    await db.execute(
-        """
-        WITH kept AS (
-            INSERT INTO likeness (patient, facts, keys, folded)
-            SELECT patient, facts, keys::bigint[], $4
-              FROM unnest($1::text[], $2::bytea[], $3::text[]) AS told (patient, facts, keys)
-            ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys, folded = excluded.folded
-            RETURNING no, keys
+        await db.execute(
+            _PUT.format(where_known=_CHANGED, twice="ON CONFLICT DO NOTHING"),
+            *_columns([row for row in rows if row[0] in there]),
+            FOLDED,
         )
-        INSERT INTO likeness_key (key, no) SELECT unnest(keys), no FROM kept ON CONFLICT DO NOTHING
-        """,
-        [row[0] for row in rows],
-        [row[1] for row in rows],
-        ["{" + ",".join(map(str, row[2])) + "}" for row in rows],
-        FOLDED,
+
+
+# Of what is new nothing can be there yet, and PostgreSQL need not look for it before each row that it writes.
+_PUT: Final = """
+    WITH kept AS (
+        INSERT INTO likeness (patient, facts, keys, folded)
+        SELECT patient, facts, keys::bigint[], $4
+          FROM unnest($1::text[], $2::bytea[], $3::text[]) AS told (patient, facts, keys)
+        {where_known}
+        RETURNING no, keys
     )
+    INSERT INTO likeness_key (key, no) SELECT unnest(keys), no FROM kept {twice}
+"""
+_CHANGED: Final = """
+        ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys, folded = excluded.folded"""
+
+
+def _columns(rows: Sequence[tuple[str, bytes, list[int]]]) -> tuple[list[str], list[bytes], list[str]]:
+    return [row[0] for row in rows], [row[1] for row in rows], ["{" + ",".join(map(str, row[2])) + "}" for row in rows]
 
 
 BESIDE: Final = """
