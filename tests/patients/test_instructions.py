@@ -21,9 +21,11 @@ from carerecord.contracts.patients import (
     PartAsked,
     PersonLinked,
     PersonSplit,
+    QueueAsked,
     ReviewsAsked,
     SeverAsked,
     TakeAsked,
+    UndoAsked,
 )
 from carerecord.kit.db import open_pool
 from carerecord.patients.claims import Taking
@@ -102,6 +104,19 @@ async def test_an_unmerge_puts_everybody_back_where_they_were(desk):
     assert [msgspec.json.decode(body, type=PersonLinked).because for body in linked] == ["linked", "merged"]
 
 
+async def test_an_unmerge_that_names_the_two_the_other_way_round_parts_them_alike(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "link", "c", "a")
+    await say(desk, "merge", "a", "b")
+    assert (await say(desk, "unlink", "b", "a")).outcome == "done"
+    assert ((await desk.who(b)).ids, set((await desk.who(a)).ids)) == ((b,), {a, c}), "who came with it leaves with it"
+
+    await say(desk, "merge", "a", "b")
+    await say(desk, "merge", "b", "a")
+    await say(desk, "unlink", "b", "a")
+    assert b not in (await desk.who(a)).ids, "also where the survivor was turned"
+
+
 async def test_an_unmerge_that_arrives_before_its_merge_wins_when_it_was_recorded_later(desk):
     a, _ = await taken(desk, "a", "b")
     await say(desk, "unmerge", "a", "b", recorded="2026-11-22T09:05:00+00:00")
@@ -130,7 +145,72 @@ async def test_a_merge_of_two_nhs_numbers_waits_for_a_human_and_is_one_person_un
     assert len(await desk.index.reviews(ReviewsAsked())) == 1, "what else is said of them takes the question from nobody"
     await desk.index.decide(DecideAsked(review.id, True, DR_NAIR))
     assert set((await desk.who(other.patient)).numbers) == {nhs(1), nhs(2)}
-    assert (await say(desk, "merge", "a", "b")).outcome == "done", "and its source may say it again"
+    assert (await say(desk, "merge", "a", "b")).outcome == "already", "and its source may say it again"
+
+
+async def two_numbers(desk: Desk) -> tuple[str, str]:
+    """Two entries of one source under two NHS numbers, the second with an entry of a practice beside it."""
+    one, other, _ = await desk.enrol(
+        stated("trust", "a", number=nhs(1)),
+        stated("trust", "b", given="Edie", number=nhs(2)),
+        stated("practice", "g", given="Edie", number=nhs(2)),
+    )
+    return one.patient, other.patient
+
+
+async def test_a_source_that_takes_back_a_merge_which_waits_for_a_human_asks_nobody_any_more(desk):
+    await two_numbers(desk)
+    await say(desk, "merge", "a", "b", recorded="2026-11-22T09:00:00+00:00")
+    late = await say(desk, "unlink", "a", "b", recorded="2026-11-22T08:00:00+00:00")
+    assert (late.outcome, len(await desk.index.reviews(ReviewsAsked()))) == ("already", 1), "said before the merge was"
+    back = await say(desk, "unlink", "b", "a", recorded="2026-11-22T10:00:00+00:00")
+
+    assert (back.outcome, await desk.index.reviews(ReviewsAsked())) == ("done", ())
+    assert (await desk.index.queue(QueueAsked())).waiting == 0
+    assert (await say(desk, "merge", "a", "b", recorded="2026-11-22T09:30:00+00:00")).outcome == "already"
+    again = await say(desk, "merge", "a", "b", recorded="2026-11-22T11:00:00+00:00")
+    assert (again.outcome, len(await desk.index.reviews(ReviewsAsked()))) == ("review", 1), "what it says after that is asked"
+
+
+async def test_a_merge_that_a_human_has_decided_is_the_merge_its_source_told(desk):
+    a, b = await two_numbers(desk)
+    await say(desk, "merge", "b", "a", message="m1")
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, True, DR_NAIR))
+    moved_house = Claim(stated("trust", "b", given="Edie", number=nhs(2), phone="01229 555 014"))
+    (late,) = await Taking(desk.index.enrolling).take(TakeAsked((moved_house,)))
+
+    assert (late.patient, late.origin) == (a, b), "later messages file under the survivor"
+    assert len((await desk.who(b)).ids) == 3
+    parted = await say(desk, "unlink", "a", "b")
+    assert parted.outcome == "done"
+    assert len((await desk.who(b)).ids) == 2, "what came with the number that was given up leaves with it"
+    assert (await desk.who(a)).ids == (a,)
+
+
+async def test_a_decided_merge_that_is_undone_waits_as_its_source_told_it(desk):
+    a, b = await two_numbers(desk)
+    await say(desk, "merge", "b", "a")
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, True, DR_NAIR))
+    desk.clock.at += timedelta(seconds=1)
+    await desk.index.undo(UndoAsked(review.id, DR_NAIR))
+    (late,) = await Taking(desk.index.enrolling).take(TakeAsked((Claim(stated("trust", "b", given="Edie", number=nhs(2))),)))
+
+    assert (late.patient, late.origin, (await desk.who(a)).ids) == (b, "", (a,))
+    assert (await say(desk, "unlink", "b", "a")).outcome == "done"
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+
+async def test_what_a_source_tells_of_two_numbers_is_no_decision_of_the_officers(desk):
+    alike = [stated("trust", each, address="1 Fell Lane", postcode="LA1 1AA", phone="01229 555 014") for each in "ab"]
+    await desk.enrol(*alike)
+    assert len(await desk.index.reviews(ReviewsAsked())) == 1, "one source under two of its numbers"
+    assert (await say(desk, "merge", "a", "b")).outcome == "done"
+
+    assert await desk.index.reviews(ReviewsAsked()) == (), "its source has answered it"
+    assert await desk.index.reviews(ReviewsAsked(decided=True)) == (), "nobody could undo it here"
+    assert (await desk.index.queue(QueueAsked())).decided_in_a_week == 0
 
 
 async def test_who_a_person_is_is_not_said_by_an_entry_that_was_merged_away(desk):
@@ -241,9 +321,7 @@ def _search_for_a_break(dsn: str) -> None:
     try:
         run_state_machine_as_test(
             Said,
-            settings=settings(
-                max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
-            ),
+            settings=settings(max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)),
         )
     finally:
         loop.run_until_complete(pool.close())

@@ -100,7 +100,10 @@ class Instructing:
             if not by and await reviews.human_parted(db, gone.id, into.id):
                 return await self._answer(db, "refused", gone.id, say=A_HUMAN)
             if not by and (why := _held(told, sets[gone.person], sets[into.person])):
-                return await self._review(db, gone, into, why, now)
+                return await self._review(db, told, gone, into, why, when, now)
+            left, right = ([each.patient for each in sets[key]] for key in (gone.person, into.person))
+            await reviews.close_across(db, left, right, now)
+        await lineage.wait_no_more(db, gone.id, into.id)
         # Whoever is named as the survivor stands for itself from now on: so no chain closes into a ring.
         if told.kind == "merge":
             await lineage.end(db, into.id)
@@ -127,8 +130,13 @@ class Instructing:
     ) -> Instructed:  # fmt: skip
         held = [each for each in said if each.kind in ("merge", "link")]
         ended = [each for each in said if each.kind in ("unmerge", "unlink")]
+        await lineage.wait_no_more(db, gone.id, into.id)
         if not held and (ended or gone.person != into.person):
             await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, ())
+            if asked := await reviews.close_across(db, [gone.id], [into.id], now):
+                # Whoever told of the two numbers answers what was asked of them: no human need.
+                await reviews.decide(db, asked, False, by or f"source|{told.source}", now)
+                return await self._answer(db, "done", gone.id)
             return await self._answer(db, "already", gone.id, say="" if ended else APART)
         for each in held or [lineage.Said(gone.id, into.id, "", when, (), ())]:
             await lineage.say(db, each.gone, each.into, told.kind, when, now, told.message, ())
@@ -137,9 +145,10 @@ class Instructing:
         here = {member.patient for member in sets.get(gone.person, ())}
         moved = [(patient, person) for each in held for patient, person in zip(each.moved, each.former, strict=True)]
         back = {patient: person for patient, person in moved if patient in here}
-        # The number that was wronged leaves, with all that it brought; where it brought nothing with it, alone.
+        # The number that was wronged leaves, with all that it brought; where it brought nothing with it, alone. Which of the two
+        # that is the merge has said: an A37 names them in any order.
         leaving = back or {gone.id: ""}
-        if into.id in leaving:
+        if gone.id in leaving and into.id in leaving:
             leaving = {patient: person for patient, person in leaving.items() if patient != into.id}
         fresh: dict[str, str] = {}
         places = [
@@ -174,13 +183,16 @@ class Instructing:
         await self.enrolling.take_in(db, changed, known, now)
         return await self._answer(db, "done", into.id)
 
-    async def _review(self, db: Connection, gone: Entry, into: Entry, why: str, now: datetime) -> Instructed:
+    async def _review(
+        self, db: Connection, told: Instruction, gone: Entry, into: Entry, why: str, when: datetime, now: datetime
+    ) -> Instructed:
         found = await likeness.members(db, {gone.person, into.person})
         members = {member.patient: member for each in found.values() for member in each}
         one, other = members[into.id], members[gone.id]
         doubt = doubt_of(weigh(one.facts, other.facts), one, other)
         doubt = structs.replace(doubt, conflicts=(why, *(each for each in doubt.conflicts if each)))
         await reviews.put_doubts(db, [(new_id(), doubt)], (), now)
+        await lineage.wait(db, gone.id, into.id, told.kind, when, now, told.message)
         answer = await self._answer(db, "review", gone.id, say=why)
         return structs.replace(answer, review=await reviews.id_of(db, gone.id, into.id))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from msgspec.structs import replace
 
@@ -33,6 +34,7 @@ from carerecord.patients.linking import in_order
 from carerecord.patients.model import Entry, known_at, one_of, person_of
 from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
+from carerecord.patients.store.lineage import Waiting
 from carerecord.patients.store.reviews import KnownReview
 
 
@@ -119,14 +121,26 @@ class Index:
             what = "people-linked" if asked.same else "people-kept-apart"
             await enrolling.outbox.announce("Line", book.line(what, asked.actor, pair, now), db)
             if asked.same:
-                person = min(sets, key=lambda key: min(entry.enrolled_at for entry in sets[key]))
-                moved = [entry.id for key, entries in sets.items() if key != person for entry in entries]
-                await kept.move(db, [(patient, person, "decided") for patient in moved], now)
-                await lineage.explain(db, moved, now, "", asked.actor.key)
+                told = await lineage.waiting(db, left, right)
+                person = _into(sets, told)
+                former = {entry.id: key for key, entries in sets.items() if key != person for entry in entries}
+                await kept.move(db, [(patient, person, "decided") for patient in former], now)
+                await lineage.explain(db, list(former), now, "", asked.actor.key)
+                await self._told(db, told, former, now)
                 await enrolling.tell_sets(db, pair)
                 ids = tuple(sorted(entry.id for entries in sets.values() for entry in entries))
                 await enrolling.outbox.announce("PersonLinked", PersonLinked(ids, "decided"), db)
         return Nothing()
+
+    async def _told(self, db: Connection, told: Sequence[Waiting], former: Mapping[str, str], now: datetime) -> None:
+        """What sources had said of the two, and waited for a human, holds from now on: the number that was given up leads on."""
+        for each in told:
+            kind = "link" if each.overtaken else each.kind
+            if kind == "merge":
+                await lineage.end(db, each.into)
+                await lineage.end(db, each.gone)
+            moved = list(former.items()) if each.gone in former else ()
+            await lineage.say(db, each.gone, each.into, kind, each.recorded_at, now, each.message, moved)
 
     async def _severed(self, db: Database, sets: Mapping[str, Sequence[Entry]]) -> frozenset[frozenset[str]]:
         """Between which of these sets, by their keys, a severed history lies."""
@@ -162,6 +176,7 @@ class Index:
             if await self._severed(db, before):
                 raise Conflict(NEVER)
             await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
+            await lineage.wait_again(db, names, at)
             if await kept.back(db, at, now):
                 await enrolling.tell_sets(db, names)
                 await self._tell_split(db, before, "undone")
@@ -197,6 +212,14 @@ class Index:
                 await enrolling.tell_sets(db, (asked.patient, *others))
                 await self._tell_split(db, before, "parted")
         return Nothing()
+
+
+def _into(sets: Mapping[str, Sequence[Entry]], told: Sequence[Waiting]) -> str:
+    """Which set stays where it is: of whom a source has said so last, else whom the index has known longest."""
+    survivor = told[-1].into if told else ""
+    return min(
+        sets, key=lambda key: (all(entry.id != survivor for entry in sets[key]), *sorted(each.enrolled_at for each in sets[key]))
+    )
 
 
 def _people(each: KnownReview, alone: Mapping[str, Entry]) -> frozenset[str]:

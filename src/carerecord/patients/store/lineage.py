@@ -2,10 +2,24 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
 from carerecord.kit.db import Connection, Database
+
+_WAITS: Final = " waits"  # behind a kind: a source has said so, and a human looks first
+
+
+class Waiting(Struct, frozen=True):
+    """What a source has said of two entries, and a human is asked about."""
+
+    gone: str
+    into: str
+    kind: str  # merge | link
+    recorded_at: datetime
+    message: str
+    overtaken: bool  # `gone` was merged into another since
 
 
 class Said(Struct, frozen=True):
@@ -97,6 +111,59 @@ async def say(
 async def end(db: Connection, gone: str) -> None:
     """`gone` stands for itself again; its set stays as it is."""
     await db.execute("UPDATE merge SET kind = 'link' WHERE gone = $1 AND kind = 'merge'", gone)
+
+
+async def wait(db: Connection, gone: str, into: str, kind: str, recorded_at: datetime, now: datetime, message: str) -> None:
+    """A source has said this, and nothing comes of it before a human has decided. The last that it said of the two waits."""
+    await wait_no_more(db, gone, into)
+    await say(db, gone, into, kind + _WAITS, recorded_at, now, message, ())
+
+
+async def wait_no_more(db: Connection, one: str, other: str) -> None:
+    await db.execute(
+        "DELETE FROM merge WHERE kind LIKE '%' || $3 AND ((gone = $1 AND into_id = $2) OR (gone = $2 AND into_id = $1))",
+        one,
+        other,
+        _WAITS,
+    )
+
+
+async def waiting(db: Database, left: Sequence[str], right: Sequence[str]) -> list[Waiting]:
+    """What waits between one of these and one of those, as it was recorded."""
+    rows = await db.fetch(
+        """
+        SELECT gone, into_id, replace(kind, $3, '') AS kind, recorded_at, message,
+               EXISTS (SELECT
+                         FROM merge AS since
+                        WHERE since.gone = merge.gone AND since.kind = 'merge' AND since.recorded_at > merge.recorded_at
+                      ) AS overtaken
+          FROM merge
+         WHERE kind LIKE '%' || $3
+           AND ((gone = ANY ($1) AND into_id = ANY ($2)) OR (gone = ANY ($2) AND into_id = ANY ($1)))
+         ORDER BY recorded_at, gone, into_id
+        """,
+        list(left),
+        list(right),
+        _WAITS,
+    )
+    return [Waiting(*row) for row in rows]
+
+
+async def wait_again(db: Connection, patients: Sequence[str], at: datetime) -> None:
+    """What a decision of that moment let happen waits as before."""
+    await db.execute(
+        """
+        UPDATE merge
+           SET kind = kind || $3, moved = '{}', former = '{}'
+         WHERE gone = ANY ($1)
+           AND into_id = ANY ($1)
+           AND done_at = $2
+           AND kind IN ('merge', 'link')
+        """,
+        list(patients),
+        at,
+        _WAITS,
+    )
 
 
 async def explain(db: Connection, patients: Sequence[str], now: datetime, message: str, by: str) -> None:

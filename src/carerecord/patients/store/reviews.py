@@ -167,13 +167,14 @@ async def set_and_doubted(db: Database, patient: str) -> tuple[tuple[Entry, ...]
 
 
 async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
-    """Decided by somebody, the last first."""
+    """Decided by somebody here, and by no source, the last first."""
     rows = await db.fetch(
         """
         SELECT review.id, one, other, agrees, conflicts, since, same, decided_at
           FROM review
           JOIN decision USING (one, other)
          WHERE closed_at IS NOT NULL
+           AND decided_by NOT LIKE 'source|%'
          ORDER BY decided_at DESC, review.id
          LIMIT $1
         """,
@@ -196,7 +197,7 @@ async def forget_decision(db: Connection, review: str) -> tuple[tuple[str, ...],
             SELECT decided_at, decided_by
               FROM decision
               JOIN review USING (one, other)
-             WHERE review.id = $1 AND closed_at IS NOT NULL
+             WHERE review.id = $1 AND closed_at IS NOT NULL AND decided_by NOT LIKE 'source|%'
         ), opened AS (
             UPDATE review
                SET closed_at = NULL
@@ -243,7 +244,10 @@ async def close_between(db: Connection, patients: Sequence[str], now: datetime) 
 
 
 async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float, int, int, int]:
-    """(waiting, oldest since, median age in seconds, over a week, decided in a week, undone in a week), by pairs of people."""
+    """(waiting, oldest since, median age in seconds, over a week, decided in a week, undone in a week), by pairs of people.
+
+    What a source has told of two of its numbers nobody has decided.
+    """
     row = await db.fetchrow(
         """
         WITH question AS (
@@ -257,7 +261,9 @@ async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float
         SELECT count(*) AS waiting, min(since) AS oldest,
                coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM $1 - since)), 0)::float8 AS median,
                count(*) FILTER (WHERE since < $1 - interval '7 days') AS old,
-               (SELECT count(DISTINCT decided_at) FROM decision WHERE decided_at > $1 - interval '7 days') AS decided,
+               (SELECT count(DISTINCT decided_at)
+                  FROM decision
+                 WHERE decided_at > $1 - interval '7 days' AND decided_by NOT LIKE 'source|%') AS decided,
                (SELECT count(*) FROM link WHERE because = 'undone' AND since > $1 - interval '7 days') AS undone
           FROM question
         """,
