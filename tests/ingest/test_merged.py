@@ -6,6 +6,8 @@ from typing import Any
 from tests.ingest.a_hospital import NUMBERS, SENT, Hospital, a_hospital, adt
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Reach
+from carerecord.contracts.locator import WHERE, WhereAsked
+from carerecord.contracts.patients import KNOWN_AS, KnownAsAsked
 from carerecord.fhir.bundle import parse
 
 
@@ -39,3 +41,25 @@ async def test_a_number_that_was_given_up_leads_on_until_the_merge_is_taken_back
         (old,) = await found(hospital, ("identifier", f"{NUMBERS}|MRN2"))
 
     assert (old["active"], "link" in old) == (True, False)
+
+
+async def lying(hospital: Hospital, number: str) -> list[str]:
+    """Under which of its numbers the hospital is asked, when the record of whoever bears this one is opened."""
+    person = await hospital.calls.ask(KNOWN_AS, KnownAsAsked(NUMBERS, number))
+    return sorted(each.local_id for each in await hospital.calls.ask(WHERE, WhereAsked(person.ids)))
+
+
+async def test_what_came_while_two_were_one_lies_with_its_own_number_once_they_are_two_again(service_database: Any):
+    later = [SENT + timedelta(minutes=minutes) for minutes in (1, 2, 3)]
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt(), adt(number="MRN2", control="2", given="EDIE"))
+        await hospital.file_all()
+        await hospital.put(adt("A40", control="3", at=later[0], more=["MRG|MRN2^^^R1A^MR"]))
+        await hospital.file_all()
+        await hospital.put(adt("A31", number="MRN2", control="4", at=later[1], given="EDIE", home="2 LOW STREET"))
+        await hospital.file_all()
+        assert await lying(hospital, "MRN1") == ["MRN1", "MRN2"]
+        await hospital.put(adt("A37", control="5", at=later[2], more=["PID|2||MRN2^^^R1A^MR||MARLOW^EDIE||19480314|F"]))
+        await hospital.file_all()
+
+        assert (await lying(hospital, "MRN1"), await lying(hospital, "MRN2")) == (["MRN1"], ["MRN2"])

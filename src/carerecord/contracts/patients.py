@@ -268,6 +268,11 @@ class Taken(Struct, frozen=True):
     trace: bool = False  # an NHS number nobody has verified yet
     say: str = ""  # why it waits, in words, without a name or a number
 
+    @property
+    def entry(self) -> str:
+        """That of the number itself. What lies with it is found by it as long as the two are one person, and no longer."""
+        return self.origin or self.patient
+
 
 class Instruction(Struct, frozen=True):
     """What a source, or a human, says of two of its numbers. Saying it again changes nothing.

@@ -93,7 +93,7 @@ class TakenBack:
             return whose
         nothing = (SourcePatient(source, local_id, (), Demographics()) for source, local_id in unknown)
         found = await self.calls.ask(TAKE, TakeAsked(tuple(Claim(each, partial=True) for each in nothing)))
-        return {**whose, **{(each.source, each.local_id): each.patient for each in found}}
+        return {**whose, **{(each.source, each.local_id): each.entry for each in found}}
 
 
 def _stands(newest: Held, item: Taken) -> bool:

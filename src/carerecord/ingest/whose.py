@@ -63,7 +63,7 @@ class Whose:
         traces: dict[str, set[str]] = {}
         for each in taken:
             if each.trace:
-                traces.setdefault(each.source, set()).add(each.patient)
+                traces.setdefault(each.source, set()).add(each.entry)
         if traces:
             async with self.db.acquire() as db, db.transaction():
                 for source, patients in traces.items():
@@ -129,7 +129,7 @@ class Whose:
         self._claimed.clear()
 
     async def pointed_to(self, taken: Sequence[Taken]) -> None:
-        fresh = {(each.source, each.local_id): each.patient for each in taken}
+        fresh = {(each.source, each.local_id): each.entry for each in taken}
         fresh = {key: patient for key, patient in fresh.items() if self.pointed.get(key) != patient}
         if not fresh:
             return

@@ -106,7 +106,7 @@ class Telling:
         traces: dict[str, list[str]] = {}
         for taken in believed:
             if taken.trace:
-                traces.setdefault(taken.source, []).append(taken.patient)
+                traces.setdefault(taken.source, []).append(taken.entry)
         async with self.enroller.db.acquire() as db, db.transaction():
             await store.done(db, [each for each in due if each.id not in waits])
             if put_off:
@@ -124,7 +124,7 @@ def _pointers(taken: Sequence[Taken], gone: set[tuple[str, str]]) -> tuple[tuple
     """Where people are known, and where no more."""
     both: tuple[list[Pointer], list[Pointer]] = [], []
     for each in taken:
-        both[(each.source, each.local_id) in gone].append(Pointer(each.source, each.local_id, each.patient))
+        both[(each.source, each.local_id) in gone].append(Pointer(each.source, each.local_id, each.entry))
     return tuple(both[0]), tuple(both[1])
 
 
