@@ -106,6 +106,7 @@ def test_the_sources_of_a_running_house_are_listed_probed_and_enrolled(demo: Run
 
     assert listed.returncode == 0
     assert "kirkgate" in listed.stdout
+    assert "    sent by fenwick-pas, as PAS of FENWICK" in listed.stdout
     assert probed.returncode == 0, probed.stdout
     assert "capability statement: FHIR 4.0.1" in probed.stdout
     assert "wrong" not in probed.stdout

@@ -15,6 +15,8 @@ import psutil
 import pytest
 from tests.app.a_demo import Carerecord, Running, a_demo, running, words_of_people
 
+from carerecord.app.demo import MARK, _claim, taken_at
+from carerecord.app.engine import write_private
 from carerecord.app.walk import Page, Walker, a_session
 from carerecord.region import make_region
 from carerecord.region.organisations import SYSTEM_BY_KEY
@@ -68,6 +70,33 @@ def test_a_folder_that_holds_another_deployment_is_left_alone(tmp_path: Path, ca
 
     assert refused.returncode == 1
     assert "holds a deployment that is no demo" in refused.stderr
+
+
+def test_a_demo_of_another_region_leaves_ones_own_tables_where_they_are(tmp_path: Path):
+    for each in ("sources", "postgres"):
+        (tmp_path / each).mkdir()
+    write_private(tmp_path / "sources" / "region.toml", "")
+    write_private(tmp_path / "sources" / "tarn.toml", "[[source]]")
+    write_private(tmp_path / "postgres" / "held", "of people who are no more")
+    write_private(tmp_path / MARK, json.dumps({"seed": 1}))
+
+    _claim(tmp_path, {"seed": 2}, lambda words: None)
+
+    assert [each.name for each in (tmp_path / "sources").iterdir()] == ["tarn.toml"]
+    assert not (tmp_path / "postgres").exists()
+
+
+def test_a_demo_takes_messages_where_it_is_told_and_says_that_it_takes_none_with_certificates(
+    tmp_path: Path, carerecord: Carerecord
+):
+    assert (taken_at({"mllp": "127.0.0.1:2575"}), taken_at({})) == ("127.0.0.1:2575", "")
+
+    tls = {"CARERECORD_INGEST_MLLP_CERTIFICATE": "ours.pem", "CARERECORD_INGEST_MLLP_CLIENTS_CA": "ca.pem"}
+    refused = carerecord(tmp_path / "data", "demo", "--port", "0", **tls)
+
+    assert refused.returncode == 1
+    assert "CARERECORD_INGEST_MLLP_CERTIFICATE" in refused.stderr
+    assert "`carerecord serve` takes them" in refused.stderr
 
 
 def test_every_scene_shows_what_it_must_and_the_log_of_it_all_names_nobody(demo: Running, carerecord: Carerecord):

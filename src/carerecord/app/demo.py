@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +16,7 @@ from carerecord.app.apart import kept_apart
 from carerecord.app.catalogue import CATALOGUE
 from carerecord.app.engine import LOG_KEPT_BYTES, hold, private_folder, write_private
 from carerecord.app.engines import Engines, engines
-from carerecord.app.gate import Gate
+from carerecord.app.gate import Gate, told_settings
 from carerecord.app.house import kept, reserved, stoppable, until_signalled
 from carerecord.app.operator import operator_calls
 from carerecord.app.runfile import RunFile, running_house
@@ -32,6 +32,11 @@ Say = Callable[[str], None]
 
 MARK = "demo.json"
 REGION = "Fells and Harbour shared care record"
+# What a region writes, or what is kept of its people. Its secrets are written over at each start.
+OF_A_REGION = (
+    "postgres", "nats", "audit", "secret", "sources/region.toml", "sources/senders.toml", "sources/testers.toml",
+    "sources/modules.toml", "providers/region.toml",
+)  # fmt: skip
 LOG = "carerecord.log"  # the terminal is for progress; what services say goes here
 
 
@@ -51,7 +56,10 @@ def run_demo(
     if (already := running_house(gate.data_dir)) is not None:
         raise BadSetting(f"A demo runs here already (pid {already.pid}), at {already.front}.")
     gate = _with_port(gate)
-    with started(gate, people=people, real=real, each=each, seed=seed, sources=sources, say=say) as (found, region):
+    messages = taken_at(told_settings(os.environ).get("ingest", {}))
+    with started(gate, people=people, real=real, each=each, seed=seed, sources=sources, messages=messages, say=say) as (
+        found, region,
+    ):  # fmt: skip
         import uvloop
 
         uvloop.run(stoppable(stay(found, region)))
@@ -62,9 +70,23 @@ def _with_port(gate: Gate) -> Gate:
     return gate.model_copy(update={"port": reserved(gate.port, gate.host)})
 
 
+def taken_at(told: Mapping[str, str]) -> str:
+    """Where messages are taken: as the environment says of `ingest`; "" = anywhere.
+
+    Raises:
+        BadSetting: encrypted, as no pretend trust sends.
+    """
+    if told.get("mllp_certificate") or told.get("mllp_clients_ca"):
+        raise BadSetting(
+            "The demo's pretend trusts send without encryption, to the one door there is. Leave out "
+            "CARERECORD_INGEST_MLLP_CERTIFICATE and CARERECORD_INGEST_MLLP_CLIENTS_CA here; `carerecord serve` takes them."
+        )
+    return told.get("mllp", "")
+
+
 @contextmanager
 def started(
-    gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say, sources: int = 0
+    gate: Gate, *, people: int, real: Path | None, each: bool, seed: int, say: Say, sources: int = 0, messages: str = ""
 ) -> Iterator[tuple[Engines, RunningRegion]]:
     """The engines and the pretend region, on a data folder that belongs to this region."""
     with ExitStack() as stack:
@@ -82,7 +104,8 @@ def started(
         configure(gate.log_level, log)
         say(f"starting a pretend region of {people} people")
         front = f"http://{gate.host}:{gate.port}"
-        messages = f"127.0.0.1:{reserved(0, '127.0.0.1')}"  # known to the region before either is up, as the front door is
+        # Known to the region before either is up, as the front door is.
+        messages = messages or f"127.0.0.1:{reserved(0, '127.0.0.1')}"
         try:
             region = stack.enter_context(
                 pretend_region(
@@ -107,8 +130,8 @@ def _claim(folder: Path, wanted: dict[str, object], say: Say) -> None:
     if mark.is_file():
         if json.loads(mark.read_text(encoding="utf-8")) == wanted:
             return
-        say("another region was here; building this one anew from its seed")
-        for part in ("postgres", "nats", "sources", "providers", "secrets", "secret", "audit"):
+        say("another region was here; building this one anew from its seed, and leaving tables and secrets that are not its own")
+        for part in OF_A_REGION:
             path = folder / part
             if path.is_dir():
                 shutil.rmtree(path)
@@ -190,6 +213,7 @@ def _tell(run: RunFile, region: RunningRegion) -> None:
     print()
     print(f"  The tour of the scenes:   {region.tour}")
     print("  Probe a source:           .venv/bin/carerecord sources probe --all")
+    print(f"  Takes HL7 v2 messages:    {region.messages} (MLLP, not encrypted)")
     if not run.services:
         print(f"  Health and metrics:       {run.inner}/health/ready  {run.inner}/metrics")
     print(f"  What the services log:    {run.log}")

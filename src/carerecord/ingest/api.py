@@ -74,6 +74,8 @@ class IngestSettings:
         if self.mllp and not (self.mllp.rpartition(":")[0] and self.mllp.rpartition(":")[2].isdigit()):
             raise BadSetting("mllp is a host and a port, such as 0.0.0.0:2575")
         encrypted = bool(self.mllp_certificate and self.mllp_clients_ca)
+        if self.mllp and encrypted and self.mllp_plaintext:
+            raise BadSetting("mllp_plaintext contradicts mllp_certificate and mllp_clients_ca: leave out one or the others")
         if self.mllp and encrypted == self.mllp_plaintext:
             raise BadSetting(
                 "mllp needs mllp_certificate and mllp_clients_ca, or mllp_plaintext=true where a network of its own protects it"

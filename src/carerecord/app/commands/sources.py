@@ -12,7 +12,18 @@ from carerecord.app.commands.terminal import err, fail, family, gate_with, out, 
 from carerecord.app.operator import operator_calls
 from carerecord.app.try_mapping import try_mapping
 from carerecord.contracts.ingest import ENROL_SOURCE, ENROLMENTS, EnrolmentsAsked, EnrolSourceAsked
-from carerecord.contracts.sources import BOARD, PROBE, REGISTRY, STAGE, BoardAsked, Probe, ProbeAsked, RegistryAsked, StageAsked
+from carerecord.contracts.sources import (
+    BOARD,
+    PROBE,
+    REGISTRY,
+    STAGE,
+    BoardAsked,
+    Probe,
+    ProbeAsked,
+    RegistryAsked,
+    Sender,
+    StageAsked,
+)
 from carerecord.kit.errors import CareRecordError
 
 PROBES_AT_ONCE = 8
@@ -34,10 +45,19 @@ def list_sources() -> None:
             says = f"[bold]{each.id}[/bold]  {each.name} ({each.organisation}, {each.kind}{way}{retired})"
             out.print(says, highlight=False, soft_wrap=True)
             out.print(f"    {', '.join(shared.section for shared in each.sections)}", highlight=False)
+            for sender in registry.senders:
+                if sender.source == each.id:
+                    out.print(f"    sent by {sender.id}{_sends_as(sender)}", highlight=False, soft_wrap=True)
         for problem in registry.problems:
             err.print(f"  cannot be read: {problem}", highlight=False)
 
     run(ask())
+
+
+def _sends_as(sender: Sender) -> str:
+    """As what, in MSH-3 and MSH-4; one without any sends files, or over HTTP."""
+    named = ", ".join(f"{application} of {facility}" for application, facility in sender.sends_as)
+    return (f", as {named}" if named else "") + (", retired" if sender.retired else "")
 
 
 @app.command("probe")
