@@ -2,18 +2,20 @@
 
 `python -m benchmarks.mllp` prints one JSON object. Eight senders, each with one message in flight as MLLP has it: sent,
 answered, the next. The receivers run in processes of their own, the senders in this one, and PostgreSQL with its own settings: a
-commit waits for the disk. First the door with nobody who files and the bare receiver, which answers a fixed AA, in turns: each
-message a report of four results about somebody new. Then the whole house, in two processes that share a port and a queue, as
-`carerecord serve --workers 2` keeps it: real messages, again and again under fresh patients; while it files, and until its
-backlog is empty. What it files is counted in resources too, beside the same resources copied into a table.
+commit waits for the disk. First the door with nobody who files, the bare receiver, which answers a fixed AA, and one that waits
+for the disk as well, in turns: each message a report of four results about somebody new. Then the whole house, in two processes
+that share a port and a queue, as `carerecord serve --workers 2` keeps it: real messages, again and again under fresh patients;
+while it files, and until its backlog is empty. What it files is counted in resources too, beside the same resources copied into a
+table.
 
-As a program (`python -m benchmarks.mllp door|house|bare …`) it is one of the receivers: it prints its port and serves until its
-input closes.
+As a program (`python -m benchmarks.mllp door|house|bare|disk …`) it is one of the receivers: it prints its port and serves until
+its input closes.
 """
 
 import argparse
 import asyncio
 import json
+import os
 import socket
 import statistics
 import sys
@@ -23,7 +25,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 import psutil
 import uvloop
@@ -159,6 +161,40 @@ async def _bare(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     writer.close()
 
 
+class _Disk(asyncio.Protocol):
+    """The least that durable can cost: what came is appended to a file, and all who came meanwhile wait for one flush of it."""
+
+    waiting: ClassVar[list[tuple["_Disk", bytes]]] = []
+    file = -1
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.waiting.append((self, data))
+        if len(self.waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    @classmethod
+    def _flush(cls) -> None:
+        os.write(cls.file, b"".join(data for _, data in cls.waiting))
+        os.fdatasync(cls.file)
+        for each, data in cls.waiting:
+            control = data[1:400].split(b"|", 10)[9]
+            each._transport.write(b"\x0bMSH|^~\\&|A|B|C|D|20261101||ACK|1|P|2.4\rMSA|AA|" + control + b"\r\x1c\r")
+        cls.waiting.clear()
+
+
+async def _on_the_disk(file: Path, many_bytes: int = 200_000_000) -> int:
+    """Its port. The file has its size beforehand, as the engine's log has."""
+    _Disk.file = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+    os.write(_Disk.file, bytes(many_bytes))
+    os.fsync(_Disk.file)
+    os.lseek(_Disk.file, 0, os.SEEK_SET)
+    server = await asyncio.get_running_loop().create_server(_Disk, "127.0.0.1", 0)
+    return int(server.sockets[0].getsockname()[1])
+
+
 def the_senders() -> Senders:
     found = Senders(b"k")
     rows = tuple(
@@ -176,6 +212,8 @@ async def _serve(role: str, dsn: str) -> None:
     if role == "bare":
         server = await asyncio.start_server(_bare, "127.0.0.1", 0)
         print(server.sockets[0].getsockname()[1], flush=True)
+    elif role == "disk":
+        print(await _on_the_disk(Path(dsn)), flush=True)
     else:
         pool, clock, log = await open_pool(dsn, service="ingest"), SystemClock(), log_for("ingest")
         journal = Journal(pool, Seals(b"k" * 32), clock, log)
@@ -250,15 +288,15 @@ async def receiver(*told: str) -> AsyncIterator[_Receiver]:
         await program.wait()
 
 
-async def at_the_door(cluster: Cluster, rounds: int, seconds: float) -> dict[str, list[dict[str, float]]]:
-    """Rounds of the door with nobody who files, and of the bare receiver."""
-    found: dict[str, list[dict[str, float]]] = {"door": [], "bare": []}
+async def at_the_door(cluster: Cluster, folder: Path, rounds: int, seconds: float) -> dict[str, list[dict[str, float]]]:
+    """Rounds of the door with nobody who files, of the bare receiver, and of the one that waits for the disk."""
+    found: dict[str, list[dict[str, float]]] = {"door": [], "bare": [], "disk": []}
     dsn = await cluster.create_service_database("ingest_alone")
     await migrate(dsn, [HOUSE / "kit" / "migrations", HOUSE / "ingest" / "migrations"])
-    async with receiver("door", dsn) as door, receiver("bare") as bare:
+    async with receiver("door", dsn) as door, receiver("bare") as bare, receiver("disk", str(folder / "disk")) as disk:
         await load(door.port, 1.0, 0)
         for turn in range(rounds):
-            for name, each in (("door", door), ("bare", bare)):
+            for name, each in (("door", door), ("bare", bare), ("disk", disk)):
                 before, _, _ = await each.told()
                 got = await load(each.port, seconds, (turn + 1) * 1_000_000)
                 got["receiver_cpu_us"] = round(((await each.told())[0] - before) / got["messages"] * 1e6, 1)
@@ -358,7 +396,7 @@ async def copied(cluster: Cluster) -> float:
 
 async def measured(rounds: int, seconds: float, backlog: int) -> tuple[list[Promise], dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder) / "postgres") as cluster:
-        found = await at_the_door(cluster, rounds, seconds)
+        found = await at_the_door(cluster, Path(folder), rounds, seconds)
         house = await in_the_house(cluster, Path(folder), seconds, backlog)
         limit = await copied(cluster) if real.MESSAGES else 0.0
     middle = {name: {key: statistics.median(each[key] for each in rows) for key in rows[0]} for name, rows in found.items()}
@@ -379,7 +417,7 @@ async def measured(rounds: int, seconds: float, backlog: int) -> tuple[list[Prom
 
 
 def main() -> None:
-    if len(sys.argv) > 1 and sys.argv[1] in ("door", "house", "bare"):
+    if len(sys.argv) > 1 and sys.argv[1] in ("door", "house", "bare", "disk"):
         (asyncio.run if sys.argv[1] == "bare" else uvloop.run)(_serve(sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else ""))
         return
     parser = argparse.ArgumentParser(description=__doc__)
