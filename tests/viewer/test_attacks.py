@@ -1,18 +1,25 @@
 """Does every page hold against somebody who does not use it as it was meant?"""
 
+import asyncio
+import io
 import itertools
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from starlette.routing import Route
 
 from carerecord.contracts import consent, ingest, patients, records
 from carerecord.contracts.identity import BeginAsked
 from carerecord.contracts.policy import MayDoAsked
 from carerecord.viewer.visit import SESSION_COOKIE, path_of_ours
+from tests.attacks.conftest import log as _log
 from tests.viewer.neighbours import Neighbours, actor
 
+log = _log  # a fixture
 TOKEN = {"csrf": "token-session-1"}
 ROLES = ("emergency-doctor", "gp", "social-worker", "receptionist", "administrator", "privacy-officer")
 OPEN_TO_ALL = {"/sign-in", "/sign-in/callback", "/sign-in/role", "/sign-out", "/sign-out/told"}
@@ -288,6 +295,12 @@ async def test_after_signing_out_the_back_button_finds_nothing() -> None:
 
 # --- what is sent
 
+_CHARSETS = ("undefined", "punycode", "utf-16", "raw_unicode_escape", "unicode_escape")
+_IN_A_SET_OF_ITS_OWN = b"".join(
+    b"--x\r\nContent-Disposition: form-data; name=%s\r\n\r\n%s\r\n" % each
+    for each in ((b"csrf", b"token-session-1"), (b"text", b"a\\ud800b\xff"))
+) + b"--x--\r\n"  # fmt: skip
+
 
 async def test_a_form_larger_than_any_of_ours_is_not_read() -> None:
     for session in ("", "session-1"):
@@ -320,6 +333,8 @@ async def test_a_form_that_does_not_say_how_long_it_is_is_cut_off_all_the_same()
         ("multipart/form-data", b"no boundary"),
         ("application/json", b'{"csrf": "token-session-1"}'),
         ("application/x-www-form-urlencoded", b"&".join(b"a%d=1" % each for each in range(200))),
+        ("application/x-www-form-urlencoded", b"csrf=token-session-1&text=a%00b"),
+        *[(f"multipart/form-data; boundary=x; charset={each}", _IN_A_SET_OF_ITS_OWN) for each in _CHARSETS],
     ],
 )
 async def test_a_form_of_another_kind_is_not_understood_and_is_no_fault_of_ours(kind: str, body: bytes) -> None:
@@ -327,6 +342,46 @@ async def test_a_form_of_another_kind_is_not_understood_and_is_no_fault_of_ours(
     reply = await neighbours.browser().post("/search", content=body, headers={"Content-Type": kind})
     assert reply.status_code == 400
     assert done(neighbours) == []
+
+
+async def test_an_address_with_a_nought_byte_is_nobodys(log: io.StringIO) -> None:
+    for path in ("/patients/p%00x/open", "/patients/p%00x/sharing", "/patients/p%00x/record"):
+        neighbours = Neighbours()
+        assert (await neighbours.browser().get(path)).status_code == 404
+        assert (await neighbours.browser("").get(path)).status_code == 303
+        assert neighbours.asked == []
+    assert log.getvalue() == ""
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from(["csrf", "text", "birth_date", "purpose", "do", "section", "source", "decision", "item", "message",
+                         "review", "before", "since", "until", "name", "about", "stage", "evidence", "id", "opening", "to"]),
+        st.text(st.characters(codec="utf-8"), max_size=20) | st.sampled_from(["token-session-1", "-1", "9" * 30, "a|B|c", "\0"]),
+        max_size=8,
+    ),
+    st.sampled_from(POSTS),
+    st.text(st.characters(codec="latin-1", exclude_characters="\r\n\0"), max_size=40),
+)  # fmt: skip
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_form_and_no_cookie_that_can_be_made_up_is_answered_by_a_fault(log, fields, path, cookie):
+    async def sent() -> None:
+        for session in ("session-1", cookie):
+            jar = f"{cookie}; {SESSION_COOKIE}={session}; carerecord_reason={cookie}; carerecord_state=\"{cookie}"
+            form = {"csrf": "token-session-1", **fields}
+            reply = await Neighbours().browser("").post(path, data=form, headers={b"Cookie": jar.encode("latin-1")})
+            assert reply.status_code < 500, (path, fields)
+
+    asyncio.run(sent())
+    assert log.getvalue() == ""
+
+
+async def test_a_cookie_is_read_in_a_time_that_grows_no_faster_than_it_does() -> None:
+    """The standard library's own takes 30 seconds for this one, before anybody is known."""
+    begun = time.process_time()
+    reply = await Neighbours().browser("").get("/search", headers={"Cookie": 'a="' + "\\" * 128_000 + '"'})
+    assert reply.status_code == 303
+    assert time.process_time() - begun < 1
 
 
 async def test_what_is_typed_is_shown_as_text() -> None:
@@ -346,7 +401,7 @@ def test_no_page_reads_who_somebody_is_from_a_header() -> None:
         if "headers.get(" in line and "request" in line
     }
     assert read
-    words = ("origin", "sec-fetch-site", "HX-Request", "host")
+    words = ("origin", "sec-fetch-site", "HX-Request", "host", "cookie")
     assert [line for line in read if not any(f"{quote}{word}{quote}" in line for word in words for quote in "'\"")] == []
 
 

@@ -15,6 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
+from carerecord.app.heads import BoundedHead
 from carerecord.app.sharing import Counted, Shares, Taking
 from carerecord.kit.doors import DRAIN_S, WithFarewell, WithFaultsTold, WithRequestId, WithStraightWays
 from carerecord.kit.log import log_for
@@ -184,7 +185,7 @@ def server_on(
         date_header=True,
         timeout_graceful_shutdown=10,
         timeout_keep_alive=75,
-        h11_max_incomplete_event_size=32_768,
+        http=BoundedHead,
     )
     server = Server(config)
     server.drains, server.share = drains, share

@@ -1,5 +1,6 @@
 """How does a request reach a page, and how is an error said? The one way in for every page."""
 
+import re
 from collections.abc import Awaitable, Callable
 
 from starlette.datastructures import FormData
@@ -14,6 +15,7 @@ from carerecord.kit.calls import broken
 from carerecord.kit.errors import CareRecordError, NotFound, NotSignedIn, NotUnderstood, Refused, Unavailable
 from carerecord.viewer.visit import SESSION_COOKIE, Face, Visit, check_form, check_origin
 
+_HALF = re.compile("[\ud800-\udfff]")
 MOST_BYTES = 100_000  # the largest form of ours is a reason of 500 characters
 
 
@@ -51,6 +53,8 @@ def endpoint(
                     return visit.go("/sign-in/role") if not behind else _status(visit, 401)
                 if request.method == "POST":
                     check_form(visit)
+            if "\0" in request.scope["path"]:
+                raise NotFound("Nobody is known by that id.")
             return await page(visit)
         except NotSignedIn:
             return visit.to_sign_in() if not behind else _status(visit, 401)
@@ -69,7 +73,7 @@ async def form_of(request: Request) -> FormData:
 
     Raises:
         TooLarge: there is more.
-        NotUnderstood: it is no form, or one of another kind.
+        NotUnderstood: it is no form, or one of another kind, or not in letters.
     """
     taken = 0
 
@@ -82,13 +86,21 @@ async def form_of(request: Request) -> FormData:
         return message
 
     try:
-        return await Request(request.scope, receive).form(max_files=0, max_fields=50)
-    except (HTTPException, MultiPartException):
+        form = await Request(request.scope, receive).form(max_files=0, max_fields=50)
+    except (HTTPException, MultiPartException, UnicodeError):
         raise NotUnderstood("This form cannot be read.") from None
+    if not all(_can_be_kept(value) for value in form.values()):
+        raise NotUnderstood("This form holds a letter that cannot be written down.")
+    return form
+
+
+def _can_be_kept(value: object) -> bool:
+    """No nought byte and no half of a surrogate pair, with which a form may come that names a character set of its own."""
+    return isinstance(value, str) and "\0" not in value and not _HALF.search(value)
 
 
 async def session_of(visit: Visit, *, touch: bool = True) -> Session:
-    cookie = visit.request.cookies.get(SESSION_COOKIE, "")
+    cookie = visit.cookie(SESSION_COOKIE)
     if not cookie:
         raise NotSignedIn("Sign in first.")
     return await visit.face.calls.ask(SESSION, SessionAsked(cookie, touch))

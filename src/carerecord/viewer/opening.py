@@ -70,7 +70,7 @@ async def open_record(visit: Visit) -> Response:
         return await confirm_page(visit, patient, faults=tuple(faults), status=422)
     hours = visit.face.settings.emergency_minutes / 60 if purpose == "emergency" else visit.face.settings.reason_hours
     until = visit.face.clock.now().timestamp() + hours * 3600
-    cookie = visit.request.cookies.get(SESSION_COOKIE, "")
+    cookie = visit.cookie(SESSION_COOKIE)
     kept = Kept(patient, visit.actor.key, hashed(cookie), Reason(purpose, text, attendance), until, number, born)
     reply = visit.go(f"/patients/{patient}/record")
     visit.keep(reply, COOKIE, seal(visit.face.seal_key, kept), path=f"/patients/{patient}")
@@ -106,8 +106,8 @@ def patient_of(visit: Visit) -> str:
 def reason_for(visit: Visit) -> Kept | None:
     """Why this user, in this sign-in, opened this person's record; None when it must be said (again)."""
     return unseal(
-        visit.face.seal_key, visit.request.cookies.get(COOKIE, ""), patient=patient_of(visit), actor=visit.actor,
-        session=visit.request.cookies.get(SESSION_COOKIE, ""), now=visit.face.clock.now().timestamp(),
+        visit.face.seal_key, visit.cookie(COOKIE), patient=patient_of(visit), actor=visit.actor,
+        session=visit.cookie(SESSION_COOKIE), now=visit.face.clock.now().timestamp(),
     )  # fmt: skip
 
 

@@ -36,7 +36,7 @@ async def sign_in(visit: Visit) -> Response:
     if provider := query.get("provider"):
         return await _begin(visit, provider, after, query.get("login_hint", "")[:100])
     providers = await visit.face.calls.ask(PROVIDERS, ProvidersAsked())
-    remembered = visit.request.cookies.get(ORGANISATION_COOKIE, "")
+    remembered = visit.cookie(ORGANISATION_COOKIE)
     mine = next((each for each in providers if each.id == remembered), None)
     others = tuple(each for each in sorted(providers, key=lambda each: each.name) if each is not mine)
     return visit.page("sign_in.html", mine=mine, others=others, after=quote(after, safe=""), out="out" in query)
@@ -74,8 +74,8 @@ async def _begin(visit: Visit, provider: str, after: str, hint: str) -> Response
 async def callback(visit: Visit) -> Response:
     query = visit.request.query_params
     asked = FinishAsked(
-        query.get("code", ""), query.get("state", ""), visit.request.cookies.get(STATE_COOKIE, ""), query.get("iss", ""),
-        query.get("error", ""), visit.request.cookies.get(SESSION_COOKIE, ""),
+        query.get("code", ""), query.get("state", ""), visit.cookie(STATE_COOKIE), query.get("iss", ""),
+        query.get("error", ""), visit.cookie(SESSION_COOKIE),
     )  # fmt: skip
     try:
         finished = await visit.face.calls.ask(FINISH, asked)
@@ -133,4 +133,4 @@ async def told_out(visit: Visit) -> Response:
 
 
 def _cookie(visit: Visit) -> str:
-    return visit.request.cookies.get(SESSION_COOKIE, "")
+    return visit.cookie(SESSION_COOKIE)

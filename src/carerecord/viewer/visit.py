@@ -81,6 +81,12 @@ class Visit:
         scheme = "https" if self.secure else "http"
         return f"{scheme}://{self.request.headers.get('host', '')}"
 
+    def cookie(self, name: str) -> str:
+        """One of our cookies, "" where there is none. They hold nothing that is ever escaped, so nothing is undone: the parser of
+        the standard library takes as long as the square of what is sent, and it is sent before anybody is known."""
+        told = (each.strip().partition("=") for each in self.request.headers.get("cookie", "").split(";"))
+        return {found: value.strip('"') for found, _, value in told}.get(name, "")
+
     def sent(self, name: str) -> str:
         """One field of the form, trimmed. A file, or a field that is not there, is empty."""
         value = self.form.get(name, "")

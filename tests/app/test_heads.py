@@ -1,0 +1,86 @@
+"""Has the head of a request an end, and does nothing else?"""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from carerecord.app.heads import MOST_BYTES
+from carerecord.app.serve import server_on
+
+Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+END = b"\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async def told(request: Request) -> Response:
+        return Response(f"{len(await request.body())}")
+
+    listening = socket.create_server(("127.0.0.1", 0))
+    server, _ = server_on(Starlette(routes=[Route("/", told, methods=["GET", "POST"])]), listening)
+    running = asyncio.create_task(server.serve(sockets=[listening]))
+    while not server.started:
+        await asyncio.sleep(0.01)
+    yield listening.getsockname()[1]
+    server.should_exit = True
+    await running
+
+
+async def answered(port: int, *parts: bytes) -> bytes:
+    """What comes back for these parts, each sent when the one before it is on its way."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        for part in parts:
+            writer.write(part)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+    except ConnectionError:
+        pass  # it is closed already: what it said is there to read
+    try:
+        return await asyncio.wait_for(reader.read(), 10)
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_head_of_the_usual_length_is_read_in_however_many_parts_it_comes(port: int) -> None:
+    head = b"GET / HTTP/1.1\r\nCookie: " + b"a" * (MOST_BYTES - 200) + END
+    assert (await answered(port, head)).startswith(b"HTTP/1.1 200")
+    assert (await answered(port, *(head[at : at + 4_000] for at in range(0, len(head), 4_000)))).startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nCookie: " + b"a" * MOST_BYTES + END,
+        b"GET /?" + b"a" * MOST_BYTES + b" HTTP/1.1" + END,
+        b"GET / HTTP/1.1\r\n" + b"".join(b"A%d: b\r\n" % each for each in range(8_000)) + b"Host: x\r\n\r\n",
+    ],
+    ids=["a header", "an address", "many headers"],
+)
+async def test_a_longer_one_is_refused(port: int, head: bytes) -> None:
+    assert (await answered(port, head)).startswith(b"HTTP/1.1 400")
+
+
+@pytest.mark.parametrize(
+    "begins", [b"GET / HTTP/1.1\r\nCookie: ", b"GET /?", b"GET / HTTP/1.1\r\nA", b"GET / HTTP/1.1\r\nA: b\r\n"]
+)
+async def test_one_that_never_ends_is_cut_off(port: int, begins: bytes) -> None:
+    part = b"A: b\r\n" * 1_000 if begins.endswith(b"\n") else b"a" * 6_000
+    told = await answered(port, begins, *([part] * 40))
+    assert told == b"" or told.startswith(b"HTTP/1.1 400"), "it is closed, whether or not the reason still came through"
+
+
+async def test_a_long_body_and_one_request_behind_another_are_no_head(port: int) -> None:
+    body = b"x" * 300_000
+    first = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+    told = await answered(port, first + first[:50], first[50:], b"GET / HTTP/1.1" + END)
+    assert told.count(b"HTTP/1.1 200") == 3
+    assert told.count(b"\r\n\r\n300000") == 2
