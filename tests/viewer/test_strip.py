@@ -73,6 +73,24 @@ async def test_a_page_of_200_sources_is_no_heavier_than_it_must_be():
     assert broad.count('<tr role="row"><th scope="row" role="rowheader"><span class="cr-src') < FEW + ASKED + 5
 
 
+async def test_sources_that_hold_nothing_share_one_row_of_the_table_and_are_named_in_the_strip():
+    found = lines()
+    assert len(found.none_held) > 3
+    assert not {line.state.source for line in found.rows} & {line.state.source for line in found.none_held}
+    assert all(line in found.rows for line in found.lines if line.trouble and line.sign.tone != "ask")
+    shared = [cell.says for cell in found.none_cells if cell.shown == "0"]
+    assert shared
+    assert all(re.fullmatch(r"Not recorded in \d+ of them", says) for says in shared)
+    table = plain(part(await page_of("p-wide"), 'id="sources"', "</table>"))
+    assert f"{len(found.none_held)} sources Nothing held. Names" in table
+
+
+def test_with_few_sources_each_has_a_row_of_its_own():
+    found = lines(scenes.gwendolyn())
+    assert found.rows == found.lines
+    assert found.none_held == ()
+
+
 async def test_with_few_sources_each_stands_in_the_strip_by_itself():
     page = await page_of("p-singh")
     assert "cr-chip--folded" not in page

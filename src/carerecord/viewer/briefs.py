@@ -56,7 +56,7 @@ def _filter(section: SectionView, panel: Panel, rows: tuple[Row, ...]) -> str:
 def _empty(section: SectionView, panel: Panel) -> str:
     if panel.of and section.rows:
         return f"None of the {len(section.rows)} is of {_systems(panel)}."
-    if section.empty or section.incomplete or section.held:
+    if section.empty or section.says or section.withheld or section.held:
         return section.empty
     return f"{section.head[:1].upper()}{section.head[1:]}."
 

@@ -102,9 +102,27 @@ class Matrix:
         return tuple(line for line in self.lines if not line.loud and line.sign.tone == "ask")
 
     @property
+    def none_held(self) -> tuple[Line, ...]:
+        """Where there are many: those that answered and hold nothing at all, which share one row."""
+        return tuple(line for line in self.empty if line.bare and not line.loud) if self.many else ()
+
+    @property
+    def none_cells(self) -> tuple[Cell, ...]:
+        """That row: nothing recorded wherever one of them shares the section."""
+        found = []
+        for place, column in enumerate(self.columns):
+            shared = sum(line.cells[place].tone == "empty" for line in self.none_held)
+            says = f"Not recorded in {shared} of them" if shared else "None of them shares this"
+            found.append(Cell(column, "empty" if shared else "unshared", "0" if shared else "–", says))
+        return tuple(found)
+
+    @property
     def rows(self) -> tuple[Line, ...]:
-        """The lines of the table: where there are many, those that nobody had a reason to ask are counted below it."""
-        return tuple(line for line in self.lines if line.sign.tone != "ask") if self.many else self.lines
+        """The lines of the table: where there are many, only those of which there is more to say than one word."""
+        if not self.many:
+            return self.lines
+        alike = {line.state.source for line in (*self.none_held, *self.elsewhere)}
+        return tuple(line for line in self.lines if line.sign.tone != "ask" and line.state.source not in alike)
 
 
 def by_organisation(lines: Sequence[Line]) -> tuple[tuple[str, tuple[Line, ...]], ...]:

@@ -25,7 +25,7 @@ from carerecord.viewer.items import origins
 from carerecord.viewer.matrix import by_organisation, matrix
 from carerecord.viewer.sections import SectionView, sections, value_of
 from carerecord.viewer.states import MANY, answered, counted_as, named, sentence, sign, together, trouble
-from carerecord.viewer.summary import attention, decisions, key_results, problems
+from carerecord.viewer.summary import attention, decisions, key_results, long_plan, problems
 from carerecord.viewer.view import View
 
 # Every element that a late answer may change: its id, and the template that fills it.
@@ -151,7 +151,7 @@ class RecordPage:
             "by_organisation": by_organisation, "tally": tally(record),
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
-            "origins": origins, "value_of": value_of,
+            "origins": origins, "value_of": value_of, "long_plan": long_plan,
         }  # fmt: skip
 
 

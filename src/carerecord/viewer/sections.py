@@ -52,6 +52,8 @@ class SectionView:
     gap: str = ""  # all that is missing, in one line: what a summary must say
     hidden: bool = False  # the reader's role shows nothing of it: named with the others at the end, not on its own
     held: tuple[Row, ...] = ()  # items of a source that knows this person by another name: behind a warning
+    heard: bool = False  # a source that shares it has answered
+    denied: bool = False  # allergies alone: somebody said that there is none, and nobody named one
 
     @property
     def seen_only_if_asked(self) -> tuple[Say, ...]:
@@ -64,7 +66,8 @@ class SectionView:
 
     @property
     def incomplete(self) -> bool:
-        return bool(self.says or self.withheld)
+        """Something that was asked for is missing. That nobody had a reason to ask a source is said, and is no alarm."""
+        return bool(self.holes or self.withheld)
 
     @property
     def kind(self) -> str:
@@ -77,7 +80,17 @@ class SectionView:
             return ""
         if self.held:
             return f"{self.count} + {len(self.held)} held" if self.count else f"{len(self.held)} held"
-        return str(self.count) if self.count else "–" if self.incomplete or not self.empty else "none"
+        if self.denied:
+            return "none known"
+        return str(self.count) if self.count else "none" if self.heard and not (self.says or self.withheld) else "–"
+
+    def nothing(self, words: str) -> str:
+        """What a panel says that found nothing to show: `words` where something was answered, nothing where a gap says it all."""
+        if self.count or self.held:
+            return words
+        if self.empty:
+            return self.empty
+        return words if self.heard else "" if self.gap else f"{self.head[:1].upper()}{self.head[1:]}."
 
 
 def sections(view: View) -> tuple[SectionView, ...]:
@@ -107,7 +120,8 @@ def section_view(view: View, section: Section) -> SectionView:
         section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
         f"{answered} of {len(told)} sources that share this answered{_by_copy(told)}" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
-        _gap(view, section, len(held)), not every and _hidden(told, withheld), held,
+        _gap(view, section, len(held)), not every and _hidden(told, withheld), held, bool(answered),
+        section.id == "allergies" and view.record.allergies.title == "No known allergies",
     )  # fmt: skip
 
 
@@ -132,13 +146,15 @@ def _hidden(told: tuple[tuple[SourceState, SectionState], ...], withheld: tuple[
 def _head(section: Section, count: int, says: tuple[Say, ...], withheld: tuple[Withheld, ...], bare: tuple[str, ...]) -> str:
     if count:
         order = ", newest first" if count > 1 else ""
-        return f"{count}{order}{', incomplete' if says or withheld else ''}"
+        return f"{count}{order}{', incomplete' if withheld or any(each.sign.tone != 'ask' for each in says) else ''}"
     if any(each.kind == "not-permitted" for each in withheld):
         return "not shown in your role"
     if withheld:
         return "withheld"
-    if says:
+    if any(each.sign.tone != "ask" for each in says):
         return "unavailable"
+    if says:
+        return "none recorded where it was asked for" if bare else "not asked for"
     return "none recorded" if bare else "shared by no source of this record"
 
 

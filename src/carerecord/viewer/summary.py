@@ -7,6 +7,7 @@ from markupsafe import Markup
 
 from carerecord.contracts.records import Attention, Entry, Trend
 from carerecord.pages.charts.trend import Point, Series, small_multiple
+from carerecord.pages.formatting import joined
 from carerecord.viewer.items import Row, row
 from carerecord.viewer.states import RETRY
 from carerecord.viewer.trends import series
@@ -14,7 +15,9 @@ from carerecord.viewer.view import Mark, View
 
 _ATTENTION = {"danger": ("octagon", 0), "gap": ("unseen", 1), "differs": ("differs", 2), "late": ("late", 3), "info": ("info", 4)}
 KEY_RESULTS = 6
+LONG_PLAN = 160  # letters, or more than three lines
 SHOWN_BEFORE = 3  # earlier values written beside the newest: the line alone is flat where the range is wide
+_EACH = 3  # sources that gave no whole answer, each told by itself; more of them than these are told together
 _SAID_ABOVE = ("danger/mismatch", "danger/two-entries")  # told in full over the whole page, in every role
 REPLACED = "Replaced: "  # begins a line of a result's note: what its sender said before
 
@@ -29,11 +32,22 @@ class Notice:
 
 def attention(view: View) -> tuple[Notice, ...]:
     """Dangers, then what cannot be seen, then the rest; nothing is left out but what stands over the whole page."""
-    here = [each for each in view.record.attention if each.rule not in _SAID_ABOVE]
+    here = _together([each for each in view.record.attention if each.rule not in _SAID_ABOVE], view)
     found = sorted(here, key=lambda each: _ATTENTION.get(each.kind, ("info", 5))[1])
     return tuple(
         Notice(each, _ATTENTION.get(each.kind, ("info", 5))[0], view.fmt.dated(each.says), _retry(view, each)) for each in found
     )
+
+
+def _together(notices: list[Attention], view: View) -> list[Attention]:
+    """Where many sources gave no whole answer, one notice names them: a wall of the same words hides what differs."""
+    gaps = [each for each in notices if each.rule == "gap/source"]
+    if len(gaps) <= _EACH:
+        return notices
+    names = joined(tuple(view.mark_of(each.source).name for each in gaps))
+    says = f"{names}. Each stands above, with how to ask it again."
+    one = Attention("gap", f"{len(gaps)} sources gave no whole answer", says, "gap/source")
+    return [each for each in notices if each.rule != "gap/source"] + [one]
 
 
 def _retry(view: View, notice: Attention) -> str:
@@ -72,6 +86,13 @@ def decisions(view: View) -> tuple[Decision, ...]:
             state, tone = "superseded", "old"
         out.append(Decision(line.title, state, tone, line.says, shown, older))
     return tuple(out)
+
+
+def long_plan(told: Iterable[Decision]) -> bool:
+    """Whether one that stands says more than a narrow panel bears: its place on the page is then wider."""
+    here = [each for each in told if each.state == "present"]
+    words = [each.row.facts.plan.decision for each in here if each.row and each.row.facts.plan]
+    return any(len(each) > LONG_PLAN or each.count("\n") > 2 for each in (*words, " ".join(each.says for each in here)))
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,101 @@
+"""Does a page ever say "none" where nobody could say so? The words of panels and lists that have nothing to show."""
+
+import re
+
+import pytest
+from msgspec.structs import replace
+
+from carerecord.contracts.records import AllergyTitle, Attention, Record
+from carerecord.pages.formatting import Formatter
+from carerecord.viewer.sections import SectionView, sections
+from carerecord.viewer.summary import attention
+from carerecord.viewer.view import View
+from tests.pages import scenes
+from tests.pages.a_record import NOW, SOURCES, ago, no_plans, person, plain, record, stuck
+from tests.viewer.neighbours import PEOPLE, Neighbours
+
+WHO = person("Nobody", "Nora", "Ms", "1980-01-01", "female", "9990000107")
+UNKNOWN = AllergyTitle("Allergies not recorded", "")
+
+
+def silent(*sources: str, state: str = "no answer") -> Record:
+    """Sources that were asked, or were not, and of which nothing is seen."""
+    states = {each: stuck(each, state) for each in sources}
+    title = AllergyTitle("Allergies unavailable", "")
+    return record(WHO, [], sources, title=title, states=states, plans=no_plans("unavailable"))
+
+
+def section(told: Record, name: str) -> SectionView:
+    return next(each for each in sections(View(told, Formatter(NOW))) if each.id == name)
+
+
+async def page(told: Record) -> str:
+    neighbours = Neighbours(chunks={"p-marlow": [(0.0, replace(told, person=PEOPLE["p-marlow"]))]})
+    async with neighbours.browser() as browser:
+        await browser.post("/patients/p-marlow/open", data={"csrf": "token-session-1", "purpose": "attending"})
+        return (await browser.get("/patients/p-marlow/record")).text
+
+
+def panel(html: str, name: str) -> str:
+    """One panel of the first screen, in words."""
+    found = re.search(rf'<section class="cr-panel[^>]* id="{name}">(.*?)</section>', html, re.DOTALL)
+    assert found
+    return " ".join(re.sub("<[^>]+>", " ", found[1]).split())
+
+
+async def test_results_without_a_number_are_never_said_to_be_recorded_nowhere():
+    words = plain("aldermoor-pathology", "results", "Blood culture: no growth", ago(days=1), "DiagnosticReport")
+    html = await page(record(WHO, [words], ("elm-bank", "aldermoor-pathology"), title=UNKNOWN))
+    key = panel(html, "key")
+    assert "Not recorded" not in key
+    assert "The one result" in key
+    assert "has no value to follow: read it." in key
+
+
+async def test_while_nobody_has_answered_no_panel_says_that_something_is_not_there():
+    html = await page(silent(*SOURCES))
+    for name in ("meds", "key", "probs", "since"):
+        assert "in what was answered" not in panel(html, name), name
+        assert "did not answer" in panel(html, name).lower(), name
+    assert "0 current" not in panel(html, "meds")
+    assert "No current medicine" not in html
+    assert "No source has answered: nothing could be looked through." in panel(html, "attention")
+
+
+def test_a_section_that_nobody_shares_is_not_called_none():
+    assert section(silent("hartley-pharmacy"), "safeguarding").short == "–"
+
+
+def test_no_known_allergies_are_not_counted_as_one():
+    assert section(scenes.harold(), "allergies").short == "none known"
+
+
+@pytest.mark.parametrize(("state", "incomplete"), [("not asked", False), ("no answer", True)])
+def test_a_triangle_stands_for_what_was_asked_for_and_is_missing(state: str, incomplete: bool) -> None:
+    asthma = plain("elm-bank", "problems", "Asthma", ago(days=30))
+    told = record(WHO, [asthma], ("elm-bank", "fenwick-epr"), title=UNKNOWN, states={"fenwick-epr": stuck("fenwick-epr", state)})
+    problems = section(told, "problems")
+    assert problems.incomplete is incomplete
+    assert problems.gap  # and either is named
+    assert section(told, "alerts").short == "–", "not every source of it was heard"
+
+
+def test_a_section_for_which_one_source_was_not_asked_is_not_unavailable():
+    told = record(WHO, [], ("elm-bank", "fenwick-epr"), title=UNKNOWN, states={"fenwick-epr": stuck("fenwick-epr", "not asked")})
+    assert section(told, "problems").head == "none recorded where it was asked for"
+    assert section(silent("fenwick-epr", state="not asked"), "problems").head == "not asked for"
+    assert section(silent("fenwick-epr"), "problems").head == "unavailable"
+
+
+def test_many_silent_sources_are_one_notice_that_names_them_all():
+    gaps = tuple(
+        Attention("gap", f"{each} did not answer", "", "gap/source", source=each)
+        for each in ("elm-bank", "fenwick-epr", "st-oswins")
+    )
+    told = silent(*SOURCES)
+    assert len(attention(View(replace(told, attention=gaps), Formatter(NOW)))) == 3
+    more = (*gaps, Attention("gap", "…", "", "gap/source", source="calder-vale"))
+    (one,) = attention(View(replace(told, attention=more), Formatter(NOW)))
+    assert one.attention.title == "4 sources gave no whole answer"
+    for name in ("Elm Bank Surgery", "Fenwick General Hospital", "St Oswin's Hospice", "Calder Vale Mental Health"):
+        assert name in one.says
