@@ -461,3 +461,27 @@ async def test_no_count_is_one_too_high_where_the_reader_is_not_told_of_a_source
         assert f"{all_of_them} source" in found.text
         confirm = await make.get("/patients/p-singh/open")
         assert f"<dt>Known at</dt><dd>{all_of_them} source" in confirm.text
+
+
+@pytest.mark.parametrize("address", ["/nowhere", "/patients", "/patients/p-marlow/records"])
+async def test_an_address_that_leads_nowhere_is_a_page_from_which_one_finds_back(address: str):
+    reply = await Neighbours().browser().get(address)
+    assert reply.status_code == 404
+    assert "There is no such page" in reply.text
+    assert 'href="/">Back to the start' in reply.text
+    assert "no-store" in reply.headers["cache-control"]
+    unknown = await Neighbours().browser("").get(address)
+    assert unknown.status_code == 404
+    assert 'href="/sign-in">Sign in' in unknown.text
+
+
+async def test_an_address_that_only_a_button_leads_to_says_so():
+    reply = await Neighbours().browser().get("/audit/verify")
+    assert reply.status_code == 405
+    assert "Only a button leads to this address." in reply.text
+
+
+@pytest.mark.parametrize("form", ["again", "as-sent"])
+async def test_a_forms_own_address_opened_from_the_history_leads_back_to_the_record(form: str):
+    reply = await Neighbours().browser().get(f"/patients/p-marlow/{form}")
+    assert (reply.status_code, reply.headers["location"]) == (303, "/patients/p-marlow/record")

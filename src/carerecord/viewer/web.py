@@ -1,14 +1,16 @@
 """Which address leads to which page?"""
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from carerecord.kit.errors import CareRecordError
 from carerecord.pages.rendering import STATIC
 from carerecord.viewer import (
     audit_page,
@@ -25,7 +27,7 @@ from carerecord.viewer import (
     sources_page,
     tour,
 )
-from carerecord.viewer.endpoint import Page, endpoint
+from carerecord.viewer.endpoint import Page, endpoint, session_of
 from carerecord.viewer.visit import Face, Visit
 
 _GET, _POST = ["GET"], ["POST"]
@@ -48,6 +50,25 @@ async def home(visit: Visit) -> Response:
     return visit.go(visit.home())
 
 
+async def to_record(visit: Visit) -> Response:
+    """A form's own address, loaded again or opened from a browser's history: on to the record that it was sent from."""
+    return visit.go(f"/patients/{visit.request.path_params['patient']}/record")
+
+
+def nowhere(known: tuple[BaseRoute, ...]) -> Page:
+    """Any other address: said in a page, from which somebody who is signed in finds back."""
+
+    async def page(visit: Visit) -> Response:
+        with suppress(CareRecordError):
+            visit.signed_in = await session_of(visit)
+        sent_to = any(each.matches(visit.request.scope)[0] is Match.PARTIAL for each in known)
+        says = "Only a button leads to this address." if sent_to else "The address may have been cut short."
+        status, title = 405 if sent_to else 404, "There is no such page"
+        return visit.page("message.html", status, title=title, says=says, rule="", again=False, advice="", patient="")
+
+    return page
+
+
 def routes(face: Face) -> tuple[BaseRoute, ...]:
     def open_to_all(path: str, page: Page, methods: list[str]) -> Route:
         return Route(path, endpoint(face, page, guarded=False), methods=methods)
@@ -55,7 +76,7 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
     def guarded(path: str, page: Page, methods: list[str]) -> Route:
         return Route(path, endpoint(face, page), methods=methods)
 
-    return (
+    known = (
         Mount("/static", Static(directory=STATIC, follow_symlink=False)),
         guarded("/", home, _GET),
         open_to_all("/sign-in", sign_in.sign_in, _GET),
@@ -69,7 +90,9 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/patients/{patient}/open", opening.open_record, _POST),
         guarded("/patients/{patient}/record", record.record, _GET),
         guarded("/patients/{patient}/again", record.again, _POST),
+        guarded("/patients/{patient}/again", to_record, _GET),
         guarded("/patients/{patient}/as-sent", record.as_sent, _POST),
+        guarded("/patients/{patient}/as-sent", to_record, _GET),
         Route("/patients/{patient}/news", endpoint(face, news.news, behind=True), methods=_POST),
         guarded("/patients/{patient}/sharing", sharing.sharing, ["GET", "POST"]),
         guarded("/sources", sources_page.sources, _GET),
@@ -92,6 +115,7 @@ def routes(face: Face) -> tuple[BaseRoute, ...]:
         guarded("/audit", audit_page.audit, ["GET", "POST"]),
         guarded("/audit/verify", audit_page.verify, _POST),
     )
+    return (*known, open_to_all("/{rest:path}", nowhere(known), _GET))
 
 
 def _told(face: Face) -> Callable[[Request], Awaitable[Response]]:
