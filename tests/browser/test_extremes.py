@@ -98,3 +98,19 @@ def test_when_nobody_answers_the_first_screen_still_reaches_what_needs_attention
         open_record(page, front, "p-marlow")
     assert page.locator("#attention").evaluate("each => each.getBoundingClientRect().top") < 620
     assert violations(page) == []
+
+
+def test_a_tests_name_is_broken_on_no_paper_and_a_sources_mark_nowhere(page: Page, front: Front) -> None:
+    open_record(page, front, "p-singh")
+    page.set_viewport_size({"width": 703, "height": 1000})
+    page.emulate_media(media="print")
+    lines = """each => [...each.childNodes].filter(node => node.nodeType === 3 && node.textContent.trim()).map(node => {
+        const range = document.createRange(); range.selectNodeContents(node); return range.getClientRects().length; })"""
+    for name in ("Potassium", "Creatinine"):
+        cell = page.locator("#results tbody th", has_text=name).first
+        assert cell.evaluate(lines) == [1], name
+    for width in (390, 1280):
+        page.emulate_media(media="screen")
+        page.set_viewport_size({"width": width, "height": 900})
+        tall = page.locator(".cr-src").evaluate_all("all => all.map(each => each.getBoundingClientRect().height)")
+        assert max(tall) < 24

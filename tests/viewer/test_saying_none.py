@@ -99,3 +99,9 @@ def test_many_silent_sources_are_one_notice_that_names_them_all():
     assert one.attention.title == "4 sources gave no whole answer"
     for name in ("Elm Bank Surgery", "Fenwick General Hospital", "St Oswin's Hospice", "Calder Vale Mental Health"):
         assert name in one.says
+
+
+async def test_of_many_sources_that_cannot_be_seen_one_lane_stands_for_the_rest_and_the_plans_name_them_once():
+    html = await page(silent(*SOURCES))
+    assert "3 more sources cannot be seen either" in html  # eight share contacts: five lanes, and one for the rest
+    assert panel(html, "decisions").count("Fenwick General Hospital") == 1

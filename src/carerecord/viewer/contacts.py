@@ -12,6 +12,7 @@ from carerecord.viewer.items import Row, row
 from carerecord.viewer.states import sign
 from carerecord.viewer.view import View
 
+HATCHED = 6  # lanes of sources that cannot be seen
 _UNPLANNED = ("emergency", "ambulance")
 _UNSEEN = {"unseen": "did not answer", "bad": "answer discarded: another person", "loading": "still loading"}
 
@@ -42,12 +43,20 @@ def since(view: View) -> Since:
             rows.append(Lane(state.mark, _short(state.name, rows), (), f"{state.name}: {_UNSEEN[tone]}"))
         elif contacts:
             rows.append(Lane(state.mark, _short(state.name, rows), tuple(contacts)))
-    order = sorted(range(len(rows)), key=lambda each: (not rows[each].unseen, each))
-    rows = [rows[each] for each in order]
+    hidden = [each for each in rows if each.unseen]
+    rows = [*_few(hidden), *(each for each in rows if not each.unseen)]
     items = view.of("encounters")
     last = tuple(row(view, each) for each in items[:5])
-    hatched = any(each.unseen for each in rows)
-    return Since(lanes(rows, view.fmt.now) if rows else Markup(""), last, len(items), len(by_source), hatched)
+    return Since(lanes(rows, view.fmt.now) if rows else Markup(""), last, len(items), len(by_source), bool(hidden))
+
+
+def _few(hidden: list[Lane]) -> list[Lane]:
+    """Lanes of which nothing can be seen: of many the last stands for the rest, for one hatch is like another."""
+    if len(hidden) <= HATCHED:
+        return hidden
+    rest = len(hidden) - HATCHED + 1
+    says = f"{rest} more sources cannot be seen either: the strip names them"
+    return [*hidden[: HATCHED - 1], Lane("", f"{rest} more", (), says)]
 
 
 def _short(name: str, others: list[Lane]) -> str:
