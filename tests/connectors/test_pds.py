@@ -190,8 +190,12 @@ async def test_real_bodies_are_understood(web):
 
 
 @pytest.mark.parametrize(
-    "reply", [Reply(b"<html>", 200), Reply(b"", 500), Reply(b"{}", 404), Reply(b'{"resourceType":"Patient"}'), Reply(b"", 403)]
-)
+    "reply",
+    [
+        Reply(b"<html>", 200), Reply(b"", 500), Reply(b"{}", 404), Reply(b'{"resourceType":"Patient"}'), Reply(b"", 403),
+        *[Reply(b'{"resourceType":"Patient","id":"%s"}' % each) for each in (b"p1", b"9990000019", b"\\u0000", b"999 000 0018")],
+    ],
+)  # fmt: skip
 async def test_what_is_no_answer_is_not_taken_for_nobody(web, reply):
     async with answering(reply) as (_, source):
         with pytest.raises(NoAnswer):

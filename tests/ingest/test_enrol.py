@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import random
 from datetime import timedelta
 
 import msgspec
@@ -123,6 +124,8 @@ async def test_an_entry_that_cannot_be_read_is_counted_and_named_without_its_con
         {"resource": {"resourceType": "Patient", "name": [{"family": "Secretname"}]}},
         {"resource": {"resourceType": "Person", "id": "p7", "name": [{"family": "Secretname"}]}},
         {"resource": {"id": "p8", "name": [{"family": "Secretname"}]}},
+        {"resource": {"resourceType": "Patient", "id": "p9\x00", "name": [{"family": "Secretname"}]}},
+        {"resource": {"resourceType": "Patient", "id": random.Random(9).randbytes(5_000).hex(), "name": [{"family": "X"}]}},
     ]
     body = msgspec.json.encode({"resourceType": "Bundle", "type": "searchset", "entry": entries})
     prepared = dataclasses.replace(a_serving(), prepared={"Patient": body})
@@ -132,8 +135,8 @@ async def test_an_entry_that_cannot_be_read_is_counted_and_named_without_its_con
         row = await world.row()
         kept = [tuple(each.values()) for each in await world.db.fetch("SELECT * FROM quarantine ORDER BY reference")]
 
-    assert (row.state, row.seen, row.new, row.unreadable) == ("done", 6, 3, 3)
-    assert [reference for _, reference, _, _ in kept] == ["Person/p7", "entry 6", "entry without id"]
+    assert (row.state, row.seen, row.new, row.unreadable) == ("done", 8, 3, 5), "the others are in"
+    assert [reference for _, reference, _, _ in kept] == ["Person/p7", "entry 6", "entry with an odd id", "entry without id"]
     assert "Secretname" not in str(kept)
 
 

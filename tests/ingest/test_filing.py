@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -63,6 +64,19 @@ async def test_of_two_statements_the_one_that_was_recorded_last_stands_whichever
         newest = (await hospital.history("Patient"))[0]
 
     assert b"NEW" in newest.text.upper()
+
+
+async def test_a_number_that_the_index_cannot_hold_is_parked_and_whoever_waits_behind_goes_on(service_database: Any):
+    """A database that refuses a value is not one that is away: to wait for it would hold up the lane for ever."""
+    endless = random.Random(1).randbytes(4_000).hex()
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt(number=endless, control="1"), adt(number=neighbour(endless), control="2"))
+        await hospital.file_all()
+        assert len(await hospital.history("Patient")) == 1
+        for _ in range(3):
+            await hospital.later(10_000)
+
+        assert await hospital.stuck() == [("parked", 3, FAULT)]
 
 
 async def test_poison_is_tried_three_times_and_parked_while_what_follows_goes_on(service_database: Any):

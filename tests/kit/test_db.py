@@ -1,6 +1,7 @@
 """Does a pool keep its promises: few connections, an end to waiting, and life after the server's death?"""
 
 import asyncio
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from tests.conftest import TestDatabase
 
 from carerecord.app.postgres import Cluster, embedded_postgres
 from carerecord.kit import db
+from carerecord.kit.calls import broken
+from carerecord.kit.errors import Unavailable
 
 
 async def test_a_session_has_jit_off_utc_and_a_name(database: TestDatabase) -> None:
@@ -33,6 +36,18 @@ async def test_a_pool_holds_four_connections_and_the_fifth_waits_only_so_long(
     for each in held:
         await database.pool.release(each)
     assert await database.pool.fetchval("SELECT 1") == 1
+
+
+async def test_a_value_that_can_never_be_kept_does_not_count_as_away(database: TestDatabase) -> None:
+    """Nobody may try it again for ever, and no caller is told that something does not answer."""
+    long = random.Random(1).randbytes(6_000).hex()
+    await database.pool.execute("CREATE TABLE kept (id text PRIMARY KEY, number int)")
+    for id_, number in (("a\x00b", 1), ("\ud800", 1), (long, 1), ("one", 2**40), ("one", "one")):
+        with pytest.raises(Exception) as unfit:
+            await database.pool.execute("INSERT INTO kept VALUES ($1, $2)", id_, number)
+        assert not db.is_away(unfit.value), id_[:5]
+        assert not isinstance(broken(unfit.value), Unavailable)
+    await database.pool.execute("INSERT INTO kept VALUES ('one', 1)")
 
 
 async def test_a_wrong_statement_does_not_count_as_away(database: TestDatabase) -> None:

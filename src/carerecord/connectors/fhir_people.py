@@ -16,6 +16,7 @@ from carerecord.fhir.person import PersonFacts, person
 
 PAGE_WITHIN_S: Final = 60.0  # a page with its retries
 MOST_PAGES: Final = 100_000
+_LONGEST_ID: Final = 500  # FHIR allows 64
 
 
 class PageGone(WebTrouble):
@@ -99,6 +100,9 @@ def _read(answered: Answered, site: Site) -> Page:
             continue  # what it sent along unasked
         if not entry.id:
             broken.append(Broken("entry without id", "it has no id, so it cannot be asked for"))
+            continue
+        if len(entry.id) > _LONGEST_ID or not entry.id.isprintable():
+            broken.append(Broken("entry with an odd id", "its id is longer than any, or holds what is no letter"))
             continue
         try:
             people.append(person(entry.raw))

@@ -19,7 +19,7 @@ from carerecord.connectors.web_trouble import NoAnswer, WebTrouble
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import split
 from carerecord.fhir.errors import Unreadable
-from carerecord.fhir.identifiers import nhs_number
+from carerecord.fhir.identifiers import is_nhs_number, nhs_number
 from carerecord.fhir.outcome import issues_of
 from carerecord.fhir.person import PersonFacts, person
 from carerecord.kit import request
@@ -139,7 +139,8 @@ class Pds:
             found = person(answered.body)
         except Unreadable:
             raise NoAnswer("Its answer could not be read.") from None
-        if not found.id:
+        # Another number takes the place of the one that was asked for.
+        if not (is_nhs_number(found.id) and found.id.isascii() and found.id.isdigit()):
             raise NoAnswer("Its answer does not say whom it is about.")
         if found.invalidated:
             return NotRegistered("INVALIDATED_RESOURCE")

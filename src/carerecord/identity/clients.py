@@ -36,6 +36,7 @@ from carerecord.contracts.roles import ROLES
 from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.scopes import granted, scope
 from carerecord.identity.book import line
+from carerecord.identity.id_token import LEAST_BITS, is_weak
 from carerecord.identity.store import clients as kept
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
@@ -227,9 +228,12 @@ def _keys(jwks: str) -> KeySet:
         told = msgspec.json.decode(jwks, type=dict[str, Any])
         if any(each.get("kty") not in ("RSA", "EC") or "d" in each for each in told["keys"]) or not told["keys"]:
             raise NotAcceptable("A client's keys are public RSA or EC keys, as a JWK Set.")
-        return KeySet.import_key_set({"keys": told["keys"]})
+        ring = KeySet.import_key_set({"keys": told["keys"]})
     except (msgspec.DecodeError, JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         raise NotAcceptable("A client's keys are public RSA or EC keys, as a JWK Set.") from None
+    if any(map(is_weak, ring.keys)):
+        raise NotAcceptable(f"A client's RSA keys have {LEAST_BITS} bits or more.")
+    return ring
 
 
 def _unchecked(token: str, part: int) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from joserfc import jwt
 from joserfc.errors import JoseError
-from joserfc.jwk import import_key
+from joserfc.jwk import RSAKey, import_key
 from joserfc.jws import JWSRegistry
 
 from carerecord.identity.providers import TrustedProvider
@@ -19,6 +19,7 @@ from carerecord.kit.errors import NotSignedIn
 
 SKEW_S = 60  # between two clocks that are both kept
 OLDEST_S = 600  # an ID token is used at once
+LEAST_BITS = 2_048
 _LARGEST = 32_000
 _FARTHEST = 1e11  # seconds; no clock says so
 _KEY_ID = re.compile(r"[A-Za-z0-9_.:~=+-]{1,128}")
@@ -70,9 +71,17 @@ def signed_claims(token: str, key: Mapping[str, Any], provider: TrustedProvider)
     # Headers that we do not know are not obeyed, so they may be there; `crit` was refused before.
     registry = JWSRegistry(algorithms=list(provider.algorithms), strict_check_header=False)
     try:
-        return jwt.decode(token, import_key(dict(key)), registry=registry).claims
+        public = import_key(dict(key))
+        if is_weak(public):
+            raise untrusted("key")
+        return jwt.decode(token, public, registry=registry).claims
     except (JoseError, ValueError, TypeError, KeyError, RecursionError):
         raise untrusted("signature") from None
+
+
+def is_weak(key: object) -> bool:
+    """RFC 7518, sections 3.3 and 3.5: an RSA key has 2048 bits or more. The library only warns."""
+    return isinstance(key, RSAKey) and key.raw_value.key_size < LEAST_BITS
 
 
 def verified(token: str, key: Mapping[str, Any], provider: TrustedProvider, *, nonce: str, now: float) -> dict[str, Any]:

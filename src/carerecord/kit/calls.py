@@ -10,7 +10,7 @@ import aiohttp
 import msgspec
 
 from carerecord.kit import request
-from carerecord.kit.errors import CareRecordError, Unavailable, by_name
+from carerecord.kit.errors import CareRecordError, Unavailable, by_name, is_unfit
 from carerecord.kit.log import Log
 from carerecord.kit.part import Answer
 from carerecord.kit.question import Question, Stream, encode
@@ -178,10 +178,11 @@ def silent(service: str) -> Unavailable:
 
 
 def broken(error: Exception) -> CareRecordError:
-    """What a caller is told of a fault of ours: nothing of its inside."""
+    """What a caller is told of a fault of ours: nothing of its inside. To try again helps only where the database was away."""
     if isinstance(error, CareRecordError):
         return error
-    if isinstance(error, (ConnectionError, TimeoutError)) or type(error).__module__.startswith("asyncpg"):
+    of_the_database = type(error).__module__.startswith("asyncpg") and not is_unfit(error)
+    if of_the_database or isinstance(error, (ConnectionError, TimeoutError)):
         return Unavailable("A part of the system that is needed does not answer. Try again in a moment.")
     return CareRecordError("Something failed inside. It has been written down for those who run this system.")
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import asyncpg
 from asyncpg.pool import PoolConnectionProxy
 
+from carerecord.kit.errors import is_unfit
+
 if TYPE_CHECKING:
     Record: TypeAlias = asyncpg.Record
     Pool: TypeAlias = asyncpg.Pool[asyncpg.Record]
@@ -138,7 +140,7 @@ async def open_pool(dsn: str, *, service: str, connections: int = CONNECTIONS) -
 
 def is_away(error: BaseException) -> bool:
     """Whether `error` says that the database cannot be reached or is full, rather than that a statement is wrong."""
-    return isinstance(
+    return not is_unfit(error) and isinstance(
         error,
         OSError
         | TimeoutError

@@ -102,3 +102,12 @@ def _family(kind: type[CareRecordError]) -> dict[str, type[CareRecordError]]:
 def by_name(name: str) -> type[CareRecordError]:
     """The error class of this name; the root for one that this version does not know."""
     return _family(CareRecordError).get(name, CareRecordError)
+
+
+def is_unfit(error: BaseException) -> bool:
+    """Whether the database says that a value can never be kept, however often it is tried: a letter that it has not, an id longer
+    than its index takes. Who tries again would try for ever, and hold up whoever waits behind."""
+    if not type(error).__module__.startswith("asyncpg"):
+        return False
+    kind = str(getattr(error, "sqlstate", None) or "")[:2]  # 22 data exception, 54 program limit exceeded
+    return kind in ("22", "54") or isinstance(error, ValueError)  # or it was refused before it was sent

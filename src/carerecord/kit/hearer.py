@@ -250,7 +250,7 @@ async def _move(db: Connection, teller: str, position: Position) -> None:
 
 def _is_waiting(error: Exception) -> bool:
     """Whether waiting is the cure. A value that the database cannot take is an InterfaceError too, and no time mends it."""
-    return isinstance(error, Unavailable) or (is_away(error) and not isinstance(error, ValueError))
+    return isinstance(error, Unavailable) or is_away(error)
 
 
 async def _fetch(messages: "JetStreamContext.PullSubscription") -> list[Msg]:
