@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from carerecord.pages.charts.lanes import Contact, Lane, lanes
 from carerecord.pages.charts.scale import time_axis, value_axis
-from carerecord.pages.charts.trend import SHOWN, Point, Series, sentence, small_multiple, trend
+from carerecord.pages.charts.trend import SHOWN, Happening, Point, Series, sentence, small_multiple, trend, within
 
 NOW = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
 
@@ -120,3 +120,24 @@ def test_each_kind_of_contact_has_a_shape_and_a_title() -> None:
     assert "long ago" not in drawn
     assert "A&amp;E now" in drawn
     ElementTree.fromstring(drawn)
+
+
+def test_what_happened_between_two_values_stands_between_them_in_words_and_nothing_before_or_after() -> None:
+    stop = Happening(NOW - timedelta(days=11), "11 d", "x stopped")
+    supply = Happening(NOW - timedelta(days=5), "5 d", "x dispensed")
+    early, late = Happening(NOW - timedelta(days=400), "", "too early"), Happening(NOW + timedelta(days=1), "", "to come")
+    assert within(POTASSIUM, (early, stop, supply, late)) == (stop, supply)
+    drawn = str(trend(POTASSIUM, (early, stop, supply, late)))
+    assert drawn.count('<path class="happened"') == 2
+    assert "11 d: x stopped. 5 d: x dispensed" in drawn, "for those who do not see it"
+    assert "too early" not in drawn
+    found = re.findall(r'<path class="happened" d="M([\d.]+) [^>]*></path><text[^>]*>([^<]*)<', drawn)
+    xs = {words: float(x) for x, words in found}
+    marks = [float(x) for x in re.findall(r'<circle class="pt[^"]*" cx="([\d.]+)"', drawn)]
+    assert marks[4] < xs["x stopped"] < marks[5] < xs["x dispensed"] < marks[6]
+
+
+def test_a_line_whose_words_have_no_room_is_not_drawn_without_them() -> None:
+    crowd = [Happening(NOW - timedelta(days=1, hours=each), "", f"medicine number {each} stopped") for each in range(6)]
+    drawn = str(trend(POTASSIUM, crowd))
+    assert drawn.count('<path class="happened"') == drawn.count('<text x="') - str(trend(POTASSIUM)).count('<text x="') == 2

@@ -10,6 +10,7 @@ from carerecord.contracts.records import Attention, Record
 from carerecord.fhir.facts import Contact, Phone
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer import summary
+from carerecord.viewer.happened import happened
 from carerecord.viewer.items import row
 from carerecord.viewer.matrix import matrix
 from carerecord.viewer.medicines import medicines
@@ -188,3 +189,14 @@ def test_how_grave_an_allergy_is_stands_in_its_line_once() -> None:
     (allergies,) = [each for each in sections(a_view(scenes.edith(gp=True))) if each.id == "allergies"]
     (penicillin,) = [each for each in allergies.rows if "Penicillin" in each.title]
     assert "severe, high risk" in penicillin.lines
+
+
+def test_what_one_source_stopped_and_another_supplied_since_stands_beside_the_values_of_that_time() -> None:
+    told = happened(a_view(scenes.harold()))
+    assert [f"{each.said} {each.says}" for each in told] == ["13-Nov-2026 ramipril stopped", "18-Nov-2026 ramipril dispensed"]
+    (results,) = (each for each in sections(a_view(scenes.harold())) if each.id == "results")
+    beside = {each.series.title for each in results.figures if each.beside}
+    assert {"Potassium", "Creatinine"} <= beside
+    assert "NT-proBNP" not in beside, "one value has no time before and after it"
+    for scene in (scenes.edith, scenes.colin, scenes.leanne):
+        assert happened(a_view(scene())) == (), "no rule found anything to draw"

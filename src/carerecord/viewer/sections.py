@@ -9,8 +9,9 @@ from carerecord.contracts.permit import Withheld
 from carerecord.contracts.records import Section, SectionState, SourceState
 from carerecord.fhir.facts import Result
 from carerecord.fhir.sections import SECTIONS
-from carerecord.pages.charts.trend import SHOWN, Series, trend
+from carerecord.pages.charts.trend import SHOWN, Series, trend, within
 from carerecord.pages.formatting import joined
+from carerecord.viewer.happened import happened
 from carerecord.viewer.items import Row, row, value_words
 from carerecord.viewer.states import RETRY, Sign, named, sentence, sign, together
 from carerecord.viewer.trends import series
@@ -35,6 +36,7 @@ class Figure:
     series: Series
     drawing: Markup
     caption: str
+    beside: bool = False  # something that happened is drawn beside the values
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,10 @@ def _figures(view: View, section: Section) -> list[Figure]:
     drawn = [(each, series(view, each)) for each in section.trends]
     worth = [(each, line) for each, line in drawn if line and (len(line.points) > 1 or each.important)]
     worth.sort(key=lambda pair: (not pair[0].important, not pair[1].points[-1].outside))
-    return [Figure(line, trend(line), _caption(line, each.method)) for each, line in worth]
+    beside = happened(view)
+    return [
+        Figure(line, trend(line, beside), _caption(line, each.method), bool(within(line, beside))) for each, line in worth
+    ]  # fmt: skip
 
 
 def _caption(line: Series, method: str) -> str:

@@ -1,5 +1,7 @@
 """Where on the paper does a value or a moment lie?"""
 
+from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
@@ -33,6 +35,15 @@ class TimeAxis:
 
     places: tuple[float, ...]
     cut: int | None = None  # the axis is cut after the point of this index
+
+    def between(self, moments: Sequence[datetime], at: datetime) -> float:
+        """Where a moment lies between the two of `moments`, the axis's own, that it stands between."""
+        after = min(max(bisect_left(moments, at), 1), len(moments) - 1) if len(moments) > 1 else 0
+        if not after:
+            return self.places[0]
+        span = (moments[after] - moments[after - 1]).total_seconds()
+        share = (at - moments[after - 1]).total_seconds() / span if span else 0.0
+        return self.places[after - 1] + share * (self.places[after] - self.places[after - 1])
 
 
 def time_axis(moments: list[datetime], left: float, right: float) -> TimeAxis:

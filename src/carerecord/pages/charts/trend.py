@@ -1,5 +1,6 @@
 """How did one value go? A trend with every value written, and a small multiple for the summary."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,6 +25,15 @@ class Point:
     outside: bool = False  # of the reference range, or flagged by its source
     flag: str = ""  # in words: high, low, critically high
     laboratory: str = ""
+
+
+@dataclass(frozen=True)
+class Happening:
+    """What happened while values were taken: it stands at its time, and that one led to the other is nowhere said."""
+
+    at: datetime
+    said: str  # when, as the page writes it
+    says: str  # ramipril stopped
 
 
 @dataclass(frozen=True)
@@ -58,13 +68,24 @@ def sentence(series: Series) -> str:
     return f"{series.title} {went} from {first.value} ({first.said}) to {last.value}{unit}{flag} ({last.said})."
 
 
-def trend(series: Series) -> Markup:
+def within(series: Series, happened: Sequence[Happening]) -> tuple[Happening, ...]:
+    """Those that happened between two values that are drawn; none before the first, and none after the last."""
+    points = series.drawn
+    return tuple(each for each in happened if points[0].at <= each.at <= points[-1].at)
+
+
+def trend(series: Series, happened: Sequence[Happening] = ()) -> Markup:
     """The trend as SVG. Open mark: inside the range. Filled and bold: outside. Shape: laboratory (GTAB-018 to 030)."""
     points = series.drawn
     axis = value_axis([point.number for point in points], series.low, series.high, _TOP, _BOTTOM)
     time = time_axis([point.at for point in points], _LEFT + 18, _RIGHT - 18)
-    parts = [*_band(series, axis), *_axes(series, axis, time), *_line(points, axis, time), *_marks(series, axis, time)]
+    beside = within(series, happened)
+    parts = [
+        *_band(series, axis), *_axes(series, axis, time), *_beside(beside, points, time), *_line(points, axis, time),
+        *_marks(series, axis, time),
+    ]  # fmt: skip
     values = "; ".join(f"{point.said}: {point.value}{f' {point.flag}' if point.flag else ''}" for point in points)
+    values += "".join(f". {each.said}: {each.says}" for each in beside)
     return svg.drawing(_WIDTH, _HEIGHT, f"trend-{series.key}", sentence(series), values, parts, "cr-trend__svg")
 
 
@@ -90,7 +111,7 @@ def _axes(series: Series, axis: Axis, time: TimeAxis) -> list[Markup]:
     taken = -1e9
     labels = [(place, point) for place, point in zip(time.places, series.drawn, strict=True)]
     for place, point in reversed(labels):  # the newest date is always written, older ones where there is room
-        width = len(point.said) * 6.2
+        width = len(point.said) * 7.0
         end = place + width / 2
         x, anchor = (place, "middle") if end < _WIDTH else (_WIDTH - 2, "end")
         right = x + width / 2 if anchor == "middle" else x
@@ -99,6 +120,23 @@ def _axes(series: Series, axis: Axis, time: TimeAxis) -> list[Markup]:
         taken = right - width
         parts.append(svg.path(f"M{svg.num(place)} {base}v4", "axis"))
         parts.append(svg.text(x, _BOTTOM + 26, point.said, cls="q", anchor=anchor))
+    return parts
+
+
+def _beside(happened: Sequence[Happening], points: Sequence[Point], time: TimeAxis) -> list[Markup]:
+    """An upright line at the time of each, its words above the drawing in the first of two rows where there is room."""
+    parts: list[Markup] = []
+    taken = [-1e9, -1e9]
+    for each in sorted(happened, key=lambda happening: happening.at):
+        x = time.between([point.at for point in points], each.at)
+        half = len(each.says) * 2.9 + 2
+        middle = min(max(x, half), _WIDTH - half)
+        row = 0 if middle - half > taken[0] else 1
+        if middle - half <= taken[row]:
+            continue  # its line would stand without a word
+        taken[row] = middle + half
+        parts.append(svg.path(f"M{svg.num(x)} {12 + 11 * row}V{svg.num(_BOTTOM + 8)}", "happened"))
+        parts.append(svg.text(middle, 9 + 11 * row, each.says, cls="happened", anchor="middle"))
     return parts
 
 
@@ -120,7 +158,7 @@ def _marks(series: Series, axis: Axis, time: TimeAxis) -> list[Markup]:
     labels: list[Box] = []
     parts = []
     for (x, y), point in zip(spots, series.drawn, strict=True):
-        label, box = _beside(x, y, point.value, spots, labels)
+        label, box = _written(x, y, point.value, spots, labels)
         labels.append(box)
         parts.append(svg.mark(x, y, shapes.get(point.laboratory, 0), "pt out" if point.outside else "pt"))
         parts.append(svg.text(x, label, point.value, cls="v out" if point.outside else "v", anchor="middle"))
@@ -130,7 +168,7 @@ def _marks(series: Series, axis: Axis, time: TimeAxis) -> list[Markup]:
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
-def _beside(x: float, y: float, words: str, spots: list[tuple[float, float]], labels: list[Box]) -> tuple[float, Box]:
+def _written(x: float, y: float, words: str, spots: list[tuple[float, float]], labels: list[Box]) -> tuple[float, Box]:
     """Where a value is written: above its mark, else below it, else further off; where it hides the least."""
     half = len(words) * 3.8 + 2
     found: list[tuple[float, float, Box]] = []
