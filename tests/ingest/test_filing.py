@@ -82,12 +82,12 @@ async def test_a_number_that_the_index_cannot_hold_is_parked_and_whoever_waits_b
 async def test_poison_is_tried_three_times_and_parked_while_what_follows_goes_on(service_database: Any):
     tried = 0
 
-    def reading(raw: bytes, *told: Any) -> Any:
+    def reading(raw: bytes, *told: Any, **named: Any) -> Any:
         nonlocal tried
         if b"POISON" in raw:
             tried += 1
             raise RecursionError
-        return filings(raw, *told)
+        return filings(raw, *told, **named)
 
     async with a_hospital(service_database) as hospital:
         hospital.filer.read = reading
@@ -294,10 +294,10 @@ async def test_a_message_that_kills_its_worker_again_and_again_is_parked(service
         for _ in range(9):  # among others, among few, and then alone
             filer = (await a_house_of(hospital.pools, clock=hospital.clock)).filer
 
-            def deadly(raw: bytes, *told: Any) -> Any:
+            def deadly(raw: bytes, *told: Any, **named: Any) -> Any:
                 if b"DEADLY" in raw:
                     raise Killed
-                return filings(raw, *told)
+                return filings(raw, *told, **named)
 
             filer.read = deadly
             try:

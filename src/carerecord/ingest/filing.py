@@ -26,7 +26,7 @@ from carerecord.kit.db import Pool, is_away
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.log import Log
 
-GROUP: Final = 64
+GROUP: Final = 256  # what a group costs by itself, in commits and round trips, is then little of each message
 FEW: Final = 8  # of those that were in a killed worker's hand together; who was in hand a second time is filed by itself
 GROUPS: Final = 8  # of one lane, before it is let go: the lane whose oldest message waits longest is the next
 HOLD: Final = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
@@ -205,6 +205,7 @@ class Filer:
 
     async def _read(self, group: Sequence[Kept]) -> tuple[list[Read], list[Fate]]:
         known, reads, fates = self.senders.by_id(), [], []
+        nearby: hl7v2.Nearby = {}
         async with self.effects.threads.turns.mine() as turn:
             for each in group:
                 sender = known.get(each.sender)
@@ -213,7 +214,7 @@ class Filer:
                     continue
                 try:
                     raw = opened(self.seals, each)
-                    made = self.read(raw, sender, each.at)
+                    made = self.read(raw, sender, each.at, nearby=nearby)
                     if made and made[0].trigger == extracts.END:
                         made = (await self.whole.missing(each, sender, made[0], raw),)
                     reads.append(Read(each, sender, made))

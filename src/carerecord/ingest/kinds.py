@@ -27,8 +27,11 @@ def head_of(raw: bytes) -> Head:
     return FHIR_HEAD if is_fhir(raw) else read(raw)
 
 
-def filings(raw: bytes, sender: Sender, at: datetime, *, notes: bool = False) -> tuple[Filing, ...]:
+def filings(
+    raw: bytes, sender: Sender, at: datetime, *, notes: bool = False, nearby: hl7v2.Nearby | None = None
+) -> tuple[Filing, ...]:
     """What a message comes to; of a batch, each of its messages. `notes`: with what of it was not carried, for a person who asks.
+    `nearby`: what those that are read together with it have said, where they are.
 
     Raises hl7v2.Unreadable.
     """
@@ -36,7 +39,8 @@ def filings(raw: bytes, sender: Sender, at: datetime, *, notes: bool = False) ->
         return (extracts.mapped(raw, sender, sender.mapping, at),)
     if is_fhir(raw):
         return (fhir_messages.mapped(raw.removeprefix(_BOM), sender, at),)
-    return tuple(hl7v2.mapped(hl7v2.parse(each, sender.charset), sender, at, notes=notes) for each in hl7v2.split(raw))
+    read = [hl7v2.parse(each, sender.charset) for each in hl7v2.split(raw)]
+    return tuple([hl7v2.mapped(each, sender, at, notes=notes, nearby=nearby) for each in read])
 
 
 def fault_in(raw: bytes, charset: str = "") -> str:

@@ -7,6 +7,7 @@ Pure: no truth is kept and nobody is asked. `split` opens a batch, `parse` takes
 from carerecord.ingest.hl7v2.ids import patient_id, stable_id
 from carerecord.ingest.hl7v2.mapping import TRIGGERS, mapped
 from carerecord.ingest.hl7v2.parse import Message, Segment, is_plain, parse, split
+from carerecord.ingest.hl7v2.reading import Nearby
 from carerecord.ingest.hl7v2.shapes import Filing, Heard, Merge, Order, Put, Sender, Statement, Unreadable
 from carerecord.ingest.hl7v2.standing import enrolled, standing
 
@@ -16,6 +17,7 @@ __all__ = [
     "Heard",
     "Merge",
     "Message",
+    "Nearby",
     "Order",
     "Put",
     "Segment",

@@ -59,6 +59,9 @@ VISIT_MERGES: Final = {"A42": "Two visits are one", "A50": "A visit's number cha
 DELETED_VISIT: Final = "the visit was deleted by its sender"
 DELETED_PERSON: Final = "the person's entry was deleted by its sender"
 
+_OF_A_PERSON: Final = ("PD1", "NK1")
+_PERSONS: Final = ("PID", *_OF_A_PERSON)
+
 Done = tuple[list[Subject], list[Statement], list[Merge]]
 
 
@@ -76,7 +79,7 @@ def groups(reading: Reading) -> list[Segments]:
 
 
 def subject_of(reading: Reading, segments: Segments) -> Subject:
-    return people.subject(reading, segments[0], [each for each in segments if each.name in ("PD1", "NK1")])
+    return people.subject(reading, segments[0], [each for each in segments if each.name in _OF_A_PERSON])
 
 
 def person_said(person: Subject, more: dict[str, Any] | None = None, *, passing: bool = False) -> Statement:
@@ -85,11 +88,17 @@ def person_said(person: Subject, more: dict[str, Any] | None = None, *, passing:
     return statement(person.thread, person.local_id, said)
 
 
-def in_passing(reading: Reading, segments: tuple[Segment, ...]) -> tuple[Subject, Visit, list[Statement]]:
+def in_passing(reading: Reading, segments: tuple[Segment, ...]) -> tuple[Subject, Visit, tuple[Statement, ...]]:
     """Whom a message about something else names, in which visit, and what it copies of both: believed where nobody else spoke."""
+    of_visit = visits.in_passing_of(reading)
+    words = ("in passing", *[each.line for each in segments if each.name in _PERSONS or each.name in of_visit])
+    return reading.once(words, lambda: _in_passing(reading, segments))
+
+
+def _in_passing(reading: Reading, segments: tuple[Segment, ...]) -> tuple[Subject, Visit, tuple[Statement, ...]]:
     person = subject_of(reading, segments)
     visit, said = visits.in_passing(reading, person, segments)
-    return person, visit, [person_said(person, passing=True), *said]
+    return person, visit, (person_said(person, passing=True), *said)
 
 
 def visited(reading: Reading, event: str) -> Done:

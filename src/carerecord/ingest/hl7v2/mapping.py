@@ -9,7 +9,7 @@ from msgspec import Struct
 from carerecord.ingest.hl7v2 import adt, appointments, documents, medicines, orders, problems, results
 from carerecord.ingest.hl7v2.adt import Done
 from carerecord.ingest.hl7v2.parse import Message
-from carerecord.ingest.hl7v2.reading import Reading
+from carerecord.ingest.hl7v2.reading import Nearby, Reading
 from carerecord.ingest.hl7v2.shapes import Filing, Sender, Unreadable
 
 
@@ -67,15 +67,20 @@ TRIGGERS: Final[Mapping[tuple[str, str], Trigger]] = _table()
 _ANSWERS: Final = frozenset(("ACK", "MCF", "ORR", "RRE", "RRD", "RRA", "SRR", "VXX", "ORG", "ORL"))
 
 
-def mapped(message: Message, sender: Sender, received_at: datetime | None = None, *, notes: bool = True) -> Filing:
+def mapped(
+    message: Message, sender: Sender, received_at: datetime | None = None, *, notes: bool = True, nearby: Nearby | None = None
+) -> Filing:
     """All that a message comes to: whom it is about, what it says of each thing and, where `notes` are wanted, what was left.
+
+    `nearby` is handed from message to message where several are read together: most of a day's are about somebody of whom another
+    has just said the same.
 
     Raises:
         Unreadable: it lacks what its kind cannot do without (whom it is about, which visit it deletes).
     """
     code, event = message.trigger
     trigger = TRIGGERS.get((code, event))
-    reading = Reading(message, sender, received_at, listing=notes)
+    reading = Reading(message, sender, received_at, listing=notes, nearby=nearby)
     order = reading.order()
     said_trigger = f"{code}^{event}"
     if trigger is None:

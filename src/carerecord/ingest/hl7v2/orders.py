@@ -33,7 +33,7 @@ _PRIORITIES: Final = {"S": "stat", "A": "asap", "R": "routine", "P": "routine", 
 
 def requested(reading: Reading, event: str) -> Done:
     """ORM, OMG, OML: one request for each ORC with its OBR."""
-    subjects, said = [], []
+    subjects, said = list[Subject](), list[Statement]()
     for segments in groups(reading):
         person, visit, passing = in_passing(reading, segments)
         subjects.append(person)

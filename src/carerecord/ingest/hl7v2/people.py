@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from carerecord.contracts.patients import Demographics, Identifier, SourcePatient
 from carerecord.fhir.identifiers import NHS_NUMBER, NHS_NUMBER_STATUS, nhs_number
@@ -57,15 +58,23 @@ def subject(reading: Reading, pid: Segment, others: list[Segment]) -> Subject:
     Raises:
         Unreadable: no field of it holds a number by which its sender knows somebody.
     """
+    of_pid = reading.once(pid.line, lambda: _of_pid(reading, pid))
+    if not others:
+        return of_pid
+    facts = dict(of_pid.facts)
+    for each in others:
+        if each.name == "PD1":
+            _practice(reading, each, facts)
+    _contacts(reading, [each for each in others if each.name == "NK1"], facts)
+    return replace(of_pid, facts=facts)
+
+
+def _of_pid(reading: Reading, pid: Segment) -> Subject:
     identifiers = _identifiers(reading, pid)
     facts = _of_numbers(identifiers)
     _names(pid, facts)
     _demographics(reading, pid, facts)
     _where(reading, pid, facts)
-    for each in others:
-        if each.name == "PD1":
-            _practice(reading, each, facts)
-    _contacts(reading, [each for each in others if each.name == "NK1"], facts)
     return _named(reading, identifiers, facts, f"{pid.name} (segment {pid.number})")
 
 

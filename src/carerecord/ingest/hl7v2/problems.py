@@ -23,7 +23,8 @@ _VERIFIED: Final = {"CONFIRMED": "confirmed", "C": "confirmed", "PROVISIONAL": "
 
 def listed(reading: Reading, event: str) -> Done:
     segments = groups(reading)[0]
-    person, visit, said = in_passing(reading, segments)
+    person, visit, passing = in_passing(reading, segments)
+    said = [*passing]
     notes: dict[int, list[str]] = {}
     latest: Segment | None = None
     for segment in segments:

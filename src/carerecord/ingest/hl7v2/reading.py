@@ -1,7 +1,8 @@
 """What is one message read with: its sender's ways, the clock, and the list of what was not understood?"""
 
+from collections.abc import Callable, Hashable
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from carerecord.fhir.identifiers import ODS_ORGANISATION
 from carerecord.fhir.times import ends_first
@@ -11,15 +12,22 @@ from carerecord.ingest.hl7v2.shapes import Sender
 from carerecord.ingest.hl7v2.ways import Ways, ways_of
 
 Resource = dict[str, Any]
+Nearby = dict[Hashable, Any]  # what messages that are read together have said before, forgotten with them
+T = TypeVar("T")
 
 
 class Reading(Ways):
     """One message on its way to FHIR. Asking is what marks a field as read; `left` lists the rest, where it is `listing`."""
 
-    def __init__(self, message: Message, sender: Sender, received_at: datetime | None, *, listing: bool = True) -> None:
+    def __init__(
+        self, message: Message, sender: Sender, received_at: datetime | None, *,
+        listing: bool = True, nearby: Nearby | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(sender, message.marks, message.codec)
         self.message, self.received_at = message, received_at
         self._at_hand = None if listing else ways_of(sender, message.marks, message.codec)
+        self._nearby = None if listing else nearby
+        self._of_its_moment = False  # something read depends on when the message was sent or received, not on its words alone
         self.zone = times.zone_of(sender.zone)
         self._somebodys: dict[str, bool] = {}
         self._notes: dict[str, int] = dict.fromkeys(message.notes, 1)
@@ -27,6 +35,20 @@ class Reading(Ways):
     @property
     def at_hand(self) -> Ways | None:
         return self._at_hand
+
+    def once(self, words: Hashable, read: Callable[[], T]) -> T:
+        """What these words mean; where several messages say them, read in the first. Whoever changes it takes a copy."""
+        if self._nearby is None:
+            return read()
+        known: T | None = self._nearby.get((self._at_hand, words))
+        if known is not None:
+            return known
+        before, self._of_its_moment = self._of_its_moment, False
+        found = read()
+        if not self._of_its_moment:
+            self._nearby[self._at_hand, words] = found
+        self._of_its_moment = self._of_its_moment or before
+        return found
 
     def is_somebodys(self, number: str) -> bool:
         """Whether it is an NHS number that somebody may have: asked of one three times, and forgotten with the message."""
@@ -42,16 +64,21 @@ class Reading(Ways):
         said = segment.text(field) if segment is not None else ""
         if not said or segment is None:
             return ""
-        found = times.fhir_time(said, self.zone, self.received_at)
+        found = self._fhir_time(said)
         if not found and said.strip("0"):
             self.note(f"{segment.name}-{field} is no time")
         return found
+
+    def _fhir_time(self, said: str) -> str:
+        if times.is_twice(said, self.zone):
+            self._of_its_moment = True
+        return times.fhir_time(said, self.zone, self.received_at)
 
     def time_in(self, part: Part, component: int, place: str) -> str:
         said = part[component]
         if not said:
             return ""
-        found = times.fhir_time(said, self.zone, self.received_at)
+        found = self._fhir_time(said)
         if not found and said.strip("0"):
             self.note(f"{place} is no time")
         return found
@@ -72,6 +99,7 @@ class Reading(Ways):
 
     def is_still_to_come(self, when: str) -> bool:
         """Whether a time, or the whole of a day, lies after the message itself was sent."""
+        self._of_its_moment = True
         sent = times.fhir_time(self.message.header.text(7), self.zone, self.received_at)
         return bool(sent) and when[:10] > sent[:10]
 

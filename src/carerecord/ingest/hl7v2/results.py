@@ -47,7 +47,7 @@ class Report(Struct):
 
 def resulted(reading: Reading, event: str) -> Done:
     """ORU: each OBR with what follows it is one thing with a life of its own, and so is the order behind it."""
-    subjects, said = [], []
+    subjects, said = list[Subject](), list[Statement]()
     for segments in groups(reading):
         person, visit, passing = in_passing(reading, segments)
         subjects.append(person)

@@ -34,6 +34,11 @@ def fhir_time(text: str, zone: ZoneInfo, received_at: datetime | None = None) ->
     return read.second.fhir if read.second is not None and _has_come(read.second, received_at) else read.fhir
 
 
+def is_twice(text: str, zone: ZoneInfo) -> bool:
+    """Whether it is in the hour of an autumn that is there twice: which of the two depends on when the text was received."""
+    return _read(text, zone).second is not None
+
+
 def fhir_date(text: str) -> str:
     """A FHIR date, the time of day left out: of a birth."""
     found = _FORM.match(text) or _ISO.match(text)

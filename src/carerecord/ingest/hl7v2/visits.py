@@ -84,6 +84,11 @@ def visit_id(reading: Reading, number: Resource) -> str:
     return stable_id(reading.sender, "Encounter", number["system"], number["value"]) if number else ""
 
 
+def in_passing_of(reading: Reading) -> tuple[str, ...]:
+    """The segments that say which visit it is, and what of it."""
+    return ("PID", "PV1", "PV2", reading.sender.visit_number.partition("-")[0])
+
+
 def in_passing(reading: Reading, person: Subject, segments: tuple[Segment, ...]) -> tuple[Visit, list[Statement]]:
     """The visit that a message about something else names, and what it copies of it: believed where nobody else has spoken.
 
@@ -123,7 +128,7 @@ def visit(reading: Reading, person: Subject, segments: tuple[Segment, ...], *, b
     facts: dict[str, Any] = {}
     if number:
         facts[f"+identifier/{number['system']}|{number['value']}"] = number
-    _of_pv1(reading, pv1, facts)
+    facts |= reading.once(pv1.line, lambda: _of_pv1(reading, pv1))
     for each in segments:
         if each.name == "PV2":
             _of_pv2(reading, each, facts)
@@ -137,7 +142,8 @@ def class_of(code: str) -> Resource:
     return {"system": _ACT, "code": known, "display": display}
 
 
-def _of_pv1(reading: Reading, pv1: Segment, facts: dict[str, Any]) -> None:
+def _of_pv1(reading: Reading, pv1: Segment) -> dict[str, Any]:
+    facts: dict[str, Any] = {}
     kind = " ".join(pv1.text(2).upper().split())
     if kind in CLASSES:
         facts["class"] = class_of(kind)
@@ -170,6 +176,7 @@ def _of_pv1(reading: Reading, pv1: Segment, facts: dict[str, Any]) -> None:
         facts[f"+identifier/{made['system']}|{made['value']}"] = made
     if destination := values.place(reading, pv1.part(37)):
         facts["hospitalization:destination"] = {"type": "Location", "display": destination}
+    return facts
 
 
 def _of_pv2(reading: Reading, pv2: Segment, facts: dict[str, Any]) -> None:
