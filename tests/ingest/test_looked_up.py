@@ -48,3 +48,31 @@ async def test_what_others_said_is_never_read_however_much_it_becomes(service_da
             (MINE[0], MINE[0], 2), (MINE[1], MINE[1], 3), (MINE[0], "Patient/mine", 4), (MINE[1], "Patient/mine", 4),
         ]  # fmt: skip
         assert before[1:] == ((), tuple(sorted(MINE)), (MINE[1],), ("Encounter/became",))
+
+
+async def test_what_comes_back_where_it_is_written_is_all_that_is_known_of_it_or_nothing(service_database: Any):
+    async with (await service_database("ingest")).pool.acquire() as db:
+        hangs = [("Patient/p", "Encounter/v"), ("Encounter/v", "Observation/o"), ("Account/a", "Encounter/v")]
+        assert await store.add_statements(db, [said("Encounter/v", 1), said("Observation/o", 1)], hangs) == ()
+        more = [said("Encounter/v", 2), said("Observation/n", 2)]
+        before = await store.add_statements(db, more, [("Encounter/v", "Observation/n")])
+        assert before == (said("Encounter/v", 1),)
+        rows = await store.statements(db, ["Encounter/v", "Observation/n"])
+        assert [row for _, row in rows] == [*before, *more]
+        again = await store.add_statements(db, [said("Observation/n", 2)], [])
+        assert again == (said("Observation/n", 2),), "what a killed worker wrote is told as it stands"
+
+        await store.add_statements(db, [said("Account/a", 3, rules=True)], [])
+        assert await store.add_statements(db, [said("Observation/n", 4)], []) is None, "a ruling from above"
+        assert await store.add_statements(db, [said("Observation/other", 4, rules=True)], []) is None, "a ruling of its own"
+        under = [("Account/a", "Encounter/new")]
+        assert await store.add_statements(db, [said("Encounter/new", 5)], under) is None, "a ruling on what it now hangs on"
+
+
+async def test_of_visits_that_are_one_nothing_comes_back_whichever_is_written(service_database: Any):
+    async with (await service_database("ingest")).pool.acquire() as db:
+        await store.add_statements(db, [said("Encounter/old", 1), said("Encounter/new", 1)], [("Encounter/new", "Encounter/old")])
+
+        assert await store.add_statements(db, [said("Encounter/old", 2)], []) is None
+        assert await store.add_statements(db, [said("Encounter/new", 3)], []) is None
+        assert await store.add_statements(db, [said("Observation/o", 4)], [("Encounter/new", "Observation/o")]) == ()

@@ -49,7 +49,7 @@ class Effects:
         """
         # Kept before it is settled: killed from here on, nobody settles a thread without it.
         stated = await self.threads.stated(group)
-        threads, stands = stated.threads, await self.threads.settled(stated.threads, stated.words)
+        threads, stands = stated.threads, await self.threads.settled(stated.threads, stated.words, stated.rows)
         await self.whose.people(group, stands.puts)
         # Two are parted before their entries part, and are joined once their entries have: whoever opens the record in between is
         # never shown one person whose entries contradict each other.

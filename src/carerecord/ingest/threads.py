@@ -40,6 +40,7 @@ class Stated(Struct, frozen=True):
 
     threads: Mapping[str, Sender]
     words: _Words
+    rows: Sequence[tuple[str, Said]] | None = None  # all that was ever said of them; None = it must be looked up
 
 
 class Stands(Struct, frozen=True):
@@ -78,8 +79,12 @@ class Threads:
                         await turn.over()
         if not said:
             return Stated({}, {})
-        async with self.db.acquire() as db, db.transaction():
-            await store.add_statements(db, list(said.values()), list(hangs))
+        before = await store.add_statements(self.db, list(said.values()), list(hangs))
+        if before is not None:
+            for row in before:
+                said[row.thread, row.digest, row.message] = row
+            in_order = sorted(said.values(), key=lambda row: (row.recorded, row.sent, row.message))
+            return Stated(threads, words, [(row.thread, row) for row in in_order])
         if visits := [each for each in threads if each.startswith("Encounter/")]:
             threads |= {each: threads.get(each, threads[visits[0]]) for each in await store.became(self.db, visits)}
         if ruling:
@@ -99,13 +104,16 @@ class Threads:
     def _text(self, row: Said) -> bytes:
         return self.seals.open(row.body, organisation=row.organisation, place=row.digest)
 
-    async def settled(self, threads: Mapping[str, Sender], words: _Words = _NONE) -> Stands:
-        """Each thread's resources as they stand by all that was ever said of it. `words` were sealed a moment ago, and need no
-        opening.
+    async def settled(
+        self, threads: Mapping[str, Sender], words: _Words = _NONE, rows: Sequence[tuple[str, Said]] | None = None
+    ) -> Stands:
+        """Each thread's resources as they stand by all that was ever said of it: by `rows`, where that is at hand. `words` were
+        sealed a moment ago, and need no opening.
         """
         if not threads:
             return Stands((), frozenset())
-        rows = await store.statements(self.db, list(threads))
+        if rows is None:
+            rows = await store.statements(self.db, list(threads))
         heard: dict[str, list[Word]] = {each: [] for each in threads}
         above: dict[str, list[Word]] = {each: [] for each in threads}
         puts: list[Settled] = []

@@ -212,15 +212,51 @@ async def set_aside(db: Database, lane: int, fates: Sequence[Fate]) -> None:
     )
 
 
-async def add_statements(db: Connection, said: Sequence[Said], hangs: Sequence[tuple[str, str]]) -> None:
-    """Within a transaction. Said again by the same message they stand as they are."""
-    await db.execute(
+async def add_statements(db: Database, said: Sequence[Said], hangs: Sequence[tuple[str, str]]) -> tuple[Said, ...] | None:
+    """Write down what was said, by one statement; said again by the same message it stands as it is.
+
+    What was said of the same threads before comes back, in order, where that is all there is to settle them by. None: something
+    rules from above, or visits have become one, and `became`, `below` and `statements` say by what they stand.
+    """
+    rows = await db.fetch(
         """
-        INSERT INTO statement (thread, digest, recorded, sent, message, trigger, rules, body, organisation)
-        SELECT *
-          FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::bytea[],
-                      $9::text[])
-        ON CONFLICT DO NOTHING
+        WITH RECURSIVE told AS (
+            SELECT *
+              FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::bytea[],
+                          $9::text[])
+                   AS told (thread, digest, recorded, sent, message, trigger, rules, body, organisation)
+        ), kept AS (
+            INSERT INTO statement (thread, digest, recorded, sent, message, trigger, rules, body, organisation)
+            SELECT * FROM told
+            ON CONFLICT DO NOTHING
+        ), hung AS (
+            INSERT INTO hangs (above, thread) SELECT * FROM unnest($10::text[], $11::text[])
+            ON CONFLICT DO NOTHING
+        ), high (thread) AS (
+            SELECT unnest($12::text[] || $13::text[])
+             UNION
+            SELECT hangs.above
+              FROM high
+             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = high.thread OFFSET 0) AS hangs
+        )
+        SELECT known.*
+          FROM unnest($12::text[]) AS wanted (thread)
+         CROSS JOIN LATERAL (SELECT thread, digest, recorded, sent, message, trigger, rules, body, organisation
+                               FROM statement
+                              WHERE thread = wanted.thread
+                             OFFSET 0) AS known
+         UNION ALL
+        SELECT '', '', '', '', 0, '', true, '', ''
+         WHERE EXISTS (SELECT
+                         FROM high
+                        CROSS JOIN LATERAL (SELECT FROM statement WHERE thread = high.thread AND rules OFFSET 0) AS ruling)
+            OR EXISTS (SELECT
+                         FROM unnest($14::text[]) AS visit (thread)
+                        CROSS JOIN LATERAL (SELECT FROM hangs WHERE thread = visit.thread AND above LIKE 'Encounter/%'
+                                             UNION ALL
+                                            SELECT FROM hangs WHERE above = visit.thread AND thread LIKE 'Encounter/%'
+                                            OFFSET 0) AS one)
+         ORDER BY recorded, sent, message
         """,
         [each.thread for each in said],
         [each.digest for each in said],
@@ -231,16 +267,15 @@ async def add_statements(db: Connection, said: Sequence[Said], hangs: Sequence[t
         [each.rules for each in said],
         [each.body for each in said],
         [each.organisation for each in said],
+        [above for above, _ in hangs],
+        [thread for _, thread in hangs],
+        list(threads := dict.fromkeys([each.thread for each in said])),
+        list(dict.fromkeys([above for above, _ in hangs])),
+        [each for each in threads if each.startswith("Encounter/")],
     )
-    if hangs:
-        await db.execute(
-            """
-            INSERT INTO hangs (above, thread) SELECT * FROM unnest($1::text[], $2::text[])
-            ON CONFLICT DO NOTHING
-            """,
-            [above for above, _ in hangs],
-            [thread for _, thread in hangs],
-        )
+    before = tuple(Said(*row) for row in rows)
+    is_plain = not any(each.rules for each in said) and not any(each.rules for each in before)
+    return before if is_plain else None
 
 
 async def drop_statements(db: Database, threads: Sequence[str], messages: Sequence[int]) -> None:
@@ -350,14 +385,23 @@ async def said_since(db: Database, threads: Sequence[str], heard: Sequence[int])
     """Of which of these threads has a message spoken, or ruled from above, that is not among those that were heard?"""
     rows = await db.fetch(
         """
+        WITH hung AS MATERIALIZED (
+            SELECT asked.thread, hangs.above
+              FROM unnest($1::text[]) AS asked (thread)
+             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = asked.thread OFFSET 0) AS hangs
+        ), ruled AS MATERIALIZED (
+            SELECT above
+              FROM (SELECT DISTINCT above FROM hung) AS holder
+             WHERE EXISTS (SELECT
+                             FROM statement
+                            WHERE thread = holder.above AND rules AND message NOT IN (SELECT unnest($2::bigint[]))
+                           OFFSET 0)
+        )
         SELECT thread
           FROM statement
-         WHERE thread = ANY ($1) AND message <> ALL ($2)
+         WHERE thread = ANY ($1) AND message NOT IN (SELECT unnest($2::bigint[]))
          UNION
-        SELECT asked.thread
-          FROM unnest($1::text[]) AS asked (thread)
-         CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = asked.thread OFFSET 0) AS hangs
-         WHERE EXISTS (SELECT FROM statement WHERE thread = hangs.above AND rules AND message <> ALL ($2) OFFSET 0)
+        SELECT hung.thread FROM hung JOIN ruled USING (above)
         """,
         list(threads),
         list(heard),
