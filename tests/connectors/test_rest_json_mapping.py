@@ -6,17 +6,20 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from carerecord.connectors.rest_json_dates import dated
 from carerecord.connectors.rest_json_mapping import BadMapping, faults_of, mapping_of
 from carerecord.connectors.rest_json_paths import BadPath, Scope, every, one, path
-from carerecord.connectors.rest_json_rules import Around, Known, rule
+from carerecord.connectors.rest_json_rules import Around, Known, fields, rule
 from carerecord.connectors.rest_json_sending import sending, written
-from carerecord.connectors.rest_json_take import answer_of, around_of, made_of
+from carerecord.connectors.rest_json_take import answer_of, around_of, each_made, made_of, people_of
 from carerecord.connectors.rest_json_trying import tried
 from carerecord.fhir.bundle import parse
-from carerecord.fhir.errors import Unreadable
+from carerecord.fhir.errors import FhirError, Unreadable
 from carerecord.kit.turns import Turns
+from tests.attacks.mutated import as_json, mutated
 from tests.connectors.played_json import MAPPINGS, mapping
 
 LONDON = ZoneInfo("Europe/London")
@@ -81,6 +84,45 @@ def test_several_values_where_one_is_meant_are_refused_and_not_the_first_taken()
 )  # fmt: skip
 def test_a_date_is_as_precise_as_it_was_and_no_hour_is_guessed(text: str, format_: str, expected: str):
     assert dated(text, format_, LONDON) == expected
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0662\u0660\u0662\u0666-11-22", "2026-11-22T12:00:00+99:99", "2026-11-22T12:00:61Z", "0000-01-01"]
+)
+def test_a_date_that_fhir_does_not_know_is_none(text: str):
+    assert dated(text, "iso", LONDON) == ""
+
+
+@pytest.mark.parametrize(
+    ("one_rule", "another"),
+    [("status", "status.x"), ("note[0]", "note[0].text"), ("note", "note[0].text"), ("note[0].text", "note.text")],
+)
+def test_two_rules_for_one_place_make_an_item_unreadable_and_no_fault_of_ours(one_rule: str, another: str):
+    with pytest.raises(BadPath, match="for one rule"):
+        fields({one_rule: "a", another: "a"}, ((),), KNOWN).apply(Scope({"a": "b"}, ()), NOTHING)
+
+
+def test_a_place_of_any_type_takes_the_one_rule_that_says_of_which():
+    with pytest.raises(BadPath, match="takes the rule value"):
+        fields({"value[x]": "a"}, ((),), KNOWN)
+
+
+CASES = sorted((MAPPINGS / "cases").glob("rivermead-*.json"))
+ANSWERS = [json.loads(each.read_bytes()) for each in CASES if ".r4" not in each.name]
+
+
+@given(st.sampled_from(ANSWERS).flatmap(mutated))
+@settings(max_examples=200, deadline=None)
+def test_whatever_a_supplier_answers_each_item_is_a_resource_or_named_as_none(made_up: Any):
+    supplier = mapping_of(RIVERMEAD)
+    try:
+        answer = parse(b'{"answer":%s}' % as_json(made_up))["answer"]
+        around = around_of(supplier, answer)
+        people_of(supplier, answer)
+        found = [made for each in supplier.requests for made in each_made(each, answer, around, "p1")]
+    except FhirError:
+        return
+    assert all(parse(each.raw)["resourceType"] == each.type for each in found)
 
 
 def test_an_inner_item_can_say_what_its_outer_one_says():

@@ -1,6 +1,10 @@
 """Does each row of an extract become what its mapping says, once, however often the file comes, and none of them nothing?"""
 
+from contextlib import suppress
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, on_a_page, one, resources, settled
 
 from carerecord.fhir.person import person
@@ -93,6 +97,38 @@ def test_a_byte_order_mark_and_letters_of_windows_are_read():
     for body in (f"{HEAD}\n{line}\n".encode("utf-8-sig"), f"{HEAD}\n{line}\n".encode("cp1252")):
         (row,) = rows_of(body, "x", AT)
         assert mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family == "O\u2019Brien"
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 400), st.integers(0, 3),
+            st.sampled_from([b"\0", b'"', b'""', b"\xff", b"\xed\xa0\x80", b"\r", b"\n", b",", b";", b"\t", b"\x1f", b"\x1f\n",
+                             b"1e400", b"\xd9\xa1", b"\xe2\x80\xa8", b"9" * 400]),
+        ),
+        max_size=6,
+    ),
+    st.integers(0, 400),
+)  # fmt: skip
+@settings(max_examples=300, deadline=None)
+def test_a_file_wrong_or_cut_anywhere_is_rows_or_a_reason(changes, end):
+    body = bytearray("\r\n".join([HEAD, PENICILLIN, LATEX, PENICILLIN.replace("Marlow", "Ren\u00e9e"), ""]).encode())
+    for at, gone, put in changes:
+        body[at : at + gone] = put
+    with suppress(Unreadable):
+        for row in rows_of(bytes(body[:end]) if end < len(body) else bytes(body), "fenwick", AT):
+            assert is_row(row)
+            with suppress(Unreadable):
+                assert mapped(row, SENDER, MAPPING).people
+
+
+@pytest.mark.parametrize(
+    "said",
+    [b"", b"1}", b'"a","at":"\xff"}', b'"a","at":"\\ud800","row":{}}', b'"a","x":' + b"[" * 100_000, b'"a","row":{"a":1e400}}'],
+)
+def test_what_only_begins_like_a_row_is_told_so(said):
+    with pytest.raises(Unreadable):
+        mapped(b'{"extract":' + said, SENDER, MAPPING)
 
 
 def test_one_byte_of_another_character_set_garbles_no_other_row():

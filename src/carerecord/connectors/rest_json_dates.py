@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from carerecord.connectors.rest_json_paths import BadPath
 
-_ISO: Final = re.compile(r"(\d{4}(?:-\d\d(?:-\d\d)?)?)(?:T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?\Z")
+_ISO: Final = re.compile(r"(\d{4}(?:-\d\d(?:-\d\d)?)?)(?:T(\d\d:\d\d)(:\d\d(?:\.\d+)?)?(Z|[+-]\d\d:\d\d)?)?\Z", re.ASCII)
 _PARTS: Final = re.compile(r"%.")
 _KNOWN_PARTS: Final = ("%Y", "%m", "%d", "%H", "%M", "%S", "%f", "%b", "%B", "%z", "%I", "%p", "%j")
 
@@ -42,7 +42,7 @@ def dated(text: str, format_: str, zone: ZoneInfo) -> str:
             if not time:
                 datetime(*[int(each) for each in (day + "-01-01").split("-")[:3]], tzinfo=UTC)  # type: ignore[misc,arg-type]
                 return day
-            at = datetime.fromisoformat(f"{day}T{time}{(seconds or ':00').split('.')[0]}")
+            at = datetime.fromisoformat(f"{day}T{time}{(seconds or ':00').split('.')[0]}{(offset or '').replace('Z', '+00:00')}")
         except ValueError:
             return ""
         return f"{day}T{time}{seconds or ':00'}{offset}" if offset else _placed(at, zone, seconds or ":00")

@@ -278,6 +278,8 @@ def fields(said: Any, at: Levels, known: Known) -> Rule:
     made = []
     for target, each in said.items():
         try:
+            if target.endswith("[x]") and not (isinstance(each, dict) and "value" in each):
+                raise BadPath("takes the rule value, which says of which type it is")
             made.append((_target(target), rule(each, at, known)))
         except BadPath as fault:
             raise BadPath(f"fields.{target}: {fault.reason}") from None
@@ -318,10 +320,21 @@ def _put(resource: dict[str, Any], target: Target, value: Any) -> None:
         if last and name.endswith("[x]"):
             here |= value
         elif index < 0:
-            here = here.__setitem__(name, value) if last else here.setdefault(name, {})
+            here = here.__setitem__(name, value) if last else _below(here.setdefault(name, {}), name)
         else:
             places = here.setdefault(name, _Places())
-            here = places.__setitem__(index, value) if last else places.setdefault(index, {})
+            if not isinstance(places, _Places):
+                raise BadPath(f"{name} is a list for one rule, and none for another")
+            if last:
+                places[index] = value
+            else:
+                here = _below(places.setdefault(index, {}), name)
+
+
+def _below(there: Any, name: str) -> Any:
+    if type(there) is not dict:
+        raise BadPath(f"{name} is a value for one rule, and has elements of its own, or is a list, for another")
+    return there
 
 
 def _closed_up(value: Any) -> Any:

@@ -119,7 +119,7 @@ def opened(raw: bytes) -> _Row:
     """Raises Unreadable: no row, or one that is broken."""
     try:
         found = _row.decode(raw)
-    except msgspec.MsgspecError as fault:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as fault:
         raise Unreadable("it is no row of an extract") from fault
     if found.fault:
         raise Unreadable(found.fault)
