@@ -5,8 +5,8 @@ from typing import Final
 
 from msgspec import Struct
 
-from carerecord.holdings.store.lists import numbers, words
 from carerecord.kit.db import Connection, Database
+from carerecord.kit.lists import numbers, words
 
 _WHAT: Final = "sections, source, organisation, rule, says, places"
 # Whoever is written now and bears a number of somebody who objects. $1 and $2: their ids and hashes, side by side.

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from carerecord.contracts.patients import SourcePatient
 from carerecord.kit.db import Connection, Database, Pool, Record
+from carerecord.kit.lists import by_column
 from carerecord.kit.question import encode
 from carerecord.patients.model import Entry
 from carerecord.patients.store import protected
@@ -83,12 +84,11 @@ async def entries_at(db: Database, sources: Sequence[str], local_ids: Sequence[s
     rows = await db.fetch(
         """
         SELECT p.*, l.person
-          FROM unnest($1::text[], $2::text[]) AS wanted (source, local_id)
+          FROM unnest($1::text::text[], $2::text::text[]) AS wanted (source, local_id)
           JOIN patient p ON p.source = wanted.source AND p.local_id = wanted.local_id
           JOIN link l    ON l.patient = p.id AND l.until IS NULL
         """,
-        list(sources),
-        list(local_ids),
+        *by_column(list(zip(sources, local_ids, strict=True)), 2),
     )
     entries = map(entry_in, rows)
     return {(entry.stated.source, entry.stated.local_id): entry for entry in entries}
@@ -152,21 +152,21 @@ async def put(db: Connection, rows: Sequence[Row], now: datetime) -> None:
     words = sorted({word for row in rows for word in row.words})
     await db.execute(
         PUT,
-        [entry.id for entry in entries],
-        [entry.stated.source for entry in entries],
-        [entry.stated.local_id for entry in entries],
+        *by_column(
+            [
+                (
+                    each.entry.id, each.entry.stated.source, each.entry.stated.local_id, each.entry.nhs_number,
+                    each.entry.nhs_status, each.postcode, " ".join(each.words), " ".join(each.numbers), each.person, each.because,
+                )
+                for each in rows
+            ],
+            10,
+        ),
         [encode(entry.stated) for entry in entries],
-        [entry.nhs_number for entry in entries],
-        [entry.nhs_status for entry in entries],
         [row.birth_date for row in rows],
-        [row.postcode for row in rows],
         [entry.enrolled_at for entry in entries],
         [entry.changed_at for entry in entries],
         [entry.recorded_at for entry in entries],
-        [" ".join(row.words) for row in rows],
-        [" ".join(row.numbers) for row in rows],
-        [row.person for row in rows],
-        [row.because for row in rows],
         now,
         " ".join(words),
         sorted({each.system for entry in entries for each in entry.stated.identifiers if each.system}),
@@ -177,11 +177,12 @@ async def put(db: Connection, rows: Sequence[Row], now: datetime) -> None:
 # A word that the index has not had stands under itself and under itself with each letter left out, as `names.near_keys` has it.
 PUT: Final = """
     WITH told AS MATERIALIZED (
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::text[], $7::date[], $8::text[],
-                             $9::timestamptz[], $10::timestamptz[], $11::timestamptz[], $12::text[], $13::text[], $14::text[],
-                             $15::text[], $19::boolean[])
-                   AS told (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at,
-                            recorded_at, words, numbers, person, because, restricted)
+        SELECT * FROM unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[],
+                             $6::text::text[], $7::text::text[], $8::text::text[], $9::text::text[], $10::text::text[],
+                             $11::bytea[], $12::date[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[],
+                             $19::boolean[])
+                   AS told (id, source, local_id, nhs_number, nhs_status, postcode, words, numbers, person, because,
+                            stated, birth_date, enrolled_at, changed_at, recorded_at, restricted)
     ), entered AS (
         INSERT INTO patient (id, source, local_id, stated, nhs_number, nhs_status, birth_date, postcode, enrolled_at, changed_at,
                              recorded_at, restricted, restricted_told)

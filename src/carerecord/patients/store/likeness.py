@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Struct
 
 from carerecord.kit.db import Connection, Database, Record
+from carerecord.kit.lists import numbers, words
 from carerecord.patients.facts import Facts
 from carerecord.patients.keys import FOLDED, MOST
 from carerecord.patients.model import Entry
@@ -45,7 +46,7 @@ _PUT: Final = """
     WITH kept AS (
         INSERT INTO likeness (patient, facts, keys, folded)
         SELECT patient, facts, keys::bigint[], $4
-          FROM unnest($1::text[], $2::bytea[], $3::text[]) AS told (patient, facts, keys)
+          FROM unnest($1::text::text[], $2::bytea[], $3::text::text[]) AS told (patient, facts, keys)
         {where_known}
         RETURNING no, keys
     )
@@ -55,8 +56,8 @@ _CHANGED: Final = """
         ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys, folded = excluded.folded"""
 
 
-def _columns(rows: Sequence[tuple[str, bytes, list[int]]]) -> tuple[list[str], list[bytes], list[str]]:
-    return [row[0] for row in rows], [row[1] for row in rows], ["{" + ",".join(map(str, row[2])) + "}" for row in rows]
+def _columns(rows: Sequence[tuple[str, bytes, list[int]]]) -> tuple[str, list[bytes], str]:
+    return words([row[0] for row in rows]), [row[1] for row in rows], words([numbers(row[2]) for row in rows])
 
 
 BESIDE: Final = """

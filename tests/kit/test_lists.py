@@ -3,7 +3,7 @@
 import pytest
 from tests.holdings.conftest import Desk
 
-from carerecord.holdings.store.lists import by_column, numbers, words
+from carerecord.kit.lists import by_column, numbers, words
 
 ODD = (
     "", " ", "NULL", "null", ",", '"', '","', "\\", '\\"', "{}", "}", "a\nb\tc", "\x1f", "\x01", "Élodie", "'", "it's {a,b}",
