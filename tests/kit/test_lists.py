@@ -1,7 +1,6 @@
 """Does a list come out of the one text in which it reaches PostgreSQL as it went in, whatever its words hold?"""
 
 import pytest
-from tests.holdings.conftest import Desk
 
 from carerecord.kit.lists import by_column, numbers, words
 
@@ -10,8 +9,8 @@ ODD = (
 )  # fmt: skip
 
 
-async def test_every_word_and_every_number_arrives_as_it_is_and_in_its_place(desk: Desk) -> None:
-    db = desk.database.pool
+async def test_every_word_and_every_number_arrives_as_it_is_and_in_its_place(service_database) -> None:
+    db = (await service_database("holdings")).pool
     for told in ((), *((each,) for each in ODD), ODD):
         assert await db.fetchval("SELECT $1::text::text[]", words(told)) == list(told)
     for many in ((), (0,), (-(2**63), 2**63 - 1, 7)):
