@@ -16,6 +16,7 @@ import hypothesis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 from tests.ingest.a_hospital import (
     LAB,
     PAS,
@@ -36,6 +37,7 @@ from carerecord.contracts.sources import Registry, Sender
 from carerecord.ingest.head import Form, Head
 from carerecord.ingest.mllp import tls_of
 from carerecord.ingest.receiving import Receiving
+from carerecord.ingest.senders import Refusal
 from carerecord.kit.log import configure
 from carerecord.region.servers.certificates import Authority, Certificate
 
@@ -53,12 +55,12 @@ class Trust:
         file.write_bytes(made.key + made.chain)
         return str(file)
 
-    def door(self) -> ssl.SSLContext:
-        return tls_of(self.ours, str(self.folder / "ca.pem"))
+    def door(self, refused: Callable[[Refusal], None]) -> ssl.SSLContext:
+        return tls_of(self.ours, str(self.folder / "ca.pem"), refused)
 
-    def client(self, name: str, *, authority: Authority | None = None) -> tuple[ssl.SSLContext, str]:
+    def client(self, name: str, *, made: Certificate | None = None) -> tuple[ssl.SSLContext, str]:
         """How this client connects, and its fingerprint as a sender's row has it."""
-        made = (authority or self.authority).good()
+        made = made or self.authority.good()
         context = ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
         context.load_cert_chain(self._file(name, made))
         der = ssl.PEM_cert_to_DER_cert(made.chain.decode())
@@ -76,7 +78,7 @@ async def guarded(service_database: Any, trust: Trust, *senders: Sender) -> Asyn
     """A door with mutual TLS, and its refusals in the book."""
     async with a_door(service_database, senders=senders) as hospital:
         book = receiving(hospital)
-        async with listening(hospital, tls=trust.door(), plaintext=False) as (desk, port):
+        async with listening(hospital, tls=trust.door(book.refused), plaintext=False) as (desk, port):
             desk.refused = book.refused
             yield hospital, book, port
 
@@ -120,14 +122,22 @@ async def test_without_a_certificate_of_a_sender_the_line_ends_and_it_stands_in_
         assert await hospital.journalled() == 0
 
 
-async def test_a_certificate_that_another_authority_signed_gets_no_connection(service_database: Any, tmp_path: Path):
+@pytest.mark.parametrize("why", ["unable to get local issuer certificate", "certificate has expired"])
+async def test_a_certificate_that_cannot_stand_gets_no_connection_and_the_book_and_the_log_say_so(
+    service_database: Any, tmp_path: Path, why: str
+):
     trust = Trust(tmp_path)
-    way, shown = trust.client("forged", authority=Authority("Pretend region authority"))
-    async with guarded(service_database, trust, with_certificate(PAS, shown)) as (hospital, _, port):
-        with pytest.raises((OSError, ssl.SSLError, asyncio.IncompleteReadError)):
+    if why == "certificate has expired":
+        way, shown = trust.client("old", made=trust.authority.expired())
+    else:
+        way, shown = trust.client("forged", made=Authority("Pretend region authority").good())
+    async with guarded(service_database, trust, with_certificate(PAS, shown)) as (hospital, book, port):
+        with capture_logs() as told, pytest.raises((OSError, ssl.SSLError, asyncio.IncompleteReadError)):
             await _sent(port, way)
 
         assert await hospital.journalled() == 0
+        assert await in_the_book(hospital, book) == [("message-refused", "sender/certificate", ())]
+        assert [each["because"] for each in told] == [f"A client certificate that cannot stand: {why}."]
 
 
 async def _sent(port: int, way: ssl.SSLContext) -> bytes:
@@ -162,7 +172,7 @@ async def test_who_has_a_certificate_is_never_taken_without_it(service_database:
 
 def test_the_attack_succeeds_where_nobody_looks_at_the_certificate(monkeypatch: pytest.MonkeyPatch):
     """The guard is `Senders.of`: without it a laboratory's connection speaks for the hospital."""
-    from carerecord.ingest.senders import Proof, Refusal, Senders
+    from carerecord.ingest.senders import Proof, Senders
 
     senders = Senders(b"k")
     senders.take(Registry("1", (), senders=(with_certificate(PAS, "sha256:a"), with_certificate(LAB, "sha256:b"))))

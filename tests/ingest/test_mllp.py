@@ -273,4 +273,4 @@ async def _registry(hospital: Any, *senders: Sender) -> Any:
 
 def test_no_door_opens_without_a_certificate_of_ours(tmp_path: Path):
     with pytest.raises((OSError, ssl.SSLError)):
-        tls_of(str(tmp_path / "none.pem"), str(tmp_path / "none.pem"))
+        tls_of(str(tmp_path / "none.pem"), str(tmp_path / "none.pem"), lambda refusal: None)

@@ -161,7 +161,8 @@ def _receiving(supplies: Supplies, told: IngestSettings) -> Receiving:
     def tls() -> ssl.SSLContext | None:
         if told.mllp_plaintext:
             return None
-        return tls_of(str(Path(told.mllp_certificate)), str(Path(told.mllp_clients_ca)))
+        files = str(Path(told.mllp_certificate)), str(Path(told.mllp_clients_ca))
+        return tls_of(*files, lambda refusal: receiving.refused(refusal))
 
     desk = Desk(
         journal, senders, clock, log, fault_in, lambda refusal: receiving.refused(refusal),

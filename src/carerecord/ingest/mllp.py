@@ -264,13 +264,31 @@ class Listener:
         self._server = None
 
 
-def tls_of(certificate_file: str, clients_ca_file: str) -> ssl.SSLContext:
-    """Mutual TLS, 1.2 or later. One who shows no certificate is let in as far as a line in the audit book, and no further.
+class _Handshake(ssl.SSLObject):
+    """One that says why it failed: asyncio keeps that to itself, and the other end's engine often too."""
+
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except ssl.SSLCertVerificationError as error:
+            cast(_Mutual, self.context).refused(error.verify_message)
+            raise
+
+
+class _Mutual(ssl.SSLContext):
+    sslobject_class = _Handshake
+    refused: Callable[[str], None]
+
+
+def tls_of(certificate_file: str, clients_ca_file: str, refused: Callable[[Refusal], None]) -> ssl.SSLContext:
+    """Mutual TLS, 1.2 or later. One who shows no certificate is let in as far as a line in the audit book, and no further; one
+    whose certificate has expired, or is of another authority, no further than that line either.
 
     Raises:
         OSError, ssl.SSLError: a file is missing or no certificate.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = _Mutual(ssl.PROTOCOL_TLS_SERVER)
+    context.refused = lambda why: refused(Refusal("", "sender/certificate", f"A client certificate that cannot stand: {why}."))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate_file)
     context.load_verify_locations(clients_ca_file)

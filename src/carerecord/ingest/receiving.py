@@ -98,7 +98,7 @@ class Receiving:
             "", stamp(self.clock.now()), "message-refused", "ingest", None, outcome="refused", rule=refusal.rule,
             sources=(refusal.sender,) if refusal.sender else (),
         )  # fmt: skip
-        self.log.warning("mllp.refused", rule=refusal.rule, sender=refusal.sender)
+        self.log.warning("mllp.refused", rule=refusal.rule, sender=refusal.sender, because=refusal.says)
         task = asyncio.create_task(self._write(line), name="ingest refusal")
         self._refusals.add(task)
         task.add_done_callback(self._refusals.discard)
