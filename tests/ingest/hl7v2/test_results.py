@@ -1,9 +1,12 @@
 """Does a result stand as its laboratory last said it: corrected with the old value beside it, withdrawn without a trace of it?"""
 
 import base64
+from decimal import Decimal
 
 import pytest
-from tests.ingest.hl7v2.world import all_is_well, message, on_a_page, one, pv1, resources, stand, the, withdrawn
+from tests.ingest.hl7v2.world import all_is_well, filed, message, on_a_page, one, pv1, resources, stand, the, withdrawn
+
+from carerecord.ingest.hl7v2 import Unreadable
 
 ORC = "ORC|RE|P1|F1"
 
@@ -200,3 +203,44 @@ def test_the_range_is_shown_in_the_words_that_were_sent():
     measure = on_a_page(the([FIRST], "Observation")).result.measure
 
     assert (measure.range, measure.low, measure.high, measure.flag) == ("3.5 - 5.3", 3.5, 5.3, "high")
+
+
+def by_specimen(*segments: str) -> bytes:
+    """As an analyser and some laboratories tell it: OUL^R22."""
+    return message("OUL^R22", pv1(), *segments)
+
+
+def test_results_by_specimen_are_those_that_an_ORU_tells_in_its_own_order():
+    blood, urine = "SPM|1|S1||BLD^Blood^HL70487", "SPM|2|S2||UR^Urine^HL70487"
+    haemoglobin = obx("140", code="HB^Hb^WinPath")
+    colour, sodium = obx("Straw", kind="ST", code="COL^Colour^WinPath", unit=""), obx("140", code="NA^Sodium^WinPath")
+    second, third = obr(code="FBC^Full blood count^WinPath"), obr(code="UR^Urine test^WinPath")
+    told = by_specimen(
+        blood, "SAC|||C1", obr(), ORC, "NTE|1||Fasting", obx("4.4"), "NTE|1||Not haemolysed", second, haemoglobin,
+        urine, colour, third, sodium,
+    )  # fmt: skip
+    same = oru(
+        obr(), "NTE|1||Fasting", obx("4.4"), "NTE|1||Not haemolysed", blood, second, haemoglobin, blood,
+        third, sodium, urine, colour,
+    )  # fmt: skip
+
+    puts = stand([told])
+    assert {each: put.raw for each, put in puts.items()} == {each: put.raw for each, put in stand([same]).items()}
+    found = resources(puts, "Observation")
+    potassium = next(each for each in found if "Potassium" in str(each["code"]))
+    assert (potassium["valueQuantity"]["value"], potassium["specimen"]["display"]) == (Decimal("4.4"), "Blood")
+    assert next(each for each in found if "Colour" in str(each["code"]))["specimen"]["display"] == "Urine"
+
+
+def test_results_in_a_message_of_a_kind_that_nobody_can_read_wait_for_a_human():
+    with pytest.raises(Unreadable, match=r"OUL\^R24 is not mapped, and it holds results"):
+        filed(message("OUL^R24", pv1(), obr(), obx("7.9")))
+    assert filed(message("ADT^A20", pv1())).kept_only == "ADT^A20 is not mapped"
+
+
+def test_a_row_that_is_shifted_by_a_field_is_told_of_every_field_that_is_lost_of_it():
+    shifted = "OBX|1|NM|K^Potassium^WinPath|7.9|mmol/L|3.5-5.3|H|||F"
+    notes = filed(oru(obr(), shifted)).notes
+
+    assert "OBX-5 holds no number: its unit, OBX-6, is not carried" in notes
+    assert "OBX-10 is not carried" in notes

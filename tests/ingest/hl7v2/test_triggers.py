@@ -43,6 +43,7 @@ BODIES = {
         "PR1|1||K40.1^Bypass^OPCS4||20261122",
     ),
     "ORU": (PV1, ORC.replace("NW", "RE"), OBR, OBX, "NTE|1||Haemolysed"),
+    "OUL": (PV1, "SPM|1|S1||BLD^Blood^HL70487", OBR, ORC.replace("NW", "RE"), OBX),
     "MDM": (PV1, TXA, "OBX|1|TX|DS^Discharge summary||Went home well||||||F"),
     "ORM": (PV1, ORC, OBR, "NTE|1||Urgent"), "OMG": (PV1, ORC, OBR), "OML": (PV1, ORC, "TQ1|1||||||20261123090000||S", OBR),
     "SIU": (PV1, AIS, AIP, AIL, "NTE|1||Bring glasses"),
@@ -54,7 +55,8 @@ BODIES = {
     "PPR": (PV1, "PRB|AD|20261122|38341003^Hypertension^SCT|PRB1|||20261001||||||^Confirmed|^Active||20260901"),
 }  # fmt: skip
 MAKES = {
-    "ORU": "Observation", "MDM": "DocumentReference", "ORM": "ServiceRequest", "OMG": "ServiceRequest", "OML": "ServiceRequest",
+    "ORU": "Observation", "OUL": "Observation", "MDM": "DocumentReference",
+    "ORM": "ServiceRequest", "OMG": "ServiceRequest", "OML": "ServiceRequest",
     "SIU": "Appointment", "OMP": "MedicationRequest", "RDE": "MedicationRequest", "RDS": "MedicationDispense",
     "RAS": "MedicationAdministration", "VXU": "Immunization", "PPR": "Condition",
 }  # fmt: skip

@@ -43,6 +43,8 @@ def _table() -> dict[tuple[str, str], Trigger]:
         ("ORU", "R32", "Results at the bedside"),
     ):  # fmt: skip
         found[code, event] = Trigger(title, report, results.resulted)
+    for event, title in (("R22", "Results, by specimen"), ("R23", "Results, by container")):
+        found["OUL", event] = Trigger(title, report, results.of_specimens)
     for event, title in documents.EVENTS.items():
         found["MDM", event] = Trigger(title, "DocumentReference", documents.documented)
     for code, event, title in (("ORM", "O01", "Order"), ("OMG", "O19", "Order"), ("OML", "O21", "Laboratory order"),
@@ -76,7 +78,8 @@ def mapped(
     has just said the same.
 
     Raises:
-        Unreadable: it lacks what its kind cannot do without (whom it is about, which visit it deletes).
+        Unreadable: it lacks what its kind cannot do without (whom it is about, which visit it deletes), or it holds results and
+            is of a kind that nobody here can read.
     """
     code, event = message.trigger
     trigger = TRIGGERS.get((code, event))
@@ -84,7 +87,10 @@ def mapped(
     order = reading.order()
     said_trigger = f"{code}^{event}"
     if trigger is None:
-        return Filing(said_trigger, order, kept_only=_why_not(code, event))
+        why = _why_not(code, event)
+        if code not in _ANSWERS and any(segment.name == "OBX" for segment in message.segments):
+            raise Unreadable(f"{why}, and it holds results: no record shows them")
+        return Filing(said_trigger, order, kept_only=why)
     if message.header.text(11)[:1].upper() in ("T", "D"):
         reading.note("MSH-11 says that this is no live message")
     try:

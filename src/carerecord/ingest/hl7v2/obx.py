@@ -192,6 +192,8 @@ def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
         for said in parts:
             _ = said.whole
     is_amount = words and any(each.isdigit() for each in text)  # "Haemolysed" has no unit, whatever the form was filled in with
+    if words and not is_amount:
+        reading.note("OBX-5 holds no number: its unit, OBX-6, is not carried")
     return _text(f"{text} {words}" if is_amount else text)
 
 

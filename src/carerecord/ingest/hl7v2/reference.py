@@ -93,7 +93,7 @@ included, stays with the message, which is kept as it came, and is named by its 
 
 {events}
 
-Any other event is kept as it came, and says so.
+Any other event is kept as it came, and says so; one that holds results (OBX) waits under *Messages* for somebody to see to it.
 
 ## Fields
 

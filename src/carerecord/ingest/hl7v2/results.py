@@ -1,5 +1,6 @@
 """What does a message of results say: reports, each with its observations, specimens, files and comments?"""
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -47,8 +48,44 @@ class Report(Struct):
 
 def resulted(reading: Reading, event: str) -> Done:
     """ORU: each OBR with what follows it is one thing with a life of its own, and so is the order behind it."""
+    return _all_of(reading, groups(reading))
+
+
+def of_specimens(reading: Reading, event: str) -> Done:
+    """OUL: the same, told by specimen: each SPM goes before the reports on it, and an ORC behind its OBR."""
+    return _all_of(reading, [_by_report(segments) for segments in groups(reading)])
+
+
+def _by_report(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    """In the order of an ORU: order, report, results, then of what. What is said of a specimen lies with its first report."""
+    found: list[Segment] = []
+    specimen: list[Segment] = []  # for the reports that follow
+    behind: list[Segment] = []  # for the end of the report that is being told
+    begun = -1  # where that report begins, until something but a comment has followed its OBR
+    for segment in segments:
+        name = segment.name
+        if name in ("SPM", "OBR"):
+            found += behind
+            behind = []
+        if name == "SPM":
+            specimen, begun = [segment], -1
+        elif name == "OBR":
+            behind, specimen, begun = specimen, specimen[:1], len(found)
+            found.append(segment)
+        elif name == "ORC" and begun >= 0:
+            found.insert(begun, segment)
+            begun = -1
+        elif name in ("OBX", "NTE") and specimen and not behind:
+            specimen.append(segment)
+        else:
+            found.append(segment)
+            begun = begun if name == "NTE" else -1
+    return (*found, *(behind or specimen))
+
+
+def _all_of(reading: Reading, everybody: Iterable[tuple[Segment, ...]]) -> Done:
     subjects, said = list[Subject](), list[Statement]()
-    for segments in groups(reading):
+    for segments in everybody:
         person, visit, passing = in_passing(reading, segments)
         subjects.append(person)
         said += passing
