@@ -8,6 +8,7 @@ import io
 import json
 import time
 from typing import Any
+from urllib.parse import quote
 
 from tests.attacks.conftest import PLANTED_NAME, PLANTED_NUMBER, kept, patient, refused, result
 from tests.exchange.conftest import Api
@@ -170,6 +171,17 @@ async def test_a_token_that_is_made_up_tells_nothing_and_costs_nothing(api: Api,
     assert time.monotonic() - begun < 5
     assert PLANTED_NAME not in log.getvalue()
     assert api.token not in log.getvalue()
+    assert '"level": "error"' not in log.getvalue()
+
+
+async def test_a_number_of_thousands_of_digits_is_no_number_of_ours(api: Api, log: io.StringIO) -> None:
+    await kept(api, patient("p1"), result("o1", "p1"))
+    for digits in ("1" * 5_000, "0" * 4_999 + "1", "\u0661" * 5_000, "000001" + "9" * 5_000):
+        assert (await api.ask("GET", f"/Patient/p1/_history/{quote(digits)}")).status == 404
+        assert (await api.ask("GET", f"/Observation/$lastn?patient=p1&max={quote(digits)}")).status == 400
+        version = f'W/"{digits[:4_000]}"'.encode().decode("latin-1")
+        assert (await api.ask("PUT", "/Patient/p1", patient("p1"), If_Match=version)).status == 400
+        assert (await api.ask("GET", f"/Patient?_count={quote(digits)}")).status in (200, 400)
     assert '"level": "error"' not in log.getvalue()
 
 

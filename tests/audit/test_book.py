@@ -132,9 +132,14 @@ async def test_what_cannot_be_read_is_kept_and_said(world: World) -> None:
     assert await world.verified() == (True, None)
 
 
-async def test_a_malformed_place_is_not_understood(world: World) -> None:
+@pytest.mark.parametrize(
+    "place",
+    ["yesterday", "2026-11-22T10:00:00Z " + "9" * 30, "2026-11-22T10:00:00Z " + "9" * 5_000, "2026-11-22T10:00:00Z \u00b2",
+     "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-11-22\0"],
+)  # fmt: skip
+async def test_a_malformed_place_is_not_understood(world: World, place: str) -> None:
     with pytest.raises(NotUnderstood):
-        await world.book.looks(LooksAsked(before="yesterday"))
+        await world.book.looks(LooksAsked(before=place))
     with pytest.raises(NotUnderstood):
         await world.book.looks(LooksAsked(since="yesterday"))
 

@@ -1,5 +1,6 @@
 """An open page hears what has come since: from whom and when, under the check of an opening, and never what it says."""
 
+from base64 import urlsafe_b64encode
 from typing import Any
 
 import pytest
@@ -158,7 +159,7 @@ async def test_it_is_refused_as_an_opening_is_and_without_a_line_of_its_own():
             with pytest.raises((Unavailable, Refused)):
                 await news(world, record)
         world.neighbours.down = set()
-        for odd in ("", "x", "bm90IHVz", "é"):
+        for odd in ("", "x", "bm90IHVz", "é", urlsafe_b64encode(b'{"x":' + b"[" * 60_000).decode()):
             with pytest.raises(NotUnderstood):
                 await news(world, record, heard=odd)
         assert len(world.outbox.lines) == lines

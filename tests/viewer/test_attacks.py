@@ -344,8 +344,20 @@ async def test_a_form_of_another_kind_is_not_understood_and_is_no_fault_of_ours(
     assert done(neighbours) == []
 
 
+@pytest.mark.parametrize("number", ["\u00b2", "1" * 5_000, "9" * 30, "-1", "1.0", ""])
+async def test_a_number_that_none_of_ours_is_is_told_so_and_nobody_is_asked(log: io.StringIO, number: str) -> None:
+    for path, field in (("/ingest/read", "message"), ("/ingest/replay", "message"), ("/ingest/withdrawn/seen", "item")):
+        neighbours = Neighbours()
+        reply = await neighbours.browser().post(path, data={**TOKEN, field: number, "reason": "asked by the patient"})
+        assert (reply.status_code, done(neighbours)) == (400, []), path
+    for address in ("/ingest?after=", "/ingest/withdrawn?before="):
+        neighbours = Neighbours()
+        assert (await neighbours.browser().get(address + number)).status_code == 400
+    assert log.getvalue() == ""
+
+
 async def test_an_address_with_a_nought_byte_is_nobodys(log: io.StringIO) -> None:
-    for path in ("/patients/p%00x/open", "/patients/p%00x/sharing", "/patients/p%00x/record"):
+    for path in ("/patients/p%00x/open", "/patients/p%00x/sharing", "/patients/p%00x/record", "/ingest?sender=%00"):
         neighbours = Neighbours()
         assert (await neighbours.browser().get(path)).status_code == 404
         assert (await neighbours.browser("").get(path)).status_code == 303

@@ -80,10 +80,9 @@ def _after(standing: Sequence[Standing]) -> str:
 def _place(before: str) -> Place:
     """Where to read on: a moment, or what was said of it before (a moment and a number)."""
     moment, _, seq = before.partition(" ")
-    try:
-        return _moment(moment) or _END_OF_TIME, int(seq or 0)
-    except ValueError:
-        raise NotUnderstood("`before` is a moment, or what the last answer said as `next`.") from None
+    if len(seq) > 18 or not (seq or "0").isdecimal():
+        raise NotUnderstood("`before` is a moment, or what the last answer said as `next`.")
+    return _moment(moment) or _END_OF_TIME, int(seq or 0)
 
 
 def _moment(text: str) -> datetime | None:
@@ -91,6 +90,7 @@ def _moment(text: str) -> datetime | None:
         return None
     try:
         at = datetime.fromisoformat(text)
-    except ValueError:
+        at = at.astimezone(UTC) if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # by our clock before the year 1, or after 9999
         raise NotUnderstood("`before` and `since` are moments, such as 2026-11-22T14:00:00Z.") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return at

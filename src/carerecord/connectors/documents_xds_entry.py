@@ -43,7 +43,7 @@ def reference_of(entry: Element) -> dict[str, Any]:
         "contentType": entry.attributes.get("mimeType", ""),
         "language": _one(slots, "languageCode"),
         "url": address_of(_one(slots, "repositoryUniqueId"), unique),
-        "size": int(size) if (size := _one(slots, "size")).isdigit() else None,
+        "size": int(size) if (size := _one(slots, "size")).isdecimal() and len(size) <= 15 else None,
         "hash": _hash(_one(slots, "hash")),
         "title": _name(entry),
         "creation": _time(_one(slots, "creationTime")),

@@ -198,7 +198,7 @@ class _Talk(Talk):
         """How many there are in all, and where the next page is: its link, its cursor, whether there is one."""
         root, turning = Scope(answer, ()), request.paging
         stated = text_of(one(root, request.total)) if request.total else ""
-        total = int(stated) if stated.isdigit() else None
+        total = int(stated) if _is_count(stated) else None
         if turning is None:
             return total, "", "", False
         if turning.next is not None:
@@ -207,7 +207,7 @@ class _Talk(Talk):
             return total, following if is_link else "", "" if is_link else following, bool(following)
         more = text_of(one(root, turning.more)).lower() in ("true", "1", "yes", "y") if turning.more else False
         last = text_of(one(root, turning.last)) if turning.last else ""
-        return total, "", "", bool(came) and (more or (last.isdigit() and number - turning.first + 1 < int(last)))
+        return total, "", "", bool(came) and (more or (_is_count(last) and number - turning.first + 1 < int(last)))
 
     def _refused(self, request: Request, status: int, page: int) -> None:
         if page == 0 and status in request.sending.nothing_is:
@@ -250,3 +250,8 @@ class _Talk(Talk):
             "family": expected.family, "given": expected.given, "page": str(page), "page_size": str(self._source.page_size),
             "offset": str(offset), "cursor": cursor,
         }  # fmt: skip
+
+
+def _is_count(said: str) -> bool:
+    """Not what is only called a digit, such as a raised two, nor a number of thousands of them."""
+    return said.isdecimal() and len(said) <= 15

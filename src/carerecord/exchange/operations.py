@@ -139,7 +139,7 @@ async def lastn(visit: Visit) -> Response:
     if not {"patient", "subject"} & {name.partition(":")[0] for name in told}:
         raise NotUnderstood("$lastn needs to say whose: add patient=….")
     most = told.get("max", "1")
-    if not most.isdecimal() or not 0 < int(most[:6]) <= MOST_LASTN:
+    if not most.isdecimal() or len(most) > 6 or not 0 < int(most) <= MOST_LASTN:
         raise NotUnderstood(f"max is 1 to {MOST_LASTN}.")
     query = (*((name, value) for name, value in pairs if name not in _RESULT), ("_sort", "-date"), ("_total", "none"))
     many: dict[Any, int] = {}

@@ -95,7 +95,7 @@ async def vread(visit: Visit) -> Response:
 def version_of(visit: Visit) -> int:
     """The version in the address. Raises NotFound: it is no number that a version could have."""
     version = visit.request.path_params["version"]
-    if not version.isdecimal() or not 0 < int(version) < 2**31:
+    if not version.isdecimal() or len(version) > 9 or not int(version):
         raise NotFound("There is no such version.")
     return int(version)
 

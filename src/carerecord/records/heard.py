@@ -70,7 +70,7 @@ def read(told: str) -> Known:
     """
     try:
         return _decoder.decode(urlsafe_b64decode(told.encode()))
-    except (binascii.Error, ValueError):
+    except (binascii.Error, ValueError, RecursionError):
         raise NotUnderstood("What this page knows cannot be read. Open the record again.") from None
 
 

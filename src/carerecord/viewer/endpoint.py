@@ -53,8 +53,8 @@ def endpoint(
                     return visit.go("/sign-in/role") if not behind else _status(visit, 401)
                 if request.method == "POST":
                     check_form(visit)
-            if "\0" in request.scope["path"]:
-                raise NotFound("Nobody is known by that id.")
+            if "\0" in request.scope["path"] or b"%00" in request.scope["query_string"]:
+                raise NotFound("There is nothing at that address.")
             return await page(visit)
         except NotSignedIn:
             return visit.to_sign_in() if not behind else _status(visit, 401)

@@ -34,9 +34,7 @@ async def messages(visit: Visit) -> Response:
     await visit.must("messages-see")
     sender = visit.request.query_params.get("sender", "")
     after = visit.request.query_params.get("after", "0")
-    if not after.isdigit():
-        raise NotUnderstood("This link is not one of ours.")
-    found = await visit.face.calls.ask(MESSAGES, MessagesAsked(sender, int(after), SHOWN))
+    found = await visit.face.calls.ask(MESSAGES, MessagesAsked(sender, _counted(after, "This link is not one of ours."), SHOWN))
     reads, mends = [await visit.may(each) for each in ("message-read", "messages-mend")]
     names = {each.id: each.name for each in found.senders}
     people = await visit.face.calls.ask(PEOPLE_WAITING, PeopleWaitingAsked(SHOWN))
@@ -92,9 +90,8 @@ async def withdrawn(visit: Visit) -> Response:
     """What senders took back: when it could be seen, and of whom nobody is named."""
     await visit.must("messages-see")
     sender, before = visit.request.query_params.get("sender", ""), visit.request.query_params.get("before", "0")
-    if not before.isdigit():
-        raise NotUnderstood("This link is not one of ours.")
-    found = await visit.face.calls.ask(WITHDRAWN, WithdrawnAsked(sender, int(before), SHOWN))
+    asked = WithdrawnAsked(sender, _counted(before, "This link is not one of ours."), SHOWN)
+    found = await visit.face.calls.ask(WITHDRAWN, asked)
     names = await source_names(visit)
     return visit.page("withdrawn.html", found=found, names=names, sender=sender, reads=await visit.may("message-read"))
 
@@ -110,7 +107,11 @@ async def seen_by(visit: Visit) -> Response:
 
 
 def _number(visit: Visit, field: str = "message") -> int:
-    said = visit.sent(field)
-    if not said.isdigit():
-        raise NotUnderstood("Say which message, by its number.")
+    return _counted(visit.sent(field), "Say which message, by its number.")
+
+
+def _counted(said: str, otherwise: str) -> int:
+    """A number of ours: no more digits than any has, and no sign that is only called a digit, such as a raised two."""
+    if not said.isdecimal() or len(said) > 18:
+        raise NotUnderstood(otherwise)
     return int(said)
