@@ -30,6 +30,16 @@ def test_an_ae_doctor_finds_opens_and_asks_the_silent_gp_again(page: Page, front
     assert page.faults == []  # type: ignore[attr-defined]
 
 
+def test_after_a_search_the_next_stop_of_the_keyboard_is_the_best_match(page: Page, front: Front) -> None:
+    page.goto(f"{front.address}/search")
+    expect(page.get_by_label("Name, NHS number or local number")).to_be_focused()
+    page.keyboard.type("singh harold")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("2 people, best match first.")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Choose SINGH, Harold (Mr)")).to_be_focused()
+
+
 def test_asking_again_by_keyboard_leaves_the_reader_where_they_were(page: Page, front: Front) -> None:
     open_record(page, front, "p-marlow")
     page.locator("#medicines summary").nth(1).click()

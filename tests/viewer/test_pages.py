@@ -485,3 +485,15 @@ async def test_an_address_that_only_a_button_leads_to_says_so():
 async def test_a_forms_own_address_opened_from_the_history_leads_back_to_the_record(form: str):
     reply = await Neighbours().browser().get(f"/patients/p-marlow/{form}")
     assert (reply.status_code, reply.headers["location"]) == (303, "/patients/p-marlow/record")
+
+
+async def test_a_review_marks_what_the_two_entries_say_otherwise_and_not_what_only_one_says():
+    browser = Neighbours(actors={"session-1": actor("data-quality-officer")}).browser()
+    html = (await browser.get("/reviews")).text
+    left = html[html.index('<div class="cr-idcard">') :].split("</dl>")[0]
+    marked = re.findall(r'<div class="cr-apart"><dt>([^<]*)</dt>', left)
+    mine, theirs = PEOPLE["p-iqbal"].demographics, PEOPLE["p-doyle"].demographics
+    assert ("Born" in marked) is (mine.birth_date != theirs.birth_date)
+    assert ("Gender" in marked) is (mine.gender != theirs.gender)
+    assert "Address" not in marked, "both live at one address"
+    assert "Differs: </span>" in left.split("</h3>")[0], "their names"

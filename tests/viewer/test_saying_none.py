@@ -11,7 +11,7 @@ from carerecord.viewer.sections import SectionView, sections
 from carerecord.viewer.summary import attention
 from carerecord.viewer.view import View
 from tests.pages import scenes
-from tests.pages.a_record import NOW, SOURCES, ago, no_plans, person, plain, record, stuck
+from tests.pages.a_record import NOW, SOURCES, ago, med, no_plans, person, plain, record, stuck
 from tests.viewer.neighbours import PEOPLE, Neighbours
 
 WHO = person("Nobody", "Nora", "Ms", "1980-01-01", "female", "9990000107")
@@ -105,3 +105,16 @@ async def test_of_many_sources_that_cannot_be_seen_one_lane_stands_for_the_rest_
     html = await page(silent(*SOURCES))
     assert "3 more sources cannot be seen either" in html  # eight share contacts: five lanes, and one for the rest
     assert panel(html, "decisions").count("Fenwick General Hospital") == 1
+
+
+async def test_of_very_many_medicines_and_problems_the_first_stand_on_the_first_screen_and_every_other_unfolds_with_its_number():
+    medicines = [med("elm-bank", f"substance {each}", "5 mg", "once a day") for each in range(23)]
+    problems = [plain("elm-bank", "problems", f"Problem {each}", ago(days=each + 1)) for each in range(15)]
+    html = await page(record(WHO, [*medicines, *problems], ("elm-bank",), title=UNKNOWN))
+    for name, more, every in (("meds", "Show 3 more medicines", medicines), ("probs", "Show 3 more active problems", problems)):
+        told = panel(html, name)
+        assert more in told
+        assert all(re.search(rf"{each.facts.title}\b", told) for each in every)
+    assert "23 current" in panel(html, "meds")
+    few = await page(record(WHO, [*medicines[:20], *problems[:12]], ("elm-bank",), title=UNKNOWN))
+    assert "more" not in panel(few, "meds") + panel(few, "probs")

@@ -35,6 +35,8 @@ FRAGMENTS = (
     ("since", "since"), ("meds", "meds"), ("key", "key"), ("probs", "probs"), ("sources", "matrix"),
     ("not-yours", "not_yours"), ("heard", "heard"),
 )  # fmt: skip
+# Of each on the first screen, the loudest and the newest first; the rest unfold, so that what follows is within reach.
+FIRST_MEDICINES, FIRST_PROBLEMS = 20, 12
 _CLINICAL_ONLY = {"allergy-more", "attention", "decisions", "since", "meds", "key", "probs"}
 _ALLERGY_KINDS = {
     "Known allergies": "known",
@@ -152,6 +154,7 @@ class RecordPage:
             "whole_withheld": [each for each in record.withheld if each.section == "*"],
             "reason_words": reason_words(record, fmt), "print": print_words(record, self.session, fmt),
             "origins": origins, "value_of": value_of, "long_plan": long_plan,
+            "first_medicines": FIRST_MEDICINES, "first_problems": FIRST_PROBLEMS,
         }  # fmt: skip
 
 
@@ -181,7 +184,8 @@ def finer(view: View) -> AllergyTitle:
             says = " ".join(filter(None, (gap or says, *_not_to_rely_on(view))))
         case "No known allergies":
             when = f", {view.fmt.date(title.updated)}" if title.updated else ""
-            says = f"{says.rstrip('.')}{when}. {_all(heard)} that share{'s' if heard == 1 else ''} allergies answered."
+            stated = says.rstrip(".") or "Stated"
+            says = f"{stated}{when}. {_all(heard)} that share{'s' if heard == 1 else ''} allergies answered."
         case _:
             says = says or (f"{_all(heard)} that share{'s' if heard == 1 else ''} allergies answered." if heard else "")
     return replace(title, says=says.strip(), substances=tuple(_substance(each) for each in title.substances))

@@ -107,6 +107,7 @@ def sections(view: View) -> tuple[SectionView, ...]:
 
 def section_view(view: View, section: Section) -> SectionView:
     told = view.about(section.id)
+    denied = section.id == "allergies" and view.record.allergies.title == "No known allergies"
     says = tuple(
         Say(state, sign(said.state), sentence(state, view.fmt, said), RETRY.get(said.state, ""))
         for state, said in view.troubled(section.id)
@@ -119,11 +120,11 @@ def section_view(view: View, section: Section) -> SectionView:
     withheld = tuple(each for each in view.record.withheld if each.section in (section.id, "*"))
     figures = tuple(_figures(view, section)) if section.id in TABLES else ()
     return SectionView(
-        section.id, section.title, len(rows), _head(section, len(rows), says, withheld, bare),
+        section.id, section.title, len(rows), "none known" if denied else _head(section, len(rows), says, withheld, bare),
         f"{answered} of {len(told)} sources that share this answered{_by_copy(told)}" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
         _gap(view, section, len(held)), not every and _hidden(told, withheld), held, bool(answered),
-        section.id == "allergies" and view.record.allergies.title == "No known allergies",
+        denied,
     )  # fmt: skip
 
 
