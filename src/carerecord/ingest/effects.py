@@ -27,7 +27,7 @@ from carerecord.kit.clock import Clock
 from carerecord.kit.db import Pool
 from carerecord.kit.events import Outbox
 
-MOST_CHANGES: Final = 2_000  # in one write
+MOST_CHANGES: Final = 1_000  # in one write: those of a group, nearly always
 _EVERYTHING: Final = Reach(most_confidential="V")
 
 
