@@ -71,7 +71,8 @@ async def test_a_message_is_answered_when_it_is_durable_and_a_stranger_is_turned
     }
     signalled = await api.ask("POST", path, signal, token=token, Content_Type="application/cloudevents+json")
     assert (signalled.status, signalled.json["issue"][0]["severity"]) == (200, "information")
-    assert (await api.ask("POST", path, b"x", token=token, Content_Type="text/plain")).status == 415
+    other = await api.ask("POST", path, b"x", token=token, Content_Type="text/plain")
+    assert (other.status, b"application/hl7-v2+er7" in other.body) == (415, True)
 
 
 async def _when_known(api: Api, path: str, token: str) -> dict[str, Any]:

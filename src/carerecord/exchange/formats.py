@@ -154,18 +154,18 @@ async def resource(request: Request, elements: xml.Elements) -> bytes:
         raise NotUnderstood(f"This XML is not read: {bad.reason}.") from None
 
 
-async def as_it_came(request: Request, most: int) -> bytes:
-    """JSON or XML, untouched. Raises NotTaken: neither, or not in UTF-8."""
-    _kind(request)
+async def as_it_came(request: Request, most: int, *, besides: str = "") -> bytes:
+    """JSON or XML, untouched. `besides`: what else the caller takes. Raises NotTaken: neither, or not in UTF-8."""
+    _kind(request, besides)
     return await sent(request, most)
 
 
-def _kind(request: Request) -> str:
+def _kind(request: Request, besides: str = "") -> str:
     """Raises NotTaken: neither JSON nor XML, or not in UTF-8."""
     kind, _, more = request.headers.get("content-type", "").partition(";")
     kind = kind.strip().lower()
     if kind not in _JSON and kind not in _XML:
-        raise NotTaken(f"Send {FHIR_JSON} or {FHIR_XML}.")
+        raise NotTaken(f"Send {FHIR_JSON}, {FHIR_XML}{besides}." if besides else f"Send {FHIR_JSON} or {FHIR_XML}.")
     if "charset" in more.lower() and "utf-8" not in more.lower().replace("utf8", "utf-8"):
         raise NotTaken("Send it in UTF-8.")
     return kind

@@ -30,8 +30,10 @@ async def process(visit: Visit) -> Response:
     """
     kind = visit.request.headers.get("content-type", "").partition(";")[0].strip().lower()
     is_er7 = kind in _ER7
-    taken = formats.sent if is_er7 or kind == SIGNAL else formats.as_it_came  # what is not ours to mend is kept as it came
-    raw = await taken(visit.request, MOST_BYTES)
+    if is_er7 or kind == SIGNAL:
+        raw = await formats.sent(visit.request, MOST_BYTES)
+    else:  # what is not ours to mend is kept as it came
+        raw = await formats.as_it_came(visit.request, MOST_BYTES, besides=f", {ER7} or {SIGNAL}")
     asked = ReceiveAsked((base64.b64encode(raw).decode(),), client=visit.known.client.id)
     (told,) = await visit.face.calls.ask(RECEIVE, asked)
     return _acknowledged(told) if is_er7 else _told(told)
