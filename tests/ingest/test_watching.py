@@ -98,6 +98,17 @@ async def test_each_row_is_filed_a_broken_one_waits_and_the_receipt_adds_up(hosp
     assert NHS not in str(said)
 
 
+async def test_a_file_that_lies_where_no_sender_is_looked_for_is_said_once(porter: Porter, tmp_path: Path) -> None:
+    (tmp_path / "fenwik").mkdir()
+    (tmp_path / "fenwik" / "monday.csv").write_text(EXTRACT)
+    (tmp_path / "tuesday.csv").write_text(EXTRACT)
+    with capture_logs() as said:
+        await taken(porter, tmp_path)
+
+    assert [(each["event"], each["files"]) for each in said] == [("folder.of_nobody", 2)]
+    assert porter.kept == []
+
+
 async def test_the_same_file_twice_changes_nothing(porter: Porter, tmp_path: Path) -> None:
     for name in ("monday.csv", "again.csv"):
         os.utime(lay(tmp_path, name, EXTRACT), (1_795_400_000, 1_795_400_000 if name == "monday.csv" else 1_795_500_000))

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -41,6 +42,7 @@ class Watcher:
     clock: Clock
     log: Log
     _seen: dict[Path, tuple[int, int]] = field(default_factory=dict)
+    _of_nobody: int = 0  # files that lie where no sender's are looked for
 
     async def work(self) -> None:
         """Until cancelled. A file is read once it has stopped growing."""
@@ -52,12 +54,20 @@ class Watcher:
         if not self.receiver.senders.registry_version:
             return
         known = self.receiver.senders.by_id()
+        await self._look_beside(frozenset(known))
         for sender, path, size, changed in await asyncio.to_thread(self._waiting, sorted(known)):
             whole = self._seen.get(path) == (size, changed)
             self._seen[path] = (size, changed)
             if whole:
                 await self._take(sender, path, datetime.fromtimestamp(changed / 1e9, UTC))
                 self._seen.pop(path, None)
+
+    async def _look_beside(self, senders: frozenset[str]) -> None:
+        """Nobody takes what lies beside the senders' folders, or in one that is called otherwise: it is said once."""
+        found = await asyncio.to_thread(_files_beside, self.folder, senders)
+        if found > self._of_nobody:
+            self.log.warning("folder.of_nobody", files=found)
+        self._of_nobody = found
 
     def _waiting(self, senders: list[str]) -> list[tuple[str, Path, int, int]]:
         found = []
@@ -108,6 +118,15 @@ class Watcher:
     async def _set_apart(self, path: Path, where: str, receipt: dict[str, object]) -> None:
         told = {"file": path.name, "at": stamp(self.clock.now()), **receipt}
         await asyncio.to_thread(_moved, path, where, json.dumps(told, indent=1) + "\n")
+
+
+def _files_beside(folder: Path, senders: frozenset[str]) -> int:
+    found = 0
+    with suppress(OSError):  # not there yet, or gone in this moment
+        for each in folder.iterdir():
+            if each.name not in senders and not each.name.startswith("."):
+                found += 1 if each.is_file() else sum(within.is_file() for within in each.iterdir())
+    return found
 
 
 def _next(messages: Iterator[bytes]) -> list[bytes]:
