@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import random
 import time
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
@@ -11,11 +12,11 @@ import msgspec
 import pytest
 from tests.patients.people import a_desk, nhs, stated
 
-from carerecord.contracts.patients import PatientEnrolled, PeopleAsked, SourcePatient, WhoAsked
+from carerecord.contracts.patients import Identifier, PatientEnrolled, PeopleAsked, SourcePatient, WhoAsked
 from carerecord.kit.db import Pool, open_pool
 from carerecord.kit.errors import NotFound
 from carerecord.patients.enrol import Enrolling
-from carerecord.patients.names import near_keys
+from carerecord.patients.names import LONGEST, near_keys
 
 
 async def test_a_page_twice_is_unchanged(desk):
@@ -30,6 +31,26 @@ async def test_a_page_twice_is_unchanged(desk):
     assert await desk.db.fetchval("SELECT count(*) FROM patient") == 39
     events = await desk.db.fetch("SELECT body FROM outbox WHERE kind = 'PatientEnrolled'")
     assert [len(msgspec.json.decode(row["body"], type=PatientEnrolled).patients) for row in events] == [39]
+
+
+async def test_what_is_longer_than_any_name_or_number_keeps_nobody_of_its_page_out(desk):
+    """A word stands under itself with each letter left out: one of 20,000 letters would be 400 MB, and no index holds it."""
+    long = random.Random(1).randbytes(10_000).hex().translate(str.maketrans("0123456789", "ghijklmnop"))
+    numbered = (Identifier(f"urn:{long}", long), Identifier("urn:a\0b", f"{long}2"), Identifier("urn:x", "7"))
+    page = [
+        stated("a", "1", family="Marlow", number=nhs(1)),
+        stated("a", "2", family=long, given=long),
+        stated("a", "3", family=f"{long} {long}", given=" ".join([long] * 5), address=long, phone="1" * 9_000, postcode=long),
+        msgspec.structs.replace(stated("a", "4", family="Hart"), identifiers=numbered),
+    ]
+
+    begun = time.process_time()
+    assert [each.outcome for each in await desk.enrol(*page)] == ["new"] * 4
+    assert [each.outcome for each in await desk.enrol(*page)] == ["unchanged"] * 4
+    assert time.process_time() - begun < 2
+    assert await desk.db.fetchval("SELECT max(length(word)) FROM word_key") == LONGEST
+    digests = await desk.db.fetch("SELECT DISTINCT length(value), value FROM identifier WHERE length(value) > 10")
+    assert [each["length"] for each in digests] == [48, 48], "neither is taken for the other, which begins alike"
 
 
 async def test_a_change_is_taken_in_and_the_old_words_no_longer_find(desk):

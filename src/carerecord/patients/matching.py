@@ -65,7 +65,7 @@ def _with_closed(many: Iterable[tuple[str, ...]]) -> Iterable[str]:
     for each in many:
         yield from each
         if len(each) > 1:
-            yield "".join(each)
+            yield "".join(each)[: names.LONGEST]
 
 
 # --- linking

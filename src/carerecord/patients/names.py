@@ -6,8 +6,12 @@ Folding is done here and nowhere in the database, so that no change of a C libra
 import re
 import unicodedata
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Final
 
+# A word stands in the index under itself with each of its letters left out. The longest name on any register has 36 letters.
+LONGEST: Final = 60
+_LONGEST_NUMBER: Final = 200
 # Letters that NFKD leaves whole although people type them without their stroke or ligature.
 _WHOLE: Final = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ð": "d", "þ": "th", "ł": "l", "đ": "d", "ħ": "h", "ı": "i", "ŋ": "n"}
@@ -27,7 +31,7 @@ def words(text: str) -> tuple[str, ...]:
 
     Folding what is folded changes nothing.
     """
-    return tuple(word for word in _NOT_WORD.split(_plain(text)) if word)
+    return tuple(word[:LONGEST] for word in _NOT_WORD.split(_plain(text)) if word)
 
 
 def folded(text: str) -> list[str]:
@@ -37,7 +41,7 @@ def folded(text: str) -> list[str]:
 
 def closed(text: str) -> str:
     """The name as one word: Smith-Jones, Smith Jones and SmithJones are all smithjones."""
-    return "".join(words(text))
+    return "".join(words(text))[:LONGEST]
 
 
 def _plain(text: str) -> str:
@@ -50,8 +54,12 @@ def _plain(text: str) -> str:
 
 
 def number(text: str) -> str:
-    """An identifier's value for comparison: capitals and digits only, so that ABC 123/4 is ABC1234."""
-    return _NOT_PLAIN.sub("", unicodedata.normalize("NFKC", text).upper())
+    """An identifier's value for comparison: capitals and digits only, so that ABC 123/4 is ABC1234.
+
+    One that is longer than any number is told from others by a digest: no index holds it.
+    """
+    plain = _NOT_PLAIN.sub("", unicodedata.normalize("NFKC", text).upper())
+    return plain if len(plain) <= _LONGEST_NUMBER else blake2b(plain.encode(), digest_size=24).hexdigest().upper()
 
 
 @lru_cache(maxsize=1 << 16)

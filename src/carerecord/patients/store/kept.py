@@ -169,9 +169,14 @@ async def put(db: Connection, rows: Sequence[Row], now: datetime) -> None:
         [entry.recorded_at for entry in entries],
         now,
         " ".join(words),
-        sorted({each.system for entry in entries for each in entry.stated.identifiers if each.system}),
+        sorted({each.system for entry in entries for each in entry.stated.identifiers if _is_domain(each.system)}),
         [entry.stated.demographics.restricted for entry in entries],
     )
+
+
+def _is_domain(system: str) -> bool:
+    """Not what no index holds, nor any address has: nobody asks by it."""
+    return 0 < len(system) <= 500 and system.isprintable()
 
 
 # A word that the index has not had stands under itself and under itself with each letter left out, as `names.near_keys` has it.
