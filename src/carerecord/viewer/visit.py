@@ -84,7 +84,8 @@ class Visit:
     def cookie(self, name: str) -> str:
         """One of our cookies, "" where there is none. They hold nothing that is ever escaped, so nothing is undone: the parser of
         the standard library takes as long as the square of what is sent, and it is sent before anybody is known."""
-        told = (each.strip().partition("=") for each in self.request.headers.get("cookie", "").split(";"))
+        all_of_them = ";".join(self.request.headers.getlist("cookie"))  # a proxy may have left them in several headers
+        told = (each.strip().partition("=") for each in all_of_them.split(";"))
         return {found: value.strip('"') for found, _, value in told}.get(name, "")
 
     def sent(self, name: str) -> str:
