@@ -126,6 +126,33 @@ async def test_what_holdings_does_not_take_is_parked_with_its_reason_and_costs_n
         assert await hospital.db.fetchval("SELECT count(*) FROM statement WHERE message = 2") == 0, "nothing stumbles over it"
 
 
+async def test_what_was_said_before_stands_although_a_message_that_said_it_again_is_not_filed(service_database: Any):
+    refusing: dict[str, Any] = {}
+
+    async def write(asked: WriteAsked) -> tuple[Written, ...]:
+        if any(b"BADLY" in each.text for each in asked.changes):
+            told = Written(422, None, (Issue("error", "structure", "AllergyIntolerance.code", "is odd"),))
+            return tuple(told if b"BADLY" in each.text else Written(424) for each in asked.changes)
+        written: tuple[Written, ...] = await refusing["whole"].handler(asked)
+        return written
+
+    async with a_hospital(service_database, write=answer(WRITE, write)) as hospital:
+        refusing["whole"] = await the_answer(hospital, "holdings", WRITE)
+        await hospital.put(adt())
+        await hospital.file_all()
+        await hospital.put(adt(at=SENT + timedelta(hours=1), more=["AL1|1|DA|^BADLY"], control="2"))
+        await hospital.file_all()
+        for _ in range(3):
+            await hospital.later(30)
+        assert [state for state, _, _ in await hospital.stuck()] == ["parked"]
+        said = "SELECT message FROM statement WHERE thread LIKE 'Patient/%' ORDER BY message"
+        assert [row["message"] for row in await hospital.db.fetch(said)] == [1]
+
+        await hospital.put(adt(at=SENT + timedelta(hours=2), control="3"))
+        await hospital.file_all()
+        assert [row["message"] for row in await hospital.db.fetch(said)] == [3], "of the same words the later are kept"
+
+
 async def test_while_holdings_is_away_everything_waits_untried_and_is_filed_when_it_is_back(service_database: Any):
     keeper: dict[str, Any] = {"away": True}
 

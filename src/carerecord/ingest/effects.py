@@ -66,6 +66,7 @@ class Effects:
             # A human parted two in the very moment in which they were filed as one: their entries stand as they stood before it.
             await self.unsay([next(read for read, _ in joining if read.id == cause.message)])
             raise
+        await self.threads.shortened(stands)
 
     async def unsay(self, group: Sequence[Read]) -> None:
         """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it.

@@ -48,6 +48,7 @@ class Stands(Struct, frozen=True):
 
     puts: Sequence[Settled]
     heard: frozenset[int]
+    often: Sequence[str] = ()  # threads in which the same was said more than once
 
 
 @dataclass
@@ -138,6 +139,9 @@ class Threads:
                 puts += [Settled(thread, sender, recorded, put, said) for put in stands]
                 if turn.spent:
                     await turn.over()
-        if often:
-            await store.keep_latest(self.db, list(often))
-        return Stands(puts, frozenset(row.message for _, row in rows))
+        return Stands(puts, frozenset(row.message for _, row in rows), tuple(often))
+
+    async def shortened(self, stands: Stands) -> None:
+        """Of what was said again only the latest is kept, once it cannot be taken back: the same words would go with it."""
+        if stands.often:
+            await store.keep_latest(self.db, stands.often)
