@@ -152,6 +152,25 @@ async def test_the_history_of_all_is_led_by_the_time_though_nothing_says_how_wid
         assert "version_at" in json.dumps(db.plans)
 
 
+async def test_what_is_taken_away_is_looked_up_by_its_id_though_nobody_has_counted_what_people_are_found_by(
+    service_database,
+) -> None:
+    database = await service_database("holdings")
+    await database.pool.execute(
+        "INSERT INTO across SELECT hashtext(p || '/' || n), 'p' || p, 'Patient', 'p' || p"
+        "  FROM generate_series(1, 2000) AS p, generate_series(1, 24) AS n"
+    )
+    async with database.pool.acquire() as connection:
+        db: Any = Explaining(connection)
+        await changing.drop_current(db, [(f"p{n}", "Patient", f"p{n}") for n in range(300)])
+        taken = [(f"p{n}", "Patient", f"p{n}") for n in range(1, 301)]
+        await changing.drop_current(connection, taken)
+        left = await connection.fetchval("SELECT count(*) FROM across")
+
+    assert [node for _, plan in db.plans for node in _scans(plan) if node == "across"] == []
+    assert left == (2_000 - 300) * 24
+
+
 async def test_every_key_of_people_is_led_by_the_person(service_database) -> None:
     database = await service_database("holdings")
     rows = await database.pool.fetch(

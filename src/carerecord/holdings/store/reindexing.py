@@ -5,8 +5,9 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from carerecord.holdings.store.changing import Current, Key, columns
+from carerecord.holdings.store.changing import DROP_ACROSS, Current, Key, columns
 from carerecord.kit.db import Connection, Database
+from carerecord.kit.lists import words
 
 
 class Place(Struct, frozen=True):
@@ -99,9 +100,7 @@ async def say_anew(db: Connection, rows: Sequence[Current]) -> None:
         [row.version for row in rows],
         [row.when_at for row in rows],
     )
-    await db.execute(
-        "DELETE FROM across WHERE (patient, type, id) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::text[]))", *keys
-    )
+    await db.execute(DROP_ACROSS, *map(words, keys))
     wide = [(hashed, row.patient, row.type, row.id) for row in rows for hashed in row.across]
     if wide:
         await db.copy_records_to_table("across", records=wide, columns=("hash", "patient", "type", "id"))
