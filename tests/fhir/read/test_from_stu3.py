@@ -122,3 +122,17 @@ def test_a_status_that_gp_connect_does_not_state_is_neither_current_nor_past() -
 
 def test_what_is_said_not_to_be_taken_is_past() -> None:
     assert not medicines(statement("active", taken="n"))["s"].current
+
+
+def test_an_extension_is_known_although_a_space_stands_before_its_address() -> None:
+    given = {
+        "resourceType": "Immunization", "id": "i", "status": "completed", "notGiven": False, "primarySource": True,
+        "extension": [{"url": " https://fhir.hl7.org.uk/STU3/StructureDefinition/Extension-CareConnect-VaccinationProcedure-1",
+                       "valueCodeableConcept": {"text": "Second measles vaccination"}}],
+        "vaccineCode": {"coding": [{"system": "http://hl7.org/fhir/v3/NullFlavor", "code": "UNK"}], "text": "Unknown"},
+        "patient": {"reference": "Patient/p"}, "date": "2026-01-05",
+    }  # fmt: skip
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"resource": each} for each in (PATIENT, given)]}
+    converted = convert(split(msgspec.json.encode(bundle)))
+    (immunisation,) = (each.raw for each in entries_of(converted) if each.type == "Immunization")
+    assert read(immunisation).title == "Second measles vaccination"

@@ -62,7 +62,7 @@ _DESCRIPTION_ID: Final = "http://hl7.org/fhir/StructureDefinition/coding-sctdesc
 
 def named(url: Any, *names: str) -> bool:
     """Whether an extension is one of CareConnect's `names`, in any of its spellings."""
-    return type(url) is str and _NAMES.get(url) in names
+    return type(url) is str and _NAMES.get(url.strip()) in names
 
 
 def extended(sent: list[Any]) -> list[Any]:
@@ -72,11 +72,11 @@ def extended(sent: list[Any]) -> list[Any]:
         url = each.get("url") if type(each) is dict else None
         if type(url) is not str:
             found.append(each)
-        elif url in DESCRIPTION:
+        elif (known := url.strip()) in DESCRIPTION:
             found += _description(each)
         else:
-            if url in RENAMED:
-                each["url"] = RENAMED[url]
+            if known in RENAMED:
+                each["url"] = RENAMED[known]
             found.append(each)
     return found
 
