@@ -71,6 +71,18 @@ def test_the_coding_that_the_user_selected_goes_first() -> None:
         ("Flag", {"status": "active", "code": {"text": "x"}}, "active", ""),
         ("MedicationRequest", {"status": "active", "medicationCodeableConcept": {"text": "x"}, "doNotPerform": True}, "active",
          "do not give"),
+        ("MedicationRequest", {"status": "entered-in-error", "medicationCodeableConcept": {"text": "x"}, "doNotPerform": True},
+         "entered in error", "entered in error"),
+        ("ServiceRequest", {"status": "active", "code": {"text": "x"}, "doNotPerform": True}, "active", "not to be done"),
+        ("ServiceRequest", {"status": "on-hold", "code": {"text": "x"}, "doNotPerform": True}, "on hold", "not to be done"),
+        ("Condition", {"clinicalStatus": coded("active"), "verificationStatus": coded("refuted"), "code": {"text": "x"}},
+         "refuted", "refuted"),
+        ("Condition", {"clinicalStatus": coded("active"), "verificationStatus": coded("provisional"), "code": {"text": "x"}},
+         "active", "provisional"),
+        ("Condition", {"clinicalStatus": coded("active"), "verificationStatus": coded("differential"), "code": {"text": "x"}},
+         "active", "one possible diagnosis"),
+        ("Condition", {"clinicalStatus": coded("active"), "verificationStatus": coded("confirmed"), "code": {"text": "x"}},
+         "active", ""),
         ("Procedure", {"status": "completed", "modifierExtension": [{"url": "u"}]}, "completed",
          "carries a qualifier that is not shown here"),
     ],
@@ -373,6 +385,73 @@ def test_reaction_severity_and_group_are_read() -> None:
         says("AllergyIntolerance")
 
 
+UK_CORE = "https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-"
+
+
+@pytest.mark.parametrize("place", ["the allergy", "its clinical status"])
+def test_why_an_allergy_ended_is_read_wherever_it_stands(place: str) -> None:
+    ended = {"url": f"{UK_CORE}AllergyIntoleranceEnd", "extension": [
+        {"url": "endDate", "valueDateTime": "2026-03-05"}, {"url": "reasonEnded", "valueString": "not his"}]}  # fmt: skip
+    status = coded("inactive")
+    if place == "the allergy":
+        got = allergy(clinicalStatus=status, extension=[ended], note=[{"text": "told by her son"}])
+    else:
+        got = allergy(clinicalStatus={**status, "extension": [ended]}, note=[{"text": "told by her son"}])
+    assert got.note == "Ended 05-Mar-2026: not his\ntold by her son"
+
+
+def test_what_a_discharge_changed_of_a_medicine_is_said_with_its_day_and_reason() -> None:
+    change = {"url": f"{UK_CORE}MedicationChangeSummary", "extension": [
+        {"url": "status", "valueCoding": {"code": "amended", "display": "Amended"}},
+        {"url": "indicationForChange", "valueCodeableConcept": {"text": "dizzy on standing"}},
+        {"url": "dateChanged", "valueDateTime": "2026-07-21"},
+        {"url": "detailsOfAmendment", "valueString": "halved"}]}  # fmt: skip
+    got = says("MedicationStatement", status="active", medicationCodeableConcept={"text": "Doxazosin"}, extension=[change],
+               note=[{"text": "see the letter"}])  # fmt: skip
+    assert got.note == "Amended 21-Jul-2026: dizzy on standing, halved\nsee the letter"
+
+
+def test_the_note_of_a_report_that_later_versions_know_is_read() -> None:
+    note = {"url": "http://hl7.org/fhir/5.0/StructureDefinition/extension-DiagnosticReport.note",
+            "valueAnnotation": {"text": "Telephone the ward at once"}}  # fmt: skip
+    got = says("DiagnosticReport", status="final", code={"text": "Blood culture"}, extension=[note])
+    assert got.note == "Telephone the ward at once"
+
+
+@pytest.mark.parametrize(
+    ("type_", "elements", "note"),
+    [
+        ("Procedure", {"status": "completed", "code": {"text": "x"}, "performedString": "about 1990"}, "Done: about 1990"),
+        ("Procedure", {"status": "completed", "code": {"text": "x"}, "performedAge": {"value": 12, "unit": "years"}},
+         "Done: at 12 years"),
+        ("Condition", {"code": {"text": "x"}, "onsetString": "since school", "note": [{"text": "mild"}]},
+         "Onset: since school\nmild"),
+        ("Immunization", {"status": "completed", "vaccineCode": {"text": "x"}, "occurrenceString": "before she came here"},
+         "Given: before she came here"),
+        ("Immunization", {"status": "completed", "vaccineCode": {"text": "x"}, "occurrenceString": "not stated"}, ""),
+    ],
+)  # fmt: skip
+def test_a_time_in_words_or_as_an_age_is_said(type_: str, elements: dict[str, Any], note: str) -> None:
+    assert says(type_, **elements).note == note
+
+
+def test_every_answer_on_a_form_stands_beside_its_question() -> None:
+    got = says("QuestionnaireResponse", status="completed", authored="2026-03-05", item=[
+        {"linkId": "1", "text": "About you", "item": [
+            {"linkId": "1.1", "text": "Do you smoke?", "answer": [{"valueBoolean": False}]},
+            {"linkId": "1.2", "text": "Units a week", "answer": [{"valueInteger": 4}]},
+            {"linkId": "1.3", "text": "Weight", "answer": [{"valueQuantity": {"value": 70.5, "unit": "kg"}}]},
+            {"linkId": "1.4", "text": "Never answered"}]},
+        {"linkId": "2", "text": "Who helps you:", "answer": [
+            {"valueCoding": {"code": "d", "display": "Daughter"}}, {"valueString": "Neighbour", "item": [
+                {"linkId": "2.1", "text": "How often?", "answer": [{"valueString": "most days"}]}]}]},
+        {"linkId": "3", "answer": [{"valueDate": "2026-03"}]}])  # fmt: skip
+    assert got.note.splitlines() == [
+        "Do you smoke? No", "Units a week: 4", "Weight: 70.5 kg", "Who helps you: Daughter, Neighbour", "How often? most days",
+        "2026-03",
+    ]  # fmt: skip
+
+
 # --- plans, contacts, events
 
 
@@ -456,6 +535,12 @@ def test_an_encounter_says_its_kind(class_: str, words: str, kind: str, planned:
 def test_an_encounter_without_a_type_is_named_by_its_class_as_a_heading() -> None:
     coded = {"class": {"code": "IMP", "display": "inpatient encounter"}}
     assert says("Encounter", status="in-progress", **coded).title == "Inpatient encounter"
+
+
+def test_an_encounter_is_never_named_by_a_code_alone() -> None:
+    assert says("Encounter", status="finished", **{"class": {"code": "AMB"}}).title == "Outpatient contact"
+    service = {"class": {"code": "IMP"}, "serviceType": {"coding": [{"code": "300"}]}}
+    assert says("Encounter", status="finished", **service).title == "Inpatient contact, 300"
 
 
 def test_a_stay_tells_where_somebody_lies_now_and_one_that_is_over_where_they_lay() -> None:

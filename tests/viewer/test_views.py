@@ -97,6 +97,26 @@ def test_an_item_held_behind_a_mismatch_is_in_no_summary_and_no_trend() -> None:
     assert key_results(view) == ()
 
 
+def test_a_refuted_problem_is_not_among_the_active_ones() -> None:
+    def told(record: Record) -> list[str]:
+        return [each.title for each in summary.problems(a_view(record))]
+
+    def refuting(title: str) -> Record:
+        record = scenes.harold()
+        made = []
+        for section in record.sections:
+            refuted = {
+                each.key: replace(each, facts=replace(each.facts, status="refuted", warning="refuted"))
+                for each in section.entries
+                if each.facts.title == title
+            }
+            made.append(replace(section, entries=tuple(refuted.get(each.key, each) for each in section.entries)))
+        return replace(record, sections=tuple(made))
+
+    before = told(scenes.harold())
+    assert told(refuting(before[0])) == before[1:]
+
+
 def test_key_results_outside_their_range_stand_newest_first() -> None:
     record = scenes.harold()
     backwards = tuple(replace(section, trends=section.trends[::-1]) for section in record.sections)

@@ -42,6 +42,13 @@ WARNINGS: Final[dict[str, str]] = {
     "rejected": "declined",
     "superseded": "superseded",
     "revoked": "revoked",
+    "refuted": "refuted",
+}
+# How sure is whoever wrote down a problem, where they are not.
+DOUBTS: Final[dict[str, str]] = {
+    "unconfirmed": "unconfirmed",
+    "provisional": "provisional",
+    "differential": "one possible diagnosis",
 }
 INTERPRETATION: Final[dict[str, str]] = {
     "H": "high",

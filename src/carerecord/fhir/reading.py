@@ -11,7 +11,7 @@ from carerecord.fhir.codes import dict_in, dicts_in, text_in
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Code, Facts
 from carerecord.fhir.identifiers import ALIASES, canonical_system
-from carerecord.fhir.labels import SEVERITY, WARNINGS, status_words, type_words
+from carerecord.fhir.labels import DOUBTS, SEVERITY, WARNINGS, status_words, type_words
 from carerecord.fhir.plans import may_be_plan, plan_kind
 from carerecord.fhir.read.families import READERS, plan_facts
 from carerecord.fhir.read.medicines import Course
@@ -26,6 +26,7 @@ from carerecord.fhir.read.words import (
     narrative_of,
     notes_of,
     organisation_behind,
+    quantity,
     said_of,
     title_of,
 )
@@ -69,6 +70,8 @@ TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "ServiceRequest": (("authoredOn", "requested"), ("occurrenceDateTime", "planned for")),
     "Task": (("authoredOn", "requested"), ("lastModified", "changed")),
 }
+# The same where it is said in words or as an age, which is no time that a page could sort by.
+_IN_WORDS: Final = {"Condition": (("onset", "Onset"),), "Procedure": (("performed", "Done"),)}
 # Any type that is not above: names of elements under which FHIR keeps times.
 _ANY_TIME: Final = tuple(
     (name, "dated")
@@ -197,8 +200,17 @@ def status_code(parsed: Resource, type_: str) -> str:
 
 
 def _warning(parsed: Resource, status: str) -> str:
+    if status == "entered-in-error":
+        return WARNINGS[status]
+    # Before a status: an order not to do something that is on hold, or a draft, is still no order to do it.
+    if parsed.get("doNotPerform") is True:
+        return "not to be done"
     if status in WARNINGS:
         return WARNINGS[status]
+    if "verificationStatus" in parsed and parsed["resourceType"] == "Condition":  # an allergy tells its doubts itself
+        doubt = DOUBTS.get(first_code(parsed["verificationStatus"]))
+        if doubt:
+            return doubt
     # FHIR: what carries a modifier that is not understood must not be taken at face value.
     return "carries a qualifier that is not shown here" if parsed.get("modifierExtension") else ""
 
@@ -250,11 +262,23 @@ def _note(parsed: Resource, type_: str) -> str:
         said = said or text_in(parsed, "comment") or text_in(parsed, "patientInstruction")
         reason = title_of(parsed.get("reasonCode"))
         said = f"{reason}\n{said}" if said and type_ == "ServiceRequest" and reason not in said else said or reason
+    if type_ in _IN_WORDS and (when := _in_words(parsed, type_)):
+        said = "\n".join(filter(None, (when, said)))
     if "extension" in parsed and (first := said_in_extensions(parsed, type_)):
         said = "\n".join(filter(None, (*first, said)))
     if not said and type_ in ("Composition", "QuestionnaireResponse", "Communication"):
         said = narrative_of(parsed)
     return said
+
+
+def _in_words(parsed: Resource, type_: str) -> str:
+    """When it was, where no date says so: "Done: around 1990", "Onset: at 12 years"."""
+    for element, means in _IN_WORDS[type_]:
+        if text := text_in(parsed, f"{element}String"):
+            return f"{means}: {text}"
+        if age := quantity(parsed.get(f"{element}Age")):
+            return f"{means}: at {age}"
+    return ""
 
 
 def _severity(parsed: Resource) -> str:

@@ -191,10 +191,11 @@ def problems(view: View) -> tuple[Problem, ...]:
             continue
         same = [view.entries[key] for key in groups.get(entry.key, (entry.key,)) if key in view.entries]
         done |= {each.key for each in same}
-        marks = tuple({mark.source: mark for each in same for mark in view.marks(each)}.values())
+        marks = tuple({mark.source: mark for each in same if _active(each) for mark in view.marks(each)}.values())
         out.append(Problem(entry.facts.title, row(view, entry), marks))
     return tuple(out)
 
 
 def _active(entry: Entry) -> bool:
-    return entry.facts.warning != "entered in error" and entry.facts.status.lower() not in ("resolved", "inactive", "remission")
+    over = ("resolved", "inactive", "remission", "refuted")
+    return entry.facts.warning != "entered in error" and entry.facts.status.lower() not in over

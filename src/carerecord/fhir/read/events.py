@@ -59,10 +59,13 @@ def read_encounter(resource: Resource, type_: str, status: str, beside: Around) 
         or _diagnosis(resource, beside),
         outcome=title_of(stay.get("dischargeDisposition")),
     )  # fmt: skip
-    class_words = title_of(class_)  # HL7's own begin with a small letter
-    title = kind_words or class_words[:1].upper() + class_words[1:] or ("Episode of care" if type_ == "EpisodeOfCare" else "")
+    class_words = text_in(class_, "display")  # HL7's own begin with a small letter
+    by_kind = "Episode of care" if type_ == "EpisodeOfCare" else f"{kind[:1].upper()}{kind[1:]} contact"
+    title = kind_words or class_words[:1].upper() + class_words[1:]
+    if title.isdigit():  # a code without words, such as that of a treatment function
+        title = f"{by_kind}, {title}"
     encounter = timed(encounter, status, text_in(period, "start"), text_in(period, "end"))
-    return encounter, title or f"{kind[:1].upper()}{kind[1:]} contact"
+    return encounter, title or by_kind
 
 
 def timed(encounter: Encounter, status: str, start: str, end: str) -> Encounter:

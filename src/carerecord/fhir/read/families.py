@@ -8,10 +8,12 @@ from carerecord.fhir.codes import dict_in, dicts_in, text_in, texts_in
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.facts import Code, Flag
 from carerecord.fhir.read.allergies import read_allergy
+from carerecord.fhir.read.answers import answers_of
 from carerecord.fhir.read.events import list_warning, read_appointment, read_document, read_encounter, read_flag
 from carerecord.fhir.read.medicines import course_of, dated
 from carerecord.fhir.read.people import contacts_of_patient, read_contacts
 from carerecord.fhir.read.plans import read_plan
+from carerecord.fhir.read.practice import why_ended
 from carerecord.fhir.read.results import read_imaging, read_observation, read_report
 from carerecord.fhir.read.words import Around, Resource, codes_of, extension, first_code, notes_of, person_name, title_of
 
@@ -29,6 +31,9 @@ def _vaccine_note(parsed: Resource) -> str:
         said.append(f"Batch {batch}")
     if reason := title_of(parsed.get("statusReason")):
         said.append(f"Reason: {reason}")
+    given = text_in(parsed, "occurrenceString")
+    if given and given != "not stated":  # our own words where an STU3 source gave no day
+        said.append(f"Given: {given}")
     return "\n".join(filter(None, said))
 
 
@@ -52,7 +57,7 @@ def _observation(given: Given) -> dict[str, Any]:
 def _medicine(given: Given) -> dict[str, Any]:
     parsed, type_, status, beside, now, _ = given
     course = course_of(parsed, type_, status, beside)
-    warning = "do not give" if parsed.get("doNotPerform") is True else ""
+    warning = "do not give" if parsed.get("doNotPerform") is True and status != "entered-in-error" else ""
     medicine, title = dated(course, parsed, now), course.medicine.substance
     return {"medicine": medicine, "title": title, "codes": course.codes, "warning": warning, "course": course}
 
@@ -64,7 +69,7 @@ def _encounter(given: Given) -> dict[str, Any]:
 
 def _allergy(given: Given) -> dict[str, Any]:
     allergy, title = read_allergy(given[0])
-    return {"allergy": allergy, "title": title}
+    return {"allergy": allergy, "title": title, "note": "\n".join((*why_ended(given[0]), *filter(None, (notes_of(given[0]),))))}
 
 
 def _report(given: Given) -> dict[str, Any]:
@@ -138,6 +143,10 @@ def _family_history(given: Given) -> dict[str, Any]:
     return {"title": f"Family history, {who}: {', '.join(ills) or 'no condition named'}", "codes": ()}
 
 
+def _form(given: Given) -> dict[str, Any]:
+    return {"note": "\n".join(answers_of(given[0]))}
+
+
 def _list(given: Given) -> dict[str, Any]:
     """A GP's list: what it warns of must be shown, so the warning is a flag as well."""
     parsed = given[0]
@@ -177,6 +186,7 @@ READERS: Final[dict[str, Callable[[Given], dict[str, Any]]]] = {
     "Patient": _patient,
     "Practitioner": _contact,
     "PractitionerRole": _contact,
+    "QuestionnaireResponse": _form,
     "ReferralRequest": _appointment,
     "RelatedPerson": _contact,
     "ServiceRequest": _appointment,
