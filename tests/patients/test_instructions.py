@@ -141,11 +141,23 @@ async def test_a_merge_of_two_nhs_numbers_waits_for_a_human_and_is_one_person_un
 
     assert (answer.outcome, answer.review, answer.person) == ("review", review.id, (one.patient,))
     assert "two NHS numbers" in review.conflicts[0]
+    assert [(await desk.who(each.patient)).merges for each in (one, other)] == [("trust",), ("trust",)]
     await desk.enrol(stated("trust", "b", given="Edie", number=nhs(2), phone="01229 555 014"))
     assert len(await desk.index.reviews(ReviewsAsked())) == 1, "what else is said of them takes the question from nobody"
     await desk.index.decide(DecideAsked(review.id, True, DR_NAIR))
-    assert set((await desk.who(other.patient)).numbers) == {nhs(1), nhs(2)}
+    both = await desk.who(other.patient)
+    assert (set(both.numbers), both.merges) == ({nhs(1), nhs(2)}, ())
     assert (await say(desk, "merge", "a", "b")).outcome == "already", "and its source may say it again"
+
+
+async def test_a_merge_that_a_human_has_refused_is_told_to_nobody_who_opens_a_record(desk):
+    a, b = await two_numbers(desk)
+    await say(desk, "merge", "b", "a")
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    assert ((await desk.who(a)).merges, (await desk.who(b)).merges) == (("trust",), ("trust",))
+    await desk.index.decide(DecideAsked(review.id, False, DR_NAIR))
+
+    assert ((await desk.who(a)).merges, (await desk.who(b)).merges) == ((), ())
 
 
 async def two_numbers(desk: Desk) -> tuple[str, str]:

@@ -79,6 +79,7 @@ class Person(Struct, frozen=True):
     statements: tuple[SourcePatient, ...] = ()  # each source's own words, answered by WHO alone: where they differ, show both
     doubted: tuple[Doubted, ...] = ()  # answered by WHO alone
     left: tuple[Left, ...] = ()  # not said of a restricted person, as `known_by`
+    merges: tuple[str, ...] = ()  # sources that told of another entry as this person's, while a human is asked; WHO alone
     numbers: tuple[str, ...] = ()  # every NHS number that an entry bears or states: a source goes on saying a superseded one
 
 

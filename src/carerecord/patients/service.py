@@ -48,10 +48,11 @@ class Index:
         Raises:
             NotFound: no such id, or every source that knew them took them back.
         """
-        entries, doubted = await reviews.set_and_doubted(self.enrolling.db, asked.patient)
+        entries, waits = await reviews.set_and_doubts(self.enrolling.db, asked.patient)
         if all(each.gone for each in entries):
             raise NotFound("There is no such person in the index.")
-        return replace(person_of(entries, asked.patient, statements=asked.statements), doubted=doubted)
+        person = person_of(entries, asked.patient, statements=asked.statements)
+        return replace(person, doubted=waits.entries, merges=waits.merges)
 
     async def entries(self, asked: EntriesAsked) -> tuple[tuple[str, str], ...]:
         """None where there is no such id."""

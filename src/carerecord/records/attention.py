@@ -43,6 +43,7 @@ RULES: Final[tuple[FlagRule, ...]] = (
     FlagRule("gap/awaiting-filing", "The practice says that data are waiting to be filed.", "GP Connect, List warning codes"),
     FlagRule("gap/confidential", "The practice says that it holds items it does not send.", "GP Connect, List warning codes"),
     FlagRule("gap/said", "The source, or what speaks to it here, says this of its answer.", _OURS),
+    FlagRule("gap/merge", "What lies under the other number is not shown here until a data-quality officer has decided.", _OURS),
     FlagRule("gap/withdrawn", "What is withdrawn is no longer shown. Whoever read it before should know.", _OURS),
     FlagRule("danger/wrong-patient", "A source answered about somebody else; its answer was discarded.", _OURS),
     FlagRule("danger/mismatch", "A source knows this person by another name; its items wait behind a warning.", _OURS),
@@ -94,11 +95,12 @@ _GAPS: Final = {
 
 def attention(
     replies: Sequence[Reply], sections: Sequence[Section], plans: Sequence[PlanLine], *, degraded: Iterable[str] = (),
-    left: Iterable[tuple[Source, str]] = (),
+    left: Iterable[tuple[Source, str]] = (), merges: Iterable[Source] = (),
 ) -> tuple[Attention, ...]:  # fmt: skip
     """Everything that the rules find, the dangers first. `degraded` are ids of rules about our own services being down.
 
-    `left` are sources that took back an entry of this person, each with the time.
+    `left` are sources that took back an entry of this person, each with the time; `merges` those that told of another entry as
+    this person's, while a human is asked.
     """
     by_id = {section.id: section for section in sections}
     names = {reply.source.id: reply.source.name for reply in replies}
@@ -106,6 +108,7 @@ def attention(
         *(Attention("gap", "Not everything could be looked up", RULE[rule].says, rule) for rule in degraded),
         *(each for reply in replies for each in _of_source(reply)),
         *(_gone_from(source, at) for source, at in left),
+        *(_merged_by(source) for source in merges),
         *_of_allergies(by_id.get("allergies")),
         *_of_medicines(by_id.get("medicines"), names),
         *_of_results(by_id.get("results")),
@@ -144,6 +147,11 @@ def _gone_from(source: Source, at: str) -> Attention:
     """Its items went with its entry, and it is asked no more: without this the page would say nothing of either."""
     title = f"{source.name}: this person's entry {WITHDRAWN}, on {told_at(at)}"
     return Attention("gap", title, RULE["gap/withdrawn"].says, "gap/withdrawn", source=source.id)
+
+
+def _merged_by(source: Source) -> Attention:
+    title = f"{source.name} has merged another of its numbers with this person's"
+    return Attention("gap", title, RULE["gap/merge"].says, "gap/merge", source=source.id)
 
 
 def told_at(at: str) -> str:

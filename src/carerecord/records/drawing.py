@@ -30,8 +30,10 @@ class Drawing:
         self._by_id = {each.source.id: each for each in choices}
         self._asked, self._granted = asked, granted_by_source(permit)
         left = tuple((each.source, each.left) for each in choices if each.left and self._granted.get(each.source.id))
+        merges = tuple(each.source for each in choices if each.source.id in person.merges and self._granted.get(each.source.id))
         unasked = frozenset(each.source.id for each in choices if not each.asked)
-        self._merging = Merging(Frame(opening, person, reason, _told_apart(permit, unasked), degraded, served, left), turns)
+        frame = Frame(opening, person, reason, _told_apart(permit, unasked), degraded, served, left, merges)
+        self._merging = Merging(frame, turns)
         self.replies: dict[str, Reply] = {}  # as the sources gave them, once judged
         self._shown: dict[str, Reply] = {}  # with a state for each section that a source shares
 

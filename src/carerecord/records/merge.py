@@ -40,6 +40,7 @@ class Frame(Struct, frozen=True):
     degraded: tuple[str, ...] = ()  # ids of attention rules about our own services
     served: tuple[str, ...] = ()  # the sections that this deployment serves; none: all there are
     left: tuple[tuple[Source, str], ...] = ()  # who took back an entry of this person, and when
+    merges: tuple[Source, ...] = ()  # who told of another entry as this person's, while a human is asked
 
     def serves(self, section: str) -> bool:
         return not self.served or section in self.served
@@ -134,7 +135,7 @@ class Merging:
             if frame.serves("allergies")
             else NOT_SERVED,
             plans=plans,
-            attention=attention(replies, standing, plans, degraded=frame.degraded, left=frame.left),
+            attention=attention(replies, standing, plans, degraded=frame.degraded, left=frame.left, merges=frame.merges),
             mismatches=tuple(
                 Mismatch(reply.source.id, what, here, there, tuple(each.key for each in reply.entries))
                 for reply in replies

@@ -333,7 +333,9 @@ def _told_of(opened: Opened) -> Opened:
     swept = opened.swept if opened.swept and opened.swept.source.id not in unnamed else None
     known_by = tuple(each for each in opened.person.known_by if each not in unnamed)
     left = tuple(each for each in opened.person.left if each.source not in unnamed)
-    return replace(opened, choices=choices, swept=swept, person=replace(opened.person, known_by=known_by, left=left))
+    merges = tuple(each for each in opened.person.merges if each not in unnamed)
+    person = replace(opened.person, known_by=known_by, left=left, merges=merges)
+    return replace(opened, choices=choices, swept=swept, person=person)
 
 
 _NO_PERMIT = Permit("", "", "", (), "", "", (), (), 0.0, 0.0)

@@ -33,6 +33,7 @@ def _without(person: Person, unnamed: frozenset[str]) -> Person:
         person,
         known_by=tuple(each for each in person.known_by if each not in unnamed),
         left=tuple(each for each in person.left if each.source not in unnamed),
+        merges=tuple(each for each in person.merges if each not in unnamed),
         statements=tuple(each for each in person.statements if each.source not in unnamed),
         identifiers=tuple(each for each in person.identifiers if (each.system, each.value) not in hidden),
     )

@@ -9,6 +9,7 @@ from msgspec import Struct
 from carerecord.kit.db import Connection, Database
 
 _WAITS: Final = " waits"  # behind a kind: a source has said so, and a human looks first
+WAITING: Final = ("merge" + _WAITS, "link" + _WAITS)
 
 
 class Waiting(Struct, frozen=True):

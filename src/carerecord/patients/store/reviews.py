@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import product
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -12,6 +13,7 @@ from carerecord.kit.db import Connection, Database
 from carerecord.kit.question import encode
 from carerecord.patients.linking import TOLD, Decisions, Doubt
 from carerecord.patients.model import Entry
+from carerecord.patients.store import lineage
 from carerecord.patients.store.kept import entry_in
 
 _weighed = msgspec.json.Decoder(tuple[Weighed, ...])
@@ -132,9 +134,16 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
     )  # fmt: skip
 
 
-async def set_and_doubted(db: Database, patient: str) -> tuple[tuple[Entry, ...], tuple[Doubted, ...]]:
-    """Every entry of the person to whom this id belongs, and those that an open review sets against one of them, where number
-    and birth date are the same, by source. One statement: whoever opens a record waits for it."""
+class Doubts(NamedTuple):
+    """What waits for a human about one person."""
+
+    entries: tuple[Doubted, ...] = ()  # set against one of theirs, where number and birth date are the same; by source
+    merges: tuple[str, ...] = ()  # sources that told of another entry as theirs
+
+
+async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...], Doubts]:
+    """Every entry of the person to whom this id belongs, and what open reviews ask of them. One statement: whoever opens a
+    record waits for it."""
     rows = await db.fetch(
         """
         WITH mine AS (
@@ -157,13 +166,27 @@ async def set_and_doubted(db: Database, patient: str) -> tuple[tuple[Entry, ...]
                         FROM against
                         JOIN patient USING (id)
                        WHERE NOT EXISTS (SELECT FROM mine WHERE mine.id = against.id)
-                       ORDER BY source, local_id) AS doubted
+                       ORDER BY source, local_id) AS doubted,
+               ARRAY (SELECT DISTINCT teller.source
+                        FROM mine
+                       CROSS JOIN LATERAL (SELECT gone, into_id FROM merge WHERE gone = mine.id AND kind = ANY ($2)
+                                            UNION ALL
+                                           SELECT gone, into_id FROM merge WHERE into_id = mine.id AND kind = ANY ($2)
+                                           OFFSET 0) AS told
+                        JOIN patient teller ON teller.id = told.gone
+                        JOIN review ON one IN (gone, into_id) AND other IN (gone, into_id)
+                       WHERE closed_at IS NULL
+                       ORDER BY teller.source) AS merges
           FROM mine
           JOIN patient USING (id)
         """,
         patient,
+        lineage.WAITING,
     )
-    return tuple(map(entry_in, rows)), tuple([Doubted(*each) for each in rows[0]["doubted"]]) if rows else ()
+    if not rows:
+        return (), Doubts()
+    doubted = tuple([Doubted(*each) for each in rows[0]["doubted"]])
+    return tuple(map(entry_in, rows)), Doubts(doubted, tuple(rows[0]["merges"]))
 
 
 async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
