@@ -169,6 +169,23 @@ def test_the_index_is_told_how_a_person_stands_and_not_what_the_last_message_lef
     assert (retired.demographics.nhs_number, retired.demographics.birth_date) == (NHS, "1948-07-14")
 
 
+@pytest.mark.parametrize("type_", ["HospitalNumber", "HOSP", "MR", "mrn"])
+def test_a_hospitals_own_number_is_no_nhs_number_though_the_nhs_is_named_as_who_gave_it(type_: str):
+    lookalike = "9990000026"  # ten digits that agree, and somebody else's number
+
+    (someone,) = filed(told(f"{lookalike}^^^NHS^{type_}~{NHS}^^^NHS^NhsNumber")).people
+
+    assert someone.demographics.nhs_number == NHS
+    assert [each.value for each in someone.identifiers if each.system == NHS_NUMBER] == [NHS]
+    assert someone.local_id == lookalike, "known by the hospital's own number, in its own register"
+
+
+def test_the_nhs_is_no_register_of_two_hospitals_numbers():
+    (ours,) = filed(told("M7^^^NHS^MR")).people
+    (theirs,) = filed(told("M7^^^NHS^MR"), Keyed(source="elm", organisation="RX2")).people
+    assert {each.system for each in ours.identifiers}.isdisjoint(each.system for each in theirs.identifiers)
+
+
 def test_a_clock_far_ahead_does_not_stand_for_ever():
     received = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     filing = filed(told("M7^^^RX1^MR", at="20990101000000"), received_at=received)

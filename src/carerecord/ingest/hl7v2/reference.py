@@ -106,7 +106,8 @@ and visit in passing: those are believed where no administrative message has spo
 
 A repetition of PID-3 (or PID-2, PID-4) holds an NHS number where CX.4 is `NHS`, `NH` or `NHSNBR` (or its OID), or CX.5 is
 `NH` or `NHSNMBR`, or the sender's table of authorities says so; and its check digit agrees, and it is not one digit ten
-times. `HN` or ten digits alone prove nothing. Two that differ are both marked as a conflict (05).
+times. `HN` or ten digits alone prove nothing. Whoever CX.4 names, a CX.5 of `MR` or `MRN`, or one that begins with `Hosp`, is
+the hospital's own number. Two that differ are both marked as a conflict (05).
 
 ## Codes
 

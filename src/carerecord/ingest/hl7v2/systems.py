@@ -43,6 +43,7 @@ _CLINICIANS: Final = {
 }  # fmt: skip
 _NHS_AUTHORITIES: Final = frozenset(("NHS", "NH", "NHSNBR"))
 _NHS_TYPES: Final = frozenset(("NH", "NHSNMBR"))
+_HOSPITALS_TYPES: Final = re.compile(r"MRN?\Z|HOSP")  # of a number that a hospital gave, whoever is said to vouch for it
 _NHS_OID: Final = "2.16.840.1.113883.2.1.4.1"
 _PRACTICE: Final = re.compile(r"[A-Z][0-9]{5}\Z|[A-Z]{2}[0-9]{4}\Z", re.ASCII)
 _ORGANISATION: Final = re.compile(r"[A-Z][A-Z0-9]{2}(?:[A-Z0-9]{2,3})?\Z", re.ASCII)
@@ -73,10 +74,15 @@ def code_system(sender: Sender, name: str) -> str:
 
 
 def is_nhs(sender: Sender, number: str, authority: str, universal: str, type_: str) -> bool:
-    """Whether a CX says that it holds an NHS number: by who gave it or by its type, never by `HN` or ten digits alone."""
+    """Whether a CX says that it holds an NHS number: by who gave it or by its type, never by `HN` or ten digits alone.
+
+    Some trusts name the NHS as who gave every number, and tell by the type alone which is their own.
+    """
     own = {uri for known, uri in sender.authorities if known in (authority, type_) and known}
     if own:
         return NHS_NUMBER in own
+    if _HOSPITALS_TYPES.match(type_.upper()):
+        return False
     return authority.upper() in _NHS_AUTHORITIES or universal == _NHS_OID or type_.upper() in _NHS_TYPES
 
 
@@ -87,12 +93,12 @@ def is_somebodys(number: str) -> bool:
 
 def number_system(sender: Sender, authority: str, universal: str = "") -> str:
     """Of a local number. An authority of another name than the sender's own gets a system of its own: numbers of two hospitals
-    under one system would make two people one.
+    under one system would make two people one. For the same reason the NHS is nobody's register of hospital numbers or visits.
     """
     for name in (authority, universal):
         if known := next((uri for said, uri in sender.authorities if said == name and name), ""):
             return known
-    if not authority or authority in (sender.organisation, sender.source):
+    if not authority or authority in (sender.organisation, sender.source) or authority.upper() in _NHS_AUTHORITIES:
         return sender.number_system or local("number", sender, "")
     if _ORGANISATION.match(authority):
         return f"urn:carerecord:number:{authority}"
