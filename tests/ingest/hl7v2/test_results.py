@@ -232,6 +232,25 @@ def test_results_by_specimen_are_those_that_an_ORU_tells_in_its_own_order():
     assert next(each for each in found if "Colour" in str(each["code"]))["specimen"]["display"] == "Urine"
 
 
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_value_of_a_specimen_on_which_nobody_reports_is_neither_lost_nor_taken_for_another_specimens(place: int):
+    blood, urine = "SPM|1|S1||BLD^Blood^HL70487", "SPM|2|S2||UR^Urine^HL70487"
+    whole = [urine, obr(), obx("140", code="NA^Sodium^WinPath")]
+    told = ([blood, obx("7.9"), *whole], [*whole, blood, obx("7.9")], [blood, obx("7.9")])[place]
+
+    with pytest.raises(Unreadable, match=r"no report \(OBR\) on the specimen of SPM"):
+        filed(by_specimen(*told))
+
+
+def test_an_order_that_is_told_before_its_report_is_that_reports_also_where_the_one_before_has_no_value_yet():
+    first, second = "OBR|1|P1|F1|FBC^Full blood count^WinPath", "OBR|2|P2|F2|UE^Urea^WinPath"
+    segments = ("ORC|RE|P1|F1", first, "ORC|RE|P2|F2", second, obx("4.4"))
+    told = by_specimen("SPM|1|S1||BLD^Blood^HL70487", *segments)
+    same = by_specimen("SPM|1|S1||BLD^Blood^HL70487", first, segments[0], second, segments[2], segments[4])
+
+    assert {each: put.raw for each, put in stand([told]).items()} == {each: put.raw for each, put in stand([same]).items()}
+
+
 def test_results_in_a_message_of_a_kind_that_nobody_can_read_wait_for_a_human():
     with pytest.raises(Unreadable, match=r"OUL\^R24 is not mapped, and it holds results"):
         filed(message("OUL^R24", pv1(), obr(), obx("7.9")))

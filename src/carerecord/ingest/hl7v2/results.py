@@ -15,7 +15,7 @@ from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.people import Subject
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, Rule, Said, statement
-from carerecord.ingest.hl7v2.shapes import Statement
+from carerecord.ingest.hl7v2.shapes import Statement, Unreadable
 from carerecord.ingest.hl7v2.systems import local
 from carerecord.ingest.hl7v2.visits import Visit
 from carerecord.ingest.hl7v2.ways import Ways, recurring
@@ -57,22 +57,26 @@ def of_specimens(reading: Reading, event: str) -> Done:
 
 
 def _by_report(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
-    """In the order of an ORU: order, report, results, then of what. What is said of a specimen lies with its first report."""
+    """In the order of an ORU: order, report, results, then of what. What is said of a specimen lies with its first report.
+
+    Raises:
+        Unreadable: there is no report on a specimen. Beside another's, its values would be taken for that one's.
+    """
     found: list[Segment] = []
     specimen: list[Segment] = []  # for the reports that follow
-    behind: list[Segment] = []  # for the end of the report that is being told
+    behind: list[Segment] = []  # for the end of the report that is being told: empty until there is one on this specimen
     begun = -1  # where that report begins, until something but a comment has followed its OBR
     for segment in segments:
         name = segment.name
-        if name in ("SPM", "OBR"):
-            found += behind
-            behind = []
         if name == "SPM":
-            specimen, begun = [segment], -1
+            _reported_on(specimen, behind)
+            found += behind
+            behind, specimen, begun = [], [segment], -1
         elif name == "OBR":
+            found += behind
             behind, specimen, begun = specimen, specimen[:1], len(found)
             found.append(segment)
-        elif name == "ORC" and begun >= 0:
+        elif name == "ORC" and begun >= 0 and not _has_order(found, begun):
             found.insert(begun, segment)
             begun = -1
         elif name in ("OBX", "NTE") and specimen and not behind:
@@ -80,7 +84,18 @@ def _by_report(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
         else:
             found.append(segment)
             begun = begun if name == "NTE" else -1
-    return (*found, *(behind or specimen))
+    _reported_on(specimen, behind)
+    return (*found, *behind)
+
+
+def _has_order(found: list[Segment], begun: int) -> bool:
+    """Whether the report has its order already, told before it as in an ORU: the next one is the next report's."""
+    return begun > 0 and found[begun - 1].name == "ORC"
+
+
+def _reported_on(specimen: list[Segment], behind: list[Segment]) -> None:
+    if specimen and not behind:
+        raise Unreadable(f"there is no report (OBR) on the specimen of SPM (segment {specimen[0].number})")
 
 
 def _all_of(reading: Reading, everybody: Iterable[tuple[Segment, ...]]) -> Done:
