@@ -102,6 +102,8 @@ async def test_a_file_that_lies_where_no_sender_is_looked_for_is_said_once(porte
     (tmp_path / "fenwik").mkdir()
     (tmp_path / "fenwik" / "monday.csv").write_text(EXTRACT)
     (tmp_path / "tuesday.csv").write_text(EXTRACT)
+    for name in ("aaa", "lost+found", "zzz"):
+        (tmp_path / name).symlink_to(tmp_path / "nowhere")  # as a folder that may not be opened: whichever comes first
     with capture_logs() as said:
         await taken(porter, tmp_path)
 

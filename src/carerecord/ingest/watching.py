@@ -8,7 +8,6 @@ import asyncio
 import hashlib
 import json
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -121,12 +120,19 @@ class Watcher:
 
 
 def _files_beside(folder: Path, senders: frozenset[str]) -> int:
-    found = 0
-    with suppress(OSError):  # not there yet, or gone in this moment
-        for each in folder.iterdir():
-            if each.name not in senders and not each.name.startswith("."):
-                found += 1 if each.is_file() else sum(within.is_file() for within in each.iterdir())
-    return found
+    try:
+        beside = [each for each in folder.iterdir() if each.name not in senders and not each.name.startswith(".")]
+    except OSError:  # not there yet
+        return 0
+    return sum(map(_files_at, beside))
+
+
+def _files_at(path: Path) -> int:
+    """It, or those in it: 0 where it may not be opened, as `lost+found` of a disk, or is gone in this moment."""
+    try:
+        return 1 if path.is_file() else sum(within.is_file() for within in path.iterdir())
+    except OSError:
+        return 0
 
 
 def _next(messages: Iterator[bytes]) -> list[bytes]:
