@@ -214,6 +214,26 @@ async def test_a_decided_merge_that_is_undone_waits_as_its_source_told_it(desk):
     assert await desk.index.reviews(ReviewsAsked()) == ()
 
 
+async def test_a_merge_that_was_refused_does_not_come_about_by_an_answer_about_other_numbers(desk):
+    """Whose undoing would not take it back."""
+    a, b = await two_numbers(desk)
+    await taken(desk, "c")
+    assert (await say(desk, "link", "c", "a")).outcome == "done"
+    await say(desk, "merge", "a", "b")
+    (refused,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(refused.id, False, DR_NAIR))
+    assert (await say(desk, "merge", "c", "b")).outcome == "review"
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    desk.clock.at += timedelta(seconds=1)
+    await desk.index.decide(DecideAsked(review.id, True, DR_NAIR))
+    desk.clock.at += timedelta(seconds=1)
+    await desk.index.undo(UndoAsked(review.id, DR_NAIR))
+    (late,) = await Taking(desk.index.enrolling).take(TakeAsked((Claim(stated("trust", "a", number=nhs(1))),)))
+
+    assert b not in (await desk.who(a)).ids
+    assert (late.patient, late.origin) == (a, "")
+
+
 async def test_what_a_source_tells_of_two_numbers_is_no_decision_of_the_officers(desk):
     alike = [stated("trust", each, address="1 Fell Lane", postcode="LA1 1AA", phone="01229 555 014") for each in "ab"]
     await desk.enrol(*alike)

@@ -122,7 +122,9 @@ class Index:
             what = "people-linked" if asked.same else "people-kept-apart"
             await enrolling.outbox.announce("Line", book.line(what, asked.actor, pair, now), db)
             if asked.same:
-                told = await lineage.waiting(db, left, right)
+                # Not what somebody refused before: it was not asked, and an undo would not take it back.
+                waiting = await lineage.waiting(db, left, right)
+                told = [each for each in waiting if tuple(sorted((each.gone, each.into))) in pairs]
                 person = _into(sets, told)
                 former = {entry.id: key for key, entries in sets.items() if key != person for entry in entries}
                 await kept.move(db, [(patient, person, "decided") for patient in former], now)
