@@ -92,7 +92,7 @@ class Facts(Struct, frozen=True, array_like=True, gc=False):
         )
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=names.AT_HAND)
 def _spoken(given: tuple[str, ...], family: str) -> tuple[tuple[str, ...], str, tuple[str, ...], bool]:
     """Of one name: what says something of the given name, the closed family name, its parts, and whether it is a newborn's."""
     called = _called(given)
@@ -119,7 +119,7 @@ def _called(given: tuple[str, ...]) -> tuple[str, ...]:
     return ("", *told) if told and not given[0] else told
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=names.AT_HAND)
 def _birth(text: str) -> str:
     found = _DATE.match(text)
     if found is None:

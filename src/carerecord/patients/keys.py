@@ -12,6 +12,7 @@ from itertools import combinations
 
 from carerecord.patients import nicknames
 from carerecord.patients.facts import Facts
+from carerecord.patients.names import AT_HAND
 from carerecord.patients.sounds import sound
 
 FOLDED = 5  # raised whenever what is folded of an entry changes, its facts or its keys: the index then folds everybody anew
@@ -121,7 +122,7 @@ def numbered(key: str) -> int:
     return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big", signed=True)
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=AT_HAND)
 def _root(given: str) -> str:
     """How the full form of a given name sounds: Bill and William share it."""
     return sound(min(nicknames.full_forms(given) - {given}, default=given)) if given else ""

@@ -9,6 +9,7 @@ from rapidfuzz.distance import OSA, JaroWinkler
 
 from carerecord.patients import nicknames
 from carerecord.patients.facts import Facts
+from carerecord.patients.names import AT_HAND
 from carerecord.patients.sounds import sound
 from carerecord.patients.weights import weights
 
@@ -22,7 +23,7 @@ _MOST_OF_IT: Final = 5  # of eight digits
 _NO: Final[frozenset[str]] = frozenset()
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=AT_HAND)
 def given_level(one: str, other: str) -> str:
     """Two first names. Two that are each known as a name are two people's, however near: Jayden and Hayden may be twins."""
     if one == other:
@@ -42,7 +43,7 @@ def given_level(one: str, other: str) -> str:
     return PART if _near(one, other) or one.startswith(other) or other.startswith(one) else DIFFERS
 
 
-@lru_cache(maxsize=1 << 18)
+@lru_cache(maxsize=AT_HAND)
 def family_level(one: str, other: str) -> str:
     if one == other:
         return SAME
@@ -65,7 +66,7 @@ def _near(one: str, other: str) -> bool:
     )
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=AT_HAND)
 def birth_level(one: str, other: str) -> str:
     """Eight digits each, ddmmyyyy. `edit`: one slip of the pen; `partly`: two of day, month and year, or all that both know.
 
@@ -94,7 +95,7 @@ def cannot_be(birth: str) -> bool:
     return birth[:2] > "31" or birth[2:4] > "12" or not "1890" <= birth[4:] <= "2099"
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=AT_HAND)
 def place_level(one: str, house: str, post: str, other: str, other_house: str, other_post: str) -> str:
     """`same`: this house; `near`: so written that it is; `street`: this postcode; `area`: this town or district."""
     if post and post == other_post:

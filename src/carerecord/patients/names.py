@@ -11,6 +11,7 @@ from typing import Final
 
 # A word stands in the index under itself with each of its letters left out. The longest name on any register has 36 letters.
 LONGEST: Final = 60
+AT_HAND: Final = 1 << 13  # answers that each function of a word keeps: common names come again, a region's rare ones fill memory
 _LONGEST_NUMBER: Final = 200
 # Letters that NFKD leaves whole although people type them without their stroke or ligature.
 _WHOLE: Final = str.maketrans(
@@ -25,7 +26,7 @@ _NOT_PLAIN: Final = re.compile(r"[^A-Z0-9]")
 _OUTWARD_INWARD: Final = re.compile(r"([A-Z]{1,2}[0-9][A-Z0-9]?)([0-9][A-Z]{2})\Z")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=AT_HAND)
 def words(text: str) -> tuple[str, ...]:
     """The words of a name: lower case, no accents, an apostrophe closed up (O'Neill is oneill), a hyphen parts two words.
 
@@ -62,7 +63,7 @@ def number(text: str) -> str:
     return plain if len(plain) <= _LONGEST_NUMBER else blake2b(plain.encode(), digest_size=24).hexdigest().upper()
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=AT_HAND)
 def postcode(text: str) -> str:
     """A postcode without its space, in capitals; "" where it has not the shape of one.
 

@@ -9,6 +9,8 @@ import re
 from functools import lru_cache
 from typing import Final
 
+from carerecord.patients.names import AT_HAND
+
 _FIRST: Final = (("mac", "mc"), ("kn", "n"), ("gn", "n"), ("pn", "n"), ("wr", "r"), ("ps", "s"), ("x", "s"), ("wh", "w"))
 _ONE_SOUND: Final = (
     ("tsch", "c"), ("sch", "s"), ("szcz", "s"), ("cz", "c"), ("ch", "c"), ("tch", "c"), ("sz", "s"), ("sh", "s"), ("ph", "f"),
@@ -19,7 +21,7 @@ _TWICE: Final = re.compile(r"(.)\1+")
 _SOFT: Final = str.maketrans("", "", "aeiouyhw")
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=AT_HAND)
 def sound(word: str) -> str:
     """The key of one folded word: its first sound (a vowel as "a"), then consonants. Short words stay as they are."""
     if len(word) < 3:

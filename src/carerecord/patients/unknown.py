@@ -10,6 +10,8 @@ from typing import Final
 
 from rapidfuzz.distance import OSA
 
+from carerecord.patients.names import AT_HAND
+
 # A name of which these are all that is said is no name. "Unknown Male 47", "Trauma Alias Kilo", "Baby Girl Twin 1 Of Khan".
 NAMELESS: Final = frozenset(
     (
@@ -77,7 +79,7 @@ def real_words(given: tuple[str, ...], family: tuple[str, ...]) -> tuple[tuple[s
     return called, named
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=AT_HAND)
 def _misspelt(word: str) -> bool:
     """Whether it is one slip from a long word of kinship: Gentelman, Grandchlld."""
     return any(abs(len(word) - len(each)) <= 1 and OSA.distance(word, each, score_cutoff=1) <= 1 for each in _LONG)
