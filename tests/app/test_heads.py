@@ -20,7 +20,8 @@ END = b"\r\nHost: x\r\nConnection: close\r\n\r\n"
 @pytest.fixture
 async def port() -> AsyncIterator[int]:
     async def told(request: Request) -> Response:
-        return Response(f"{len(await request.body())}")
+        many = len(await request.body())
+        return Response(f"{many}, {request.headers.get('x-late', 'nothing late')}")
 
     listening = socket.create_server(("127.0.0.1", 0))
     server, _ = server_on(Starlette(routes=[Route("/", told, methods=["GET", "POST"])]), listening)
@@ -84,3 +85,18 @@ async def test_a_long_body_and_one_request_behind_another_are_no_head(port: int)
     told = await answered(port, first + first[:50], first[50:], b"GET / HTTP/1.1" + END)
     assert told.count(b"HTTP/1.1 200") == 3
     assert told.count(b"\r\n\r\n300000") == 2
+
+
+CHUNKED = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n"
+
+
+@pytest.mark.parametrize("part", [b"A: b\r\n" * 1_000, b"a" * 6_000], ids=["many", "one"])
+@pytest.mark.parametrize("begins", [b"0\r\nA: b\r\nC: ", b"1;extension="], ids=["trailers", "an extension of a chunk"])
+async def test_what_stands_beside_a_body_has_an_end_too(port: int, begins: bytes, part: bytes) -> None:
+    told = await answered(port, CHUNKED + begins, *([part] * 40))
+    assert told == b"" or told.startswith(b"HTTP/1.1 400")
+
+
+async def test_a_trailer_is_no_header(port: int) -> None:
+    told = await answered(port, CHUNKED, b"0\r\nX-Late: yes\r\n\r\nGET / HTTP/1.1" + END)
+    assert told.count(b"nothing late") == 2
