@@ -83,6 +83,8 @@ def test_the_coding_that_the_user_selected_goes_first() -> None:
          "active", "one possible diagnosis"),
         ("Condition", {"clinicalStatus": coded("active"), "verificationStatus": coded("confirmed"), "code": {"text": "x"}},
          "active", ""),
+        ("Condition", {"clinicalStatus": coded("active"), "verificationStatus": coded("provisional"), "code": {"text": "x"},
+                       "modifierExtension": [{"url": "u"}]}, "active", "provisional; carries a qualifier that is not shown here"),
         ("Procedure", {"status": "completed", "modifierExtension": [{"url": "u"}]}, "completed",
          "carries a qualifier that is not shown here"),
     ],
@@ -445,10 +447,11 @@ def test_every_answer_on_a_form_stands_beside_its_question() -> None:
         {"linkId": "2", "text": "Who helps you:", "answer": [
             {"valueCoding": {"code": "d", "display": "Daughter"}}, {"valueString": "Neighbour", "item": [
                 {"linkId": "2.1", "text": "How often?", "answer": [{"valueString": "most days"}]}]}]},
-        {"linkId": "3", "answer": [{"valueDate": "2026-03"}]}])  # fmt: skip
+        {"linkId": "3", "answer": [{"valueDate": "2026-03"}]},
+        {"linkId": "4", "text": "A picture", "answer": [{"valueAttachment": {"contentType": "image/png"}}]}])  # fmt: skip
     assert got.note.splitlines() == [
         "Do you smoke? No", "Units a week: 4", "Weight: 70.5 kg", "Who helps you: Daughter, Neighbour", "How often? most days",
-        "2026-03",
+        "2026-03", "A picture: answered, but not in words",
     ]  # fmt: skip
 
 

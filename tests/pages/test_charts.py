@@ -137,6 +137,16 @@ def test_what_happened_between_two_values_stands_between_them_in_words_and_nothi
     assert marks[4] < xs["x stopped"] < marks[5] < xs["x dispensed"] < marks[6]
 
 
+def test_a_long_name_keeps_its_beginning_and_what_happened_and_stands_whole_in_the_words_of_the_drawing() -> None:
+    name = "Amoxicillin 250mg/5ml oral suspension sugar free (A A H Pharmaceuticals Ltd)"
+    drawn = str(trend(POTASSIUM, [Happening(NOW - timedelta(days=11), "11 d", f"{name} stopped")]))
+    (words,) = re.findall(r'<text[^>]*class="happened"[^>]*>([^<]*)<', drawn)
+    assert words.startswith("Amoxicillin 250mg/5ml")
+    assert words.endswith("… stopped")
+    assert len(words) <= 60
+    assert f"{name} stopped" in drawn
+
+
 def test_a_line_whose_words_have_no_room_is_not_drawn_without_them() -> None:
     crowd = [Happening(NOW - timedelta(days=1, hours=each), "", f"medicine number {each} stopped") for each in range(6)]
     drawn = str(trend(POTASSIUM, crowd))

@@ -5,7 +5,8 @@ import re
 import pytest
 from msgspec.structs import replace
 
-from carerecord.contracts.records import AllergyTitle, Attention, Record
+from carerecord.contracts.records import AllergyTitle, Attention, Entry, Record
+from carerecord.fhir.facts import Allergy
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.sections import SectionView, sections
 from carerecord.viewer.summary import attention
@@ -68,6 +69,20 @@ def test_a_section_that_nobody_shares_is_not_called_none():
 
 def test_no_known_allergies_are_not_counted_as_one():
     assert section(scenes.harold(), "allergies").short == "none known"
+
+
+def test_an_allergy_that_is_over_is_counted_though_somebody_says_that_none_is_known():
+    title = AllergyTitle("No known allergies", "Stated by Dr A Osei, Elm Bank Surgery", updated="2024-03-14")
+    stated = allergy("elm-bank", "No known allergies", "active", negative="all")
+    over = allergy("fenwick-epr", "Penicillin", "inactive")
+    found = section(record(WHO, [stated, over], ("elm-bank", "fenwick-epr"), title=title), "allergies")
+    assert found.short == "2"
+    assert found.head == "2, newest first"
+
+
+def allergy(source: str, substance: str, status: str, negative: str = "") -> Entry:
+    said = Allergy(substance, substance.lower(), status, negative=negative)
+    return plain(source, "allergies", substance, ago(days=30), "AllergyIntolerance", allergy=said)
 
 
 @pytest.mark.parametrize(("state", "incomplete"), [("not asked", False), ("no answer", True)])

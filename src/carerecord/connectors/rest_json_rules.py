@@ -309,32 +309,38 @@ def _target(text: str) -> Target:
     return tuple(steps)
 
 
+_SEVERAL: Final = "is a value for one rule, and has elements of its own, or is a list, for another"
+
+
 class _Places(dict[int, Any]):
     """A list whose places are still being filled."""
 
 
 def _put(resource: dict[str, Any], target: Target, value: Any) -> None:
     here: Any = resource
-    for place, (name, index) in enumerate(target):
-        last = place == len(target) - 1
-        if last and name.endswith("[x]"):
-            here |= value
-        elif index < 0:
-            here = here.__setitem__(name, value) if last else _below(here.setdefault(name, {}), name)
-        else:
-            places = here.setdefault(name, _Places())
-            if not isinstance(places, _Places):
-                raise BadPath(f"{name} is a list for one rule, and none for another")
-            if last:
-                places[index] = value
-            else:
-                here = _below(places.setdefault(index, {}), name)
+    *above, (name, index) = target
+    for outer, place in above:
+        holder, key = _holder(here, outer, place)
+        here = holder.setdefault(key, {})
+        if type(here) is not dict:
+            raise BadPath(f"{outer} {_SEVERAL}")
+    if name.endswith("[x]"):
+        here |= value
+        return
+    holder, key = _holder(here, name, index)
+    if key in holder:
+        raise BadPath(f"{name} {_SEVERAL}")
+    holder[key] = value
 
 
-def _below(there: Any, name: str) -> Any:
-    if type(there) is not dict:
-        raise BadPath(f"{name} is a value for one rule, and has elements of its own, or is a list, for another")
-    return there
+def _holder(here: dict[str, Any], name: str, index: int) -> tuple[dict[Any, Any], str | int]:
+    """What holds an element, and under which key: `here` under its name, or a list under its place."""
+    if index < 0:
+        return here, name
+    places = here.setdefault(name, _Places())
+    if not isinstance(places, _Places):
+        raise BadPath(f"{name} is a list for one rule, and none for another")
+    return places, index
 
 
 def _closed_up(value: Any) -> Any:

@@ -72,6 +72,7 @@ TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 }
 # The same where it is said in words or as an age, which is no time that a page could sort by.
 _IN_WORDS: Final = {"Condition": (("onset", "Onset"),), "Procedure": (("performed", "Done"),)}
+_QUALIFIED: Final = "carries a qualifier that is not shown here"
 # Any type that is not above: names of elements under which FHIR keeps times.
 _ANY_TIME: Final = tuple(
     (name, "dated")
@@ -204,15 +205,17 @@ def _warning(parsed: Resource, status: str) -> str:
         return WARNINGS[status]
     # Before a status: an order not to do something that is on hold, or a draft, is still no order to do it.
     if parsed.get("doNotPerform") is True:
-        return "not to be done"
-    if status in WARNINGS:
+        said = "not to be done"
+    elif status in WARNINGS:
         return WARNINGS[status]
-    if "verificationStatus" in parsed and parsed["resourceType"] == "Condition":  # an allergy tells its doubts itself
-        doubt = DOUBTS.get(first_code(parsed["verificationStatus"]))
-        if doubt:
-            return doubt
+    elif "verificationStatus" in parsed and parsed["resourceType"] == "Condition":  # an allergy tells its doubts itself
+        said = DOUBTS.get(first_code(parsed["verificationStatus"]), "")
+    else:
+        said = ""
     # FHIR: what carries a modifier that is not understood must not be taken at face value.
-    return "carries a qualifier that is not shown here" if parsed.get("modifierExtension") else ""
+    if parsed.get("modifierExtension"):
+        return f"{said}; {_QUALIFIED}" if said else _QUALIFIED
+    return said
 
 
 def _any_title(parsed: Resource, type_: str) -> str:

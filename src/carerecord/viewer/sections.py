@@ -107,7 +107,6 @@ def sections(view: View) -> tuple[SectionView, ...]:
 
 def section_view(view: View, section: Section) -> SectionView:
     told = view.about(section.id)
-    denied = section.id == "allergies" and view.record.allergies.title == "No known allergies"
     says = tuple(
         Say(state, sign(said.state), sentence(state, view.fmt, said), RETRY.get(said.state, ""))
         for state, said in view.troubled(section.id)
@@ -115,6 +114,7 @@ def section_view(view: View, section: Section) -> SectionView:
     every = tuple(row(view, each) for each in section.entries)
     rows = tuple(each for each in every if not each.entry.mismatch)
     held = tuple(each for each in every if each.entry.mismatch)
+    denied = section.id == "allergies" and view.record.allergies.title == "No known allergies" and all(map(_denies, every))
     answered = sum(sign(said.state).tone in ("held", "empty", "part") and said.state != "out of date" for _, said in told)
     bare = tuple(state.name for state, said in told if sign(said.state).tone == "empty")
     withheld = tuple(each for each in view.record.withheld if each.section in (section.id, "*"))
@@ -126,6 +126,12 @@ def section_view(view: View, section: Section) -> SectionView:
         _gap(view, section, len(held)), not every and _hidden(told, withheld), held, bool(answered),
         denied,
     )  # fmt: skip
+
+
+def _denies(item: Row) -> bool:
+    """An allergy that is over does not: it stands beside the "no known allergies" of somebody else, and is counted."""
+    allergy = item.facts.allergy
+    return allergy is not None and bool(allergy.negative)
 
 
 def _by_copy(told: Sequence[tuple[SourceState, SectionState]]) -> str:

@@ -27,7 +27,7 @@ def answers_of(form: Resource, depth: int = 0) -> list[str]:
 def _words(answer: Resource) -> str:
     for name, value in answer.items():
         if name.startswith("value"):
-            return _said(value)
+            return _said(value) or "answered, but not in words"
     return ""  # an answer that holds nothing but further questions
 
 

@@ -11,6 +11,7 @@ from carerecord.pages.charts.scale import Axis, TimeAxis, time_axis, value_axis
 
 SHOWN = 10  # more values than this crowd their labels: the newest are drawn and the caption says so
 _WIDTH, _HEIGHT = 420.0, 190.0
+_LONGEST = 60  # letters of what is written of something that happened
 _LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 402.0, 26.0, 156.0
 
 
@@ -129,15 +130,24 @@ def _beside(happened: Sequence[Happening], points: Sequence[Point], time: TimeAx
     taken = [-1e9, -1e9]
     for each in sorted(happened, key=lambda happening: happening.at):
         x = time.between([point.at for point in points], each.at)
-        half = len(each.says) * 2.9 + 2
+        words = _cut(each.says)
+        half = len(words) * 2.9 + 2
         middle = min(max(x, half), _WIDTH - half)
         row = 0 if middle - half > taken[0] else 1
         if middle - half <= taken[row]:
             continue  # its line would stand without a word
         taken[row] = middle + half
         parts.append(svg.path(f"M{svg.num(x)} {12 + 11 * row}V{svg.num(_BOTTOM + 8)}", "happened"))
-        parts.append(svg.text(middle, 9 + 11 * row, each.says, cls="happened", anchor="middle"))
+        parts.append(svg.text(middle, 9 + 11 * row, words, cls="happened", anchor="middle"))
     return parts
+
+
+def _cut(says: str) -> str:
+    """A long name without its end; what happened, the last word, stays. The edge of the paper would take the beginning, by which
+    a medicine is known. In the words of the drawing it stands whole."""
+    name, _, what = says.rpartition(" ")
+    room = _LONGEST - len(what) - 2
+    return says if len(says) <= _LONGEST else f"{name[:room]}… {what}"
 
 
 def _line(points: tuple[Point, ...], axis: Axis, time: TimeAxis) -> list[Markup]:
