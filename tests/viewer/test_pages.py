@@ -475,6 +475,13 @@ async def test_an_address_that_leads_nowhere_is_a_page_from_which_one_finds_back
     assert 'href="/sign-in">Sign in' in unknown.text
 
 
+async def test_a_stroke_at_the_end_of_an_address_leads_to_its_page_and_nowhere_else():
+    async with Neighbours().browser() as browser:
+        reply = await browser.get("/ingest/?after=3")
+        assert (reply.status_code, reply.headers["location"]) == (303, "/ingest?after=3")
+        assert (await browser.get("/elsewhere/")).status_code == 404
+
+
 async def test_an_address_that_only_a_button_leads_to_says_so():
     reply = await Neighbours().browser().get("/audit/verify")
     assert reply.status_code == 405

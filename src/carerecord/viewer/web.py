@@ -56,12 +56,17 @@ async def to_record(visit: Visit) -> Response:
 
 
 def nowhere(known: tuple[BaseRoute, ...]) -> Page:
-    """Any other address: said in a page, from which somebody who is signed in finds back."""
+    """Any other address: said in a page, from which one finds back. A stroke too many at the end is forgiven."""
 
     async def page(visit: Visit) -> Response:
+        scope = visit.request.scope
+        meant = {**scope, "path": scope["path"].rstrip("/")}
+        if meant["path"] != scope["path"] and any(each.matches(meant)[0] is Match.FULL for each in known):
+            query = scope["query_string"].decode("latin-1")
+            return visit.go(f"{meant['path']}?{query}" if query else meant["path"])
         with suppress(CareRecordError):
             visit.signed_in = await session_of(visit)
-        sent_to = any(each.matches(visit.request.scope)[0] is Match.PARTIAL for each in known)
+        sent_to = any(each.matches(scope)[0] is Match.PARTIAL for each in known)
         says = "Only a button leads to this address." if sent_to else "The address may have been cut short."
         status, title = 405 if sent_to else 404, "There is no such page"
         return visit.page("message.html", status, title=title, says=says, rule="", again=False, advice="", patient="")
