@@ -117,6 +117,18 @@ async def test_an_unmerge_that_names_the_two_the_other_way_round_parts_them_alik
     assert b not in (await desk.who(a)).ids, "also where the survivor was turned"
 
 
+@pytest.mark.parametrize("named", ["ab", "ba"])
+async def test_of_two_who_were_one_before_they_were_merged_the_number_that_was_given_up_leaves(desk, named):
+    survivor, given_up, practice = await desk.enrol(
+        *(stated(*each, number=nhs(1)) for each in (("trust", "a"), ("trust", "b"), ("practice", "g")))
+    )
+    assert (await say(desk, "merge", "b", "a")).outcome == "done"
+    assert (await say(desk, "unlink", *named)).outcome == "done"
+
+    assert (await desk.who(given_up.patient)).ids == (given_up.patient,)
+    assert set((await desk.who(survivor.patient)).ids) == {survivor.patient, practice.patient}
+
+
 async def test_an_unmerge_that_arrives_before_its_merge_wins_when_it_was_recorded_later(desk):
     a, _ = await taken(desk, "a", "b")
     await say(desk, "unmerge", "a", "b", recorded="2026-11-22T09:05:00+00:00")

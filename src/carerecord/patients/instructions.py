@@ -147,7 +147,8 @@ class Instructing:
         back = {patient: person for patient, person in moved if patient in here}
         # The number that was wronged leaves, with all that it brought; where it brought nothing with it, alone. Which of the two
         # that is the merge has said: an A37 names them in any order.
-        leaving = back or {gone.id: ""}
+        wronged = max(held, key=lambda each: each.recorded_at).gone if held else gone.id
+        leaving = back or {wronged: ""}
         if gone.id in leaving and into.id in leaving:
             leaving = {patient: person for patient, person in leaving.items() if patient != into.id}
         fresh: dict[str, str] = {}
