@@ -15,6 +15,7 @@ from tests.browser.conftest import Front, open_record
 from tests.browser.test_access import violations
 from tests.pages import scenes
 from tests.pages.a_record import SOURCES, ago, day, entry, facts, lab, med, no_plans, person, plain, record, seen, stuck, trend
+from tests.pages.wide import wide
 from tests.viewer.neighbours import PEOPLE
 
 pytestmark = pytest.mark.browser
@@ -98,6 +99,16 @@ def test_when_nobody_answers_the_first_screen_still_reaches_what_needs_attention
         open_record(page, front, "p-marlow")
     assert page.locator("#attention").evaluate("each => each.getBoundingClientRect().top") < 620
     assert violations(page) == []
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_of_many_sources_those_that_share_one_row_are_named_in_the_strip(page: Page, front: Front, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    with shown(front, wide()):
+        open_record(page, front, "p-marlow")
+    chip = page.locator("#status .cr-chip", has_text="Nothing held")
+    chip.locator("summary").click()
+    expect(chip.locator("dd").first).to_be_visible()
 
 
 def test_a_tests_name_is_broken_on_no_paper_and_a_sources_mark_nowhere(page: Page, front: Front) -> None:
