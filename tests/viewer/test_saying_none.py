@@ -71,6 +71,14 @@ def test_no_known_allergies_are_not_counted_as_one():
     assert section(scenes.harold(), "allergies").short == "none known"
 
 
+def test_a_denial_that_settles_nothing_is_no_number():
+    found = section(scenes.edith(), "allergies")
+    assert (found.short, found.count, found.incomplete) == ("–", 1, True), "the GP practice is silent"
+    title = AllergyTitle("Allergies not recorded", "No known drug allergies, stated by Elm Bank Surgery")
+    of_drugs = allergy("elm-bank", "No known drug allergies", "active", negative="medication")
+    assert section(record(WHO, [of_drugs], ("elm-bank",), title=title), "allergies").short == "–"
+
+
 def test_an_allergy_that_is_over_is_counted_though_somebody_says_that_none_is_known():
     title = AllergyTitle("No known allergies", "Stated by Dr A Osei, Elm Bank Surgery", updated="2024-03-14")
     stated = allergy("elm-bank", "No known allergies", "active", negative="all")

@@ -19,6 +19,7 @@ from carerecord.viewer.view import View
 
 FIRST = 12  # rows shown before "Show n more"
 TABLES = ("results", "observations")
+_NONE_KNOWN = "none known"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class SectionView:
     hidden: bool = False  # the reader's role shows nothing of it: named with the others at the end, not on its own
     held: tuple[Row, ...] = ()  # items of a source that knows this person by another name: behind a warning
     heard: bool = False  # a source that shares it has answered
-    denied: bool = False  # allergies alone: somebody said that there is none, and nobody named one
+    denied: str = ""  # allergies alone, where all that was said is that there is none: what stands for a number then
 
     @property
     def seen_only_if_asked(self) -> tuple[Say, ...]:
@@ -83,7 +84,7 @@ class SectionView:
         if self.held:
             return f"{self.count} + {len(self.held)} held" if self.count else f"{len(self.held)} held"
         if self.denied:
-            return "none known"
+            return self.denied
         return str(self.count) if self.count else "none" if self.heard and not (self.says or self.withheld) else "–"
 
     def nothing(self, words: str) -> str:
@@ -114,18 +115,26 @@ def section_view(view: View, section: Section) -> SectionView:
     every = tuple(row(view, each) for each in section.entries)
     rows = tuple(each for each in every if not each.entry.mismatch)
     held = tuple(each for each in every if each.entry.mismatch)
-    denied = section.id == "allergies" and view.record.allergies.title == "No known allergies" and all(map(_denies, every))
+    denied = _denied(view, every) if section.id == "allergies" else ""
     answered = sum(sign(said.state).tone in ("held", "empty", "part") and said.state != "out of date" for _, said in told)
     bare = tuple(state.name for state, said in told if sign(said.state).tone == "empty")
     withheld = tuple(each for each in view.record.withheld if each.section in (section.id, "*"))
     figures = tuple(_figures(view, section)) if section.id in TABLES else ()
+    head = denied if denied == _NONE_KNOWN else _head(section, len(rows), says, withheld, bare)
     return SectionView(
-        section.id, section.title, len(rows), "none known" if denied else _head(section, len(rows), says, withheld, bare),
+        section.id, section.title, len(rows), head,
         f"{answered} of {len(told)} sources that share this answered{_by_copy(told)}" if told else "",
         says, withheld, rows, _empty(rows, bare, told, withheld), figures,
         _gap(view, section, len(held)), not every and _hidden(told, withheld), held, bool(answered),
         denied,
     )  # fmt: skip
+
+
+def _denied(view: View, every: Sequence[Row]) -> str:
+    """Somebody's denial is no allergy that could be counted; and it settles nothing while the banner says that it does not."""
+    if not every or not all(map(_denies, every)):
+        return ""
+    return _NONE_KNOWN if view.record.allergies.title == "No known allergies" else "–"
 
 
 def _denies(item: Row) -> bool:
