@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from carerecord.ingest.journal.store import filing as store
-from carerecord.ingest.journal.store.filing import Said
+from carerecord.ingest.journal.store import saying as store
+from carerecord.ingest.journal.store.saying import Said
 from carerecord.kit.db import Connection
 
 MANY = 2_000

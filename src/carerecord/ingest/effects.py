@@ -16,7 +16,7 @@ from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsk
 from carerecord.ingest import hl7v2, taken_back
 from carerecord.ingest.group import NotFiled, Read, blamed
 from carerecord.ingest.hl7v2 import Put
-from carerecord.ingest.journal.store import filing as store
+from carerecord.ingest.journal.store import saying as store
 from carerecord.ingest.merging import in_two, told_of
 from carerecord.ingest.provenance import provenance
 from carerecord.ingest.senders import Sender

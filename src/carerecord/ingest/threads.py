@@ -13,8 +13,8 @@ from carerecord.ingest.group import Read
 from carerecord.ingest.hl7v2 import Filing, Put
 from carerecord.ingest.hl7v2 import Heard as Word
 from carerecord.ingest.journal.sealing import Seals
-from carerecord.ingest.journal.store import filing as store
-from carerecord.ingest.journal.store.filing import Said
+from carerecord.ingest.journal.store import saying as store
+from carerecord.ingest.journal.store.saying import Said
 from carerecord.ingest.senders import Sender
 from carerecord.kit.db import Pool
 from carerecord.kit.turns import Turns
