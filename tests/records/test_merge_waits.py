@@ -25,7 +25,7 @@ async def test_the_page_names_the_source_that_merged_and_says_that_the_other_hal
         merged(world)
         record = await world.last()
 
-    assert notices(record) == [("gap", "trust", f"{name} has merged another of its numbers with this person's")]
+    assert notices(record) == [("gap", "trust", f"{name} says that another number is this person's too")]
     (says,) = (each.says for each in record.attention if each.rule == "gap/merge")
     assert says == "What lies under the other number is not shown here until a data-quality officer has decided."
 

@@ -150,7 +150,7 @@ def _gone_from(source: Source, at: str) -> Attention:
 
 
 def _merged_by(source: Source) -> Attention:
-    title = f"{source.name} has merged another of its numbers with this person's"
+    title = f"{source.name} says that another number is this person's too"
     return Attention("gap", title, RULE["gap/merge"].says, "gap/merge", source=source.id)
 
 
