@@ -26,7 +26,7 @@ from carerecord.kit.db import Pool, is_away
 from carerecord.kit.errors import Unavailable
 from carerecord.kit.log import Log
 
-GROUP: Final = 128  # what a group costs by itself is then little of each message; twice as many need a sixth more memory
+GROUP: Final = 256  # what a group costs by itself is then little of each message; it takes some 30 kB for each of them
 FEW: Final = 8  # of those that were in a killed worker's hand together; who was in hand a second time is filed by itself
 GROUPS: Final = 8  # of one lane, before it is let go: the lane whose oldest message waits longest is the next
 HOLD: Final = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
