@@ -341,7 +341,7 @@ async def in_the_house(cluster: Cluster, folder: Path, seconds: float, backlog: 
             await load(port, seconds, more, said)
             more += 1_000_000
         sent, resources = await pool.fetchval("SELECT count(*) FROM message"), await kept.fetchval(VERSIONS)
-        _, _, at_first = await told_by(workers)
+        _, as_it_began, at_first = await told_by(workers)
         drained, most_mb = time.perf_counter(), 0.0
         while await waiting(pool) and time.perf_counter() - drained < 3_000:
             await asyncio.sleep(0.2)
@@ -364,7 +364,8 @@ async def in_the_house(cluster: Cluster, folder: Path, seconds: float, backlog: 
         "stuck": stuck,
         "house_cpu_us": round((cpu_after - cpu) / max(1, filed_after - filed) * 1e6, 1),
         "engine_cpu_us": round((engine_s(cluster) - engine) / max(1, filed_after - filed) * 1e6, 1),
-        "memory_mb": round(memory, 1),
+        "memory_before_any_mb": round(memory, 1),
+        "memory_mb": round(as_it_began, 1),
         "most_memory_mb": round(most_mb, 1),
     }
 
@@ -408,7 +409,7 @@ async def measured(rounds: int, seconds: float, backlog: int) -> tuple[list[Prom
         Promise("answered a second while filing goes on, at least", 1_500, "messages/s", house["answered_while_filing_s"]),
         Promise("filed a second meanwhile, at least", 200, "messages/s", house["filed_while_answering_s"]),
         Promise("filed a second when nothing else comes, at least", 400, "messages/s", house["filed_s"]),
-        Promise("memory while the backlog is filed, of before, at most", house["most_memory_mb"], "MB", house["memory_mb"], 1.1),
+        Promise("memory while a backlog is filed, of as it began", house["most_memory_mb"], "MB", house["memory_mb"], 1.1),
     ]
     if limit:
         of_limit = round(house["resources_s"] / limit, 3)
