@@ -401,10 +401,11 @@ async def measured(rounds: int, seconds: float, backlog: int) -> tuple[list[Prom
         house = await in_the_house(cluster, Path(folder), seconds, backlog)
         limit = await copied(cluster) if real.MESSAGES else 0.0
     middle = {name: {key: statistics.median(each[key] for each in rows) for key in rows[0]} for name, rows in found.items()}
-    door_s, bare_s = middle["door"]["messages_s"], middle["bare"]["messages_s"]
+    door_s, bare_s, disk_s = (middle[each]["messages_s"] for each in ("door", "bare", "disk"))
     promises = [
         Promise("messages durable and answered a second, at least", 3_200, "messages/s", door_s),
         Promise("… of what a bare receiver answers, at least", 0.16, "ratio", round(door_s / bare_s, 3)),
+        Promise("… of what one answers that only waits for the disk, at least", 0.45, "ratio", round(door_s / disk_s, 3)),
         Promise("time to the answer, p99", middle["door"]["p99_ms"], "ms", 25.0),
         Promise("answered a second while filing goes on, at least", 1_500, "messages/s", house["answered_while_filing_s"]),
         Promise("filed a second meanwhile, at least", 200, "messages/s", house["filed_while_answering_s"]),
