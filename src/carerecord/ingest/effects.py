@@ -122,20 +122,22 @@ class Effects:
 
     async def _noted(self, group: Sequence[Read], puts: Sequence[Settled]) -> None:
         """What goes from somebody's record is noted before it does."""
+        going = [each for each in puts if each.put.was[1] or (each.put.raw is None and not each.put.one_with)]
+        if not going:
+            return
         blame, items = blamed(group), []
-        for each in puts:
+        for each in going:
             put, source, message = each.put, each.sender.source, blame.get(each.thread, group[0].id)
             if put.raw is None and not put.one_with:
                 items.append(
                     taken_back.Taken(put.type, put.id, source, each.sender.id, put.local_id, message, put.withdrawn)
                 )
-            elif put.was[1]:
+            else:
                 local_id, patient = put.was
                 items.append(
                     taken_back.Taken(put.type, put.id, source, each.sender.id, local_id, message, taken_back.MOVED, patient)
                 )
-        if items:
-            await taken_back.TakenBack(self.calls, self.db, self.clock, self.outbox).note(items, self.whose.pointed)
+        await taken_back.TakenBack(self.calls, self.db, self.clock, self.outbox).note(items, self.whose.pointed)
 
     async def _write(self, sender: Sender, changes: Sequence[tuple[Change, int]]) -> None:
         client = Client(

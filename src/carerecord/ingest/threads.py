@@ -116,7 +116,7 @@ class Threads:
         if rows is None:
             rows = await store.statements(self.db, list(threads))
         heard: dict[str, list[Word]] = {each: [] for each in threads}
-        above: dict[str, list[Word]] = {each: [] for each in threads}
+        above: dict[str, list[Word]] = {}
         puts: list[Settled] = []
         seen: set[tuple[str, bytes]] = set()
         often: dict[str, None] = {}
@@ -124,22 +124,26 @@ class Threads:
             for at, row in rows:
                 known = words.get((row.thread, row.digest, row.message))
                 local_id, says = known or _opened.decode(self._text(row))
-                order = (row.recorded, row.sent, row.message)
-                if at == row.thread and not row.rules:
-                    if (row.thread, row.digest) in seen:
-                        often[row.thread] = None
-                    seen.add((row.thread, row.digest))
-                (above if row.rules else heard)[at].append(Word(row.thread, local_id, says, order, str(row.message), row.trigger))
+                word = Word(row.thread, local_id, says, (row.recorded, row.sent, row.message))
+                if row.rules:
+                    above.setdefault(at, []).append(word)
+                else:
+                    heard[at].append(word)
+                    if at == row.thread:
+                        if (at, row.digest) in seen:
+                            often[at] = None
+                        seen.add((at, row.digest))
                 if turn.spent:
                     await turn.over()
             for thread, sender in threads.items():
-                recorded = max((each.order[0] for each in heard[thread]), default="")
-                stands = hl7v2.standing(thread, heard[thread], above[thread])
-                said = frozenset(each.order[2] for each in heard[thread])
+                orders = [each.order for each in heard[thread]]
+                recorded = max(orders)[0] if orders else ""
+                said = frozenset([message for _, _, message in orders])
+                stands = hl7v2.standing(thread, heard[thread], above.get(thread, ()))
                 puts += [Settled(thread, sender, recorded, put, said) for put in stands]
                 if turn.spent:
                     await turn.over()
-        return Stands(puts, frozenset(row.message for _, row in rows), tuple(often))
+        return Stands(puts, frozenset([row.message for _, row in rows]), tuple(often))
 
     async def shortened(self, stands: Stands) -> None:
         """Of what was said again only the latest is kept, once it cannot be taken back: the same words would go with it."""

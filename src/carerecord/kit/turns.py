@@ -51,9 +51,6 @@ class Turns:
                     await turn.over()
         return done
 
-    def _spent(self) -> bool:
-        return self._since > 0.0 and time.perf_counter() - self._since > self._turn_s
-
     def _next_round(self) -> None:
         self._since = 0.0
 
@@ -99,11 +96,12 @@ class Turn:
     @property
     def spent(self) -> bool:
         """Whether it is time for `over`: asked between pieces of work so small that awaiting would be a good part of them."""
-        return self._turns._spent()
+        turns = self._turns
+        return turns._since > 0.0 and time.perf_counter() - turns._since > turns._turn_s
 
     async def over(self) -> None:
         """Called between two small pieces of work: when the turn has lasted long enough the others have theirs first."""
-        if self._turns._spent():
+        if self.spent:
             self._mine = False
             self._note()
             await self.begin(pass_on=True)
@@ -113,7 +111,7 @@ class Turn:
         await turns._take(self._whose, pass_on=pass_on)
         self._mine, self._began = True, time.perf_counter()
         try:
-            if turns._spent():
+            if self.spent:
                 await asyncio.sleep(0)  # this round of the loop has had its share; we stay first in the queue
                 self._began = time.perf_counter()
         except BaseException:

@@ -63,7 +63,7 @@ def settled(filings: Iterable[Filing]) -> dict[str, Put]:
     for number, filing in enumerate(filings, 1):
         touched: dict[str, None] = {}
         for each in filing.statements:
-            one = Heard(each.thread, each.local_id, each.says, (*filing.order, number), str(number), filing.trigger)
+            one = Heard(each.thread, each.local_id, each.says, (*filing.order, number))
             known = heard[each.thread].get(bytes(each.says))
             if known is None or one.order > known.order:
                 heard[each.thread][bytes(each.says)] = one

@@ -1,6 +1,5 @@
 """What passes between a message that was read and the filing of it? The shapes alone."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from msgspec import Raw, Struct
@@ -61,8 +60,6 @@ class Heard(Struct, frozen=True):
     local_id: str
     says: Raw
     order: Order
-    message: str = ""
-    trigger: str = ""
 
 
 class Merge(Struct, frozen=True):
@@ -97,6 +94,3 @@ class Put(Struct, frozen=True):
     withdrawn: str = ""  # why, in words
     one_with: bool = False  # it is gone because another stands for both: nothing was taken back
     was: tuple[str, str] = ("", "")  # moved: whose it was, by local_id and by the id of their Patient
-
-
-Everything = Sequence[Heard]

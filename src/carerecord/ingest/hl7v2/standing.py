@@ -4,7 +4,9 @@ The answer depends on what was said and on when it was recorded, never on the or
 the one recorded last; what was withdrawn, moved or renumbered is so for all that had been recorded before, and for nothing later.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
+from operator import itemgetter
 from typing import Any, Final
 
 from carerecord.contracts.patients import SourcePatient
@@ -28,6 +30,7 @@ _NOBODYS: Final = frozenset(("Patient", "Appointment"))
 BECAME: Final = "it is one with another visit of its sender"
 
 _Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
+_ORDER: Final = itemgetter(0)
 
 
 def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -> tuple[Put, ...]:
@@ -37,20 +40,21 @@ def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -
     on which it hangs, and its own where they are not in `heard`. A resource that was withdrawn comes back without content, and
     says why.
     """
-    own = [each for each in (*heard, *above) if each.thread == thread]
-    said = _read(own)
-    rules = [(order, each.rule) for order, each, _ in said if each.rule is not None]
-    rules += [(order, each.rule) for order, each, _ in _read(each for each in above if each.thread != thread) if each.rule]
+    said = _read([each for each in (*heard, *above) if each.thread == thread])
     others = [each for each in heard if each.thread != thread]
+    rules = [(order, each.rule) for order, each, _ in said if each.rule is not None]
+    if above:
+        rules += [(order, each.rule) for order, each, _ in _read([each for each in above if each.thread != thread]) if each.rule]
     if others:
         became = _read(others)
         rules += [(order, each.rule) for order, each, _ in became if each.rule is not None and each.rule.kind == "renumbered"]
-    rules.sort(key=lambda each: each[0])
+    rules.sort(key=_ORDER)
     renumbered = _renumberings(rules) if rules else {}
-    things = {thing for _, each, _ in said for thing in each.things}
-    told = [_told(thing, said, rules, renumbered, _absorbed(thing, others, renumbered)) for thing in sorted(things)]
+    things = said[0][1].things if len(said) == 1 else {thing for _, each, _ in said for thing in each.things}
+    absorbed = {thing: _absorbed(thing, others, renumbered) for thing in things} if others else {}
+    told = [_told(thing, said, rules, renumbered, absorbed.get(thing)) for thing in sorted(things)]
     gone = {f"{each.type}/{each.id}" for each in told if each.withdrawn}
-    return tuple(_put(each, gone) for each in told)
+    return tuple([_put(each, gone) for each in told])
 
 
 def enrolled(put: Put, source: str) -> SourcePatient | None:
@@ -61,10 +65,10 @@ def enrolled(put: Put, source: str) -> SourcePatient | None:
     return SourcePatient(source, put.local_id, made.identifiers, made.demographics, made.version)
 
 
-def _read(heard: Iterable[Heard]) -> list[_Heard]:
-    """In the order of recording."""
+def _read(heard: Sequence[Heard]) -> list[_Heard]:
+    """In the order of recording; what was recorded in one moment in the order of its letters."""
     said: list[_Heard] = [(each.order, read(each.says), each.local_id) for each in heard]
-    if len(said) > 1:
+    if any([one[0] >= other[0] for one, other in pairwise(said)]):
         said.sort(key=lambda each: (each[0], written(each[1].things)))
     return said
 
@@ -75,7 +79,7 @@ def _absorbed(thing: str, others: Sequence[Heard], renumbered: Mapping[str, str]
     for other in dict.fromkeys(each.thread for each in others):
         if _leads(other, renumbered) != thing:
             continue
-        said = _read(each for each in others if each.thread == other)
+        said = _read([each for each in others if each.thread == other])
         gone = max((order for order, each, _ in said if each.rule is not None and each.rule.kind == "withdrawn"), default=None)
         found += [(order, each.things.get(other, {})) for order, each, _ in said if gone is None or order > gone]
     return sorted(found, key=lambda each: (each[0], written(each[1])))
@@ -105,7 +109,7 @@ def _told(
     said: list[_Heard],
     rules: list[tuple[Order, Rule]],
     renumbered: Mapping[str, str],
-    absorbed: list[tuple[Order, Facts]],
+    absorbed: list[tuple[Order, Facts]] | None,
 ) -> Told:
     facts: dict[str, Any] = {}
     believed_less: dict[str, Any] = {}
@@ -116,9 +120,10 @@ def _told(
         if (stated_facts := each.things.get(thing)) is None:
             continue
         for key, value in stated_facts.items():
-            if key[0] == "@":
+            mark = key[0]
+            if mark == "@":
                 log[key] = (order, value)
-            elif key[0] == "?":
+            elif mark == "?":
                 believed_less[key[1:]] = value
             else:
                 facts[key] = value

@@ -18,6 +18,21 @@ def standing(told: Told) -> dict[str, Any]:
     out = elements(told.facts)
     if not said:
         return out
+    chosen = said[0] if len(said) == 1 else _chosen(said)
+    of_all = out.pop("note", [])
+    out |= {key: value for key, value in chosen.items() if key not in _OURS}
+    if of_all:
+        out["note"] = [*of_all, *out.get("note", ())]
+    if "effectiveDateTime" in chosen:  # its own time, before the span of its report: FHIR knows one of the two
+        out.pop("effectivePeriod", None)
+    if len(said) > 1 and (earlier := _earlier(said, shown_value(chosen))):
+        out["extension"] = [*out.get("extension", ()), *map(_extension, earlier)]
+        out["note"] = [*out.get("note", ()), {"text": "\n".join(map(_in_words, earlier))}]
+    return out
+
+
+def _chosen(said: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is shown of several that were sent for one result."""
     newest = said[-1]
     now: dict[str, Any] = {}
     later: list[dict[str, Any]] = []  # what came without a value, after the one that stands
@@ -27,22 +42,17 @@ def standing(told: Told) -> dict[str, Any]:
             now, later = each if "taken" not in each else {}, []
     # A status sent without the value again ("verified") is one of the value that stands, and so is a comment; `""` takes it away.
     stands = shown_value(newest) or "taken" in newest or newest["status"] in ("cancelled", "registered") or not now
-    chosen = newest if stands else {**now, "status": newest["status"], **_notes(later, now)}
-    of_all = out.pop("note", [])
-    out |= {key: value for key, value in chosen.items() if key not in _OURS}
-    if of_all:
-        out["note"] = [*of_all, *out.get("note", ())]
-    if "effectiveDateTime" in chosen:  # its own time, before the span of its report: FHIR knows one of the two
-        out.pop("effectivePeriod", None)
+    return newest if stands else {**now, "status": newest["status"], **_notes(later, now)}
+
+
+def _earlier(said: list[dict[str, Any]], shown: str) -> list[dict[str, str]]:
+    """Every other value that was ever sent for it, once."""
     earlier: list[dict[str, str]] = []
     for each in said:
         words = shown_value(each)
-        if words and words != shown_value(chosen) and words not in [known["words"] for known in earlier]:
+        if words and words != shown and words not in [known["words"] for known in earlier]:
             earlier.append({"words": words, "status": _WORDS.get(each["status"], each["status"]), "at": each.get("sent", "")})
-    if earlier:
-        out["extension"] = [*out.get("extension", ()), *map(_extension, earlier)]
-        out["note"] = [*out.get("note", ()), {"text": "\n".join(map(_in_words, earlier))}]
-    return out
+    return earlier
 
 
 def _notes(later: list[dict[str, Any]], now: dict[str, Any]) -> dict[str, Any]:

@@ -1,11 +1,11 @@
 """How do facts become elements where a type has no rules of its own?"""
 
-from operator import itemgetter
+from operator import methodcaller
 from typing import Any, Final
 
 from carerecord.ingest.hl7v2.stands.told import Told
 
-_KEY: Final = itemgetter(0)
+_PLACE: Final = methodcaller("get", "#", 0)  # where an entry stood among others as its sender laid them out
 
 
 def standing(told: Told) -> dict[str, Any]:
@@ -15,27 +15,26 @@ def standing(told: Told) -> dict[str, Any]:
 def elements(facts: dict[str, Any]) -> dict[str, Any]:
     """Elements as they are, entries of lists in the order of their keys, parts of elements under the element."""
     out: dict[str, Any] = {}
-    said = sorted([each for each in facts.items() if each[1] is not None], key=_KEY)
-    if any(type(value) is dict and "#" in value for _, value in said):
-        said.sort(key=_place)
-    for key, value in said:
+    laid_out: set[str] = set()  # lists whose entries say where they stand
+    for key in sorted(facts):
+        if (value := facts[key]) is None:
+            continue
         if key[0] == "+":
-            entry = {name: inner for name, inner in value.items() if name != "#"} if type(value) is dict else value
-            out.setdefault(key[1:].partition("/")[0], []).append(entry)
-        elif key == "whole":  # of a resource that came as one
-            out |= value
+            element = key[1:].partition("/")[0]
+            out.setdefault(element, []).append(value)
+            if type(value) is dict and "#" in value:
+                laid_out.add(element)
         elif ":" in key:
             element, _, part = key.partition(":")
             if element == "ext":
                 out.setdefault("extension", []).append(value)
             else:
                 out.setdefault(element, {})[part] = value
+        elif key == "whole":  # of a resource that came as one
+            out |= value
         else:
             out[key] = value
+    for element in laid_out:
+        entries = sorted(out[element], key=_PLACE)
+        out[element] = [{name: inner for name, inner in each.items() if name != "#"} for each in entries]
     return out
-
-
-def _place(said: tuple[str, Any]) -> int:
-    """Where an entry stood among others as its sender laid them out."""
-    value = said[1]
-    return int(value.get("#", 0)) if type(value) is dict else 0
