@@ -169,6 +169,6 @@ def _alone(filing: Filing) -> list[hl7v2.Put]:
     """How things would stand if this message were all that was ever said."""
     by_thread: dict[str, list[Word]] = {}
     for each in filing.statements:
-        heard = Word(each.thread, each.local_id, each.says, (*filing.order, 1), "1", filing.trigger)
+        heard = Word(each.thread, each.local_id, each.says, (*filing.order, 1))
         by_thread.setdefault(each.thread, []).append(heard)
     return [put for thread, heard in by_thread.items() for put in hl7v2.standing(thread, heard, ())]

@@ -26,7 +26,7 @@ def told_with(lines: list[Segment]) -> dict[Place, str]:
     """Of a report with several findings of one test, what each is: a text under the same sub-id is about it."""
     tests: dict[str, set[str]] = {}
     for obx in lines:
-        if is_coded(obx) and obx.text(4):
+        if obx.text(4) and is_coded(obx):
             tests.setdefault(obx.text(3), set()).add(obx.text(4))
     places = ((test, sub_id) for test, sub_ids in tests.items() if len(sub_ids) > 1 for sub_id in sub_ids)
     return {place: name for place in places if (name := named_at(place, lines))}

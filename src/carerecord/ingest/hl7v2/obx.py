@@ -11,6 +11,7 @@ from carerecord.ingest.hl7v2.files import TEXTS
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, written
+from carerecord.ingest.hl7v2.ways import Ways, recurring
 
 STATUS: Final = {
     "F": "final", "C": "corrected", "P": "preliminary", "R": "preliminary", "S": "preliminary", "I": "registered",
@@ -26,6 +27,7 @@ _FLAGS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretat
 _KNOWN_FLAGS: Final = frozenset(("H", "L", "HH", "LL", "HU", "LU", "N", "A", "AA", "<", ">", "POS", "NEG", "IND", "S", "R",
                                  "I", "MS", "VS", "D",
                                  "U", "B", "W", "ND", "DET", "E", "RR", "WR", "NR"))  # fmt: skip
+_BY_WHOM: Final = 15  # the first of those fields that say by whom and how it was observed
 _NUMBER: Final = r"[+-]?\d+(?:\.\d+)?"
 _RANGE: Final = re.compile(rf"({_NUMBER})\s*(?:-|–|to)\s*({_NUMBER})\Z")
 _LONGEST_RANGE: Final = 100
@@ -37,13 +39,20 @@ def code_of(reading: Reading, obx: Segment, of_report: Resource) -> tuple[Resour
 
     A part of a report has a suffix: "71020&IMP" is the impression of a chest film, and no other text of it.
     """
-    part = obx.part(3)
-    named = values.concept(reading, part)
-    suffix = part.sub(1, 2) if part is not None else ""
-    if named and suffix.isalpha():
-        base = named.get("text") or (part.sub(1, 1) if part is not None else "") or of_report.get("text", "")
-        named = {**named, "text": ": ".join(filter(None, (base, SUFFIXES.get(suffix.upper(), suffix))))}
+    named, base, suffix = _named(reading, obx.part(3))
+    if suffix:
+        named = {**named, "text": ": ".join(filter(None, (base or of_report.get("text", ""), suffix)))}
     return named, named or of_report
+
+
+@recurring
+def _named(ways: Ways, part: Part | None) -> tuple[Resource, str, str]:
+    """Its name; where it is a part of a report, of what it is a part and of which kind."""
+    named = values.concept(ways, part)
+    suffix = part.sub(1, 2) if part is not None else ""
+    if part is None or not named or not suffix.isalpha():
+        return named, "", ""
+    return named, named.get("text") or part.sub(1, 1), SUFFIXES.get(suffix.upper(), suffix)
 
 
 def goes_on(obx: Segment, before: Segment) -> bool:
@@ -60,16 +69,8 @@ def observed(
     obx = lines[0]
     status = obx.text(11).upper()
     facts: dict[str, Any] = {"code": code}
-    if method := values.concept(reading, obx.part(17)):
-        facts["method"] = method
-    if device := obx.part(18):
-        facts["device"] = {"type": "Device", "display": device.whole}
-    if site := values.concept(reading, obx.part(20)):
-        facts["bodySite"] = site
-    _performers(reading, obx, facts)
-    number = values.entity(reading, obx, 21, "observation")
-    if number:
-        facts[f"+identifier/{number['system']}|{number['value']}"] = number
+    if any(obx.fields[_BY_WHOM:]):  # few senders say it
+        _by_whom_and_how(reading, obx, facts)
     if status in WITHDRAWS:
         facts[WITHDRAWN] = WITHDRAWS[status]
         _mark_as_read(lines)
@@ -98,11 +99,19 @@ def _mark_as_read(lines: list[Segment]) -> None:
                 _ = part.whole
 
 
-def _performers(reading: Reading, obx: Segment, facts: dict[str, Any]) -> None:
+def _by_whom_and_how(reading: Reading, obx: Segment, facts: dict[str, Any]) -> None:
+    if method := values.concept(reading, obx.part(17)):
+        facts["method"] = method
+    if device := obx.part(18):
+        facts["device"] = {"type": "Device", "display": device.whole}
+    if site := values.concept(reading, obx.part(20)):
+        facts["bodySite"] = site
+    if number := values.entity(reading, obx, 21, "observation"):
+        facts[f"+identifier/{number['system']}|{number['value']}"] = number
     found: list[Resource] = []
     if laboratory := values.organisation(reading, obx.part(23)):
         found.append(laboratory)
-    producer = obx.part(15)
+    producer = obx.part(_BY_WHOM)
     if producer is not None and not producer.empty and not found:
         code, display = producer[1], producer[2]
         made: Resource = {"type": "Organization", "display": display or code}

@@ -1,7 +1,7 @@
 """How does a message of HL7 v2 come apart: segments, fields, repetitions, components, and nothing that anybody means by them?
 
-Splitting is all that happens: no table of versions is asked, so 2.1 to 2.8 and every local segment come apart alike. Fields are
-split when they are first asked for.
+Splitting is all that happens: no table of versions is asked, so 2.1 to 2.8 and every local segment come apart alike. A field is
+taken apart when it is first asked for.
 """
 
 import re
@@ -17,6 +17,7 @@ DELETED: Final = '""'
 _FRAME: Final = b"\x0b\x1c \t\r\n"
 _BOM: Final = b"\xef\xbb\xbf"
 _STARTS: Final = re.compile(rb"(?:\A|[\r\n\x0b])(?=(?:MSH|FHS|BHS|BTS|FTS)[^A-Za-z0-9\s])")
+_HEADERS: Final = frozenset(("MSH", "FHS", "BHS"))
 _ENVELOPES: Final = (b"FHS", b"BHS", b"BTS", b"FTS")
 _NO_TEXT: Final = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f]")  # FHIR's texts may not hold them, nor may XML
 _AS_TEXT: Final = {**dict.fromkeys(range(1, 0x20)), 9: "\t", 10: "\n", 11: "\n", 12: "\n", 13: "\r"}  # a new page is a new line
@@ -137,24 +138,16 @@ def _blank(marks: Delimiters) -> str:
 class Segment:
     """One line of a message. Fields are counted as HL7 counts them: in MSH, field 1 is the separator itself."""
 
-    __slots__ = ("_codec", "_fields", "_marks", "_parts", "_words", "line", "name", "number")
+    __slots__ = ("_codec", "_marks", "_parts", "_words", "fields", "line", "name", "number")
 
     def __init__(self, line: str, number: int, marks: Delimiters, codec: str) -> None:
         self.line, self.number, self._marks, self._codec = line, number, marks, codec
         self.name = line[:3]
-        self._fields: list[str] | None = None
+        self.fields = line.split(marks.field)  # as received, escapes and all; [0] is the name
+        if self.name in _HEADERS:
+            self.fields.insert(1, marks.field)
         self._parts: dict[int, list[Part]] = {}
         self._words: set[int] = set()  # fields of one word that were read whole: most are, and need not be taken apart
-
-    @property
-    def fields(self) -> list[str]:
-        """As received, escapes and all; [0] is the name."""
-        if self._fields is None:
-            found = self.line.split(self._marks.field)
-            if self.name in ("MSH", "FHS", "BHS"):
-                found.insert(1, self._marks.field)
-            self._fields = found
-        return self._fields
 
     def raw(self, field: int) -> str:
         fields = self.fields
@@ -162,11 +155,29 @@ class Segment:
 
     def parts(self, field: int) -> Sequence[Part]:
         """The repetitions of a field; () where it is empty. One that holds `""` alone is there, and `deleted`."""
-        if (found := self._parts.get(field)) is not None:
-            return found
-        fields = self._fields or self.fields
+        fields = self.fields
         if field >= len(fields) or not (said := fields[field]):
             return ()
+        return self._parts.get(field) or self._taken_apart(field, said)
+
+    def part(self, field: int) -> Part | None:
+        fields = self.fields
+        if field >= len(fields) or not (said := fields[field]):
+            return None
+        found = self._parts.get(field) or self._taken_apart(field, said)
+        return found[0] if found else None
+
+    def text(self, field: int, component: int = 1) -> str:
+        fields = self.fields
+        if field >= len(fields) or not (said := fields[field]):
+            return ""
+        if component == 1 and said.isalnum():
+            self._words.add(field)
+            return said
+        found = self._parts.get(field) or self._taken_apart(field, said)
+        return found[0][component] if found else ""
+
+    def _taken_apart(self, field: int, said: str) -> list[Part]:
         if self._marks.repetition not in said or (self.name == "MSH" and field < 3):
             found = [Part(said, self._marks, self._codec)]
         else:
@@ -174,25 +185,9 @@ class Segment:
         self._parts[field] = found
         return found
 
-    def part(self, field: int) -> Part | None:
-        fields = self._fields or self.fields
-        if field >= len(fields) or not fields[field]:
-            return None
-        found = self.parts(field)
-        return found[0] if found else None
-
-    def text(self, field: int, component: int = 1) -> str:
-        fields = self._fields or self.fields
-        if field >= len(fields) or not (said := fields[field]):
-            return ""
-        if component == 1 and said.isalnum():
-            self._words.add(field)
-            return said
-        found = self.parts(field)
-        return found[0][component] if found else ""
-
     def deletes(self, field: int) -> bool:
-        return self.raw(field) == DELETED
+        fields = self.fields
+        return field < len(fields) and fields[field] == DELETED
 
     def unread(self) -> list[str]:
         """Fields, or components of them, that hold something and were never asked for: "PID-23", "PID-5.6"."""

@@ -25,28 +25,24 @@ class Reading(Ways):
     ) -> None:  # fmt: skip
         super().__init__(sender, message.marks, message.codec)
         self.message, self.received_at = message, received_at
-        self._at_hand = None if listing else ways_of(sender, message.marks, message.codec)
+        self.at_hand = None if listing else ways_of(sender, message.marks, message.codec)
         self._nearby = None if listing else nearby
         self._of_its_moment = False  # something read depends on when the message was sent or received, not on its words alone
         self.zone = times.zone_of(sender.zone)
         self._somebodys: dict[str, bool] = {}
         self._notes: dict[str, int] = dict.fromkeys(message.notes, 1)
 
-    @property
-    def at_hand(self) -> Ways | None:
-        return self._at_hand
-
     def once(self, words: Hashable, read: Callable[[], T]) -> T:
         """What these words mean; where several messages say them, read in the first. Whoever changes it takes a copy."""
         if self._nearby is None:
             return read()
-        known: T | None = self._nearby.get((self._at_hand, words))
+        known: T | None = self._nearby.get((self.at_hand, words))
         if known is not None:
             return known
         before, self._of_its_moment = self._of_its_moment, False
         found = read()
         if not self._of_its_moment:
-            self._nearby[self._at_hand, words] = found
+            self._nearby[self.at_hand, words] = found
         self._of_its_moment = self._of_its_moment or before
         return found
 
@@ -70,8 +66,10 @@ class Reading(Ways):
         return found
 
     def _fhir_time(self, said: str) -> str:
-        if times.is_twice(said, self.zone):
-            self._of_its_moment = True
+        found = times.read(said, self.zone)
+        if found.second is None:
+            return found.fhir
+        self._of_its_moment = True
         return times.fhir_time(said, self.zone, self.received_at)
 
     def time_in(self, part: Part, component: int, place: str) -> str:

@@ -206,7 +206,9 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
         else:
             thing = f"Observation/{stable_id(reading.sender, 'Observation', *told_apart)}"
             made = observations.observed(reading, code, lines, notes, _OF_A_RESULT[status], sent or reading.time(obx, 19))
-            whose = finding or ("" if findings.is_coded(obx) else found_here.get(findings.place_of(obx), ""))
+            whose = finding
+            if not whose and found_here and not findings.is_coded(obx):
+                whose = found_here.get(findings.place_of(obx), "")
             if whose:
                 made["+note/finding"] = {"text": f"{_OF}{whose}"}
             is_result = _is_named_result(reading, obx.part(3)) if named else _is_result(code)

@@ -68,7 +68,7 @@ def enrolled(put: Put, source: str) -> SourcePatient | None:
 def _read(heard: Sequence[Heard]) -> list[_Heard]:
     """In the order of recording; what was recorded in one moment in the order of its letters."""
     said: list[_Heard] = [(each.order, read(each.says), each.local_id) for each in heard]
-    if any([one[0] >= other[0] for one, other in pairwise(said)]):
+    if any(one[0] >= other[0] for one, other in pairwise(said)):
         said.sort(key=lambda each: (each[0], written(each[1].things)))
     return said
 

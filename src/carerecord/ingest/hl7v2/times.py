@@ -30,13 +30,8 @@ def fhir_time(text: str, zone: ZoneInfo, received_at: datetime | None = None) ->
 
     FHIR has no hour without minutes, nor minutes without seconds: those are written as zero.
     """
-    read = _read(text, zone)
-    return read.second.fhir if read.second is not None and _has_come(read.second, received_at) else read.fhir
-
-
-def is_twice(text: str, zone: ZoneInfo) -> bool:
-    """Whether it is in the hour of an autumn that is there twice: which of the two depends on when the text was received."""
-    return _read(text, zone).second is not None
+    found = read(text, zone)
+    return found.second.fhir if found.second is not None and _has_come(found.second, received_at) else found.fhir
 
 
 def fhir_date(text: str) -> str:
@@ -61,51 +56,52 @@ def clock_time(text: str) -> str:
 
 def sorted_as(text: str, zone: ZoneInfo, received_at: datetime | None = None) -> str:
     """The instant in UTC, as text that sorts; "" where the text does not say at least the minute."""
-    read = _read(text, zone)
-    return read.second.sorts if read.second is not None and _has_come(read.second, received_at) else read.sorts
+    found = read(text, zone)
+    return found.second.sorts if found.second is not None and _has_come(found.second, received_at) else found.sorts
 
 
 def utc_text(moment: datetime) -> str:
     return f"{moment.astimezone(UTC).isoformat(timespec='microseconds')[:26]}Z"  # a third of what strftime takes
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
     """What a text says as a time."""
 
     fhir: str  # "" = no time
     sorts: str = ""  # "" = less than the minute is said
     at: datetime | None = None
-    second: "_Read | None" = None  # in autumn an hour is there twice: the second time
+    second: "Read | None" = None  # in autumn an hour is there twice: which it is depends on when the text was received
 
 
-def _has_come(second: _Read, received_at: datetime | None) -> bool:
+def _has_come(second: Read, received_at: datetime | None) -> bool:
     """It is the second time of an hour that is there twice where that has come by the time of receipt."""
     return received_at is not None and second.at is not None and second.at <= received_at + timedelta(minutes=5)
 
 
 @lru_cache(8_192)  # a message says the same time in ten places, and a laboratory's day has few
-def _read(text: str, zone: ZoneInfo) -> _Read:
+def read(text: str, zone: ZoneInfo) -> Read:
+    """All that a text says as a time; of one of the hour that is there twice, what it says the first time."""
     found = _FORM.match(text) or _ISO.match(text)
     if found is None:
-        return _Read("")
+        return Read("")
     year, month, day, hour = found[1], found[2], found[3], found[4]
     try:
         if hour is None:
             date(int(year), int(month or 1), int(day or 1))
-            return _Read("-".join(filter(None, (year, month, day))))
+            return Read("-".join(filter(None, (year, month, day))))
         moment = _moment(found, zone)
         if (moment.utcoffset() or timedelta()) % _MINUTE:  # before the railways a place had its own, of which FHIR knows nothing
-            return _Read(f"{year}-{month}-{day}")
+            return Read(f"{year}-{month}-{day}")
         again = moment.replace(fold=1)
         twice = found[8] is None and again.utcoffset() != moment.utcoffset()
         minute = found[5] is not None
         return _written(moment, minute, _written(again, minute) if twice else None)
     except (ValueError, OverflowError):
-        return _Read("")
+        return Read("")
 
 
-def _written(moment: datetime, to_the_minute: bool, second: _Read | None = None) -> _Read:
-    return _Read(moment.isoformat(), utc_text(moment) if to_the_minute else "", moment, second)
+def _written(moment: datetime, to_the_minute: bool, second: Read | None = None) -> Read:
+    return Read(moment.isoformat(), utc_text(moment) if to_the_minute else "", moment, second)
 
 
 def _moment(found: re.Match[str], zone: ZoneInfo) -> datetime:

@@ -283,7 +283,7 @@ def unit(ways: Ways, part: Part | None) -> tuple[str, str, str]:
 
 def text_of(segment: Segment, field: int) -> str:
     """A text that may have several lines, one a repetition."""
-    return "\n".join(filter(None, (part.whole for part in segment.parts(field))))
+    return "\n".join(filter(None, [part.whole for part in segment.parts(field)]))
 
 
 def is_nhs_system(found: Resource) -> bool:

@@ -21,15 +21,12 @@ T = TypeVar("T")
 class Ways:
     """What the meaning of a field depends on besides its letters."""
 
-    __slots__ = ("codec", "marks", "sender")
+    __slots__ = ("at_hand", "codec", "marks", "sender")
 
     def __init__(self, sender: Sender, marks: Delimiters, codec: str) -> None:
         self.sender, self.marks, self.codec = sender, marks, codec
-
-    @property
-    def at_hand(self) -> "Ways | None":
-        """By whose ways it is known what recurs; None where each place has to be looked at, so as to list what was left."""
-        return self
+        # By whose ways it is known what recurs; None where each place has to be looked at, so as to list what was left.
+        self.at_hand: Ways | None = self
 
 
 ways_of: Final = lru_cache(256)(Ways)  # the same object for the same ways: it is looked up by nothing else
@@ -41,8 +38,7 @@ def recurring(read: Callable[[Ways, Part | None], T]) -> Callable[[Ways, Part | 
 
     @wraps(read)
     def meant(ways: Ways, part: Part | None) -> T:
-        at_hand = ways.at_hand
-        if part is None or at_hand is None or len(part.raw) > _LONGEST:
+        if part is None or (at_hand := ways.at_hand) is None or len(part.raw) > _LONGEST:
             return read(ways, part)
         return known(at_hand, part.raw)
 
