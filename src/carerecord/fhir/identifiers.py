@@ -1,7 +1,7 @@
 """Which identifiers does a person carry, and is an NHS number well formed?"""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import mul
 from typing import Any, Final
 
@@ -154,22 +154,26 @@ def identifiers_of(resource: Mapping[str, Any]) -> tuple[PersonIdentifier, ...]:
     systems it arrived in; without one it is "02", present but not traced, never "01".
     """
     found = resource.get("identifier")
-    if isinstance(found, Mapping):  # QuestionnaireResponse and Bundle carry one, not a list
+    if isinstance(found, dict):  # QuestionnaireResponse and Bundle carry one, not a list
         found = [found]
     if not isinstance(found, list):
         return ()
-    return tuple(made for each in found if (made := _identifier(each)) is not None)
+    return tuple([made for each in found if (made := _identifier(each)) is not None])
 
 
 def nhs_number_of(resource: Mapping[str, Any]) -> PersonIdentifier | None:
     """The NHS number that the resource carries as current, best verified first; None where none is well formed."""
-    found = identifiers_of(resource)
-    numbers = [i for i in found if i.system == NHS_NUMBER and i.use != "old" and is_nhs_number(i.value)]
+    return nhs_number_among(identifiers_of(resource))
+
+
+def nhs_number_among(identifiers: Iterable[PersonIdentifier]) -> PersonIdentifier | None:
+    """That one of all that somebody carries."""
+    numbers = [i for i in identifiers if i.system == NHS_NUMBER and i.use != "old" and is_nhs_number(i.value)]
     return min(numbers, key=lambda i: (bool(i.ends), i.status), default=None)
 
 
 def _identifier(raw: Any) -> PersonIdentifier | None:
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         return None
     value = raw.get("value")
     if not isinstance(value, str) or not value.strip():
@@ -189,19 +193,19 @@ def _identifier(raw: Any) -> PersonIdentifier | None:
         status=status,
         assigner=_assigner(raw.get("assigner")),
         type=_concept_text(kind),
-        ends=_text(period.get("end")) if isinstance(period, Mapping) else "",
+        ends=_text(period.get("end")) if isinstance(period, dict) else "",
     )
 
 
 def _verification_status(identifier: Mapping[str, Any]) -> str:
     extensions = identifier.get("extension")
     for extension in extensions if isinstance(extensions, list) else ():
-        if not isinstance(extension, Mapping) or _STATUS_EXTENSION not in _text(extension.get("url")).lower():
+        if not isinstance(extension, dict) or _STATUS_EXTENSION not in _text(extension.get("url")).lower():
             continue
         concept = extension.get("valueCodeableConcept")
-        codings = concept.get("coding") if isinstance(concept, Mapping) else [extension.get("valueCoding")]
+        codings = concept.get("coding") if isinstance(concept, dict) else [extension.get("valueCoding")]
         for coding in codings if isinstance(codings, list) else ():
-            code = _text(coding.get("code")) if isinstance(coding, Mapping) else ""
+            code = _text(coding.get("code")) if isinstance(coding, dict) else ""
             england = code if code in NHS_NUMBER_STATUS else _STATUS_WORDS.get(code.lower(), "")
             if england:
                 return england
@@ -209,18 +213,18 @@ def _verification_status(identifier: Mapping[str, Any]) -> str:
 
 
 def _assigner(raw: Any) -> str:
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         return ""
     identifier = raw.get("identifier")
-    code = _text(identifier.get("value")) if isinstance(identifier, Mapping) else ""
+    code = _text(identifier.get("value")) if isinstance(identifier, dict) else ""
     return code or _text(raw.get("display"))
 
 
 def _concept_text(raw: Any) -> str:
-    if not isinstance(raw, Mapping):
+    if not isinstance(raw, dict):
         return ""
     codings = raw.get("coding")
-    first = codings[0] if isinstance(codings, list) and codings and isinstance(codings[0], Mapping) else {}
+    first = codings[0] if isinstance(codings, list) and codings and isinstance(codings[0], dict) else {}
     return _text(raw.get("text")) or _text(first.get("display")) or _text(first.get("code"))
 
 

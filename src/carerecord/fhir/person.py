@@ -13,7 +13,7 @@ from carerecord.fhir.identifiers import (
     PersonIdentifier,
     canonical_system,
     identifiers_of,
-    nhs_number_of,
+    nhs_number_among,
 )
 from carerecord.fhir.labels import GENDER
 from carerecord.fhir.read.people import contacts_of_patient
@@ -99,7 +99,8 @@ def person(resource: bytes | Resource) -> PersonFacts:
     parsed = parse(resource) if isinstance(resource, bytes) else resource
     if not isinstance(parsed, dict) or parsed.get("resourceType") != "Patient":
         raise Unreadable("not a Patient")
-    number = nhs_number_of(parsed)
+    identifiers = identifiers_of(parsed)
+    number = nhs_number_among(identifiers)
     meta = dict_in(parsed, "meta")
     labels = code_values(dicts_in(meta, "security"))
     names = _names(parsed)
@@ -125,7 +126,7 @@ def person(resource: bytes | Resource) -> PersonFacts:
         multiple_birth=_multiple(parsed),
         nhs_number=number.value if number else "",
         nhs_number_status=number.status if number else "",
-        identifiers=identifiers_of(parsed),
+        identifiers=identifiers,
         confidentiality=next((code for code in ("V", "R") if code in labels), ""),
         invalidated="REDACTED" in labels,
         test=bool(_TEST_TAGS & code_values(dicts_in(meta, "tag"))) or "HTEST" in labels,

@@ -25,7 +25,7 @@ def provenance(
 
     `place` tells the messages of one batch apart. The same message gives the same bytes: to file it again changes nothing.
     """
-    told = dict.fromkeys([*([f"Patient/{person}"] if person else []), *(f"{each.type}/{each.id}" for each in targets)])
+    told = dict.fromkeys([*([f"Patient/{person}"] if person else []), *[f"{each.type}/{each.id}" for each in targets]])
     if not told:
         return b"", ""
     id_ = f"m{kept.id}" if place == 0 else f"m{kept.id}-{place}"

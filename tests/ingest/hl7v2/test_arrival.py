@@ -6,7 +6,7 @@ import random
 import pytest
 from tests.ingest.hl7v2.world import NHS, PID, SENDER, all_is_well, filed, message, one, pv1, resources, stand, withdrawn
 
-from carerecord.ingest.hl7v2 import Put, patient_id
+from carerecord.ingest.hl7v2 import Heard, Put, patient_id, standing
 from carerecord.ingest.hl7v2.standing import BECAME
 
 OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
@@ -99,6 +99,17 @@ def test_a_message_that_comes_again_changes_nothing(name):
     random.Random(3).shuffle(again)
 
     assert content(stand(again)) == expected
+
+
+def test_two_statements_of_one_moment_stand_alike_whichever_is_read_first():
+    said = [
+        each
+        for home in ("1 Elm Road", "2 Oak Street")
+        for each in filed(message("ADT^A31", pid=PID.replace("1 Elm Road", home))).statements
+    ]
+    heard = [Heard(each.thread, each.local_id, each.says, ("2026", "2026", 1)) for each in said]
+
+    assert standing(said[0].thread, heard) == standing(said[0].thread, heard[::-1])
 
 
 def test_a_discharge_called_back_is_a_stay_that_goes_on_where_the_transfer_was_called_back_to():
