@@ -104,7 +104,7 @@ class Sender(Struct, frozen=True):
     visit_number: str = "PV1-19"  # the field that holds it
     zone: str = "Europe/London"  # of times that say none
     charset: str = ""  # of messages whose MSH-18 is empty; left out: UTF-8, and where it is none Windows-1252
-    mapping: str = ""  # of the rows of its extracts: the text of a mapping; left out: the source's
+    mapping: str = ""  # of the rows of its extracts: as a source's; left out: the source's own
     retired: bool = False
 
 

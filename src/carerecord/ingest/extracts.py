@@ -26,7 +26,7 @@ from carerecord.ingest.hl7v2.systems import is_somebodys
 STARTS: Final = b'{"extract":'
 _ENDS, _HOLDS = b'"end":', b'"row":{'
 ROW, END = "row", "end of extract"  # as the trigger of what they come to
-NO_MAPPING: Final = "its source has no mapping: name one in the source's table"
+NO_MAPPING: Final = "it has no mapping: name one in its sender's table"
 _DELIMITERS: Final = ",;\t|"
 _LONGEST_FIELD: Final = 10_000_000
 _BEHIND: Final = "\x1f"  # a line of ours behind the last one: only where a quotation mark is open is it part of another

@@ -1,20 +1,29 @@
-"""Which mapping does a source of rest_json use, and is anything wrong with it? Told when the registry is read."""
+"""Which mapping does a source or a sender use, and is anything wrong with it? Told when the registry is read."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from carerecord.connectors.rest_json_mapping import faults_of
+from carerecord.sources.arrangements import NONE
 
 FOLDER = "mappings/"  # below the registry's own
 
 
 def with_mapping(table: Mapping[str, Any], files: Mapping[str, str]) -> tuple[Mapping[str, Any], list[str]]:
     """The table with the mapping's text in the place of its file's name, and every fault of either, with file, table and key."""
-    if table.get("connector") != "rest_json":
-        return table, ["mapping is a field of rest_json alone"] if "mapping" in table else []
-    name = table.get("mapping", "")
-    if not name:
+    if table.get("connector") not in ("rest_json", NONE):
+        faults = ["mapping is a field of rest_json, of a source that is not asked (none) and of a sender"]
+        return table, faults if "mapping" in table else []
+    if not table.get("mapping") and table.get("connector") == "rest_json":
         return table, ["mapping is missing: the name of a file in the folder mappings, beside this one"]
+    return of_extracts(table, files)
+
+
+def of_extracts(table: Mapping[str, Any], files: Mapping[str, str]) -> tuple[Mapping[str, Any], list[str]]:
+    """The same of a sender, and of a source that is not asked: the rows of their extracts may have one, and need none."""
+    name = table.get("mapping")
+    if not name:
+        return table, []
     text = files.get(f"{FOLDER}{name}")
     if text is None:
         return table, [f"mapping names {name!r}, and there is no such file in the folder mappings"]

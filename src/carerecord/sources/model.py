@@ -13,7 +13,7 @@ from carerecord.fhir.identifiers import is_ods_code
 from carerecord.fhir.sections import SECTION_IDS
 from carerecord.kit import toml
 from carerecord.sources.arrangements import NONE, arrangement_oddities, arrangement_of
-from carerecord.sources.mappings import FOLDER, document_oddities, with_mapping
+from carerecord.sources.mappings import FOLDER, document_oddities, of_extracts, with_mapping
 from carerecord.sources.modules import all_served, read_copies_of, read_modules
 from carerecord.sources.senders import read_senders
 from carerecord.sources.spreadsheet import rows
@@ -86,7 +86,11 @@ def read_registry(files: Mapping[str, str]) -> Registry:
             whole, more = with_mapping(table, mappings)
             _add(sources, problems, named, whole, more)
         for place, table in enumerate(senders_told, 1):
-            sending.append((f"{file}, sender {table.get('id') or place}", table))
+            named = f"{file}, sender {table.get('id') or place}"
+            whole, more = of_extracts(table, mappings)
+            problems += [f"{named}: {fault}" for fault in more]
+            if not more:
+                sending.append((named, whole))
         for place, table in enumerate(testing, 1):
             try:
                 tester = msgspec.convert(table, Tester)
