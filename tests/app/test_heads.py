@@ -1,4 +1,4 @@
-"""Has the head of a request an end, and does nothing else?"""
+"""Has the head of a request an end, in length and in time, and does nothing else?"""
 
 import asyncio
 import socket
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from carerecord.app import heads
 from carerecord.app.heads import MOST_BYTES
 from carerecord.app.serve import server_on
 
@@ -100,3 +101,77 @@ async def test_what_stands_beside_a_body_has_an_end_too(port: int, begins: bytes
 async def test_a_trailer_is_no_header(port: int) -> None:
     told = await answered(port, CHUNKED, b"0\r\nX-Late: yes\r\n\r\nGET / HTTP/1.1" + END)
     assert told.count(b"nothing late") == 2
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEAD_WITHIN_S", 0.3)
+    monkeypatch.setattr(heads, "BODY_WITHIN_S", 0.3)
+
+
+async def trickled(port: int, begins: bytes, each: bytes) -> tuple[bytes, float]:
+    """What comes back for one that goes on byte by byte and never ends, and after how long."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    began = asyncio.get_running_loop().time()
+
+    async def on() -> None:
+        writer.write(begins)
+        while not writer.is_closing():
+            writer.write(each)
+            await asyncio.sleep(0.02)
+
+    sending = asyncio.create_task(on())
+    try:
+        came = await asyncio.wait_for(reader.read(), 10)
+    except ConnectionError:
+        came = b""
+    finally:
+        sending.cancel()
+        writer.close()
+    return came, asyncio.get_running_loop().time() - began
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_head_that_goes_on_byte_by_byte_is_ended_in_time(port: int) -> None:
+    came, took_s = await trickled(port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", b"a")
+
+    assert not came.startswith(b"HTTP/1.1 200")
+    assert 0.2 < took_s < 5
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_head_that_stops_in_the_middle_is_told_so(port: int) -> None:
+    assert (await answered(port, b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ")).startswith(b"HTTP/1.1 408")
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_body_that_goes_on_byte_by_byte_is_ended_in_time(port: int) -> None:
+    came, took_s = await trickled(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100000\r\n\r\n", b"a")
+
+    assert not came.startswith(b"HTTP/1.1 200")
+    assert 0.2 < took_s < 5
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_body_that_comes_on_is_waited_for_however_long_it_is(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "BODY_PACE", 100_000)
+    parts = [b"a" * 5_000] * 200
+
+    came = await answered(port, b"POST / HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", *parts)
+
+    assert came.endswith(b"1000000, nothing late")
+
+
+async def test_requests_one_after_the_other_are_answered_though_the_first_was_long_ago(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heads, "HEAD_WITHIN_S", 0.1)
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for _ in range(3):
+        writer.write(b"GET / HTTP/1.1\r\n")
+        await asyncio.sleep(0.02)
+        writer.write(b"Host: x\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        await reader.readuntil(b"0, nothing late")
+        await asyncio.sleep(0.2)
+    writer.close()
