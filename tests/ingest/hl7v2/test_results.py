@@ -251,9 +251,25 @@ def test_an_order_that_is_told_before_its_report_is_that_reports_also_where_the_
     assert {each: put.raw for each, put in stand([told]).items()} == {each: put.raw for each, put in stand([same]).items()}
 
 
+def test_results_by_order_are_those_that_an_ORU_tells():
+    """OUL^R24: the order behind its report, the specimens of it next, then its values."""
+    first, second = "OBR|1|P1|F1|FBC^Full blood count^WinPath", "OBR|2|P2|F2|UE^Urea^WinPath"
+    one, two = "ORC|RE|P1|F1|||||||||0012^Nair^Priya", "ORC|RE|P2|F2"
+    blood = "SPM|1|S1||BLD^Blood^HL70487"
+    values = (obx("140", code="HB^Hb^WinPath"), obx("4.4"))
+    told = message("OUL^R24", pv1(), first, "NTE|1||Fasting", one, blood, values[0], second, two, values[1])
+    same = oru(one, first, "NTE|1||Fasting", blood, values[0], two, second, values[1])
+
+    puts = stand([told])
+    assert {each: put.raw for each, put in puts.items()} == {each: put.raw for each, put in stand([same]).items()}
+    orders = resources(puts, "ServiceRequest")
+    assert [each["requester"]["display"] for each in orders if "requester" in each] == ["Priya Nair"]
+    assert next(each for each in orders if "requester" in each)["identifier"][0]["value"] in ("P1", "F1")
+
+
 def test_results_in_a_message_of_a_kind_that_nobody_can_read_wait_for_a_human():
-    with pytest.raises(Unreadable, match=r"OUL\^R24 is not mapped, and it holds results"):
-        filed(message("OUL^R24", pv1(), obr(), obx("7.9")))
+    with pytest.raises(Unreadable, match=r"OUL\^R21 is not mapped, and it holds results"):
+        filed(message("OUL^R21", pv1(), obr(), obx("7.9")))
     assert filed(message("ADT^A20", pv1())).kept_only == "ADT^A20 is not mapped"
 
 

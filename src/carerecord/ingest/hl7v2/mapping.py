@@ -45,6 +45,7 @@ def _table() -> dict[tuple[str, str], Trigger]:
         found[code, event] = Trigger(title, report, results.resulted)
     for event, title in (("R22", "Results, by specimen"), ("R23", "Results, by container")):
         found["OUL", event] = Trigger(title, report, results.of_specimens)
+    found["OUL", "R24"] = Trigger("Results, by order", report, results.of_orders)
     for event, title in documents.EVENTS.items():
         found["MDM", event] = Trigger(title, "DocumentReference", documents.documented)
     for code, event, title in (("ORM", "O01", "Order"), ("OMG", "O19", "Order"), ("OML", "O21", "Laboratory order"),

@@ -56,6 +56,26 @@ def of_specimens(reading: Reading, event: str) -> Done:
     return _all_of(reading, [_by_report(segments) for segments in groups(reading)])
 
 
+def of_orders(reading: Reading, event: str) -> Done:
+    """OUL, told by order: as an ORU, but for the ORC that goes behind its OBR."""
+    return _all_of(reading, [_orders_first(segments) for segments in groups(reading)])
+
+
+def _orders_first(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
+    found: list[Segment] = []
+    begun = -1  # where the report begins, until something but a comment has followed its OBR
+    for segment in segments:
+        if segment.name == "ORC" and begun >= 0 and not _has_order(found, begun):
+            found.insert(begun, segment)
+        else:
+            found.append(segment)
+        if segment.name == "OBR":
+            begun = len(found) - 1
+        elif segment.name != "NTE":
+            begun = -1
+    return tuple(found)
+
+
 def _by_report(segments: tuple[Segment, ...]) -> tuple[Segment, ...]:
     """In the order of an ORU: order, report, results, then of what. What is said of a specimen lies with its first report.
 
