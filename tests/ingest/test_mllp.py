@@ -117,6 +117,21 @@ async def test_a_database_that_is_away_is_told_as_ar_and_the_next_message_is_tak
         assert await hospital.journalled() == 1
 
 
+async def test_a_database_that_stands_still_is_told_as_ar_and_not_waited_for(service_database: Any):
+    """It is there, its machine or its disk is not: no statement ends, and no connection does."""
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line, pool = await Line.to(port), hospital.journal.db
+        hospital.journal.stalled_s = 0.2
+
+        async with pool.acquire() as other, other.transaction():
+            await other.execute("LOCK TABLE message")
+            stood = await line.send(adt(control="1"))
+
+        assert stood == ("AR", "1", "It could not be kept just now. Nothing of it was taken: send it again.")
+        assert (await line.send(adt(control="1")))[0] == "AA"
+        assert await hospital.journalled() == 1
+
+
 async def test_a_commit_whose_outcome_nobody_knows_has_one_effect(service_database: Any):
     """The line to the database breaks after the commit: to write it again finds it there, and it is acknowledged."""
     async with a_door(service_database) as hospital, listening(hospital) as (_, port):

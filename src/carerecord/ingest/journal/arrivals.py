@@ -33,6 +33,7 @@ GROUP_BYTES: Final = 4_000_000
 PRESSED_S: Final = 0.05  # a sender who was here so lately waits for an answer, or sends the next at once
 IDLE_S: Final = 1.0  # for so long the connection is kept at hand
 PATIENCE_S: Final = 5.0  # for a database that is away, before a sender is told
+STALLED_S: Final = 10.0  # one that is there and does not answer: its disk or its machine stands still, and nothing ends by itself
 CAREFUL_S: Final = 60.0  # after one came again: a group that was taken to be new and is not is an error in the engine's log
 LANES: Final = 8
 NOT_DURABLE: Final = "It could not be kept just now. Nothing of it was taken: send it again."
@@ -65,6 +66,7 @@ class Journal:
     heard: dict[str, int] = field(default_factory=dict)  # messages by sender since it was last asked
     mark: bytes = field(default_factory=lambda: secrets.token_hex(4).encode())  # begins each MSH-10 of this process
     patience_s: float = PATIENCE_S
+    stalled_s: float = STALLED_S
     answered: list[Callable[[], None]] = field(default_factory=list)  # called when each of a group has been told
     _careful_until: float = -1.0
     _came: float = -1.0  # when the last message did
@@ -144,10 +146,12 @@ class Journal:
             self._held = await self.db.acquire()
         return self._held
 
-    async def _let_go(self) -> None:
+    async def _let_go(self, *, broken: bool = False) -> None:
         held, self._held = self._held, None
         if held is not None:
             with suppress(Exception):  # the pool replaces what is broken
+                if broken:
+                    held.terminate()  # else it would be waited for until its statement is called back
                 await self.db.release(held)
 
     def _taken(self, settled: int) -> list[Arrival]:
@@ -188,7 +192,8 @@ class Journal:
                 self.heard[each.sender.id] = self.heard.get(each.sender.id, 0) + 1
         if again:
             try:
-                await store.add_repeats(self.db, again, now)
+                async with asyncio.timeout(self.stalled_s):
+                    await store.add_repeats(self.db, again, now)
             except Exception as error:
                 self.log.warning("journal.repeats_uncounted", because=type(error).__name__)  # their first receipt stands
         if fresh:
@@ -200,11 +205,12 @@ class Journal:
         until, pause_s, tried = loop.time() + self.patience_s, 0.02, False
         while True:
             try:
-                fresh = await self._added(rows)
+                async with asyncio.timeout(self.stalled_s):
+                    fresh = await self._added(rows)
                 # After an outcome that nobody knows, what is there already may be of this very group: all of it is durable.
                 return frozenset(row.digest for row in rows) if tried else fresh
             except Exception as error:
-                await self._let_go()
+                await self._let_go(broken=is_away(error))
                 if not is_away(error):
                     raise
                 tried = True
