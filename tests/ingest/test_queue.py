@@ -7,12 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, a_door, a_hospital, adt, receiving
+from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, a_door, a_hospital, adt, lane, receiving
 from tests.patients.people import DR_NAIR
 
 from carerecord.contracts.ingest import DiscardAsked, MessageAsked, MessagesAsked, ReplayAsked, TryAsked
-from carerecord.ingest.filing import FAULT
+from carerecord.ingest.filing import FAULT, FEW, KILLED, TRIES
 from carerecord.ingest.journal.store import counting
+from carerecord.ingest.journal.store.filing import ANEW, suspect
 from carerecord.ingest.kinds import filings
 from carerecord.ingest.queue import Queue
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
@@ -68,6 +69,52 @@ async def test_what_was_mended_is_filed_again(service_database: Any, which: Repl
         assert (done.count, await hospital.stuck()) == (1, [])
         assert len(await hospital.history("Patient")) == 1
         assert [each["what"] for each in await lines(hospital)] == ["messages-replayed"]
+
+
+async def test_what_is_filed_again_together_goes_in_groups_and_one_that_cannot_be_costs_nobody_else(service_database: Any):
+    """Twenty thousand rows of a mapping that is mended now: each by itself they would take the better part of an hour."""
+    numbers = [f"M{each}" for each in range(400) if lane(adt(number=f"M{each}")) == 0][:40]
+    async with a_hospital(service_database) as hospital:
+        hospital.filer.read = broken
+        await hospital.put(*[adt(number=each, control=each) for each in numbers])
+        for _ in range(4):
+            await hospital.later(30)
+        assert await hospital.stuck() == [("parked", 3, FAULT)] * 40
+
+        def reading(raw: bytes, *told: Any, **named: Any) -> Any:
+            if numbers[7].encode() + b"^" in raw:
+                raise RecursionError
+            return filings(raw, *told, **named)
+
+        hospital.filer.read, groups, of = reading, [], hospital.filer.effects.of
+
+        async def counted(reads: Any) -> None:
+            groups.append(len(reads))
+            await of(reads)
+
+        hospital.filer.effects.of = counted  # type: ignore[assignment,method-assign]
+        await Queue(receiving(hospital)).replay(ReplayAsked(everything=True))
+        assert {reason for _, _, reason in await hospital.stuck()} == {ANEW}, "and not why it could not be before"
+        await hospital.file_all()
+
+        assert groups == [39]
+        assert await hospital.stuck() == [("again", 1, FAULT)]
+
+
+async def test_that_a_worker_ended_with_many_in_its_hand_is_held_against_none_that_was_to_be_filed_again(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        hospital.filer.read = broken
+        await hospital.put(*[adt(number=f"M{each}", control=f"{each}") for each in range(FEW + 1)])
+        await hospital.file_all()
+        await Queue(receiving(hospital)).replay(ReplayAsked(everything=True))
+
+        for many, tries in ((FEW + 1, 0), (FEW, 1)):
+            ids = [row["id"] for row in await hospital.db.fetch("SELECT id FROM stuck ORDER BY id LIMIT $1", many)]
+            await hospital.db.execute("UPDATE stuck SET lane = 0")
+            async with hospital.db.acquire() as db, db.transaction():
+                await suspect(db, 0, ids, hospital.clock.now(), TRIES, KILLED, few=FEW)
+            rows = await hospital.db.fetch("SELECT tries FROM stuck WHERE id = ANY ($1)", ids)
+            assert {row["tries"] for row in rows} == {tries}
 
 
 async def test_a_replay_says_what_it_means(service_database: Any):

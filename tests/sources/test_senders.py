@@ -44,7 +44,8 @@ def test_the_mapping_of_a_senders_rows_is_a_file_as_the_how_to_writes_it():
     page = (Path(__file__).parents[2] / "docs/how-to/take-extracts-and-events.md").read_text(encoding="utf-8")
     mapping = page.split("## A mapping for rows")[1].split("```toml")[1].split("```")[0]
     asked = SOURCE.replace('"fhir_r4"', '"none"').replace('address = "http://fenwick.test/fhir"\n', "")
-    sender = "[[sender]]\n" + page.split("[[sender]]")[1].split("```")[0].replace('"fenwick"', '"fenwick-epr"').replace("# mapping", "mapping")
+    table = page.split("[[sender]]")[1].split("```")[0].replace('"fenwick"', '"fenwick-epr"')
+    sender = "[[sender]]\n" + table.replace("# mapping", "mapping")
 
     found = read_registry({"region.toml": asked + sender, "mappings/fenwick-allergies.toml": mapping})
     lost = read_registry({"region.toml": asked + sender})
@@ -60,7 +61,7 @@ def test_a_source_that_is_not_asked_may_name_the_mapping_of_its_extracts():
 
     found = read_registry({"region.toml": asked + f"[[sender]]\n{PAS}\n", "mappings/rows.toml": "name = 1"})
 
-    assert [each.partition(": ")[2] for each in found.problems][0].startswith("mappings/rows.toml: ")
+    assert found.problems[0].startswith("region.toml, fenwick-epr: mappings/rows.toml: ")
 
 
 def test_a_fingerprint_may_be_written_as_openssl_prints_it():

@@ -27,6 +27,7 @@ from carerecord.kit.errors import Unavailable
 from carerecord.kit.log import Log
 
 GROUP: Final = 256  # what a group costs by itself is then little of each message; it takes some 30 kB for each of them
+ANEW: Final = 64  # of those that a person has filed again: most can be now, and each that cannot costs its group another round
 FEW: Final = 8  # of those that were in a killed worker's hand together; who was in hand a second time is filed by itself
 GROUPS: Final = 8  # of one lane, before it is let go: the lane whose oldest message waits longest is the next
 HOLD: Final = timedelta(seconds=30)  # longer than a group takes; what a killed worker held is free after this
@@ -104,7 +105,7 @@ class Filer:
         for lane, left in leased.items():
             if left:
                 async with self.db.acquire() as db, db.transaction():
-                    await store.suspect(db, lane, left, self.clock.now(), TRIES, KILLED)
+                    await store.suspect(db, lane, left, self.clock.now(), TRIES, KILLED, few=FEW)
                 self.log.warning("filing.resumed", lane=lane, messages=len(left))
         return tuple(leased)
 
@@ -238,7 +239,10 @@ class Filer:
 
 
 def _apart(due: Sequence[Kept]) -> list[tuple[Kept, ...]]:
-    """Each by itself, but for those among whom one may have killed their worker, and most have not."""
-    suspected = [each for each in due if each.before == KILLED and not each.tries]
-    found = [tuple(suspected[begun : begun + FEW]) for begun in range(0, len(suspected), FEW)]
-    return found + [(each,) for each in due if each.before != KILLED or each.tries]
+    """Each by itself, but for those that a person has filed again, and those among whom one may have killed their worker."""
+    found: list[tuple[Kept, ...]] = []
+    for before, most in ((KILLED, FEW), (store.ANEW, ANEW)):
+        alike = [each for each in due if each.before == before and not each.tries]
+        found += [tuple(alike[begun : begun + most]) for begun in range(0, len(alike), most)]
+    together = {each.id for some in found for each in some}
+    return found + [(each,) for each in due if each.id not in together]

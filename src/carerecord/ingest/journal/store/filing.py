@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from msgspec import Struct
 
 from carerecord.kit.db import Connection, Database
+
+ANEW: Final = "Somebody has it filed again: it is its turn soon."  # why one waits that a person has replayed
 
 
 class Kept(Struct, frozen=True, gc=False):
@@ -61,17 +64,19 @@ async def let_go(db: Database, owner: str, lanes: Sequence[int]) -> None:
     )
 
 
-async def suspect(db: Connection, lane: int, ids: Sequence[int], now: datetime, tries: int, reason: str) -> None:
+async def suspect(
+    db: Connection, lane: int, ids: Sequence[int], now: datetime, tries: int, reason: str, *, few: int
+) -> None:
     """These were in the hand of a worker that ended in the middle: each is tried again, so many times and no more.
 
-    That a worker ended with many in its hand is held against none of them. A pause, so that workers that are ended from outside,
-    one after the other, do not find the same message in hand each time. Within a transaction.
+    That a worker ended with many in its hand, more than a `few`, is held against none of them. A pause, so that workers that are
+    ended from outside, one after the other, do not find the same message in hand each time. Within a transaction.
     """
     alone = len(ids) == 1
     await db.execute(
         """
         UPDATE stuck
-           SET tries = tries + 1, reason = $4, state = CASE WHEN tries + 1 >= $3 THEN 'parked' ELSE 'again' END,
+           SET tries = tries + $6, reason = $4, state = CASE WHEN tries + $6 >= $3 THEN 'parked' ELSE 'again' END,
                next_at = $5::timestamptz + make_interval(secs => 5 * 3 ^ tries)
          WHERE lane = $1 AND id = ANY ($2) AND state = 'again'
         """,
@@ -80,6 +85,7 @@ async def suspect(db: Connection, lane: int, ids: Sequence[int], now: datetime, 
         tries,
         reason,
         now,
+        int(len(ids) <= few),
     )
     await db.execute(
         """

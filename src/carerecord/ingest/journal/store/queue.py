@@ -5,7 +5,7 @@ from datetime import datetime
 
 from msgspec import Struct
 
-from carerecord.ingest.journal.store.filing import Kept
+from carerecord.ingest.journal.store.filing import ANEW, Kept
 from carerecord.kit.db import Connection, Database
 
 
@@ -85,12 +85,13 @@ async def replay(db: Connection, id_: int, sender: str, now: datetime) -> int:
     """Tried again at once and from the first: this one, or a sender's, or (neither said) all. Within a transaction."""
     done = await db.execute(
         """
-        UPDATE stuck SET state = 'again', tries = 0, next_at = $3
+        UPDATE stuck SET state = 'again', tries = 0, next_at = $3, reason = $4
          WHERE ($1 = 0 OR id = $1) AND ($2 = '' OR sender = $2)
         """,
         id_,
         sender,
         now,
+        ANEW,
     )
     return int(done.rsplit(" ", 1)[1])
 
