@@ -629,12 +629,14 @@ NAMES = [
     "sequence", "start", "end", "class", "participant", "member", "individual", "name", "telecom", "type", "content",
     "attachment", "data", "contentType", "reaction", "manifestation", "clinicalStatus", "verificationStatus", "note", "author",
     "effectiveDateTime", "offset", "when", "count", "period", "relatesTo", "target", "security", "result", "device", "title",
+    "hospitalization", "destination", "collection", "specimen", "statusReason", "oralDiet", "texture", "finding", "payload",
 ]  # fmt: skip
 TYPES = [
     "Observation", "MedicationRequest", "MedicationStatement", "MedicationDispense", "MedicationAdministration", "CarePlan",
     "AllergyIntolerance", "Condition", "DiagnosticReport", "Encounter", "DocumentReference", "Flag", "CareTeam", "Patient",
     "Appointment", "ServiceRequest", "RelatedPerson", "PractitionerRole", "List", "Consent", "Immunization", "Other",
     "FamilyMemberHistory", "ImagingStudy", "Composition", "Media", "EpisodeOfCare", "Goal",
+    "Procedure", "Specimen", "NutritionOrder", "ClinicalImpression", "Communication", "DeviceRequest",
 ]  # fmt: skip
 odd_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)

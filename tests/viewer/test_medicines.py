@@ -125,3 +125,15 @@ def test_an_order_and_its_issue_that_read_the_same_are_said_once_with_both_origi
     assert [len(each.rows) for each in said] == [2, 1]
     assert said[0].notes == ("repeat, last issued 02-Nov-2026", "one issue, 02-Nov-2026, repeat")
     assert sum(len(each.rows) for each in said) == len(substance.rows), "every item keeps its origin"
+
+
+def test_a_dose_that_was_not_given_says_so_with_the_reason_and_nowhere_that_it_was_given() -> None:
+    entry = told(med("elm-bank", "warfarin", "3 mg", "at night"), current=False, kind="administration", started="2026-11-20",
+                 stopped_reason="patient refused")  # fmt: skip
+    undone = replace(entry, facts=replace(entry.facts, warning="not done", status="not done", at="2026-11-20"))
+    view = View(with_medicines((Group("warfarin", "warfarin", "", "", ()), (undone,))), Formatter(NOW))
+    found = medicines(view)
+    (said,) = next(each for each in (*found.current, *found.unsure, *found.past)).statements
+    assert said.stopped == "Not given 20-Nov-2026: “patient refused”"
+    assert said.notes == ()
+    assert said.rows[0].lines[0] == said.stopped

@@ -1,4 +1,7 @@
-"""How is a number written as it was received? `1.10` is not `1.1`: the digits say how exactly it was measured."""
+"""How is a number written as it was received? `1.10` is not `1.1`: the digits say how exactly it was measured.
+
+Some send it as a string, which FHIR does not allow: it is shown as it came, and drawn where it is written as a number is.
+"""
 
 import re
 from decimal import Decimal
@@ -11,7 +14,7 @@ _ordinary: Final = re.compile(r"-?[1-9][0-9]*(?:\.[0-9]+)?|0(?:\.[0-9]{1,5})?").
 
 
 def number_text(value: Any) -> str:
-    """The digits as received, without an exponent where that is sane; "" for what is no number."""
+    """The digits as received, without an exponent where that is sane; "" for what is neither a number nor a text."""
     if value is None:
         return ""
     if type(value) is Decimal:
@@ -20,6 +23,8 @@ def number_text(value: Any) -> str:
             return digits
     elif type(value) is int and -_PLAIN < value < _PLAIN:
         return str(value)
+    if type(value) is str:
+        return value.strip()
     if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return ""
     if isinstance(value, float):
@@ -33,6 +38,8 @@ def number(value: Any) -> float | None:
     """The same for drawing and comparing; None for what is no finite number."""
     if value is None:
         return None
+    if type(value) is str:
+        return written[1] if (written := digits_and_number(value.strip())) else None
     if isinstance(value, bool) or not isinstance(value, _NUMBERS):
         return None
     try:

@@ -16,6 +16,7 @@ from carerecord.fhir.plans import may_be_plan, plan_kind
 from carerecord.fhir.read.families import READERS, plan_facts
 from carerecord.fhir.read.medicines import Course
 from carerecord.fhir.read.practice import said_in_extensions
+from carerecord.fhir.read.told import told, told_title
 from carerecord.fhir.read.words import (
     Around,
     Resource,
@@ -72,6 +73,13 @@ TIMES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
 }
 # The same where it is said in words or as an age, which is no time that a page could sort by.
 _IN_WORDS: Final = {"Condition": (("onset", "Onset"),), "Procedure": (("performed", "Done"),)}
+# What they say has a place of its own, and they are by far the most.
+_NOTHING_MORE: Final = frozenset(
+    (
+        "AllergyIntolerance", "Condition", "DiagnosticReport", "DocumentReference", "MedicationAdministration",
+        "MedicationDispense", "MedicationRequest", "MedicationStatement", "Observation",
+    )
+)  # fmt: skip
 _QUALIFIED: Final = "carries a qualifier that is not shown here"
 # Any type that is not above: names of elements under which FHIR keeps times.
 _ANY_TIME: Final = tuple(
@@ -131,7 +139,7 @@ def read_with_course(
     else:
         reader = READERS.get(type_)
         facts = reader((parsed, type_, status, beside, now, coded)) if reader else {}
-    title = facts.pop("title", "") or _any_title(parsed, type_)
+    title = facts.pop("title", "") or told_title(parsed, type_, beside) or _any_title(parsed, type_)
     at, at_means = facts.pop("at", None) or first_time(parsed, TIMES.get(type_) or _ANY_TIME)
     meta = dict_in(parsed, "meta")
     codes = facts.pop("codes", None)
@@ -148,7 +156,7 @@ def read_with_course(
         at_means,
         _author(parsed, beside),
         _organisation(parsed, beside),
-        facts.pop("note", "") or _note(parsed, type_),
+        facts.pop("note", "") or _note(parsed, type_, status, beside),
         _severity(parsed) if "severity" in parsed else "",
         codes if codes is not None else coded or _codes(parsed),
         _identifiers(parsed),
@@ -259,7 +267,7 @@ def _organisation(parsed: Resource, beside: Around) -> str:
     return ""
 
 
-def _note(parsed: Resource, type_: str) -> str:
+def _note(parsed: Resource, type_: str, status: str, beside: Around) -> str:
     said = notes_of(parsed) if "note" in parsed else ""
     if type_ in ("Appointment", "ServiceRequest"):
         said = said or text_in(parsed, "comment") or text_in(parsed, "patientInstruction")
@@ -268,6 +276,8 @@ def _note(parsed: Resource, type_: str) -> str:
     if type_ in _IN_WORDS and (when := _in_words(parsed, type_)):
         said = "\n".join(filter(None, (when, said)))
     if "extension" in parsed and (first := said_in_extensions(parsed, type_)):
+        said = "\n".join(filter(None, (*first, said)))
+    if type_ not in _NOTHING_MORE and (first := told(parsed, type_, status, beside)):
         said = "\n".join(filter(None, (*first, said)))
     if not said and type_ in ("Composition", "QuestionnaireResponse", "Communication"):
         said = narrative_of(parsed)

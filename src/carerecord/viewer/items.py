@@ -46,6 +46,7 @@ _FILES = {
     "application/msword": "Word document", "application/dicom": "DICOM image",
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": "Word document",
 }  # fmt: skip
+_UNDONE = {"not done": "Not given", "not taken": "Not taken", "declined": "Not supplied"}  # of a medicine
 _CONFIDENTIAL = {"R": "Its source calls it restricted", "V": "Its source calls it very restricted"}
 
 
@@ -101,7 +102,11 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
     if facts.encounter:
         met = facts.encounter
         until = f"Until {fmt.at(met.ended)}" if met.ended and met.ended[:10] != met.started[:10] else ""
-        return [met.reason, ", ".join(filter(None, (met.place, "in progress" if met.in_progress else until))), met.outcome]
+        return [
+            met.reason,
+            ", ".join(filter(None, (met.place, "in progress" if met.in_progress else until))),
+            _ended(met.outcome),
+        ]
     if facts.plan:
         plan = facts.plan
         return [plan.decision, f"Valid until {fmt.date(plan.valid_until)}" if plan.valid_until else ""]
@@ -123,15 +128,30 @@ def _family(facts: Facts, fmt: Formatter) -> list[str]:
         kept = _CONFIDENTIAL.get(facts.confidentiality, "")
         return [", ".join(filter(None, (kind, facts.author, written, said, size))), kept]
     if facts.medicine:
-        return [stopped(facts.medicine, fmt), fmt.medicine(facts.medicine).words(named=False), *more_of(facts.medicine, fmt)]
+        return [stopped(facts, fmt), fmt.medicine(facts.medicine).words(named=False), *more_of(facts.medicine, fmt)]
     if facts.result:
         return [", ".join(filter(None, (value_words(facts.result), facts.result.conclusion)))]
     return []
 
 
-def stopped(medicine: Medicine | None, fmt: Formatter) -> str:
+def _ended(outcome: str) -> str:
+    """How a contact ended: "Usual place of residence" alone would be read as where it was."""
+    return outcome if not outcome or "discharge" in outcome.lower() else f"Discharge: {outcome}"
+
+
+def undone(facts: Facts) -> str:
+    """Of a medicine that nobody gave, took or supplied: the word for it."""
+    return _UNDONE.get(facts.warning.partition(";")[0], "")
+
+
+def stopped(facts: Facts, fmt: Formatter) -> str:
+    """When a medicine ended and why, or that it was never given."""
+    medicine = facts.medicine
     if medicine is None or medicine.current:
         return ""
+    if what := undone(facts):
+        on = f" {fmt.at(facts.at)}" if facts.at else ""
+        return f"{what}{on}: “{medicine.stopped_reason}”" if medicine.stopped_reason else f"{what}{on}"
     if medicine.kind in ("dispense", "issue") and not medicine.ended and not medicine.stopped_reason:
         what = "Dispensed" if medicine.kind == "dispense" else "Issued"  # it was given out, not ended
         return f"{what} {fmt.date(medicine.issued)}" if medicine.issued else what

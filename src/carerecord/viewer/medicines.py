@@ -6,7 +6,7 @@ from carerecord.contracts.records import Entry, Group
 from carerecord.fhir.facts import Medicine
 from carerecord.pages.formatting import Formatter
 from carerecord.pages.medicines import MedicineLine
-from carerecord.viewer.items import Row, more_of, row, stopped
+from carerecord.viewer.items import Row, more_of, row, stopped, undone
 from carerecord.viewer.view import Mark, View
 
 # The label that the records desk gives, how loud it is, and in which order a reader should meet it.
@@ -119,13 +119,15 @@ def _statements(view: View, rows: tuple[Row, ...], name: str) -> tuple[Says, ...
         medicine = each.facts.medicine
         line = view.fmt.medicine(medicine) if medicine else MedicineLine(each.title)
         more = tuple(filter(None, more_of(medicine, view.fmt)))
-        found.setdefault((stopped(medicine, view.fmt), line, more), []).append(each)
+        found.setdefault((stopped(each.facts, view.fmt), line, more), []).append(each)
     said = []
     for same in found.values():
         medicine = same[0].facts.medicine
-        halt, more = stopped(medicine, view.fmt), tuple(filter(None, more_of(medicine, view.fmt)))
+        halt, more = stopped(same[0].facts, view.fmt), tuple(filter(None, more_of(medicine, view.fmt)))
         line = view.fmt.medicine(medicine) if medicine else MedicineLine(same[0].title)
-        notes = tuple(dict.fromkeys(words for each in same if (words := note(each.facts.medicine, view.fmt))))
+        notes = tuple(
+            dict.fromkeys(words for each in same if not undone(each.facts) and (words := note(each.facts.medicine, view.fmt)))
+        )
         marks = tuple({mark.source: mark for each in same for mark in each.marks}.values())
         apart = named_apart(medicine, name)
         said.append(Says(marks, line, notes, halt, more, apart, tuple(same), any(each.late for each in same)))

@@ -173,7 +173,7 @@ def test_what_was_not_given_or_not_done_never_looks_given_or_done() -> None:
     vaccine = only(identified("Immunization", "1", status="completed", notGiven=True, patient=PERSON, vaccineCode={"text": "MMR"},
                               explanation={"reasonNotGiven": [{"text": "declined"}]}))  # fmt: skip
     procedure = only(identified("Procedure", "1", status="completed", notDone=True, subject=PERSON, code={"text": "Scan"}))
-    assert (read(written(vaccine)).warning, read(written(vaccine)).note) == ("not done", "Reason: declined")
+    assert (read(written(vaccine)).warning, read(written(vaccine)).note) == ("not done", "Not given: declined")
     assert read(written(procedure)).warning == "not done"
 
 

@@ -30,7 +30,7 @@ def _vaccine_note(parsed: Resource) -> str:
     if batch := text_in(parsed, "lotNumber"):
         said.append(f"Batch {batch}")
     if reason := title_of(parsed.get("statusReason")):
-        said.append(f"Reason: {reason}")
+        said.insert(0, f"{'Not given' if parsed.get('status') == 'not-done' else 'Reason'}: {reason}")
     given = text_in(parsed, "occurrenceString")
     if given and given != "not stated":  # our own words where an STU3 source gave no day
         said.append(f"Given: {given}")

@@ -12,6 +12,7 @@ from carerecord.fhir.facts import Code, Measure, Result
 from carerecord.fhir.identifiers import LOINC, SNOMED
 from carerecord.fhir.labels import ABSENT, INTERPRETATION
 from carerecord.fhir.numbers import number, number_text, text_and_number
+from carerecord.fhir.read.told import special_handling
 from carerecord.fhir.read.words import (
     Around,
     Resource,
@@ -238,7 +239,10 @@ def _specimen(resource: Resource, beside: Around) -> str:
     if "specimen" not in resource:
         return ""
     for reference in dicts_in(resource, "specimen"):
-        said = text_in(reference, "display") or title_of(beside.find(reference).get("type"))
+        found = beside.find(reference)
+        said = text_in(reference, "display") or title_of(found.get("type"))
+        if found and (care := [*special_handling(found), title_of(found.get("condition"))]):
+            said = "; ".join(filter(None, (said, *care)))
         if said:
             return said
     return ""
