@@ -101,6 +101,74 @@ def test_when_nobody_answers_the_first_screen_still_reaches_what_needs_attention
     assert violations(page) == []
 
 
+def test_when_32_sources_are_silent_a_telephone_shows_every_name_and_stays_short(page: Page, front: Front) -> None:
+    told = wide()
+    states = tuple(
+        replace(
+            each,
+            state="no answer",
+            count=0,
+            warnings=(),
+            sections=tuple(SectionState(s.section, "no answer") for s in each.sections),
+        )
+        for each in told.states[:32]
+    )
+    page.set_viewport_size({"width": 390, "height": 844})
+    nothing = tuple(replace(each, entries=(), groups=(), trends=()) for each in told.sections)
+    unseen = replace(told, states=states, sections=nothing, allergies=AllergyTitle("Allergies unavailable", ""), attention=())
+    with shown(front, replace(unseen, plans=no_plans("unavailable"))):
+        open_record(page, front, "p-marlow")
+    said = page.locator(".cr-chip--silent > div > p").inner_text()
+    assert all(each.name in said for each in states)
+    assert page.locator(".cr-chip--silent").evaluate("each => each.getBoundingClientRect().bottom") < 900
+    assert page.evaluate("document.documentElement.scrollHeight") < 7_000
+    page.set_viewport_size({"width": 390, "height": 7_000})  # so tall that the dock covers nothing
+    assert violations(page) == []
+    names = page.locator("#problems .cr-names")
+    expect(names.locator("p")).to_be_hidden()
+    names.locator("summary").click()
+    expect(names.locator("p")).to_contain_text(states[0].name)
+    page.locator(".cr-chip--silent summary").click()
+    assert page.locator(".cr-chip--silent .cr-again").count() == 32
+    page.set_viewport_size({"width": 1280, "height": 4000})
+    assert violations(page) == []
+
+
+def test_the_name_of_a_lane_does_not_touch_the_chart_nor_a_hatched_lanes_words_the_hatch(page: Page, front: Front) -> None:
+    told = scenes.gwendolyn()
+    states = (replace(stuck("calder-vale", "no answer"), name="Aldermoor University Hospitals records"), *told.states)
+    with shown(front, replace(told, states=states)):
+        open_record(page, front, "p-marlow")
+    right = """all => all.map(each => each.getBoundingClientRect().right)"""
+    names = page.locator(".cr-lanes text.n[x='28']").evaluate_all(right)
+    left = page.locator(".cr-lanes rect.stripe").first.evaluate("each => each.getBoundingClientRect().left")
+    assert names
+    assert max(names) < left - 2
+    plate = page.locator(".cr-lanes rect.paper").evaluate_all(right)
+    words = page.locator(".cr-lanes rect.paper + text").evaluate_all(right)
+    assert plate
+    assert all(there < here for there, here in zip(words, plate, strict=True))
+
+
+def test_beside_a_long_plan_no_decisions_name_is_broken_over_more_than_two_lines(page: Page, front: Front) -> None:
+    told = scenes.gwendolyn()
+    plans = tuple(
+        replace(each, title=f"{each.title} to refuse treatment") if "dvance" in each.title else each for each in told.plans
+    )
+    said = "\n".join(["Not for CPR", *(f"Recommendation {n}, that goes on for a line and a half" for n in range(5))])
+
+    def longer(item: Entry) -> Entry:
+        plan = item.facts.plan
+        return replace(item, facts=replace(item.facts, plan=replace(plan, decision=said))) if plan else item
+
+    sections = tuple(replace(each, entries=tuple(longer(item) for item in each.entries)) for each in told.sections)
+    with shown(front, replace(told, sections=sections, plans=plans)):
+        open_record(page, front, "p-marlow")
+    assert page.locator(".cr-plans--long").count() == 1
+    tall = page.locator(".cr-plan dt", has_text="refuse treatment").evaluate("each => each.getBoundingClientRect().height")
+    assert tall < 45
+
+
 @pytest.mark.parametrize("width", [390, 1280])
 def test_of_many_sources_those_that_share_one_row_are_named_in_the_strip(page: Page, front: Front, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})

@@ -124,6 +124,32 @@ def test_many_silent_sources_are_one_notice_that_names_them_all():
         assert name in one.says
 
 
+async def test_of_very_many_silent_sources_every_name_stands_once_in_the_strip_and_behind_the_number_in_each_section():
+    names = [f"Practice {each}" for each in range(32)]
+    states = [stuck("elm-bank", "no answer") for _ in names]
+    states = [replace(each, source=f"p{n}", name=name) for n, (each, name) in enumerate(zip(states, names, strict=True))]
+    told = replace(silent("elm-bank"), states=tuple(states))
+    problems = section(told, "problems")
+    assert [each.words for each in problems.told_holes] == ["32 of 32 sources did not answer."]
+    assert problems.gap == "32 of 32 sources did not answer."
+    assert all(name in problems.silent[0] for name in names)
+    assert (problems.head, problems.short) == ("unavailable", "–")
+    html = await page(told)
+    strip = re.search(r'<li class="cr-chip cr-chip--unseen cr-chip--trouble cr-chip--silent">(.*?)</p>', html, re.DOTALL)
+    assert strip
+    assert "32 of 32 sources did not answer:" in strip[1]
+    assert all(name in strip[1] for name in names)
+    for name in ("meds", "probs"):
+        assert "32 of 32 sources did not answer." in panel(html, name)
+        assert "Practice 31" in panel(html, name), "one press away"
+
+
+async def test_a_few_silent_sources_are_each_told_with_their_last_answer():
+    html = await page(silent("elm-bank", "fenwick-epr"))
+    assert "cr-chip--silent" not in html
+    assert "of 2 sources did not answer" not in html
+
+
 async def test_of_many_sources_that_cannot_be_seen_one_lane_stands_for_the_rest_and_the_plans_name_them_once():
     html = await page(silent(*SOURCES))
     assert "3 more sources cannot be seen either" in html  # eight share contacts: five lanes, and one for the rest

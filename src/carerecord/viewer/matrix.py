@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from carerecord.contracts.records import SourceState
 from carerecord.fhir.sections import ALL, SECTIONS
 from carerecord.pages.formatting import joined
-from carerecord.viewer.states import MANY, RETRY, Sign, brief, sentence, sign, trouble
+from carerecord.viewer.states import MANY, MOST_NAMED, RETRY, Sign, brief, sentence, sign, trouble
 from carerecord.viewer.view import Mark, View
 
 _SHORT = {
@@ -63,6 +63,13 @@ class Line:
         return trouble(self.state.state) or bool(self.state.warnings)
 
     @property
+    def silent(self) -> bool:
+        """It did not answer, and nothing else is to be said of it."""
+        return (
+            self.state.state == "no answer" and self.state.kept != "copy" and not (self.late or self.state.warnings or self.off)
+        )
+
+    @property
     def loud(self) -> bool:
         """Named at length in the strip. That somebody was not asked is quiet, unless it warned."""
         return (
@@ -81,7 +88,14 @@ class Matrix:
 
     @property
     def loud(self) -> tuple[Line, ...]:
-        return tuple(line for line in self.lines if line.loud)
+        silent = {line.state.source for line in self.silent}
+        return tuple(line for line in self.lines if line.loud and line.state.source not in silent)
+
+    @property
+    def silent(self) -> tuple[Line, ...]:
+        """Where many did not answer: they are named in one sentence, each with how to reach it behind that."""
+        alike = tuple(line for line in self.lines if line.silent)
+        return alike if len(alike) > MOST_NAMED else ()
 
     @property
     def answered(self) -> tuple[Line, ...]:
@@ -107,6 +121,16 @@ class Matrix:
         return tuple(line for line in self.empty if line.bare and not line.loud) if self.many else ()
 
     @property
+    def silent_cells(self) -> tuple[Cell, ...]:
+        """Of those that did not answer: how many share each section."""
+        found = []
+        for place, column in enumerate(self.columns):
+            shared = sum(line.cells[place].tone == "unseen" for line in self.silent)
+            says = f"{shared} of them did not answer" if shared else "None of them shares this"
+            found.append(Cell(column, "unseen" if shared else "unshared", str(shared) if shared else "–", says))
+        return tuple(found)
+
+    @property
     def none_cells(self) -> tuple[Cell, ...]:
         """That row: nothing recorded wherever one of them shares the section."""
         found = []
@@ -119,9 +143,10 @@ class Matrix:
     @property
     def rows(self) -> tuple[Line, ...]:
         """The lines of the table: where there are many, only those of which there is more to say than one word."""
+        alike = {line.state.source for line in self.silent}
         if not self.many:
-            return self.lines
-        alike = {line.state.source for line in (*self.none_held, *self.elsewhere)}
+            return tuple(line for line in self.lines if line.state.source not in alike)
+        alike |= {line.state.source for line in (*self.none_held, *self.elsewhere)}
         return tuple(line for line in self.lines if line.sign.tone != "ask" and line.state.source not in alike)
 
 

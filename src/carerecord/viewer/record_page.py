@@ -24,7 +24,7 @@ from carerecord.viewer.first_screen import FirstScreen, screen_of
 from carerecord.viewer.items import origins
 from carerecord.viewer.matrix import by_organisation, matrix
 from carerecord.viewer.sections import SectionView, sections, value_of
-from carerecord.viewer.states import MANY, answered, counted_as, named, sentence, sign, together, trouble
+from carerecord.viewer.states import MANY, MOST_NAMED, answered, counted_as, named, sentence, sign, together, trouble
 from carerecord.viewer.summary import attention, decisions, key_results, long_plan, problems
 from carerecord.viewer.view import View
 
@@ -90,7 +90,10 @@ class RecordPage:
         new = [state for state in record.states if state.source in record.joined]
         names = [state.name for state in new if not trouble(state.state)]
         told = [f"{joined(names)} joined."] if names else []
-        told += [sentence(state, self.base["fmt"]) for state in new if trouble(state.state)]
+        silent = [state for state in new if trouble(state.state)]
+        told += [sentence(state, self.base["fmt"]) for state in silent[:MOST_NAMED]]
+        if len(silent) > MOST_NAMED:
+            told.append(f"{len(silent) - MOST_NAMED} more gave no whole answer: the page names them.")
         if record.allergies.announce:
             told.append(record.allergies.announce)
         if record.complete:
@@ -173,7 +176,7 @@ def _is_clinical(shown: Sequence[SectionView], not_yours: Sequence[SectionView])
 
 def finer(view: View) -> AllergyTitle:
     """The title with its reason in whole sentences: who said what and when, who could not be heard."""
-    title, gap = view.record.allergies, together(view.troubled("allergies"), view.fmt)
+    title, gap = view.record.allergies, together(view.troubled("allergies"), view.fmt, len(view.about("allergies")))
     says = f"{title.says.strip().rstrip('.')}." if title.says.strip() else ""
     heard = sum(sign(said.state).tone in ("held", "empty") for _, said in view.about("allergies"))
     match title.title:

@@ -13,12 +13,13 @@ from carerecord.pages.charts.trend import SHOWN, Series, trend, within
 from carerecord.pages.formatting import joined
 from carerecord.viewer.happened import happened
 from carerecord.viewer.items import Row, row, value_words
-from carerecord.viewer.states import RETRY, Sign, named, sentence, sign, together
+from carerecord.viewer.states import ALIKE, MOST_NAMED, RETRY, Sign, counted, named, sentence, sign, together
 from carerecord.viewer.trends import series
 from carerecord.viewer.view import View
 
 FIRST = 12  # rows shown before "Show n more"
 TABLES = ("results", "observations")
+APART = 3  # sources that cannot be seen, each with its own sentence; more than these that are in one state share one
 _NONE_KNOWN = "none known"
 
 
@@ -30,6 +31,16 @@ class Say:
     sign: Sign
     words: str
     retry: str = ""
+
+
+@dataclass(frozen=True)
+class Hole:
+    """What cannot be seen, in one sentence; more names than it bears stand behind it."""
+
+    sign: Sign
+    words: str
+    names: str  # all of them, where `words` has only their number
+    each: tuple[Say, ...]
 
 
 @dataclass(frozen=True)
@@ -48,6 +59,7 @@ class SectionView:
     head: str  # "12, newest first"
     answered: str  # "4 of 5 sources that share this answered"
     says: tuple[Say, ...]
+    shared_by: int  # sources
     withheld: tuple[Withheld, ...]
     rows: tuple[Row, ...]
     empty: str  # "Not recorded in A, B and C."
@@ -66,6 +78,28 @@ class SectionView:
     def holes(self) -> tuple[Say, ...]:
         """Sources that were asked and cannot be seen."""
         return tuple(each for each in self.says if each.sign.tone != "ask")
+
+    @property
+    def told_holes(self) -> tuple[Hole, ...]:
+        """The same, those alike in one sentence where they are many: a wall of the same words hides what differs."""
+        alike: dict[str, list[Say]] = {}
+        for each in self.holes:
+            alike.setdefault(each.sign.word if each.sign.tone in ALIKE else each.words, []).append(each)
+        found: list[Hole] = []
+        for word, same in alike.items():
+            if len(same) <= APART:
+                found += [Hole(each.sign, each.words, "", (each,)) for each in same]
+                continue
+            names = [each.source.name for each in same]
+            many = len(same) > MOST_NAMED
+            words = counted(word, len(same), self.shared_by) if many else f"{word}: {joined(names)}."
+            found.append(Hole(same[0].sign, words, joined(names) if many else "", tuple(same)))
+        return tuple(found)
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The names of those that `gap` has only counted, a sentence for each state that they are in."""
+        return tuple(f"{each.sign.word}: {each.names}." for each in self.told_holes if each.names)
 
     @property
     def incomplete(self) -> bool:
@@ -124,7 +158,7 @@ def section_view(view: View, section: Section) -> SectionView:
     return SectionView(
         section.id, section.title, len(rows), head,
         f"{answered} of {len(told)} sources that share this answered{_by_copy(told)}" if told else "",
-        says, withheld, rows, _empty(rows, bare, told, withheld), figures,
+        says, len(told), withheld, rows, _empty(rows, bare, told, withheld), figures,
         _gap(view, section, len(held)), not every and _hidden(told, withheld), held, bool(answered),
         denied,
     )  # fmt: skip
@@ -152,7 +186,7 @@ def _gap(view: View, section: Section, held: int) -> str:
     waits = "1 item waits behind a warning: it may be about somebody else." if held else ""
     if held > 1:
         waits = f"{held} items wait behind a warning: they may be about somebody else."
-    return " ".join(filter(None, (together(view.troubled(section.id), view.fmt), waits)))
+    return " ".join(filter(None, (together(view.troubled(section.id), view.fmt, len(view.about(section.id))), waits)))
 
 
 def _hidden(told: tuple[tuple[SourceState, SectionState], ...], withheld: tuple[Withheld, ...]) -> bool:

@@ -42,8 +42,10 @@ _UNKNOWN = Sign("unseen", "unseen", "Not available")
 
 # Tones of which a reader must know before relying on a list, worst first.
 TROUBLE = ("bad", "unseen", "loading", "part", "withheld", "off", "ask")
+ALIKE = ("unseen", "loading", "off")  # tones of which one source's sentence says no more than another's
 MANY = 12  # sources: with more than these a list of names is no news, and the strip folds those that answered
 NAMED = 6  # of one state in one sentence
+MOST_NAMED = NAMED + 1  # "and 1 more" would be no shorter than the name
 RETRY = {"no answer": "Retry", "unreadable": "Ask again", "incomplete": "Ask again", "discarded": "Ask again",
          "not asked": "Ask anyway", "out of date": "Ask again", "not given": "Ask again"}  # fmt: skip
 
@@ -132,26 +134,36 @@ def _shown(section: SectionState | None, source: SourceState) -> str:
     return f"{shown} of {'at least ' if whole <= shown else ''}{max(whole, shown)} shown"
 
 
-def together(told: Sequence[tuple[SourceState, SectionState]], fmt: Formatter) -> str:
-    """Several gaps in one line: a source that is alone in its state has its sentence, others are named after their word."""
+def together(told: Sequence[tuple[SourceState, SectionState]], fmt: Formatter, of: int) -> str:
+    """Several gaps in one line: a source that is alone in its state has its sentence, others are named after their word.
+
+    More of one word than a sentence bears are counted, `of` all that share the section: whoever shows this line shows
+    `silent` beside it, or stands below the strip, and both have every name.
+    """
     alike: dict[str, list[tuple[SourceState, SectionState]]] = {}
     for source, section in told:
         alike.setdefault(sign(section.state).word, []).append((source, section))
     return " ".join(
         sentence(same[0][0], fmt, same[0][1]) if len(same) == 1 and word != "Not asked"
+        else counted(word, len(same), of) if len(same) > MOST_NAMED and sign(same[0][1].state).tone in ALIKE
         else f"{word}: {_counted(same) if word == 'Not asked' else named([source.name for source, _ in same])}."
         for word, same in alike.items()
     )  # fmt: skip
 
 
+def counted(word: str, count: int, of: int) -> str:
+    """27 of 32 sources did not answer."""
+    return f"{count} of {of} sources did not answer." if word == "Did not answer" else f"{word}: {count} of {of} sources."
+
+
 def _counted(told: Sequence[tuple[SourceState, SectionState]]) -> str:
     """Whom nobody had a reason to ask: by name where they are few."""
-    return named([source.name for source, _ in told]) if len(told) <= NAMED + 1 else f"{len(told)} sources"
+    return named([source.name for source, _ in told]) if len(told) <= MOST_NAMED else f"{len(told)} sources"
 
 
 def named(names: Sequence[str]) -> str:
     """Names as far as a sentence bears them; the strip has them all."""
-    if len(names) <= NAMED + 1:
+    if len(names) <= MOST_NAMED:
         return joined(names)
     return f"{', '.join(names[:NAMED])} and {len(names) - NAMED} more"
 

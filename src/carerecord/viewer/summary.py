@@ -9,7 +9,7 @@ from carerecord.contracts.records import Attention, Entry, Trend
 from carerecord.pages.charts.trend import Point, Series, small_multiple
 from carerecord.pages.formatting import joined
 from carerecord.viewer.items import Row, row
-from carerecord.viewer.states import RETRY
+from carerecord.viewer.states import MOST_NAMED, RETRY
 from carerecord.viewer.trends import series
 from carerecord.viewer.view import Mark, View
 
@@ -44,8 +44,10 @@ def _together(notices: list[Attention], view: View) -> list[Attention]:
     gaps = [each for each in notices if each.rule == "gap/source"]
     if len(gaps) <= _EACH:
         return notices
-    names = joined(tuple(view.mark_of(each.source).name for each in gaps))
-    says = f"{names}. Each stands above, with how to ask it again."
+    says = "They are named above, with how to ask each again."
+    if len(gaps) <= MOST_NAMED:
+        names = joined(tuple(view.mark_of(each.source).name for each in gaps))
+        says = f"{names}. Each stands above, with how to ask it again."
     one = Attention("gap", f"{len(gaps)} sources gave no whole answer", says, "gap/source")
     return [each for each in notices if each.rule != "gap/source"] + [one]
 

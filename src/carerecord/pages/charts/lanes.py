@@ -10,9 +10,10 @@ from carerecord.pages.charts import svg
 from carerecord.pages.dates import LONDON
 
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_OLD = (118.0, 348.0)  # twelve months
+_OLD = (134.0, 348.0)  # twelve months
 _NEW = (362.0, 852.0)  # thirty days
 _LANE, _HEAD = 25.0, 24.0
+_LETTER = 6.8  # the widest that a letter is on average, among the faces that a page may get
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _lane(row: Lane, top: float, place: int, now: datetime, key: str) -> list[Ma
         for left, right in (_OLD, _NEW):
             hatch = Markup('<rect x="{}" y="{}" width="{}" height="{}" fill="url(#{}-h)"></rect>')
             parts.append(hatch.format(svg.num(left), svg.num(top + 1), svg.num(right - left), _LANE - 2, key))
-        parts.append(svg.rect(_NEW[0] + 6, top + 4, len(row.unseen) * 5.9 + 12, _LANE - 8, "paper"))
+        parts.append(svg.rect(_NEW[0] + 6, top + 4, len(row.unseen) * _LETTER + 12, _LANE - 8, "paper"))
         parts.append(svg.text(_NEW[0] + 12, top + 17, row.unseen, cls="n"))
     middle = top + _LANE / 2
     edge = 1e9  # newest first, so that the newest has the room for its label
@@ -115,7 +116,7 @@ def _lane(row: Lane, top: float, place: int, now: datetime, key: str) -> list[Ma
             parts.append(svg.rect(x, middle - 5, right - x, 10, "stay", svg.titled(each.says)))
         else:
             parts.append(_mark(x, middle, each))
-        width = len(each.label) * 6.1
+        width = len(each.label) * _LETTER
         if each.label and x > _NEW[0] and start - 12 - width > _NEW[0] and right + 4 < edge and not row.unseen:
             parts.append(svg.text(start - 10, middle + 4, each.label, cls="n", anchor="end"))
             edge = start - 12 - width
