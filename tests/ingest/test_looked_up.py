@@ -1,5 +1,6 @@
 """What was said of a few things is looked up thing by thing, by plans made when there was nothing: others' is never read."""
 
+import asyncio
 from typing import Any
 
 from carerecord.ingest.journal.store import saying as store
@@ -76,3 +77,22 @@ async def test_of_visits_that_are_one_nothing_comes_back_whichever_is_written(se
         assert await store.add_statements(db, [said("Encounter/old", 2)], []) is None
         assert await store.add_statements(db, [said("Encounter/new", 3)], []) is None
         assert await store.add_statements(db, [said("Observation/o", 4)], [("Encounter/new", "Observation/o")]) == ()
+
+
+async def test_two_who_say_at_one_moment_what_hangs_on_what_are_both_heard(service_database: Any):
+    pool = (await service_database("ingest")).pool
+    async with pool.acquire() as first, pool.acquire() as second:
+        begun = first.transaction()
+        await begun.start()
+        await store.add_statements(first, [said("Observation/o", 1)], [("Encounter/v", "Observation/o")])
+        more = [said("Observation/o", 2), said("Observation/n", 2)]
+        waits = asyncio.create_task(
+            store.add_statements(second, more, [("Encounter/v", "Observation/o"), ("Encounter/v", "Observation/n")])
+        )
+        while not await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+            await asyncio.sleep(0.01)
+        await begun.commit()
+
+        assert await waits == (said("Observation/o", 1),), "looked at again, once the first had said it"
+        assert len(await store.statements(second, ["Observation/o", "Observation/n"])) == 3
+        assert await store.below(second, ["Encounter/v"]) == ("Observation/n", "Observation/o")

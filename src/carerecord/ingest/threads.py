@@ -80,7 +80,8 @@ class Threads:
                         await turn.over()
         if not said:
             return Stated({}, {})
-        before = await store.add_statements(self.db, list(said.values()), list(hangs))
+        async with self.db.acquire() as db:
+            before = await store.add_statements(db, list(said.values()), list(hangs))
         if before is not None:
             for row in before:
                 said[row.thread, row.digest, row.message] = row

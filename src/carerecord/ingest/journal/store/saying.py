@@ -4,11 +4,13 @@ What hangs on what, and what was said of it, is looked up thing by thing: `OFFSE
 planned by one who does not know how much is asked, when the journal was smaller, and would read all that was ever said.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
 
-from msgspec import Struct
+from asyncpg import UniqueViolationError
+from msgspec import Struct, structs
 
-from carerecord.kit.db import Database
+from carerecord.kit.db import Connection, Database
 
 
 class Said(Struct, frozen=True, gc=False):
@@ -25,70 +27,88 @@ class Said(Struct, frozen=True, gc=False):
     organisation: str
 
 
-async def add_statements(db: Database, said: Sequence[Said], hangs: Sequence[tuple[str, str]]) -> tuple[Said, ...] | None:
-    """Write down what was said, by one statement; said again by the same message it stands as it is.
+async def add_statements(db: Connection, said: Sequence[Said], hangs: Sequence[tuple[str, str]]) -> tuple[Said, ...] | None:
+    """Write down what was said, all or nothing; said again by the same message it stands as it is.
 
     What was said of the same threads before comes back, in order, where that is all there is to settle them by. None: something
     rules from above, or visits have become one, and `became`, `below` and `statements` say by what they stand.
     """
-    rows = await db.fetch(
-        """
-        WITH RECURSIVE told AS (
-            SELECT *
-              FROM unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::boolean[], $8::bytea[],
-                          $9::text[])
-                   AS told (thread, digest, recorded, sent, message, trigger, rules, body, organisation)
-        ), kept AS (
-            INSERT INTO statement (thread, digest, recorded, sent, message, trigger, rules, body, organisation)
-            SELECT * FROM told
-            ON CONFLICT DO NOTHING
-        ), hung AS (
-            INSERT INTO hangs (above, thread) SELECT * FROM unnest($10::text[], $11::text[])
-            ON CONFLICT DO NOTHING
-        ), high (thread) AS (
-            SELECT unnest($12::text[] || $13::text[])
-             UNION
-            SELECT hangs.above
-              FROM high
-             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = high.thread OFFSET 0) AS hangs
-        )
-        SELECT known.*
-          FROM unnest($12::text[]) AS wanted (thread)
-         CROSS JOIN LATERAL (SELECT thread, digest, recorded, sent, message, trigger, rules, body, organisation
-                               FROM statement
-                              WHERE thread = wanted.thread
-                             OFFSET 0) AS known
-         UNION ALL
-        SELECT '', '', '', '', 0, '', true, '', ''
-         WHERE EXISTS (SELECT
-                         FROM high
-                        CROSS JOIN LATERAL (SELECT FROM statement WHERE thread = high.thread AND rules OFFSET 0) AS ruling)
-            OR EXISTS (SELECT
-                         FROM unnest($14::text[]) AS visit (thread)
-                        CROSS JOIN LATERAL (SELECT FROM hangs WHERE thread = visit.thread AND above LIKE 'Encounter/%'
-                                             UNION ALL
-                                            SELECT FROM hangs WHERE above = visit.thread AND thread LIKE 'Encounter/%'
-                                            OFFSET 0) AS one)
-         ORDER BY recorded, sent, message
-        """,
-        [each.thread for each in said],
-        [each.digest for each in said],
-        [each.recorded for each in said],
-        [each.sent for each in said],
-        [each.message for each in said],
-        [each.trigger for each in said],
-        [each.rules for each in said],
-        [each.body for each in said],
-        [each.organisation for each in said],
-        [above for above, _ in hangs],
-        [thread for _, thread in hangs],
-        list(threads := dict.fromkeys([each.thread for each in said])),
-        list(dict.fromkeys([above for above, _ in hangs])),
-        [each for each in threads if each.startswith("Encounter/")],
-    )
-    before = tuple(Said(*row) for row in rows)
-    is_plain = not any(each.rules for each in said) and not any(each.rules for each in before)
+    try:
+        return await _added(db, said, hangs, _copied)
+    except UniqueViolationError:  # a killed worker had the same in hand, or another says at this moment what hangs on what
+        return await _added(db, said, hangs, _put)
+
+
+_Writing = Callable[[Connection, Sequence[Said], Sequence[tuple[str, str]]], Awaitable[None]]
+
+
+async def _added(
+    db: Connection, said: Sequence[Said], hangs: Sequence[tuple[str, str]], write: _Writing
+) -> tuple[Said, ...] | None:
+    """It is looked first: what is written here is not among what comes back, and what hangs already is not written again."""
+    threads = list(dict.fromkeys([each.thread for each in said]))
+    async with db.transaction():
+        before = tuple([Said(*row) for row in await db.fetch(_KNOWN, threads)])
+        visits = [each for each in threads if each.startswith("Encounter/")]
+        above = await db.fetch(_ABOVE, threads, list(dict.fromkeys([above for above, _ in hangs])), visits)
+        hung = {tuple(row) for row in above}
+        # In the order of the first index, so that two who write the same never wait for each other.
+        new = sorted([each for each in hangs if each not in hung])
+        await write(db, sorted(said, key=lambda each: (each.thread, each.digest)), new)
+    is_plain = ("", "") not in hung and not any(each.rules for each in said) and not any(each.rules for each in before)
     return before if is_plain else None
+
+
+_KNOWN: Final = """
+    SELECT known.*
+      FROM unnest($1::text[]) AS wanted (thread)
+     CROSS JOIN LATERAL (SELECT thread, digest, recorded, sent, message, trigger, rules, body, organisation
+                           FROM statement
+                          WHERE thread = wanted.thread
+                         OFFSET 0) AS known
+     ORDER BY recorded, sent, message
+"""
+# On what these hang; and a row of blanks where something rules from above ($2: on what they will hang), or visits ($3) are one.
+_ABOVE: Final = """
+    WITH RECURSIVE hung AS MATERIALIZED (
+        SELECT known.above, wanted.thread
+          FROM unnest($1::text[]) AS wanted (thread)
+         CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = wanted.thread OFFSET 0) AS known
+    ), high (thread) AS (
+        (SELECT unnest($2::text[]) UNION SELECT above FROM hung)
+         UNION
+        SELECT hangs.above
+          FROM high
+         CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = high.thread OFFSET 0) AS hangs
+    )
+    SELECT above, thread FROM hung
+     UNION ALL
+    SELECT '', ''
+     WHERE EXISTS (SELECT
+                     FROM high
+                    CROSS JOIN LATERAL (SELECT FROM statement WHERE thread = high.thread AND rules OFFSET 0) AS ruling)
+        OR EXISTS (SELECT FROM hung WHERE above LIKE 'Encounter/%' AND thread LIKE 'Encounter/%')
+        OR EXISTS (SELECT
+                     FROM unnest($3::text[]) AS visit (thread)
+                    CROSS JOIN LATERAL (SELECT FROM hangs WHERE above = visit.thread AND thread LIKE 'Encounter/%'
+                                        OFFSET 0) AS one)
+"""
+
+
+async def _copied(db: Connection, said: Sequence[Said], hangs: Sequence[tuple[str, str]]) -> None:
+    """Nearly always none of it is there. Raises UniqueViolationError: some is."""
+    await db.copy_records_to_table("statement", records=map(structs.astuple, said), columns=Said.__struct_fields__)
+    await db.copy_records_to_table("hangs", records=hangs, columns=("above", "thread"))
+
+
+async def _put(db: Connection, said: Sequence[Said], hangs: Sequence[tuple[str, str]]) -> None:
+    """What is there already stands as it is."""
+    await db.executemany(
+        f"INSERT INTO statement ({', '.join(Said.__struct_fields__)}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)"  # noqa: S608
+        " ON CONFLICT DO NOTHING",
+        [structs.astuple(each) for each in said],
+    )
+    await db.executemany("INSERT INTO hangs (above, thread) VALUES ($1, $2) ON CONFLICT DO NOTHING", hangs)
 
 
 async def drop_statements(db: Database, threads: Sequence[str], messages: Sequence[int]) -> None:
