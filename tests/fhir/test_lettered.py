@@ -1,6 +1,6 @@
 """Whatever is known of a resource by its letters is what all gates would have said of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -19,8 +19,8 @@ def judging() -> Gates:
     return gates.load()
 
 
-def planned(resource: Mapping[str, Any], probes: Sequence[str]) -> str:
-    return str(resource["resourceType"])
+def planned(raw: bytes, probes: Sequence[str]) -> str:
+    return str(parse(raw)["resourceType"])
 
 
 def met(judging: Gates, *raws: bytes) -> Letters[str]:

@@ -1,4 +1,4 @@
-"""The index row of a resource that is known by its letters is the one that reading it gives, and it is kept and found like it."""
+"""The index row and the text of a resource that is known by its letters are those that reading it gives."""
 
 from typing import Any
 
@@ -9,14 +9,19 @@ from tests.holdings.conftest import Desk, held, raw
 from carerecord.contracts.holdings import Change, Client
 from carerecord.fhir import gates
 from carerecord.fhir.bundle import parse
-from carerecord.fhir.lettered import EVERY, Letters
+from carerecord.fhir.lettered import EVERY, Letters, as_written
 from carerecord.fhir.search import parameters
+from carerecord.holdings.bodies import with_ours
 from carerecord.holdings.index import Index
 from carerecord.holdings.lettered import Known, Plan, letters
 from carerecord.holdings.reaching import confidential
 
 HOSPITAL = Client("hospital", "R9A", "Aldermoor", chooses_ids=True, on_invalid="annotate")
 RESULT = OFTEN[0]
+
+
+LABELLED = OFTEN[5] | {"meta": OFTEN[5]["meta"] | {"lastUpdated": "2026-05-04T10:00:00Z"}}  # as it was read here before
+NOTED = RESULT | {"note": [{"text": "Rested\nfor an hour"}]}
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +32,7 @@ def index() -> Index:
 @pytest.fixture(scope="module")
 def known_letters(index: Index) -> Letters[Plan]:
     found = letters(gates.load(), index)
-    for each in OFTEN:
+    for each in (*OFTEN, LABELLED, NOTED):
         for _ in range(EVERY):
             found.met(written(each))
     return found
@@ -47,6 +52,31 @@ def test_its_row_its_label_and_whose_it_is_are_those_of_the_resource(
         assert known.whose == index.whose(parsed, type_), text
         checked += 1
     assert checked > 20
+
+
+@pytest.mark.parametrize("often", [*OFTEN, LABELLED, NOTED], ids=lambda each: each["resourceType"])
+@pytest.mark.parametrize("id_", ["", "of-our-making"])
+def test_its_text_with_our_id_version_and_time_is_that_of_the_resource(
+    known_letters: Letters[Plan], often: dict[str, Any], id_: str
+):
+    checked = 0
+    for text in (written(often), *others(written(often))):
+        if (found := known_letters.find(text)) is None:
+            continue
+        known = Known(found[0].plan, found[1])
+        ours: dict[str, Any] = {"version": 3, "at": "2026-11-22T10:00:00.000Z"}
+        made = as_written(known.text(id_ or known.id, **ours), text)
+        assert made == with_ours(text, id_=id_ or known.id, **ours), text
+        checked += 1
+    assert checked > 20
+
+
+def test_a_sign_that_stands_for_the_end_of_a_line_here_is_never_taken_for_one(known_letters: Letters[Plan]):
+    both, one = (written(RESULT | {"note": [{"text": told}]}) for told in ("A sign ¶\nof the press", "A sign ¶"))
+
+    assert known_letters.find(both) is None
+    assert (found := known_letters.find(one)) is not None
+    assert b'"A sign \xc2\xb6"' in as_written(Known(found[0].plan, found[1]).text("o1", 1, "2026-11-22T10:00:00.000Z"), one)
 
 
 async def test_the_last_of_many_is_found_by_its_own_words_and_one_with_a_fault_among_them_says_so(desk: Desk):

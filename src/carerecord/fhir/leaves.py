@@ -6,9 +6,11 @@ nothing is known here.
 """
 
 import re
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import IntEnum
+from functools import lru_cache
+from operator import itemgetter
 from typing import Any, Final
 
 from msgspec import Struct
@@ -69,9 +71,9 @@ _MOMENT: Final = (
     r"(?:\.[0-9]{3}|\.[0-9]{6})?(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9])"
 )
 _moment: Final = re.compile(_MOMENT).fullmatch
-_moments: Final = re.compile(f'(?:{_MOMENT}(?:"|\\Z))+').fullmatch
 _small: Final = re.compile(r"[0-9]{1,3}").fullmatch
 _number: Final = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
+_MOMENTS_AT_HAND: Final = 512
 _DIGITS: Final = 20  # of a number, with its sign and its point: more, or a power of ten, is left to the parser
 _LITERALS: Final = {True: "true", False: "false", None: "null"}
 
@@ -171,20 +173,41 @@ def fits(form: Form, value: str) -> bool:
         return len(value) <= _DIGITS and "e" not in value and "E" not in value
     if form is Form.NHS:
         return is_nhs_number(value)
+    if form is Form.MOMENT:
+        return _is_moment(value)
+    return _day(value) is not None and _is_time(value)
+
+
+@lru_cache(_MOMENTS_AT_HAND)  # most of what a system says at once bears the times of a few hours
+def _is_moment(value: str) -> bool:
+    return _moment(value) is not None and _is_time(value)
+
+
+def _is_time(value: str) -> bool:
     try:
         datetime.fromisoformat(value)
     except ValueError:
         return False
-    return (_day if form is Form.DAY else _moment)(value) is not None
+    return True
+
+
+Picks = Callable[[Sequence[str]], Sequence[str]]
+
+
+def picks(places: Sequence[int]) -> Picks:
+    """Those at these places."""
+    if len(places) < 2:  # of one the library's own makes no sequence
+        return itemgetter(slice(places[0], places[0] + 1) if places else slice(0))
+    return itemgetter(*places)
 
 
 class Fit(Struct, frozen=True, gc=False):
     """What must the values of a text be, where others of the same letters have no fault? Those of one form are held at once."""
 
-    ids: tuple[int, ...]
-    codes: tuple[int, ...]
-    numbers: tuple[int, ...]
-    moments: tuple[int, ...]
+    ids: Picks
+    codes: Picks
+    numbers: Picks
+    moments: Picks
     lines: frozenset[int]
     others: tuple[tuple[int, Form], ...]  # but for words, which may be any
     periods: tuple[tuple[int, int], ...]  # of which the first is not after the second
@@ -196,15 +219,14 @@ class Fit(Struct, frozen=True, gc=False):
             return False
         if BREAK in joined and not self._has_lines(joined, values):
             return False
-        if _ids('"'.join([values[place] for place in self.ids])) is None:
+        if _ids('"'.join(self.ids(values))) is None:
             return False
-        if self.codes:
-            codes = '"'.join([values[place] for place in self.codes]) + '"'
-            if "  " in codes or ' "' in codes:
-                return False
-        if self.numbers and _numbers('"'.join([values[place] for place in self.numbers])) is None:
+        codes = '"'.join(self.codes(values)) + '"'
+        if "  " in codes or ' "' in codes:
             return False
-        if self.moments and not _are_moments({values[place] for place in self.moments}):  # most are one and the same
+        if (numbers := self.numbers(values)) and _numbers('"'.join(numbers)) is None:
+            return False
+        if not all(map(_is_moment, self.moments(values))):
             return False
         for place, form in self.others:
             if not fits(form, values[place]):
@@ -218,26 +240,19 @@ class Fit(Struct, frozen=True, gc=False):
         return '"' + BREAK not in joined and self.lines.issuperset([place for place, each in enumerate(values) if BREAK in each])
 
 
-def _are_moments(values: Set[str]) -> bool:
-    try:
-        return _moments('"'.join(values)) is not None and all(map(datetime.fromisoformat, values))
-    except ValueError:
-        return False
-
-
 def fit_of(found: Sequence[Leaf]) -> Fit:
     places = {each.path: place for place, each in enumerate(found)}
 
-    def of(form: Form) -> tuple[int, ...]:
-        return tuple([place for place, each in enumerate(found) if each.form is form])
+    def of(form: Form) -> list[int]:
+        return [place for place, each in enumerate(found) if each.form is form]
 
     together = (Form.WORDS, Form.LINES, Form.ID, Form.CODE, Form.NUMBER, Form.MOMENT)
     coded = [(found[place].path[:-4], place) for place in of(Form.CODE) if found[place].path[-4] == "code"]  # its coding's code
     return Fit(
-        of(Form.ID),
-        of(Form.CODE),
-        of(Form.NUMBER),
-        of(Form.MOMENT),
+        picks(of(Form.ID)),
+        picks(of(Form.CODE)),
+        picks(of(Form.NUMBER)),
+        picks(of(Form.MOMENT)),
         frozenset(of(Form.LINES)),
         tuple([(place, each.form) for place, each in enumerate(found) if each.form not in together]),
         tuple([

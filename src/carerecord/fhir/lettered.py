@@ -9,8 +9,8 @@ What is remembered holds no name, number, reference or time: those are values, a
 about somebody is not remembered at all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, Generic, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Final, Generic, TypeVar
 
 from msgspec import Struct
 
@@ -21,9 +21,9 @@ from carerecord.fhir.leaves import BREAK, Fit, Form, Leaf, Odd, fit_of, leaves
 from carerecord.fhir.mould import Moulds
 
 K = TypeVar("K")
-Planned = Callable[[Mapping[str, Any], Sequence[str]], K]
+Planned = Callable[[bytes, Sequence[str]], K]
 
-MOST: Final = 2_000  # about 5 kB each
+MOST: Final = 2_000  # about 6 kB each
 _VALUES: Final = 150  # of one: what explains a claim has sixty
 EVERY: Final = 8  # of those that are judged whole, where what is learned does not pay
 FIRST: Final = 100  # are learned before it is asked whether that pays
@@ -73,7 +73,7 @@ class Letters(Generic[K]):
         if judged[0].faults or judged[0] != judged[1]:
             return
         made, values = first
-        known = Lettered(fit_of(found), judged[0], self._planned(parse(made.encode()), values))
+        known = Lettered(fit_of(found), judged[0], self._planned(made.encode(), values))
         if self._moulds.full:
             self._moulds.sweep()
         self._moulds.learn(text, [(each.begins, each.ends) for each in found], known)
@@ -82,6 +82,8 @@ class Letters(Generic[K]):
 def _text(raw: bytes) -> str:
     """As letters that all stand for themselves, but for the ends of lines; "" for what has others, or is long."""
     if b"\\" in raw:
+        if _BREAK in raw:
+            return ""
         raw = raw.replace(b"\\n", _BREAK)
     if len(raw) > _LONGEST or b"\\" in raw:
         return ""
@@ -89,6 +91,11 @@ def _text(raw: bytes) -> str:
         return raw.decode()
     except UnicodeDecodeError:
         return ""
+
+
+def as_written(text: str, raw: bytes) -> bytes:
+    """A text that is made of values of `raw`, with the ends of their lines as they stand there."""
+    return (text.replace(BREAK, "\\n") if b"\\" in raw else text).encode()
 
 
 def _probed(text: str, found: Sequence[Leaf], begin: int) -> tuple[str, list[str]]:

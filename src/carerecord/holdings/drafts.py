@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -15,8 +15,9 @@ from carerecord.contracts.holdings import Change, Held, Issue, WriteAsked, Writt
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.gates import Gates, Judged
-from carerecord.fhir.lettered import Letters
+from carerecord.fhir.lettered import Letters, as_written
 from carerecord.fhir.search.query import BadSearch, Clause, Query, UnknownParameter, read
+from carerecord.holdings.bodies import with_ours
 from carerecord.holdings.finding import ID, Finder, View
 from carerecord.holdings.index import Index, Row
 from carerecord.holdings.lettered import Known, Plan
@@ -50,8 +51,7 @@ class Refusal(Exception):
         self.place, self.status, self.issues = place, status, issues
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(Struct, eq=False, gc=False):
     """One change on its way."""
 
     place: int
@@ -60,7 +60,7 @@ class Draft:
     asked: WriteAsked
     id: str
     raw: bytes = b""
-    parsed: dict[str, Any] = field(default_factory=dict)
+    parsed: dict[str, Any] = {}  # each has its own
     known: Known | None = None  # by its letters: it need not be parsed
     patient: str = ""
     issues: tuple[Issue, ...] = ()
@@ -84,6 +84,11 @@ class Draft:
         """Its row of the index, and the place of its label."""
         return self.known.row if self.known else (index.row(self.parsed, self.type), confidential(self.parsed))
 
+    def text(self, version: int, at: str) -> bytes:
+        """As `with_ours`."""
+        text = self.known.text(self.id, version, at) if self.known else ""
+        return as_written(text, self.raw) if text else with_ours(self.raw, id_=self.id, version=version, at=at)
+
 
 @dataclass(frozen=True)
 class Drafting:
@@ -91,12 +96,28 @@ class Drafting:
     gates: Gates
     letters: Letters[Plan]
 
+    def all_begun(self, asked: WriteAsked) -> list[Draft]:
+        """Each change; of those of one type it is asked once whether the client writes it."""
+        drafts, types = [], set[str]()
+        for place, change in enumerate(asked.changes):
+            if change.type not in types:
+                self._may_write(place, change.type, asked)
+                types.add(change.type)
+            drafts.append(self._draft(place, change, asked))
+        return drafts
+
     def begun(self, place: int, change: Change, asked: WriteAsked) -> Draft:
         """A change that names its resource, or will be found by its condition."""
-        if not self.finder.parameters.of(change.type):
+        self._may_write(place, change.type, asked)
+        return self._draft(place, change, asked)
+
+    def _may_write(self, place: int, type_: str, asked: WriteAsked) -> None:
+        if not self.finder.parameters.of(type_):
             raise Refusal(place, 404, error("not-supported", "", "There is no such resource type in FHIR R4."))
-        if not may_see(asked.reach, change.type):
-            raise Refusal(place, 403, error("forbidden", "", f"This client may not write {change.type}."))
+        if not may_see(asked.reach, type_):
+            raise Refusal(place, 403, error("forbidden", "", f"This client may not write {type_}."))
+
+    def _draft(self, place: int, change: Change, asked: WriteAsked) -> Draft:
         draft = Draft(place, change.type, change, asked, change.id)
         if change.method == "create":
             draft.id = new_id()
@@ -256,6 +277,8 @@ class Drafting:
     def _issues(self, draft: Draft, judged: Judged) -> tuple[Issue, ...]:
         patient = draft.asked.client.on_invalid == "annotate"
         told = judged.remarks if draft.wants_remarks else ()
+        if not judged.faults and not told:
+            return ()
         faults = [Issue("warning" if patient else "error", "structure", each.path, each.says) for each in judged.faults]
         remarks = [Issue("warning", "business-rule", each.path, each.says) for each in told]
         if faults and not patient:

@@ -23,14 +23,7 @@ NUMBERED: Final = frozenset(("identifier", "telecom", "phone", "email"))
 
 
 def hashed(key: bytes, name: str, value: str) -> int:
-    return _hashed(_begun(key, name), value)
-
-
-def _hashed(begun: blake2b, value: str) -> int:
-    made = begun.copy()
-    made.update(value.encode())
-    number: int = _number(made.digest())[0]
-    return number
+    return Hashes(key, name, folds=False, keeps=False)[value]
 
 
 @lru_cache(2_048)  # names of parameters, never a value
@@ -52,7 +45,9 @@ class Hashes(dict[str, int]):
         self._begun, self._folds, self._keeps = _begun(key, name), folds, keeps
 
     def __missing__(self, word: str) -> int:
-        made = _hashed(self._begun, word.casefold() if self._folds else word)
+        hashing = self._begun.copy()
+        hashing.update((word.casefold() if self._folds else word).encode())
+        made: int = _number(hashing.digest())[0]
         if self._keeps:
             if len(self) >= _AT_HAND:
                 self.clear()
