@@ -43,6 +43,19 @@ def test_a_body_opens_in_its_own_place_alone(changed: dict[str, str]) -> None:
         bodies.unpack(bodies.pack(TEXT, **WHERE), **{**WHERE, **changed})
 
 
+def test_of_many_that_are_packed_at_once_each_opens_in_its_own_place_alone_and_no_two_are_sealed_alike() -> None:
+    bodies = Bodies(b"k" * 32)
+    lying = [("R1A", f"p{number % 3}", f"Observation/o{number}/1") for number in range(50)]
+
+    packed = bodies.pack_all([TEXT] * 50, lying)
+
+    for body, (organisation, patient, place) in zip(packed, lying, strict=True):
+        assert bodies.unpack(body, organisation=organisation, patient=patient, place=place) == TEXT
+    assert len({body[1:13] for body in packed}) == 50
+    with pytest.raises(InvalidTag):
+        bodies.unpack(packed[0], organisation="R1A", patient="p0", place=lying[3][2])
+
+
 def test_several_threads_may_pack_and_open_at_once() -> None:
     bodies = Bodies(b"k" * 32)
     texts = [TEXT * (place % 7 + 1) for place in range(400)]

@@ -8,6 +8,7 @@ import hmac
 import os
 import threading
 import zlib
+from collections.abc import Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -21,9 +22,12 @@ from msgspec import Raw
 # is of deflate; the second of Zstandard, trained by `scripts/train_dictionary.py`: half the size for a tenth of the time.
 DEFLATED = 1
 DICTIONARY = 2
+_BEGINS = bytes((DICTIONARY,))
 _LEVEL = 3
 _NONCE = 12
 _KEYS_AT_HAND = 1_000  # one that has sealed and opened holds 5 KB of OpenSSL's, and is derived anew in 7 µs
+
+Lying = tuple[str, str, str]  # of which organisation, in whose record, in which place
 
 _members = msgspec.json.Decoder(dict[str, Raw])
 _written = msgspec.json.Encoder()
@@ -43,8 +47,18 @@ class Bodies:
 
     def pack(self, text: bytes, *, organisation: str, patient: str, place: str) -> bytes:
         """Sealed for this place ("Observation/k1/3"): moved to another row it opens no more."""
-        small, nonce = self._press.compress(text), os.urandom(_NONCE)
-        return bytes((DICTIONARY,)) + nonce + self._sealer(organisation, patient).encrypt(nonce, small, place.encode())
+        return self.pack_all([text], [(organisation, patient, place)])[0]
+
+    def pack_all(self, texts: Sequence[bytes], lying: Sequence[Lying]) -> list[bytes]:
+        """Many, one after the other: the press finds its words in the processor's cache but for the first, and is twice as
+        fast as where other work comes between."""
+        press, chance = self._press.compress, os.urandom(_NONCE * len(texts))
+        small = [press(text) for text in texts]
+        nonces = [chance[at : at + _NONCE] for at in range(0, len(chance), _NONCE)]
+        return [
+            _BEGINS + nonce + self._sealer(organisation, patient).encrypt(nonce, each, place.encode())
+            for each, nonce, (organisation, patient, place) in zip(small, nonces, lying, strict=True)
+        ]
 
     def unpack(self, body: bytes, *, organisation: str, patient: str, place: str) -> bytes:
         """The text. Raises cryptography's InvalidTag for what was changed or moved."""

@@ -2,6 +2,7 @@
 not mean to take an address away."""
 
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.whereabouts import is_unlocated, put_back
@@ -14,6 +15,7 @@ from carerecord.kit.db import Connection
 Name = tuple[str, str]  # type, id
 
 _LABEL = b'"REDACTED"'
+_NEW: Final = Last()
 
 
 async def standing(
@@ -33,7 +35,7 @@ async def standing(
 def last_of(draft: Draft, lies: Lies | None, last: Mapping[Key, Last]) -> Last:
     """The highest version so far, wherever it lies; 0 for a new resource."""
     if lies is None:
-        return Last()
+        return _NEW
     found = [last[key] for each in (lies.patient, *lies.before) if (key := (each, draft.type, draft.id)) in last]
     return max(found, key=lambda each: each.version, default=Last())
 

@@ -51,6 +51,10 @@ class Current(Struct, frozen=True, gc=False):
     tokens: tuple[int, ...]
     across: tuple[int, ...] = ()
 
+    @property
+    def place(self) -> str:
+        return f"{self.type}/{self.id}/{self.version}"
+
 
 class Lies(Struct, frozen=True, gc=False):
     patient: str
@@ -253,7 +257,7 @@ async def put_current(db: Connection, rows: Sequence[Current]) -> None:
     await db.copy_records_to_table(
         "held",
         records=[
-            (row.patient, row.type, row.id, row.version, row.at, row.when_at, row.confidential, list(row.tokens)) for row in rows
+            (row.patient, row.type, row.id, row.version, row.at, row.when_at, row.confidential, row.tokens) for row in rows
         ],
         columns=("patient", "type", "id", "version", "at", "when_at", "confidential", "tokens"),
     )
