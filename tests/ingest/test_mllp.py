@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import LAB, PAS, Line, a_door, adt, framed, listening, receiving, said
+from tests.ingest.a_hospital import LAB, PAS, Line, a_door, a_hospital, adt, framed, listening, receiving, said
 
 from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import Verdict
-from carerecord.ingest.mllp import tls_of
+from carerecord.ingest.mllp import AT_ONCE, tls_of
 
 
 async def test_a_message_is_in_the_journal_before_it_is_answered(service_database: Any):
@@ -289,3 +289,65 @@ async def _registry(hospital: Any, *senders: Sender) -> Any:
 def test_no_door_opens_without_a_certificate_of_ours(tmp_path: Path):
     with pytest.raises((OSError, ssl.SSLError)):
         tls_of(str(tmp_path / "none.pem"), str(tmp_path / "none.pem"), lambda refusal: None)
+
+
+def batch(*messages: bytes) -> bytes:
+    return b"FHS|^~\\&|PAS|R1A\rBHS|^~\\&|PAS|R1A\r" + b"".join(messages) + b"BTS|%d\rFTS|1\r" % len(messages)
+
+
+async def test_a_batch_is_answered_once_and_one_message_that_cannot_be_filed_holds_up_no_other(service_database: Any):
+    nobody = adt(number="", control="2")
+    async with a_hospital(service_database) as hospital, listening(hospital) as (_, port):
+        line = await Line.to(port)
+
+        answer = await line.send(batch(adt(number="M1", control="1"), nobody, adt(number="M3", control="3")))
+        await hospital.file_all()
+
+        assert answer == ("AA", "1", "")
+        assert [reason for _, _, reason in await hospital.stuck()] == [
+            "PID (segment 3) holds no number by which its sender knows anybody"
+        ]
+        assert len(await hospital.history("Patient")) == 2
+        again = await line.send(adt(number="M3", control="3"))
+        assert (again[0], await hospital.journalled()) == ("AA", 3), "and each is known when it comes by itself"
+
+
+async def test_a_batch_with_a_message_that_cannot_be_read_says_which_and_keeps_the_others(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line = await Line.to(port)
+
+        odd = adt(control="2") + b"ZZZ|\0\r"
+        code, control, says = await line.send(batch(adt(number="M1", control="1"), odd, adt(number="M3")))
+
+        assert (code, control, says) == ("AE", "1", "Message 2 of 3: Segment 4 holds a NUL at character 5")
+        assert (await hospital.journalled(), await hospital.waiting()) == (3, 2)
+
+
+async def test_a_message_in_a_batch_in_a_name_that_nobody_knows_is_not_kept_and_each_other_is_its_own_senders(
+    service_database: Any,
+):
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line = await Line.to(port)
+        mixed = batch(adt(control="1"), adt(number="M2", application="LAB"), adt(number="M3", application="NEW"))
+
+        code, control, says = await line.send(mixed)
+
+        assert (code, control) == ("AR", "1")
+        assert says.startswith("Message 3 of 3: MSH-3 and MSH-4 are those of no sender")
+        rows = await hospital.db.fetch("SELECT sender FROM message ORDER BY id")
+        assert [row["sender"] for row in rows] == ["fenwick-pas", "fenwick-lab"]
+
+
+async def test_a_long_batch_is_put_into_the_journal_in_order_and_what_comes_behind_it_behind_it(service_database: Any):
+    long = [adt(number=f"M{each}", control=f"{each}") for each in range(3 * AT_ONCE)]
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line = await Line.to(port)
+
+        await line.write(framed(batch(*long)) + framed(adt(number="LAST", control="last")))
+        answers = [said(await line.answer())[:2] for _ in range(2)]
+
+        assert answers == [("AA", "0"), ("AA", "last")]
+        rows = await hospital.db.fetch("SELECT body, digest, organisation FROM message ORDER BY id")
+        seals = hospital.journal.seals
+        came = [seals.open(row["body"], organisation=row["organisation"], place=row["digest"]) for row in rows]
+        assert [each.strip() for each in came] == [each.strip() for each in (*long, adt(number="LAST", control="last"))]

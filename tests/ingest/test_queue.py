@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, a_door, a_hospital, adt, lane, receiving
+from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, Line, a_door, a_hospital, adt, lane, listening, receiving
 from tests.patients.people import DR_NAIR
 
 from carerecord.contracts.ingest import DiscardAsked, MessageAsked, MessagesAsked, ReplayAsked, TryAsked
@@ -163,6 +163,25 @@ async def test_to_try_a_message_shows_what_it_would_become_and_keeps_nothing(ser
     assert (unread.readable, len(unread.says), unread.answered) == (False, 1, "AE")
     assert (about_nobody.readable, about_nobody.answered) == (False, "AA"), "it can be read, and is about nobody"
     assert "fenwick-lab, fenwick-pas" in nobody.value.says or "fenwick-pas, fenwick-lab" in nobody.value.says
+
+
+@pytest.mark.parametrize(
+    ("raw", "says", "answered"),
+    [
+        (adt().decode().encode("utf-16"), "It is written in UTF-16: its sender has to write UTF-8", "AE"),
+        (b"", "It does not begin with MSH.", "AE"),
+        (b"FHS|^~\\&|PAS\r" + adt() + adt(number="") + b"FTS|1\r", "Message 2 of 2: PID (segment 3) holds no number", "AA"),
+        (b"FHS|^~\\&|PAS\r" + adt(number="") + adt() + b"Z|\0\rFTS|1\r", "Message 1 of 2: PID (segment 3) holds no number", "AE"),
+    ],
+    ids=["utf-16", "empty", "one of a batch", "two of a batch"],
+)
+async def test_to_try_what_cannot_be_read_says_what_the_door_would(service_database: Any, raw: bytes, says: str, answered: str):
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        tried = await Queue(receiving(hospital)).attempt(TryAsked(b64encode(raw).decode(), "fenwick-pas"))
+
+        assert (tried.readable, tried.answered) == (False, answered)
+        assert tried.says[0].startswith(says)
+        assert (await (await Line.to(port)).send(raw))[0] == answered
 
 
 async def test_the_book_is_told_of_every_message_that_was_received(service_database: Any):

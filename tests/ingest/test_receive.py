@@ -46,6 +46,18 @@ async def test_an_event_in_fhir_is_kept_answered_and_filed_once_however_often_it
     assert parse(held.text)["vaccineCode"]["text"] == "Influenza vaccine"
 
 
+async def test_a_batch_over_http_is_its_messages_and_has_one_answer(hospital: Hospital) -> None:
+    one, odd, three = (message("ADT^A28", control=each) for each in "123")
+    batch = b"FHS|^~\\&|PAS|R1A\r" + one + odd + b"ZZZ|\0\r" + three.replace(b"MRN1", b"MRN3") + b"FTS|1\r"
+
+    (told,) = await sent(hospital, batch, sender=PAS.id)
+
+    assert (told.outcome, told.reason) == ("unreadable", "Message 2 of 3: Segment 4 holds a NUL at character 5")
+    answer = base64.b64decode(told.answer).decode()
+    assert "\rMSA|CE|1|Message 2 of 3: " in answer
+    assert await hospital.journalled() >= 2
+
+
 async def test_rows_of_an_extract_are_filed_and_a_broken_one_waits_while_the_others_stand(hospital: Hospital) -> None:
     extract = rows(PENICILLIN, "2,M8", PENICILLIN.replace("1,M7", "3,M9").replace(",A,", ",Q,"))
     told = await sent(hospital, *extract, sender=PAS.id)

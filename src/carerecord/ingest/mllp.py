@@ -7,13 +7,15 @@ of another sender.
 
 import asyncio
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, Protocol, cast
 
 from carerecord.contracts.sources import Sender
 from carerecord.ingest import head as heads
+from carerecord.ingest.batches import Together, messages_of
 from carerecord.ingest.framing import END, START, Framed, Framing
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict
 from carerecord.ingest.journal.arrivals import Arrival, Journal
@@ -24,6 +26,7 @@ from carerecord.kit.log import Log
 _FRAME_START, _FRAME_END = bytes((START,)), bytes((END, 0x0D))
 UNANSWERED: Final = 512  # messages of one connection that wait for their commit; then nothing more is read from it
 UNANSWERED_BYTES: Final = 16_000_000
+AT_ONCE: Final = 32  # messages of a batch between two rounds of the loop
 
 
 class Reader(Protocol):
@@ -66,6 +69,18 @@ class Desk:
                 self.log.error("mllp.unwritten", exc_info=error)
 
 
+@dataclass
+class _Batch:
+    """One that is being put into the journal."""
+
+    messages: Iterator[bytes]
+    size: int
+    together: Together
+    head: Head | None = None  # of its first message, whose sender the answer is for
+    sender: Sender | None = None
+    ends: bool = False  # it holds one in the name of another sender
+
+
 class Connection(asyncio.Protocol):
     """One connection from a sender or from an engine that speaks for many."""
 
@@ -78,6 +93,8 @@ class Connection(asyncio.Protocol):
         self._patience: asyncio.TimerHandle | None = None
         self._unanswered = self._unanswered_bytes = 0
         self._out: list[bytes] = []
+        self._batch: _Batch | None = None
+        self._behind: list[Framed] = []  # what came after it, while it is put into the journal
         self._deaf = self._full = self._leaving = self._told = False
 
     # --- what asyncio calls
@@ -129,7 +146,28 @@ class Connection(asyncio.Protocol):
     # --- one message
 
     def _take(self, framed: Framed) -> None:
-        desk, raw, fault = self._desk, framed.raw, framed.fault
+        if self._batch is not None:
+            self._behind.append(framed)
+            return
+        raw, fault = framed.raw, framed.fault
+        if not fault and (messages := messages_of(raw)):
+            self._unanswered += 1
+            self._unanswered_bytes += len(raw)
+            self._batch = _Batch(iter(messages), len(raw), Together(len(messages)))
+            self._take_some()
+            return
+        head, found, fault = self._read(raw, fault)
+        if isinstance(found, Refusal):
+            self._turn_away(head, found, fault)
+            return
+        verdict = Verdict.UNREADABLE if fault else Verdict.TAKEN
+        self._unanswered += 1
+        self._unanswered_bytes += len(raw)
+        self._desk.journal.put(Arrival(raw, head, found, verdict, fault, self._kept))
+
+    def _read(self, raw: bytes, fault: str) -> tuple[Head, Sender | Refusal, str]:
+        """Its head, whose it is, and why it cannot be read."""
+        desk = self._desk
         try:
             head = heads.read(raw)
         except Unheaded as unheaded:
@@ -137,15 +175,48 @@ class Connection(asyncio.Protocol):
         found: Sender | Refusal = desk.senders.of(head, self._proof)
         if isinstance(found, Refusal):
             if head is not UNKNOWN or self._last is None:
-                self._turn_away(head, found, fault)
-                return
+                return head, found, fault
             found = self._last  # what has no head is of whoever spoke before on this connection
         self._last = found
-        fault = fault or desk.fault_in(raw, found.charset)
-        verdict = Verdict.UNREADABLE if fault else Verdict.TAKEN
-        self._unanswered += 1
-        self._unanswered_bytes += len(raw)
-        desk.journal.put(Arrival(raw, head, found, verdict, fault, self._kept))
+        return head, found, fault or desk.fault_in(raw, found.charset)
+
+    def _take_some(self) -> None:
+        """The next messages of a batch; in the end what came behind it."""
+        batch = self._batch
+        if batch is None:
+            return
+        some = list(islice(batch.messages, AT_ONCE))
+        for raw in some:
+            head, found, fault = self._read(raw, "")
+            sender = None if isinstance(found, Refusal) else found
+            if batch.head is None:
+                batch.head, batch.sender = head, sender
+            verdict = Verdict.UNREADABLE if fault else Verdict.TAKEN
+            if isinstance(found, Refusal):
+                self._tell(found)
+                batch.ends = batch.ends or found.ends
+                verdict, fault = Verdict.UNABLE, found.says
+
+            def kept(arrival: Arrival, batch: _Batch = batch) -> None:
+                if batch.together.add(arrival.verdict, arrival.reason):
+                    self._batch_kept(batch)
+
+            self._desk.journal.put(Arrival(raw, head, sender, verdict, fault, kept))
+        if len(some) == AT_ONCE:
+            asyncio.get_running_loop().call_soon(self._take_some)
+            return
+        self._batch = None
+        behind, self._behind = self._behind, []
+        for each in behind:
+            self._take(each)
+        self._mind_the_flood()
+
+    def _batch_kept(self, batch: _Batch) -> None:
+        self._unanswered -= 1
+        self._unanswered_bytes -= batch.size
+        if batch.ends:
+            self._leaving = True
+        self._answer(batch.head or UNKNOWN, batch.together.verdict, batch.together.reason, batch.sender)
 
     def _kept(self, arrival: Arrival) -> None:
         """The journal is done with it: the answer goes into the next write."""
@@ -178,9 +249,7 @@ class Connection(asyncio.Protocol):
     def _turn_away(self, head: Head, refusal: Refusal, fault: str) -> None:
         """Answered, so that the other end can say why; in the name of another sender it ends here."""
         verdict, says = (Verdict.UNREADABLE, fault) if fault else (Verdict.UNABLE, refusal.says)
-        if not self._told:  # once a connection: a flood of refusals must not flood the book
-            self._told = True
-            self._desk.refused(refusal)
+        self._tell(refusal)
         if self._unanswered:
             # In order behind what came before it.
             self._desk.journal.put(Arrival(b"", head, None, verdict, says, self._kept))
@@ -190,6 +259,11 @@ class Connection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._desk.write)  # with what else is answered in this round
         if refusal.ends:
             self._leaving = True
+
+    def _tell(self, refusal: Refusal) -> None:
+        if not self._told:  # once a connection: a flood of refusals must not flood the book
+            self._told = True
+            self._desk.refused(refusal)
 
     # --- patience
 
@@ -207,7 +281,8 @@ class Connection(asyncio.Protocol):
 
     def _mind_the_flood(self) -> None:
         """Nothing more is read while too much of it waits for its commit, or while its answers are not fetched."""
-        much = self._full or self._unanswered >= UNANSWERED or self._unanswered_bytes >= UNANSWERED_BYTES
+        many = self._unanswered >= UNANSWERED or self._unanswered_bytes >= UNANSWERED_BYTES
+        much = self._full or self._batch is not None or many
         if self._transport is None or much == self._deaf:
             return
         self._deaf = much

@@ -23,12 +23,14 @@ from carerecord.contracts.ingest import (
     TryAsked,
 )
 from carerecord.ingest import hl7v2
+from carerecord.ingest.batches import messages_of
 from carerecord.ingest.group import opened
+from carerecord.ingest.head import Unheaded
 from carerecord.ingest.hl7v2 import Filing, Unreadable
 from carerecord.ingest.hl7v2 import Heard as Word
 from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store import queue as store
-from carerecord.ingest.kinds import fault_in, filings
+from carerecord.ingest.kinds import fault_in, filings, head_of
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.rhythm import silence
 from carerecord.kit import request
@@ -131,10 +133,17 @@ class Queue:
             raw = b64decode(asked.content, validate=True).replace(b"\r\n", b"\r").replace(b"\n", b"\r")  # as editors save it
         except ValueError:
             raise NotUnderstood("content is base64 of the bytes of a message.") from None
-        try:
-            found = filings(raw, sender, receiving.clock.now() + timedelta(seconds=1), notes=True)
-        except Unreadable as fault:
-            return Tried(False, (fault.reason,), answered="AE" if fault_in(raw, sender.charset) else "AA")
+        messages, found, faults = messages_of(raw) or (raw,), list[Filing](), list[tuple[str, str]]()
+        for number, each in enumerate(messages, 1):
+            try:
+                head_of(each)
+                found += filings(each, sender, receiving.clock.now() + timedelta(seconds=1), notes=True)
+            except (Unheaded, Unreadable) as fault:
+                says = f"Message {number} of {len(messages)}: {fault.reason}" if len(messages) > 1 else fault.reason
+                at_once = isinstance(fault, Unheaded) or fault_in(each, sender.charset)
+                faults.append((says, "AE" if at_once else "AA"))
+        if faults:
+            return Tried(False, tuple(says for says, _ in faults), answered=max(answer for _, answer in faults))
         if not found:
             return Tried(False, ("There is no message in it.",))
         made = [put for each in found for put in _alone(each)]

@@ -5,9 +5,12 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
+from carerecord.contracts import sources
 from carerecord.contracts.ingest import ReceiveAsked, Received
+from carerecord.ingest.batches import Together, messages_of
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import Arrival, Journal
 from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of
@@ -15,6 +18,7 @@ from carerecord.ingest.senders import Refusal, Sender, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
 
+_Read = tuple[bytes, Head, Sender, Verdict, str]  # and why it cannot be read
 _OUTCOMES: Final = {Verdict.TAKEN: "taken", Verdict.UNREADABLE: "unreadable", Verdict.UNABLE: "unable"}
 NO_SENDER: Final = "There is no such sender in the registry of sources."
 NOT_THIS_CLIENT: Final = "No sender in the registry of sources lets this client send for it."
@@ -35,48 +39,60 @@ class Receiver:
         Raises:
             NotFound: no such sender. Refused: the client may send for nobody, or for several and does not say for whom.
         """
-        arrivals = []
+        arrivals: list[_Read] = []
+        each_holds: list[int] = []
         async with self.turns.mine() as turn:
             for content in asked.messages:
-                arrivals.append(self._arrival(content, asked))
-                await turn.over()
-        return await self.taken(arrivals)
+                raw = _bytes_of(content)
+                messages = messages_of(raw) or (raw,)
+                each_holds.append(len(messages))
+                for message in messages:
+                    arrivals.append(self.read(message, asked.sender, asked.client))
+                    await turn.over()
+        kept = iter(zip(arrivals, await self._kept(arrivals), strict=True))
+        return tuple(self._together(list(islice(kept, many))) for many in each_holds)
 
-    async def taken(self, arrivals: "Sequence[tuple[bytes, Head, Sender, Verdict, str]]") -> tuple[Received, ...]:
+    def _together(self, kept: list[tuple[_Read, Arrival]]) -> Received:
+        """One answer, also for a batch: that of its first message."""
+        together = Together(len(kept))
+        for _, arrival in kept:
+            together.add(arrival.verdict, arrival.reason)
+        _, head, sender, _, _ = kept[0][0]
+        return self._told(head, sender, together.verdict, together.reason)
+
+    async def taken(self, arrivals: Sequence[_Read]) -> tuple[Received, ...]:
         """Put into the journal what is to be, and wait until all of it stands there."""
+        kept = await self._kept(arrivals)
+        return tuple(self._told(each.head, each.sender, each.verdict, each.reason) for each in kept)
+
+    async def _kept(self, arrivals: Sequence[_Read]) -> list[Arrival]:
         loop = asyncio.get_running_loop()
-        waits: list[asyncio.Future[Received]] = []
-        for raw, head, sender, verdict, reason in arrivals:
-            told: asyncio.Future[Received] = loop.create_future()
+        waits: list[asyncio.Future[Arrival]] = []
+        async with self.turns.mine() as turn:
+            for raw, head, sender, verdict, reason in arrivals:
+                told: asyncio.Future[Arrival] = loop.create_future()
 
-            def kept(arrival: Arrival, told: "asyncio.Future[Received]" = told) -> None:
-                if not told.done():
-                    told.set_result(self._told(arrival))
+                def kept(arrival: Arrival, told: "asyncio.Future[Arrival]" = told) -> None:
+                    if not told.done():
+                        told.set_result(arrival)
 
-            self.journal.put(Arrival(raw, head, sender, verdict, reason, kept))
-            waits.append(told)
-        return tuple(await asyncio.gather(*waits))
+                self.journal.put(Arrival(raw, head, sender, verdict, reason, kept))
+                waits.append(told)
+                await turn.over()
+        return await asyncio.gather(*waits)
 
-    def _told(self, arrival: Arrival) -> Received:
-        head, verdict, sender = arrival.head, arrival.verdict, arrival.sender
+    def _told(self, head: Head, sender: sources.Sender | None, verdict: Verdict, reason: str) -> Received:
         letters = ""
         if sender is not None and head not in (FHIR_HEAD, ROW_HEAD, END_HEAD):
             letters = code(head, verdict, acknowledge=sender.acknowledge, unable=sender.unable)
         if not letters:
-            return Received(_OUTCOMES[verdict], arrival.reason, head.form.named)
+            return Received(_OUTCOMES[verdict], reason, head.form.named)
         self.answers += 1
         ours = b"%sH%d" % (self.journal.mark, self.answers)
-        ack = acknowledgement(head, letters, verdict, arrival.reason, now=self.journal.clock.now(), ours=ours)
-        return Received(_OUTCOMES[verdict], arrival.reason, head.form.named, base64.b64encode(ack).decode())
+        ack = acknowledgement(head, letters, verdict, reason, now=self.journal.clock.now(), ours=ours)
+        return Received(_OUTCOMES[verdict], reason, head.form.named, base64.b64encode(ack).decode())
 
-    def _arrival(self, content: str, asked: ReceiveAsked) -> tuple[bytes, Head, Sender, Verdict, str]:
-        try:
-            raw = base64.b64decode(content, validate=True)
-        except (binascii.Error, ValueError):
-            raw = content.encode()
-        return self.read(raw, asked.sender, asked.client)
-
-    def read(self, raw: bytes, sender_id: str, client: str = "") -> tuple[bytes, Head, Sender, Verdict, str]:
+    def read(self, raw: bytes, sender_id: str, client: str = "") -> _Read:
         try:
             head, why = head_of(raw), ""
         except Unheaded as fault:
@@ -107,6 +123,13 @@ class Receiver:
     def _refusal(self, sender: str, rule: str, says: str) -> Refused:
         self.refused(Refusal(sender, rule, says))
         return Refused(says, rule=rule)
+
+
+def _bytes_of(content: str) -> bytes:
+    try:
+        return base64.b64decode(content, validate=True)
+    except (binascii.Error, ValueError):
+        return content.encode()
 
 
 def _is(said: tuple[str, str], pair: tuple[str, str]) -> bool:
