@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, Line, a_door, a_hospital, adt, lane, listening, receiving
 from tests.patients.people import DR_NAIR
@@ -16,6 +17,7 @@ from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store.filing import ANEW, suspect
 from carerecord.ingest.kinds import filings
 from carerecord.ingest.queue import Queue
+from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
 
 
@@ -221,3 +223,18 @@ async def test_a_sender_that_is_silent_beyond_its_rhythm_is_flagged_and_a_quiet_
     assert states[PAS.id].says.startswith("Nothing for 60 min, when about 20 messages would have come")
     assert not states[LAB.id].silent
     assert SENT
+
+
+@pytest.mark.parametrize("sender", [PAS, msgspec.structs.replace(PAS, silent_after_s=3_600)], ids=["its rhythm", "its row"])
+async def test_a_sender_that_is_silent_for_months_is_flagged_yet_and_when_it_was_last_heard_is_not_forgotten(
+    service_database: Any, a_week: Any, sender: Any
+):
+    async with a_door(service_database, senders=(sender,)) as hospital:
+        await a_week(hospital, PAS.id, 20)
+        heard = hospital.clock.now() - timedelta(hours=1)
+        hospital.clock.at += timedelta(days=90)
+        await receiving(hospital)._count()
+        (state,) = (await Queue(receiving(hospital)).queue(MessagesAsked())).senders
+
+    assert (state.silent, state.last_at) == (True, stamp(heard))
+    assert state.says.startswith("Nothing for 90 days")

@@ -50,7 +50,7 @@ class Queue:
         db, most = receiving.db, min(max(asked.most, 1), 1_000)
         waiting, by_sender = await store.waiting(db), await store.stuck_by_sender(db)
         rows = await store.stuck(db, asked.sender, asked.after, most + 1)
-        rhythms = {each.sender: each for each in await counting.rhythms(db, now, RHYTHM_DAYS)}
+        rhythms = {each.sender: each for each in await counting.rhythms(db, RHYTHM_DAYS)}
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         senders = []
         for each in receiving.senders.rows:

@@ -23,7 +23,7 @@ from carerecord.kit.log import Log
 LOOKS_EVERY_S: Final = 1.0
 COUNTS_EVERY_S: Final = 5.0
 SETTLED_AFTER: Final = timedelta(seconds=60)  # no transaction that began before then can still add to the journal
-RHYTHM_KEPT: Final = timedelta(days=35)
+RHYTHM_KEPT_DAYS: Final = 35
 _RANGE: Final = 100_000  # messages in one line of the book
 
 
@@ -118,7 +118,7 @@ class Receiving:
                     self.journal.heard[sender] -= count
             await self._book(now)
             if (today := now.date()) != self._forgotten:
-                await counting.forget_rhythm(self.db, now - RHYTHM_KEPT)
+                await counting.forget_rhythm(self.db, RHYTHM_KEPT_DAYS)
                 self._forgotten = today
         except Exception as error:
             if not is_away(error):

@@ -1,7 +1,7 @@
 """How much came from whom, when, and how far has the audit book been told of it?"""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from msgspec import Struct
 
@@ -71,9 +71,16 @@ async def add_heard(db: Database, heard: Mapping[str, int], at: datetime) -> Non
     )
 
 
-async def rhythms(db: Database, now: datetime, days: int) -> Sequence[Hours]:
+async def rhythms(db: Database, days: int) -> Sequence[Hours]:
+    """Of each sender the last `days` before it was last heard: also of one that is silent for a year, from before that."""
     rows = await db.fetch(
-        "SELECT sender, hour, count, last FROM rhythm WHERE hour >= $1 ORDER BY sender, hour", now - timedelta(days=days)
+        """
+        SELECT sender, hour, count, last
+          FROM rhythm JOIN (SELECT sender, max(hour) AS newest FROM rhythm GROUP BY sender) AS heard USING (sender)
+         WHERE hour >= newest - make_interval(days => $1)
+         ORDER BY sender, hour
+        """,
+        days,
     )
     found: dict[str, dict[datetime, int]] = {}
     last: dict[str, datetime] = {}
@@ -83,5 +90,13 @@ async def rhythms(db: Database, now: datetime, days: int) -> Sequence[Hours]:
     return tuple(Hours(sender, last[sender], counts) for sender, counts in found.items())
 
 
-async def forget_rhythm(db: Database, before: datetime) -> None:
-    await db.execute("DELETE FROM rhythm WHERE hour < $1", before)
+async def forget_rhythm(db: Database, days: int) -> None:
+    """What each sender did more than so many days before it was last heard."""
+    await db.execute(
+        """
+        DELETE FROM rhythm
+         USING (SELECT sender, max(hour) AS newest FROM rhythm GROUP BY sender) AS heard
+         WHERE rhythm.sender = heard.sender AND hour < newest - make_interval(days => $1)
+        """,
+        days,
+    )
