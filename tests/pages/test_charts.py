@@ -151,3 +151,13 @@ def test_a_line_whose_words_have_no_room_is_not_drawn_without_them() -> None:
     crowd = [Happening(NOW - timedelta(days=1, hours=each), "", f"medicine number {each} stopped") for each in range(6)]
     drawn = str(trend(POTASSIUM, crowd))
     assert drawn.count('<path class="happened"') == drawn.count('<text x="') - str(trend(POTASSIUM)).count('<text x="') == 2
+
+
+def test_a_stay_that_began_just_now_is_drawn_and_not_in_the_future() -> None:
+    drawn = str(lanes((Lane("AD", "Aldermoor", (Contact(NOW, "stay", "ward", "Ward now", NOW),)),), NOW))
+    stay = re.search(r'<rect class="stay" x="([^"]*)" y="[^"]*" width="([^"]*)"', drawn)
+    today = re.search(r'<path class="today" d="M([0-9.]*) ', drawn)
+    assert stay
+    assert today
+    assert float(stay[2]) >= 6
+    assert float(stay[1]) + float(stay[2]) <= float(today[1])

@@ -1,7 +1,11 @@
 """Does the reader see that sources contradict each other about an allergy, and who says what?"""
 
-from carerecord.contracts.records import AllergyTitle, Group, Record
+from msgspec.structs import replace
+
+from carerecord.contracts.records import AllergyTitle, Attention, Group, Record
 from carerecord.fhir.facts import Allergy
+from carerecord.viewer.record_page import finer
+from carerecord.viewer.summary import attention
 from tests.pages import scenes
 from tests.pages.a_record import entry, facts, record
 from tests.viewer.neighbours import Neighbours
@@ -42,3 +46,13 @@ async def test_it_stands_at_the_head_of_the_section_on_the_page():
 
     assert "Conflict. Penicillin: active by Elm Bank Surgery, refuted by Fenwick General Hospital" in page
     assert page.index("Conflict. Penicillin") < page.index("Refuted", page.index("Conflict. Penicillin"))
+
+
+def test_the_first_screen_says_who_says_what_since_when_and_the_banner_that_they_disagree():
+    told = of_two("conflict")
+    (group,) = next(each.groups for each in told.sections if each.id == "allergies")
+    notice = Attention("danger", "Penicillin: …", "active and refuted", "allergy/conflict", "allergies", entries=group.entries)
+    (shown,) = attention(a_view(replace(told, attention=(notice,))))
+    assert shown.says == "Active by Elm Bank Surgery on 27-Mar-2026, refuted by Fenwick General Hospital on 27-Mar-2026."
+    assert "Sources contradict each other: see allergies." in finer(a_view(told)).says
+    assert "contradict" not in finer(a_view(of_two("differs"))).says

@@ -167,3 +167,26 @@ async def test_of_very_many_medicines_and_problems_the_first_stand_on_the_first_
     assert "23 current" in panel(html, "meds")
     few = await page(record(WHO, [*medicines[:20], *problems[:12]], ("elm-bank",), title=UNKNOWN))
     assert "more" not in panel(few, "meds") + panel(few, "probs")
+
+
+async def test_of_very_many_sources_that_recorded_nothing_a_section_says_their_number_and_behind_it_their_names():
+    names = [f"Practice {each}" for each in range(9)]
+    bare = stuck("elm-bank", "not recorded")
+    told = replace(silent("elm-bank"), states=tuple(replace(bare, source=f"p{n}", name=name) for n, name in enumerate(names)))
+    problems = section(told, "problems")
+    assert problems.empty == "Not recorded in 9 sources."
+    assert all(name in problems.recorded_nothing for name in names)
+    assert "Practice 8" in await page(told)
+
+
+def test_a_source_that_no_longer_knows_the_person_is_not_counted_among_those_that_answered():
+    told = record(WHO, [], ("elm-bank", "fenwick-epr"), title=UNKNOWN, states={"elm-bank": stuck("elm-bank", "incomplete")})
+    assert section(told, "problems").answered == "1 of 2 sources that share this answered"
+
+
+async def test_where_the_one_result_waits_behind_a_warning_none_is_said_to_be_there_to_read():
+    html = await page(scenes.mismatched())
+    results = section(scenes.mismatched(), "results")
+    assert (results.count, len(results.held)) == (0, 1)
+    assert "read" not in panel(html, "key")
+    assert "1 item waits behind a warning" in panel(html, "key")

@@ -182,7 +182,8 @@ def finer(view: View) -> AllergyTitle:
     match title.title:
         case "Known allergies":
             updated = f"Updated {view.fmt.date(title.updated)}." if title.updated else ""
-            says = " ".join(filter(None, (updated, f"There may be more: {gap}" if gap else says)))
+            doubt = "Sources contradict each other: see allergies." if view.conflicts("allergies") else ""
+            says = " ".join(filter(None, (updated, doubt, f"There may be more: {gap}" if gap else says)))
         case "Allergies unavailable":
             says = " ".join(filter(None, (gap or says, *_not_to_rely_on(view))))
         case "No known allergies":

@@ -13,7 +13,7 @@ from carerecord.pages.charts.trend import SHOWN, Series, trend, within
 from carerecord.pages.formatting import joined
 from carerecord.viewer.happened import happened
 from carerecord.viewer.items import Row, row, value_words
-from carerecord.viewer.states import ALIKE, MOST_NAMED, RETRY, Sign, counted, named, sentence, sign, together
+from carerecord.viewer.states import ALIKE, MOST_NAMED, RETRY, Sign, counted, sentence, sign, together
 from carerecord.viewer.trends import series
 from carerecord.viewer.view import View
 
@@ -68,6 +68,7 @@ class SectionView:
     hidden: bool = False  # the reader's role shows nothing of it: named with the others at the end, not on its own
     held: tuple[Row, ...] = ()  # items of a source that knows this person by another name: behind a warning
     heard: bool = False  # a source that shares it has answered
+    bare: tuple[str, ...] = ()  # names of those that answered and recorded nothing
     denied: str = ""  # allergies alone, where all that was said is that there is none: what stands for a number then
 
     @property
@@ -102,6 +103,11 @@ class SectionView:
         return tuple(f"{each.sign.word}: {each.names}." for each in self.told_holes if each.names)
 
     @property
+    def recorded_nothing(self) -> str:
+        """The names of those that `empty` has only counted."""
+        return f"{joined(self.bare)}." if len(self.bare) > MOST_NAMED else ""
+
+    @property
     def incomplete(self) -> bool:
         """Something that was asked for is missing. That nobody had a reason to ask a source is said, and is no alarm."""
         return bool(self.holes or self.withheld)
@@ -123,7 +129,9 @@ class SectionView:
 
     def nothing(self, words: str) -> str:
         """What a panel says that found nothing to show: `words` where something was answered, nothing where a gap says it all."""
-        if self.count or self.held:
+        if self.held and not self.count:
+            return ""  # the gap says that it waits behind a warning
+        if self.count:
             return words
         if self.empty:
             return self.empty
@@ -150,7 +158,7 @@ def section_view(view: View, section: Section) -> SectionView:
     rows = tuple(each for each in every if not each.entry.mismatch)
     held = tuple(each for each in every if each.entry.mismatch)
     denied = _denied(view, every) if section.id == "allergies" else ""
-    answered = sum(sign(said.state).tone in ("held", "empty", "part") and said.state != "out of date" for _, said in told)
+    answered = sum(_has_answered(said) for _, said in told)
     bare = tuple(state.name for state, said in told if sign(said.state).tone == "empty")
     withheld = tuple(each for each in view.record.withheld if each.section in (section.id, "*"))
     figures = tuple(_figures(view, section)) if section.id in TABLES else ()
@@ -160,8 +168,14 @@ def section_view(view: View, section: Section) -> SectionView:
         f"{answered} of {len(told)} sources that share this answered{_by_copy(told)}" if told else "",
         says, len(told), withheld, rows, _empty(rows, bare, told, withheld), figures,
         _gap(view, section, len(held)), not every and _hidden(told, withheld), held, bool(answered),
-        denied,
+        bare, denied,
     )  # fmt: skip
+
+
+def _has_answered(said: SectionState) -> bool:
+    """Whether a source has said something of a section, were it not all: one that no longer knows the person has not."""
+    tone = sign(said.state).tone
+    return tone in ("held", "empty") or (tone == "part" and said.state != "out of date" and bool(said.count))
 
 
 def _denied(view: View, every: Sequence[Row]) -> str:
@@ -211,8 +225,10 @@ def _head(section: Section, count: int, says: tuple[Say, ...], withheld: tuple[W
 
 
 def _empty(rows: tuple[Row, ...], bare: tuple[str, ...], told: tuple[object, ...], withheld: tuple[Withheld, ...]) -> str:
+    if len(bare) > MOST_NAMED:
+        return f"Not recorded in {len(bare)} sources."
     if bare:
-        return f"Not recorded in {named(bare)}."
+        return f"Not recorded in {joined(bare)}."
     if not told and not rows and not withheld:
         return "None of the sources of this record shares this."
     return ""

@@ -35,8 +35,15 @@ def attention(view: View) -> tuple[Notice, ...]:
     here = _together([each for each in view.record.attention if each.rule not in _SAID_ABOVE], view)
     found = sorted(here, key=lambda each: _ATTENTION.get(each.kind, ("info", 5))[1])
     return tuple(
-        Notice(each, _ATTENTION.get(each.kind, ("info", 5))[0], view.fmt.dated(each.says), _retry(view, each)) for each in found
+        Notice(each, _ATTENTION.get(each.kind, ("info", 5))[0], _says(view, each), _retry(view, each)) for each in found
     )
+
+
+def _says(view: View, notice: Attention) -> str:
+    """Its words; where sources contradict each other about an allergy, who says what and since when."""
+    if notice.rule == "allergy/conflict" and len(notice.entries) > 1:
+        return view.who_says(notice.entries)
+    return view.fmt.dated(notice.says)
 
 
 def _together(notices: list[Attention], view: View) -> list[Attention]:

@@ -1,6 +1,6 @@
 """What does one page know of one record? The record with its items and sources at hand by name, and the way to write values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -63,6 +63,16 @@ class View:
         """One sentence for each thing that one source calls active and another refuted or resolved: who says what, by name."""
         found = self.sections.get(section)
         return tuple(self._contradiction(each) for each in found.groups if each.label == "conflict") if found else ()
+
+    def who_says(self, keys: Sequence[str]) -> str:
+        """Refuted by Fenwick on 28-Mar-2026, active by Elm Bank on 01-Feb-1997: what a notice is about."""
+        said = []
+        for entry in (self.entries[key] for key in keys if key in self.entries):
+            status = entry.facts.allergy.status if entry.facts.allergy else entry.facts.status
+            on = f" on {self.fmt.date(entry.facts.at)}" if entry.facts.at else ""
+            said.append(f"{status} by {joined(tuple(mark.name for mark in self.marks(entry)))}{on}")
+        words = ", ".join(dict.fromkeys(said))
+        return f"{words[:1].upper()}{words[1:]}."
 
     def _contradiction(self, group: Group) -> str:
         said: dict[str, list[str]] = {}

@@ -112,8 +112,9 @@ def _lane(row: Lane, top: float, place: int, now: datetime, key: str) -> list[Ma
             continue
         start, right = x, x
         if each.kind == "stay" and each.until is not None:
-            right = max(_x(each.until, now) or x, x + 6)
-            parts.append(svg.rect(x, middle - 5, right - x, 10, "stay", svg.titled(each.says)))
+            right = _x(each.until, now) or x
+            start = min(x, right - 6)  # seen, however short, and never in the future
+            parts.append(svg.rect(start, middle - 5, right - start, 10, "stay", svg.titled(each.says)))
         else:
             parts.append(_mark(x, middle, each))
         width = len(each.label) * _LETTER
