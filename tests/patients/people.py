@@ -84,8 +84,8 @@ class Desk:
         return await self.index.who(WhoAsked(patient))
 
 
-def a_desk(db: Pool, *, searches_a_minute: int = 1000) -> Desk:
-    clock = At()
+def a_desk(db: Pool, *, searches_a_minute: int = 1000, clock: At | None = None) -> Desk:
+    clock = clock or At()
     outbox = Outbox(db, "patients", clock)
     enrolling = Enrolling(db, outbox, clock)
     pace = Pace(searches_a_minute)

@@ -363,7 +363,7 @@ class PersonSplit(Struct, frozen=True):
 
     person: PersonIds
     people: tuple[PersonIds, ...]
-    because: str  # unmerged | parted | undone | severed
+    because: str  # unmerged | parted | decided | undone | severed
 
 
 class PatientEnrolled(Struct, frozen=True):

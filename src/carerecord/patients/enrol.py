@@ -20,7 +20,7 @@ from carerecord.patients.linking import Decisions, Doubt
 from carerecord.patients.matching import Traits
 from carerecord.patients.model import PDS, VERIFIED, Entry, number_stated
 from carerecord.patients.protecting import alone
-from carerecord.patients.store import kept, likeness, reviews
+from carerecord.patients.store import kept, likeness, lineage, reviews
 
 CONFLICT = "05"  # England's code: the trace needs to be resolved
 
@@ -47,8 +47,7 @@ class Seen:
         return found
 
 
-@dataclass(frozen=True)
-class Relinked:
+class Relinked(Struct, frozen=True):
     """What came of sorting the entries of some NHS numbers anew."""
 
     moves: tuple[tuple[str, str, str], ...]  # (patient, person, because)
@@ -134,6 +133,7 @@ class Enrolling:
         there = {entry.id: entry.nhs_number for entry in (*fresh, *standing)}
         decided = await reviews.decisions_about(db, there) if known or standing else {}
         relinked = await relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
+        relinked = await with_their_sets(db, relinked, (*standing, *checked))
         doubts = await weighed(distinct((*against_pds, *relinked.doubts)), (*standing, *checked), self.turns)
         liked = await self.write(db, checked, relinked, doubts, now, seen)
         in_doubt = {name for doubt in (*doubts, *liked.doubts) for name in (doubt.one, doubt.other)}
@@ -227,6 +227,34 @@ async def relink(entries: Iterable[Entry], seen: Seen, decided: Decisions, unpla
         if entry.id not in settled and (entry.id in unplaced or not entry.person):
             moves.append((entry.id, new_id(), "corrected" if entry.person else "enrolled"))
     return Relinked(tuple(moves), tuple(doubts), frozenset(d.other for d in doubts), frozenset(joined))
+
+
+async def with_their_sets(db: Connection, relinked: Relinked, entries: Sequence[Entry]) -> Relinked:
+    """The same in view of those who stand with them, who bear another number or none: for whom one stands goes where it goes, and
+    nobody comes beside somebody from whom they are parted or severed."""
+    known = {entry.id: entry for entry in entries if entry.person}
+    going = {patient: (person, because) for patient, person, because in relinked.moves}
+    if leaving := [patient for patient in going if patient in known]:
+        brought = await lineage.followers(db, leaving)
+        going |= {patient: going[into] for patient, into in brought.items() if patient not in known}
+    there = {entry.person for entry in known.values()}
+    numbers = {entry.id: entry.nhs_number for entry in entries}
+    joining = [(patient, numbers.get(patient, ""), person) for patient, (person, _) in going.items() if person in there]
+    if not joining:
+        return structs.replace(relinked, moves=tuple((patient, *place) for patient, place in going.items()))
+    barred = await reviews.barred(db, joining, list(going))
+    apart = {patient for patient, _ in barred}
+    held = {person for patient, (person, _) in going.items() if patient not in apart}
+    held |= {entry.person for entry in known.values() if entry.id not in going}
+    fresh: dict[str, str] = {}
+    for patient, person in barred:
+        stays = known[patient].person if patient in known else ""
+        if stays and stays not in held:
+            del going[patient]
+        else:
+            going[patient] = (fresh.setdefault(person, new_id()), "parted" if stays else "enrolled")
+    moves = tuple((patient, *place) for patient, place in going.items())
+    return structs.replace(relinked, moves=moves, joined=relinked.joined - apart)
 
 
 def moved_away(

@@ -26,11 +26,12 @@ from carerecord.patients import book
 from carerecord.patients.claims import at
 from carerecord.patients.enrol import Enrolling, new_id
 from carerecord.patients.likening import across, doubt_of
-from carerecord.patients.linking import OF_TWO, TWO_NUMBERS
+from carerecord.patients.linking import JOINED, OF_TWO, PARTED, TWO_NUMBERS
 from carerecord.patients.model import Entry
 from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
 from carerecord.patients.store.likeness import Member
+from carerecord.patients.store.reviews import Finding
 from carerecord.patients.weighing import weigh
 
 KINDS: Final = ("merge", "unmerge", "link", "unlink", "move")
@@ -94,20 +95,23 @@ class Instructing:
         sets = await likeness.members(db, {gone.person, into.person})
         everybody = [member for each in sets.values() for member in each]
         severed = await likeness.severed_from(db, [name for each in everybody for name in (each.patient, each.facts.nhs)])
+        parted: list[Finding] = []
         if gone.person != into.person:
             if across(sets[gone.person], sets[into.person], severed):
                 return await self._answer(db, "refused", gone.id, say=SEVERED)
-            if not by and await reviews.human_parted(db, gone.id, into.id):
-                return await self._answer(db, "refused", gone.id, say=A_HUMAN)
-            if not by and (why := _held(told, sets[gone.person], sets[into.person])):
-                return await self._review(db, told, gone, into, why, when, now)
             left, right = ([each.patient for each in sets[key]] for key in (gone.person, into.person))
+            parted = await reviews.found_across(db, left, right, False)
+            by_human = [each.pair for each in parted if each.by_human and not by]
+            if tuple(sorted((gone.id, into.id))) in by_human:
+                return await self._answer(db, "refused", gone.id, say=A_HUMAN)
+            if not by and (why := PARTED if by_human else _held(told, sets[gone.person], sets[into.person])):
+                return await self._review(db, told, gone, into, why, when, now)
             await reviews.close_across(db, left, right, now)
         await lineage.wait_no_more(db, gone.id, into.id)
         # Whoever is named as the survivor stands for itself from now on: so no chain closes into a ring.
         if told.kind == "merge":
-            await lineage.end(db, into.id)
-            await lineage.end(db, gone.id)
+            await lineage.end(db, into.id, now)
+            await lineage.end(db, gone.id, now)
         moved = [(member.patient, gone.person) for member in sets.get(gone.person, ())] if gone.person != into.person else []
         before = [each for each in said if each.gone == gone.id and each.moved]
         if not moved and before:
@@ -117,7 +121,8 @@ class Instructing:
             because = "merged" if told.kind == "merge" else "decided" if by else "linked"
             await kept.move(db, [(patient, into.person, because) for patient, _ in moved], now)
             await lineage.explain(db, [patient for patient, _ in moved], now, told.message, by)
-            await reviews.decide(db, [(gone.id, into.id)], True, by or f"source|{told.source}", now)
+            otherwise = [each.pair for each in parted]
+            await reviews.decide(db, [(gone.id, into.id), *otherwise], True, by or f"source|{told.source}", now)
             await self.enrolling.tell_sets(db, [gone.id])
             answer = await self._answer(db, "done", gone.id)
             await self.enrolling.outbox.announce("PersonLinked", PersonLinked(answer.person, because), db)
@@ -138,7 +143,7 @@ class Instructing:
                 await reviews.decide(db, asked, False, by or f"source|{told.source}", now)
                 return await self._answer(db, "done", gone.id)
             return await self._answer(db, "already", gone.id, say="" if ended else APART)
-        for each in held or [lineage.Said(gone.id, into.id, "", when, (), ())]:
+        for each in held or [lineage.Said(gone.id, into.id, "", when, now, (), ())]:
             await lineage.say(db, each.gone, each.into, told.kind, when, now, told.message, ())
         before = (await self._answer(db, "", gone.id)).person
         sets = await likeness.members(db, {gone.person})
@@ -149,6 +154,9 @@ class Instructing:
         # that is the merge has said: an A37 names them in any order.
         wronged = max(held, key=lambda each: each.recorded_at).gone if held else gone.id
         leaving = back or {wronged: ""}
+        stays = into.id if wronged == gone.id else gone.id
+        brought = await lineage.merged_with(db, leaving, [stays])
+        leaving |= {patient: leaving[one] for patient, one in brought.items()}
         if gone.id in leaving and into.id in leaving:
             leaving = {patient: person for patient, person in leaving.items() if patient != into.id}
         fresh: dict[str, str] = {}
@@ -158,9 +166,17 @@ class Instructing:
         ]
         if gone.person != into.person or not places:
             return await self._answer(db, "done", gone.id)
+        joined = await reviews.found_across(db, list(leaving), [each for each in here if each not in leaving], True)
         await kept.move(db, places, now)
+        for each in held:
+            await lineage.hold_again(db, each.done_at)
         await lineage.explain(db, list(leaving), now, told.message, by)
-        await reviews.decide(db, [(gone.id, into.id)], False, by or f"source|{told.source}", now)
+        otherwise = [each.pair for each in joined]
+        await reviews.decide(db, [(gone.id, into.id), *otherwise], False, by or f"source|{told.source}", now)
+        if not by and any(each.by_human for each in joined):
+            # The two are apart until somebody has looked again: to show one the other's record harms more than to show it late.
+            members = {each.patient: each for each in sets[gone.person]}
+            await self._ask(db, members[into.id], members[gone.id], JOINED, now)
         await self.enrolling.tell_sets(db, before)
         answer = await self._answer(db, "done", gone.id)
         other = (await self._answer(db, "done", into.id)).person
@@ -189,13 +205,16 @@ class Instructing:
     ) -> Instructed:
         found = await likeness.members(db, {gone.person, into.person})
         members = {member.patient: member for each in found.values() for member in each}
-        one, other = members[into.id], members[gone.id]
-        doubt = doubt_of(weigh(one.facts, other.facts), one, other)
-        doubt = structs.replace(doubt, conflicts=(why, *(each for each in doubt.conflicts if each)))
-        await reviews.put_doubts(db, [(new_id(), doubt)], (), now)
+        await self._ask(db, members[into.id], members[gone.id], why, now)
         await lineage.wait(db, gone.id, into.id, told.kind, when, now, told.message)
         answer = await self._answer(db, "review", gone.id, say=why)
         return structs.replace(answer, review=await reviews.id_of(db, gone.id, into.id))
+
+    async def _ask(self, db: Connection, one: Member, other: Member, why: str, now: datetime) -> None:
+        """A human is asked of these two, whatever the facts weigh."""
+        doubt = doubt_of(weigh(one.facts, other.facts), one, other)
+        doubt = structs.replace(doubt, conflicts=(why, *(each for each in doubt.conflicts if each)))
+        await reviews.put_doubts(db, [(new_id(), doubt)], (), now)
 
     async def _answer(self, db: Connection, outcome: str, patient: str, *, say: str = "") -> Instructed:
         entries = await kept.set_of(db, patient)

@@ -15,7 +15,9 @@ from carerecord.patients.model import PDS, Entry
 # What a source has said of two numbers, and a human decides. No weighing of facts takes it back.
 OF_TWO: Final = "The two numbers are of two sources: a human looks first."
 TWO_NUMBERS: Final = "Their source says that they are one person, under two NHS numbers: a human looks first."
-TOLD: Final = (OF_TWO, TWO_NUMBERS)
+PARTED: Final = "A human has found that these are two people, and their source says that they are one: a human looks again."
+JOINED: Final = "A human has found that these are one person, and their source says that they are two: a human looks again."
+TOLD: Final = (OF_TWO, TWO_NUMBERS, PARTED, JOINED)
 
 Decisions = dict[frozenset[str], bool | None]  # a pair of ids -> what a human found: same or not; None: severed for good
 
@@ -64,7 +66,7 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
 
 def _doubt(entry: Entry, each: Sequence[Entry], traits_of: Callable[[Entry], Traits], decided: Decisions) -> Doubt | None:
     found = [decided[pair] for member in each if (pair := frozenset((entry.id, member.id))) in decided]
-    if None in found or (found and not found[0]):
+    if not all(found):
         return Doubt(each[0].id, entry.id, (), ())  # a human has said so already: nothing left to ask
     if found:
         return None

@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -36,6 +37,8 @@ from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
 from carerecord.patients.store.lineage import Waiting
 from carerecord.patients.store.reviews import KnownReview
+
+LATER: Final = "Others were found to be the same person since. Undo that first: they were linked to what stood together then."
 
 
 @dataclass(frozen=True)
@@ -114,11 +117,12 @@ class Index:
             sets = await kept.sets_of(db, pair)
             if asked.same and await self._severed(db, sets):
                 raise Conflict(NEVER)
-            # What is found of two people is found of each pair of their entries that waits.
+            # What is found of two people is found of each pair of their entries that waits, or of which otherwise was found.
             across = [[entry.id for entry in each] for each in sets.values()] if len(sets) > 1 else [[name] for name in pair]
             left, right = across
             pairs = await reviews.close_across(db, left, right, now)
-            await reviews.decide(db, pairs, asked.same, asked.actor.key, now)
+            otherwise = [each.pair for each in await reviews.found_across(db, left, right, not asked.same)]
+            await reviews.decide(db, (*pairs, *otherwise), asked.same, asked.actor.key, now)
             what = "people-linked" if asked.same else "people-kept-apart"
             await enrolling.outbox.announce("Line", book.line(what, asked.actor, pair, now), db)
             if asked.same:
@@ -133,17 +137,24 @@ class Index:
                 await enrolling.tell_sets(db, pair)
                 ids = tuple(sorted(entry.id for entries in sets.values() for entry in entries))
                 await enrolling.outbox.announce("PersonLinked", PersonLinked(ids, "decided"), db)
+            elif len(sets) == 1:
+                # Since the two were shown, they have become one person: whoever came last leaves.
+                await kept.move(db, [(await kept.last_of(db, pair), new_id(), "decided")], now)
+                await lineage.explain(db, pair, now, "", asked.actor.key)
+                await enrolling.tell_sets(db, pair)
+                await self._tell_split(db, sets, "decided")
         return Nothing()
 
     async def _told(self, db: Connection, told: Sequence[Waiting], former: Mapping[str, str], now: datetime) -> None:
         """What sources had said of the two, and waited for a human, holds from now on: the number that was given up leads on."""
         for each in told:
-            kind = "link" if each.overtaken else each.kind
-            if kind == "merge":
-                await lineage.end(db, each.into)
-                await lineage.end(db, each.gone)
+            if each.kind == "merge" and not each.overtaken:
+                await lineage.end(db, each.into, now)
+                await lineage.end(db, each.gone, now)
             moved = list(former.items()) if each.gone in former else ()
-            await lineage.say(db, each.gone, each.into, kind, each.recorded_at, now, each.message, moved)
+            await lineage.say(db, each.gone, each.into, each.kind, each.recorded_at, now, each.message, moved)
+            if each.overtaken:
+                await lineage.end(db, each.gone, now, each.into)
 
     async def _severed(self, db: Database, sets: Mapping[str, Sequence[Entry]]) -> frozenset[frozenset[str]]:
         """Between which of these sets, by their keys, a severed history lies."""
@@ -164,7 +175,8 @@ class Index:
         """Take a decision back. What it linked stands apart again, and the two wait for review as before.
 
         Raises:
-            NotSignedIn: nobody decides. NotFound: there is no such decision. Conflict: a severed history lies between the two.
+            NotSignedIn: nobody decides. NotFound: there is no such decision. Conflict: a severed history lies between the two, or
+                others were found to be of the same person since.
         """
         if asked.actor is None:
             raise NotSignedIn("A finding needs somebody who made it.")
@@ -178,9 +190,22 @@ class Index:
             before = await kept.sets_of(db, names)
             if await self._severed(db, before):
                 raise Conflict(NEVER)
+            together = [entry.id for entries in before.values() for entry in entries]
+            if await reviews.joined_since(db, together, at):
+                raise Conflict(LATER)
             await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
             await lineage.wait_again(db, names, at)
-            if await kept.back(db, at, now):
+            moved = await kept.back(db, at, now, new_id)
+            while pairs := await reviews.apart_in_one_set(db, names):
+                one, other = pairs[0]
+                # What was found before stands again, wherever the two have come to stand together meanwhile.
+                last = await kept.last_of(db, (one, other))
+                brought = await lineage.merged_with(db, [last], [one if last == other else other])
+                leaves = new_id()
+                await kept.move(db, [(patient, leaves, "undone") for patient in (last, *brought)], now)
+                moved += [last, *brought]
+            await lineage.hold_again(db, at)
+            if moved:
                 await enrolling.tell_sets(db, names)
                 await self._tell_split(db, before, "undone")
         return Nothing()

@@ -10,7 +10,7 @@ from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.db import Connection
 from carerecord.kit.errors import NotFound
 from carerecord.patients import matching
-from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink, weighed
+from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink, weighed, with_their_sets
 from carerecord.patients.linking import Doubt
 from carerecord.patients.model import PDS, VERIFIED, Entry
 from carerecord.patients.protecting import alone
@@ -89,7 +89,7 @@ class Tracing:
         decided = await reviews.decisions_about(db, {each.id: each.nhs_number for each in judged})
         turns = self.enrolling.turns
         seen = Seen(turns)
-        relinked = await relink(judged, seen, decided, frozenset())
+        relinked = await with_their_sets(db, await relink(judged, seen, decided, frozenset()), judged)
         in_doubt = await weighed(distinct((*doubts, *relinked.doubts)), judged, turns)
         await self.enrolling.write(db, judged, relinked, in_doubt, self.enrolling.clock.now(), seen)
 

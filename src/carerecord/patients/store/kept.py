@@ -1,6 +1,6 @@
 """What does each source say of a person, and which entries are one? One statement for a batch, whatever its size."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Final
 
@@ -12,7 +12,7 @@ from carerecord.kit.db import Connection, Database, Pool, Record
 from carerecord.kit.lists import by_column
 from carerecord.kit.question import encode
 from carerecord.patients.model import Entry
-from carerecord.patients.store import protected
+from carerecord.patients.store import lineage, protected
 
 _stated = msgspec.json.Decoder(SourcePatient)
 
@@ -272,24 +272,55 @@ async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datet
         [because for _, _, because in moves],
         now,
     )
+    await lineage.end_across(db, patients, now)
     await protected.told_anew(db, sorted(left.union([person for _, person, _ in moves])))
 
 
-async def back(db: Connection, at: datetime, now: datetime) -> list[str]:
-    """Undo what a decision at that moment moved: each id returns to the set where it was. The ids that did."""
+PARTED: Final = ("parted", "undone", "unmerged", "severed", "corrected")  # why somebody left others
+
+
+async def back(db: Connection, at: datetime, now: datetime, new_id: Callable[[], str]) -> list[str]:
+    """Undo what a decision at that moment moved: each id that has not left those to whom it came since leaves them, wherever all
+    of them are by now, for the set where it was, and with it who was merged with it since. The ids that did."""
     rows = await db.fetch(
         """
-        SELECT moved.patient, former.person
-          FROM link AS moved
-          JOIN link AS former ON former.patient = moved.patient AND former.until = moved.since
-         WHERE moved.since = $1
-           AND moved.until IS NULL
-           AND moved.because = 'decided'
+        WITH moved AS (
+            SELECT moved.patient, moved.person, former.person AS former
+              FROM link AS moved
+              JOIN link AS former ON former.patient = moved.patient AND former.until = moved.since
+             WHERE moved.since = $1
+               AND moved.because = 'decided'
+        ), beside AS (
+            SELECT patient FROM link WHERE person IN (SELECT person FROM moved) AND until IS NULL AND since < $1
+             UNION
+            SELECT patient FROM link WHERE person IN (SELECT person FROM moved) AND until > $1 AND since < $1
+        ), there AS (
+            SELECT DISTINCT link.person FROM beside JOIN link ON link.patient = beside.patient AND until IS NULL
+        )
+        SELECT moved.patient, former, former IN (SELECT person FROM there) AS taken, ARRAY (SELECT patient FROM beside) AS beside
+          FROM moved
+          JOIN link ON link.patient = moved.patient AND until IS NULL
+         WHERE link.since = $1
+            OR (link.person IN (SELECT person FROM there)
+                AND NOT EXISTS (SELECT FROM link AS since
+                                 WHERE since.patient = moved.patient AND since.since > $1 AND because = ANY ($2)))
+         ORDER BY moved.patient
         """,
         at,
+        PARTED,
     )
-    await move(db, [(row["patient"], row["person"], "undone") for row in rows], now)
-    return [row["patient"] for row in rows]
+    fresh = {former: new_id() for former in sorted({row["former"] for row in rows if row["taken"]})}
+    places = {row["patient"]: fresh.get(row["former"], row["former"]) for row in rows}
+    brought = await lineage.merged_with(db, list(places), rows[0]["beside"]) if rows else {}
+    places |= {patient: places[into] for patient, into in brought.items()}
+    await move(db, [(patient, person, "undone") for patient, person in places.items()], now)
+    return list(places)
+
+
+async def last_of(db: Connection, patients: Sequence[str]) -> str:
+    """Which of these came last to where it is."""
+    last = "SELECT patient FROM link WHERE patient = ANY ($1) AND until IS NULL ORDER BY since DESC, id DESC LIMIT 1"
+    return str(await db.fetchval(last, list(patients)))
 
 
 async def analyse(db: Pool) -> None:

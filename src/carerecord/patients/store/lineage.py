@@ -30,6 +30,7 @@ class Said(Struct, frozen=True):
     into: str
     kind: str
     recorded_at: datetime
+    done_at: datetime
     moved: tuple[str, ...]
     former: tuple[str, ...]
 
@@ -74,16 +75,19 @@ async def said(db: Database, one: str, other: str) -> list[Said]:
     """About these two, either way round."""
     rows = await db.fetch(
         """
-        SELECT gone, into_id, kind, recorded_at, moved, former FROM merge
+        SELECT gone, into_id, kind, recorded_at, done_at, moved, former FROM merge
          WHERE (gone = $1 AND into_id = $2) OR (gone = $2 AND into_id = $1)
         """,
         one,
         other,
     )
     return [
-        Said(row["gone"], row["into_id"], row["kind"], row["recorded_at"], tuple(row["moved"]), tuple(row["former"]))
+        Said(
+            row["gone"], row["into_id"], row["kind"], row["recorded_at"], row["done_at"],
+            tuple(row["moved"]), tuple(row["former"]),
+        )
         for row in rows
-    ]
+    ]  # fmt: skip
 
 
 async def say(
@@ -96,7 +100,7 @@ async def say(
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
         ON CONFLICT (gone, into_id) DO UPDATE
            SET kind = excluded.kind, recorded_at = excluded.recorded_at, done_at = excluded.done_at, message = excluded.message,
-               moved = excluded.moved, former = excluded.former
+               moved = excluded.moved, former = excluded.former, ended_at = NULL
         """,
         gone,
         into,
@@ -109,9 +113,95 @@ async def say(
     )
 
 
-async def end(db: Connection, gone: str) -> None:
-    """`gone` stands for itself again; its set stays as it is."""
-    await db.execute("UPDATE merge SET kind = 'link' WHERE gone = $1 AND kind = 'merge'", gone)
+async def end(db: Connection, gone: str, now: datetime, into: str = "") -> None:
+    """`gone` stands for itself again, or is at least not stood for by `into`; its set stays as it is."""
+    ended = "UPDATE merge SET kind = 'link', ended_at = $2 WHERE gone = $1 AND kind = 'merge' AND $3 IN ('', into_id)"
+    await db.execute(ended, gone, now, into)
+
+
+async def end_across(db: Connection, moved: Sequence[str], now: datetime) -> None:
+    """Nobody stands for a number of somebody else: whoever moved these has parted some from those that stood for them."""
+    await db.execute(
+        """
+        UPDATE merge
+           SET kind = 'link', ended_at = $2
+          FROM (SELECT gone, into_id FROM merge WHERE gone = ANY ($1) AND kind = 'merge'
+                 UNION
+                SELECT gone, into_id FROM merge WHERE into_id = ANY ($1) AND kind = 'merge') AS told
+          JOIN link AS mine   ON mine.patient   = told.gone    AND mine.until   IS NULL
+          JOIN link AS theirs ON theirs.patient = told.into_id AND theirs.until IS NULL
+         WHERE mine.person <> theirs.person
+           AND merge.gone = told.gone
+           AND merge.into_id = told.into_id
+        """,
+        list(moved),
+        now,
+    )
+
+
+async def hold_again(db: Connection, at: datetime) -> None:
+    """What ended at that moment holds as before, where its two are one person still and nothing has been said since."""
+    rows = await db.fetch(
+        """
+        SELECT gone, into_id
+          FROM merge
+          JOIN link AS mine   ON mine.patient   = gone    AND mine.until   IS NULL
+          JOIN link AS theirs ON theirs.patient = into_id AND theirs.until IS NULL
+         WHERE ended_at = $1
+           AND kind = 'link'
+           AND mine.person = theirs.person
+           AND NOT EXISTS (SELECT FROM merge AS since WHERE since.gone = merge.gone AND since.kind = 'merge')
+         ORDER BY recorded_at, gone, into_id
+        """,
+        at,
+    )
+    for gone, into in rows:
+        stands = await survivors(db, [gone, into])
+        if gone not in stands and stands.get(into, into) != gone:  # neither one restored just now, nor a ring
+            told = "UPDATE merge SET kind = 'merge', ended_at = NULL WHERE gone = $1 AND into_id = $2"
+            await db.execute(told, gone, into)
+
+
+async def followers(db: Database, patients: Iterable[str]) -> dict[str, str]:
+    """Whom one of these stands for, along the whole chain, and which: where that one goes, they go too."""
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE chain AS (
+            SELECT gone, into_id FROM merge WHERE into_id = ANY ($1) AND gone <> ALL ($1) AND kind = 'merge'
+            UNION
+            SELECT merge.gone, chain.into_id
+              FROM chain
+              JOIN merge ON merge.into_id = chain.gone AND merge.gone <> ALL ($1) AND merge.kind = 'merge'
+        )
+        SELECT gone, into_id FROM chain
+        """,
+        list(patients),
+    )
+    return {row["gone"]: row["into_id"] for row in rows}
+
+
+async def merged_with(db: Database, patients: Iterable[str], but: Iterable[str]) -> dict[str, str]:
+    """Who is one with these by merges in force, whichever stands for the other, and by none that leads through `but`; and with
+    which of them."""
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE beside AS (
+            SELECT id AS patient, id AS root FROM unnest($1::text[]) AS told (id)
+            UNION
+            SELECT other, root
+              FROM beside
+             CROSS JOIN LATERAL (SELECT into_id FROM merge WHERE gone = beside.patient AND kind = 'merge'
+                                  UNION ALL
+                                 SELECT gone FROM merge WHERE into_id = beside.patient AND kind = 'merge') AS one (other)
+             WHERE other <> ALL ($1)
+               AND other <> ALL ($2)
+        )
+        SELECT patient, min(root) AS root FROM beside WHERE patient <> ALL ($1) GROUP BY patient
+        """,
+        list(patients),
+        list(but),
+    )
+    return {row["patient"]: row["root"] for row in rows}
 
 
 async def wait(db: Connection, gone: str, into: str, kind: str, recorded_at: datetime, now: datetime, message: str) -> None:
@@ -155,7 +245,7 @@ async def wait_again(db: Connection, patients: Sequence[str], at: datetime) -> N
     await db.execute(
         """
         UPDATE merge
-           SET kind = kind || $3, moved = '{}', former = '{}'
+           SET kind = CASE WHEN ended_at = done_at THEN 'merge' ELSE kind END || $3, moved = '{}', former = '{}', ended_at = NULL
          WHERE gone = ANY ($1)
            AND into_id = ANY ($1)
            AND done_at = $2

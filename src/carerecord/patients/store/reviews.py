@@ -44,6 +44,36 @@ async def decisions_about(db: Database, bearers: Mapping[str, str]) -> Decisions
     return found
 
 
+async def barred(
+    db: Database, moves: Sequence[tuple[str, str, str]], leaving: Sequence[str]
+) -> frozenset[tuple[str, str]]:
+    """Of these (id, its NHS number or "", key of a set): those (id, set) where somebody in that set, but none who leaves it, was
+    found to be another person, or is severed from them."""
+    rows = await db.fetch(
+        """
+        SELECT told.patient, told.person
+          FROM unnest($1::text[], $2::text[], $3::text[]) AS told (patient, number, person)
+         WHERE EXISTS (
+               SELECT
+                 FROM link AS mate
+                 JOIN patient ON patient.id = mate.patient
+                WHERE mate.person = told.person
+                  AND mate.until IS NULL
+                  AND mate.patient <> told.patient
+                  AND mate.patient <> ALL ($4)
+                  AND (EXISTS (SELECT FROM decision WHERE one = told.patient AND other = mate.patient AND NOT same)
+                    OR EXISTS (SELECT FROM decision WHERE other = told.patient AND one = mate.patient AND NOT same)
+                    OR EXISTS (SELECT FROM severed WHERE one IN (told.patient, number) AND other IN (patient.id, nhs_number))
+                    OR EXISTS (SELECT FROM severed WHERE other IN (told.patient, number) AND one IN (patient.id, nhs_number))))
+        """,
+        [patient for patient, _, _ in moves],
+        [number for _, number, _ in moves],
+        [person for _, _, person in moves],
+        list(leaving),
+    )
+    return frozenset((row["patient"], row["person"]) for row in rows)
+
+
 async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settled: Iterable[str], now: datetime) -> None:
     """Open a review for each (new id, doubt), and close those about `settled` ids that are not among them. One that a source
     asked for waits until somebody decides, or the two are one person."""
@@ -70,6 +100,7 @@ async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settle
         SELECT one, other, id, string_to_array(agrees, '|'), string_to_array(conflicts, '|'), $7, bits, weighed FROM doubt
         ON CONFLICT (one, other) DO UPDATE
            SET agrees = excluded.agrees, closed_at = NULL, bits = excluded.bits, weighed = excluded.weighed,
+               since = CASE WHEN review.closed_at IS NULL THEN review.since ELSE excluded.since END,
                conflicts = CASE WHEN review.closed_at IS NULL AND review.conflicts && $10 THEN review.conflicts
                                 ELSE excluded.conflicts END
         """,
@@ -109,7 +140,7 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
             SELECT review.*, least(l.person, r.person) AS person, greatest(l.person, r.person) AS beside
               FROM review
               JOIN link AS l ON l.patient = review.one   AND l.until IS NULL
-              JOIN link AS r ON r.patient = review.other AND r.until IS NULL
+              JOIN link AS r ON r.patient = review.other AND r.until IS NULL AND r.person <> l.person
              WHERE closed_at IS NULL
         ), question AS (
             SELECT person, beside, min(since) AS asked
@@ -213,7 +244,8 @@ async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
 
 
 async def forget_decision(db: Connection, review: str) -> tuple[tuple[str, ...], datetime] | None:
-    """Open a decided review again, with those that were decided with it; the ids, and when. None when there is no such one."""
+    """Open again what waited when this was decided, and let what had been found before it stand; the ids, and when. None when
+    there is no such decision."""
     rows = await db.fetch(
         """
         WITH told AS (
@@ -221,18 +253,23 @@ async def forget_decision(db: Connection, review: str) -> tuple[tuple[str, ...],
               FROM decision
               JOIN review USING (one, other)
              WHERE review.id = $1 AND closed_at IS NOT NULL AND decided_by NOT LIKE 'source|%'
+        ), taken AS (
+            SELECT one, other, decided_at, before_at IS NULL AS first FROM decision JOIN told USING (decided_at, decided_by)
         ), opened AS (
             UPDATE review
                SET closed_at = NULL
-              FROM decision
-              JOIN told USING (decided_at, decided_by)
-             WHERE decision.one = review.one AND decision.other = review.other AND closed_at IS NOT NULL
-            RETURNING review.one, review.other
+              FROM taken
+             WHERE taken.one = review.one AND taken.other = review.other AND closed_at = decided_at
+        ), stands AS (
+            UPDATE decision
+               SET same = before_same, decided_at = before_at, decided_by = before_by,
+                   before_same = NULL, before_at = NULL, before_by = NULL
+              FROM taken
+             WHERE taken.one = decision.one AND taken.other = decision.other AND NOT first
+        ), gone AS (
+            DELETE FROM decision USING taken WHERE taken.one = decision.one AND taken.other = decision.other AND first
         )
-        DELETE FROM decision USING opened
-         WHERE decision.one = opened.one
-           AND decision.other = opened.other
-        RETURNING decision.one, decision.other, decision.decided_at
+        SELECT one, other, decided_at FROM taken
         """,
         review,
     )
@@ -252,11 +289,59 @@ async def id_of(db: Database, one: str, other: str) -> str:
     return await db.fetchval("SELECT id FROM review WHERE one = $1 AND other = $2", *sorted((one, other))) or ""
 
 
-async def human_parted(db: Database, one: str, other: str) -> bool:
-    """Whether a human, and not a source, has found that these are two people."""
-    pair = sorted((one, other))
-    told = "SELECT true FROM decision WHERE one = $1 AND other = $2 AND NOT same AND decided_by NOT LIKE 'source|%'"
-    return await db.fetchval(told, *pair) is True
+class Finding(NamedTuple):
+    pair: tuple[str, str]
+    by_human: bool  # and not by a source
+
+
+async def found_across(db: Database, left: Sequence[str], right: Sequence[str], same: bool) -> list[Finding]:
+    """Of which pairs, one of these with one of those, this has been found."""
+    rows = await db.fetch(
+        """
+        SELECT one, other, decided_by NOT LIKE 'source|%' AS by_human
+          FROM decision
+         WHERE ((one = ANY ($1) AND other = ANY ($2)) OR (one = ANY ($2) AND other = ANY ($1)))
+           AND same = $3
+         ORDER BY one, other
+        """,
+        list(left),
+        list(right),
+        same,
+    )
+    return [Finding((row["one"], row["other"]), row["by_human"]) for row in rows]
+
+
+async def joined_since(db: Database, patients: Sequence[str], at: datetime) -> bool:
+    """Whether a human has found two of these to be one person after that moment."""
+    found = """
+        SELECT true
+          FROM decision
+         WHERE one = ANY ($1)
+           AND other = ANY ($1)
+           AND same
+           AND decided_at > $2
+           AND decided_by NOT LIKE 'source|%'
+         LIMIT 1
+    """
+    return await db.fetchval(found, list(patients), at) is True
+
+
+async def apart_in_one_set(db: Database, patients: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of these of which it has been found that they are two people, and who are in one set."""
+    rows = await db.fetch(
+        """
+        SELECT one, other
+          FROM decision
+          JOIN link AS l ON l.patient = one   AND l.until IS NULL
+          JOIN link AS r ON r.patient = other AND r.until IS NULL AND r.person = l.person
+         WHERE one = ANY ($1)
+           AND other = ANY ($1)
+           AND NOT same
+         ORDER BY one, other
+        """,
+        list(patients),
+    )
+    return [(row["one"], row["other"]) for row in rows]
 
 
 async def close_between(db: Connection, patients: Sequence[str], now: datetime) -> None:
@@ -277,7 +362,7 @@ async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float
             SELECT min(review.since) AS since
               FROM review
               JOIN link AS l ON l.patient = review.one   AND l.until IS NULL
-              JOIN link AS r ON r.patient = review.other AND r.until IS NULL
+              JOIN link AS r ON r.patient = review.other AND r.until IS NULL AND r.person <> l.person
              WHERE closed_at IS NULL
              GROUP BY least(l.person, r.person), greatest(l.person, r.person)
         )
@@ -312,13 +397,15 @@ async def close_across(db: Connection, left: Sequence[str], right: Sequence[str]
 
 
 async def decide(db: Connection, pairs: Iterable[tuple[str, str]], same: bool, by: str, now: datetime) -> None:
-    ordered = [sorted(pair) for pair in pairs]
+    """What was found before is remembered: with this taken back it stands again."""
+    ordered = sorted({(min(pair), max(pair)) for pair in pairs})
     await db.execute(
         """
         INSERT INTO decision (one, other, same, decided_at, decided_by)
         SELECT one, other, $3, $4, $5 FROM unnest($1::text[], $2::text[]) AS pair (one, other)
         ON CONFLICT (one, other) DO UPDATE
-           SET same = excluded.same, decided_at = excluded.decided_at, decided_by = excluded.decided_by
+           SET same = excluded.same, decided_at = excluded.decided_at, decided_by = excluded.decided_by,
+               before_same = decision.same, before_at = decision.decided_at, before_by = decision.decided_by
         """,
         [one for one, _ in ordered],
         [other for _, other in ordered],

@@ -1,0 +1,282 @@
+"""What was said of two entries and is taken back, or contradicted, or overtaken: who is who then, and who stands for whom?"""
+
+from datetime import timedelta
+
+import pytest
+from tests.patients.people import DR_NAIR, Desk, nhs, stated
+from tests.patients.test_instructions import say, taken
+
+from carerecord.contracts.patients import (
+    Claim,
+    DecideAsked,
+    PartAsked,
+    QueueAsked,
+    Review,
+    ReviewsAsked,
+    SeverAsked,
+    TakeAsked,
+    UndoAsked,
+)
+from carerecord.kit.errors import Conflict
+from carerecord.patients.claims import Taking
+from carerecord.patients.instructions import Instructing
+from carerecord.patients.linking import JOINED, PARTED
+
+
+async def claimed(desk: Desk, local: str, source: str = "trust", **more: str) -> str:
+    """A message of this number; the entry under which it is filed."""
+    desk.clock.at += timedelta(seconds=1)
+    (found,) = await Taking(desk.index.enrolling).take(TakeAsked((Claim(stated(source, local, **more)),)))
+    return found.patient
+
+
+async def waiting(desk: Desk) -> tuple[Review, ...]:
+    return await desk.index.reviews(ReviewsAsked(actor=DR_NAIR))
+
+
+async def decide(desk: Desk, review: str, *, same: bool) -> None:
+    desk.clock.at += timedelta(seconds=1)
+    await desk.index.decide(DecideAsked(review, same, DR_NAIR))
+
+
+async def undo(desk: Desk, review: str) -> None:
+    desk.clock.at += timedelta(seconds=1)
+    await desk.index.undo(UndoAsked(review, DR_NAIR))
+
+
+async def together(desk: Desk, one: str, other: str) -> bool:
+    return other in (await desk.who(one)).ids
+
+
+async def stands_for(desk: Desk, one: str) -> str:
+    found = await desk.db.fetchval("SELECT into_id FROM merge WHERE gone = $1 AND kind = 'merge'", one)
+    return str(found or "")
+
+
+async def joined_by_hand(desk: Desk, one: str, other: str) -> str:
+    """Two that an officer has found to be one person, of two sources; the review."""
+    await say(desk, "link", one, other, across=True)
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=True)
+    return asked.id
+
+
+async def test_what_comes_for_a_number_that_was_parted_from_its_survivor_is_filed_under_itself(desk):
+    a, b = await taken(desk, "a", "b")
+    await say(desk, "merge", "a", "b")
+    await desk.index.part(PartAsked(a, actor=DR_NAIR))
+    assert await claimed(desk, "a", given="Edith", family="Marlow", born="1967-03-14", phone="01632 960001") == a
+    assert not await together(desk, a, b)
+
+
+async def test_what_comes_for_a_severed_number_is_not_filed_under_the_other_history(desk):
+    a, b = await taken(desk, "a", "b")
+    await say(desk, "merge", "a", "b")
+    await Instructing(desk.index.enrolling).sever(SeverAsked(a, b, DR_NAIR))
+    (found,) = await Taking(desk.index.enrolling).take(TakeAsked((Claim(stated("trust", "a", given="Wei", family="Chen")),)))
+    assert b not in (found.patient, *found.person)
+
+
+async def test_with_a_decision_undone_the_merges_that_it_ended_hold_again(desk):
+    a, _, c = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "a", "c")
+    await say(desk, "merge", "a", "b", across=True)
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=True)
+    assert await stands_for(desk, a) != c
+
+    await undo(desk, asked.id)
+
+    assert await stands_for(desk, a) == c
+    assert await together(desk, a, c)
+
+
+async def test_with_a_merge_taken_back_by_its_source_the_one_that_it_ended_holds_again(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "a", "b")
+    await say(desk, "merge", "a", "c")
+    await say(desk, "unmerge", "a", "c")
+    assert await stands_for(desk, a) == b
+    assert not await together(desk, a, c)
+
+
+async def test_an_older_merge_does_not_hold_again_where_another_has_taken_its_place_since(desk):
+    a, _, c, d = await taken(desk, "a", "b", "c", "d")
+    await say(desk, "merge", "a", "c")
+    await say(desk, "merge", "a", "b", across=True)
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=True)
+    await say(desk, "merge", "c", "a")
+    await say(desk, "merge", "a", "d")
+
+    await undo(desk, asked.id)
+
+    assert await stands_for(desk, a) == d
+    assert await stands_for(desk, c) == a
+
+
+async def test_who_was_merged_into_somebody_goes_where_they_go_when_that_is_undone(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    review = await joined_by_hand(desk, "a", "b")
+    await say(desk, "merge", "c", "a")
+
+    await undo(desk, review)
+
+    assert await together(desk, a, c)
+    assert not await together(desk, b, c)
+
+
+async def test_an_a37_parts_at_once_what_an_officer_has_joined_and_asks_again_and_the_second_look_stands(desk):
+    a, b = await taken(desk, "a", "b")
+    await joined_by_hand(desk, "a", "b")
+
+    await say(desk, "unmerge", "a", "b")
+
+    assert not await together(desk, a, b), "until somebody has looked again neither is shown the other's record"
+    (asked,) = await waiting(desk)
+    assert asked.conflicts[0] == JOINED
+    await claimed(desk, "a", given="Edith", family="Marlow", born="1967-03-14", phone="01632 960001")
+    assert len(await waiting(desk)) == 1, "no later message takes the question back"
+    await decide(desk, asked.id, same=True)
+    assert await together(desk, a, b)
+    assert (await say(desk, "unmerge", "a", "b")).outcome == "already"
+    assert await together(desk, a, b)
+
+
+async def test_an_officer_who_agrees_with_the_a37_keeps_the_two_apart(desk):
+    a, b = await taken(desk, "a", "b")
+    await joined_by_hand(desk, "a", "b")
+    await say(desk, "unmerge", "a", "b")
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=False)
+    assert (await waiting(desk), await together(desk, a, b)) == ((), False)
+    assert (await say(desk, "merge", "a", "b")).outcome == "refused", "no source goes against it"
+
+
+async def test_a_merge_of_two_of_whom_somebody_has_found_others_to_be_two_people_waits_for_a_human(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "b", "c")
+    await say(desk, "link", "a", "b", across=True)
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=False)
+
+    said = await say(desk, "merge", "a", "c")
+
+    assert (said.outcome, said.say) == ("review", PARTED)
+    assert not await together(desk, a, b)
+    assert not await together(desk, a, c)
+
+
+async def test_the_last_that_officers_found_of_two_people_holds_when_a_source_repeats_itself_and_undone_the_one_before(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "b", "c")
+    await desk.index.part(PartAsked(b, actor=DR_NAIR))
+    await say(desk, "link", "a", "b", across=True)
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=True)
+    await say(desk, "link", "c", "a", across=True)
+    (again,) = await waiting(desk)
+
+    await decide(desk, again.id, same=True)
+    assert await together(desk, b, c)
+    parted = "SELECT count(*) FROM decision WHERE NOT same"
+    assert await desk.db.fetchval(parted) == 0
+    await undo(desk, again.id)
+
+    assert (await desk.db.fetchval(parted), await together(desk, b, c), await together(desk, a, b)) == (1, False, True)
+
+
+async def test_two_who_became_one_while_an_officer_looked_are_parted_when_they_find_them_to_be_two(desk):
+    a, b = await taken(desk, "a", "b")
+    await say(desk, "merge", "a", "b", across=True)
+    (asked,) = await waiting(desk)
+    person = await desk.db.fetchval("SELECT person FROM link WHERE patient = $1 AND until IS NULL", b)
+    await desk.db.execute("UPDATE link SET person = $2 WHERE patient = $1 AND until IS NULL", a, person)
+    assert await waiting(desk) == (), "nobody is asked whether one person is one"
+    assert (await desk.index.queue(QueueAsked())).waiting == 0
+
+    await decide(desk, asked.id, same=False)
+    assert not await together(desk, a, b)
+    await undo(desk, asked.id)
+    assert await together(desk, a, b)
+
+
+async def test_a_number_brings_nobody_beside_a_third_from_whom_they_are_severed(desk):
+    """Two entries by one number, and beside the one an entry without a number, linked by likeness."""
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14", "phone": "01632 960001", "postcode": "ZZ1 4AB"}
+    one = await claimed(desk, "1", "elm", **who, number=nhs(2))
+    beside = await claimed(desk, "2", "clinic", **who)
+    assert await together(desk, one, beside)
+    other = await claimed(desk, "3", "trust", **who)
+    await Instructing(desk.index.enrolling).sever(SeverAsked(beside, other, DR_NAIR))
+
+    await claimed(desk, "3", "trust", **who, number=nhs(2))
+
+    assert not await together(desk, other, beside)
+    assert await together(desk, one, beside)
+
+
+async def test_a_number_brings_nobody_beside_a_third_from_whom_somebody_has_parted_them(desk):
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14", "phone": "01632 960001", "postcode": "ZZ1 4AB"}
+    one = await claimed(desk, "1", "elm", **who, number=nhs(2))
+    beside = await claimed(desk, "2", "clinic", **who)
+    other = await claimed(desk, "3", "trust", **who)
+    assert await together(desk, beside, other)
+    await desk.index.part(PartAsked(other, actor=DR_NAIR))
+    await desk.db.execute("DELETE FROM decision WHERE $1 IN (one, other)", one)  # found of the two without a number alone
+
+    await claimed(desk, "3", "trust", **who, number=nhs(2))
+
+    assert not await together(desk, other, beside)
+
+
+async def test_who_was_merged_into_somebody_goes_where_their_number_takes_them(desk):
+    known = await claimed(desk, "1", "elm", given="Hamza", family="Iqbal", born="1948-03-14", number=nhs(7))
+    a, b = await taken(desk, "a", "b")
+    await say(desk, "merge", "a", "b")
+    await claimed(desk, "b", given="Hamza", family="Iqbal", born="1948-03-14", number=nhs(7))
+    assert await together(desk, b, known)
+    assert await together(desk, a, b)
+
+
+async def test_a_decision_is_undone_although_all_of_them_have_gone_to_another_set_since(desk):
+    a, b = await taken(desk, "a", "b")
+    review = await joined_by_hand(desk, "a", "b")
+    (c,) = await taken(desk, "c")
+    await say(desk, "merge", "b", "c")
+    assert len((await desk.who(a)).ids) == 3
+
+    await undo(desk, review)
+
+    assert not await together(desk, a, b)
+    assert await together(desk, b, c)
+    assert [each.found for each in await desk.index.reviews(ReviewsAsked(decided=True, actor=DR_NAIR))] == []
+
+
+async def test_a_decision_on_which_a_later_one_stands_is_undone_after_that(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    first = await joined_by_hand(desk, "a", "b")
+    second = await joined_by_hand(desk, "c", "a")
+
+    with pytest.raises(Conflict, match="Undo that first"):
+        await undo(desk, first)
+    assert await together(desk, b, c)
+    await undo(desk, second)
+    await undo(desk, first)
+
+    assert len({frozenset((await desk.who(each)).ids) for each in (a, b, c)}) == 3
+
+
+async def test_a_question_that_comes_up_again_waits_since_then(desk):
+    one = stated("elm", "1", number=nhs(1), given="Edith")
+    other = stated("trust", "2", number=nhs(1), given="Thomas", gender="male")
+    await desk.enrol(one, other)
+    assert len(await waiting(desk)) == 1
+    await desk.enrol(stated("trust", "2", number=nhs(4), given="Thomas", gender="male", born="1970-01-09"))
+    assert await waiting(desk) == ()
+    desk.clock.at += timedelta(days=30)
+
+    await desk.enrol(other)
+
+    assert len(await waiting(desk)) == 1
+    assert (await desk.index.queue(QueueAsked())).over_a_week == 0
