@@ -9,7 +9,17 @@ import pytest
 from tests.exchange.conftest import Answer, Api, patient_id, serving
 
 from carerecord.app.postgres import Cluster
-from carerecord.contracts.patients import ENROL, Demographics, EnrolAsked, Identifier, Name, SourcePatient
+from carerecord.contracts.patients import (
+    ENROL,
+    INSTRUCT,
+    Demographics,
+    EnrolAsked,
+    Identifier,
+    InstructAsked,
+    Instruction,
+    Name,
+    SourcePatient,
+)
 
 NHS_NUMBER = "https://fhir.nhs.uk/Id/nhs-number"
 
@@ -81,6 +91,26 @@ async def test_candidates_come_with_their_grade_and_the_book_tells_who_was_shown
     ):  # fmt: skip
         assert answer.status == status
         assert b"Quillfeather" not in answer.body
+
+
+async def test_a_candidate_with_a_merge_that_waits_for_an_officer_comes_with_a_warning(api: Api) -> None:
+    people = (
+        stated("1", "Enid", "Marlow", "1948-03-02", "9990000018"),
+        stated("2", "Winifred", "Quillfeather", "1951-07-09", "9990000026"),
+    )  # fmt: skip
+    calls = api.house.calls("exchange")
+    await calls.ask(ENROL, EnrolAsked(people))
+    claim = {"resourceType": "Patient", "birthDate": "1948-03-02", "identifier": [{"system": NHS_NUMBER, "value": "9990000018"}]}
+    assert len((await asked(api, claim)).json["entry"]) == 1
+    await calls.ask(INSTRUCT, InstructAsked((Instruction("merge", "elm-bank", "1", "elm-bank", "2"),)))
+
+    answer = (await asked(api, claim)).json
+    candidate, warning = answer["entry"]
+    assert (answer["total"], candidate["search"]["mode"], warning["search"]["mode"]) == (1, "match", "outcome")
+    (issue,) = warning["resource"]["issue"]
+    assert (issue["severity"], issue["code"]) == ("warning", "incomplete")
+    assert "data-quality officer" in issue["diagnostics"]
+    assert "elm-bank" not in issue["diagnostics"]
 
 
 async def pix(api: Api, query: str, token: str | None = None) -> Answer:

@@ -4,8 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from carerecord.contracts.permit import Withheld
-from carerecord.contracts.records import Record
-from tests.records.a_desk import EDITH, World, a_world, allergy, chart, serving
+from carerecord.contracts.records import GatherAsked, Record
+from carerecord.records.gathered import Fetcher
+from tests.records.a_desk import CARE, DR_NAIR, EDITH, World, a_world, allergy, chart, serving
 
 SERVED = serving("gp", chart("g1", allergy("a1", "g1"))), serving("trust", chart("t1", allergy("a2", "t1")))
 
@@ -28,6 +29,15 @@ async def test_the_page_names_the_source_that_merged_and_says_that_the_other_hal
     assert notices(record) == [("gap", "trust", f"{name} says that another number is this person's too")]
     (says,) = (each.says for each in record.attention if each.rule == "gap/merge")
     assert says == "What lies under the other number is not shown here until a data-quality officer has decided."
+
+
+async def test_a_system_that_asks_for_the_record_is_told_of_it_as_well():
+    async with a_world(*SERVED) as world:
+        asked = GatherAsked(DR_NAIR, "p1", CARE, ())
+        assert (await Fetcher(world.desk).gather(asked)).missing == ()
+        merged(world)
+        (said,) = (await Fetcher(world.desk).gather(asked)).missing
+    assert said.endswith("What lies under the other number is not shown here until a data-quality officer has decided.")
 
 
 @pytest.mark.parametrize("how", ["withheld", "unnamed"])

@@ -32,6 +32,10 @@ MOST: Final = 20
 INDEX: Final = "urn:carerecord:patient"
 _GRADE: Final = "http://hl7.org/fhir/StructureDefinition/match-grade"
 _KEPT_OF_ONE: Final = 10
+MERGE_WAITS: Final = (
+    "A source says of the candidate before this that another number is theirs too. Until a data-quality officer has decided, "
+    "what lies under the other number is not among what is told of them."
+)
 
 
 async def match(visit: Visit) -> Response:
@@ -119,19 +123,25 @@ async def _entries(visit: Visit, candidate: Candidate) -> Sequence[bytes]:
         "extension": [{"url": _GRADE, "valueCode": candidate.grade}, {"url": INDEX, "valueId": candidate.person.patient}],
         "mode": "match", "score": round(candidate.score, 4),
     }) + b"}"  # fmt: skip
-    kept = await _kept(visit, candidate.person)
-    if kept:
-        return [
-            b'{"fullUrl":' + orjson.dumps(f"{visit.base}/Patient/{held.id}") + b',"resource":' + held.text + tail for held in kept
-        ]
-    return [b'{"resource":' + orjson.dumps(_built(candidate.person)) + tail]
+    whole = await _whole(visit, candidate.person)
+    kept = await _kept(visit, whole) if whole else ()
+    told = [
+        b'{"fullUrl":' + orjson.dumps(f"{visit.base}/Patient/{held.id}") + b',"resource":' + held.text + tail for held in kept
+    ] or [b'{"resource":' + orjson.dumps(_built(candidate.person)) + tail]
+    if whole and whole.merges and not whole.demographics.restricted:  # of whom it would tell that a source knows them
+        told.append(answers.outcome_entry([Issue("warning", "incomplete", "", MERGE_WAITS)]))
+    return told
 
 
-async def _kept(visit: Visit, found: Person) -> Iterable[Held]:
+async def _whole(visit: Visit, found: Person) -> Person | None:
+    """With each source's own words; None of one who has left the index since."""
     try:
-        whole = await visit.face.calls.ask(WHO, WhoAsked(found.patient))
+        return await visit.face.calls.ask(WHO, WhoAsked(found.patient))
     except NotFound:
-        return ()
+        return None
+
+
+async def _kept(visit: Visit, whole: Person) -> Iterable[Held]:
     ids = [visit.face.patient_id(each.source, each.local_id) for each in whole.statements][:_KEPT_OF_ONE]
     if not ids:
         return ()

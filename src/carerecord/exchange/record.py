@@ -155,6 +155,8 @@ def _of_all(gathered: Gathered) -> Iterable[dict[str, Any]]:
     if gathered.waiting:
         says = f"{gathered.waiting} items may be about somebody else and are not handed over."
         yield _issue("incomplete", "Items that wait for a human", says, "")
+    for missing in gathered.missing:
+        yield _issue("incomplete", "Some of this record", missing, "")
     for each in dict.fromkeys((each.kind, each.says) for each in (*gathered.withheld, *gathered.unnamed)):
         yield _issue("withheld", "Some of this record", each[1], "")
 

@@ -63,6 +63,7 @@ RULES: Final[tuple[FlagRule, ...]] = (
     FlagRule("flag/clinical", "A source has raised a flag.", "FHIR R4 Flag"),
 )  # fmt: skip
 RULE: Final = {rule.id: rule for rule in RULES}
+MISSING: Final = ("gap/locator", "gap/index", "gap/merge", "gap/withdrawn")  # of which the state of no source tells
 
 WATCHED: Final = tuple(
     Watched(f"medicine/{rule}", what, re.compile(rf"\b(?:{words})", re.IGNORECASE))

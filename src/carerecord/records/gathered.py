@@ -13,6 +13,7 @@ from carerecord.connectors.fhir_r4_take import SENT
 from carerecord.contracts.permit import Grant
 from carerecord.contracts.records import GatherAsked, Gathered, OpenAsked, Record, Sent
 from carerecord.fhir.sections import SECTIONS
+from carerecord.records.attention import MISSING
 from carerecord.records.kept import as_kept
 from carerecord.records.service import Desk, Opened
 
@@ -50,7 +51,8 @@ class Fetcher:
         wanted = frozenset(asked.types)
         resources = tuple(_resources(record, sent, wanted, who=Grant("", "demographics") in opened.permit.grants))
         waiting = sum(bool(each.mismatch) for each in shown)
-        return Gathered(record.opening, record.at, record.states, resources, record.withheld, record.unnamed, waiting)
+        missing = tuple(f"{each.title}. {each.says}" for each in record.attention if each.rule in MISSING)
+        return Gathered(record.opening, record.at, record.states, resources, record.withheld, record.unnamed, waiting, missing)
 
 
 def _of_types(opened: Opened, types: Iterable[str]) -> Opened:
