@@ -48,6 +48,23 @@ def test_the_pages_beside_the_record_break_no_rule(context: BrowserContext, page
 
 
 @pytest.mark.timeout(180)
+def test_a_long_queue_of_reviews_is_a_list_whose_pairs_open_one_by_one(context: BrowserContext, page: Page, front: Front) -> None:
+    signed_in(context, front, "quality")
+    front.neighbours.pairs = 50
+    try:
+        page.goto(f"{front.address}/reviews")
+        assert page.locator(".cr-queue details[open]").count() == 1, "the pair that has waited longest is open"
+        assert page.evaluate("document.documentElement.scrollHeight") < 5_000
+        assert page.get_by_text("For one person: birth date strongly").count() == 50, "what agrees is read without opening"
+        second = page.locator(".cr-queue > li").nth(1)
+        second.locator("summary").click()
+        assert second.get_by_role("button", name="Two people: keep apart").is_visible()
+        _at_each_width(page)
+    finally:
+        front.neighbours.pairs = 1
+
+
+@pytest.mark.timeout(180)
 def test_search_results_confirmation_and_errors_break_no_rule(page: Page, front: Front) -> None:
     page.goto(f"{front.address}/search")
     page.get_by_label("Name, NHS number or local number").fill("singh")

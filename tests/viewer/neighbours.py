@@ -75,6 +75,7 @@ class Neighbours:
     may: dict[str, bool] = field(default_factory=dict)
     found: patients.Found | None = None
     decided: tuple[patients.Review, ...] = ()
+    pairs: int = 1  # so many wait for review
     said: list[consent.Objection] = field(default_factory=list)  # objections in force
     put_off: list[ingest.PersonWaiting] = field(default_factory=list)  # whom clients wrote and the index did not take over
     unnamed: tuple[str, ...] = ()  # sources of which nobody is told
@@ -158,7 +159,7 @@ class Neighbours:
         told = (patients.Weighed("birth date", "same", 13.6), patients.Weighed("given name", "differs", -5.0))
         against = ("given name differs",)
         review = patients.Review("r1", left, right, ("birth date same",), against, "2026-11-20T09:00:00Z", bits=8.6, weighed=told)
-        return (review,)
+        return tuple(structs.replace(review, id=f"r{place}") for place in range(1, self.pairs + 1))
 
     async def sever(self, asked: patients.SeverAsked) -> patients.Nothing:
         await self._hear("sever", asked)

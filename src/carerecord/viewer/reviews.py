@@ -1,5 +1,7 @@
 """Which entries might be one person, what speaks against it, and what was decided? Side by side, for a human."""
 
+from collections.abc import Iterable
+
 from msgspec.structs import replace
 from starlette.responses import Response
 
@@ -41,7 +43,7 @@ async def reviews(visit: Visit) -> Response:
     names = await source_names(visit)
     done = visit.request.query_params.get("done", "")
     return visit.page(
-        "reviews.html", reviews=waiting, decided=decided, names=names, queue=figures(queue), strength=strength,
+        "reviews.html", reviews=waiting, decided=decided, names=names, queue=figures(queue), strength=strength, gist=gist,
         said=DONE.get(done, ""), undoable=decided[0] if decided and done in ("same", "different") else None,
         more=queue.waiting > len(waiting),
     )  # fmt: skip
@@ -56,9 +58,28 @@ def _number(typed: str) -> str:
 
 def strength(told: Weighed) -> str:
     """How much a fact tells, in words: bits are for the reference page."""
-    size = abs(told.bits)
-    much = "strongly" if size >= 8 else "clearly" if size >= 3 else "slightly"
-    return f"{much} {'for' if told.bits > 0 else 'against'} one person" if size >= 0.5 else "tells nothing"
+    much = _much(told.bits)
+    return f"{much} {'for' if told.bits > 0 else 'against'} one person" if much else "tells nothing"
+
+
+def _much(bits: float) -> str:
+    size = abs(bits)
+    return "strongly" if size >= 8 else "clearly" if size >= 3 else "slightly" if size >= 0.5 else ""
+
+
+def gist(review: Review) -> tuple[str, str]:
+    """What speaks for one person and what against, in a line each: facts by how much they tell, the strongest first."""
+    if not review.weighed:
+        return "; ".join(review.agrees), "; ".join(filter(None, review.conflicts))
+    return _facts(each for each in review.weighed if each.bits > 0), _facts(each for each in review.weighed if each.bits < 0)
+
+
+def _facts(told: Iterable[Weighed]) -> str:
+    said: dict[str, list[str]] = {}
+    for each in sorted(told, key=lambda each: -abs(each.bits)):
+        if much := _much(each.bits):
+            said.setdefault(much, []).append(each.fact)
+    return "; ".join(f"{', '.join(facts)} {much}" for much, facts in said.items())
 
 
 def figures(queue: Queue) -> tuple[str, ...]:
