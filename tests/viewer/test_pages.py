@@ -9,6 +9,7 @@ import pytest
 from carerecord.contracts import audit, patients, records
 from carerecord.contracts.identity import BeginAsked
 from carerecord.kit.errors import Unavailable
+from carerecord.viewer.reviews import gist
 from carerecord.viewer.visit import SESSION_COOKIE, path_of_ours
 from tests.pages import scenes
 from tests.viewer.neighbours import PEOPLE, REFUSED, Neighbours, actor
@@ -325,6 +326,17 @@ async def test_two_entries_in_review_stand_side_by_side_and_a_human_decides() ->
     await browser.post("/reviews", data={**TOKEN, "review": "r1", "decision": "different"})
     decided = next(each for each in neighbours.asked if isinstance(each, patients.DecideAsked))
     assert (decided.review, decided.same) == ("r1", False)
+
+
+def test_a_line_of_the_queue_says_what_agrees_how_strongly_and_why_the_two_are_not_linked() -> None:
+    told = (
+        patients.Weighed("birth date", "same", 13.6), patients.Weighed("sex", "same", 1.0),
+        patients.Weighed("given name", "differs", -5.0), patients.Weighed("address", "not stated", 0.0),
+    )  # fmt: skip
+    why = "A human looks first."
+    left, right = PEOPLE["p-iqbal"], PEOPLE["p-doyle"]
+    review = patients.Review("r1", left, right, (), (why, "given name differs"), "2026-11-20T09:00:00Z", weighed=told)
+    assert gist(review) == ("birth date strongly; sex slightly", "A human looks first; given name clearly")
 
 
 async def test_two_histories_are_kept_apart_for_good_by_their_numbers_and_a_wrong_number_is_told() -> None:

@@ -68,10 +68,14 @@ def _much(bits: float) -> str:
 
 
 def gist(review: Review) -> tuple[str, str]:
-    """What speaks for one person and what against, in a line each: facts by how much they tell, the strongest first."""
+    """What speaks for one person, and what against or why they are not linked by themselves, in a line each: facts by how much
+    they tell, the strongest first."""
     if not review.weighed:
         return "; ".join(review.agrees), "; ".join(filter(None, review.conflicts))
-    return _facts(each for each in review.weighed if each.bits > 0), _facts(each for each in review.weighed if each.bits < 0)
+    facts = tuple(each.fact for each in review.weighed)
+    held = [words.rstrip(".") for words in review.conflicts if words and not words.startswith(facts)]
+    against = _facts(each for each in review.weighed if each.bits < 0)
+    return _facts(each for each in review.weighed if each.bits > 0), "; ".join(filter(None, (*held, against)))
 
 
 def _facts(told: Iterable[Weighed]) -> str:
