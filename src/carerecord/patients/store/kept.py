@@ -246,6 +246,7 @@ PUT: Final = """
       FROM heard
      CROSS JOIN generate_series(1, length(word)) AS at
      WHERE length(word) > 2
+     ORDER BY 1
 """
 
 

@@ -41,7 +41,8 @@ async def put(db: Connection, rows: Sequence[tuple[str, bytes, list[int]]], know
         )
 
 
-# Of what is new nothing can be there yet, and PostgreSQL need not look for it before each row that it writes.
+# Of what is new nothing can be there yet, and PostgreSQL need not look for it before each row that it writes. In the order of the
+# index, which costs a tenth less.
 _PUT: Final = """
     WITH kept AS (
         INSERT INTO likeness (patient, facts, keys, folded)
@@ -50,7 +51,7 @@ _PUT: Final = """
         {where_known}
         RETURNING no, keys
     )
-    INSERT INTO likeness_key (key, no) SELECT unnest(keys), no FROM kept {twice}
+    INSERT INTO likeness_key (key, no) SELECT unnest(keys) AS key, no FROM kept ORDER BY key {twice}
 """
 _CHANGED: Final = """
         ON CONFLICT (patient) DO UPDATE SET facts = excluded.facts, keys = excluded.keys, folded = excluded.folded"""
