@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import PAS, SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, neighbour, the_answer
+from tests.ingest.a_hospital import PAS, SENT, Hospital, a_hospital, a_house_of, adt, hl7_time, lane, neighbour, the_answer
 
 from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
 from carerecord.contracts.patients import INSTRUCT, TAKE, InstructAsked, Instructed, TakeAsked, Taken
@@ -124,6 +124,28 @@ async def test_what_holdings_does_not_take_is_parked_with_its_reason_and_costs_n
         says = "Holdings did not take its Patient (422) at Patient.name: must be an array"
         assert await hospital.stuck() == [("parked", 3, says)]
         assert await hospital.db.fetchval("SELECT count(*) FROM statement WHERE message = 2") == 0, "nothing stumbles over it"
+
+
+async def test_that_alone_is_believed_to_be_new_of_which_nothing_was_said_before(service_database: Any):
+    believed: list[dict[str, bool]] = []
+    whole: dict[str, Any] = {}
+
+    async def write(asked: WriteAsked) -> tuple[Written, ...]:
+        believed.append({each.type: each.likely_new for each in asked.changes})
+        written: tuple[Written, ...] = await whole["write"].handler(asked)
+        return written
+
+    async with a_hospital(service_database, write=answer(WRITE, write)) as hospital:
+        whole["write"] = await the_answer(hospital, "holdings", WRITE)
+        await hospital.put(adt("A28"))
+        await hospital.file_all()
+        await hospital.put(adt("A31", family="OTHER", control="2", at=SENT + timedelta(hours=1)))
+        await hospital.file_all()
+        await hospital.db.execute("INSERT INTO waiting (lane, id) SELECT $1, id FROM message", lane(adt()))
+        await hospital.file_all()
+
+    new, known = {"Patient": True, "Provenance": True}, {"Patient": False, "Provenance": True}
+    assert believed == [new, known, {"Patient": False, "Provenance": False}], "what is filed again was said before"
 
 
 async def test_what_was_said_before_stands_although_a_message_that_said_it_again_is_not_filed(service_database: Any):

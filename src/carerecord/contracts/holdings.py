@@ -69,6 +69,7 @@ class Change(Struct, frozen=True, omit_defaults=True):
     must_match: bool = False  # without if_match it replaces nothing that stands
     # same: of an update nothing is written, and 304 said, where the very same words stand; there: nothing where anything stands
     unless: str = ""
+    likely_new: bool = False  # it is not looked for before it is written: only where it turns out to be there after all
 
     @property
     def text(self) -> bytes:

@@ -110,6 +110,10 @@ class Writer:
         if only_new and not asked.check_only and len(asked.changes) <= BY_ONE_STATEMENT:
             with suppress(*_REPEAT):
                 return await self._all_new(asked)
+        if any(each.likely_new for each in asked.changes):
+            with suppress(*_REPEAT):
+                async with self.finder.db.acquire() as db, db.transaction():
+                    return await self._within(db, asked, believing=True)
         return await self._again_if_crossed(lambda db: self._within(db, asked))
 
     async def _all_new(self, asked: WriteAsked) -> Outcome:
@@ -142,7 +146,8 @@ class Writer:
                 await asyncio.sleep(0.005 * again)
         raise Unavailable("Others are writing the same just now. Try again in a moment.", retry_after_s="1")
 
-    async def _within(self, db: Connection, asked: WriteAsked) -> Outcome:
+    async def _within(self, db: Connection, asked: WriteAsked, *, believing: bool = False) -> Outcome:
+        """`believing`: what is likely new is not looked for, and its index says so where it is there."""
         drafts = self.drafting.all_begun(asked)
         for draft in drafts:
             if draft.change.condition or draft.change.if_none_exist:
@@ -155,7 +160,7 @@ class Writer:
                     await self._unguarded(db, draft)  # before its tests tell anything
                 self.drafting.worked_out(draft, await self.drafting.patched(db, draft), names)
         _each_once(drafts)
-        await self._kept(db, [each for each in drafts if each.writes])
+        await self._kept(db, [each for each in drafts if each.writes], believing=believing)
         answered = tuple(draft.done or Written(500) for draft in drafts)
         if asked.check_only:
             raise _CheckedOnly(answered)
@@ -193,11 +198,15 @@ class Writer:
 
     # --- what is written
 
-    async def _kept(self, db: Connection, drafts: Sequence[Draft], *, new: bool = False) -> None:
+    async def _kept(self, db: Connection, drafts: Sequence[Draft], *, new: bool = False, believing: bool = False) -> None:
         """Everything is written at the end, in groups; `done` of each says what became of it."""
         # What is new takes its address at once, and is not looked for before that.
         addressed = await changing.arrived(db, [(self._whose(each), each.type, each.id) for each in drafts]) if new else set()
-        named = [(each.type, each.id) for each in drafts if each.change.method != "create"]  # a new one has an id of our making
+        named = [  # a new one has an id of our making
+            (each.type, each.id)
+            for each in drafts
+            if each.change.method != "create" and not (believing and each.change.likely_new)
+        ]
         there = [key for key in named if key not in addressed]
         known = await changing.locked(db, there) if there else {}
         for draft in drafts:

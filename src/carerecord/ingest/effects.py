@@ -5,7 +5,7 @@ To do it twice is to do it once: a statement is kept once, a thread is settled a
 holdings writes nothing where the same words stand. So a worker may be killed at any point.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -56,7 +56,7 @@ class Effects:
         parting, joining = in_two(told_of(group))
         await self.whose.instructed(parting)
         await self._noted(group, stands.puts)
-        await self._written(group, stands.puts)
+        await self._written(group, stands.puts, stated.new)
         await self.whose.known_no_more(stands.puts)
         await self._caught_up(group, threads, stands)
         await self.whose.signalled(group)
@@ -97,7 +97,8 @@ class Effects:
             if group:
                 await self.whose.known_no_more(stands.puts)
 
-    async def _written(self, group: Sequence[Read], puts: Sequence[Settled]) -> None:
+    async def _written(self, group: Sequence[Read], puts: Sequence[Settled], new: Set[str | int] = frozenset()) -> None:
+        """`new`: threads and messages of which holdings has nothing yet, unless something failed in the middle."""
         made: dict[str, list[Put]] = {}
         by_source: dict[str, dict[tuple[str, str], tuple[Change, int]]] = {}
         senders: dict[str, Sender] = {}
@@ -106,7 +107,7 @@ class Effects:
             made.setdefault(each.thread, []).append(each.put)
             senders[each.sender.source] = each.sender
             changes = by_source.setdefault(each.sender.source, {})
-            changes[each.put.type, each.put.id] = (_change(each.put), blame.get(each.thread, 0))
+            changes[each.put.type, each.put.id] = (_change(each.put, is_new=each.thread in new), blame.get(each.thread, 0))
         for read in group:
             source = read.sender.source
             senders[source] = read.sender
@@ -115,7 +116,7 @@ class Effects:
                 person = hl7v2.patient_id(read.sender, filing.people[0].local_id) if filing.people else ""
                 text, id_ = provenance(read.kept, read.sender, filing, place, targets, person)
                 if text:
-                    change = Change("update", "Provenance", id_, Raw(text), unless="same")
+                    change = Change("update", "Provenance", id_, Raw(text), unless="same", likely_new=read.id in new)
                     by_source.setdefault(source, {})["Provenance", id_] = (change, read.id)
         for source, changes in by_source.items():
             await self._write(senders[source], list(changes.values()))
@@ -151,10 +152,10 @@ class Effects:
                     raise NotFiled(message, _why(change, found))
 
 
-def _change(put: Put) -> Change:
+def _change(put: Put, *, is_new: bool) -> Change:
     if put.raw is None:
         return Change("delete", put.type, put.id)
-    return Change("update", put.type, put.id, Raw(put.raw), unless="same")
+    return Change("update", put.type, put.id, Raw(put.raw), unless="same", likely_new=is_new)
 
 
 def _why(change: Change, written: Written) -> str:

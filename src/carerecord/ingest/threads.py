@@ -41,6 +41,7 @@ class Stated(Struct, frozen=True):
     threads: Mapping[str, Sender]
     words: _Words
     rows: Sequence[tuple[str, Said]] | None = None  # all that was ever said of them; None = it must be looked up
+    new: frozenset[str | int] = frozenset()  # threads of which nothing had been said, and messages that had said nothing
 
 
 class Stands(Struct, frozen=True):
@@ -83,10 +84,12 @@ class Threads:
         async with self.db.acquire() as db:
             before = await store.add_statements(db, list(said.values()), list(hangs))
         if before is not None:
+            new = frozenset([name for row in said.values() for name in (row.thread, row.message)])
+            new -= {name for row in before for name in (row.thread, row.message)}
             for row in before:
                 said[row.thread, row.digest, row.message] = row
             in_order = sorted(said.values(), key=lambda row: (row.recorded, row.sent, row.message))
-            return Stated(threads, words, [(row.thread, row) for row in in_order])
+            return Stated(threads, words, [(row.thread, row) for row in in_order], new)
         if visits := [each for each in threads if each.startswith("Encounter/")]:
             threads |= {each: threads.get(each, threads[visits[0]]) for each in await store.became(self.db, visits)}
         if ruling:
