@@ -23,7 +23,7 @@ from carerecord.fhir.mould import Moulds
 K = TypeVar("K")
 Planned = Callable[[bytes, Sequence[str]], K]
 
-MOST: Final = 2_000  # about 6 kB each
+MOST: Final = 2_000  # about 7 kB each
 _VALUES: Final = 150  # of one: what explains a claim has sixty
 EVERY: Final = 8  # of those that are judged whole, where what is learned does not pay
 FIRST: Final = 100  # are learned before it is asked whether that pays
