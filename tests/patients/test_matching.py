@@ -44,6 +44,14 @@ def test_folding_what_is_folded_changes_nothing(text):
     assert names.number(names.number(text)) == names.number(text)
 
 
+@pytest.mark.parametrize("typed", ["3 2 55", "03-Feb-1955", "singh harold, 3 2 55", "03 02 1955", "3/2/55"])
+def test_a_birth_date_is_understood_in_each_form_that_the_page_of_the_search_names(typed):
+    found = dates.read(typed, TODAY)
+
+    assert found is not None
+    assert found.meant == (date(1955, 2, 3),)
+
+
 @given(texts)
 def test_folding_does_not_depend_on_case(text):
     assert names.words(text.upper().lower()) == names.words(text.lower().upper().lower())
