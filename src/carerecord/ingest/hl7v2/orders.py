@@ -40,7 +40,7 @@ def requested(reading: Reading, event: str) -> Done:
         said += passing
         said += said_of(reading, person, visit, tuple(each for each in segments if each.name == "AL1"))
         for orc, obr, rest in _pairs(segments):
-            made = ordered(reading, person, visit, orc, obr, passing=False, rest=rest)
+            made = ordered(reading, person, visit, orc, obr, numbers_of(reading, orc, obr), passing=False, rest=rest)
             if made is None:
                 reading.note("an ORC without a number, nor what is ordered, is not carried")
             else:
@@ -71,12 +71,23 @@ def _pairs(segments: tuple[Segment, ...]) -> list[tuple[Segment | None, Segment 
     return found
 
 
+def numbers_of(reading: Reading, orc: Segment | None, obr: Segment | None) -> list[Resource]:
+    """Its orderer's numbers, then those of whoever does it."""
+    return [
+        found
+        for number in (2, 3)
+        for segment in (orc, obr)
+        if segment is not None and (found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number]))
+    ]
+
+
 def ordered(
     reading: Reading,
     person: Subject,
     visit: Visit,
     orc: Segment | None,
     obr: Segment | None,
+    numbers: list[Resource],
     *,
     passing: bool,
     rest: list[Segment] | None = None,
@@ -84,12 +95,6 @@ def ordered(
     """The request behind an ORC. In passing, where a result brings it along: it then says less than the order itself."""
     if orc is None and (passing or obr is None):
         return None
-    numbers = [
-        found
-        for number in (2, 3)
-        for segment in (orc, obr)
-        if segment is not None and (found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number]))
-    ]
     code = values.concept(reading, obr.part(4)) if obr is not None else {}
     if not numbers or (not code and obr is not None):
         return None

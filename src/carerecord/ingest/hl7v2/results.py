@@ -33,6 +33,7 @@ _IMAGING: Final = frozenset(
 )
 _SECTION: Final = "http://terminology.hl7.org/CodeSystem/v2-0074"
 _OF: Final = "Of this finding: "
+_OF_ITS_REPORT: Final = ("effectiveDateTime", "effectivePeriod", "performer")
 _CATEGORY: Final = "http://terminology.hl7.org/CodeSystem/observation-category"
 
 
@@ -42,6 +43,7 @@ class Report(Struct):
     orc: Segment | None = None
     obr: Segment | None = None
     notes: list[str] = field(default_factory=list)
+    numbers: list[Resource] = field(default_factory=list)  # of the order, as `orders.numbers_of` has them
     lines: list[tuple[list[Segment], list[str]]] = field(default_factory=list)  # an observation's OBX, and its comments
     specimens: list[tuple[Segment, list[str]]] = field(default_factory=list)  # with their comments
 
@@ -125,7 +127,7 @@ def _all_of(reading: Reading, everybody: Iterable[tuple[Segment, ...]]) -> Done:
         subjects.append(person)
         said += passing
         seen: dict[str, int] = {}
-        found = reports(segments)
+        found = reports(reading, segments)
         for report in found:
             id_ = _id(reading, person, report)
             seen[id_] = seen.get(id_, 0) + 1
@@ -135,7 +137,7 @@ def _all_of(reading: Reading, everybody: Iterable[tuple[Segment, ...]]) -> Done:
     return subjects, said, []
 
 
-def reports(segments: tuple[Segment, ...]) -> list[Report]:
+def reports(reading: Reading, segments: tuple[Segment, ...]) -> list[Report]:
     """Each comment lies with what it stands behind; one before any report, or behind an ORC, with the report that follows."""
     found: list[Report] = []
     orc: Segment | None = None
@@ -147,11 +149,11 @@ def reports(segments: tuple[Segment, ...]) -> list[Report]:
             orc, notes = segment, ahead
         elif name == "OBR":
             notes = ahead
-            found.append(Report(orc, segment, notes))
+            found.append(Report(orc, segment, notes, orders.numbers_of(reading, orc, segment)))
             orc, ahead = None, []
         elif name == "OBX":
             if not found:
-                found.append(Report(orc, None, ahead))
+                found.append(Report(orc, None, ahead, orders.numbers_of(reading, orc, None)))
                 ahead = []
             notes = _observed(segment, found[-1].lines)
         elif name == "SPM" and found:
@@ -162,7 +164,7 @@ def reports(segments: tuple[Segment, ...]) -> list[Report]:
     if ahead and found:  # no report follows
         found[-1].notes.extend(ahead)
     elif ahead:
-        found.append(Report(orc, None, ahead))
+        found.append(Report(orc, None, ahead, orders.numbers_of(reading, orc, None)))
     return found
 
 
@@ -177,6 +179,8 @@ def _observed(obx: Segment, lines: list[tuple[list[Segment], list[str]]]) -> lis
 
 
 def _goes_on(obx: Segment, before: list[Segment]) -> bool:
+    if obx.raw(3) != before[-1].raw(3):
+        return False
     if files.is_file(before[0]):
         return files.goes_on(obx, before)
     return not files.is_file(obx) and observations.goes_on(obx, before[-1])
@@ -199,7 +203,9 @@ def _numbers(report: Report) -> set[str]:
 
 
 def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, id_: str, finding: str) -> list[Statement]:
-    order = orders.ordered(reading, person, visit, report.orc, report.obr, passing=True) if report.obr is not None else None
+    order = None
+    if report.obr is not None:
+        order = orders.ordered(reading, person, visit, report.orc, report.obr, report.numbers, passing=True)
     thread = f"DiagnosticReport/{id_}"
     of = [f"{_OF}{finding}"] if finding else []
     found_here = findings.told_with([lines[0] for lines, _ in report.lines])
@@ -214,6 +220,9 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
         things[key] = made
         facts[f"+specimen/{key}"] = {"reference": key, **_named_as(made.get("type", {}))}
     sent = reading.time(report.obr, 22)
+    section = report.obr.text(24).upper() if report.obr is not None else ""
+    category = [{"coding": [{"system": _CATEGORY, "code": "imaging" if section in _IMAGING else "laboratory"}]}]
+    shared = _shared(facts, visit, specimens)
     seen: dict[str, int] = {}
     for lines, notes in report.lines:
         obx = lines[0]
@@ -231,8 +240,9 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
                 whose = found_here.get(findings.place_of(obx), "")
             if whose:
                 made["+note/finding"] = {"text": f"{_OF}{whose}"}
-            is_result = _is_named_result(reading, obx.part(3)) if named else _is_result(code)
-            _shared(made, facts, report, visit, specimens, is_result=is_result)
+            made |= shared
+            if section or (_is_named_result(reading, obx.part(3)) if named else _is_result(code)):
+                made["category"] = category
             facts[f"+result/{thing}"] = {"#": len(things), "reference": thing}
         things[thing] = made
     things = {thread: facts, **things}
@@ -246,13 +256,13 @@ def _id(reading: Reading, person: Subject, report: Report) -> str:
 
     Sensitivities of two organisms have all of that in common, and not what they are of.
     """
-    obr, orc = report.obr, report.orc
+    obr = report.obr
     code = key_of(values.concept(reading, obr.part(4))) if obr is not None else ""
     if (parent := obr.part(26) if obr is not None else None) is not None and not parent.empty:
         code = f"{code}|{parent.peek(1)}|{parent.peek(2) or parent.peek(3)}"
-    for number, segment in ((3, obr), (3, orc), (2, obr), (2, orc)):
-        if segment is not None and (found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number])):
-            return stable_id(reading.sender, "DiagnosticReport", found["system"], found["value"], code)
+    if report.numbers:
+        last = report.numbers[-1]
+        return stable_id(reading.sender, "DiagnosticReport", last["system"], last["value"], code)
     when = reading.time(obr, 7) or reading.order()[0]
     return stable_id(reading.sender, "DiagnosticReport", person.local_id, code, when)
 
@@ -264,10 +274,7 @@ def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, An
     if obr is None:
         facts |= {"code": {"text": "Results"}, "status": "unknown"}
         return facts, "unknown", ""
-    for segment in filter(None, (obr, report.orc)):
-        for number in (2, 3):
-            if found := values.entity(reading, segment, number, values.ORDER_NUMBERS[number]):
-                facts[f"+identifier/{found['system']}|{found['value']}"] = found
+    facts |= {f"+identifier/{each['system']}|{each['value']}": each for each in report.numbers}
     facts["code"] = values.concept(reading, obr.part(4)) or {"text": "Report"}
     said = obr.text(25).upper() or (report.orc.text(25).upper() if report.orc is not None else "")
     withdrawn = WITHDRAWS.get(said, "")
@@ -311,31 +318,16 @@ def _is_named_result(ways: Ways, named: Part | None) -> bool:
     return _is_result(values.concept(ways, named))
 
 
-def _shared(
-    made: dict[str, Any],
-    facts: dict[str, Any],
-    report: Report,
-    visit: Visit,
-    specimens: list[tuple[str, Any]],
-    *,
-    is_result: bool,
-) -> None:
-    """What an observation has from its report: when it was taken, of what, where, and under which heading it stands."""
-    for element in ("effectiveDateTime", "effectivePeriod"):
-        if element in facts:
-            made[f"?{element}"] = facts[element]
+def _shared(facts: dict[str, Any], visit: Visit, specimens: list[tuple[str, Any]]) -> dict[str, Any]:
+    """What every observation has from its report: when it was taken, of what and where."""
+    shared = {f"?{element}": facts[element] for element in _OF_ITS_REPORT if element in facts}
     if "issued" in facts:
-        made["issued"] = facts["issued"]
-    if "performer" in facts:
-        made.setdefault("?performer", facts["performer"])
+        shared["issued"] = facts["issued"]
     if visit.number:
-        made["encounter"] = visit.reference
+        shared["encounter"] = visit.reference
     if len(specimens) == 1:
-        made["specimen"] = next(value for key, value in facts.items() if key.startswith("+specimen/"))
-    section = report.obr.text(24).upper() if report.obr is not None else ""
-    code = "imaging" if section in _IMAGING else "laboratory"
-    if section or is_result:
-        made["category"] = [{"coding": [{"system": _CATEGORY, "code": code}]}]
+        shared["specimen"] = next(value for key, value in facts.items() if key.startswith("+specimen/"))
+    return shared
 
 
 def _specimens(reading: Reading, report: Report, id_: str) -> list[tuple[str, dict[str, Any]]]:
