@@ -60,6 +60,15 @@ class Part:
         self._read |= 1 << component
         return components[component - 1].strip()
 
+    def first(self, many: int) -> list[str]:
+        """The texts of so many components; "" for those that are empty."""
+        components = self._apart or self._components
+        if not self._plain:
+            return [self.sub(component, 1) for component in range(1, many + 1)]
+        self._read |= (2 << many) - 2
+        found = [each.strip() for each in components[:many]]
+        return found + [""] * (many - len(found))
+
     def sub(self, component: int, sub: int) -> str:
         components = self._apart or self._components
         said = components[component - 1] if component <= len(components) else ""
@@ -101,8 +110,10 @@ class Part:
     @property
     def whole(self) -> str:
         """All of it as one text, its delimiters as they came: whoever forgot to escape one loses nothing behind it."""
-        self._read = -1
-        return "" if self.raw == DELETED else unescaped(self.raw, self._marks, self._codec).strip()
+        self._read, raw = -1, self.raw
+        if raw == DELETED:
+            return ""
+        return (unescaped(raw, self._marks, self._codec) if self._marks.escape in raw else raw).strip()
 
     @property
     def words(self) -> str:

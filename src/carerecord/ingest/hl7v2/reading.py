@@ -60,15 +60,15 @@ class Reading(Ways):
         said = segment.text(field) if segment is not None else ""
         if not said or segment is None:
             return ""
-        found = self._fhir_time(said)
-        if not found and said.strip("0"):
-            self.note(f"{segment.name}-{field} is no time")
-        return found
-
-    def _fhir_time(self, said: str) -> str:
         found = times.read(said, self.zone)
-        if found.second is None:
-            return found.fhir
+        if found.second is not None:
+            return self._one_of_two(said)
+        if not found.fhir and said.strip("0"):
+            self.note(f"{segment.name}-{field} is no time")
+        return found.fhir
+
+    def _one_of_two(self, said: str) -> str:
+        """A time in the hour that is there twice."""
         self._of_its_moment = True
         return times.fhir_time(said, self.zone, self.received_at)
 
@@ -76,10 +76,12 @@ class Reading(Ways):
         said = part[component]
         if not said:
             return ""
-        found = self._fhir_time(said)
-        if not found and said.strip("0"):
+        found = times.read(said, self.zone)
+        if found.second is not None:
+            return self._one_of_two(said)
+        if not found.fhir and said.strip("0"):
             self.note(f"{place} is no time")
-        return found
+        return found.fhir
 
     def in_order(self, start: str, end: str, says: str) -> tuple[str, str]:
         """A period of two times. One that would end before it began has no end, for FHIR knows none such; `says` which it was."""

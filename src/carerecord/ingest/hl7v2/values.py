@@ -25,6 +25,7 @@ _NAME_USES: Final = {"L": "official", "R": "official", "CURRENT": "official", "D
 _ADDRESS_USES: Final = {"H": "home", "HOME": "home", "P": "home", "L": "home", "M": "home", "O": "work", "B": "work",
                         "BA": "old", "C": "temp",
                         "TMP": "temp", "V": "temp"}  # fmt: skip
+_WHERE: Final = ("city", "district", "postalCode", "country")
 _NOWHERE_TO_FIND_THEM: Final = frozenset(("N", "BDL", "BR", "F", "RH"))  # where somebody was born, or lives for the law
 _PHONE_USES: Final = {"PRN": "home", "ORN": "home", "VHN": "temp", "WPN": "work", "ASN": "temp", "EMR": "mobile",
                       "PRS": "mobile", "BPN": "mobile",
@@ -83,13 +84,13 @@ def table(reading: Reading, part: Part | None, number: str) -> Resource:
 
 def name(part: Part) -> Resource:
     """A HumanName of XPN; {} where it is empty."""
-    family, prefix = part[1], part[5]
+    family, first, middle, junior, prefix, degree = part.first(6)
     use = part[7].upper() if part.peek(7).upper() in _NAME_USES else ""
     own, before = part.sub(1, 3), part.sub(1, 2)
     if own and own not in family:
         family = family or " ".join(filter(None, (before, own)))
-    given = [each for each in (part[2], *part[3].split()) if each]
-    suffix = [each for each in (part[4], part[6]) if each]
+    given = [each for each in (first, *middle.split()) if each]
+    suffix = [each for each in (junior, degree) if each]
     out: Resource = {}
     if family:
         out["family"] = family
@@ -108,13 +109,12 @@ def address(reading: Reading, part: Part) -> Resource:
     use = part.peek(7).upper()
     if use in _NOWHERE_TO_FIND_THEM:
         return {}
-    lines = [each for each in (part.sub(1, 1), part.sub(1, 2), part.sub(1, 3), part[2], part[8]) if each]
+    street, designation, *where = part.first(6)
+    lines = [each for each in (street, part.sub(1, 2), part.sub(1, 3), designation, part[8]) if each]
     out: Resource = {}
     if lines:
         out["line"] = lines
-    for element, component in (("city", 3), ("district", 4), ("postalCode", 5), ("country", 6)):
-        if said := part[component]:
-            out[element] = said
+    out |= {element: said for element, said in zip(_WHERE, where, strict=True) if said}
     county = part[9]
     if county:
         out["district"] = ", ".join(filter(None, (out.get("district"), county)))
@@ -155,7 +155,7 @@ def clinician(ways: Ways, part: Part | None) -> Resource:
     if part is None or part.empty:
         return {}
     in_one = not part.peek(2) and part.sub(1, 2)  # of who read a result, all stands within the first component (OBR-32)
-    number, family, given, middle, suffix, prefix = (part.sub(1, at) if in_one else part[at] for at in range(1, 7))
+    number, family, given, middle, suffix, prefix = [part.sub(1, at) for at in range(1, 7)] if in_one else part.first(6)
     display = " ".join(filter(None, (prefix, given, middle, family, suffix)))
     out: Resource = {"type": "Practitioner"}
     if number:
@@ -283,7 +283,8 @@ def unit(ways: Ways, part: Part | None) -> tuple[str, str, str]:
 
 def text_of(segment: Segment, field: int) -> str:
     """A text that may have several lines, one a repetition."""
-    return "\n".join(filter(None, [part.whole for part in segment.parts(field)]))
+    parts = segment.parts(field)
+    return parts[0].whole if len(parts) == 1 else "\n".join(filter(None, [part.whole for part in parts]))
 
 
 def is_nhs_system(found: Resource) -> bool:
