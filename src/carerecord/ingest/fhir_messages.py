@@ -228,7 +228,7 @@ def filed(
     reading.notes += [f"Patient.{name} is not carried" for name in who if name[:1] in ("", "_")]
     said.insert(0, statement(thread, local_id, Said(patient, {thread: facts}, passing=not people)))
     about = stated(reading.sender.source, person({**who, "resourceType": "Patient", "id": local_id}))
-    return Filing(event, order, (about,), tuple(said), notes=tuple(dict.fromkeys(reading.notes)), withdraws=deletes)
+    return Filing(event, order, (about,), tuple(said), notes=tuple(dict.fromkeys(reading.notes)))
 
 
 def _said(reading: Reading, thing: str, resource: Resource, local_id: str, patient: str, *, deletes: bool) -> Statement:

@@ -63,4 +63,4 @@ class Whole:
             patient = read(says).patient
             hangs = () if each.thread == f"Patient/{patient}" else (f"Patient/{patient}",)
             said.append(statement(each.thread, local_id, Said(patient, {each.thread: {WITHDRAWN: MISSING}}), hangs))
-        return Filing(store.GONE, ended.order, (), tuple(said), withdraws=bool(said))
+        return Filing(store.GONE, ended.order, (), tuple(said))

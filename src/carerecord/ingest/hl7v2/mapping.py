@@ -103,11 +103,10 @@ def mapped(
     return Filing(
         said_trigger,
         order,
-        tuple(people[each] for each in dict.fromkeys(each.local_id for each in subjects)),
+        tuple([people[each] for each in dict.fromkeys([each.local_id for each in subjects])]),
         tuple(statements),
         tuple(merges),
         notes=reading.left() if notes else (),
-        withdraws=any(each.rules for each in statements),
     )
 
 

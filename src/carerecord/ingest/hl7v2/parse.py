@@ -96,7 +96,8 @@ class Part:
 
     def peek(self, component: int) -> str:
         """The text of a component, not marked as read: for deciding whether it is to be."""
-        said = self._components[component - 1] if component <= len(self._components) else ""
+        components = self._apart or self._components
+        said = components[component - 1] if component <= len(components) else ""
         return "" if said == DELETED else said.partition(self._marks.sub)[0].strip()
 
     @property

@@ -202,11 +202,10 @@ def verification(status: str) -> Resource:
 
 
 def _number(reading: Reading, part: Part, status: str) -> Resource:
-    if part.empty or not part[1]:
+    if not (said := part[1]):
         return {}
-    if not systems.is_nhs(reading.sender, part[1], part[4], part.sub(4, 2), part[5]):
+    if not systems.is_nhs(reading.sender, said, part[4], part.sub(4, 2), part[5]):
         return values.identifier(reading, part)
-    said = part[1]
     if not reading.is_somebodys(said):
         reading.note("an NHS number is nobody's: it is kept, and nobody is matched by it")
         return {"system": systems.local("number", reading.sender, "stopgap"), "value": said, "type": {"text": _STOPGAP}}

@@ -54,7 +54,7 @@ def read(says: Raw) -> Said:
 
 
 def statement(thread: str, local_id: str, said: Said, hangs: tuple[str, ...] = ()) -> Statement:
-    holders = tuple(each for each in dict.fromkeys(hangs) if each and each != thread)
+    holders = tuple([each for each in dict.fromkeys(hangs) if each and each != thread])
     return Statement(thread, local_id, Raw(_encode.encode(said)), holders, said.rule is not None)
 
 

@@ -81,7 +81,6 @@ class Filing(Struct, frozen=True):
     signals: tuple[str, ...] = ()  # NHS numbers of which the register says that something changed, and not what
     kept_only: str = ""  # why nothing of it was mapped: it is kept, and shown as it came
     notes: tuple[str, ...] = ()  # what was not carried or not understood, by its place, without content
-    withdraws: bool = False
 
 
 class Put(Struct, frozen=True):

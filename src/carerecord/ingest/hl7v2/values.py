@@ -120,10 +120,11 @@ def address(reading: Reading, part: Part) -> Resource:
         out["district"] = ", ".join(filter(None, (out.get("district"), county)))
     if out and use in _ADDRESS_USES:
         out["use"] = _ADDRESS_USES[part[7].upper()]
-    start, end = (reading.time_in(part, at, "an address") for at in (13, 14))
-    start, end = reading.in_order(start, end, "an address ends before it begins")
-    if out and (start or end):
-        out["period"] = {key: said for key, said in (("start", start), ("end", end)) if said}
+    if part.many > 12:
+        start, end = (reading.time_in(part, at, "an address") for at in (13, 14))
+        start, end = reading.in_order(start, end, "an address ends before it begins")
+        if out and (start or end):
+            out["period"] = {key: said for key, said in (("start", start), ("end", end)) if said}
     return out
 
 
@@ -203,7 +204,7 @@ def organisation(ways: Ways, part: Part | None) -> Resource:
 
 def identifier(reading: Reading, part: Part | None) -> Resource:
     """An Identifier of CX that is no NHS number."""
-    if part is None or part.empty or not (value := part[1]):
+    if part is None or not (value := part[1]):
         return {}
     out: Resource = {"system": systems.number_system(reading.sender, part[4], part.sub(4, 2)), "value": value}
     if type_ := part[5]:
@@ -221,7 +222,7 @@ def entity(reading: Reading, segment: Segment, field: int, kind: str) -> Resourc
     Who gave the number is no number: by that alone things of many people would be one.
     """
     part = segment.part(field)
-    if part is None or part.empty or not (value := part[1]):
+    if part is None or not (value := part[1]):
         return {}
     return {"system": systems.local(kind, reading.sender, part[2] or part[3]), "value": value}
 

@@ -72,9 +72,9 @@ def _field_named(name: str, beside: tuple[Segment, ...]) -> Part | None:
 
 
 def number_of(reading: Reading, part: Part | None) -> Resource:
-    if part is None or part.empty or not part[1]:
-        return {}
     made = values.identifier(reading, part)
+    if not made:
+        return {}
     made["system"] = f"{made['system']}:visit" if not made["system"].startswith("http") else made["system"]
     made.setdefault("type", {"coding": [{"system": f"{values.V2}0203", "code": "VN"}]})
     return made
