@@ -112,7 +112,7 @@ def _lane(row: Lane, top: float, place: int, now: datetime, key: str) -> list[Ma
             continue
         start, right = x, x
         if each.kind == "stay" and each.until is not None:
-            right = _x(each.until, now) or x
+            right = min(max(_x(each.until, now) or x, x + 6), _NEW[1] - 8)
             start = min(x, right - 6)  # seen, however short, and never in the future
             parts.append(svg.rect(start, middle - 5, right - start, 10, "stay", svg.titled(each.says)))
         else:
