@@ -55,6 +55,7 @@ _LINES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "Task": (("Reason", "reasonCode"), ("About", "focus"), ("Outcome", "businessStatus")),
     "VisionPrescription": (("Product", "lensSpecification.product"),),
 }  # fmt: skip
+_PATHS: Final = {type_: tuple((label, path.split(".")) for label, path in lines) for type_, lines in _LINES.items()}
 # What such an item is called, where neither `code` nor `title` says: what stands before it, and the elements that may say it.
 _TITLES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "AdverseEvent": ("Adverse event", ("event", "category")),
@@ -114,13 +115,13 @@ def told(parsed: Resource, type_: str, status: str, beside: Around) -> list[str]
     """Lines that stand before the notes of one: "Not done: unfit for sedation", "Texture: minced and moist"."""
     if type_ == "Encounter":
         return _of_encounter(parsed)
-    found: dict[str, list[str]] = {}
-    for label, path in _LINES.get(type_, ()):
-        said = list(_at(parsed, path.split("."), beside))
-        if said:
-            found.setdefault(label or path, []).extend(said)
-    labels = {label for label, _ in _LINES.get(type_, ())}
-    lines = [f"{key}: {', '.join(dict.fromkeys(said))}" if key in labels else "\n".join(said) for key, said in found.items()]
+    found: dict[tuple[str, str], list[str]] = {}  # by label, else by element
+    for label, path in _PATHS.get(type_, ()):
+        if path[0] in parsed and (said := list(_at(parsed, path, beside))):
+            found.setdefault((label, "" if label else ".".join(path)), []).extend(said)
+    lines = [
+        f"{label}: {', '.join(dict.fromkeys(said))}" if label else "\n".join(said) for (label, _), said in found.items()
+    ]  # fmt: skip
     if type_ == "Specimen":
         lines = [*special_handling(parsed), *lines]
     return [each[:_LONGEST] for each in (*why(parsed, status), *lines)]
