@@ -267,6 +267,15 @@ async def test_a_decision_on_which_a_later_one_stands_is_undone_after_that(desk)
     assert len({frozenset((await desk.who(each)).ids) for each in (a, b, c)}) == 3
 
 
+async def test_an_undone_link_counts_once_however_many_entries_it_moved(desk):
+    await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "c", "a")
+    review = await joined_by_hand(desk, "a", "b")
+    await undo(desk, review)
+    assert await desk.db.fetchval("SELECT count(*) FROM link WHERE because = 'undone'") == 2
+    assert (await desk.index.queue(QueueAsked())).undone_in_a_week == 1
+
+
 async def test_a_question_that_comes_up_again_waits_since_then(desk):
     one = stated("elm", "1", number=nhs(1), given="Edith")
     other = stated("trust", "2", number=nhs(1), given="Thomas", gender="male")

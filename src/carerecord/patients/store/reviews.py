@@ -372,7 +372,7 @@ async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float
                (SELECT count(DISTINCT decided_at)
                   FROM decision
                  WHERE decided_at > $1 - interval '7 days' AND decided_by NOT LIKE 'source|%') AS decided,
-               (SELECT count(*) FROM link WHERE because = 'undone' AND since > $1 - interval '7 days') AS undone
+               (SELECT count(DISTINCT since) FROM link WHERE because = 'undone' AND since > $1 - interval '7 days') AS undone
           FROM question
         """,
         now,
