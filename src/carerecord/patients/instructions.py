@@ -167,7 +167,8 @@ class Instructing:
         if gone.person != into.person or not places:
             return await self._answer(db, "done", gone.id)
         joined = await reviews.found_across(db, list(leaving), [each for each in here if each not in leaving], True)
-        await kept.move(db, places, now)
+        back = await reviews.unbarred(db, {patient: person for patient, person, _ in places}, new_id)
+        await kept.move(db, [(patient, person, "unmerged") for patient, person in back.items()], now)
         for each in held:
             await lineage.hold_again(db, each.done_at)
         await lineage.explain(db, list(leaving), now, told.message, by)

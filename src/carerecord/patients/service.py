@@ -195,7 +195,9 @@ class Index:
                 raise Conflict(LATER)
             await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
             await lineage.wait_again(db, names, at)
-            moved = await kept.back(db, at, now, new_id)
+            places = await reviews.unbarred(db, await kept.back(db, at, new_id), new_id)
+            await kept.move(db, [(patient, person, "undone") for patient, person in places.items()], now)
+            moved = list(places)
             while pairs := await reviews.apart_in_one_set(db, names):
                 one, other = pairs[0]
                 # What was found before stands again, wherever the two have come to stand together meanwhile.

@@ -280,9 +280,9 @@ async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datet
 PARTED: Final = ("parted", "undone", "unmerged", "severed", "corrected")  # why somebody left others
 
 
-async def back(db: Connection, at: datetime, now: datetime, new_id: Callable[[], str]) -> list[str]:
-    """Undo what a decision at that moment moved: each id that has not left those to whom it came since leaves them, wherever all
-    of them are by now, for the set where it was, and with it who was merged with it since. The ids that did."""
+async def back(db: Connection, at: datetime, new_id: Callable[[], str]) -> dict[str, str]:
+    """Into which sets to undo what a decision at that moment moved: each id that has not left those to whom it came since leaves
+    them, wherever all of them are by now, for the set where it was, and with it who was merged with it since."""
     rows = await db.fetch(
         """
         WITH moved AS (
@@ -313,9 +313,7 @@ async def back(db: Connection, at: datetime, now: datetime, new_id: Callable[[],
     fresh = {former: new_id() for former in sorted({row["former"] for row in rows if row["taken"]})}
     places = {row["patient"]: fresh.get(row["former"], row["former"]) for row in rows}
     brought = await lineage.merged_with(db, list(places), rows[0]["beside"]) if rows else {}
-    places |= {patient: places[into] for patient, into in brought.items()}
-    await move(db, [(patient, person, "undone") for patient, person in places.items()], now)
-    return list(places)
+    return places | {patient: places[into] for patient, into in brought.items()}
 
 
 async def last_of(db: Connection, patients: Sequence[str]) -> str:
