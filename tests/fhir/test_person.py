@@ -73,6 +73,8 @@ def test_death_twins_labels_and_tests_are_told() -> None:
     assert who(deceasedDateTime="2024-03-02").deceased == "2024-03-02"
     assert who(deceasedBoolean=True).deceased == "true"
     assert who(deceasedBoolean=False).deceased == ""
+    assert not who(deceasedBoolean=False).death_taken_back
+    assert who(extension=[{"url": "urn:carerecord:death-taken-back", "valueString": "…"}]).death_taken_back
     assert who(multipleBirthInteger=2).multiple_birth == "2"
     assert who(multipleBirthBoolean=True).multiple_birth == "true"
     labelled = who(meta={"security": [{"code": "R"}], "tag": [{"code": "HTEST"}]})

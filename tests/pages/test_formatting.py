@@ -33,6 +33,22 @@ def test_pab_0033_birth_date_with_age_in_brackets() -> None:
 
 
 @pytest.mark.parametrize(
+    ("deceased", "doubted", "written"),
+    [
+        ("", "", ""),
+        ("false", "", ""),
+        ("true", "", "date Not recorded"),
+        ("2006-07-01", "", "01-Jul-2006"),
+        ("2006-07-01", "register", "In doubt: 01-Jul-2006, of which the national register (PDS) knows nothing"),
+        ("2006-07-01", "taken back", "In doubt: 01-Jul-2006, once taken back"),
+        ("", "taken back", "One was recorded and taken back"),
+    ],
+)
+def test_a_death_in_doubt_never_reads_as_one_that_is_not(deceased: str, doubted: str, written: str) -> None:
+    assert CLINICIAN.died(Demographics(deceased=deceased, death_doubted=doubted)) == written
+
+
+@pytest.mark.parametrize(
     ("lived", "written"),
     [
         (timedelta(minutes=90), "90min"),

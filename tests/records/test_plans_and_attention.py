@@ -129,6 +129,14 @@ def test_a_silent_source_and_a_safety_alert_are_named():
     assert set(rules) == {"gap/source", "danger/wrong-patient"}
 
 
+def test_a_death_in_doubt_is_a_danger_that_says_why():
+    (flagged,) = attention([], [], (), death_doubted="register")
+    assert (flagged.kind, flagged.rule) == ("danger", "danger/death")
+    assert "register (PDS) knows nothing" in flagged.title
+    assert "taken back" in attention([], [], (), death_doubted="taken back")[0].title
+    assert attention([], [], ()) == ()
+
+
 def test_only_the_newest_value_of_a_test_is_called_critical():
     old = a_result("lab", "Potassium", "7.1", at="2026-11-01T09:00:00Z", id="1", flag="critically high")
     new = a_result("lab", "Potassium", "4.4", at="2026-11-02T09:00:00Z", id="2")

@@ -22,7 +22,7 @@ from carerecord.viewer.trends import series
 from carerecord.viewer.view import View
 from tests.pages import edges, scenes
 from tests.pages.a_record import NOW, answered, med, stuck
-from tests.viewer.neighbours import Neighbours
+from tests.viewer.neighbours import PEOPLE, RECORDS, Neighbours
 from tests.viewer.test_pages import opened
 
 
@@ -50,6 +50,25 @@ async def test_the_dead_have_no_age_beside_their_birth_and_a_banner_of_another_p
     html = (await opened(Neighbours().browser(), "p-edge")).text
     assert "cr-banner--died" in html
     assert "02-Mar-1931 (" not in words(html).split("Aldermoor Radiology holds")[0]
+
+
+@pytest.mark.parametrize(
+    ("doubted", "said"),
+    [
+        ("register", "Death In doubt: 20-Nov-2026, of which the national register (PDS) knows nothing"),
+        ("taken back", "Death In doubt: 20-Nov-2026, once taken back"),
+    ],
+)
+async def test_whoever_may_be_alive_has_an_age_and_no_banner_of_the_dead(monkeypatch, doubted: str, said: str) -> None:
+    record = edges.everything_at_once()
+    person = replace(record.person, demographics=replace(record.person.demographics, death_doubted=doubted))
+    monkeypatch.setitem(RECORDS, "p-edge", lambda: replace(record, person=person))
+    monkeypatch.setitem(PEOPLE, "p-edge", person)
+    browser = Neighbours().browser()
+    for html in ((await browser.get("/patients/p-edge/open")).text, (await opened(browser, "p-edge")).text):
+        assert said in words(html)
+        assert re.search(r"02-Mar-1931 (2 March 1931 )?\(95y\)", words(html))
+        assert "cr-banner--died" not in html
 
 
 async def test_the_whereabouts_of_the_restricted_stand_nowhere() -> None:

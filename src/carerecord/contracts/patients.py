@@ -35,6 +35,7 @@ class Demographics(Struct, frozen=True):
     gp: str = ""  # ODS code of the registered practice
     gp_name: str = ""
     deceased: str = ""  # "" | "true" | FHIR dateTime
+    death_doubted: str = ""  # "" | "taken back": one was recorded, and taken back | "register": the PDS knows of none
     multiple_birth: str = ""  # "" | "true" | the order: "1", "2"
     restricted: bool = False
     test: bool = False

@@ -64,6 +64,7 @@ class PersonFacts(Struct, frozen=True):
     practice: Practice = Practice()
     organisation: Practice = Practice()  # the managing organisation
     deceased: str = ""  # "" alive or not said | "true" | the date or time of death
+    death_taken_back: bool = False  # one was recorded of them, and later taken back
     multiple_birth: str = ""  # "" | "true" | the order of birth: "1", "2"
     nhs_number: str = ""  # ten digits, well formed, or ""
     nhs_number_status: str = ""  # England 01 to 08
@@ -123,6 +124,7 @@ def person(resource: bytes | Resource) -> PersonFacts:
         practice=_practice(dicts_in(parsed, "generalPractitioner")),
         organisation=_practice(dicts_in(parsed, "managingOrganization")),
         deceased=_deceased(parsed),
+        death_taken_back=bool(extension(parsed, "death-taken-back")),
         multiple_birth=_multiple(parsed),
         nhs_number=number.value if number else "",
         nhs_number_status=number.status if number else "",

@@ -34,6 +34,7 @@ def demographics(facts: PersonFacts) -> Demographics:
         gp=facts.practice.ods,
         gp_name=facts.practice.name,
         deceased=facts.deceased,
+        death_doubted="taken back" if facts.death_taken_back else "",
         multiple_birth=facts.multiple_birth,
         restricted=facts.restricted,
         test=facts.test,

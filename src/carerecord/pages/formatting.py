@@ -119,6 +119,16 @@ class Formatter:
             return self.missing("Unknown")
         return dates.age(born, then.first() if then else self.now)
 
+    def died(self, who: Demographics) -> str:
+        """What is recorded of a death, "" where nothing is. One that is in doubt never reads as one that is not."""
+        told = who.deceased not in ("", "false")
+        when = "" if not told else "date Not recorded" if who.deceased == "true" else self.date(who.deceased)
+        if who.death_doubted == "register":
+            return f"In doubt: {when}, of which the national register (PDS) knows nothing"
+        if who.death_doubted:
+            return f"In doubt: {when}, once taken back" if told else "One was recorded and taken back"
+        return when
+
     def nhs_number(self, text: str) -> str:
         return names.nhs_number(text) if text else self.missing("Not recorded")
 

@@ -144,11 +144,20 @@ def _together(entries: Iterable[Entry]) -> Demographics:
         gp=registered.gp,
         gp_name=next((each.gp_name for each in stated if each.gp == registered.gp and each.gp_name), ""),
         deceased=best("deceased"),
+        death_doubted=_death_doubted(ranked),
         multiple_birth=max((each.multiple_birth for each in stated), key=lambda said: (said.isdigit(), bool(said)), default=""),
         restricted=any(each.restricted for each in stated),
         test=any(each.test for each in stated),
         interpreter=best("interpreter"),
     )
+
+
+def _death_doubted(entries: Sequence[Entry]) -> str:
+    """Why a death that some entry tells of is no plain fact. A register that knows of none may be late, or right."""
+    told = {entry.stated.source == PDS for entry in entries if entry.stated.demographics.deceased}
+    if told == {False} and any(entry.stated.source == PDS and not entry.gone for entry in entries):
+        return "register"
+    return next((said for entry in entries if (said := entry.stated.demographics.death_doubted)), "")
 
 
 def unlocated(stated: Demographics) -> Demographics:

@@ -46,6 +46,7 @@ RULES: Final[tuple[FlagRule, ...]] = (
     FlagRule("gap/merge", "What lies under the other number is not shown here until a data-quality officer has decided.", _OURS),
     FlagRule("gap/withdrawn", "What is withdrawn is no longer shown. Whoever read it before should know.", _OURS),
     FlagRule("danger/wrong-patient", "A source answered about somebody else; its answer was discarded.", _OURS),
+    FlagRule("danger/death", "Whether this person has died is in doubt: who recorded it and who did not do not agree.", _OURS),
     FlagRule("danger/mismatch", "A source knows this person by another name; its items wait behind a warning.", _OURS),
     FlagRule("danger/two-entries", "A source holds several entries for this NHS number; a human chooses.", _OURS),
     FlagRule("allergy/conflict", "Sources contradict each other about an allergy.", "NHS Common User Interface, allergy status"),
@@ -84,6 +85,10 @@ _WARNINGS: Final = {
     "data awaiting filing": ("gap/awaiting-filing", "Data awaiting filing"),
     "confidential items": ("gap/confidential", "Confidential items are not sent"),
 }
+_DEATHS: Final = {
+    "register": "A death is recorded of which the national register (PDS) knows nothing",
+    "taken back": "A death was recorded, and taken back",
+}
 _GAPS: Final = {
     "no answer": "{} did not answer",
     "unreadable": "{} answered with something that could not be read",
@@ -96,12 +101,12 @@ _GAPS: Final = {
 
 def attention(
     replies: Sequence[Reply], sections: Sequence[Section], plans: Sequence[PlanLine], *, degraded: Iterable[str] = (),
-    left: Iterable[tuple[Source, str]] = (), merges: Iterable[Source] = (),
+    left: Iterable[tuple[Source, str]] = (), merges: Iterable[Source] = (), death_doubted: str = "",
 ) -> tuple[Attention, ...]:  # fmt: skip
     """Everything that the rules find, the dangers first. `degraded` are ids of rules about our own services being down.
 
     `left` are sources that took back an entry of this person, each with the time; `merges` those that told of another entry as
-    this person's, while a human is asked.
+    this person's, while a human is asked; `death_doubted` why a death that was recorded is in doubt, as the index says it.
     """
     by_id = {section.id: section for section in sections}
     names = {reply.source.id: reply.source.name for reply in replies}
@@ -110,6 +115,7 @@ def attention(
         *(each for reply in replies for each in _of_source(reply)),
         *(_gone_from(source, at) for source, at in left),
         *(_merged_by(source) for source in merges),
+        *_of_death(death_doubted),
         *_of_allergies(by_id.get("allergies")),
         *_of_medicines(by_id.get("medicines"), names),
         *_of_results(by_id.get("results")),
@@ -153,6 +159,11 @@ def _gone_from(source: Source, at: str) -> Attention:
 def _merged_by(source: Source) -> Attention:
     title = f"{source.name} says that another number is this person's too"
     return Attention("gap", title, RULE["gap/merge"].says, "gap/merge", source=source.id)
+
+
+def _of_death(doubted: str) -> Iterable[Attention]:
+    if doubted:
+        yield Attention("danger", _DEATHS[doubted], RULE["danger/death"].says, "danger/death")
 
 
 def told_at(at: str) -> str:

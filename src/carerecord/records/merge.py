@@ -135,7 +135,10 @@ class Merging:
             if frame.serves("allergies")
             else NOT_SERVED,
             plans=plans,
-            attention=attention(replies, standing, plans, degraded=frame.degraded, left=frame.left, merges=frame.merges),
+            attention=attention(
+                replies, standing, plans, degraded=frame.degraded, left=frame.left, merges=frame.merges,
+                death_doubted=frame.person.demographics.death_doubted,
+            ),
             mismatches=tuple(
                 Mismatch(reply.source.id, what, here, there, tuple(each.key for each in reply.entries))
                 for reply in replies

@@ -27,7 +27,6 @@ MOST = 5  # matches to choose from, on either side
 _SIDES = ("left", "right")
 _PLACES = ("Address", "Postcode", "Telephone", "GP practice")
 _HIDDEN = "Not shown: restricted"
-_DIED = {"": "", "false": "", "true": "Yes, date Not recorded"}
 
 
 @dataclass(frozen=True)
@@ -126,7 +125,6 @@ def _fields(person: Person, fmt: Formatter) -> dict[str, str]:
     others = (f"{each.family.upper()}, {' '.join(each.given)}" for each in said.names[1:])
     told = (said.address, said.postcode, said.phone, said.gp_name or said.gp)
     places = dict.fromkeys(_PLACES, _HIDDEN) if said.restricted else dict(zip(_PLACES, told, strict=True))
-    died = _DIED[said.deceased] if said.deceased in _DIED else fmt.date(said.deceased)
     return {
         "Name": cui_name(said) if said.names else "",
         "Other names": "; ".join(dict.fromkeys(others)),
@@ -136,7 +134,7 @@ def _fields(person: Person, fmt: Formatter) -> dict[str, str]:
         "NHS No.": fmt.nhs_number(said.nhs_number) if said.nhs_number else "",
         "NHS No. status": NHS_NUMBER_STATUS.get(said.nhs_number_status, "") if said.nhs_number else "",
         **places,
-        "Died": died,
+        "Died": fmt.died(said),
         "Twin or other multiple birth": "" if said.multiple_birth in ("", "false") else "Yes",
         "Interpreter": said.interpreter,
         "Local numbers": joined(sorted({each.value for each in person.identifiers})),

@@ -284,11 +284,11 @@ def print_words(record: Record, session: Session, fmt: Formatter) -> dict[str, s
     who = f"{actor.name}, {actor.role.name}, {actor.role.organisation_name}" if actor else session.name
     named_ones = ", ".join(_substance(each) for each in record.allergies.substances)
     substances = f": {named_ones}" if named_ones else ""
-    died = f"   Died {'' if person.deceased == 'true' else fmt.date(person.deceased)}".rstrip()
-    living = person.deceased in ("", "false")
-    born = fmt.born(person.birth_date) if living else f"{fmt.date(person.birth_date)}{died}"
+    died, doubted = fmt.died(person), bool(person.death_doubted)
+    born = fmt.date(person.birth_date) if died and not doubted else fmt.born(person.birth_date)
+    death = f"   {'Death' if doubted else 'Died'}: {died}" if died else ""
     return {
-        "identity": f"{fmt.name(person)}   Born {born}",
+        "identity": f"{fmt.name(person)}   Born {born}{death}",
         "numbers": f"NHS No. {fmt.nhs_number(person.nhs_number)}   {fmt.gender(person.gender)}",
         "allergy": f"{record.allergies.title}{substances}",
         "sources": f"Sources: {fine} of {len(record.states)} answered in full. {lacking}",

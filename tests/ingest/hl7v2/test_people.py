@@ -11,6 +11,7 @@ from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.fhir.person import person
 from carerecord.ingest.hl7v2 import Unreadable, enrolled, stable_id
 from carerecord.ingest.hl7v2.stands.patient import DEATH_TAKEN_BACK
+from carerecord.ingest.people import demographics
 
 
 def told(
@@ -151,7 +152,7 @@ def test_a_death_is_said_and_one_taken_back_is_never_a_silent_one():
     assert "extension" not in the([alive, died], "Patient"), "alive before is no contradiction"
     for order in ([alive, died, cleared], [cleared, died, alive]):
         now = the(order, "Patient")
-        assert person(now).deceased == ""
+        assert (person(now).deceased, demographics(person(now)).death_doubted) == ("", "taken back")
         assert [each["url"] for each in now["extension"]] == [DEATH_TAKEN_BACK]
         assert on_a_page(now).note == "A death was recorded, and later taken back"
 

@@ -1,0 +1,37 @@
+"""A death that one says, and the register or its own teller takes back: what is said of the person then?"""
+
+import pytest
+from tests.patients.people import Desk, nhs, stated
+
+from carerecord.contracts.patients import Demographics, Name, TracedAsked
+
+MARLOW, DIED = nhs(1), "2026-11-20"
+
+
+async def known_as(desk: Desk, register: str | None, **hospital: str) -> Demographics:
+    """The person of a hospital's entry, traced where the register says something of their death ("" = nothing)."""
+    (found,) = await desk.enrol(stated("hospital", "1", number=MARLOW, status="02", **hospital))
+    if register is not None:
+        edith = (Name("Marlow", ("Edith",)),)
+        answer = Demographics(names=edith, birth_date="1948-03-14", gender="female", nhs_number=MARLOW, deceased=register)
+        await desk.tracing.traced(TracedAsked(found.patient, "verified", answer))
+    return (await desk.who(found.patient)).demographics
+
+
+@pytest.mark.parametrize(
+    ("register", "hospital", "deceased", "doubted"),
+    [
+        (None, {"deceased": DIED}, DIED, ""),
+        (DIED, {"deceased": DIED}, DIED, ""),
+        (DIED, {}, DIED, ""),
+        ("", {}, "", ""),
+        ("", {"deceased": DIED}, DIED, "register"),
+        ("", {"death_doubted": "taken back"}, "", "taken back"),
+        (None, {"death_doubted": "taken back"}, "", "taken back"),
+        (None, {"deceased": DIED, "death_doubted": "taken back"}, DIED, "taken back"),
+        (DIED, {"death_doubted": "taken back"}, DIED, "taken back"),
+    ],
+)  # fmt: skip
+async def test_a_death_that_somebody_contradicts_is_in_doubt(desk, register, hospital, deceased, doubted):
+    person = await known_as(desk, register, **hospital)
+    assert (person.deceased, person.death_doubted) == (deceased, doubted)
