@@ -175,3 +175,25 @@ async def test_requests_one_after_the_other_are_answered_though_the_first_was_lo
         await reader.readuntil(b"0, nothing late")
         await asyncio.sleep(0.2)
     writer.close()
+
+
+@pytest.mark.usefixtures("hurried")
+@pytest.mark.parametrize("begins", [b"", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"], ids=["first", "behind an answer"])
+async def test_blank_lines_hold_no_connection(port: int, begins: bytes) -> None:
+    """A reader skips them before a request: they are of its head, and have its time."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    if begins:
+        writer.write(begins)
+        await reader.readuntil(b"0, nothing late")
+    writer.write(b"\r\n")
+    assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 408")
+    writer.close()
+
+
+@pytest.mark.usefixtures("hurried")
+async def test_a_body_that_stops_is_ended_in_time_however_much_of_it_came(port: int) -> None:
+    began = asyncio.get_running_loop().time()
+    told = await answered(port, b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", b"a" * 60_000)
+
+    assert told == b""
+    assert asyncio.get_running_loop().time() - began < 5

@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 MOST_BYTES: Final = 32_768  # of the first line and all headers; browsers and our own faces stay below 8,000
 HEAD_WITHIN_S: Final = 20.0  # from its first byte; a browser sends it in one
-BODY_WITHIN_S: Final = 60.0  # and a second more for each so many bytes of it
+BODY_WITHIN_S: Final = 60.0  # and a second more for each so many bytes of it, but so long at most from the last of them
 BODY_PACE: Final = 1_000
 
 
@@ -46,7 +46,10 @@ class BoundedHead(HttpToolsProtocol):
         self._waiting = self._waiting + len(data) if self._made == before else 0
         if self._waiting > MOST_BYTES and not self.transport.is_closing():
             self.send_400_response("The head of the request is too long.")
-        self._due += len(data) / BODY_PACE if self._half == "body" else 0.0
+        if self._half == "body":
+            self._due = min(self._due + len(data) / BODY_PACE, self.loop.time() + BODY_WITHIN_S)
+        elif not self._half and not self._answering:  # blank lines, which the parser skips: uvicorn's patience ended with them
+            self._half, self._due = "head", self.loop.time() + HEAD_WITHIN_S
         if self._half and self._patience is None and not self.transport.is_closing():
             self._patience = self.loop.call_at(self._due, self._look)
 
@@ -72,14 +75,17 @@ class BoundedHead(HttpToolsProtocol):
         self._half = ""
         super().on_message_complete()
 
+    @property
+    def _answering(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _look(self) -> None:
         """The time of what was half there is over: is anything so now, and for too long?"""
         self._patience = None
         if not self._half or self.transport.is_closing():
             return
         now = self.loop.time()
-        answering = self._half == "head" and self.cycle is not None and not self.cycle.response_complete
-        if self.flow.read_paused or answering:  # it is us who are slow
+        if self.flow.read_paused or (self._half == "head" and self._answering):  # it is us who are slow
             self._due = max(self._due, now + HEAD_WITHIN_S)
         if self._due > now:
             self._patience = self.loop.call_at(self._due, self._look)
