@@ -117,6 +117,17 @@ async def test_a_database_that_is_away_is_told_as_ar_and_the_next_message_is_tak
         assert await hospital.journalled() == 1
 
 
+@pytest.fixture
+def deaf(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody hears at the server that a statement is called back."""
+
+    async def unheard(**_: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("asyncpg.connect_utils._cancel", unheard)
+
+
+@pytest.mark.usefixtures("deaf")
 async def test_a_database_that_stands_still_is_told_as_ar_and_not_waited_for(service_database: Any):
     """It is there, its machine or its disk is not: no statement ends, and no connection does."""
     async with a_door(service_database) as hospital, listening(hospital) as (_, port):
@@ -130,6 +141,22 @@ async def test_a_database_that_stands_still_is_told_as_ar_and_not_waited_for(ser
         assert stood == ("AR", "1", "It could not be kept just now. Nothing of it was taken: send it again.")
         assert (await line.send(adt(control="1")))[0] == "AA"
         assert await hospital.journalled() == 1
+
+
+@pytest.mark.usefixtures("deaf")
+async def test_one_that_stands_still_once_a_message_is_kept_holds_no_answer_back(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line, pool = await Line.to(port), hospital.journal.db
+        await line.send(adt(control="1"))
+        hospital.journal.stalled_s = 0.2
+
+        async with pool.acquire() as other, other.transaction():
+            await other.execute("LOCK TABLE repeat")  # that it came again cannot be counted
+            again = await asyncio.wait_for(line.send(adt(control="1")), 5)
+
+        assert again[0] == "AA"
+        assert (await line.send(adt(control="2", number="M2")))[0] == "AA"
+        assert await hospital.journalled() == 2
 
 
 async def test_a_commit_whose_outcome_nobody_knows_has_one_effect(service_database: Any):

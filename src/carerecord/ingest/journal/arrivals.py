@@ -193,8 +193,9 @@ class Journal:
         if again:
             try:
                 async with asyncio.timeout(self.stalled_s):
-                    await store.add_repeats(self.db, again, now)
+                    await store.add_repeats(await self._connection(), again, now)
             except Exception as error:
+                await self._let_go(broken=is_away(error))
                 self.log.warning("journal.repeats_uncounted", because=type(error).__name__)  # their first receipt stands
         if fresh:
             self.bell.set()
