@@ -10,7 +10,7 @@ from carerecord.fhir import gates
 from carerecord.fhir.bundle import parse
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.gates import Gates
-from carerecord.fhir.leaves import Odd, leaves
+from carerecord.fhir.leaves import Odd, _is_moment_at_hand, leaves
 from carerecord.fhir.lettered import EVERY, FIRST, Letters
 
 
@@ -49,6 +49,15 @@ def test_a_note_of_several_lines_is_known_by_one_of_a_single_line_and_the_other_
     one, several = (written(OFTEN[0] | {"note": [{"text": told}]}) for told in ("Rested", "Rested\nfor an hour\n"))
     assert met(judging, one).find(several) is not None
     assert met(judging, several).find(one) is not None
+
+
+def test_a_long_word_in_the_place_of_a_time_is_not_remembered(judging: Gates):
+    letters = met(judging, written(OFTEN[0]))
+    before = _is_moment_at_hand.cache_info().misses
+
+    assert letters.find(written(OFTEN[0] | {"issued": "x" * 10_000})) is None
+    assert letters.find(written(OFTEN[0] | {"issued": "2026-05-04T14:06:43.123456+01:00"})) is not None
+    assert _is_moment_at_hand.cache_info().misses == before + 1
 
 
 def test_where_nothing_comes_again_one_in_eight_is_remembered(judging: Gates):

@@ -74,6 +74,7 @@ _moment: Final = re.compile(_MOMENT).fullmatch
 _small: Final = re.compile(r"[0-9]{1,3}").fullmatch
 _number: Final = re.compile(r"-?[0-9.]+(?:[eE][+-]?[0-9]+)?")
 _MOMENTS_AT_HAND: Final = 512
+_LONGEST_MOMENT: Final = len("2026-11-22T08:30:00.000000+00:00")
 _DIGITS: Final = 20  # of a number, with its sign and its point: more, or a power of ten, is left to the parser
 _LITERALS: Final = {True: "true", False: "false", None: "null"}
 
@@ -178,8 +179,12 @@ def fits(form: Form, value: str) -> bool:
     return _day(value) is not None and _is_time(value)
 
 
-@lru_cache(_MOMENTS_AT_HAND)  # most of what a system says at once bears the times of a few hours
 def _is_moment(value: str) -> bool:
+    return len(value) <= _LONGEST_MOMENT and _is_moment_at_hand(value)
+
+
+@lru_cache(_MOMENTS_AT_HAND)  # most of what a system says at once bears the times of a few hours
+def _is_moment_at_hand(value: str) -> bool:
     return _moment(value) is not None and _is_time(value)
 
 
