@@ -230,6 +230,36 @@ async def test_a_number_brings_nobody_beside_a_third_from_whom_somebody_has_part
     assert not await together(desk, other, beside)
 
 
+async def test_who_was_merged_into_somebody_stays_with_them_where_their_number_may_not_take_them(desk):
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14", "phone": "01632 960001", "postcode": "ZZ1 4AB"}
+    one = await claimed(desk, "1", "elm", **who, number=nhs(2))
+    beside = await claimed(desk, "2", "clinic", **who)
+    alike = {"given": "Hamza", "family": "Chen", "born": "1953-07-14"}
+    gone, into = await claimed(desk, "3", **alike), await claimed(desk, "4", **alike)
+    await say(desk, "merge", "3", "4")
+    await Instructing(desk.index.enrolling).sever(SeverAsked(beside, into, DR_NAIR))
+
+    await claimed(desk, "4", **who, number=nhs(2))
+
+    assert await together(desk, one, beside)
+    assert not await together(desk, gone, beside)
+    assert await stands_for(desk, gone) == into
+
+
+async def test_who_was_merged_into_somebody_does_not_go_without_them_where_they_may_not_return(desk):
+    a, _, c, d = await taken(desk, "a", "b", "c", "d")
+    await say(desk, "merge", "c", "a")
+    before = await desk.db.fetchval("SELECT person FROM link WHERE patient = $1 AND until IS NULL", a)
+    review = await joined_by_hand(desk, "a", "b")
+    await desk.db.execute("UPDATE link SET person = $2 WHERE patient = $1 AND until IS NULL", d, before)
+    await Instructing(desk.index.enrolling).sever(SeverAsked(a, d, DR_NAIR))
+
+    await undo(desk, review)
+
+    assert not await together(desk, c, d)
+    assert await stands_for(desk, c) == a
+
+
 async def test_who_was_merged_into_somebody_goes_where_their_number_takes_them(desk):
     known = await claimed(desk, "1", "elm", given="Hamza", family="Iqbal", born="1948-03-14", number=nhs(7))
     a, b = await taken(desk, "a", "b")

@@ -234,9 +234,10 @@ async def with_their_sets(db: Connection, relinked: Relinked, entries: Sequence[
     nobody comes beside somebody from whom they are parted or severed."""
     known = {entry.id: entry for entry in entries if entry.person}
     going = {patient: (person, because) for patient, person, because in relinked.moves}
+    brought: dict[str, str] = {}
     if leaving := [patient for patient in going if patient in known]:
-        brought = await lineage.followers(db, leaving)
-        going |= {patient: going[into] for patient, into in brought.items() if patient not in known}
+        brought = {patient: into for patient, into in (await lineage.followers(db, leaving)).items() if patient not in known}
+        going |= {patient: going[into] for patient, into in brought.items()}
     there = {entry.person for entry in known.values()}
     numbers = {entry.id: entry.nhs_number for entry in entries}
     joining = [(patient, numbers.get(patient, ""), person) for patient, (person, _) in going.items() if person in there]
@@ -244,7 +245,8 @@ async def with_their_sets(db: Connection, relinked: Relinked, entries: Sequence[
         return structs.replace(relinked, moves=tuple((patient, *place) for patient, place in going.items()))
     barred = await reviews.barred(db, joining, list(going))
     apart = {patient for patient, _ in barred}
-    held = {person for patient, (person, _) in going.items() if patient not in apart}
+    beside = {patient: into for patient, into in brought.items() if into in apart}  # they stay with whoever stands for them
+    held = {person for patient, (person, _) in going.items() if patient not in apart and patient not in beside}
     held |= {entry.person for entry in known.values() if entry.id not in going}
     fresh: dict[str, str] = {}
     for patient, person in barred:
@@ -252,7 +254,12 @@ async def with_their_sets(db: Connection, relinked: Relinked, entries: Sequence[
         if stays and stays not in held:
             del going[patient]
         else:
-            going[patient] = (fresh.setdefault(person, new_id()), "parted" if stays else "enrolled")
+            going[patient] = (fresh.setdefault(person, new_id()), "parted" if stays or patient in brought else "enrolled")
+    for patient, into in beside.items():
+        if into in going:
+            going[patient] = going[into]
+        else:
+            del going[patient]
     moves = tuple((patient, *place) for patient, place in going.items())
     return structs.replace(relinked, moves=moves, joined=relinked.joined - apart)
 

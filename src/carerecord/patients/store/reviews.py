@@ -75,11 +75,12 @@ async def barred(
 
 
 async def unbarred(db: Database, places: Mapping[str, str], new_id: Callable[[], str]) -> dict[str, str]:
-    """By id the set to which it returns, or a new one where somebody there was found to be somebody else since, or is severed."""
+    """By id the set to which it returns; a new one, with all who return with it, where somebody there was found to be somebody
+    else than one of them since, or is severed."""
     rows = await db.fetch("SELECT id, nhs_number FROM patient WHERE id = ANY ($1)", list(places))
     found = await barred(db, [(row["id"], row["nhs_number"], places[row["id"]]) for row in rows], list(places))
     fresh = {person: new_id() for person in sorted({person for _, person in found})}
-    return {patient: fresh[person] if (patient, person) in found else person for patient, person in places.items()}
+    return {patient: fresh.get(person, person) for patient, person in places.items()}
 
 
 async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settled: Iterable[str], now: datetime) -> None:
