@@ -30,6 +30,7 @@ async def known_as(desk: Desk, register: str | None, **hospital: str) -> Demogra
         (None, {"death_doubted": "taken back"}, "", "taken back"),
         (None, {"deceased": DIED, "death_doubted": "taken back"}, DIED, "taken back"),
         (DIED, {"death_doubted": "taken back"}, DIED, "taken back"),
+        (DIED, {"deceased": DIED, "death_doubted": "taken back"}, DIED, ""),
     ],
 )  # fmt: skip
 async def test_a_death_that_somebody_contradicts_is_in_doubt(desk, register, hospital, deceased, doubted):

@@ -110,12 +110,24 @@ def a_person(**told: object) -> Person:
         ({"names": (Name("Iqbal", ("Zoya",)),)}, "Name", "differs"),
         ({"nhs_number": ""}, "NHS No.", "recorded once"),
         ({}, "Preferred name", "not recorded"),
-        ({"deceased": "true"}, "Died", "recorded once"),
+        ({"deceased": "true"}, "Death", "recorded once"),
     ],
 )
 def test_a_field_agrees_differs_or_is_not_there_to_compare(told: dict[str, object], what: str, verdict: str) -> None:
     found = lines(a_person(), a_person(**told), Formatter(NOW))
     assert next(each for each in found if each.what == what).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("told", "words"),
+    [
+        ({"deceased": "true"}, "Yes, date Not recorded"),
+        ({"deceased": "2026-10-25", "death_doubted": "taken back"}, "In doubt: 25-Oct-2026, once taken back"),
+    ],
+)
+def test_a_death_without_a_date_is_told_and_one_in_doubt_never_stands_under_died(told: dict[str, str], words: str) -> None:
+    found = {each.what: each.left for each in lines(a_person(**told), a_person(), Formatter(NOW))}
+    assert (found["Death"], "Died" in found) == (words, False)
 
 
 def test_no_field_of_a_protected_person_tells_a_place() -> None:

@@ -153,11 +153,13 @@ def _together(entries: Iterable[Entry]) -> Demographics:
 
 
 def _death_doubted(entries: Sequence[Entry]) -> str:
-    """Why a death that some entry tells of is no plain fact. A register that knows of none may be late, or right."""
+    """Why a death that some entry tells of is no plain fact. A register that knows of none may be late, or right; where it knows
+    of one, whoever took theirs back and has told of one since no longer contradicts it."""
     told = {entry.stated.source == PDS for entry in entries if entry.stated.demographics.deceased}
     if told == {False} and any(entry.stated.source == PDS and not entry.gone for entry in entries):
         return "register"
-    return next((said for entry in entries if (said := entry.stated.demographics.death_doubted)), "")
+    stated = [entry.stated.demographics for entry in entries]
+    return next((each.death_doubted for each in stated if each.death_doubted and not (True in told and each.deceased)), "")
 
 
 def unlocated(stated: Demographics) -> Demographics:

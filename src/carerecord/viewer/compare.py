@@ -124,6 +124,7 @@ def _fields(person: Person, fmt: Formatter) -> dict[str, str]:
     said = person.demographics
     others = (f"{each.family.upper()}, {' '.join(each.given)}" for each in said.names[1:])
     told = (said.address, said.postcode, said.phone, said.gp_name or said.gp)
+    died, undated = fmt.died(said), said.deceased == "true" and not said.death_doubted  # alone it would read as none recorded
     places = dict.fromkeys(_PLACES, _HIDDEN) if said.restricted else dict(zip(_PLACES, told, strict=True))
     return {
         "Name": cui_name(said) if said.names else "",
@@ -134,7 +135,7 @@ def _fields(person: Person, fmt: Formatter) -> dict[str, str]:
         "NHS No.": fmt.nhs_number(said.nhs_number) if said.nhs_number else "",
         "NHS No. status": NHS_NUMBER_STATUS.get(said.nhs_number_status, "") if said.nhs_number else "",
         **places,
-        "Died": fmt.died(said),
+        "Death": f"Yes, {died}" if undated else died,
         "Twin or other multiple birth": "" if said.multiple_birth in ("", "false") else "Yes",
         "Interpreter": said.interpreter,
         "Local numbers": joined(sorted({each.value for each in person.identifiers})),
