@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from carerecord.contracts.records import AllergyTitle, Attention, Entry, Record
 from carerecord.fhir.facts import Allergy
 from carerecord.pages.formatting import Formatter
+from carerecord.viewer.matrix import matrix
 from carerecord.viewer.sections import SectionView, sections
 from carerecord.viewer.summary import attention
 from carerecord.viewer.view import View
@@ -142,6 +143,18 @@ async def test_of_very_many_silent_sources_every_name_stands_once_in_the_strip_a
     for name in ("meds", "probs"):
         assert "32 of 32 sources did not answer." in panel(html, name)
         assert "Practice 31" in panel(html, name), "one press away"
+
+
+def test_of_many_silent_sources_one_whose_items_are_kept_here_or_withheld_keeps_a_row_of_its_own():
+    names = [f"Practice {each}" for each in range(10)]
+    states = [replace(stuck("elm-bank", "no answer"), source=f"p{n}", name=name) for n, name in enumerate(names)]
+    first, *rest = states[0].sections
+    here = replace(states[0], sections=(replace(first, state="live", count=3, kept="here"), *rest), count=3, kept="here")
+    veiled = replace(states[1], sections=(replace(first, state="not permitted"), *rest))
+    told = matrix(View(replace(silent("elm-bank"), states=(here, veiled, *states[2:])), Formatter(NOW)))
+    assert len(told.silent) == 8
+    assert {"Practice 0", "Practice 1"} <= {line.state.name for line in told.rows}
+    assert {"Practice 0", "Practice 1"} <= {line.state.name for line in told.loud}
 
 
 async def test_a_few_silent_sources_are_each_told_with_their_last_answer():

@@ -66,8 +66,9 @@ class Line:
     def silent(self) -> bool:
         """It did not answer, and nothing else is to be said of it."""
         return (
-            self.state.state == "no answer" and self.state.kept != "copy" and not (self.late or self.state.warnings or self.off)
-        )
+            self.state.state == "no answer" and self.state.kept != "copy" and not (self.late or self.state.warnings)
+            and all(each.state in ("no answer", "not shared") for each in self.state.sections)
+        )  # fmt: skip
 
     @property
     def loud(self) -> bool:
