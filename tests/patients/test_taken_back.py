@@ -136,6 +136,7 @@ async def test_an_a37_parts_at_once_what_an_officer_has_joined_and_asks_again_an
     (asked,) = await waiting(desk)
     assert asked.conflicts[0] == JOINED
     await claimed(desk, "a", given="Edith", family="Marlow", born="1967-03-14", phone="01632 960001")
+    await say(desk, "unmerge", "b", "a")
     assert len(await waiting(desk)) == 1, "no later message takes the question back"
     await decide(desk, asked.id, same=True)
     assert await together(desk, a, b)
@@ -295,6 +296,20 @@ async def test_a_decision_on_which_a_later_one_stands_is_undone_after_that(desk)
     await undo(desk, first)
 
     assert len({frozenset((await desk.who(each)).ids) for each in (a, b, c)}) == 3
+
+
+async def test_that_two_are_two_people_is_taken_back_although_others_were_joined_since(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "link", "a", "b", across=True)
+    (apart,) = await waiting(desk)
+    await decide(desk, apart.id, same=False)
+    await joined_by_hand(desk, "c", "a")
+
+    await undo(desk, apart.id)
+
+    assert [each.id for each in await waiting(desk)] == [apart.id]
+    assert await together(desk, a, c)
+    assert not await together(desk, a, b)
 
 
 async def test_an_undone_link_counts_once_however_many_entries_it_moved(desk):

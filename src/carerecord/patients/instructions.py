@@ -138,8 +138,10 @@ class Instructing:
         await lineage.wait_no_more(db, gone.id, into.id)
         if not held and (ended or gone.person != into.person):
             await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, ())
-            if asked := await reviews.close_across(db, [gone.id], [into.id], now):
-                # Whoever told of the two numbers answers what was asked of them: no human need.
+            again = not by and await reviews.waits_because(db, gone.id, into.id, JOINED)
+            if not again and (asked := await reviews.close_across(db, [gone.id], [into.id], now)):
+                # Whoever told of the two numbers answers what was asked of them: no human need. What asks whether they are right
+                # to part the two is not theirs to answer.
                 await reviews.decide(db, asked, False, by or f"source|{told.source}", now)
                 return await self._answer(db, "done", gone.id)
             return await self._answer(db, "already", gone.id, say="" if ended else APART)

@@ -190,12 +190,13 @@ class Index:
             before = await kept.sets_of(db, names)
             if await self._severed(db, before):
                 raise Conflict(NEVER)
-            together = [entry.id for entries in before.values() for entry in entries]
-            if await reviews.joined_since(db, together, at):
-                raise Conflict(LATER)
             await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
             await lineage.wait_again(db, names, at)
             places = await reviews.unbarred(db, await kept.back(db, at, new_id), new_id)
+            together = [entry.id for entries in before.values() for entry in entries]
+            parts = places or await reviews.apart_in_one_set(db, names)
+            if parts and await reviews.joined_since(db, together, at):
+                raise Conflict(LATER)
             await kept.move(db, [(patient, person, "undone") for patient, person in places.items()], now)
             moved = list(places)
             while pairs := await reviews.apart_in_one_set(db, names):

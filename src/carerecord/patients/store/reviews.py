@@ -298,6 +298,12 @@ async def id_of(db: Database, one: str, other: str) -> str:
     return await db.fetchval("SELECT id FROM review WHERE one = $1 AND other = $2", *sorted((one, other))) or ""
 
 
+async def waits_because(db: Database, one: str, other: str, why: str) -> bool:
+    """Whether a human is asked of these two for that reason."""
+    asked = "SELECT true FROM review WHERE one = $1 AND other = $2 AND closed_at IS NULL AND $3 = ANY (conflicts)"
+    return await db.fetchval(asked, *sorted((one, other)), why) is True
+
+
 class Finding(NamedTuple):
     pair: tuple[str, str]
     by_human: bool  # and not by a source
