@@ -89,6 +89,29 @@ def test_a_type_of_its_own_stands_in_plain_words_where_a_clinician_looks_for_it(
     assert (told.section, told.title, told.note) == (section, title, note)
 
 
+@pytest.mark.parametrize(
+    ("type_", "elements", "lines"),
+    [
+        (
+            "RiskAssessment",
+            {"prediction": [{"outcome": {"text": "Stroke"}},
+                            {"outcome": {"text": "Fall"}, "qualitativeRisk": {"text": "high"}}], "mitigation": "Rails"},
+            ["Risk: Stroke", "Risk: Fall; How likely: high", "To lessen it: Rails"],
+        ),
+        (
+            "ImmunizationRecommendation",
+            {"recommendation": [{"targetDisease": {"text": "Flu"}, "forecastStatus": {"text": "due"}},
+                                {"targetDisease": {"text": "Measles"}, "forecastStatus": {"text": "contraindicated"}}]},
+            ["Against: Flu; Status: due", "Against: Measles; Status: contraindicated"],
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_said_of_one_of_several_is_not_read_as_said_of_another(
+    type_: str, elements: dict[str, Any], lines: list[str]
+) -> None:
+    assert says(type_, **elements).note.split("\n") == lines
+
+
 def test_the_infection_risk_of_a_specimen_stands_with_it_and_with_its_result() -> None:
     assert read(BLOOD).note == "Special handling: high infection risk, hepatitis C\nCondition: haemolysed"
     result = {"resourceType": "Observation", "id": "k", "code": {"text": "Potassium"}, "specimen": {"reference": "Specimen/s"}}

@@ -108,6 +108,7 @@ _SECTIONS_OF_THE_ACT: Final = {
     "04": "Detained under Mental Health Act section 4", "05": "Detained under Mental Health Act section 5(2)",
     "06": "Detained under Mental Health Act section 5(4)",
 }  # fmt: skip
+_EACH_APART: Final = ("prediction", "recommendation")  # what is likely, or forbidden, of one is not so of the next
 _LONGEST: Final = 2_000
 
 
@@ -115,16 +116,22 @@ def told(parsed: Resource, type_: str, status: str, beside: Around) -> list[str]
     """Lines that stand before the notes of one: "Not done: unfit for sedation", "Texture: minced and moist"."""
     if type_ == "Encounter":
         return _of_encounter(parsed)
+    several = next((name for name in _EACH_APART if len(dicts_in(parsed, name)) > 1), "")
+    lines = ["; ".join(_lines({several: each}, type_, beside)) for each in dicts_in(parsed, several)] if several else []
+    lines += _lines({name: value for name, value in parsed.items() if name != several}, type_, beside)
+    if type_ == "Specimen":
+        lines = [*special_handling(parsed), *lines]
+    return [each[:_LONGEST] for each in (*why(parsed, status), *lines) if each]
+
+
+def _lines(parsed: Resource, type_: str, beside: Around) -> list[str]:
     found: dict[tuple[str, str], list[str]] = {}  # by label, else by element
     for label, path in _PATHS.get(type_, ()):
         if path[0] in parsed and (said := list(_at(parsed, path, beside))):
             found.setdefault((label, "" if label else ".".join(path)), []).extend(said)
-    lines = [
+    return [
         f"{label}: {', '.join(dict.fromkeys(said))}" if label else "\n".join(said) for (label, _), said in found.items()
     ]  # fmt: skip
-    if type_ == "Specimen":
-        lines = [*special_handling(parsed), *lines]
-    return [each[:_LONGEST] for each in (*why(parsed, status), *lines)]
 
 
 def why(parsed: Resource, status: str) -> list[str]:
