@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from carerecord.fhir import narrative
 from carerecord.fhir.labels import status_words, type_words
-from carerecord.fhir.numbers import number_text
+from carerecord.fhir.numbers import number, number_text
 from carerecord.fhir.outcome import Issue, issues_of, outcome, state_of
 from carerecord.fhir.times import sort_key, when
 from carerecord.fhir.units import comparable, display_unit
@@ -184,8 +184,13 @@ def test_a_type_nobody_knows_reads_as_words() -> None:
 
 
 def test_what_is_no_number_has_no_digits() -> None:
-    assert number_text(True) == number_text("7") == number_text(None) == ""
+    assert number_text(True) == number_text(None) == ""
     assert len(number_text(10**400)) < 40
+
+
+def test_a_number_sent_as_text_stands_as_it_came_and_is_drawn_where_it_is_one() -> None:
+    assert (number_text(" 7.10 "), number(" 7.10 ")) == ("7.10", 7.1)
+    assert (number_text("about 7"), number("about 7")) == ("about 7", None)
 
 
 def test_an_outcome_of_ours_is_read_back() -> None:
