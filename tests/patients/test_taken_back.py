@@ -77,6 +77,19 @@ async def test_what_comes_for_a_severed_number_is_not_filed_under_the_other_hist
     assert b not in (found.patient, *found.person)
 
 
+async def test_who_was_merged_into_a_severed_number_leaves_the_other_history_with_it(desk):
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14", "phone": "01632 960001", "postcode": "ZZ1 4AB"}
+    gone, into, other, kin = [await claimed(desk, local, source, **who) for source, local in
+                              (("trust", "1"), ("clinic", "2"), ("elm", "3"), ("oak", "4"))]  # fmt: skip
+    await say(desk, "merge", "1", "2", into_source="clinic")
+    assert set((await desk.who(into)).ids) == {gone, into, other, kin}
+
+    await Instructing(desk.index.enrolling).sever(SeverAsked(other, into, DR_NAIR))
+
+    assert set((await desk.who(into)).ids) == {gone, into}
+    assert await stands_for(desk, gone) == into
+
+
 async def test_with_a_decision_undone_the_merges_that_it_ended_hold_again(desk):
     a, _, c = await taken(desk, "a", "b", "c")
     await say(desk, "merge", "a", "c")
@@ -200,6 +213,21 @@ async def test_two_who_became_one_while_an_officer_looked_are_parted_when_they_f
     assert not await together(desk, a, b)
     await undo(desk, asked.id)
     assert await together(desk, a, b)
+
+
+async def test_who_was_merged_into_one_of_two_who_became_one_goes_with_them_when_they_are_found_to_be_two(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "a", "b", across=True)
+    (asked,) = await waiting(desk)
+    person = await desk.db.fetchval("SELECT person FROM link WHERE patient = $1 AND until IS NULL", b)
+    await desk.db.execute("UPDATE link SET person = $2, since = since - interval '1 hour' WHERE patient = $1", a, person)
+    await say(desk, "merge", "c", "b")
+
+    await decide(desk, asked.id, same=False)
+    assert not await together(desk, a, b)
+    assert await stands_for(desk, c) == b
+    await undo(desk, asked.id)
+    assert set((await desk.who(a)).ids) == {a, b, c}
 
 
 async def test_a_number_brings_nobody_beside_a_third_from_whom_they_are_severed(desk):

@@ -262,14 +262,14 @@ class Instructing:
 
     async def _split(self, db: Connection, asked: SeverAsked, named: Sets, now: datetime) -> None:
         for entries in named.values():
-            left = [entry for entry in entries if asked.one in (entry.id, entry.nhs_number)]
-            right = [entry for entry in entries if asked.other in (entry.id, entry.nhs_number)]
+            left = [entry.id for entry in entries if asked.one in (entry.id, entry.nhs_number)]
+            right = [entry.id for entry in entries if asked.other in (entry.id, entry.nhs_number)]
             if left and right:
                 person = new_id()
-                await kept.move(db, [(entry.id, person, "severed") for entry in right], now)
-                await lineage.explain(db, [entry.id for entry in right], now, "", asked.actor.key if asked.actor else "")
+                parted = tuple(sorted((*right, *await lineage.merged_with(db, right, left))))
+                await kept.move(db, [(patient, person, "severed") for patient in parted], now)
+                await lineage.explain(db, parted, now, "", asked.actor.key if asked.actor else "")
                 before = tuple(sorted(entry.id for entry in entries))
-                parted = tuple(sorted(entry.id for entry in right))
                 rest = tuple(each for each in before if each not in parted)
                 await self.enrolling.tell_sets(db, before)
                 await self.enrolling.outbox.announce("PersonSplit", PersonSplit(before, (rest, parted), "severed"), db)

@@ -139,8 +139,10 @@ class Index:
                 await enrolling.outbox.announce("PersonLinked", PersonLinked(ids, "decided"), db)
             elif len(sets) == 1:
                 # Since the two were shown, they have become one person: whoever came last leaves.
-                await kept.move(db, [(await kept.last_of(db, pair), new_id(), "decided")], now)
-                await lineage.explain(db, pair, now, "", asked.actor.key)
+                last, person = await kept.last_of(db, pair), new_id()
+                leaving = (last, *await lineage.merged_with(db, [last], [name for name in pair if name != last]))
+                await kept.move(db, [(patient, person, "decided") for patient in leaving], now)
+                await lineage.explain(db, leaving, now, "", asked.actor.key)
                 await enrolling.tell_sets(db, pair)
                 await self._tell_split(db, sets, "decided")
         return Nothing()
