@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import SENT, Hospital, a_hospital, adt, hl7_time
+from tests.ingest.a_hospital import SENT, Hospital, a_hospital, adt, hl7_time, lane
 from tests.ingest.test_filing import result
 from tests.patients.people import nhs
 
 from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, WhoAsked
 from carerecord.fhir.patient_ids import PatientIds
+from carerecord.ingest.journal.store import filing, saying
 from carerecord.ingest.taken_back import MOVED
 from carerecord.kit.errors import NotFound
 
@@ -118,6 +119,36 @@ async def test_a_visit_that_is_one_with_another_was_not_taken_back_and_a_late_wo
 
         (visit,) = [json.loads(each.text) for each in newest.values() if not each.gone]
         assert await noted(hospital) == []
+    assert [each["location"]["display"].rpartition(", ")[2] for each in visit["location"]] == ["AE", "RESUS", "WARD1"]
+
+
+async def test_a_word_for_a_visit_that_becomes_one_with_another_in_that_very_moment_counts(
+    service_database: Any, monkeypatch: pytest.MonkeyPatch
+):
+    """Two workers: what a sender says under the old number of somebody may lie in another lane than that it is old."""
+    pv1 = "PV1|1|I|{place}^^^R1A||||||||||||||||{visit}^^^R1A"
+    async with a_hospital(service_database) as hospital:
+        await filed(
+            hospital,
+            adt("A04", more=(pv1.format(place="AE", visit="V1"),)),
+            adt("A01", control="2", at=SENT + timedelta(minutes=5), more=(pv1.format(place="WARD1", visit="V2"),)),
+        )
+        joined = ("MRG|MRN1^^^R1A^MR||||V1^^^R1A", pv1.format(place="WARD1", visit="V2"))
+        late = adt("A02", control="4", at=SENT + timedelta(minutes=2), more=(pv1.format(place="RESUS", visit="V1"),))
+        await hospital.put(adt("A42", control="3", at=SENT + timedelta(hours=1), more=joined), late)
+        filer, copied = hospital.filer, saying._copied
+        (one, other), _ = await filer._read(await filing.next_group(hospital.db, lane(late), 2))
+
+        async def crossed(*told: Any) -> None:
+            monkeypatch.setattr(saying, "_copied", copied)
+            await filer.effects.of([one])
+            await copied(*told)
+
+        monkeypatch.setattr(saying, "_copied", crossed)
+        await filer.effects.of([other])
+        newest = {each.id: each for each in reversed(await hospital.history("Encounter"))}
+
+    (visit,) = [json.loads(each.text) for each in newest.values() if not each.gone]
     assert [each["location"]["display"].rpartition(", ")[2] for each in visit["location"]] == ["AE", "RESUS", "WARD1"]
 
 

@@ -88,7 +88,7 @@ class Effects:
         Each writes when what it says is kept, and looks again when it has written. So whoever writes last has read everything.
         """
         while behind := await store.said_since(self.db, list(threads), list(stands.heard)):
-            threads = {each: threads[each] for each in behind}
+            threads = await self.threads.as_one({each: threads[each] for each in behind})
             stands = await self.threads.settled(threads)
             if group:
                 await self.whose.people(group, stands.puts)
