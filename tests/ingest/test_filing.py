@@ -262,6 +262,31 @@ async def test_what_the_index_refuses_is_refused_before_an_entry_says_so(service
     assert not any(b'"replaced-by"' in each.text for each in patients)
 
 
+async def test_what_the_index_refuses_once_the_entries_say_so_is_taken_back_with_all_that_went_along(service_database: Any):
+    """A human parted two in the very moment in which they were filed as one."""
+    known: dict[str, Any] = {}
+
+    async def refuse(asked: InstructAsked) -> tuple[Instructed, ...]:
+        if not asked.dry:
+            return tuple(Instructed("refused", say="These two may not be linked.") for _ in asked.instructions)
+        told: tuple[Instructed, ...] = await known["whole"].handler(asked)
+        return told
+
+    async with a_hospital(service_database, instruct=answer(INSTRUCT, refuse)) as hospital:
+        known["whole"] = await the_answer(hospital, "patients", INSTRUCT)
+        other = adt(number="MRN2", control="2", family="UNKNOWN", given="MALE", more=["AL1|1|DA|^PENICILLIN"])
+        await hospital.put(adt(), other)
+        await hospital.file_all()
+        (before,) = await hospital.history("AllergyIntolerance")
+        await hospital.put(adt("A43", control="3", at=SENT + timedelta(minutes=1), more=["MRG|MRN2^^^R1A^MR"]))
+        await hospital.file_all()
+        stuck, allergies = await hospital.stuck(), await hospital.history("AllergyIntolerance")
+
+    assert [each[2] for each in stuck] == ["These two may not be linked."]
+    newest = max(allergies, key=lambda each: each.version)
+    assert json.loads(newest.text)["patient"] == json.loads(before.text)["patient"]
+
+
 def result(status: str, control: str, *, minutes: int = 0) -> bytes:
     at = hl7_time(SENT + timedelta(minutes=minutes))
     return (

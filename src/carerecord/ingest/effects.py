@@ -71,12 +71,15 @@ class Effects:
     async def unsay(self, group: Sequence[Read]) -> None:
         """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it.
 
-        Who else spoke of the same things meanwhile may have settled them with it: they stand as they stand without.
+        Who else spoke of the same things meanwhile may have settled them with it: they stand as they stand without, and so does
+        what went along with them.
         """
-        threads = {said.thread: read.sender for read in group for each in read.filings for said in each.statements}
+        said = [(each, read.sender) for read in group for filing in read.filings for each in filing.statements]
+        threads = {each.thread: sender for each, sender in said}
         if not threads:
             return
         await store.drop_statements(self.db, sorted(threads), [each.id for each in group])
+        threads = await self.threads.reached(threads, {each.thread: sender for each, sender in said if each.rules})
         with suppress(NotFiled):  # what another says cannot be filed either: who files that is told so
             stands = await self.threads.settled(threads)
             await self._written((), stands.puts)
@@ -88,7 +91,7 @@ class Effects:
         Each writes when what it says is kept, and looks again when it has written. So whoever writes last has read everything.
         """
         while behind := await store.said_since(self.db, list(threads), list(stands.heard)):
-            threads = await self.threads.as_one({each: threads[each] for each in behind})
+            threads = await self.threads.reached({each: threads[each] for each in behind}, {})
             stands = await self.threads.settled(threads)
             if group:
                 await self.whose.people(group, stands.puts)

@@ -90,18 +90,19 @@ class Threads:
                 said[row.thread, row.digest, row.message] = row
             in_order = sorted(said.values(), key=lambda row: (row.recorded, row.sent, row.message))
             return Stated(threads, words, [(row.thread, row) for row in in_order], new)
-        threads = await self.as_one(threads)
+        return Stated(await self.reached(threads, ruling), words)
+
+    async def reached(self, threads: dict[str, Sender], ruling: Mapping[str, Sender]) -> dict[str, Sender]:
+        """And what else stands otherwise by what was said of these: visits that are one with theirs now, and what hangs on
+        those of which it was ruled.
+        """
+        if visits := [each for each in threads if each.startswith("Encounter/")]:
+            threads |= {each: threads.get(each, threads[visits[0]]) for each in await store.became(self.db, visits)}
         if ruling:
             # What hangs lies with the same organisation; the sender of the ruling speaks for it.
             first = next(iter(ruling.values()))
             threads |= {each: threads.get(each, first) for each in await store.below(self.db, list(ruling))}
-        return Stated(threads, words)
-
-    async def as_one(self, threads: dict[str, Sender]) -> dict[str, Sender]:
-        """And the visits that visits among these are one with now: what is said of the one stands in the other."""
-        visits = [each for each in threads if each.startswith("Encounter/")]
-        became = await store.became(self.db, visits) if visits else ()
-        return threads | {each: threads.get(each, threads[visits[0]]) for each in became}
+        return threads
 
     def _said(self, read: Read, filing: Filing, each: hl7v2.Statement) -> Said:
         organisation = read.sender.organisation
