@@ -48,6 +48,17 @@ async def test_it_stands_at_the_head_of_the_section_on_the_page():
     assert page.index("Conflict. Penicillin") < page.index("Refuted", page.index("Conflict. Penicillin"))
 
 
+def test_whoever_states_that_there_is_no_allergy_is_never_said_to_call_one_active():
+    none = Allergy("No known allergies", "no known allergies", "active", "all")
+    denial = facts("AllergyIntolerance", "allergies", none.substance, "2026-03-28", status="active", allergy=none)
+    items = (allergy("elm-bank", "active"), entry("fenwick-epr", denial))
+    keys = tuple(each.key for each in items)
+    notice = Attention("danger", "One source states no known allergies", "", "allergy/conflict", "allergies", entries=keys)
+    told = record(scenes.edith().person, items, ("elm-bank", "fenwick-epr"), title=AllergyTitle("Known allergies"))
+    (shown,) = attention(a_view(replace(told, attention=(notice,))))
+    assert shown.says == "Active by Elm Bank Surgery on 27-Mar-2026, denied by Fenwick General Hospital on 28-Mar-2026."
+
+
 def test_the_first_screen_says_who_says_what_since_when_and_the_banner_that_they_disagree():
     told = of_two("conflict")
     (group,) = next(each.groups for each in told.sections if each.id == "allergies")

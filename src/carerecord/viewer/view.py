@@ -68,7 +68,8 @@ class View:
         """Refuted by Fenwick on 28-Mar-2026, active by Elm Bank on 01-Feb-1997: what a notice is about."""
         said = []
         for entry in (self.entries[key] for key in keys if key in self.entries):
-            status = entry.facts.allergy.status if entry.facts.allergy else entry.facts.status
+            allergy = entry.facts.allergy
+            status = entry.facts.status if allergy is None else "denied" if allergy.negative else allergy.status
             on = f" on {self.fmt.date(entry.facts.at)}" if entry.facts.at else ""
             said.append(f"{status} by {joined(tuple(mark.name for mark in self.marks(entry)))}{on}")
         words = ", ".join(dict.fromkeys(said))
