@@ -1,6 +1,6 @@
 -- The lock that whoever enrols or links takes first (store/kept.py), so that none of them holds what is altered below. The indexes
 -- before that: a record is opened while they are made.
-SELECT pg_advisory_xact_lock(7401);
+DO $$ BEGIN PERFORM pg_advisory_xact_lock(7401); END $$;  -- what a SELECT tells, the tool that runs this would print
 CREATE INDEX link_decided ON link (since) WHERE because = 'decided';
 CREATE INDEX link_by_person_before ON link (person, patient) WHERE until IS NOT NULL;
 
