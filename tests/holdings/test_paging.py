@@ -1,5 +1,6 @@
 """Does a page link go on with what stood when the first page was made, whatever is written meanwhile?"""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -15,7 +16,10 @@ WHOSE = ("patient", "p1")
 async def five(desk: Desk) -> list[str]:
     """Five results, newest first."""
     await desk.put(PATIENT)
-    made = [await desk.create(potassium(4.0 + month / 10, f"2026-0{month}-01")) for month in range(1, 6)]
+    made = []
+    for month in range(1, 6):
+        made.append(await desk.create(potassium(4.0 + month / 10, f"2026-0{month}-01")))
+        await asyncio.sleep(0.002)  # a moment is told in milliseconds: no two of them share one
     return [held(each).id for each in reversed(made)]
 
 

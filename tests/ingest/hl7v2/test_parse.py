@@ -134,10 +134,11 @@ WORD = st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12)
 
 
 @given(st.lists(st.lists(st.lists(WORD, min_size=1, max_size=4), min_size=1, max_size=3), min_size=1, max_size=6))
+@example([[[" "]]])
 @settings(max_examples=150, deadline=None)
 def test_what_is_escaped_and_joined_comes_apart_again(fields):
     line = "|".join("~".join("^".join(escaped(word, MARKS) for word in parts) for parts in repeats) for repeats in fields)
-    said = parse(f"{MSH}||||||UNICODE UTF-8\rZAA|{line}".encode())
+    said = parse(f"{MSH}||||||UNICODE UTF-8\rZAA|{line}|end".encode())  # blanks behind a message are its frame's
     again = parse(str(said).encode())
 
     for number, repeats in enumerate(fields, 1):
