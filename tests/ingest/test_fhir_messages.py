@@ -153,6 +153,68 @@ def test_a_signal_says_whose_and_nothing_else():
     assert filing(json.dumps(old).encode()).order == found.order
 
 
+def test_a_signal_in_fhir_is_the_same_as_one_that_is_none():
+    def notified(type_: str, number: str) -> bytes:
+        said = {
+            "name": "additional-context",
+            "part": [
+                {"name": "event-type", "valueString": type_},
+                {"name": "source", "valueUri": "https://fhir.nhs.uk/Id/nhsSpineASID/477121000324"},
+                {"name": "subject", "valueReference": {"identifier": {"value": number}}},
+            ],
+        }
+        status = {"resourceType": "Parameters", "parameter": [{"name": "status", "valueCode": "active"}, said]}
+        entries = [{"resource": status, "request": {"method": "GET"}}, {"resource": {}, "request": {"method": "GET"}}]
+        return json.dumps(
+            {"resourceType": "Bundle", "type": "history", "timestamp": "2026-11-22T10:00:00Z", "entry": entries}
+        ).encode()
+
+    found = filing(notified("pds-death-notification-2", NHS))
+
+    assert (found.trigger, found.signals, found.statements) == ("pds-death-notification-2", (NHS,), ())
+    assert "the register is asked" in found.kept_only
+    with pytest.raises(Unreadable):
+        filing(notified("pds-death-notification-2", "1111111111"))
+
+
+def test_what_is_deleted_of_one_person_takes_nobody_elses_practice():
+    def of(number: str, item: str, **more: Any) -> bytes:
+        practice = {
+            "resourceType": "Organization", "id": f"o{item}", "name": "Silverdale",
+            "identifier": [{"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "A83627"}],
+        }  # fmt: skip
+        given = {
+            **VACCINE,
+            "identifier": [{"system": "urn:x", "value": item}],
+            "performer": [{"actor": {"reference": f"Organization/o{item}"}}],
+        }
+        return event(given, practice, patient={**PATIENT, "identifier": [{"system": NHS_SYSTEM, "value": number}]}, **more)
+
+    said = [of(NHS, "1"), of("9990000026", "2"), of(NHS, "1", kind="delete", at="2026-11-22T12:00:00+00:00")]
+    for order in itertools.permutations(said):
+        puts = stand(*order)
+        (left,) = resources(puts, "Immunization")
+        assert left["performer"][0]["actor"]["reference"] == f"Organization/{one(puts, 'Organization')['id']}"
+    assert {hung.split("/")[0] for each in filing(said[0]).statements for hung in each.hangs} == {"Patient"}
+    assert not next(each for each in filing(said[0]).statements if each.thread.startswith("Organization/")).hangs
+
+
+def test_an_event_whose_header_names_somebody_else_waits():
+    def led_to(number: str) -> bytes:
+        made = json.loads(event(VACCINE))
+        demographics = {
+            "url": "https://fhir.nhs.uk/STU3/StructureDefinition/Extension-RoutingDemographics-1",
+            "extension": [{"url": "nhsNumber", "valueIdentifier": {"system": NHS_SYSTEM, "value": number}}],
+        }
+        made["entry"][0]["resource"]["extension"].append(demographics)
+        return json.dumps(made).encode()
+
+    assert one(stand(led_to(f"{NHS[:3]} {NHS[3:6]} {NHS[6:]}")), "Immunization")
+    with pytest.raises(Unreadable, match="names another NHS number") as refused:
+        filing(led_to("9990000026"))
+    assert NHS not in refused.value.reason
+
+
 @pytest.mark.parametrize(
     "raw",
     [

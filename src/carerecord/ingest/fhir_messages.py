@@ -31,6 +31,10 @@ Resource = dict[str, Any]
 MOST_TAGS: Final = 10_000  # some forty milliseconds
 DELETED: Final = "deleted by its sender"
 _ENVELOPES: Final = frozenset(("MessageHeader", "Parameters", "SubscriptionStatus", "OperationOutcome", "Bundle"))
+# Of nobody: many people's items refer to one of these, and no event about one of them takes it from the others.
+_SHARED: Final = frozenset(
+    ("Organization", "Practitioner", "PractitionerRole", "Location", "HealthcareService", "Endpoint", "Medication", "Substance")
+)
 _NOT_SAID: Final = frozenset(
     ("resourceType", "id", "meta", "text", "identifier", "extension", "deceasedBoolean", "deceasedDateTime", "link")
 )
@@ -110,9 +114,12 @@ def _is_signal(value: Resource) -> bool:
 
 
 def _signal(value: Resource, sender: Sender, received_at: datetime | None) -> Filing:
+    number, at = text_in(value, "subject") or text_in(dict_in(value, "subject"), "nhsNumber"), text_in(value, "time")
+    return _changed(number, text_in(value, "type"), instant(at, received_at), sender)
+
+
+def _changed(number: str, type_: str, at: str, sender: Sender) -> Filing:
     """That something changed about somebody, and not what."""
-    number, type_ = text_in(value, "subject") or text_in(dict_in(value, "subject"), "nhsNumber"), text_in(value, "type")
-    at = instant(text_in(value, "time"), received_at)
     if not systems.is_somebodys(number):
         raise Unreadable("the event's subject is no NHS number")
     about = SourcePatient(
@@ -132,6 +139,7 @@ def _message(value: Resource, sender: Sender, received_at: datetime | None) -> F
     is_stu3 = "timestamp" in header or "event" in header
     event = dict_in(header, "event") if is_stu3 else dict_in(header, "eventCoding")
     inner = list(_flat(entries[1:]))
+    _is_of_whom_it_names(header, [each for _, each in inner])
     resources = _of_stu3(reading, inner) if is_stu3 else inner
     recorded = next(
         (said for holder in (dict_in(header, "meta"), dict_in(value, "meta")) if (said := text_in(holder, "lastUpdated"))),
@@ -140,6 +148,22 @@ def _message(value: Resource, sender: Sender, received_at: datetime | None) -> F
     sent = text_in(value, "timestamp") or text_in(header, "timestamp") or recorded
     order = (instant(recorded, received_at), instant(sent, received_at))
     return filed(reading, text_in(event, "code") or "event", order, resources, deletes=_deletes(header))
+
+
+def _is_of_whom_it_names(header: Resource, inner: list[Resource]) -> None:
+    """Raises Unreadable: by the header, by which the national service leads an event to whom it is for, it is another's."""
+    named = {
+        "".join(text_in(dict_in(part, "valueIdentifier"), "value").split())
+        for each in dicts_in(header, "extension") if "routingdemographics" in text_in(each, "url").casefold()
+        for part in dicts_in(each, "extension") if text_in(part, "url") == "nhsNumber"
+    } - {""}  # fmt: skip
+    held = {
+        "".join(text_in(number, "value").split())
+        for each in inner if text_in(each, "resourceType") == "Patient"
+        for number in dicts_in(each, "identifier") if canonical_system(text_in(number, "system")) == NHS_NUMBER
+    } - {""}  # fmt: skip
+    if named and held and not named & held:
+        raise Unreadable("its header names another NHS number than the person in it bears")
 
 
 def _flat(entries: list[Resource]) -> Iterator[tuple[str, Resource]]:
@@ -172,11 +196,24 @@ def _notification(value: Resource, sender: Sender, received_at: datetime | None)
             resources.append((text_in(each, "fullUrl"), resource))
     changed = [text_in(dict_in(each, "meta"), "lastUpdated") for _, each in resources]
     at = instant(max(changed, default="") or text_in(value, "timestamp"), received_at)
+    if not resources and (told := _context(value)) is not None:
+        return _changed(*told, at, sender)
     if not resources:
         return Filing(
             "notification", (at, at), kept_only="it says that something changed, and not what: what is asked next is fresh"
         )
     return filed(reading, "notification", (at, at), resources, deletes=deletes)
+
+
+def _context(value: Resource) -> tuple[str, str] | None:
+    """Whom a signal of the national service names, and what kind of change: in the form that it has in FHIR."""
+    for status in (dict_in(each, "resource") for each in dicts_in(value, "entry")):
+        for context in dicts_in(status, "parameter"):
+            if text_in(context, "name") == "additional-context":
+                parts = {text_in(each, "name"): each for each in dicts_in(context, "part")}
+                whom = dict_in(dict_in(dict_in(parts, "subject"), "valueReference"), "identifier")
+                return "".join(text_in(whom, "value").split()), text_in(dict_in(parts, "event-type"), "valueString")
+    return None
 
 
 def _deletes(header: Resource) -> bool:
@@ -232,14 +269,15 @@ def filed(
 
 
 def _said(reading: Reading, thing: str, resource: Resource, local_id: str, patient: str, *, deletes: bool) -> Statement:
-    if deletes:
+    is_shared = text_in(resource, "resourceType") in _SHARED
+    if deletes and not is_shared:
         facts: Facts = {WITHDRAWN: DELETED}
     else:
         whole = {name: value for name, value in resource.items() if name not in ("id", "resourceType", "meta")}
         labels = dict_in(resource, "meta").get("security")
         whole = _led(reading, whole)
         facts = {WITHDRAWN: None, "whole": {**whole, **({"meta": {"security": labels}} if labels else {})}}
-    return statement(thing, local_id, Said(patient, {thing: facts}), (f"Patient/{patient}",))
+    return statement(thing, local_id, Said(patient, {thing: facts}), () if is_shared else (f"Patient/{patient}",))
 
 
 def _led(reading: Reading, node: Any) -> Any:
