@@ -1,6 +1,9 @@
 """Does each row of an extract become what its mapping says, once, however often the file comes, and none of them nothing?"""
 
+import gzip
+from collections.abc import Iterator
 from contextlib import suppress
+from io import BytesIO
 
 import pytest
 from hypothesis import given, settings
@@ -55,7 +58,11 @@ AT = "2026-11-22T02:00:00+00:00"
 
 
 def rows(*lines: str, head: str = HEAD, at: str = AT) -> list[bytes]:
-    return list(rows_of("\r\n".join([head, *lines, ""]).encode(), "fenwick-allergies", at))
+    return [row for _, row in read("\r\n".join([head, *lines, ""]).encode(), at=at)]
+
+
+def read(body: bytes, *, at: str = AT, mapping: str = "") -> Iterator[tuple[int, bytes]]:
+    return rows_of(BytesIO(body), "fenwick-allergies", at, mapping)
 
 
 def filings(*lines: str, at: str = AT) -> list[Filing]:
@@ -95,7 +102,7 @@ def test_columns_may_be_parted_by_any_usual_sign(delimiter):
 def test_a_byte_order_mark_and_letters_of_windows_are_read():
     line = PENICILLIN.replace("Marlow", "O\u2019Brien")
     for body in (f"{HEAD}\n{line}\n".encode("utf-8-sig"), f"{HEAD}\n{line}\n".encode("cp1252")):
-        (row,) = rows_of(body, "x", AT)
+        ((_, row),) = read(body)
         assert mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family == "O\u2019Brien"
 
 
@@ -116,7 +123,7 @@ def test_a_file_wrong_or_cut_anywhere_is_rows_or_a_reason(changes, end):
     for at, gone, put in changes:
         body[at : at + gone] = put
     with suppress(Unreadable):
-        for row in rows_of(bytes(body[:end]) if end < len(body) else bytes(body), "fenwick", AT):
+        for _, row in read(bytes(body[:end]) if end < len(body) else bytes(body)):
             assert is_row(row)
             with suppress(Unreadable):
                 assert mapped(row, SENDER, MAPPING).people
@@ -133,8 +140,8 @@ def test_what_only_begins_like_a_row_is_told_so(said):
 
 def test_one_byte_of_another_character_set_garbles_no_other_row():
     sound, odd = PENICILLIN.replace("Marlow", "Jos\u00e9"), PENICILLIN.replace("Marlow", "Ren\u00e9e")
-    found = rows_of(f"{HEAD}\n{sound}\n".encode() + f"{odd}\n".encode("cp1252"), "x", AT)
-    families = [mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family for row in found]
+    found = read(f"{HEAD}\n{sound}\n".encode() + f"{odd}\n".encode("cp1252"))
+    families = [mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family for _, row in found]
     assert families == ["Jos\u00e9", "Ren\u00e9e"]
 
 
@@ -165,17 +172,18 @@ def test_a_column_that_the_mapping_does_not_know_is_named():
 
 @pytest.mark.parametrize("rest", ["", "\n", "\n" + PENICILLIN, "\n" + "x" * 10_000_001])
 def test_a_quotation_mark_that_is_never_closed_swallows_no_row_in_silence(rest):
-    found = rows_of(f'{HEAD}\n{PENICILLIN}\n3,M7,{NHS},Marlow,14/07/1948,1,Nuts,A,"North{rest}'.encode(), "allergies", AT)
+    found = read(f'{HEAD}\n{PENICILLIN}\n3,M7,{NHS},Marlow,14/07/1948,1,Nuts,A,"North{rest}'.encode())
 
-    assert b"Penicillin" in next(found)
-    with pytest.raises(Unreadable, match="in the row that begins in line 3 is never closed"):
+    line, row = next(found)
+    assert (line, b"Penicillin" in row) == (2, True)
+    with pytest.raises(Unreadable, match=r"in the row that begins in line 3 is .*never closed"):
         next(found)
 
 
 @pytest.mark.parametrize("body", [f'"{HEAD}', ""])
 def test_a_head_that_never_ends_or_is_none_is_refused(body):
     with pytest.raises(Unreadable):
-        list(rows_of(body.encode(), "allergies", AT))
+        list(read(body.encode()))
 
 
 def test_a_row_of_two_lines_is_one_row():
@@ -185,7 +193,24 @@ def test_a_row_of_two_lines_is_one_row():
 def test_a_file_that_does_not_name_its_columns_is_refused():
     for head in ("", "A,A", "A,,B"):
         with pytest.raises(Unreadable, match="first line"):
-            list(rows_of(head.encode(), "x", AT))
+            list(read(head.encode()))
+
+
+def test_an_extract_in_utf_16_is_read_and_what_is_no_text_is_refused_as_such():
+    body = "\r\n".join([HEAD, PENICILLIN.replace("Marlow", "Ren\u00e9e"), ""])
+    ((line, row),) = read(body.encode("utf-16"))
+
+    assert (line, mapped(row, SENDER, MAPPING).people[0].demographics.names[0].family) == (2, "Ren\u00e9e")
+    for odd, why in ((body.encode("utf-16-be"), "no text"), (gzip.compress(body.encode()), "packed"), (b"PK\3\4", "packed")):
+        with pytest.raises(Unreadable, match=why):
+            list(read(odd))
+
+
+def test_a_column_that_the_mapping_reads_and_the_file_lacks_refuses_the_file_and_no_row_is_filed_without_it():
+    without = HEAD.replace("DOB", "DATE_OF_BIRTH").replace("STATE", "STATUS")
+    with pytest.raises(Unreadable, match="lacks what the mapping reads: DOB, STATE"):
+        list(read(f"{without}\n{PENICILLIN}\n".encode(), mapping=MAPPING))
+    assert len(list(read(f"MORE,{HEAD}\nx,{PENICILLIN}\n".encode(), mapping=MAPPING))) == 1
 
 
 def test_a_source_without_a_mapping_says_so():

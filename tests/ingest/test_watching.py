@@ -2,9 +2,10 @@
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,11 +19,14 @@ from tests.ingest.test_fhir_messages import VACCINE, event
 
 from carerecord.contracts.ingest import Received
 from carerecord.contracts.sources import Registry, Sender
+from carerecord.ingest import laid
+from carerecord.ingest.extracts import rows_of
 from carerecord.ingest.head import Head, Verdict
 from carerecord.ingest.journal.arrivals import Journal
+from carerecord.ingest.laid import Held
 from carerecord.ingest.receive import Receiver
 from carerecord.ingest.senders import Senders
-from carerecord.ingest.watching import Watcher
+from carerecord.ingest.watching import Watcher, _Counts
 from carerecord.kit.clock import SystemClock, stamp
 from carerecord.kit.log import log_for
 from carerecord.kit.turns import Turns
@@ -48,7 +52,7 @@ class Porter(Receiver):
         if self.away:
             return tuple(Received("unable") for _ in arrivals)
         self.kept += [each[0] for each in arrivals if each[0] not in self.kept]
-        return tuple(Received("taken" if each[3] is Verdict.TAKEN else "unreadable") for each in arrivals)
+        return tuple(Received("taken" if each[3] is Verdict.TAKEN else "unreadable", each[4]) for each in arrivals)
 
 
 @pytest.fixture
@@ -124,7 +128,8 @@ async def test_a_file_that_broke_off_is_read_again_and_nothing_is_taken_twice(ho
     lay(tmp_path, "allergies.csv", EXTRACT)
     watcher = watcher_of(at(hospital), tmp_path)
     await watcher.look()
-    await watcher._taken(SENDER.id, iter(extract_rows()[:2]))  # killed here: two rows are durable, the file lies where it lay
+    await watcher._taken(SENDER.id, iter(extract_rows()[:2]), _Counts())
+    # killed here: two rows are durable, the file lies where it lay
     await taken(at(hospital), tmp_path)
     await hospital.file_all()
 
@@ -132,10 +137,9 @@ async def test_a_file_that_broke_off_is_read_again_and_nothing_is_taken_twice(ho
     assert receipt(tmp_path, "allergies.csv")["messages"] == 3
 
 
-def extract_rows() -> list[bytes]:
-    from carerecord.ingest.extracts import rows_of
-
-    return list(rows_of(EXTRACT.encode(), "allergies", stamp(datetime.fromtimestamp(1_795_305_600, UTC))))
+def extract_rows() -> list[Held]:
+    rows = rows_of(BytesIO(EXTRACT.encode()), "allergies", stamp(datetime.fromtimestamp(1_795_305_600, UTC)))
+    return [(line, row, "") for line, row in rows]
 
 
 async def test_a_file_that_still_grows_is_left_alone(porter: Porter, tmp_path: Path) -> None:
@@ -183,3 +187,116 @@ async def test_a_journal_that_is_away_leaves_the_file_where_it_is(porter: Porter
 
     assert not path.exists()
     assert len(porter.kept) == 3
+
+
+async def test_the_receipt_says_in_which_lines_what_could_not_be_read_and_holds_nothing_of_it(
+    porter: Porter, tmp_path: Path
+) -> None:
+    odd = PENICILLIN.replace("14/07/1948", "1948-07-14")
+    lay(tmp_path, "allergies.csv", "\n".join([HEAD, LATEX, "", odd, "4,M8", ""]))
+    await taken(porter, tmp_path)
+
+    told = receipt(tmp_path, "allergies.csv")
+    assert (told["messages"], told["taken"], told["unreadable"]) == (3, 1, 2)
+    assert [each["line"] for each in told["faults"]] == [4, 5]
+    assert "DOB holds a date" in told["faults"][0]["says"]
+    assert "1948" not in str(told["faults"])
+
+
+async def test_what_was_taken_before_a_file_could_not_be_read_on_stands_in_its_receipt(porter: Porter, tmp_path: Path) -> None:
+    never_closed = LATEX.replace('natural"', "natural")
+    lay(tmp_path, "allergies.csv", "\n".join([HEAD, PENICILLIN, never_closed, PENICILLIN]))
+    await taken(porter, tmp_path)
+
+    told = receipt(tmp_path, "allergies.csv", "refused")
+    assert "line 3 is never closed" in told["why"]
+    assert (told["messages"], len(porter.kept)) == (1, 1)
+
+
+@dataclass
+class Slow(Porter):
+    """To whom something happens while a file is read."""
+
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+
+    async def taken(self, arrivals: Sequence[tuple[bytes, Head, Sender, Verdict, str]]) -> tuple[Received, ...]:
+        while self.meanwhile:
+            self.meanwhile.pop()()
+        return await super().taken(arrivals)
+
+
+@pytest.mark.parametrize("way", ["written on", "replaced", "gone"])
+async def test_a_file_that_is_another_when_it_has_been_read_is_read_again_and_none_of_it_is_lost(
+    porter: Porter, tmp_path: Path, way: str
+) -> None:
+    more = LATEX.replace("2,M7", "5,M9")
+    path = lay(tmp_path, "allergies.csv", EXTRACT)
+
+    def replaced() -> None:
+        other = lay(tmp_path, "other.part", f"{HEAD}\n{more}\n")
+        other.rename(path)
+
+    ways = {"written on": lambda: path.write_text(f"{EXTRACT}{more}\n"), "replaced": replaced, "gone": path.unlink}
+    slow = Slow(porter.journal, porter.senders, porter.turns, porter.refused, meanwhile=[ways[way]])
+    watcher = watcher_of(slow, tmp_path)
+    for _ in range(5):
+        await watcher.look()
+
+    done = {each.name for each in (tmp_path / SENDER.id).glob("done/*")}
+    if way == "gone":
+        assert not done
+    else:
+        assert done == {"allergies.csv", "allergies.csv.receipt.json"}
+        assert any(b"M9" in each for each in slow.kept)
+        assert receipt(tmp_path, "allergies.csv")["messages"] == (4 if way == "written on" else 1)
+
+
+async def test_a_file_that_is_written_on_when_it_is_done_goes_back_and_is_read_whole(porter: Porter, tmp_path: Path) -> None:
+    lay(tmp_path, "allergies.csv", EXTRACT)
+    watcher = watcher_of(porter, tmp_path)
+    for _ in range(2):
+        await watcher.look()
+    with (tmp_path / SENDER.id / "done" / "allergies.csv").open("a") as still_open:
+        still_open.write(LATEX.replace("2,M7", "5,M9") + "\n")
+    for _ in range(2):
+        await watcher.look()
+
+    assert receipt(tmp_path, "allergies.csv")["messages"] == 4
+    assert any(b"M9" in each for each in porter.kept)
+
+
+async def test_killed_between_the_receipt_and_the_move_a_file_is_read_again_and_its_receipt_adds_up(
+    porter: Porter, tmp_path: Path
+) -> None:
+    path = lay(tmp_path, "allergies.csv", EXTRACT)
+    await taken(porter, tmp_path)
+    (tmp_path / SENDER.id / "done" / "allergies.csv").rename(path)
+    await taken(porter, tmp_path)
+
+    assert receipt(tmp_path, "allergies.csv")["messages"] == 3
+    assert len(porter.kept) == 3
+
+
+async def test_a_bulk_export_is_refused_as_such_and_an_ending_may_be_in_capitals(porter: Porter, tmp_path: Path) -> None:
+    lay(tmp_path, "Patient.ndjson", '{"resourceType":"Patient","id":"a"}\n{"resourceType":"Patient","id":"b"}\n')
+    lay(tmp_path, "ALLERGIES.CSV", EXTRACT)
+    lay(tmp_path, "none.hl7", b"")
+    await taken(porter, tmp_path)
+
+    assert "$import" in receipt(tmp_path, "Patient.ndjson", "refused")["why"]
+    assert receipt(tmp_path, "ALLERGIES.CSV")["messages"] == 3
+    assert receipt(tmp_path, "none.hl7", "refused")["why"] == "it is empty"
+
+
+async def test_of_a_line_that_is_larger_than_a_message_may_be_the_beginning_is_kept(
+    porter: Porter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(laid, "MOST_MESSAGE", 2_000)
+    large = event(VACCINE).replace(b"Influenza vaccine", b"x" * 200_000)
+    lay(tmp_path, "events.ndjson", event(VACCINE) + b"\n" + large + b"\n" + event(VACCINE, kind="update") + b"\n")
+    await taken(porter, tmp_path)
+
+    told = receipt(tmp_path, "events.ndjson")
+    assert (told["messages"], told["taken"], told["faults"][0]["line"]) == (3, 2, 2)
+    assert "larger than" in told["faults"][0]["says"]
+    assert max(len(each) for each in porter.kept) < 100_000

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncIterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,6 @@ async def test_nothing_is_missed_while_a_row_of_the_extract_waits_or_when_one_wa
 
 
 def test_a_row_whose_column_is_called_end_is_a_row() -> None:
-    (one,) = rows_of(b"row,end\n1,7\n", "x", "2026-11-22T02:00:00+00:00")
+    ((_, one),) = rows_of(BytesIO(b"row,end\n1,7\n"), "x", "2026-11-22T02:00:00+00:00")
     assert not is_end(one)
     assert is_end(end_of("x", "2026-11-22T02:00:00+00:00", 0))

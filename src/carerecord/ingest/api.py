@@ -144,7 +144,7 @@ def build(supplies: Supplies) -> Part:
             Job("ingest.written", telling.work, alone=True),
             Job("ingest.receive", receiving.work),
             Job("ingest.file", filer.work),
-            *((Job("ingest.folder", watcher.work),) if told.folder else ()),
+            *((Job("ingest.folder", watcher.work, alone=True),) if told.folder else ()),
         ),
         hears=(Heard("holdings", ("Kept",), telling.hear, telling.heard),),
         stop=stop,

@@ -5,12 +5,13 @@ it cannot be read, tried again when its cause is mended. So the same file twice 
 again from its beginning.
 """
 
+import codecs
 import csv
 import io
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import msgspec
 
@@ -30,6 +31,8 @@ NO_MAPPING: Final = "it has no mapping: name one in its sender's table"
 _DELIMITERS: Final = ",;\t|"
 _LONGEST_FIELD: Final = 10_000_000
 _BEHIND: Final = "\x1f"  # a line of ours behind the last one: only where a quotation mark is open is it part of another
+_LOOKED_AT: Final = 65_536
+_PACKED: Final = (b"\x1f\x8b", b"PK")  # gzip; a zip, as which Excel writes its workbooks
 _json: Final = msgspec.json.Encoder(order="deterministic")
 
 
@@ -37,29 +40,60 @@ def is_row(raw: bytes) -> bool:
     return raw.startswith(STARTS)
 
 
-def rows_of(body: bytes, name: str, at: str) -> Iterator[bytes]:
-    """Each row of a CSV file as a message; `at` is when the extract was made. The first line names the columns.
+def rows_of(file: IO[bytes], name: str, at: str, mapping: str = "") -> Iterator[tuple[int, bytes]]:
+    """Each row of a CSV file as a message, with the line in which it begins; `at` is when the extract was made. The first line
+    names the columns.
 
     A row with another number of columns than that comes too, with what is wrong with it, and will wait for a person.
 
     Raises:
-        Unreadable: it names no columns, or names one twice; or, behind the rows that can be read, a quotation mark is never
-            closed, so that all that follows would be one text of one row, and the people in it gone.
+        Unreadable: it is no text; it names no columns, or names one twice, or lacks one that the mapping reads; or, behind the
+            rows that can be read, a quotation mark is never closed, so that all that follows would be one text of one row, and
+            the people in it gone.
     """
-    text = body.decode("utf-8-sig", "surrogateescape")
-    first = text.partition("\n")[0]
-    delimiter = max(_DELIMITERS, key=first.count)
-    csv.field_size_limit(_LONGEST_FIELD)
-    lines = csv.reader(chain(io.StringIO(text, newline=""), (_BEHIND,)), delimiter=delimiter)
-    columns = [each.strip() for each in _next_row(lines) or ()]
-    if not columns or not all(columns) or len(set(columns)) != len(columns):
-        raise Unreadable("the first line of the extract must name each column once")
-    while (values := _next_row(lines)) is not None:
-        if not any(each.strip() for each in values):
-            continue
-        fault = "" if len(values) == len(columns) else f"it has {len(values)} columns, and the first line {len(columns)}"
-        row = dict(zip(columns, values, strict=False))
-        yield _json.encode(_Row(name, at, row, fault))
+    encoding, errors = _written_in(file)
+    with io.TextIOWrapper(file, encoding, errors, newline="") as text:
+        first = next(text, "")
+        delimiter = max(_DELIMITERS, key=first.count)
+        csv.field_size_limit(_LONGEST_FIELD)
+        lines = csv.reader(chain((first,), text, (_BEHIND,)), delimiter=delimiter)
+        columns = [each.strip() for each in _next_row(lines) or ()]
+        if not columns or not all(columns) or len(set(columns)) != len(columns):
+            raise Unreadable("the first line of the extract must name each column once")
+        if missing := _read_by(mapping) - set(columns):
+            raise Unreadable(f"its first line lacks what the mapping reads: {', '.join(sorted(missing))}")
+        begins = lines.line_num + 1
+        while (values := _next_row(lines)) is not None:
+            if any(each.strip() for each in values):
+                wrong = len(values) != len(columns)
+                fault = f"it has {len(values)} columns, and the first line {len(columns)}" if wrong else ""
+                yield begins, _json.encode(_Row(name, at, dict(zip(columns, values, strict=False)), fault))
+            begins = lines.line_num + 1
+
+
+def _written_in(file: IO[bytes]) -> tuple[str, str]:
+    """In which letters, and what becomes of those that are none. Raises Unreadable: it is no text, whatever its name says."""
+    begins = file.read(_LOOKED_AT)
+    file.seek(0)
+    if begins[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+        return "utf-16", "replace"
+    if begins[:2] in _PACKED:
+        raise Unreadable("it is packed, or a workbook: lay down the CSV itself")
+    if b"\0" in begins.partition(b"\n")[0]:
+        raise Unreadable("its first line is no text: write it in UTF-8, or in UTF-16 with its mark")
+    return "utf-8-sig", "surrogateescape"
+
+
+def _read_by(mapping: str) -> frozenset[str]:
+    """The columns that rows are read by. A mapping that cannot be used says nothing of that."""
+    try:
+        supplier = mapping_of(mapping) if mapping else None
+    except BadMapping:
+        supplier = None
+    if supplier is None:
+        return frozenset()
+    reads = supplier.person.reads.union(*(each.reads for each in supplier.requests))
+    return frozenset(names[1] for names in reads if len(names) == 2 and names[0] == "rows")
 
 
 def _next_row(lines: Any) -> list[str] | None:
@@ -67,8 +101,9 @@ def _next_row(lines: Any) -> list[str] | None:
     begins = lines.line_num + 1
     try:
         values: list[str] = next(lines)
-    except csv.Error:  # a text of 10 MB
-        values = [_BEHIND, _BEHIND]
+    except csv.Error:
+        says = f"a text in the row that begins in line {begins} is longer than 10 MB, or a quotation mark in it is never closed"
+        raise Unreadable(f"{says}: what follows is not read") from None
     if values == [_BEHIND]:
         return None
     if values and values[-1].endswith(_BEHIND):

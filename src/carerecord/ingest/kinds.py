@@ -62,3 +62,14 @@ def fault_in(raw: bytes, charset: str = "") -> str:
     except Exception:
         return ""  # a fault of ours is not the sender's: it is taken, and whoever files it meets the fault and says so
     return "" if found else NO_MESSAGE
+
+
+def row_fault(raw: bytes, sender: Sender) -> str:
+    """Why a row of an extract cannot be read by its sender's mapping; "" = it can. So the receipt of its file can say which."""
+    try:
+        extracts.mapped(raw, sender, sender.mapping)
+    except hl7v2.Unreadable as fault:
+        return fault.reason[:1].upper() + fault.reason[1:]
+    except Exception:
+        return ""  # as above
+    return ""

@@ -13,7 +13,7 @@ from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.ingest.batches import Together, messages_of
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import Arrival, Journal
-from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of
+from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of, row_fault
 from carerecord.ingest.senders import Refusal, Sender, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
@@ -92,13 +92,14 @@ class Receiver:
         ack = acknowledgement(head, letters, verdict, reason, now=self.journal.clock.now(), ours=ours)
         return Received(_OUTCOMES[verdict], reason, head.form.named, base64.b64encode(ack).decode())
 
-    def read(self, raw: bytes, sender_id: str, client: str = "") -> _Read:
+    def read(self, raw: bytes, sender_id: str, client: str = "", why: str = "") -> _Read:
+        """`why`: it is known already that it cannot be read."""
         try:
-            head, why = head_of(raw), ""
+            head = head_of(raw)
         except Unheaded as fault:
-            head, why = UNKNOWN, fault.reason
+            head, why = UNKNOWN, why or fault.reason
         sender = self._sender(head, sender_id, client)
-        why = why or fault_in(raw, sender.charset)
+        why = why or (row_fault(raw, sender) if head is ROW_HEAD else fault_in(raw, sender.charset))
         return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why
 
     def _sender(self, head: Head, sender_id: str, client: str) -> Sender:
