@@ -21,7 +21,7 @@ from carerecord.app.gate import Gate
 from carerecord.app.house import reserved
 from carerecord.app.nats import NatsServer, embedded_nats
 from carerecord.app.postgres import Cluster, embedded_postgres
-from carerecord.ingest.filing import KILLED
+from carerecord.ingest.filing import GIVEN_UP
 from tests.flows.a_house import own_databases
 from tests.ingest.sending import Sending
 
@@ -132,7 +132,7 @@ async def _all_is_filed(dsn: str, *, may_park: bool) -> None:
     try:
         while await db.fetchval("SELECT (SELECT count(*) FROM waiting) + (SELECT count(*) FROM stuck)"):
             parked = await db.fetch("SELECT id, reason FROM stuck WHERE state <> 'again'")
-            assert {row["reason"] for row in parked} <= ({KILLED} if may_park else set())
+            assert {row["reason"] for row in parked} <= ({GIVEN_UP} if may_park else set())
             # Of two hundred deaths three may meet one message: it waits for a person then, who has it filed again.
             again = "UPDATE stuck SET state = 'again', tries = 0, next_at = now() WHERE id = ANY ($1)"
             await db.execute(again, [row["id"] for row in parked])

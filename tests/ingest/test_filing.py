@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from tests.ingest.a_hospital import PAS, SENT, Hospital, a_hospital, a_house_of,
 
 from carerecord.contracts.holdings import WRITE, Issue, WriteAsked, Written
 from carerecord.contracts.patients import INSTRUCT, TAKE, InstructAsked, Instructed, TakeAsked, Taken
-from carerecord.ingest.filing import FAULT, KILLED
+from carerecord.fhir.bundle import parse as json_of
+from carerecord.ingest.filing import FAULT, GIVEN_UP
 from carerecord.ingest.head import Verdict, read
 from carerecord.ingest.journal.arrivals import Arrival
 from carerecord.ingest.journal.store import adding
@@ -382,8 +384,29 @@ async def test_a_message_that_kills_its_worker_again_and_again_is_parked(service
                 pass
             hospital.clock.at += timedelta(seconds=31)
 
-        assert await hospital.stuck() == [("parked", 3, KILLED)]
+        assert await hospital.stuck() == [("parked", 4, GIVEN_UP)]
         assert await provenances(hospital) == ["2"]
+
+
+async def test_what_a_message_said_that_kills_its_worker_again_and_again_is_in_no_record_and_settles_with_nothing(
+    service_database: Any,
+):
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt("A31", home="1 DEADLY ROAD", recorded=SENT + timedelta(minutes=5)))
+        for _ in range(9):
+            another = await a_house_of(hospital.pools, clock=hospital.clock)
+            _die(another, "whose.people", before=False)
+            for lane in await another.filer.lease(8):
+                with suppress(Killed):
+                    await another.filer._once(lane)
+            hospital.clock.at += timedelta(seconds=61)
+        assert await hospital.stuck() == [("parked", 3, GIVEN_UP)]
+
+        await hospital.put(adt("A31", control="2", home=""))
+        await hospital.file_all()
+
+        (patient,) = await hospital.history("Patient")
+        assert "address" not in json_of(patient.text)
 
 
 async def test_the_worker_files_what_comes_by_itself_and_stops_when_told(service_database: Any):

@@ -12,7 +12,7 @@ from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, Line, a_door, a_ho
 from tests.patients.people import DR_NAIR
 
 from carerecord.contracts.ingest import DiscardAsked, MessageAsked, MessagesAsked, ReplayAsked, TryAsked
-from carerecord.ingest.filing import FAULT, FEW, KILLED, TRIES
+from carerecord.ingest.filing import FAULT, FEW, GIVEN_UP, KILLED, TRIES
 from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store.filing import ANEW, suspect
 from carerecord.ingest.kinds import filings
@@ -114,7 +114,7 @@ async def test_that_a_worker_ended_with_many_in_its_hand_is_held_against_none_th
             ids = [row["id"] for row in await hospital.db.fetch("SELECT id FROM stuck ORDER BY id LIMIT $1", many)]
             await hospital.db.execute("UPDATE stuck SET lane = 0")
             async with hospital.db.acquire() as db, db.transaction():
-                await suspect(db, 0, ids, hospital.clock.now(), TRIES, KILLED, few=FEW)
+                await suspect(db, 0, ids, hospital.clock.now(), TRIES, KILLED, GIVEN_UP, few=FEW)
             rows = await hospital.db.fetch("SELECT tries FROM stuck WHERE id = ANY ($1)", ids)
             assert {row["tries"] for row in rows} == {tries}
 

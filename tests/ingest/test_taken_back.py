@@ -89,6 +89,22 @@ async def test_what_moves_to_the_right_person_is_noted_with_the_wrong_one_once(s
     assert line["patients"] == [whose["MRN1"]]
 
 
+async def test_what_hangs_on_a_visit_goes_along_where_a_late_word_alone_says_on_which_account_it_is(service_database: Any):
+    pv1 = "PV1|1|I|WARD1^^^R1A||||||||||||||||V1^^^R1A"
+    of_visit = result("F", "1").replace(b"|F\rOBR", f"|F\r{pv1}\rOBR".encode())
+    merge = "MRG|MRN1^^^R1A^MR||A1^^^R1A"
+    moves = adt("A44", number="MRN2", control="2", given="EDNA", at=SENT + timedelta(hours=2), more=(merge,))
+    account = "1 HIGH STREET^^FENWICK^^ZZ4 1AA|||||||A1^^^R1A"
+    late = adt("A08", control="3", at=SENT + timedelta(hours=1), home=account, more=(pv1,))
+    async with a_hospital(service_database) as hospital:
+        for each in (of_visit, moves, late):
+            await filed(hospital, each)
+
+        newest = max(await hospital.history("Observation"), key=lambda each: each.version)
+        right = PatientIds(hospital.senders.id_key)("fenwick", "MRN2")
+        assert json.loads(newest.text)["subject"] == {"reference": f"Patient/{right}"}
+
+
 async def test_a_withdrawal_is_noted_once_with_when_it_could_first_be_seen(service_database: Any):
     async with a_hospital(service_database) as hospital:
         await filed(hospital, adt(), result("F", "2"))

@@ -38,6 +38,7 @@ LOOKS_EVERY_S: Final = 1.0
 REST: Final = 0.25  # of the time that a group took, while senders wait for answers: the door then has the process to itself
 _PAUSES_S: Final = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
 KILLED: Final = "The worker that filed it ended in the middle. It is tried again by itself."
+GIVEN_UP: Final = "The worker that filed it ended in the middle, again and again."
 FAULT: Final = "Something failed inside while it was filed. It has been written down for those who run this system."
 NO_SENDER: Final = "Its sender is no longer in the registry of sources."
 
@@ -105,7 +106,7 @@ class Filer:
         for lane, left in leased.items():
             if left:
                 async with self.db.acquire() as db, db.transaction():
-                    await store.suspect(db, lane, left, self.clock.now(), TRIES, KILLED, few=FEW)
+                    await store.suspect(db, lane, left, self.clock.now(), TRIES, KILLED, GIVEN_UP, few=FEW)
                 self.log.warning("filing.resumed", lane=lane, messages=len(left))
         return tuple(leased)
 
@@ -141,7 +142,7 @@ class Filer:
         """One group, and what is due to be tried again. False: nothing is left to do now, or another worker has the lane."""
         due = await store.next_again(self.db, lane, self.clock.now(), GROUP)
         for some in _apart(due):
-            if not await self._file(lane, some):
+            if not await (self._give_up(lane, some[0]) if some[0].tries >= TRIES else self._file(lane, some)):
                 return False
         group = await store.next_group(self.db, lane, GROUP)
         if not group:
@@ -183,6 +184,16 @@ class Filer:
         done = [each.id for each in group if each.id not in aside]
         await store.filed(self.db, self.owner, lane, done)
         self.filed += len(done)
+        return True
+
+    async def _give_up(self, lane: int, kept: Kept) -> bool:
+        """What it said when its workers ended is in no record, so that nobody settles with it what others say."""
+        if not await store.in_hand(self.db, self.owner, lane, [kept.id], self.clock.now() + self.hold):
+            return False
+        reads, fates = await self._read((kept,))
+        await self.effects.unsay(reads)
+        await store.set_aside(self.db, lane, fates or [Fate(kept.id, "parked", GIVEN_UP, kept.tries, self.clock.now())])
+        await store.filed(self.db, self.owner, lane, [])
         return True
 
     async def _one_by_one(self, lane: int, reads: Sequence[Read]) -> list[Fate]:

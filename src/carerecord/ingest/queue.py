@@ -24,6 +24,7 @@ from carerecord.contracts.ingest import (
 )
 from carerecord.ingest import hl7v2
 from carerecord.ingest.batches import messages_of
+from carerecord.ingest.filing import KILLED
 from carerecord.ingest.group import opened
 from carerecord.ingest.head import Unheaded
 from carerecord.ingest.hl7v2 import Filing, Unreadable
@@ -106,13 +107,13 @@ class Queue:
         return QueueChanged(count)
 
     async def discard(self, asked: DiscardAsked) -> QueueChanged:
-        """Raises NotUnderstood: without a reason. NotFound: it does not wait for a person."""
+        """Raises NotUnderstood: without a reason. NotFound: it does not wait for a person, or not yet: it ended its worker."""
         if not asked.reason.strip():
             raise NotUnderstood("Say why it is discarded: it stands in the audit book.")
         receiving, now = self.receiving, self.receiving.clock.now()
         by = asked.actor.key if asked.actor else "operator"
         async with receiving.db.acquire() as db, db.transaction():
-            if not await store.discard(db, asked.id, now, by, asked.reason[:500]):
+            if not await store.discard(db, asked.id, now, by, asked.reason[:500], not_yet=KILLED):
                 raise NotFound("No message of that number waits for a person.")
             line = self._line("message-discarded", asked.actor, "", f"message {asked.id}", asked.reason)
             await receiving.outbox.announce("Line", line, db)

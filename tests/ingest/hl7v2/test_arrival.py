@@ -2,11 +2,13 @@
 
 import itertools
 import random
+from decimal import Decimal
 
 import pytest
 from tests.ingest.hl7v2.world import NHS, PID, SENDER, all_is_well, filed, message, one, pv1, resources, stand, withdrawn
 
 from carerecord.ingest.hl7v2 import Heard, Put, patient_id, standing
+from carerecord.ingest.hl7v2.adt import DELETED_PERSON
 from carerecord.ingest.hl7v2.standing import BECAME
 
 OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
@@ -74,9 +76,18 @@ A_JOINED_VISIT = (
     oru(at(20), obx("4.0")).replace(b"V1^^^RX1", b"V0^^^RX1"),
     message("ADT^A50", "MRG|M7^^^RX1^MR||||V1^^^RX1", pv1("V3", ""), at=at(25)),
 )
+ACCOUNT = f"{OTHER}||||||||||A1^^^RX1"
+AN_ACCOUNT = (
+    oru(at(0), obx("3.8"), pid=OTHER).replace(b"V1^^^RX1", b"V2^^^RX1"),
+    message("ADT^A08", pv1("V2"), at=at(1), pid=ACCOUNT),
+    message("ADT^A44", "MRG|M8^^^RX1^MR||A1^^^RX1", at=at(2)),
+    oru(at(3), obx("4.4", "C"), status="C").replace(b"V1^^^RX1", b"V2^^^RX1"),
+    message("ADT^A29", at=at(4), pid=OTHER),
+    message("ADT^A31", at=at(5)),
+)
 SIX = {
     "a stay": A_STAY, "a correction": A_CORRECTION, "a merge": A_MERGE, "a move": A_MOVE, "a deletion": A_DELETION,
-    "a visit of two": A_JOINED_VISIT,
+    "a visit of two": A_JOINED_VISIT, "an account": AN_ACCOUNT,
 }  # fmt: skip
 
 
@@ -209,6 +220,50 @@ def test_a_visit_moved_takes_all_that_was_said_in_it_and_nothing_that_comes_late
     assert one(puts, "Encounter")["subject"]["reference"] == right
     assert one(puts, "Observation")["subject"]["reference"] == right
     assert {put.local_id for put in puts.values() if put.type != "Patient"} == {"M7"}
+
+
+def test_what_went_to_the_right_person_stays_when_the_wrong_entry_is_deleted():
+    puts = stand([*A_MOVE[:3], message("ADT^A29", at=at(4), pid=OTHER)])
+
+    assert {put.local_id for put in puts.values() if put.raw is not None} == {"M7"}
+    assert {put.type for put in puts.values() if put.raw is not None} >= {"Encounter", "DiagnosticReport", "Observation"}
+    assert withdrawn(puts) == {f"Patient/{patient_id(SENDER, 'M8')}": DELETED_PERSON}
+
+
+def test_a_deleted_person_leaves_with_what_had_come_to_them_from_another():
+    puts = stand([*A_MOVE[:3], message("ADT^A29", at=at(4))])
+
+    assert {put.type for put in puts.values() if put.raw is not None} == {"Patient"}
+
+
+def test_a_deleted_person_takes_along_nothing_of_another_within_a_visit_of_the_same_number():
+    others = (message("ADT^A01", pv1("V2"), at=at(0), pid=OTHER), message("ADT^A29", at=at(4), pid=OTHER))
+    result = oru(at(1), obx("3.8")).replace(b"V1^^^RX1", b"V2^^^RX1")
+
+    assert one(stand([others[0], result, others[1]]), "Observation")["valueQuantity"]["value"] == Decimal("3.8")
+
+
+def test_a_result_that_was_put_into_another_visit_stays_when_the_wrong_one_is_deleted_or_moves():
+    wrong, right = oru(at(1), obx("3.8")).replace(b"V1^^^RX1", b"V2^^^RX1"), oru(at(2), obx("3.8"))
+    away = message("ADT^A45", "MRG|M7^^^RX1^MR||||V2^^^RX1", at=at(3), pid=OTHER)
+
+    for last in (message("ADT^A23", pv1("V2"), at=at(3)), away):
+        result = one(stand([wrong, right, last]), "Observation")
+        assert result["subject"] == {"reference": f"Patient/{patient_id(SENDER, 'M7')}"}
+        assert result["encounter"] == {"reference": filed(right).statements[1].thread}
+
+
+def test_a_number_that_moves_takes_nobody_s_own_entry_along():
+    puts = stand([message("ADT^A28", at=at(0), pid=OTHER), message("ADT^A43", MRG, at=at(1))])
+    entry = puts[f"Patient/{patient_id(SENDER, 'M8')}"]
+
+    assert (entry.local_id, entry.was) == ("M8", ("", ""))
+
+
+def test_of_two_who_are_named_with_a_visit_in_passing_the_last_one_has_it():
+    said = [oru(at(minute), obx("4.0"), pid=pid).replace(b"P1", b"P%d" % minute) for minute, pid in ((1, OTHER), (2, PID))]
+
+    assert one(stand(said), "Encounter")["subject"] == {"reference": f"Patient/{patient_id(SENDER, 'M7')}"}
 
 
 def test_a_deleted_visit_leaves_with_all_that_was_said_in_it():

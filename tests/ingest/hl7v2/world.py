@@ -71,6 +71,7 @@ def settled(filings: Iterable[Filing]) -> dict[str, Put]:
             touched[each.thread] = None
             if each.rules:
                 rules[each.thread].append(one)
+            if each.rules or each.thread.startswith("Encounter/"):
                 touched.update(dict.fromkeys(thread for thread in list(hangs) if each.thread in _all_above(thread, hangs)))
         for thread in list(touched):
             touched |= dict.fromkeys(each for each in _all_above(thread, hangs) if _both_visits(thread, each))

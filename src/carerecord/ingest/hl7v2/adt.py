@@ -158,14 +158,14 @@ def deleted_visit(reading: Reading, event: str) -> Done:
     visit = visits.visit(reading, person, segments)
     if not visit.id:
         raise Unreadable("it deletes a visit, and holds no visit number nor the time when it began: say which (PV1-19)")
-    said = Said(person.patient, {}, Rule("withdrawn", DELETED_VISIT))
+    said = Said(person.patient, {}, Rule("withdrawn", DELETED_VISIT, within=visit.thread))
     return [person], [statement(visit.thread, person.local_id, said, (person.thread, visit.account))], []
 
 
 def deleted_person(reading: Reading, event: str) -> Done:
-    """A29: the entry of a person, and all that was said under it."""
+    """A29: the entry of a person, and all that is theirs: not what somebody else has within a visit of the same number."""
     person = subject_of(reading, groups(reading)[0])
-    said = Said(person.patient, {}, Rule("withdrawn", DELETED_PERSON))
+    said = Said(person.patient, {}, Rule("withdrawn", DELETED_PERSON, of=person.patient))
     return [person], [statement(person.thread, person.local_id, said)], []
 
 
@@ -246,7 +246,6 @@ def moved(reading: Reading, event: str) -> Done:
         left, right = _pair(reading, segments)
         subjects += [left, right] if left.local_id != right.local_id else [left]
         said.append(person_said(left))
-        rule = Rule("moved", "moved to the right person by its sender", right.patient, left.patient, left.local_id)
         mrg = next(each for each in segments if each.name == "MRG")
         if event == "A43":
             merges.append(Merge("move", left.local_id, right.local_id))
@@ -260,7 +259,9 @@ def moved(reading: Reading, event: str) -> Done:
             thread = _old_visit(reading, segments) or visits.visit(reading, left, segments).thread
         if not thread:
             raise Unreadable("it moves an account or a visit, and does not hold its number (MRG-3, MRG-5)")
-        said.append(statement(thread, right.local_id, Said(right.patient, {}, rule)))
+        within = thread if event == "A45" else ""
+        rule = Rule("moved", "moved to the right person by its sender", right.patient, left.patient, left.local_id, within)
+        said.append(statement(thread, right.local_id, Said(right.patient, {}, rule), (left.thread,)))
     return subjects, said, merges
 
 

@@ -26,9 +26,10 @@ class Rule(Struct, frozen=True, omit_defaults=True):
 
     kind: str  # withdrawn | moved | renumbered
     why: str = ""
-    of: str = ""  # moved: whose it was (the id of a Patient)
+    of: str = ""  # moved: whose it was (the id of a Patient); withdrawn: whose alone; renumbered: the thread itself
     to: str = ""  # moved: whose it is (the id of a Patient); renumbered: the thread that takes its place
     to_local_id: str = ""
+    within: str = ""  # withdrawn, moved: a visit. What its sender has put into another one before is not meant
 
 
 class Said(Struct, frozen=True, omit_defaults=True):

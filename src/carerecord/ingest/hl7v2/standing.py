@@ -31,6 +31,7 @@ BECAME: Final = "it is one with another visit of its sender"
 
 _Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
 _ORDER: Final = itemgetter(0)
+_NEVER: Final[Order] = ("", "", 0)
 
 
 def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -> tuple[Put, ...]:
@@ -96,12 +97,16 @@ def _renumberings(rules: list[tuple[Order, Rule]]) -> dict[str, str]:
 
 
 def _leads(thread: str, became: Mapping[str, str]) -> str:
-    """To the end of a chain; a circle ends where it began."""
-    passed = {thread}
-    while (following := became.get(thread)) is not None and following not in passed:
-        passed.add(following)
-        thread = following
-    return thread
+    """To the end of a chain."""
+    return [thread, *_followed(thread, became)][-1]
+
+
+def _followed(thread: str, became: Mapping[str, str]) -> list[str]:
+    """Which took its place, one after the other; a circle ends where it began."""
+    passed: list[str] = []
+    while (following := became.get(passed[-1] if passed else thread)) not in (None, thread, *passed):
+        passed.append(str(following))
+    return passed
 
 
 def _told(
@@ -114,7 +119,7 @@ def _told(
     facts: dict[str, Any] = {}
     believed_less: dict[str, Any] = {}
     log: dict[str, tuple[Order, Any]] = {}
-    newest: Order = ("", "", 0)
+    newest = _NEVER
     owner = local_id = ""
     for order, each, whose in said:
         if (stated_facts := each.things.get(thing)) is None:
@@ -127,7 +132,7 @@ def _told(
                 believed_less[key[1:]] = value
             else:
                 facts[key] = value
-        if not each.passing or not owner:
+        if not each.passing or newest == _NEVER:
             owner, local_id = each.patient, whose
         if not each.passing:
             newest = max(newest, order)
@@ -138,17 +143,39 @@ def _told(
         _fill(facts, log, absorbed)
     was = ("", "")
     for order, rule in rules:
-        if rule.kind == "renumbered" or order < newest:
+        if rule.kind == "renumbered" or order < newest or _is_elsewhere(thing, rule.within, said, renumbered):
             continue
-        elif rule.kind == "withdrawn":
+        elif rule.kind == "withdrawn" and rule.of in ("", owner):
             withdrawn = rule.why
-        elif rule.kind == "moved" and rule.of == owner:
+        elif rule.kind == "moved" and rule.of == owner and thing != f"Patient/{owner}":  # what is theirs moves; they do not
             was = (local_id, owner)
             owner, local_id = rule.to, rule.to_local_id
     if thing in renumbered:
         withdrawn = BECAME
     type_, _, id_ = thing.partition("/")
     return Told(type_, id_, owner, local_id, facts, _in_order(log) if log else (), withdrawn, renumbered, was)
+
+
+def _is_elsewhere(thing: str, visit: str, said: list[_Heard], renumbered: Mapping[str, str]) -> bool:
+    """Whether its sender has put it into another visit: the number was wrong, and goes once nothing is under it any more."""
+    if visit in ("", thing):
+        return False
+    own = beside = ""
+    for _, each, _ in said:
+        if thing in each.things:
+            own, beside = _visit_in(each, "") or own, _visit_in(each, "?") or beside
+    last = own or beside
+    return last != "" and visit not in (last, *_followed(last, renumbered))
+
+
+def _visit_in(said: Said, mark: str) -> str:
+    """The visit that a statement names: a report for all that is in it."""
+    for facts in said.things.values():
+        named = [facts.get(f"{mark}encounter"), facts.get(f"{mark}context"), *(facts.get(f"{mark}context:encounter") or ())]
+        for each in named:
+            if type(each) is dict:
+                return str(each.get("reference", ""))
+    return ""
 
 
 def _in_order(log: dict[str, tuple[Order, Any]]) -> tuple[tuple[str, Order, Any], ...]:

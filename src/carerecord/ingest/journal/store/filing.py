@@ -65,9 +65,10 @@ async def let_go(db: Database, owner: str, lanes: Sequence[int]) -> None:
 
 
 async def suspect(
-    db: Connection, lane: int, ids: Sequence[int], now: datetime, tries: int, reason: str, *, few: int
+    db: Connection, lane: int, ids: Sequence[int], now: datetime, tries: int, reason: str, given_up: str, *, few: int
 ) -> None:
-    """These were in the hand of a worker that ended in the middle: each is tried again, so many times and no more.
+    """These were in the hand of a worker that ended in the middle: each is tried again, so many times and no more. Then what it
+    said is taken back; whoever ends its worker at that too is parked as it is.
 
     That a worker ended with many in its hand, more than a `few`, is held against none of them. A pause, so that workers that are
     ended from outside, one after the other, do not find the same message in hand each time. Within a transaction.
@@ -76,7 +77,9 @@ async def suspect(
     await db.execute(
         """
         UPDATE stuck
-           SET tries = tries + $6, reason = $4, state = CASE WHEN tries + $6 >= $3 THEN 'parked' ELSE 'again' END,
+           SET tries = tries + $6,
+               state = CASE WHEN tries + $6 > $3 THEN 'parked' ELSE 'again' END,
+               reason = CASE WHEN tries + $6 > $3 THEN $7 ELSE $4 END,
                next_at = $5::timestamptz + make_interval(secs => 5 * 3 ^ tries)
          WHERE lane = $1 AND id = ANY ($2) AND state = 'again'
         """,
@@ -86,6 +89,7 @@ async def suspect(
         reason,
         now,
         int(len(ids) <= few),
+        given_up,
     )
     await db.execute(
         """

@@ -96,9 +96,14 @@ async def replay(db: Connection, id_: int, sender: str, now: datetime) -> int:
     return int(done.rsplit(" ", 1)[1])
 
 
-async def discard(db: Connection, id_: int, now: datetime, by: str, reason: str) -> bool:
-    """Within a transaction. False: it does not wait for a person."""
-    done = await db.execute("DELETE FROM stuck WHERE id = $1 AND state IN ('parked', 'unreadable', 'again')", id_)
+async def discard(db: Connection, id_: int, now: datetime, by: str, reason: str, *, not_yet: str) -> bool:
+    """Within a transaction. False: it does not wait for a person, or is tried again for a reason (`not_yet`) that leaves behind
+    what it said."""
+    done = await db.execute(
+        "DELETE FROM stuck WHERE id = $1 AND (state IN ('parked', 'unreadable') OR (state = 'again' AND reason <> $2))",
+        id_,
+        not_yet,
+    )
     if done != "DELETE 1":
         return False
     await db.execute("INSERT INTO discarded (id, at, by, reason) VALUES ($1, $2, $3, $4)", id_, now, by, reason)
