@@ -293,6 +293,14 @@ async def test_the_lineage_tells_each_step_and_the_message_that_said_so(desk):
     assert mine == [("enrolled", {a}, ""), ("merged", {a, b}, "m1"), ("unmerged", {a}, "m2")]
 
 
+async def test_the_lineage_of_those_who_stay_tells_who_left(desk):
+    a, b = await taken(desk, "a", "b")
+    await say(desk, "merge", "a", "b")
+    await say(desk, "unmerge", "a", "b", message="m2")
+    *_, last = await Instructing(desk.index.enrolling).lineage(LineageAsked(b))
+    assert (last.patient, last.because, last.together, last.message) == (a, "unmerged", (a,), "m2")
+
+
 async def test_a_source_cannot_merge_what_a_human_has_parted(desk):
     await taken(desk, "a", "b")
     merged = await say(desk, "merge", "a", "b")

@@ -279,6 +279,60 @@ async def test_a_superseded_number_gives_way_to_its_successor(desk):
     assert (await desk.search(nhs(3))).matches[0].person.demographics.nhs_number == MARLOW
 
 
+async def test_a_number_for_which_the_register_answers_again_is_taken_in_and_leaves_its_successor(desk):
+    (first,) = await desk.enrol(stated("a", "1", number=nhs(3), status="02"))
+    answered = Demographics(names=(Name("Marlow", ("Edith",)),), birth_date="1948-03-14", gender="female", nhs_number=nhs(3))
+    await desk.tracing.traced(TracedAsked(first.patient, "verified", answered))
+    successor = msgspec.structs.replace(answered, nhs_number=MARLOW)
+    await desk.tracing.traced(TracedAsked(first.patient, "superseded", successor))
+    (other,) = await desk.enrol(stated("b", "1", "Hamza", "Iqbal", "1953-07-14", number=nhs(3), status="02"))
+
+    hamza = Demographics(names=(Name("Iqbal", ("Hamza",)),), birth_date="1953-07-14", gender="female", nhs_number=nhs(3))
+    await desk.tracing.traced(TracedAsked(other.patient, "verified", hamza))
+
+    person = await desk.who(other.patient)
+    assert (person.demographics.nhs_number, person.demographics.nhs_number_status) == (nhs(3), "01")
+    assert first.patient not in person.ids
+
+
+async def test_a_trace_asks_nobody_again_of_whom_a_human_has_answered(desk):
+    (first,) = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
+    other = Demographics(names=(Name("Marlow", ("Enid",)),), birth_date="1948-03-14", gender="female", nhs_number=MARLOW)
+    await desk.tracing.traced(TracedAsked(first.patient, "mismatch", other))
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+
+    await desk.tracing.traced(TracedAsked(first.patient, "mismatch", other))
+    await desk.enrol(stated("a", "1", number=MARLOW, status="02", phone="07700 900123"))
+
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+
+async def test_whom_an_officer_has_joined_a_number_does_not_part(desk):
+    """One of the two states, later, the number of a third."""
+    (third,) = await desk.enrol(stated("a", "1", number=MARLOW))
+    one, other = await desk.enrol(
+        stated("b", "1", number=nhs(3), phone="01632 960001"), stated("c", "1", number=nhs(4), phone="01632 960001")
+    )
+    asked = await desk.index.reviews(ReviewsAsked())
+    (review,) = [each for each in asked if {each.left.patient, each.right.patient} == {one.patient, other.patient}]
+    await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+
+    await desk.enrol(stated("b", "1", number=MARLOW, phone="01632 960001"))
+
+    assert other.patient in (await desk.who(one.patient)).ids
+    assert third.patient in (await desk.who(one.patient)).ids
+
+
+async def test_whoever_keeps_up_hears_of_a_set_that_a_corrected_number_left(desk):
+    first, second = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", number=MARLOW))
+    await desk.enrol(stated("b", "1", number=nhs(3), born="1953-07-14"))
+    last = await desk.db.fetchval("SELECT body FROM outbox WHERE kind = 'PatientsLinked' ORDER BY id DESC LIMIT 1")
+    assert {frozenset(each) for each in msgspec.json.decode(last, type=PatientsLinked).people} == {
+        frozenset((first.patient,)), frozenset((second.patient,)),
+    }  # fmt: skip
+
+
 async def test_a_number_that_nobody_bears_is_not_traced_again(desk):
     (first,) = await desk.enrol(stated("a", "1", number=MARLOW, status="02"))
 

@@ -10,9 +10,12 @@ from carerecord.contracts.patients import (
     DecideAsked,
     Demographics,
     Identifier,
+    InstructAsked,
+    Instruction,
     KnownAsAsked,
     MatchAsked,
     Name,
+    QueueAsked,
     ReviewsAsked,
     SeverAsked,
     TakeAsked,
@@ -213,3 +216,99 @@ async def test_the_book_says_who_kept_histories_apart_and_no_line_holds_both(des
         *(("severance-lifted", side) for side in sides),
     ]
     assert all(each.actor == DR_NAIR for each in lines)
+
+
+async def joined_by_hand(desk: Desk) -> tuple[str, str]:
+    """Two under other numbers than the severed ones, whom an officer has found to be one person."""
+    one, other = await desk.enrol(stated("gp", "1", number=nhs(3), **HOME), stated("trust", "2", number=nhs(4), **HOME))
+    (review,) = await desk.index.reviews(ReviewsAsked())
+    await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+    assert other.patient in (await desk.who(one.patient)).ids
+    return one.patient, other.patient
+
+
+async def test_who_comes_by_a_severed_number_leaves_those_on_the_other_side_although_an_officer_joined_them(desk):
+    one, other = await joined_by_hand(desk)
+    await desk.enrol(stated("trust", "2", number=NEW, **HOME))
+    await sever(desk)
+
+    await desk.enrol(stated("gp", "1", number=OLD, **HOME))
+
+    assert (await desk.who(one)).ids == (one,)
+    assert (await desk.who(other)).ids == (other,)
+
+
+async def test_who_was_merged_into_a_number_leaves_with_it_when_it_comes_by_a_severed_one(desk):
+    one, other = await joined_by_hand(desk)
+    (kin,) = await desk.enrol(stated("gp", "3", "Hamza", "Iqbal", "1953-07-14"))
+    told = Instruction("merge", "gp", "3", "gp", "1")
+    await Instructing(desk.index.enrolling).instruct(InstructAsked((told,)))
+    await desk.enrol(stated("trust", "2", number=NEW, **HOME))
+    await sever(desk)
+
+    await desk.enrol(stated("gp", "1", number=OLD, **HOME))
+
+    assert set((await desk.who(one)).ids) == {one, kin.patient}
+    assert (await desk.who(other)).ids == (other,)
+
+
+async def test_who_bears_the_successor_of_a_severed_number_leaves_those_on_the_other_side(desk):
+    one, other = await joined_by_hand(desk)
+    (old,) = await desk.enrol(stated("lab", "3", "Hamza", "Iqbal", "1953-07-14", number=OLD, status="02"))
+    await Instructing(desk.index.enrolling).sever(SeverAsked(OLD, nhs(4), actor=DR_NAIR))
+
+    now = Demographics(names=(Name("Iqbal", ("Hamza",)),), birth_date="1953-07-14", gender="female", nhs_number=nhs(3))
+    await desk.tracing.traced(TracedAsked(old.patient, "superseded", now))
+
+    assert other not in (await desk.who(one)).ids
+
+
+async def test_a_question_about_two_on_one_side_goes_on_waiting(desk):
+    await desk.enrol(
+        stated("gp", "1", number=OLD, given="Edith"), stated("trust", "2", number=OLD, given="Thomas", gender="male"),
+        stated("lab", "3", "Wei", "Chen", "1967-01-09", number=NEW),
+    )  # fmt: skip
+    (review,) = await desk.index.reviews(ReviewsAsked())
+
+    await sever(desk)
+
+    assert [each.id for each in await desk.index.reviews(ReviewsAsked())] == [review.id]
+
+
+async def test_the_queue_counts_no_question_that_nobody_is_shown(desk):
+    await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+    assert (await desk.index.queue(QueueAsked())).waiting == 1
+    await kept_apart(desk)
+    assert (await desk.index.queue(QueueAsked())).waiting == 0
+
+
+async def test_a_record_names_no_source_of_the_other_history_as_in_doubt(desk):
+    """A question about one number, and a third beside the one of the two, from whom the other is severed."""
+    one = stated("gp", "1", number=nhs(3), **{**HOME, "phone": ""})
+    (here, there), (beside,) = (
+        await desk.enrol(one, stated("trust", "2", number=nhs(3), given="Thomas", gender="male")),
+        await desk.enrol(stated("lab", "3", number=OLD, **HOME)),
+    )
+    asked = await desk.index.reviews(ReviewsAsked())
+    (review,) = [each for each in asked if {each.left.patient, each.right.patient} == {here.patient, beside.patient}]
+    await desk.index.decide(DecideAsked(review.id, same=True, actor=DR_NAIR))
+    assert [each.source for each in (await desk.who(here.patient)).doubted] == ["trust"]
+    await desk.db.execute(
+        "INSERT INTO severed (one, other, since, by) VALUES ($1, $2, now(), 'x')", *sorted((OLD, there.patient))
+    )
+
+    assert (await desk.who(here.patient)).doubted == ()
+    assert (await desk.who(there.patient)).doubted == ()
+
+
+async def test_what_a_source_told_waits_again_when_a_severance_is_lifted(desk):
+    gone, _ = await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("gp", "2", "Wei", "Chen", "1967-01-09", number=NEW))
+    told = Instruction("merge", "gp", "1", "gp", "2")
+    (said,) = await Instructing(desk.index.enrolling).instruct(InstructAsked((told,)))
+    await sever(desk)
+    assert (await desk.index.reviews(ReviewsAsked()), (await desk.who(gone.patient)).merges) == ((), ())
+
+    await sever(desk, undo=True)
+
+    assert [each.id for each in await desk.index.reviews(ReviewsAsked())] == [said.review]
+    assert (await desk.who(gone.patient)).merges == ("gp",)

@@ -9,6 +9,8 @@ from tests.patients.test_instructions import say, taken
 from carerecord.contracts.patients import (
     Claim,
     DecideAsked,
+    InstructAsked,
+    Instruction,
     PartAsked,
     QueueAsked,
     Review,
@@ -67,6 +69,65 @@ async def test_what_comes_for_a_number_that_was_parted_from_its_survivor_is_file
     await desk.index.part(PartAsked(a, actor=DR_NAIR))
     assert await claimed(desk, "a", given="Edith", family="Marlow", born="1967-03-14", phone="01632 960001") == a
     assert not await together(desk, a, b)
+
+
+async def test_who_was_merged_into_a_number_goes_with_it_when_it_is_parted_and_is_linked_to_the_others_no_more(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "a", "b")
+    await say(desk, "link", "b", "c")
+
+    await desk.index.part(PartAsked(b, actor=DR_NAIR))
+
+    assert set((await desk.who(b)).ids) == {a, b}
+    assert (await desk.who(c)).ids == (c,)
+    assert await stands_for(desk, a) == b
+    assert (await say(desk, "link", "a", "c")).outcome == "refused"
+
+
+async def test_of_two_who_were_parted_nobody_is_asked_and_with_that_undone_they_are_one_again(desk):
+    a, b = await taken(desk, "a", "b")
+    review = await joined_by_hand(desk, "a", "b")
+    desk.clock.at += timedelta(seconds=1)
+    await desk.index.part(PartAsked(a, actor=DR_NAIR))
+    assert (await waiting(desk), await together(desk, a, b)) == ((), False)
+
+    await undo(desk, review)
+
+    assert await together(desk, a, b)
+    assert [each.found for each in await desk.index.reviews(ReviewsAsked(decided=True, actor=DR_NAIR))] == ["same"]
+
+
+async def test_what_an_officer_said_of_two_without_being_asked_is_taken_back_whole(desk):
+    """Whom a review shows as well: of likeness, and not since a source had told of them."""
+    who = {"given": "Edith", "family": "Marlow", "phone": "01632 960001"}
+    a, b = await claimed(desk, "a", **who, number=nhs(1)), await claimed(desk, "b", "clinic", **who, number=nhs(2))
+    (asked,) = await waiting(desk)
+    said = Instruction("merge", "trust", "a", "clinic", "b")
+    desk.clock.at += timedelta(seconds=1)
+    await Instructing(desk.index.enrolling).instruct(InstructAsked((said,), DR_NAIR))
+    assert await together(desk, a, b)
+
+    await undo(desk, asked.id)
+
+    assert not await together(desk, a, b)
+    assert [each.id for each in await waiting(desk)] == [asked.id]
+    assert (await desk.who(a)).merges == (), "no source has told of it"
+
+
+async def test_a_merge_that_waits_is_asked_about_again_when_its_two_became_one_by_their_number_and_are_two_again(desk):
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
+    a, b = await claimed(desk, "a", given="Wei", family="Chen"), await claimed(desk, "b", "clinic", **who, number=nhs(7))
+    await say(desk, "merge", "a", "b", into_source="clinic")
+    (asked,) = await waiting(desk)
+    await claimed(desk, "a", **who, number=nhs(7), phone="01632 960001", gender="female")
+    await desk.enrol(stated("trust", "a", **who, number=nhs(7)))
+    assert await together(desk, a, b)
+    assert (await waiting(desk), (await desk.who(a)).merges) == ((), ())
+
+    await desk.enrol(stated("trust", "a", given="Wei", family="Chen", number=nhs(8)))
+
+    assert not await together(desk, a, b)
+    assert [each.id for each in await waiting(desk)] == [asked.id]
 
 
 async def test_what_comes_for_a_severed_number_is_not_filed_under_the_other_history(desk):

@@ -191,7 +191,8 @@ class UndoAsked(Struct, frozen=True):
 
 
 class PartAsked(Struct, frozen=True):
-    """Undo a link: take one id out of its set. It is not linked to those others again, whatever they state."""
+    """Undo a link: take one id out of its set, with those merged into it. None of them is linked to those others again, whatever
+    they state."""
 
     patient: str
     actor: Actor | None = None

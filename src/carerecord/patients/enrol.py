@@ -7,7 +7,7 @@ from datetime import datetime
 
 from msgspec import Struct, structs
 
-from carerecord.contracts.patients import Enrolled, PatientEnrolled, PatientsLinked, SourcePatient
+from carerecord.contracts.patients import Enrolled, PatientEnrolled, PatientsLinked, PersonSplit, SourcePatient
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.events import Outbox
@@ -132,10 +132,14 @@ class Enrolling:
         await self._stay_severed(db, fresh, known, now)
         there = {entry.id: entry.nhs_number for entry in (*fresh, *standing)}
         decided = await reviews.decisions_about(db, there) if known or standing else {}
-        relinked = await relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided))
+        by_hand = await reviews.placed(db, [*there]) if any(decided.values()) else frozenset()
+        relinked = await relink((*standing, *checked), seen, decided, moved_away(checked, known, seen, decided), by_hand)
         relinked = await with_their_sets(db, relinked, (*standing, *checked))
-        doubts = await weighed(distinct((*against_pds, *relinked.doubts)), (*standing, *checked), self.turns)
+        doubts = await weighed(undecided((*against_pds, *relinked.doubts), decided), (*standing, *checked), self.turns)
         liked = await self.write(db, checked, relinked, doubts, now, seen)
+        before = {entry.id: entry.nhs_number for entry in known.values()}
+        if renumbered := [entry.id for entry in checked if before.get(entry.id, entry.nhs_number) != entry.nhs_number]:
+            await self.part_severed(db, renumbered, now)
         in_doubt = {name for doubt in (*doubts, *liked.doubts) for name in (doubt.one, doubt.other)}
         outcomes = {}
         for entry in checked:
@@ -179,28 +183,45 @@ class Enrolling:
         await kept.put(db, rows, now)
         await likeness.put(db, folded, known)
         new = {entry.id for entry in entries if not entry.person}
-        await kept.move(db, [move for move in relinked.moves if move[0] not in new], now)
+        changed = await kept.move(db, [move for move in relinked.moves if move[0] not in new], now)
         liked = await liken(db, ids, doubts, self.turns)
-        await kept.move(db, liked.moves, now)
+        changed |= await kept.move(db, liked.moves, now)
         everything = distinct((*doubts, *liked.doubts))
         if everything or known:  # of what is new nothing waits that might be closed
             await reviews.put_doubts(db, [(new_id(), doubt) for doubt in everything], ids, now)
         said: list[tuple[str, Struct]] = [("PatientEnrolled", PatientEnrolled(tuple(sorted(ids))))]
-        if joined := relinked.joined | liked.joined:
-            said.append(("PatientsLinked", await self._sets_beside(db, joined)))
+        if (joined := relinked.joined | liked.joined) or changed:
+            said.append(("PatientsLinked", PatientsLinked(tuple(await kept.ids_beside(db, joined, changed)))))
         await self.outbox.announce_all(said, db)
         return liked
 
-    async def tell_sets(self, db: Connection, changed: Iterable[str]) -> None:
-        """Say which sets of ids are one person each, for those to whom these ids belong."""
-        await self.outbox.announce("PatientsLinked", await self._sets_beside(db, changed), db)
+    async def part_severed(self, db: Connection, renumbered: Sequence[str], now: datetime) -> None:
+        """Whose number has changed, or is severed from now on, leaves whoever stands with them on the other side, whatever
+        brought the two together; and with them goes who was merged with them."""
+        while pair := await likeness.severed_in_one_set(db, renumbered):
+            one, other = pair
+            await self.split(db, one, (one, *await lineage.merged_with(db, [one], [other])), now)
 
-    async def _sets_beside(self, db: Connection, changed: Iterable[str]) -> PatientsLinked:
-        return PatientsLinked(tuple(await kept.ids_beside(db, set(changed))))
+    async def split(self, db: Connection, one: str, leaving: Sequence[str], now: datetime, by: str = "") -> None:
+        """These leave the set of `one` for a set of their own, since a severed history lies between them and some of it."""
+        (before,) = await kept.ids_beside(db, [one])
+        person, parted = new_id(), tuple(sorted(leaving))
+        await kept.move(db, [(patient, person, "severed") for patient in parted], now)
+        await lineage.explain(db, parted, now, "", by)
+        rest = tuple(each for each in before if each not in parted)
+        await self.tell_sets(db, before)
+        await self.outbox.announce("PersonSplit", PersonSplit(before, (rest, parted), "severed"), db)
+
+    async def tell_sets(self, db: Connection, changed: Iterable[str], people: Iterable[str] = ()) -> None:
+        """Say which sets of ids are one person each, for those to whom these ids belong, and of these sets by their key."""
+        await self.outbox.announce("PatientsLinked", PatientsLinked(tuple(await kept.ids_beside(db, changed, people))), db)
 
 
-async def relink(entries: Iterable[Entry], seen: Seen, decided: Decisions, unplaced: frozenset[str]) -> Relinked:
-    """Sort the verified entries of each NHS number into people; entries of `unplaced` ids keep no set from before."""
+async def relink(
+    entries: Iterable[Entry], seen: Seen, decided: Decisions, unplaced: frozenset[str], by_hand: frozenset[str]
+) -> Relinked:
+    """Sort the verified entries of each NHS number into people; entries of `unplaced` ids keep no set from before, and those whom
+    a human has placed stay where they are: their number brings others to them."""
     numbered: dict[str, list[Entry]] = {}
     placed: dict[str, Entry] = {}
     moves: list[tuple[str, str, str]] = []
@@ -215,11 +236,12 @@ async def relink(entries: Iterable[Entry], seen: Seen, decided: Decisions, unpla
         used: set[str] = set()
         doubts += sorted_out.doubts
         for each in sorted_out.sets:
-            kept = (entry.person for entry in each if entry.id not in unplaced and entry.person not in ("", *used))
-            person = next(kept, "") or new_id()
-            used.add(person)
+            stay = {entry.id: entry.person for entry in each if entry.id in by_hand - unplaced}
+            there = (entry.person for entry in each if entry.id not in unplaced)
+            person = next((here for here in (*stay.values(), *there) if here not in ("", *used)), "") or new_id()
+            used |= {person, *stay.values()}
             settled |= {entry.id for entry in each}
-            moved = [entry for entry in each if entry.person != person or entry.id in unplaced]
+            moved = [entry for entry in each if entry.id not in stay and (entry.person != person or entry.id in unplaced)]
             moves += [(entry.id, person, "number" if len(each) > 1 else "enrolled") for entry in moved]
             if moved and len(each) > 1:
                 joined |= {entry.id for entry in each}
@@ -317,6 +339,11 @@ def _against_the_pds(
             doubts.append(Doubt(at_pds.id, entry.id, matching.agrees(one, other), against))
         checked.append(structs.replace(entry, nhs_status=CONFLICT if against else VERIFIED))
     return checked, doubts
+
+
+def undecided(doubts: Iterable[Doubt], decided: Decisions) -> list[Doubt]:
+    """What nobody has answered yet, once each."""
+    return distinct(doubt for doubt in doubts if frozenset((doubt.one, doubt.other)) not in decided)
 
 
 def distinct(doubts: Iterable[Doubt]) -> list[Doubt]:

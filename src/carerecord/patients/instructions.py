@@ -118,7 +118,7 @@ class Instructing:
             moved = list(zip(before[0].moved, before[0].former, strict=True))
         await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, moved)
         if gone.person != into.person:
-            because = "merged" if told.kind == "merge" else "decided" if by else "linked"
+            because = "decided" if by else "merged" if told.kind == "merge" else "linked"
             await kept.move(db, [(patient, into.person, because) for patient, _ in moved], now)
             await lineage.explain(db, [patient for patient, _ in moved], now, told.message, by)
             otherwise = [each.pair for each in parted]
@@ -250,31 +250,31 @@ class Instructing:
             await self._write_down(db, asked, named, now)
             if not asked.undo:
                 await self._split(db, asked, named, now)
+            sides = [self._bearers(side, named) for side in (asked.one, asked.other)]
+            one, other = [[each for ids in await kept.ids_beside(db, side) for each in ids] for side in sides]
+            if asked.undo:
+                await reviews.ask_again(db, one, other)
+            else:
+                await reviews.close_across(db, one, other, now)
         return Nothing()
+
+    def _bearers(self, side: str, named: Sets) -> list[str]:
+        return sorted(entry.id for entries in named.values() for entry in entries if side in (entry.id, entry.nhs_number))
 
     async def _write_down(self, db: Connection, asked: SeverAsked, named: Sets, now: datetime) -> None:
         """A line for each side: one that held both would lead from one history to the other."""
         what = "severance-lifted" if asked.undo else "histories-severed"
-        every = [entry for entries in named.values() for entry in entries]
         for side in (asked.one, asked.other):
-            borne = sorted(entry.id for entry in every if side in (entry.id, entry.nhs_number))
-            await self.enrolling.outbox.announce("Line", book.line(what, asked.actor, borne, now), db)
+            line = book.line(what, asked.actor, self._bearers(side, named), now)
+            await self.enrolling.outbox.announce("Line", line, db)
 
     async def _split(self, db: Connection, asked: SeverAsked, named: Sets, now: datetime) -> None:
-        for entries in named.values():
-            left = [entry.id for entry in entries if asked.one in (entry.id, entry.nhs_number)]
-            right = [entry.id for entry in entries if asked.other in (entry.id, entry.nhs_number)]
+        by = asked.actor.key if asked.actor else ""
+        for key, entries in named.items():
+            left, right = (self._bearers(side, {key: entries}) for side in (asked.one, asked.other))
             if left and right:
-                person = new_id()
-                parted = tuple(sorted((*right, *await lineage.merged_with(db, right, left))))
-                await kept.move(db, [(patient, person, "severed") for patient in parted], now)
-                await lineage.explain(db, parted, now, "", asked.actor.key if asked.actor else "")
-                before = tuple(sorted(entry.id for entry in entries))
-                rest = tuple(each for each in before if each not in parted)
-                await self.enrolling.tell_sets(db, before)
-                await self.enrolling.outbox.announce("PersonSplit", PersonSplit(before, (rest, parted), "severed"), db)
-        every = [entry.id for entries in named.values() for entry in entries]
-        await reviews.close_between(db, every, now)
+                leaving = (*right, *await lineage.merged_with(db, right, left))
+                await self.enrolling.split(db, right[0], leaving, now, by)
 
 
 def _held(told: Instruction, gone: Sequence[Member], into: Sequence[Member]) -> str:

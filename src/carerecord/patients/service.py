@@ -3,6 +3,7 @@
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import product
 from typing import Final
 
 from msgspec.structs import replace
@@ -194,35 +195,35 @@ class Index:
                 raise Conflict(NEVER)
             await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
             await lineage.wait_again(db, names, at)
-            places = await reviews.unbarred(db, await kept.back(db, at, new_id), new_id)
+            places = await reviews.unbarred(db, await kept.back(db, names, at, new_id), new_id)
+            before |= await kept.sets_of(db, places)
             together = [entry.id for entries in before.values() for entry in entries]
             parts = places or await reviews.apart_in_one_set(db, names)
             if parts and await reviews.joined_since(db, together, at):
                 raise Conflict(LATER)
-            await kept.move(db, [(patient, person, "undone") for patient, person in places.items()], now)
-            moved = list(places)
+            changed = await kept.move(db, [(patient, person, "undone") for patient, person in places.items()], now)
             while pairs := await reviews.apart_in_one_set(db, names):
                 one, other = pairs[0]
                 # What was found before stands again, wherever the two have come to stand together meanwhile.
                 last = await kept.last_of(db, (one, other))
                 brought = await lineage.merged_with(db, [last], [one if last == other else other])
                 leaves = new_id()
-                await kept.move(db, [(patient, leaves, "undone") for patient in (last, *brought)], now)
-                moved += [last, *brought]
+                changed |= await kept.move(db, [(patient, leaves, "undone") for patient in (last, *brought)], now)
             await lineage.hold_again(db, at)
-            if moved:
-                await enrolling.tell_sets(db, names)
+            if changed:
+                await enrolling.tell_sets(db, names, changed)
                 await self._tell_split(db, before, "undone")
         return Nothing()
 
-    async def _tell_split(self, db: Connection, before: dict[str, tuple[Entry, ...]], because: str) -> None:
-        ids = tuple(sorted(entry.id for entries in before.values() for entry in entries))
-        after = await kept.sets_of(db, ids)
-        people = tuple(tuple(sorted(entry.id for entry in entries)) for entries in after.values())
-        await self.enrolling.outbox.announce("PersonSplit", PersonSplit(ids, people, because), db)
+    async def _tell_split(self, db: Connection, before: Mapping[str, Sequence[Entry]], because: str) -> None:
+        """Of each of these sets that is several people now."""
+        for entries in before.values():
+            ids = tuple(sorted(entry.id for entry in entries))
+            if len(people := await kept.ids_beside(db, ids)) > 1:
+                await self.enrolling.outbox.announce("PersonSplit", PersonSplit(ids, tuple(people), because), db)
 
     async def part(self, asked: PartAsked) -> Nothing:
-        """Take one id out of its set, and see that no rule puts it back.
+        """Take one id out of its set, with those for whom it stands, and see that no rule puts it back.
 
         Raises:
             NotSignedIn: nobody decides. NotFound: no such id.
@@ -235,14 +236,16 @@ class Index:
             entries = await kept.set_of(db, asked.patient)
             if not entries:
                 raise NotFound("There is no such person in the index.")
-            others = [entry.id for entry in entries if entry.id != asked.patient]
+            leaving = (asked.patient, *await lineage.followers(db, [asked.patient]))
+            others = [entry.id for entry in entries if entry.id not in leaving]
             if others:
-                await reviews.decide(db, [(asked.patient, other) for other in others], False, asked.actor.key, now)
-                before = await kept.sets_of(db, (asked.patient,))
-                await kept.move(db, [(asked.patient, new_id(), "parted")], now)
-                await lineage.explain(db, [asked.patient], now, "", asked.actor.key)
-                await enrolling.outbox.announce("Line", book.line("link-parted", asked.actor, (asked.patient, *others), now), db)
-                await enrolling.tell_sets(db, (asked.patient, *others))
+                await reviews.close_across(db, leaving, others, now)
+                await reviews.decide(db, product(leaving, others), False, asked.actor.key, now)
+                before, person = await kept.sets_of(db, (asked.patient,)), new_id()
+                changed = await kept.move(db, [(patient, person, "parted") for patient in leaving], now)
+                await lineage.explain(db, leaving, now, "", asked.actor.key)
+                await enrolling.outbox.announce("Line", book.line("link-parted", asked.actor, (*leaving, *others), now), db)
+                await enrolling.tell_sets(db, (), changed)
                 await self._tell_split(db, before, "parted")
         return Nothing()
 

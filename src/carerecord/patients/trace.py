@@ -1,5 +1,6 @@
 """What becomes of an entry whose NHS number was looked up at the Personal Demographics Service?"""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.kit.db import Connection
 from carerecord.kit.errors import NotFound
 from carerecord.patients import matching
-from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, distinct, new_id, relink, weighed, with_their_sets
+from carerecord.patients.enrol import CONFLICT, Enrolling, Seen, new_id, relink, undecided, weighed, with_their_sets
 from carerecord.patients.linking import Doubt
 from carerecord.patients.model import PDS, VERIFIED, Entry
 from carerecord.patients.protecting import alone
@@ -57,7 +58,7 @@ class Tracing:
         judged = [
             structs.replace(each, nhs_status=status) if theirs or each.to_trace or each.id == entry.id else each for each in mates
         ]
-        await self._write(db, judged, [])
+        await self._write(db, judged)
 
     async def _compare(self, db: Connection, entry: Entry, found: Demographics, outcome: str) -> None:
         now, seen = self.enrolling.clock.now(), Seen(self.enrolling.turns)
@@ -65,7 +66,7 @@ class Tracing:
         if number != entry.nhs_number:
             await likeness.sever_successor(db, entry.nhs_number, number, f"source|{PDS}", now)
         mates = await kept.entries_numbered(db, {number, entry.nhs_number} - {""})
-        before = next((each for each in mates if each.stated.source == PDS and each.nhs_number == number), None)
+        before = (await kept.entries_at(db, [PDS], [number])).get((PDS, number))
         at_pds = _answered(before, number, found, now)
         judged, doubts = [at_pds], []
         for each in mates:
@@ -83,15 +84,22 @@ class Tracing:
                     judged.append(structs.replace(each, nhs_number=number, nhs_status=VERIFIED))
             else:
                 judged.append(each)
-        await self._write(db, judged, doubts)
+        # What the register once put another number in the place of, and now answers for again, leaves those of the other.
+        unplaced = {at_pds.id} if before and before.nhs_number != number else set()
+        await self._write(db, judged, doubts, frozenset(unplaced))
 
-    async def _write(self, db: Connection, judged: list[Entry], doubts: list[Doubt]) -> None:
+    async def _write(
+        self, db: Connection, judged: list[Entry], doubts: Sequence[Doubt] = (), unplaced: frozenset[str] = frozenset()
+    ) -> None:
         decided = await reviews.decisions_about(db, {each.id: each.nhs_number for each in judged})
         turns = self.enrolling.turns
         seen = Seen(turns)
-        relinked = await with_their_sets(db, await relink(judged, seen, decided, frozenset()), judged)
-        in_doubt = await weighed(distinct((*doubts, *relinked.doubts)), judged, turns)
-        await self.enrolling.write(db, judged, relinked, in_doubt, self.enrolling.clock.now(), seen)
+        by_hand = await reviews.placed(db, [each.id for each in judged]) if any(decided.values()) else frozenset()
+        relinked = await with_their_sets(db, await relink(judged, seen, decided, unplaced, by_hand), judged)
+        in_doubt = await weighed(undecided((*doubts, *relinked.doubts), decided), judged, turns)
+        now = self.enrolling.clock.now()
+        await self.enrolling.write(db, judged, relinked, in_doubt, now, seen)
+        await self.enrolling.part_severed(db, [each.id for each in judged], now)
 
 
 def _answered(before: Entry | None, number: str, found: Demographics, now: datetime) -> Entry:
@@ -104,4 +112,6 @@ def _answered(before: Entry | None, number: str, found: Demographics, now: datet
     )
     if before is None:
         return Entry(new_id(), "", stated, number, VERIFIED, now, now)
-    return before if before.stated == stated else structs.replace(before, stated=stated, nhs_status=VERIFIED, changed_at=now)
+    if before.stated == stated and before.nhs_number == number:
+        return before
+    return structs.replace(before, stated=stated, nhs_number=number, nhs_status=VERIFIED, changed_at=now)

@@ -61,12 +61,15 @@ async def sets_of(db: Database, patients: Iterable[str]) -> dict[str, tuple[Entr
     return {person: tuple(entries) for person, entries in found.items()}
 
 
-async def ids_beside(db: Database, patients: Iterable[str]) -> list[tuple[str, ...]]:
-    """For each person to whom one of these ids belongs: all ids, in order. Nothing of what is stated is read."""
+async def ids_beside(db: Database, patients: Iterable[str], people: Iterable[str] = ()) -> list[tuple[str, ...]]:
+    """For each person to whom one of these ids belongs, and each of these sets by its key: all ids, in order. Nothing of what is
+    stated is read."""
     rows = await db.fetch(
         """
         WITH wanted AS (
-            SELECT DISTINCT person FROM link WHERE patient = ANY ($1) AND until IS NULL
+            SELECT person FROM link WHERE patient = ANY ($1) AND until IS NULL
+             UNION
+            SELECT unnest($2::text[])
         )
         SELECT array_agg(link.patient ORDER BY link.patient) AS ids
           FROM wanted
@@ -75,6 +78,7 @@ async def ids_beside(db: Database, patients: Iterable[str]) -> list[tuple[str, .
          ORDER BY wanted.person
         """,
         list(patients),
+        list(people),
     )
     return [tuple(row["ids"]) for row in rows]
 
@@ -256,13 +260,14 @@ async def systems_among(db: Database, wanted: Iterable[str]) -> frozenset[str]:
     return frozenset(row["system"] for row in rows)
 
 
-async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datetime) -> None:
-    """Put each (patient, person, because) into the set of that key, and close the row that held until now."""
+async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datetime) -> frozenset[str]:
+    """Put each (patient, person, because) into the set of that key, and close the row that held until now. Answers the keys of
+    the sets that they have left or come to."""
     if not moves:
-        return
+        return frozenset()
     patients = [patient for patient, _, _ in moves]
     closed = "UPDATE link SET until = $2 WHERE patient = ANY ($1) AND until IS NULL RETURNING person"
-    left = {row["person"] for row in await db.fetch(closed, patients, now)}
+    changed = {row["person"] for row in await db.fetch(closed, patients, now)}.union([person for _, person, _ in moves])
     await db.execute(
         """
         INSERT INTO link (patient, person, since, because)
@@ -274,23 +279,24 @@ async def move(db: Connection, moves: Sequence[tuple[str, str, str]], now: datet
         now,
     )
     await lineage.end_across(db, patients, now)
-    await protected.told_anew(db, sorted(left.union([person for _, person, _ in moves])))
+    await protected.told_anew(db, sorted(changed))
+    return frozenset(changed)
 
 
 PARTED: Final = ("parted", "undone", "unmerged", "severed", "corrected")  # why somebody left others
 
 
-async def back(db: Connection, at: datetime, new_id: Callable[[], str]) -> dict[str, str]:
-    """Into which sets to undo what a decision at that moment moved: each id that has not left those to whom it came since leaves
-    them, wherever all of them are by now, for the set where it was, and with it who was merged with it since."""
+async def back(db: Connection, names: Sequence[str], at: datetime, new_id: Callable[[], str]) -> dict[str, str]:
+    """Into which sets to undo what a decision of these, at that moment, moved: each id that has not left those to whom it came
+    since leaves them, wherever all of them are by now, for the set where it was, and with it who was merged with it since."""
     rows = await db.fetch(
         """
         WITH moved AS (
             SELECT moved.patient, moved.person, former.person AS former
-              FROM link AS moved
-              JOIN link AS former ON former.patient = moved.patient AND former.until = moved.since
-             WHERE moved.since = $1
-               AND moved.because = 'decided'
+              FROM (SELECT patient, person FROM link WHERE since = $1 AND because = 'decided'
+                     UNION ALL
+                    SELECT patient, person FROM link WHERE since = $1 AND because = 'parted' AND patient = ANY ($3)) AS moved
+              JOIN link AS former ON former.patient = moved.patient AND former.until = $1
         ), beside AS (
             SELECT patient FROM link WHERE person IN (SELECT person FROM moved) AND until IS NULL AND since < $1
              UNION
@@ -309,6 +315,7 @@ async def back(db: Connection, at: datetime, new_id: Callable[[], str]) -> dict[
         """,
         at,
         PARTED,
+        names,
     )
     fresh = {former: new_id() for former in sorted({row["former"] for row in rows if row["taken"]})}
     places = {row["patient"]: fresh.get(row["former"], row["former"]) for row in rows}

@@ -201,6 +201,26 @@ async def severed_from(db: Database, names: Iterable[str]) -> dict[str, frozense
     return {name: frozenset(others) for name, others in found.items()}
 
 
+async def severed_in_one_set(db: Database, patients: Sequence[str]) -> tuple[str, str] | None:
+    """One of these, and somebody in its set from whom it is severed, by an id or an NHS number; None where there is nobody."""
+    row = await db.fetchrow(
+        """
+        SELECT mine.id, theirs.id
+          FROM unnest($1::text[]) AS told (id)
+          JOIN patient AS mine   ON mine.id = told.id
+          JOIN link AS here      ON here.patient = mine.id AND here.until IS NULL
+          JOIN link AS mate      ON mate.person = here.person AND mate.until IS NULL AND mate.patient <> mine.id
+          JOIN patient AS theirs ON theirs.id = mate.patient
+         WHERE EXISTS (SELECT FROM severed WHERE one IN (mine.id, mine.nhs_number) AND other IN (theirs.id, theirs.nhs_number))
+            OR EXISTS (SELECT FROM severed WHERE other IN (mine.id, mine.nhs_number) AND one IN (theirs.id, theirs.nhs_number))
+         ORDER BY mine.id, theirs.id
+         LIMIT 1
+        """,
+        patients,
+    )
+    return (row[0], row[1]) if row else None
+
+
 async def sever(db: Connection, one: str, other: str, by: str, now: object, *, undo: bool) -> bool:
     """Whether anything changed."""
     pair = sorted((one, other))

@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from carerecord.kit.db import Connection, Database
+from carerecord.patients.linking import TOLD
 
 _WAITS: Final = " waits"  # behind a kind: a source has said so, and a human looks first
 WAITING: Final = ("merge" + _WAITS, "link" + _WAITS)
@@ -241,19 +242,37 @@ async def waiting(db: Database, left: Sequence[str], right: Sequence[str]) -> li
 
 
 async def wait_again(db: Connection, patients: Sequence[str], at: datetime) -> None:
-    """What a decision of that moment let happen waits as before."""
+    """What a decision of that moment let happen waits as before; what somebody said then that no source had told is unsaid."""
     await db.execute(
         """
+        WITH told AS (
+            SELECT gone, into_id,
+                   EXISTS (SELECT
+                             FROM review
+                            WHERE one = least(gone, into_id)
+                              AND other = greatest(gone, into_id)
+                              AND closed_at IS NULL
+                              AND conflicts && $4
+                          ) AS asked
+              FROM merge
+             WHERE gone = ANY ($1)
+               AND into_id = ANY ($1)
+               AND done_at = $2
+               AND kind IN ('merge', 'link')
+        ), unsaid AS (
+            DELETE FROM merge USING told WHERE merge.gone = told.gone AND merge.into_id = told.into_id AND NOT asked
+        )
         UPDATE merge
            SET kind = CASE WHEN ended_at = done_at THEN 'merge' ELSE kind END || $3, moved = '{}', former = '{}', ended_at = NULL
-         WHERE gone = ANY ($1)
-           AND into_id = ANY ($1)
-           AND done_at = $2
-           AND kind IN ('merge', 'link')
+          FROM told
+         WHERE merge.gone = told.gone
+           AND merge.into_id = told.into_id
+           AND asked
         """,
         list(patients),
         at,
         _WAITS,
+        TOLD,
     )
 
 
@@ -269,18 +288,27 @@ async def explain(db: Connection, patients: Sequence[str], now: datetime, messag
 
 
 async def steps(db: Database, patient: str) -> list[tuple[datetime, str, str, list[str], str, str]]:
-    """(at, id, because, who were one person from then on, message, by) of every set that this id's people were in, in order."""
+    """(at, id, because, who were one person from then on, message, by) of every set that this id's people were in, in order;
+    and where those went who left one."""
     rows = await db.fetch(
         """
-        WITH people AS (SELECT DISTINCT person FROM link WHERE patient = $1)
+        WITH people AS (
+            SELECT DISTINCT person FROM link WHERE patient = $1
+        ), step AS (
+            SELECT link.* FROM people JOIN link USING (person)
+             UNION
+            SELECT hence.*
+              FROM people
+              JOIN link USING (person)
+              JOIN link AS hence ON hence.patient = link.patient AND hence.since = link.until
+        )
         SELECT l.since, l.patient, l.because, l.message, l.said_by,
                (SELECT array_agg(mate.patient ORDER BY mate.first)
                   FROM (SELECT patient, min(id) AS first
                           FROM link
                          WHERE person = l.person AND since <= l.since AND (until IS NULL OR until > l.since)
                          GROUP BY patient) AS mate) AS together
-          FROM link l
-         WHERE l.person IN (SELECT person FROM people) OR l.patient = $1
+          FROM step AS l
          ORDER BY l.since, l.id
         """,
         patient,

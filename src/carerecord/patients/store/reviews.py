@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import product
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from msgspec import Struct
@@ -42,6 +42,25 @@ async def decisions_about(db: Database, bearers: Mapping[str, str]) -> Decisions
         if same is None:
             found |= {frozenset(pair): None for pair in product(named[one], named[other])}
     return found
+
+
+async def placed(db: Database, patients: Sequence[str]) -> frozenset[str]:
+    """Those of these who are in one set with somebody whom a human has found to be the same person."""
+    rows = await db.fetch(
+        """
+        WITH found AS (
+            SELECT one AS patient, other AS mate FROM decision WHERE one = ANY ($1) AND same AND decided_by NOT LIKE 'source|%'
+             UNION ALL
+            SELECT other, one FROM decision WHERE other = ANY ($1) AND same AND decided_by NOT LIKE 'source|%'
+        )
+        SELECT DISTINCT found.patient
+          FROM found
+          JOIN link AS mine   ON mine.patient = found.patient AND mine.until IS NULL
+          JOIN link AS theirs ON theirs.patient = mate AND theirs.until IS NULL AND theirs.person = mine.person
+        """,
+        list(patients),
+    )
+    return frozenset(row["patient"] for row in rows)
 
 
 async def barred(
@@ -85,7 +104,7 @@ async def unbarred(db: Database, places: Mapping[str, str], new_id: Callable[[],
 
 async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settled: Iterable[str], now: datetime) -> None:
     """Open a review for each (new id, doubt), and close those about `settled` ids that are not among them. One that a source
-    asked for waits until somebody decides, or the two are one person."""
+    asked for waits until somebody decides; while the two are one person, unseen."""
     pairs = [(min(doubt.one, doubt.other), max(doubt.one, doubt.other), name, doubt) for name, doubt in doubts]
     weighed = [encode([Weighed(*each) for each in doubt.weighed]) for *_, doubt in pairs]
     await db.execute(
@@ -99,11 +118,7 @@ async def put_doubts(db: Connection, doubts: Sequence[tuple[str, Doubt]], settle
              WHERE closed_at IS NULL
                AND (one = ANY ($6) OR other = ANY ($6))
                AND (one, other) NOT IN (SELECT one, other FROM doubt)
-               AND NOT (conflicts && $10 AND EXISTS (
-                    SELECT
-                      FROM link AS l
-                      JOIN link AS r ON r.patient = review.other AND r.until IS NULL AND r.person <> l.person
-                     WHERE l.patient = review.one AND l.until IS NULL))
+               AND NOT conflicts && $10
         )
         INSERT INTO review (one, other, id, agrees, conflicts, since, bits, weighed)
         SELECT one, other, id, string_to_array(agrees, '|'), string_to_array(conflicts, '|'), $7, bits, weighed FROM doubt
@@ -141,17 +156,41 @@ class KnownReview(Struct, frozen=True):
     weighed: tuple[Weighed, ...] = ()
 
 
-async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
-    """Every pair that waits between two people, of so many pairs of people: those that wait longest first."""
-    rows = await db.fetch(
-        """
-        WITH waiting AS (
-            SELECT review.*, least(l.person, r.person) AS person, greatest(l.person, r.person) AS beside
+# Every open review of two people between whom no severed history lies.
+_WAITING: Final = """
+        far AS MATERIALIZED (
+            SELECT least(mine.person, theirs.person) AS person, greatest(mine.person, theirs.person) AS beside
+              FROM severed
+             CROSS JOIN LATERAL (
+                   SELECT link.person FROM link WHERE patient = severed.one AND until IS NULL
+                    UNION ALL
+                   SELECT link.person
+                     FROM patient
+                     JOIN link ON link.patient = patient.id AND until IS NULL
+                    WHERE nhs_number = severed.one AND nhs_number <> '') AS mine
+             CROSS JOIN LATERAL (
+                   SELECT link.person FROM link WHERE patient = severed.other AND until IS NULL
+                    UNION ALL
+                   SELECT link.person
+                     FROM patient
+                     JOIN link ON link.patient = patient.id AND until IS NULL
+                    WHERE nhs_number = severed.other AND nhs_number <> '') AS theirs
+        ), waiting AS (
+            SELECT review.*, asked.person, asked.beside
               FROM review
               JOIN link AS l ON l.patient = review.one   AND l.until IS NULL
               JOIN link AS r ON r.patient = review.other AND r.until IS NULL AND r.person <> l.person
+             CROSS JOIN LATERAL (SELECT least(l.person, r.person), greatest(l.person, r.person)) AS asked (person, beside)
              WHERE closed_at IS NULL
-        ), question AS (
+               AND NOT EXISTS (SELECT FROM far WHERE far.person = asked.person AND far.beside = asked.beside)
+        )"""
+
+
+async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
+    """Every pair that waits between two people, of so many pairs of people: those that wait longest first."""
+    rows = await db.fetch(
+        f"""
+        WITH {_WAITING}, question AS (
             SELECT person, beside, min(since) AS asked
               FROM waiting
              GROUP BY person, beside
@@ -162,7 +201,7 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
           FROM waiting
           JOIN question USING (person, beside)
          ORDER BY asked, person, beside, since, id
-        """,
+        """,  # noqa: S608
         most,
     )
     return tuple(
@@ -200,12 +239,24 @@ async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...],
             SELECT one
               FROM mine
               JOIN review ON other = mine.id AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
+        ), far AS (
+            SELECT severed.other AS name FROM mine JOIN patient USING (id) JOIN severed ON severed.one IN (id, nhs_number)
+             UNION
+            SELECT severed.one FROM mine JOIN patient USING (id) JOIN severed ON severed.other IN (id, nhs_number)
+        ), beyond AS MATERIALIZED (  -- of whom nothing may be told here; read only where something waits
+            SELECT beside.patient AS id
+              FROM (SELECT name AS id FROM far
+                     UNION
+                    SELECT id FROM far JOIN patient ON nhs_number = name AND nhs_number <> '') AS named
+              JOIN link AS there  ON there.patient = named.id AND there.until IS NULL
+              JOIN link AS beside ON beside.person = there.person AND beside.until IS NULL
         )
         SELECT patient.*, mine.person, EXISTS (SELECT FROM merge WHERE gone = patient.id AND kind = 'merge' OFFSET 0) AS replaced,
                ARRAY (SELECT ARRAY[source, local_id]
                         FROM against
                         JOIN patient USING (id)
                        WHERE NOT EXISTS (SELECT FROM mine WHERE mine.id = against.id)
+                         AND id NOT IN (SELECT id FROM beyond)
                        ORDER BY source, local_id) AS doubted,
                ARRAY (SELECT DISTINCT teller.source
                         FROM mine
@@ -216,6 +267,9 @@ async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...],
                         JOIN patient teller ON teller.id = told.gone
                         JOIN review ON one IN (gone, into_id) AND other IN (gone, into_id)
                        WHERE closed_at IS NULL
+                         AND NOT (gone IN (SELECT id FROM mine) AND into_id IN (SELECT id FROM mine))
+                         AND gone NOT IN (SELECT id FROM beyond)
+                         AND into_id NOT IN (SELECT id FROM beyond)
                        ORDER BY teller.source) AS merges
           FROM mine
           JOIN patient USING (id)
@@ -341,6 +395,25 @@ async def joined_since(db: Database, patients: Sequence[str], at: datetime) -> b
     return await db.fetchval(found, list(patients), at) is True
 
 
+async def ask_again(db: Connection, left: Sequence[str], right: Sequence[str]) -> None:
+    """What a source has told of one of these and one of those, and nobody has answered, waits for a human."""
+    await db.execute(
+        """
+        UPDATE review
+           SET closed_at = NULL
+          FROM merge
+         WHERE merge.kind = ANY ($3)
+           AND ((gone = ANY ($1) AND into_id = ANY ($2)) OR (gone = ANY ($2) AND into_id = ANY ($1)))
+           AND review.one = least(gone, into_id)
+           AND review.other = greatest(gone, into_id)
+           AND NOT EXISTS (SELECT FROM decision WHERE decision.one = review.one AND decision.other = review.other)
+        """,
+        list(left),
+        list(right),
+        lineage.WAITING,
+    )
+
+
 async def apart_in_one_set(db: Database, patients: Sequence[str]) -> list[tuple[str, str]]:
     """Pairs of these of which it has been found that they are two people, and who are in one set."""
     rows = await db.fetch(
@@ -359,27 +432,15 @@ async def apart_in_one_set(db: Database, patients: Sequence[str]) -> list[tuple[
     return [(row["one"], row["other"]) for row in rows]
 
 
-async def close_between(db: Connection, patients: Sequence[str], now: datetime) -> None:
-    """No review among these ids waits any more."""
-    await db.execute(
-        "UPDATE review SET closed_at = $2 WHERE closed_at IS NULL AND one = ANY ($1) AND other = ANY ($1)", list(patients), now
-    )
-
-
 async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float, int, int, int]:
     """(waiting, oldest since, median age in seconds, over a week, decided in a week, undone in a week), by pairs of people.
 
     What a source has told of two of its numbers nobody has decided.
     """
     row = await db.fetchrow(
-        """
-        WITH question AS (
-            SELECT min(review.since) AS since
-              FROM review
-              JOIN link AS l ON l.patient = review.one   AND l.until IS NULL
-              JOIN link AS r ON r.patient = review.other AND r.until IS NULL AND r.person <> l.person
-             WHERE closed_at IS NULL
-             GROUP BY least(l.person, r.person), greatest(l.person, r.person)
+        f"""
+        WITH {_WAITING}, question AS (
+            SELECT min(since) AS since FROM waiting GROUP BY person, beside
         )
         SELECT count(*) AS waiting, min(since) AS oldest,
                coalesce(percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM $1 - since)), 0)::float8 AS median,
@@ -389,7 +450,7 @@ async def ages(db: Database, now: datetime) -> tuple[int, datetime | None, float
                  WHERE decided_at > $1 - interval '7 days' AND decided_by NOT LIKE 'source|%') AS decided,
                (SELECT count(DISTINCT since) FROM link WHERE because = 'undone' AND since > $1 - interval '7 days') AS undone
           FROM question
-        """,
+        """,  # noqa: S608
         now,
     )
     assert row is not None
