@@ -89,6 +89,15 @@ def test_an_empty_queue_is_well_and_one_that_is_not_tells_a_monitor(porter: Port
     assert "fenwick-lab is silent. Nothing for 2 hours." in found.output
 
 
+def test_files_that_were_refused_tell_a_monitor(porter: Porter):
+    refused = SenderState("fenwick-night", "Night", "fenwick", refused_files=2)
+    porter.queue = MessageQueue("2026-11-22T10:00:00Z", 0, "", 0, (), (refused,), port=2575)
+    found = told("queue")
+
+    assert found.exit_code == 1
+    assert "Files of fenwick-night that were refused, each beside its reason: 2." in found.output
+
+
 def test_a_message_is_shown_only_for_a_reason(porter: Porter):
     assert told("show", "17", "--reason", " ").exit_code == 1
     assert porter.asked == []

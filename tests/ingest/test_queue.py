@@ -4,6 +4,7 @@ import json
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -238,3 +239,40 @@ async def test_a_sender_that_is_silent_for_months_is_flagged_yet_and_when_it_was
 
     assert (state.silent, state.last_at) == (True, stamp(heard))
     assert state.says.startswith("Nothing for 90 days")
+
+
+async def test_a_sender_that_never_sent_anything_is_flagged_a_day_after_it_was_let_in_or_as_its_row_says(service_database: Any):
+    hasty = msgspec.structs.replace(LAB, silent_after_s=600)
+    async with a_door(service_database, senders=(PAS, hasty)) as hospital:
+        door = receiving(hospital)
+
+        async def silent() -> dict[str, str]:
+            await door._count()
+            found = await Queue(door).queue(MessagesAsked())
+            return {each.id: each.says for each in found.senders if each.silent}
+
+        at_first = await silent()
+        hospital.clock.at += timedelta(minutes=30)
+        soon = await silent()
+        hospital.clock.at += timedelta(days=3)
+        late = await silent()
+        await hospital.put(adt())
+        heard = await silent()
+
+    assert (at_first, soon) == ({}, {LAB.id: "Nothing has ever come from it; it is awaited for 30 min."})
+    assert late == dict.fromkeys((PAS.id, LAB.id), "Nothing has ever come from it; it is awaited for 3 days.")
+    assert set(heard) == {LAB.id}
+
+
+async def test_files_that_were_refused_are_counted_until_somebody_clears_them_away(service_database: Any, tmp_path: Path):
+    apart = tmp_path / PAS.id / "refused"
+    apart.mkdir(parents=True)
+    for name in ("night.csv", "night.csv.receipt.json", "night-2.csv", "night-2.csv.receipt.json"):
+        (apart / name).touch()
+    async with a_door(service_database) as hospital:
+        desk = Queue(receiving(hospital), tmp_path)
+        before = {each.id: each.refused_files for each in (await desk.queue(MessagesAsked())).senders}
+        (apart / "night.csv").unlink()
+        after = {each.id: each.refused_files for each in (await desk.queue(MessagesAsked())).senders}
+
+    assert (before[PAS.id], before[LAB.id], after[PAS.id]) == (2, 0, 1)

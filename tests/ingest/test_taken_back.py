@@ -5,13 +5,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.ingest.a_hospital import SENT, Hospital, a_hospital, adt, hl7_time, lane
+from tests.ingest.a_hospital import LAB, PAS, SENT, Hospital, a_hospital, adt, hl7_time, lane
 from tests.ingest.test_filing import result
 from tests.patients.people import nhs
 
+from carerecord.contracts.ingest import WithdrawnAsked
 from carerecord.contracts.patients import KNOWN_AS, WHO, KnownAsAsked, WhoAsked
 from carerecord.fhir.patient_ids import PatientIds
 from carerecord.ingest.journal.store import filing, saying
+from carerecord.ingest.seen import Seeing
 from carerecord.ingest.taken_back import MOVED
 from carerecord.kit.errors import NotFound
 
@@ -103,6 +105,27 @@ async def test_what_hangs_on_a_visit_goes_along_where_a_late_word_alone_says_on_
         newest = max(await hospital.history("Observation"), key=lambda each: each.version)
         right = PatientIds(hospital.senders.id_key)("fenwick", "MRN2")
         assert json.loads(newest.text)["subject"] == {"reference": f"Patient/{right}"}
+
+
+@pytest.mark.parametrize("way", ["moved", "deleted"])
+async def test_what_one_sender_takes_back_or_moves_that_another_told_of_is_told_to_both(service_database: Any, way: str):
+    visit = "PV1|1|I|WARD1^^^R1A||||||||||||||||V1^^^R1A"
+    lab = result("F", "2").replace(b"|PAS|", b"|LAB|", 1).replace(b"\rOBR|", f"\r{visit}\rOBR|".encode(), 1)
+    later = SENT + timedelta(hours=1)
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt("A01", more=(visit,)), adt("A28", number="MRN2", given="EDNA", control="3"))
+        await hospital.put(lab, sender=LAB)
+        await hospital.file_all()
+        await filed(hospital, moved(later) if way == "moved" else adt("A29", control="9", at=later))
+        desk = Seeing(hospital.calls, hospital.db, hospital.outbox, hospital.clock)
+        of_the_lab, of_the_pas, of_others = [
+            (await desk.items(WithdrawnAsked(each))).items for each in (LAB.id, PAS.id, "fenwick-x")
+        ]
+
+    assert {"Observation", "DiagnosticReport"} <= {each.type for each in of_the_lab}
+    assert {(each.sender, each.told_by) for each in of_the_lab} == {(PAS.id, (LAB.id,))}
+    assert set(of_the_lab) <= set(of_the_pas)
+    assert not of_others
 
 
 async def test_a_withdrawal_is_noted_once_with_when_it_could_first_be_seen(service_database: Any):

@@ -68,6 +68,7 @@ class SenderState(Struct, frozen=True):
     today: int = 0  # messages since midnight
     silent: bool = False  # for longer than its rhythm explains
     says: str = ""  # why it is thought to be silent
+    refused_files: int = 0  # of those that it laid into its folder, set apart and not cleared away
 
 
 class MessageQueue(Struct, frozen=True):
@@ -175,6 +176,7 @@ class WithdrawnItem(Struct, frozen=True):
     filed_at: str  # from then on it could be seen …
     withdrawn_at: str  # … until then
     reason: str
+    told_by: tuple[str, ...] = ()  # the senders that had told of it, where another took it back
 
 
 class WithdrawnItems(Struct, frozen=True):

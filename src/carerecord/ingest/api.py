@@ -112,7 +112,7 @@ def build(supplies: Supplies) -> Part:
         lambda: journal.pressed,
     )  # fmt: skip
 
-    queue = Queue(receiving)
+    queue = Queue(receiving, Path(told.folder) if told.folder else None)
     seeing = Seeing(supplies.calls, supplies.db, supplies.outbox, supplies.clock)
     receiver = Receiver(journal, receiving.senders, Turns(), receiving.refused)
 

@@ -6,6 +6,8 @@ Source: HL7 v2.5.1 chapter 2, section 2.10.3 (FHS, BHS, BTS, FTS).
 """
 
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from carerecord.ingest.head import Verdict
@@ -13,6 +15,10 @@ from carerecord.ingest.hl7v2 import split
 
 _BEGINS: Final = re.compile(rb"(?:[\x0b \t\r\n]|\xef\xbb\xbf){0,64}[FB]HS[^A-Za-z0-9\s]")
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
+_SEGMENT: Final = re.compile(rb"(?:\A|[\r\n])(?:[\x0b\x1c \t]|\xef\xbb\xbf)*(MSH|[FB][HT]S)([^A-Za-z0-9\s])([^\r\n]*)")
+_MOST_NAMED: Final = 1_000  # messages of a batch
+_MOST_CONTROL: Final = 199
+_BLANK: Final = b"\x0b\x1c\r\n\t \xef\xbb\xbf"
 _WORSE: Final = {Verdict.TAKEN: 0, Verdict.UNREADABLE: 1, Verdict.UNABLE: 2}
 
 
@@ -20,19 +26,66 @@ def messages_of(raw: bytes) -> tuple[bytes, ...]:
     """The messages of a batch; () of anything else, and of one that holds none."""
     if raw[:3] == b"MSH" or not _BEGINS.match(raw):
         return ()
+    return each_of(raw)
+
+
+def each_of(raw: bytes) -> tuple[bytes, ...]:
+    """The messages of a batch or of a file, each as when it comes by itself: its last line has its end."""
     ends = found[0] if (found := _LINE_END.search(raw, 8)) else b"\r"
-    return tuple([each + ends for each in split(raw)])  # the last line has its end, as when it comes by itself
+    return tuple([each + ends for each in split(raw)])
+
+
+def miscounted(raw: bytes) -> str:
+    """What the envelope says of how many came, where it is not true; "" = it is, or it says nothing.
+
+    BTS-1 counts the messages of its batch. FTS-1 counts batches; where it is the number of all messages, it is meant so.
+    """
+    batches = messages = since = 0
+    faults: list[str] = []
+    for found in _SEGMENT.finditer(raw):
+        said = found[3].split(found[2], 1)[0].strip()
+        told = int(said) if said.isdigit() and len(said) < 10 else -1
+        if found[1] == b"MSH":
+            messages, since = messages + 1, since + 1
+        elif found[1] == b"BHS":
+            batches, since = batches + 1, 0
+        elif found[1] == b"BTS":
+            if told not in (-1, since):
+                faults.append(f"BTS-1 says {told:,}, and {since:,} came.")
+            since = 0
+        elif found[1] == b"FTS" and told not in (-1, max(batches, 1), messages):
+            faults.append(f"FTS-1 says {told:,}, and {max(batches, 1):,} with {messages:,} messages came.")
+    return " ".join(faults[:3])
+
+
+def envelope_of(raw: bytes) -> bytes:
+    """All of a batch but its messages, and of these their MSH-10: to be kept where its counts are not true."""
+    kept = [found[0].strip(_BLANK) for found in _SEGMENT.finditer(raw) if found[1] != b"MSH"]
+    return b"\r".join([*kept, b"NTE|1||came: " + b" ".join(islice(_controls(raw), _MOST_NAMED))]) + b"\r"
+
+
+def _controls(raw: bytes) -> Iterator[bytes]:
+    for found in _SEGMENT.finditer(raw):
+        if found[1] == b"MSH":
+            fields = found[3].split(found[2], 9)
+            yield fields[8][:_MOST_CONTROL] if len(fields) > 8 else b"?"
 
 
 class Together:
-    """How many messages fared that are answered by one: as the worst of them, and by the first of those."""
+    """How many messages fared that are answered by one: as the worst of them, and by the first of those.
 
-    def __init__(self, many: int) -> None:
-        self.many, self.told, self.verdict, self.reason = many, 0, Verdict.TAKEN, ""
+    Last comes their envelope, where its counts are not true.
+    """
+
+    def __init__(self, many: int, *, miscounted: bool = False) -> None:
+        self.many, self.of_all, self.told, self.verdict, self.reason = many, many + miscounted, 0, Verdict.TAKEN, ""
 
     def add(self, verdict: Verdict, reason: str) -> bool:
         """How the next of them fared. True: it was the last."""
         self.told += 1
-        if _WORSE[verdict] > _WORSE[self.verdict]:
+        if self.told > self.many:
+            self.verdict = max(self.verdict, verdict, key=_WORSE.__getitem__)
+            self.reason = f"{reason} {self.reason}".strip()
+        elif _WORSE[verdict] > _WORSE[self.verdict]:
             self.verdict, self.reason = verdict, f"Message {self.told} of {self.many}: {reason}" if self.many > 1 else reason
-        return self.told == self.many
+        return self.told == self.of_all

@@ -134,12 +134,14 @@ class Effects:
             put, source, message = each.put, each.sender.source, blame.get(each.thread, group[0].id)
             if put.raw is None and not put.one_with:
                 items.append(
-                    taken_back.Taken(put.type, put.id, source, each.sender.id, put.local_id, message, put.withdrawn)
+                    taken_back.Taken(put.type, put.id, source, each.sender.id, put.local_id, message, put.withdrawn, each.heard)
                 )
             else:
                 local_id, patient = put.was
                 items.append(
-                    taken_back.Taken(put.type, put.id, source, each.sender.id, local_id, message, taken_back.MOVED, patient)
+                    taken_back.Taken(
+                        put.type, put.id, source, each.sender.id, local_id, message, taken_back.MOVED, each.heard, patient
+                    )
                 )
         await taken_back.TakenBack(self.calls, self.db, self.clock, self.outbox).note(items, self.whose.pointed)
 

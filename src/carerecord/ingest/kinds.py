@@ -8,11 +8,13 @@ from carerecord.ingest.head import Form, Head, read
 from carerecord.ingest.hl7v2 import Filing
 from carerecord.ingest.senders import Sender
 
+_ENVELOPE: Final = (b"FHS", b"BHS", b"BTS", b"FTS")
 _BOM: Final = b"\xef\xbb\xbf"
 # By which the journal and its pages call one that has no MSH.
 FHIR_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"FHIR", trigger=b"MSG"))
 ROW_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"ROW"))
 END_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"ROW", trigger=b"END"))
+BATCH_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"BATCH"))  # of an envelope whose messages are kept by themselves
 NO_MESSAGE: Final = "There is no message in it."
 
 
@@ -24,7 +26,9 @@ def head_of(raw: bytes) -> Head:
     """Raises Unheaded: it is of no kind that is known here."""
     if extracts.is_row(raw):
         return END_HEAD if extracts.is_end(raw) else ROW_HEAD
-    return FHIR_HEAD if is_fhir(raw) else read(raw)
+    if is_fhir(raw):
+        return FHIR_HEAD
+    return BATCH_HEAD if raw[:3] in _ENVELOPE and b"MSH" not in raw else read(raw)
 
 
 def filings(

@@ -4,13 +4,15 @@ Of a file of rows or events no more is in memory than what is being looked at.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
 import orjson
 
-from carerecord.ingest import extracts, hl7v2
+from carerecord.ingest import extracts
+from carerecord.ingest.batches import each_of, envelope_of, miscounted
 from carerecord.ingest.framing import KEPT_OF_LARGE, too_large
 from carerecord.ingest.hl7v2 import Unreadable
 
@@ -18,6 +20,7 @@ MOST_BYTES: Final = 500_000_000  # of a file
 MOST_MESSAGE: Final = 25_000_000  # bytes; of a larger one the beginning is kept
 EMPTY: Final = "it is empty"
 RESOURCES: Final = "its lines are resources and no events: hand them over by $import, or by `carerecord kept import`"
+DONE, REFUSED, RECEIPT = "done", "refused", ".receipt.json"
 _KINDS: Final = ("csv", "hl7", "er7", "json", "ndjson", "xml")
 _STEP: Final = 1_048_576
 
@@ -30,6 +33,18 @@ def digest(path: Path) -> str:
         raise Unreadable(f"it is larger than {MOST_BYTES} bytes: send it in parts")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def refused(folder: Path | None, senders: Sequence[str]) -> Mapping[str, int]:
+    """How many files of each were set apart because nobody can say what they hold, and lie there yet."""
+    found: dict[str, int] = {}
+    if folder is None:
+        return found
+    for sender in senders:
+        with suppress(OSError):  # it has none, or it may not be looked at
+            many = sum(not each.name.endswith(RECEIPT) for each in (folder / sender / REFUSED).iterdir())
+            found |= {sender: many} if many else {}
+    return found
 
 
 def held(path: Path, at: str, mapping: str) -> Iterator[Held]:
@@ -56,9 +71,11 @@ def held(path: Path, at: str, mapping: str) -> Iterator[Held]:
             body = file.read().strip()
             if not body:
                 raise Unreadable(EMPTY)
-            found = hl7v2.split(body) if kind in ("hl7", "er7") else (body,)
+            found = each_of(body) if kind in ("hl7", "er7") else (body,)
             for number, each in enumerate(found, 1):
                 yield _whole(number, each)
+            if kind in ("hl7", "er7") and (says := miscounted(body)):
+                yield 0, envelope_of(body), says
 
 
 def _whole(place: int, raw: bytes) -> Held:

@@ -10,15 +10,17 @@ import ssl
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Final, Protocol, cast
 
 from carerecord.contracts.sources import Sender
 from carerecord.ingest import head as heads
-from carerecord.ingest.batches import Together, messages_of
+from carerecord.ingest.batches import Together, envelope_of, messages_of, miscounted
 from carerecord.ingest.framing import END, START, Framed, Framing
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict
 from carerecord.ingest.journal.arrivals import Arrival, Journal
+from carerecord.ingest.kinds import BATCH_HEAD
 from carerecord.ingest.senders import Proof, Refusal, Senders, proof_of
 from carerecord.kit.clock import Clock
 from carerecord.kit.log import Log
@@ -76,6 +78,8 @@ class _Batch:
     messages: Iterator[bytes]
     size: int
     together: Together
+    envelope: bytes = b""  # where its counts are not true …
+    miscounted: str = ""  # … and how
     head: Head | None = None  # of its first message, whose sender the answer is for
     sender: Sender | None = None
     ends: bool = False  # it holds one in the name of another sender
@@ -153,7 +157,9 @@ class Connection(asyncio.Protocol):
         if not fault and (messages := messages_of(raw)):
             self._unanswered += 1
             self._unanswered_bytes += len(raw)
-            self._batch = _Batch(iter(messages), len(raw), Together(len(messages)))
+            says = miscounted(raw)
+            together = Together(len(messages), miscounted=bool(says))
+            self._batch = _Batch(iter(messages), len(raw), together, envelope_of(raw) if says else b"", says)
             self._take_some()
             return
         head, found, fault = self._read(raw, fault)
@@ -197,19 +203,22 @@ class Connection(asyncio.Protocol):
                 batch.ends = batch.ends or found.ends
                 verdict, fault = Verdict.UNABLE, found.says
 
-            def kept(arrival: Arrival, batch: _Batch = batch) -> None:
-                if batch.together.add(arrival.verdict, arrival.reason):
-                    self._batch_kept(batch)
-
-            self._desk.journal.put(Arrival(raw, head, sender, verdict, fault, kept))
+            self._desk.journal.put(Arrival(raw, head, sender, verdict, fault, partial(self._kept_of, batch)))
         if len(some) == AT_ONCE:
             asyncio.get_running_loop().call_soon(self._take_some)
             return
+        if batch.envelope:
+            told = (batch.sender, Verdict.UNREADABLE, batch.miscounted)
+            self._desk.journal.put(Arrival(batch.envelope, BATCH_HEAD, *told, partial(self._kept_of, batch)))
         self._batch = None
         behind, self._behind = self._behind, []
         for each in behind:
             self._take(each)
         self._mind_the_flood()
+
+    def _kept_of(self, batch: _Batch, arrival: Arrival) -> None:
+        if batch.together.add(arrival.verdict, arrival.reason):
+            self._batch_kept(batch)
 
     def _batch_kept(self, batch: _Batch) -> None:
         self._unanswered -= 1

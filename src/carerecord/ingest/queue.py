@@ -1,8 +1,10 @@
 """What waits and why, what a message says, and what a person decides of it. Every look into a message stands in the book."""
 
+import asyncio
 from base64 import b64decode
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 from msgspec import Raw
@@ -22,8 +24,8 @@ from carerecord.contracts.ingest import (
     Tried,
     TryAsked,
 )
-from carerecord.ingest import hl7v2
-from carerecord.ingest.batches import messages_of
+from carerecord.ingest import hl7v2, laid
+from carerecord.ingest.batches import messages_of, miscounted
 from carerecord.ingest.filing import KILLED
 from carerecord.ingest.group import opened
 from carerecord.ingest.head import Unheaded
@@ -33,7 +35,7 @@ from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store import queue as store
 from carerecord.ingest.kinds import fault_in, filings, head_of
 from carerecord.ingest.receiving import Receiving
-from carerecord.ingest.rhythm import silence
+from carerecord.ingest.rhythm import never_heard, silence
 from carerecord.kit import request
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
@@ -45,6 +47,7 @@ _MOST_SHOWN: Final = 200_000  # characters of a message on a page; the journal h
 @dataclass(frozen=True)
 class Queue:
     receiving: Receiving
+    folder: Path | None = None  # in which sources lay files
 
     async def queue(self, asked: MessagesAsked) -> MessageQueue:
         receiving, now = self.receiving, self.receiving.clock.now()
@@ -52,6 +55,8 @@ class Queue:
         waiting, by_sender = await store.waiting(db), await store.stuck_by_sender(db)
         rows = await store.stuck(db, asked.sender, asked.after, most + 1)
         rhythms = {each.sender: each for each in await counting.rhythms(db, RHYTHM_DAYS)}
+        awaited = await counting.awaited(db)
+        refused = await asyncio.to_thread(laid.refused, self.folder, [each.id for each in receiving.senders.rows])
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         senders = []
         for each in receiving.senders.rows:
@@ -59,10 +64,12 @@ class Queue:
             if heard is not None:
                 says = silence(heard.counts, heard.last, now, after_s=each.silent_after_s)
                 today = sum(count for hour, count in heard.counts.items() if hour >= midnight)
+            elif (since := awaited.get(each.id)) is not None:
+                says = never_heard(since, now, after_s=each.silent_after_s)
             senders.append(
                 SenderState(
                     each.id, each.name, each.source, by_sender.get(each.id, 0), stamp(heard.last) if heard else "", today,
-                    bool(says), says,
+                    bool(says), says, refused.get(each.id, 0),
                 )
             )  # fmt: skip
         return MessageQueue(
@@ -143,6 +150,8 @@ class Queue:
                 says = f"Message {number} of {len(messages)}: {fault.reason}" if len(messages) > 1 else fault.reason
                 at_once = isinstance(fault, Unheaded) or fault_in(each, sender.charset)
                 faults.append((says, "AE" if at_once else "AA"))
+        if says := miscounted(raw):
+            faults.append((says, "AE"))
         if faults:
             return Tried(False, tuple(says for says, _ in faults), answered=max(answer for _, answer in faults))
         if not found:

@@ -10,10 +10,10 @@ from typing import Final
 
 from carerecord.contracts import sources
 from carerecord.contracts.ingest import ReceiveAsked, Received
-from carerecord.ingest.batches import Together, messages_of
+from carerecord.ingest.batches import Together, envelope_of, messages_of, miscounted
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import Arrival, Journal
-from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of, row_fault
+from carerecord.ingest.kinds import BATCH_HEAD, END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of, row_fault
 from carerecord.ingest.senders import Refusal, Sender, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
@@ -40,21 +40,24 @@ class Receiver:
             NotFound: no such sender. Refused: the client may send for nobody, or for several and does not say for whom.
         """
         arrivals: list[_Read] = []
-        each_holds: list[int] = []
+        each_holds: list[tuple[int, bool]] = []  # messages, and whether an envelope that says otherwise
         async with self.turns.mine() as turn:
             for content in asked.messages:
                 raw = _bytes_of(content)
                 messages = messages_of(raw) or (raw,)
-                each_holds.append(len(messages))
                 for message in messages:
                     arrivals.append(self.read(message, asked.sender, asked.client))
                     await turn.over()
+                says = miscounted(raw) if len(messages) > 1 or messages[0] is not raw else ""
+                if says:
+                    arrivals.append(self.read(envelope_of(raw), arrivals[-1][2].id, asked.client, says))
+                each_holds.append((len(messages), bool(says)))
         kept = iter(zip(arrivals, await self._kept(arrivals), strict=True))
-        return tuple(self._together(list(islice(kept, many))) for many in each_holds)
+        return tuple(self._together(list(islice(kept, many + odd)), many) for many, odd in each_holds)
 
-    def _together(self, kept: list[tuple[_Read, Arrival]]) -> Received:
+    def _together(self, kept: list[tuple[_Read, Arrival]], many: int) -> Received:
         """One answer, also for a batch: that of its first message."""
-        together = Together(len(kept))
+        together = Together(many, miscounted=len(kept) > many)
         for _, arrival in kept:
             together.add(arrival.verdict, arrival.reason)
         _, head, sender, _, _ = kept[0][0]
@@ -83,7 +86,7 @@ class Receiver:
 
     def _told(self, head: Head, sender: sources.Sender | None, verdict: Verdict, reason: str) -> Received:
         letters = ""
-        if sender is not None and head not in (FHIR_HEAD, ROW_HEAD, END_HEAD):
+        if sender is not None and head not in (FHIR_HEAD, ROW_HEAD, END_HEAD, BATCH_HEAD):
             letters = code(head, verdict, acknowledge=sender.acknowledge, unable=sender.unable)
         if not letters:
             return Received(_OUTCOMES[verdict], reason, head.form.named)

@@ -45,6 +45,7 @@ class Receiving:
     plaintext: bool = False
     listener: Listener | None = None
     _forgotten: date | None = None
+    _awaited: str = ""  # the version of the registry whose senders are awaited
     _refusals: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     @property
@@ -116,6 +117,9 @@ class Receiving:
                 await counting.add_heard(self.db, heard, now)
                 for sender, count in heard.items():
                     self.journal.heard[sender] -= count
+            if (version := self.senders.registry_version) != self._awaited:
+                await counting.await_senders(self.db, sorted(self.senders.by_id()), now)
+                self._awaited = version
             await self._book(now)
             if (today := now.date()) != self._forgotten:
                 await counting.forget_rhythm(self.db, RHYTHM_KEPT_DAYS)

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
+UNHEARD_S: Final = 86_400.0  # so long one may stay away that has never sent anything
 ENOUGH: Final = 12.0  # messages that should have come: to miss them all by chance is one in a hundred thousand
 _HOUR: Final = timedelta(hours=1)
 _WEEK: Final = timedelta(days=7)
@@ -46,6 +47,12 @@ def silence(counts: Mapping[datetime, int], last: datetime, now: datetime, *, af
     if missed < ENOUGH:
         return ""
     return f"Nothing for {_words(gone)}, when about {round(missed):,} messages would have come by its rhythm."
+
+
+def never_heard(since: datetime, now: datetime, *, after_s: float = 0.0) -> str:
+    """The same of one that has never sent anything, awaited since then."""
+    gone = (now - since).total_seconds()
+    return f"Nothing has ever come from it; it is awaited for {_words(gone)}." if gone > (after_s or UNHEARD_S) else ""
 
 
 def _words(seconds: float) -> str:

@@ -83,4 +83,5 @@ def _of(lines: tuple[Line, ...], row: store.Row) -> Iterator[Line]:
 
 
 def _item(row: store.Row) -> WithdrawnItem:
-    return WithdrawnItem(row.no, row.type, row.sender, row.source, row.message, stamp(row.filed_at), stamp(row.at), row.reason)
+    seen = (stamp(row.filed_at), stamp(row.at))
+    return WithdrawnItem(row.no, row.type, row.sender, row.source, row.message, *seen, row.reason, tuple(row.told_by))

@@ -38,6 +38,7 @@ class Taken(Struct, frozen=True):
     local_id: str  # whose it was
     message: int  # that took it back
     reason: str
+    told_in: frozenset[int] = frozenset()  # the messages that had spoken of it
     patient: str = ""  # the id of the Patient resource under which it lay: it goes to another; "" = it goes altogether
 
 
@@ -66,8 +67,9 @@ class TakenBack:
                 states=(f"{each.type}/{each.id}", f"message {each.message}"), reason=each.reason,
             )  # fmt: skip
             async with self.db.acquire() as db, db.transaction():
+                told_by = [one for one in await store.senders(db, sorted(each.told_in)) if one != each.sender]
                 row = store.Row(now, each.message, each.sender, each.source, each.type, each.id, patient,
-                                datetime.fromisoformat(since_at), each.reason)  # fmt: skip
+                                datetime.fromisoformat(since_at), each.reason, told_by)  # fmt: skip
                 if await store.add(db, row):
                     await self.outbox.announce("Line", line, db)
 

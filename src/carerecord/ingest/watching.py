@@ -19,7 +19,8 @@ from msgspec import Struct
 
 from carerecord.ingest import laid
 from carerecord.ingest.hl7v2 import Unreadable
-from carerecord.ingest.kinds import END_HEAD
+from carerecord.ingest.kinds import BATCH_HEAD, END_HEAD
+from carerecord.ingest.laid import DONE, RECEIPT, REFUSED
 from carerecord.ingest.receive import Receiver
 from carerecord.kit.clock import Clock, stamp
 from carerecord.kit.log import Log
@@ -29,7 +30,6 @@ AT_ONCE: Final = 200  # messages that wait for one commit together …
 AT_ONCE_BYTES: Final = 8_000_000  # … or so many bytes of them
 WATCHED_S: Final = 120.0  # for so long a file that is done may prove to be written on
 MOST_FAULTS: Final = 1_000  # of one file, told one by one
-DONE, REFUSED = "done", "refused"
 _UNFINISHED: Final = (".part", ".tmp", ".filepart", ".crdownload")
 
 
@@ -52,6 +52,7 @@ class _Counts:
     taken: int = 0
     unreadable: int = 0
     faults: list[dict[str, object]] = field(default_factory=list)
+    envelope: str = ""  # what that of a batch says of how many came, where it is not true
 
     def add(self, outcome: str, place: int, why: str) -> None:
         if outcome == "taken":
@@ -63,7 +64,8 @@ class _Counts:
 
     def told(self) -> dict[str, object]:
         counts = {"messages": self.taken + self.unreadable, "taken": self.taken, "unreadable": self.unreadable}
-        return {**counts, **({"faults": self.faults} if self.faults else {})}
+        odd = {"envelope": self.envelope} if self.envelope else {}
+        return {**counts, **odd, **({"faults": self.faults} if self.faults else {})}
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,9 @@ class Watcher:
             for (place, _, _), answered in zip(part, await self.receiver.taken(read), strict=True):
                 if answered.outcome == "unable":
                     raise _Unable
-                if answered.trigger != END_HEAD.form.named:
+                if answered.trigger == BATCH_HEAD.form.named:
+                    counts.envelope = answered.reason
+                elif answered.trigger != END_HEAD.form.named:
                     counts.add(answered.outcome, place, answered.reason)
         if fault is not None:
             raise fault
@@ -230,7 +234,7 @@ def _told(path: Path) -> _Told | None:
 def _done_before(path: Path, digest: str) -> str | None:
     """The name of the file that was done last, where it is the very same. One from before that says something anew."""
     last: dict[str, object] = {}
-    for receipt in (path.parent / DONE).glob("*.receipt.json"):
+    for receipt in (path.parent / DONE).glob(f"*{RECEIPT}"):
         try:
             told = json.loads(receipt.read_text())
         except ValueError:
@@ -263,7 +267,7 @@ def _moved(path: Path, told: _Told, where: str, receipt: str) -> Path | None:
 
 
 def _receipt_of(path: Path) -> Path:
-    return path.with_name(f"{path.name}.receipt.json")
+    return path.with_name(f"{path.name}{RECEIPT}")
 
 
 def _put_back(apart: _Apart) -> bool:

@@ -60,7 +60,10 @@ def queue(
             say(f"There are more: --most {min(1_000, most * 2)}, or --sender.")
         for silent in (each for each in found.senders if each.silent):
             out.print(f"{silent.id} is silent. {silent.says}", highlight=False, markup=False)
-        return not found.stuck and not any(each.silent for each in found.senders)
+        for refused in (each for each in found.senders if each.refused_files):
+            says = f"Files of {refused.id} that were refused, each beside its reason: {refused.refused_files}."
+            out.print(says, highlight=False, markup=False)
+        return not found.stuck and not any(each.silent or each.refused_files for each in found.senders)
 
     if not run(ask()):
         raise SystemExit(1)
@@ -172,7 +175,8 @@ def withdrawn(
         async with operator_calls(gate_with()) as calls:
             found = await calls.ask(WITHDRAWN, WithdrawnAsked(sender, most=most))
         for each in found.items:
-            print(f"{each.no}  {each.type} of {each.sender}, seen {each.filed_at} to {each.withdrawn_at}, message {each.message}")
+            whose = f"{each.sender}, told of by {', '.join(each.told_by)}" if each.told_by else each.sender
+            print(f"{each.no}  {each.type} of {whose}, seen {each.filed_at} to {each.withdrawn_at}, message {each.message}")
             print(f"    {each.reason}")
         if found.more:
             say(f"There are more: --most {min(1_000, most * 2)}, or --sender.")

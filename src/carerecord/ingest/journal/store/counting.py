@@ -90,6 +90,18 @@ async def rhythms(db: Database, days: int) -> Sequence[Hours]:
     return tuple(Hours(sender, last[sender], counts) for sender, counts in found.items())
 
 
+async def await_senders(db: Database, senders: Sequence[str], since: datetime) -> None:
+    """Those that were awaited before are awaited since then."""
+    await db.execute(
+        "INSERT INTO awaited (sender, since) SELECT unnest($1::text[]), $2 ON CONFLICT (sender) DO NOTHING", list(senders), since
+    )
+
+
+async def awaited(db: Database) -> Mapping[str, datetime]:
+    rows = await db.fetch("SELECT sender, since FROM awaited")
+    return {row["sender"]: row["since"] for row in rows}
+
+
 async def forget_rhythm(db: Database, days: int) -> None:
     """What each sender did more than so many days before it was last heard."""
     await db.execute(
