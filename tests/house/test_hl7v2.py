@@ -21,15 +21,18 @@ AROUND: dict[str, tuple[str, tuple[str, ...], dict[int, str]]] = {
     "RXE": ("RDE^O11", ("ORC|NW|P1",), {2: "R5"}),
     "RXR": ("RDE^O11", ("ORC|NW|P1", "RXE||R5"), {}), "RXD": ("RDS^O13", ("ORC|NW|P1",), {2: "R5"}),
     "RXA": ("RAS^O17", ("ORC|NW|P1",), {3: "20261122", 5: "R5"}), "TQ1": ("RDE^O11", ("ORC|NW|P1", "RXE||R5"), {}),
-    "PRB": ("PPR^PC1", (), {3: "38341003"}),
+    "RXC": ("RDE^O11", ("ORC|NW|P1", "RXE||R5"), {2: "N9"}), "PRB": ("PPR^PC1", (), {3: "38341003"}),
 }  # fmt: skip
 # Where a field is read in another event, or holds a code that must be known to be one.
 OTHERWISE = {
     **dict.fromkeys((("OBR", number) for number in (5, 6, 13, 16, 27, 31, 36)), "ORM^O01"), ("PID", 18): "ADT^A01",
     ("MRG", 5): "ADT^A45", ("MRG", 4): "ADT^A40",
-    ("TQ1", 9): "ORM^O01", **dict.fromkeys((("RXA", number) for number in (11, 15, 16, 17)), "VXU^V04"),
+    ("TQ1", 9): "ORM^O01", ("ORC", 7): "OMP^O09", **dict.fromkeys((("RXA", number) for number in (11, 15, 16, 17)), "VXU^V04"),
 }  # fmt: skip
-CODES = {("OBR", 5): "S", ("OBR", 27): "^^^^^S", ("TQ1", 9): "S", ("AL1", 2): "DA", ("IAM", 2): "DA", ("RXA", 9): "00"}
+CODES = {
+    ("ORC", 7): "^BD", ("OBR", 5): "S", ("OBR", 27): "^^^^^S", ("TQ1", 9): "S", ("AL1", 2): "DA", ("IAM", 2): "DA",
+    ("RXA", 9): "00",
+}  # fmt: skip
 
 
 def test_the_page_of_hl7_is_the_one_that_its_tables_make() -> None:
@@ -42,6 +45,8 @@ def notes_about(name: str, number: int) -> tuple[str, ...]:
     trigger = OTHERWISE.get((name, number), trigger)
     if trigger == "ORM^O01":
         beside = ("ORC|NW|P1",) if name == "OBR" else ("ORC|NW|P1", "OBR|1|P1||UE") if name == "TQ1" else beside
+    if (name, number) == ("ORC", 7):
+        beside = ("RXO|R5",)
     held = {**needed, number: needed.get(number) or CODES.get((name, number), "1")}
     segment = "|".join([name, *(held.get(at, "") for at in range(1, max(held) + 1))])
     if name == "PID":

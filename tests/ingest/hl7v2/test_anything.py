@@ -70,7 +70,10 @@ def test_any_field_may_hold_anything(made):
 @settings(max_examples=60, deadline=None)
 def test_segments_may_stand_in_any_order(segments):
     for trigger in ("ADT^A01", "ORU^R01", "RAS^O17", "ORM^O01", "VXU^V04"):
-        all_is_well(stand([message(trigger, *segments)]))
+        try:
+            all_is_well(stand([message(trigger, *segments)]))
+        except Unreadable:  # there is no medicine in it, or nothing that is asked for
+            assert trigger in ("RAS^O17", "ORM^O01")
 
 
 def test_a_message_without_any_field_but_its_names_says_why():

@@ -281,3 +281,22 @@ def test_what_is_said_again_after_a_deletion_is_there_again():
     again = message("ADT^A01", pv1("V2"), at=at(50), pid=OTHER)
 
     assert one(stand([*A_DELETION[:3], again]), "Encounter")["status"] == "in-progress"
+
+
+def test_a_visit_that_moves_under_a_new_number_is_one_visit_with_the_right_person():
+    messages = [
+        message("ADT^A01", pv1("V8"), pid=OTHER, at=at(1)),
+        oru(at(2), obx("4.4"), pid=OTHER).replace(b"|V1^", b"|V8^"),
+        message("ADT^A45", "MRG|M8^^^RX1^MR||||V8^^^RX1", pv1("V9"), at=at(3)),
+        message("ADT^A08", pv1("V9", "WARD3"), at=at(4)),
+    ]
+    for order in itertools.permutations(messages):
+        puts = stand(order)
+        all_is_well(puts)
+        visit = one(puts, "Encounter")
+        result = one(puts, "Observation")
+
+        assert {each["value"]: each.get("use") for each in visit["identifier"]} == {"V9": None, "V8": "old"}
+        assert result["encounter"] == {"reference": f"Encounter/{visit['id']}"}
+        assert visit["subject"] == result["subject"]
+        assert puts[f"Encounter/{visit['id']}"].local_id == "M7"

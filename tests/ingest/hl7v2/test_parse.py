@@ -64,6 +64,9 @@ def test_an_escape_stands_for_what_was_meant_and_an_unknown_one_stays(sent, mean
         ("ASCII", "Zoë".encode("cp1252"), "Zoë", AS_WINDOWS),
         ("UNICODE UTF-8", "Zoë".encode("cp1252"), "Zoë", AS_WINDOWS),
         ("8859/15", "5 €".encode("iso8859-15"), "5 €", None),
+        ("8859/1", "Zoë Müller".encode(), "Zoë Müller", AS_UTF_8),
+        ("8859/15", "Łukasz".encode(), "Łukasz", AS_UTF_8),
+        ("WINDOWS-1252", "Édith".encode(), "Édith", AS_UTF_8),
     ],
 )
 def test_a_name_keeps_its_letters_whatever_the_header_claims(charset, raw, says, note):

@@ -101,6 +101,8 @@ def test_a_person_without_any_number_is_not_guessed():
             filed(told(pid_3))
     with pytest.raises(Unreadable, match="no PID"):
         filed(message("ADT^A28", pid=""))
+    with pytest.raises(Unreadable, match="but for an NHS number that is nobody's"):
+        filed(told("4444444444^^^NHS^NH"))
 
 
 def test_all_that_a_pid_says_of_somebody_is_shown():

@@ -1,5 +1,7 @@
 """Does what engines, analysers and laboratories elsewhere write come to what they meant? Each message here shows one habit."""
 
+import base64
+
 import pytest
 from tests.ingest.hl7v2.test_results import obr, obx, oru
 from tests.ingest.hl7v2.test_triggers import ORC, RXA
@@ -185,3 +187,133 @@ def test_how_bad_an_allergy_was_is_read_though_it_is_said_in_words():
 
     assert allergy["category"] == ["medication"]
     assert allergy["reaction"][0]["severity"] == "moderate"
+
+
+def test_an_order_that_its_laboratory_called_off_is_not_open_any_more():
+    asked = message("ORM^O01", "ORC|NW|P1|F1", "OBR|1|P1|F1|GS^Group and save^L", at="20261122090000")
+    off = message("ORU^R01", "ORC|OC|P1|F1", "OBR|1|P1|F1|GS^Group and save^L" + "|" * 21 + "X", "NTE|1||Sample not labelled")
+    puts = stand([asked, off])
+    all_is_well(puts)
+
+    assert one(puts, "ServiceRequest")["status"] == "revoked"
+    assert one(puts, "DiagnosticReport")["status"] == "cancelled"
+
+
+@pytest.mark.parametrize(("control", "status"), [("RP", "revoked"), ("RU", "revoked"), ("RO", "active"), ("XO", "active")])
+def test_an_order_that_was_replaced_is_not_open_and_the_one_in_its_place_is(control, status):
+    made = the([message("ORM^O01", f"ORC|{control}|P1", "OBR|1|P1||FBC^Full blood count^L")], "ServiceRequest")
+
+    assert made["status"] == status
+
+
+def test_a_surname_in_parts_is_whole():
+    orc = "ORC|NW|P1||||||||||C9^&van&Hoek^P.Q.^^^Dr"
+    puts = stand([message("ORM^O01", orc, "OBR|1|P1||ECG^Electrocardiogram^L", pid="PID|1||M7^^^RX1^MR||&van der&Berg^Anna")])
+    all_is_well(puts)
+
+    assert one(puts, "ServiceRequest")["requester"]["display"] == "Dr P.Q. van Hoek"
+    assert one(puts, "Patient")["name"][0]["family"] == "van der Berg"
+
+
+def test_a_street_told_once_more_in_its_parts_is_told_once():
+    pid = "PID|1||M7^^^RX1^MR||Marlow^Edith||||||12 Elm Road&Elm Road&12^Flat 2^Hull~&Oak Lane&7^^York"
+    lines = [each["line"] for each in the([message("ADT^A28", pid=pid)], "Patient")["address"]]
+
+    assert lines == [["12 Elm Road", "Flat 2"], ["Oak Lane", "7"]]
+
+
+def test_the_kind_of_an_address_of_mail_is_no_telephone_number():
+    pid = "PID|1||M7^^^RX1^MR||Marlow^Edith||||||||^^^e.marlow@example.org^NET^Internet~^PRN^PH^^44^1482^100100"
+    telecom = the([message("ADT^A28", pid=pid)], "Patient")["telecom"]
+
+    assert [each["value"] for each in telecom] == ["e.marlow@example.org", "+44 1482 100100"]
+
+
+@pytest.mark.parametrize(("said", "national"), [("A", True), ("Z", True), ("2106-3", False), ("Z1", False), ("White", False)])
+def test_an_ethnic_category_is_a_national_one_only_where_it_is_in_the_national_list(said, national):
+    patient = the([message("ADT^A28", pid=f"PID|1||M7^^^RX1^MR||Marlow^Edith|||||{said}")], "Patient")
+    (coding,) = patient["extension"][0]["valueCodeableConcept"]["coding"]
+
+    assert ("UKCore-EthnicCategoryEngland" in coding.get("system", "")) is national
+    assert coding["code"] == said
+
+
+def prb(*, state: str, ended: str = "") -> str:
+    return f"PRB|AD|20261122|38341003^Hypertension^SCT|PRB1|||20261001||{ended}|||||{state}"
+
+
+def test_a_problem_that_goes_on_has_not_ended_whatever_is_or_was_said_of_its_end():
+    at_once = message("PPR^PC1", prb(state="A^Active", ended="20260601"))
+    over, again = (
+        message("PPR^PC2", prb(state=state, ended=ended), at=at)
+        for state, ended, at in (("R^Resolved", "20260601", "20261122130000"), ("A^Active", "", "20261122140000"))
+    )
+    for messages in ([at_once], [over, again], [again, over]):
+        puts = stand(messages)
+        all_is_well(puts)
+        problem = one(puts, "Condition")
+
+        assert problem["clinicalStatus"]["coding"][0]["code"] == "active"
+        assert "abatementDateTime" not in problem
+    assert the([at_once], "Condition")["note"] == [{"text": "Its sender says that it goes on, and was resolved at 2026-06-01"}]
+    assert the([over], "Condition")["abatementDateTime"] == "2026-06-01"
+
+
+@pytest.mark.parametrize(("said", "status"), [("Final", "final"), ("Corrected", "corrected"), ("Preliminary", "preliminary")])
+def test_a_status_is_read_though_it_is_said_in_a_word(said, status):
+    puts = stand([oru(obr(said), obx("4.4", said))])
+    all_is_well(puts)
+
+    assert [one(puts, each)["status"] for each in ("DiagnosticReport", "Observation")] == [status, status]
+
+
+def test_a_unit_that_stands_in_the_value_as_well_is_shown_once():
+    puts = stand([oru(obr(), obx("<40 copies/mL", kind="ST", code="HIV^HIV load^L", unit="copies/mL"))])
+
+    assert one(puts, "Observation")["valueString"] == "<40 copies/mL"
+
+
+def test_a_span_of_time_is_a_value():
+    puts = stand([oru(obr(), "OBX|1|DR|RUN^Time of run^L||20261122080000^20261122093000||||||F")])
+    all_is_well(puts)
+
+    assert one(puts, "Observation")["valuePeriod"] == {"start": "2026-11-22T08:00:00+00:00", "end": "2026-11-22T09:30:00+00:00"}
+
+
+def test_a_device_is_named_without_the_signs_between_its_parts():
+    puts = stand([oru(obr(), obx("4.4") + "||||C303^ACME")])
+
+    assert one(puts, "Observation")["device"]["display"] == "C303 ACME"
+
+
+PDF = b"%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n%%EOF\n"
+
+
+def in_lines(*lines: str) -> list[str]:
+    return [f"OBX|{number}|ED||1|{line}" for number, line in enumerate(lines, 2)]
+
+
+def test_a_file_with_the_head_that_mail_has_is_one_document_though_each_line_is_an_obx():
+    said = base64.b64encode(PDF).decode()
+    head = ("Content-Type: text/plain; name=C:\\MAIL\\letter.pdf", "Content-Transfer-Encoding: base64", "")
+    text = "OBX|1|TX|RPT^Report^L||See the letter||||||F"
+    puts = stand([oru(obr(), text, *in_lines(*head, said[:40], said[40:], ""))])
+    all_is_well(puts)
+    attachment = one(puts, "DocumentReference")["content"][0]["attachment"]
+
+    assert (attachment["contentType"], attachment["title"]) == ("application/pdf", "letter.pdf")
+    assert base64.b64decode(attachment["data"]) == PDF
+    assert one(puts, "Observation")["valueString"] == "See the letter"
+
+
+def test_two_such_files_are_two_documents_and_one_that_is_broken_says_so():
+    said = base64.b64encode(PDF).decode()
+    head = ("Content-Type: application/pdf", "Content-Transfer-Encoding: base64", "")
+    note = ("Content-Type: text/plain", "", "Seen again in May")
+    puts = stand([oru(obr(), *in_lines(*head, said, *note))])
+    all_is_well(puts)
+    kinds = sorted(each["content"][0]["attachment"]["contentType"] for each in resources(puts, "DocumentReference"))
+    broken = the([oru(obr(), *in_lines(*head, "no base64!"))], "DocumentReference")
+
+    assert kinds == ["application/pdf", "text/plain"]
+    assert broken["content"][0]["attachment"] == {"title": "The file could not be read"}

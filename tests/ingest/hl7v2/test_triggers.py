@@ -45,6 +45,7 @@ BODIES = {
     "ORU": (PV1, ORC.replace("NW", "RE"), OBR, OBX, "NTE|1||Haemolysed"),
     "OUL": (PV1, "SPM|1|S1||BLD^Blood^HL70487", OBR, ORC.replace("NW", "RE"), OBX),
     "MDM": (PV1, TXA, "OBX|1|TX|DS^Discharge summary||Went home well||||||F"),
+    "OMI": (PV1, ORC, OBR),
     "ORM": (PV1, ORC, OBR, "NTE|1||Urgent"), "OMG": (PV1, ORC, OBR), "OML": (PV1, ORC, "TQ1|1||||||20261123090000||S", OBR),
     "SIU": (PV1, AIS, AIP, AIL, "NTE|1||Bring glasses"),
     "OMP": (PV1, ORC, "RXO|318135008^Ramipril 5 mg capsules^SCT|5||mg|CAP^capsule||^Take one twice a day", RXR),
@@ -56,7 +57,7 @@ BODIES = {
 }  # fmt: skip
 MAKES = {
     "ORU": "Observation", "OUL": "Observation", "MDM": "DocumentReference",
-    "ORM": "ServiceRequest", "OMG": "ServiceRequest", "OML": "ServiceRequest",
+    "ORM": "ServiceRequest", "OMI": "ServiceRequest", "OMG": "ServiceRequest", "OML": "ServiceRequest",
     "SIU": "Appointment", "OMP": "MedicationRequest", "RDE": "MedicationRequest", "RDS": "MedicationDispense",
     "RAS": "MedicationAdministration", "VXU": "Immunization", "PPR": "Condition",
 }  # fmt: skip
@@ -64,11 +65,16 @@ GONE = {("ADT", "A23"), ("ADT", "A29")}  # of what was said before; of what was 
 DELETED = {("MDM", "T11"), ("SIU", "S17"), ("PPR", "PC3")}
 
 
+_OF_TWO_NUMBERS = (
+    "A18", "A30", "A34", "A35", "A36", "A39", "A40", "A41", "A42", "A43", "A44", "A45", "A46", "A47", "A49", "A50",
+)  # fmt: skip
+
+
 def a_message(code: str, event: str) -> bytes:
     body = list(BODIES[code])
     if code == "SIU":
         body = [SCH, *body]
-    if event in ("A18", "A30", "A34", "A35", "A36", "A40", "A42", "A43", "A44", "A45", "A47", "A50"):
+    if event in _OF_TWO_NUMBERS:
         body = [MRG, *body]
     if event in ("A17", "A24", "A37"):
         body += [OTHER, pv1("V8", "WARD8")]
@@ -99,11 +105,33 @@ def test_every_event_of_the_table_is_mapped_to_what_a_record_can_show(code, even
     [
         ("A01", "in-progress"), ("A02", "in-progress"), ("A03", "finished"), ("A04", "in-progress"), ("A05", "planned"),
         ("A08", "in-progress"), ("A11", "cancelled"), ("A13", "in-progress"), ("A14", "planned"), ("A21", "onleave"),
-        ("A22", "in-progress"), ("A27", "cancelled"), ("A38", "cancelled"), ("A52", "in-progress"), ("A53", "onleave"),
+        ("A22", "in-progress"), ("A09", "in-progress"), ("A15", "in-progress"), ("A16", "in-progress"), ("A54", "in-progress"),
+        ("A27", "cancelled"), ("A38", "cancelled"), ("A52", "in-progress"), ("A53", "onleave"),
     ],
 )  # fmt: skip
 def test_each_event_of_a_visit_leaves_it_as_it_says(event, status):
     assert the([message(f"ADT^{event}", PV1)], "Encounter")["status"] == status
+
+
+def test_who_is_expected_to_move_lies_where_they_lie_until_they_have_moved():
+    there = message("ADT^A01", pv1(place="WARD1"))
+    pending, left, come = (
+        message(f"ADT^{event}", pv1(place=place), at=f"20261122{hour}0000", recorded=f"20261122{hour}0000")
+        for event, place, hour in (("A15", "WARD1", "13"), ("A09", "WARD2", "14"), ("A10", "WARD2", "15"))
+    )
+
+    def places(*messages):
+        return [each["location"]["display"] for each in the(messages, "Encounter")["location"]]
+
+    assert places(there, pending, left) == ["RX1, WARD1"]
+    assert places(there, pending, left, come) == ["RX1, WARD1", "RX1, WARD2"]
+
+
+def test_a_change_of_the_doctor_is_one_of_the_visit():
+    there, changed = pv1(), pv1().replace("|||||||||||||", "||||C9^Nair^Priya^^^Dr|||||||||", 1)
+    visit = the([message("ADT^A01", there), message("ADT^A54", changed, at="20261122130000")], "Encounter")
+
+    assert visit["participant"][0]["individual"]["display"] == "Dr Priya Nair"
 
 
 def test_an_event_comes_from_the_event_and_not_from_the_structure():

@@ -21,7 +21,8 @@ class Effect(Struct, frozen=True):
 
     title: str
     status: str = ""  # "?finished": believed where nothing else was said
-    place: str = "named"  # moved: they went there | planned: they will | named: the same stay, told anew | back: no move at all
+    # "": nothing of where | moved: they went there | planned: they will | named: the same stay, told anew | back: no move at all
+    place: str = "named"
     kind: str = ""  # PV1-2 where the message leaves it out
     begins: bool = False
     ends: str = ""  # set | clear
@@ -36,25 +37,39 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "A06": Effect("Outpatient becomes inpatient", "?in-progress", "moved", "I"),
     "A07": Effect("Inpatient becomes outpatient", "?in-progress", "moved", "O"),
     "A08": Effect("Details changed", "?in-progress"),
+    "A09": Effect("On the way to another place", "?in-progress", ""),
+    "A10": Effect("Come to another place", "?in-progress", "moved"),
     "A11": Effect("Admission cancelled", "cancelled"),
     "A12": Effect("Transfer cancelled", "?in-progress", "back"),
     "A13": Effect("Discharge cancelled", "in-progress", ends="clear"),
     "A14": Effect("Admission pending", "planned", "planned", "P"),
+    "A15": Effect("Transfer pending", "?in-progress"),
+    "A16": Effect("Discharge pending", "?in-progress"),
     "A17": Effect("Two people change beds", "?in-progress", "moved"),
     "A21": Effect("On leave", "onleave"),
     "A22": Effect("Back from leave", "in-progress"),
+    "A25": Effect("Pending discharge cancelled", "?in-progress"),
+    "A26": Effect("Pending transfer cancelled", "?in-progress"),
     "A27": Effect("Pending admission cancelled", "cancelled"),
+    "A32": Effect("Coming to another place cancelled", "?in-progress", ""),
+    "A33": Effect("Going to another place cancelled", "?in-progress", ""),
     "A38": Effect("Planned admission cancelled", "cancelled"),
     "A52": Effect("Leave cancelled", "in-progress"),
     "A53": Effect("Return from leave cancelled", "onleave"),
+    "A54": Effect("Attending doctor changed", "?in-progress"),
+    "A55": Effect("Change of attending doctor cancelled", "?in-progress"),
+    "A61": Effect("Consulting doctor changed", "?in-progress"),
+    "A62": Effect("Change of consulting doctor cancelled", "?in-progress"),
 }
 # Events of a person alone: a PV1 that comes with them is a form to be filled in, and says nothing of a visit.
 PERSON_ALONE: Final = {"A28": "Person added", "A31": "Person's details changed", "A60": "Allergies changed"}
 MERGES: Final = {
     "A18": ("merge", "Two people are one"), "A30": ("merge", "Two people are one"), "A34": ("merge", "Two people are one"),
-    "A40": ("merge", "Two people are one"), "A36": ("merge", "Two people are one, with their accounts"),
-    "A47": ("renumber", "A person's number changed"),
+    "A39": ("merge", "Two people are one"), "A40": ("merge", "Two people are one"),
+    "A36": ("merge", "Two people are one, with their accounts"),
+    "A46": ("renumber", "A person's number changed"), "A47": ("renumber", "A person's number changed"),
 }  # fmt: skip
+ACCOUNT_MERGES: Final = {"A35": "Two accounts are one", "A41": "Two accounts are one", "A49": "An account's number changed"}
 VISIT_MERGES: Final = {"A42": "Two visits are one", "A50": "A visit's number changed"}
 DELETED_VISIT: Final = "the visit was deleted by its sender"
 DELETED_PERSON: Final = "the person's entry was deleted by its sender"
@@ -134,7 +149,7 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
         facts["end"] = None
     elif visit.end:
         facts["end"] = visit.end
-    if visit.place or effect.place == "back":
+    if (visit.place and effect.place) or effect.place == "back":
         at = (visit.start if effect.begins and visit.start else happened) or ""
         # One key a move: told again, it is the same one. What calls a move back has its own time.
         facts[f"@move/{event}/{at}/{visit.place}"] = {"kind": effect.place, "place": visit.place, "at": at}
@@ -219,16 +234,8 @@ def merged_visits(reading: Reading, event: str) -> Done:
     old = _old_visit(reading, segments)
     if not visit.id or not old or old == visit.thread:
         raise Unreadable("it joins two visits, and does not hold two visit numbers that differ (PV1-19 and MRG-5)")
-    said = Said(person.patient, {}, Rule("renumbered", of=old, to=visit.thread), passing=True)
-    return (
-        [person],
-        [
-            person_said(person),
-            _visit_said(reading, person, visit, EFFECTS["A08"], event),
-            statement(old, person.local_id, said, (person.thread, visit.account, visit.thread)),
-        ],
-        [],
-    )
+    told = _visit_said(reading, person, visit, EFFECTS["A08"], event)
+    return [person], [person_said(person), told, _became(person, visit, old)], []
 
 
 def _old_visit(reading: Reading, segments: Segments, field: int = 5) -> str:
@@ -262,7 +269,22 @@ def moved(reading: Reading, event: str) -> Done:
         within = thread if event == "A45" else ""
         rule = Rule("moved", "moved to the right person by its sender", right.patient, left.patient, left.local_id, within)
         said.append(statement(thread, right.local_id, Said(right.patient, {}, rule), (left.thread,)))
+        if event == "A45":
+            said += _under_a_new_number(reading, segments, left, thread)
     return subjects, said, merges
+
+
+def _under_a_new_number(reading: Reading, segments: Segments, person: Subject, old: str) -> list[Statement]:
+    """A visit that got another number as it moved (PV1-19 beside MRG-5): both are one, with the right person."""
+    visit = visits.visit(reading, person, segments)
+    if not visit.number or visit.thread == old:
+        return []
+    return [_visit_said(reading, person, visit, EFFECTS["A08"], "A45"), _became(person, visit, old)]
+
+
+def _became(person: Subject, visit: Visit, old: str) -> Statement:
+    said = Said(person.patient, {}, Rule("renumbered", of=old, to=visit.thread), passing=True)
+    return statement(old, person.local_id, said, (person.thread, visit.account, visit.thread))
 
 
 def _other_numbers(left: Subject, right: Subject) -> Statement:

@@ -20,6 +20,8 @@ _MARKS: Final = (
     (b"\xfe\xff", "utf-16"),
 )
 _C1: Final = frozenset(map(chr, range(0x80, 0xA0)))
+# In these no word is spelt as UTF-8 spells a letter: what is well-formed UTF-8 is that, whatever the header was copied from.
+_WESTERN: Final = frozenset(("latin-1", "iso8859-15", "cp1252"))
 AS_WINDOWS: Final = "MSH-18 does not fit the bytes: read as Windows-1252"
 AS_UTF_8: Final = "MSH-18 does not fit the bytes: read as UTF-8"
 
@@ -43,6 +45,8 @@ def decoded(raw: bytes, default: str = "") -> tuple[str, str, tuple[str, ...]]:
         return raw.decode("ascii"), "ascii", ()
     said = _said(raw) or default.strip().upper()
     codec = CODECS.get(said, "")
+    if codec in _WESTERN and _is_utf_8(raw):
+        return raw.decode("utf-8"), "utf-8", (AS_UTF_8,)
     if codec == "latin-1":
         text = raw.decode("latin-1")
         if _C1.isdisjoint(text):
@@ -54,6 +58,14 @@ def decoded(raw: bytes, default: str = "") -> tuple[str, str, tuple[str, ...]]:
         return raw.decode("utf-8"), "utf-8", () if codec else (AS_UTF_8,)
     except UnicodeDecodeError:
         return _windows(raw)
+
+
+def _is_utf_8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _said(raw: bytes) -> str:

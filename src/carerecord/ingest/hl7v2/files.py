@@ -3,6 +3,7 @@
 import base64
 import binascii
 import re
+from email import message_from_string
 from typing import Any, Final
 
 from carerecord.ingest.hl7v2 import values
@@ -48,12 +49,45 @@ def is_file(obx: Segment) -> bool:
 def goes_on(obx: Segment, before: list[Segment]) -> bool:
     """Whether its bytes are the next piece of a file: what begins as no file does, behind one that begins as one."""
     first = before[0]
-    if not is_file(first) or obx.raw(2) != first.raw(2) or obx.raw(3) != first.raw(3) or not _opens(first):
+    if not is_file(first) or obx.raw(2) != first.raw(2) or obx.raw(3) != first.raw(3):
+        return False
+    if _is_headed(first):
+        return _is_a_line(obx) and (not _is_headed(obx) or all(_is_headed(each) for each in before))
+    if not _opens(first):
         return False
     one, other = first.part(5), obx.part(5)
     if one is None or other is None or _opens(obx) or not _PIECE.match(_data(other)[1]):
         return False
     return not other.peek(2) or (one.peek(2), one.peek(3)) == (other.peek(2), other.peek(3))
+
+
+def _is_headed(obx: Segment) -> bool:
+    """Whether it is a line of the head of a file as mail has it, one OBX a line: a kind, an encoding, then the file itself."""
+    return obx.raw(5).lower().startswith(("content-", "mime-version:"))
+
+
+def _is_a_line(obx: Segment) -> bool:
+    part = obx.part(5)
+    return part is None or part.many == 1
+
+
+def _mailed(reading: Reading, lines: list[Segment]) -> Resource:
+    whole = message_from_string("\n".join([part.whole if (part := line.part(5)) is not None else "" for line in lines]))
+    body = next((each for each in whole.walk() if not each.is_multipart()), whole)
+    said = str(body.get_payload())
+    encoding = str(body.get("content-transfer-encoding", "")).strip().upper()
+    content = _bytes([said], "BASE64") if encoding == "BASE64" else body.get_payload(decode=True)
+    if not isinstance(content, bytes) or not content.strip():
+        reading.note("the file in OBX-5 is not encoded as it says")
+        return {}
+    found: Resource = {"contentType": body.get_content_type(), **_shown_by_itself(content)}
+    if name := re.split(r"[/\\]", body.get_filename() or "")[-1]:
+        found["title"] = name
+    return {**found, "data": base64.b64encode(content).decode(), "size": len(content)}
+
+
+def _shown_by_itself(content: bytes) -> Resource:
+    return next(({"contentType": type_} for start, type_ in _STARTS if content.startswith(start)), {})
 
 
 def _opens(obx: Segment) -> bool:
@@ -101,6 +135,8 @@ def attached(reading: Reading, lines: list[Segment]) -> Resource:
     part = lines[0].part(5)
     if part is None or part.empty:
         return {}
+    if _is_headed(lines[0]):
+        return _mailed(reading, lines)
     kind, subtype = part.peek(2).upper(), part.peek(3).upper()
     if lines[0].raw(2).strip().upper() == "RP":
         address = part[1]
@@ -115,10 +151,7 @@ def attached(reading: Reading, lines: list[Segment]) -> Resource:
     if content is None or not content:
         reading.note("the file in OBX-5 is not encoded as it says")
         return {}
-    found = _typed(kind, subtype, part)
-    shown_by_itself = next((type_ for start, type_ in _STARTS if content.startswith(start)), "")
-    if shown_by_itself:
-        found["contentType"] = shown_by_itself
+    found = {**_typed(kind, subtype, part), **_shown_by_itself(content)}
     return {"contentType": "application/octet-stream", **found, "data": base64.b64encode(content).decode(), "size": len(content)}
 
 

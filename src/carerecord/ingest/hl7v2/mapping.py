@@ -32,7 +32,8 @@ def _table() -> dict[tuple[str, str], Trigger]:
         found["ADT", event] = Trigger(title, "Encounter; what hung on the old number", adt.merged_visits)
     found["ADT", "A23"] = Trigger("Visit deleted", "the visit and all within it withdrawn", adt.deleted_visit)
     found["ADT", "A29"] = Trigger("Person deleted", "the person's entry and all under it withdrawn", adt.deleted_person)
-    found["ADT", "A35"] = Trigger("Two accounts are one", "Patient", adt.merged_accounts)
+    for event, title in adt.ACCOUNT_MERGES.items():
+        found["ADT", event] = Trigger(title, "Patient", adt.merged_accounts)
     for event, title in (("A43", "A number moves"), ("A44", "An account moves"), ("A45", "A visit moves")):
         found["ADT", event] = Trigger(title, "all that hangs on it, under the right person", adt.moved)
     found["ADT", "A24"] = Trigger("Two entries are of one person", "two Patients, linked", adt.linked)
@@ -48,8 +49,9 @@ def _table() -> dict[tuple[str, str], Trigger]:
     found["OUL", "R24"] = Trigger("Results, by order", report, results.of_orders)
     for event, title in documents.EVENTS.items():
         found["MDM", event] = Trigger(title, "DocumentReference", documents.documented)
-    for code, event, title in (("ORM", "O01", "Order"), ("OMG", "O19", "Order"), ("OML", "O21", "Laboratory order"),
-                               ("OML", "O33", "Laboratory order"), ("OML", "O35", "Laboratory order")):  # fmt: skip
+    for code, event, title in (("ORM", "O01", "Order"), ("OMG", "O19", "Order"), ("OMI", "O23", "Imaging order"),
+                               ("OML", "O21", "Laboratory order"), ("OML", "O33", "Laboratory order"),
+                               ("OML", "O35", "Laboratory order")):  # fmt: skip
         found[code, event] = Trigger(title, "ServiceRequest", orders.requested)
     for event, (title, _) in appointments.EVENTS.items():
         found["SIU", event] = Trigger(title, "Appointment", appointments.scheduled)

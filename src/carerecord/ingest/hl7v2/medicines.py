@@ -13,15 +13,16 @@ from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.people import Subject
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, said_of_one
-from carerecord.ingest.hl7v2.shapes import Statement
+from carerecord.ingest.hl7v2.shapes import Statement, Unreadable
 from carerecord.ingest.hl7v2.systems import local
+from carerecord.ingest.hl7v2.timings import AS_NEEDED, PRIORITIES, Timing, in_words, timings
 from carerecord.ingest.hl7v2.visits import Visit
 
 _STARTS: Final = frozenset(("RXO", "RXE", "RXD", "RXA", "RXG"))
 STATUS: Final = {"CA": "cancelled", "OC": "cancelled", "CR": "cancelled", "DC": "stopped", "OD": "stopped", "DR": "stopped",
                   "HD": "on-hold",
                   "OH": "on-hold", "HR": "on-hold", "DE": "entered-in-error", "UA": "cancelled", "RP": "stopped",
-                  "OP": "stopped"}  # fmt: skip
+                  "RU": "stopped"}  # fmt: skip
 _STATES: Final = {
     "CA": "cancelled",
     "CM": "completed",
@@ -37,7 +38,12 @@ _GIVEN_IN_WORDS: Final = {
     "NOT GIVEN": "not-done", "NOT ADMINISTERED": "not-done", "NOT TAKEN": "not-done", "REFUSED": "not-done",
     "DECLINED": "not-done", "HELD": "not-done", "WITHHELD": "not-done", "OMITTED": "not-done", "MISSED": "not-done",
 }  # fmt: skip
+_PARTS: Final = {"B": "Base", "A": "Additive"}
 DELETED: Final = "deleted by its sender"
+NO_MEDICINE: Final = (
+    "it brings no medicine that can be filed: one that is ordered has a number (ORC-2, ORC-3) by which it can be stopped, "
+    "one that was given says which it was and when (RXA-5, RXA-3)"
+)
 
 
 class Order(Struct):
@@ -62,6 +68,7 @@ def vaccinated(reading: Reading, event: str) -> Done:
 def _each(reading: Reading, *, vaccines: bool) -> Done:
     subjects: list[Subject] = []
     said: list[Statement] = []
+    found = 0
     for segments in groups(reading):
         person, visit, passing = in_passing(reading, segments)
         subjects.append(person)
@@ -69,8 +76,11 @@ def _each(reading: Reading, *, vaccines: bool) -> Done:
         said += said_of(reading, person, visit, tuple(each for each in segments if each.name in ("AL1", "IAM")))
         for order in _orders(segments):
             made = _vaccine(reading, person, visit, order) if vaccines else _medicine(reading, person, visit, order)
+            found += len(made)
             for thing, facts in made:
                 said.append(said_of_one(thing, person.patient, person.local_id, facts, (person.thread, *visit.things)))
+    if not found and not vaccines:
+        raise Unreadable(NO_MEDICINE)
     return subjects, said, []
 
 
@@ -144,7 +154,15 @@ def _request(
         reading.note(f"{ordered.name} does not say which medicine")
         return None
     facts["medicationCodeableConcept"] = medicine
-    facts["dosageInstruction"] = [_dosage(reading, order, ordered, encoded=encoded)]
+    told = [each for each in order.rest if each.name == "TQ1"]
+    dosed = bool(ordered.text(3 if encoded else 2))
+    ways = timings(reading, order.orc, told, ordered if encoded else None, dosed=dosed)
+    if dosage := _dosage(reading, order, ordered, ways, encoded=encoded):
+        facts["dosageInstruction"] = [dosage]
+    if priority := next((PRIORITIES[each.priority] for each in ways if each.priority in PRIORITIES), ""):
+        facts["priority"] = priority
+    if parts := _made_of(reading, order):
+        facts["+note/parts"] = {"text": parts}
     if visit.number:
         facts["encounter"] = visit.reference
     amount, unit, refills = (10, 11, 12) if encoded else (11, 12, 13)
@@ -178,45 +196,75 @@ def _order_control(reading: Reading, orc: Segment | None, facts: dict[str, Any])
         facts["statusReason"] = why
 
 
-def _dosage(reading: Reading, order: Order, ordered: Segment, *, encoded: bool) -> Resource:
+def _dosage(reading: Reading, order: Order, ordered: Segment, ways: tuple[Timing, ...], *, encoded: bool) -> Resource:
     """The sender's own words where there are some; amount, time and route beside them as they were coded."""
-    low, high, unit, words = (3, 4, 5, 7) if encoded else (2, 3, 4, 7)
+    low, high, unit, words, per, rate = (3, 4, 5, 7, 22, 23) if encoded else (2, 3, 4, 7, 17, 21)
     out: Resource = {}
-    timing = order.first("TQ1")
-    timed = timing.part(3) if timing is not None else ordered.part(1) if encoded else None
-    often = (timed[1] if timing is not None else timed.sub(2, 1)) if timed is not None else ""
     instruction = [text for each in ordered.parts(words) if (text := each[2] or each[1])]
     if encoded:
         instruction += [text for each in ordered.parts(21) if (text := each[2] or each[1])]
-    starts = reading.time(timing, 7) if timing is not None else reading.time_in(timed, 4, "RXE-1.4") if timed is not None else ""
-    ends = reading.time(timing, 8) if timing is not None else reading.time_in(timed, 5, "RXE-1.5") if timed is not None else ""
+    instruction += [each.words for each in ways if each.words]
+    if len(ways) > 1:  # one after the other, or beside each other: which, their sender says in none of these fields
+        instruction += [each.line for each in ways if each.line]
+    if time_unit := ordered.text(per):
+        instruction.append(f"per {in_words(time_unit)}")
     dose_unit = values.unit(reading, ordered.part(unit))
     least, most = values.quantity(ordered.text(low), *dose_unit), values.quantity(ordered.text(high), *dose_unit)
+    amount: Resource = {}
     if least and most and least != most:
-        out["doseAndRate"] = [{"doseRange": {"low": least, "high": most}}]
+        amount["doseRange"] = {"low": least, "high": most}
     elif least:
-        out["doseAndRate"] = [{"doseQuantity": least}]
-    route = order.first("RXR")
-    if route is not None:
-        for element, number in (("route", 1), ("site", 2), ("method", 4)):
-            if made := values.concept(reading, route.part(number)):
-                out[element] = made
-    starts, ends = reading.in_order(starts, ends, f"the end of {ordered.name} is before its start")
-    bounds = {key: said for key, said in (("start", starts), ("end", ends)) if said}
-    times: Resource = {}
-    if bounds:
-        times["repeat"] = {"boundsPeriod": bounds}
-    if often:
-        times["code"] = {"text": often}
-    if times:
-        out["timing"] = times
+        amount["doseQuantity"] = least
+    if how_fast := values.quantity(ordered.text(rate), *values.unit(reading, ordered.part(rate + 1))):
+        amount["rateQuantity"] = how_fast
+    if amount:
+        out["doseAndRate"] = [amount]
+    out |= _route(reading, order, ("route", "site", "method"))
+    often = "; ".join(dict.fromkeys([each.often for each in ways if each.often]))
+    if timing := _timed(reading, ordered, ways, often):
+        out["timing"] = timing
+    if any(each.priority == AS_NEEDED for each in ways):
+        out["asNeededBoolean"] = True
     if instruction:
-        out["text"] = "\n".join(instruction)
-    elif often and least:
-        amount = " ".join(filter(None, (str(least["value"]), least.get("unit"))))
-        how = (out.get("route") or {}).get("text") or ""
-        out["text"] = " ".join(filter(None, (amount, how, often)))
+        out["text"] = "\n".join(dict.fromkeys(instruction))
+    elif ways and (often or not least):
+        said = " ".join(filter(None, (str(least["value"]), least.get("unit")))) if least else ways[0].amount
+        route = (out.get("route") or {}).get("text") or ""
+        if said and often:
+            out["text"] = " ".join(filter(None, (said, route, often)))
     return out
+
+
+def _timed(reading: Reading, ordered: Segment, ways: tuple[Timing, ...], often: str) -> Resource:
+    first = next((each.starts for each in ways if each.starts), "")
+    last = next((each.ends for each in reversed(ways) if each.ends), "")
+    starts, ends = reading.in_order(first, last, f"the end of {ordered.name} is before its start")
+    out: Resource = {}
+    if bounds := {key: said for key, said in (("start", starts), ("end", ends)) if said}:
+        out["repeat"] = {"boundsPeriod": bounds}
+    if often:
+        out["code"] = {"text": often}
+    return out
+
+
+def _route(reading: Reading, order: Order, elements: tuple[str, ...]) -> Resource:
+    route, places = order.first("RXR"), {"route": 1, "site": 2, "method": 4}
+    if route is None:
+        return {}
+    return {each: made for each in elements if (made := values.concept(reading, route.part(places[each])))}
+
+
+def _made_of(reading: Reading, order: Order) -> str:
+    """What is mixed in it (RXC), a line each: a drip is its additives before it is its bag."""
+    lines = []
+    for rxc in (each for each in order.rest if each.name == "RXC"):
+        kind, what = rxc.text(1).upper(), values.concept(reading, rxc.part(2))
+        name = what.get("text") or (what["coding"][0]["code"] if "coding" in what else "")
+        amount = " ".join(filter(None, (rxc.text(3), values.unit(reading, rxc.part(4))[0])))
+        strength = " ".join(filter(None, (rxc.text(5), values.unit(reading, rxc.part(6))[0])))
+        if said := ", ".join(filter(None, (name, amount, strength and f"strength {strength}"))):
+            lines.append(f"{_PARTS.get(kind, 'Contains')}: {said}")
+    return "\n".join(lines)
 
 
 def _dispense(reading: Reading, rxd: Segment, order: Order, visit: Visit, request: Resource) -> dict[str, Any] | None:
@@ -235,6 +283,8 @@ def _dispense(reading: Reading, rxd: Segment, order: Order, visit: Visit, reques
     notes = [text for number in (9, 15) for each in rxd.parts(number) if (text := each[2] or each[1])]
     if notes:
         facts["+note/rxd"] = {"text": "\n".join(notes)}
+    if given := _route(reading, order, ("route", "site")):
+        facts["dosageInstruction"] = [given]
     if number := rxd.text(7):
         facts["+identifier/prescription"] = {"system": local("prescription", reading.sender, ""), "value": number}
     if request:
@@ -271,11 +321,7 @@ def _administration(reading: Reading, rxa: Segment, order: Order, visit: Visit, 
     dosage: Resource = {}
     if dose := values.quantity(rxa.text(6), *values.unit(reading, rxa.part(7))):
         dosage["dose"] = dose
-    route = order.first("RXR")
-    if route is not None:
-        for element, number in (("route", 1), ("site", 2)):
-            if made := values.concept(reading, route.part(number)):
-                dosage[element] = made
+    dosage |= _route(reading, order, ("route", "site"))
     if dosage:
         facts["dosage"] = dosage
     if who := values.clinicians(reading, rxa, 10):
@@ -346,11 +392,7 @@ def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _
             facts["primarySource"] = noted[1] == "00"
         if text := noted[2]:
             facts["+note/source"] = {"text": text}
-    route = order.first("RXR")
-    if route is not None:
-        for element, number in (("route", 1), ("site", 2)):
-            if made := values.concept(reading, route.part(number)):
-                facts[element] = made
+    facts |= _route(reading, order, ("route", "site"))
     if visit.number:
         facts["encounter"] = visit.reference
     if rxa.text(21).upper() == "D":

@@ -16,6 +16,7 @@ from carerecord.ingest.hl7v2.ways import Ways, recurring
 STATUS: Final = {
     "F": "final", "C": "corrected", "P": "preliminary", "R": "preliminary", "S": "preliminary", "I": "registered",
     "O": "registered", "N": "registered", "U": "final", "V": "final", "A": "amended", "B": "amended", "X": "cancelled",
+    "FINAL": "final", "CORRECTED": "corrected", "PRELIMINARY": "preliminary", "AMENDED": "amended", "CANCELLED": "cancelled",
 }  # fmt: skip
 WITHDRAWS: Final = {
     "D": "the result was deleted by its sender",
@@ -103,7 +104,7 @@ def _by_whom_and_how(reading: Reading, obx: Segment, facts: dict[str, Any]) -> N
     if method := values.concept(reading, obx.part(17)):
         facts["method"] = method
     if device := obx.part(18):
-        facts["device"] = {"type": "Device", "display": device.whole}
+        facts["device"] = {"type": "Device", "display": device.words}
     if site := values.concept(reading, obx.part(20)):
         facts["bodySite"] = site
     if number := values.entity(reading, obx, 21, "observation"):
@@ -193,6 +194,8 @@ def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
                 return _shown({"valueCodeableConcept": concept})
         if kind in ("TS", "DT", "DTM") and (when := times.fhir_time(part[1], reading.zone, reading.received_at)):
             return _shown({"valueDateTime": when})
+        if kind == "DR" and (span := _span(reading, part)):
+            return _shown({"valuePeriod": span})
         if kind == "TM" and (clock := times.clock_time(part[1])):
             return _shown({"valueTime": clock})
     text = "\n".join(each.whole for each in parts)
@@ -203,7 +206,13 @@ def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
     is_amount = words and any(each.isdigit() for each in text)  # "Haemolysed" has no unit, whatever the form was filled in with
     if words and not is_amount:
         reading.note("OBX-5 holds no number: its unit, OBX-6, is not carried")
-    return _text(f"{text} {words}" if is_amount else text)
+    return _text(f"{text} {words}" if is_amount and not text.endswith(words) else text)
+
+
+def _span(reading: Reading, part: Part) -> Resource:
+    start, end = (reading.time_in(part, at, f"OBX-5.{at}") for at in (1, 2))
+    start, end = reading.in_order(start, end, "OBX-5.2 is before OBX-5.1")
+    return {key: said for key, said in (("start", start), ("end", end)) if said}
 
 
 def _text(text: str) -> dict[str, Any]:
@@ -238,6 +247,8 @@ def words_of(value: Any) -> str:
         return " ".join(filter(None, (value.get("comparator"), str(value["value"]), value.get("unit"))))
     if "low" in value:
         return f"{words_of(value['low'])} to {words_of(value['high'])}"
+    if "start" in value or "end" in value:
+        return " to ".join(filter(None, (value.get("start"), value.get("end"))))
     if "numerator" in value:
         return f"{words_of(value['numerator'])} : {words_of(value['denominator'])}"
     coding = (value.get("coding") or [{}])[0]

@@ -11,7 +11,8 @@ from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.people import Subject
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, Said, statement
-from carerecord.ingest.hl7v2.shapes import Statement
+from carerecord.ingest.hl7v2.shapes import Statement, Unreadable
+from carerecord.ingest.hl7v2.timings import PRIORITIES
 from carerecord.ingest.hl7v2.visits import Visit
 
 # ORC-1, what is to be done with the order (table 0119), and ORC-5, how far it is (table 0038).
@@ -19,21 +20,21 @@ CONTROLS: Final = {"NW": "active", "OK": "active", "SN": "active", "XO": "active
                     "RE": "", "PA": "",
                     "CH": "", "CA": "revoked", "OC": "revoked", "CR": "revoked", "DC": "revoked", "OD": "revoked",
                     "DR": "revoked", "UA": "revoked",
-                    "HD": "on-hold", "OH": "on-hold", "HR": "on-hold", "RL": "active", "OE": "active", "RP": "active",
+                    "HD": "on-hold", "OH": "on-hold", "HR": "on-hold", "RL": "active", "OE": "active", "RP": "revoked",
                     "RO": "active",
-                    "RU": "active", "RF": "active", "UC": "active", "UD": "active", "UX": "active", "UM": "active",
+                    "RU": "revoked", "RF": "active", "UC": "active", "UD": "active", "UX": "active", "UM": "active",
                     "DE": "entered-in-error"}  # fmt: skip
 STATES: Final = {"A": "active", "CA": "revoked", "CM": "completed", "DC": "revoked", "ER": "entered-in-error",
                   "HD": "on-hold", "IP": "active",
                   "RP": "revoked", "SC": "active"}  # fmt: skip
-_PRIORITIES: Final = {"S": "stat", "A": "asap", "R": "routine", "P": "routine", "C": "routine", "T": "routine", "U": "urgent",
-                      "UR": "urgent",
-                      "STAT": "stat", "ASAP": "asap", "ROUTINE": "routine", "URGENT": "urgent"}  # fmt: skip
+
+NOTHING_ASKED: Final = "it asks for nothing that can be filed: no order with a number (ORC-2, ORC-3) says what is ordered (OBR-4)"
 
 
 def requested(reading: Reading, event: str) -> Done:
     """ORM, OMG, OML: one request for each ORC with its OBR."""
     subjects, said = list[Subject](), list[Statement]()
+    found = 0
     for segments in groups(reading):
         person, visit, passing = in_passing(reading, segments)
         subjects.append(person)
@@ -44,7 +45,10 @@ def requested(reading: Reading, event: str) -> Done:
             if made is None:
                 reading.note("an ORC without a number, nor what is ordered, is not carried")
             else:
+                found += 1
                 said.append(made)
+    if not found:
+        raise Unreadable(NOTHING_ASKED)
     return subjects, said, []
 
 
@@ -109,10 +113,10 @@ def ordered(
         facts["encounter"] = visit.reference
     _said_with_it(reading, rest or [], facts)
     if passing:
-        done = facts["status"] == "completed"
+        over = facts["status"] if facts["status"] in ("completed", "revoked") else ""
         facts = {key if key[0] == "+" else f"?{key}": value for key, value in facts.items()}
-        if done:  # whoever did it knows that it is done
-            facts["status"] = "completed"
+        if over:  # whoever does it knows that it is done, or will not be
+            facts["status"] = over
     else:
         facts[WITHDRAWN] = None
     thread = f"ServiceRequest/{id_}"
@@ -125,7 +129,9 @@ def _status(reading: Reading, orc: Segment | None, obr: Segment | None, *, passi
         return "active"
     control, state = orc.text(1).upper(), orc.text(5).upper()
     if passing:
-        done = obr is not None and obr.text(25).upper() in ("F", "C")
+        if (by_control := CONTROLS.get(control, "")) not in ("", "active"):
+            return by_control
+        done = obr is not None and obr.text(25).upper() in ("F", "C", "FINAL", "CORRECTED")
         return STATES.get(state, "completed" if done else "active")
     if control and control not in CONTROLS:
         reading.note("ORC-1 is no order control that is known here")
@@ -157,8 +163,8 @@ def _who_and_when(reading: Reading, orc: Segment | None, obr: Segment | None, fa
             facts["occurrenceDateTime"] = planned
         timing = obr.part(27)
         for part, component in ((timing, 6), (obr.part(5), 1)):
-            if part is not None and part.peek(component).upper() in _PRIORITIES:
-                facts["priority"] = _PRIORITIES[part[component].upper()]
+            if part is not None and part.peek(component).upper() in PRIORITIES:
+                facts["priority"] = PRIORITIES[part[component].upper()]
     if requester:
         facts["requester"] = requester
 
@@ -184,8 +190,8 @@ def _said_with_it(reading: Reading, rest: list[Segment], facts: dict[str, Any]) 
     for each in rest:
         if each.name == "TQ1":
             priority = each.text(9).upper()
-            if priority in _PRIORITIES:
-                facts["priority"] = _PRIORITIES[priority]
+            if priority in PRIORITIES:
+                facts["priority"] = PRIORITIES[priority]
             if starts := reading.time(each, 7):
                 facts["occurrenceDateTime"] = starts
         elif each.name == "DG1" and (made := values.concept(reading, each.part(3))):

@@ -22,6 +22,7 @@ _HL7: Final = "http://hl7.org/fhir/StructureDefinition/"
 GENDERS: Final = {"M": "male", "F": "female", "U": "unknown", "O": "other", "A": "other", "N": "other", "1": "male",
                    "2": "female", "9": "other",
                    "X": "unknown", "0": "unknown", "I": "other", "MALE": "male", "FEMALE": "female"}  # fmt: skip
+_ETHNIC: Final = frozenset("ABCDEFGHJKLMNPRSZ")
 _MARITAL: Final = "http://terminology.hl7.org/CodeSystem/v3-MaritalStatus"
 _MARRIED: Final = {"M": "M", "S": "S", "D": "D", "W": "W", "A": "L", "P": "T", "T": "T", "B": "U", "N": "M", "C": "M"}
 # Numbers of visits, accounts and documents are no number of a person.
@@ -91,7 +92,8 @@ def numbered(reading: Reading, segment: Segment, fields: tuple[int, ...]) -> Sub
 def _named(reading: Reading, identifiers: tuple[Resource, ...], facts: dict[str, Any], where: str) -> Subject:
     local_id = known_by(reading.sender, identifiers)
     if not local_id:
-        raise Unreadable(f"{where} holds no number by which its sender knows anybody")
+        but = ", but for an NHS number that is nobody's" if any(_type(each) == _STOPGAP for each in identifiers) else ""
+        raise Unreadable(f"{where} holds no number by which its sender knows anybody{but}")
     id_ = patient_id(reading.sender, local_id)
     return Subject(local_id, id_, facts, identifiers, _by_numbers(reading, local_id, identifiers))
 
@@ -261,7 +263,8 @@ def _concepts(reading: Reading, pid: Segment, facts: dict[str, Any]) -> None:
         if not made:
             continue
         if "coding" in made:
-            made = {**made, "coding": [{"system": _ETHNIC_SYSTEM, **each} for each in made["coding"]]}
+            own = {"system": _ETHNIC_SYSTEM}  # of the codes that are in it: many a sender has others, and names no system
+            made = {**made, "coding": [{**(own if each["code"] in _ETHNIC else {}), **each} for each in made["coding"]]}
         facts["ext:EthnicCategory"] = {"url": f"{UK_CORE}EthnicCategory", "valueCodeableConcept": made}
     if "ext:EthnicCategory" not in facts and (pid.deletes(22) or pid.deletes(10)):
         facts["ext:EthnicCategory"] = None

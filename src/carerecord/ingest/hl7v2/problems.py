@@ -16,6 +16,7 @@ _SYSTEM: Final = "http://terminology.hl7.org/CodeSystem/condition-"
 _CLINICAL: Final = {"ACTIVE": "active", "A": "active", "INACTIVE": "inactive", "I": "inactive", "RESOLVED": "resolved",
                     "R": "resolved",
                     "REMISSION": "remission", "RECURRENCE": "recurrence", "RELAPSE": "relapse"}  # fmt: skip
+_GOES_ON: Final = frozenset(("active", "recurrence", "relapse"))
 _VERIFIED: Final = {"CONFIRMED": "confirmed", "C": "confirmed", "PROVISIONAL": "provisional", "P": "provisional",
                     "DIFFERENTIAL": "differential", "D": "differential", "REFUTED": "refuted", "UNCONFIRMED": "unconfirmed",
                     "U": "unconfirmed"}  # fmt: skip
@@ -61,7 +62,11 @@ def _facts(reading: Reading, prb: Segment, event: str, made: Resource) -> dict[s
         facts["clinicalStatus"] = {"coding": [{"system": f"{_SYSTEM}clinical", "code": known or "resolved"}]}
     else:
         facts["?clinicalStatus"] = {"coding": [{"system": f"{_SYSTEM}clinical", "code": "active"}]}
-    if resolved:
+    if known in _GOES_ON:  # whatever else is or was said of when it ended
+        facts["abatementDateTime"] = None
+        if resolved:
+            facts["+note/resolved"] = {"text": f"Its sender says that it goes on, and was resolved at {resolved}"}
+    elif resolved:
         facts["abatementDateTime"] = resolved
     if sure is not None and (code := _VERIFIED.get((sure[1] or sure[2]).upper(), "")):
         facts["verificationStatus"] = {"coding": [{"system": f"{_SYSTEM}ver-status", "code": code}]}

@@ -23,10 +23,13 @@ from carerecord.ingest.hl7v2.ways import Ways, recurring
 STATUS: Final = {
     "O": "registered", "I": "registered", "S": "registered", "A": "partial", "P": "preliminary", "C": "corrected",
     "M": "corrected", "R": "preliminary", "F": "final", "X": "cancelled", "Y": "registered", "Z": "registered", "N": "unknown",
+    "FINAL": "final", "CORRECTED": "corrected", "PRELIMINARY": "preliminary", "AMENDED": "amended", "CANCELLED": "cancelled",
+    "PARTIAL": "partial",
 }  # fmt: skip
 WITHDRAWS: Final = {"D": "the report was deleted by its sender", "W": "the report was withdrawn by its sender"}
 _OF_A_RESULT: Final = {"registered": "registered", "partial": "preliminary", "preliminary": "preliminary",
                        "corrected": "corrected",
+                       "amended": "amended",
                        "final": "final", "cancelled": "cancelled", "unknown": "unknown"}  # fmt: skip
 _IMAGING: Final = frozenset(
     ("RAD", "RUS", "RX", "XRC", "CT", "CUS", "NMR", "NMS", "VUS", "RT", "MR", "US", "XR", "NM", "MG", "DX", "CR", "PT")

@@ -86,9 +86,7 @@ def name(part: Part) -> Resource:
     """A HumanName of XPN; {} where it is empty."""
     family, first, middle, junior, prefix, degree = part.first(6)
     use = part[7].upper() if part.peek(7).upper() in _NAME_USES else ""
-    own, before = part.sub(1, 3), part.sub(1, 2)
-    if own and own not in family:
-        family = family or " ".join(filter(None, (before, own)))
+    family = family or _own_family(part, 1)
     given = [each for each in (first, *middle.split()) if each]
     suffix = [each for each in (junior, degree) if each]
     out: Resource = {}
@@ -105,12 +103,18 @@ def name(part: Part) -> Resource:
     return out
 
 
+def _own_family(part: Part, component: int) -> str:
+    """A surname whose whole is left out, of its parts (FN): "&van&Dijk"; the partner's, where that is all there is."""
+    return " ".join(filter(None, (part.sub(component, 2), part.sub(component, 3)))) or part.sub(component, 5)
+
+
 def address(reading: Reading, part: Part) -> Resource:
     use = part.peek(7).upper()
     if use in _NOWHERE_TO_FIND_THEM:
         return {}
     street, designation, *where = part.first(6)
-    lines = [each for each in (street, part.sub(1, 2), part.sub(1, 3), designation, part[8]) if each]
+    apart = [each for each in (part.sub(1, 2), part.sub(1, 3)) if each not in street]  # as its name and number once more
+    lines = [each for each in (street, *apart, designation, part[8]) if each]
     out: Resource = {}
     if lines:
         out["line"] = lines
@@ -133,7 +137,7 @@ def telephone(part: Part, use: str) -> list[Resource]:
     known = part.peek(3).upper()
     kind = _PHONE_KINDS[part[3].upper()] if known in _PHONE_KINDS else "phone"
     used = (_PHONE_USES[part[2].upper()] if part.peek(2).upper() in _PHONE_USES else "") or use
-    number = part[1] or part[12] or " ".join(filter(None, (part[5] and f"+{part[5].lstrip('+')}", part[6], part[7])))
+    number = part[1] or part[12] or _in_parts(part)
     if number and part[8]:
         number = f"{number} ext. {part[8]}"
     mail = part[4]
@@ -150,6 +154,13 @@ def telephone(part: Part, use: str) -> list[Resource]:
     return out
 
 
+def _in_parts(part: Part) -> str:
+    """Country, area and number; "" where none of them has a digit, as where the kind of an address of mail slipped there."""
+    if not any(each.isdigit() for each in part.peek(5) + part.peek(6) + part.peek(7)):
+        return ""
+    return " ".join(filter(None, (part[5] and f"+{part[5].lstrip('+')}", part[6], part[7])))
+
+
 @recurring
 def clinician(ways: Ways, part: Part | None) -> Resource:
     """A reference to somebody who works there, by number and name; {} where neither is said."""
@@ -157,6 +168,7 @@ def clinician(ways: Ways, part: Part | None) -> Resource:
         return {}
     in_one = not part.peek(2) and part.sub(1, 2)  # of who read a result, all stands within the first component (OBR-32)
     number, family, given, middle, suffix, prefix = [part.sub(1, at) for at in range(1, 7)] if in_one else part.first(6)
+    family = family or ("" if in_one else _own_family(part, 2))
     display = " ".join(filter(None, (prefix, given, middle, family, suffix)))
     out: Resource = {"type": "Practitioner"}
     if number:
