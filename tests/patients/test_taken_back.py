@@ -22,6 +22,7 @@ from carerecord.contracts.patients import (
 from carerecord.kit.errors import Conflict
 from carerecord.patients.claims import Taking
 from carerecord.patients.instructions import Instructing
+from carerecord.patients.leftover import end_leftovers
 from carerecord.patients.linking import JOINED, PARTED
 
 
@@ -69,6 +70,35 @@ async def test_what_comes_for_a_number_that_was_parted_from_its_survivor_is_file
     await desk.index.part(PartAsked(a, actor=DR_NAIR))
     assert await claimed(desk, "a", given="Edith", family="Marlow", born="1967-03-14", phone="01632 960001") == a
     assert not await together(desk, a, b)
+
+
+async def test_a_merge_that_an_older_build_left_across_two_people_is_ended(desk):
+    a, _ = await taken(desk, "a", "b")
+    await say(desk, "merge", "a", "b")
+    assert await end_leftovers(desk.index.enrolling) == 0
+    await desk.db.execute("UPDATE link SET person = 'parted by an older build' WHERE patient = $1 AND until IS NULL", a)
+
+    assert await end_leftovers(desk.index.enrolling) == 1
+
+    assert await stands_for(desk, a) == ""
+    assert await claimed(desk, "a", given="Edith", family="Marlow", born="1967-03-14", phone="01632 960001") == a
+
+
+async def test_two_that_a_merge_made_one_for_a_while_are_asked_about_as_before(desk):
+    """Beside the one stands an entry of the other's source, which merges it with the other and takes that back."""
+    who = {"given": "Hamza", "family": "Iqbal", "phone": "01632 960001"}
+    await claimed(desk, "1", "clinic", given="Wei", family="Chen", born="1967-01-09")
+    a, kin = await claimed(desk, "a", **who), await claimed(desk, "2", "clinic", **who)
+    assert await together(desk, a, kin)
+    await say(desk, "merge", "a", "1", into_source="clinic")
+    (asked,) = await waiting(desk)
+    both = [Instruction(kind, "clinic", "2", "clinic", "1") for kind in ("merge", "unmerge")]
+
+    for each in both:
+        desk.clock.at += timedelta(seconds=1)
+        await Instructing(desk.index.enrolling).instruct(InstructAsked((each,)))
+
+    assert [each.id for each in await waiting(desk)] == [asked.id]
 
 
 async def test_who_was_merged_into_a_number_goes_with_it_when_it_is_parted_and_is_linked_to_the_others_no_more(desk):

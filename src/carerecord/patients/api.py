@@ -29,6 +29,7 @@ from carerecord.patients.asking import Asking
 from carerecord.patients.claims import Taking
 from carerecord.patients.enrol import Enrolling
 from carerecord.patients.instructions import Instructing
+from carerecord.patients.leftover import keep_ending
 from carerecord.patients.protecting import restricted
 from carerecord.patients.search import Pace, Searching
 from carerecord.patients.service import Index
@@ -75,5 +76,8 @@ def build(supplies: Supplies) -> Part:
             answer(ENTRIES, index.entries),
             answer(RESTRICTED, lambda asked: restricted(asked, supplies.db)),
         ),
-        jobs=(Job("patients.fold", enrolling.fold_all, alone=True),),
+        jobs=(
+            Job("patients.fold", enrolling.fold_all, alone=True),
+            Job("patients.leftover", lambda: keep_ending(enrolling), alone=True),
+        ),
     )

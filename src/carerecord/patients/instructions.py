@@ -106,7 +106,7 @@ class Instructing:
                 return await self._answer(db, "refused", gone.id, say=A_HUMAN)
             if not by and (why := PARTED if by_human else _held(told, sets[gone.person], sets[into.person])):
                 return await self._review(db, told, gone, into, why, when, now)
-            await reviews.close_across(db, left, right, now)
+        await reviews.close_across(db, [gone.id], [into.id], now)
         await lineage.wait_no_more(db, gone.id, into.id)
         # Whoever is named as the survivor stands for itself from now on: so no chain closes into a ring.
         if told.kind == "merge":

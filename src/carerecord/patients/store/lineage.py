@@ -140,6 +140,21 @@ async def end_across(db: Connection, moved: Sequence[str], now: datetime) -> Non
     )
 
 
+async def across(db: Database) -> list[str]:
+    """Numbers for which one of somebody else stands."""
+    rows = await db.fetch(
+        """
+        SELECT gone
+          FROM merge
+          JOIN link AS mine   ON mine.patient   = gone    AND mine.until   IS NULL
+          JOIN link AS theirs ON theirs.patient = into_id AND theirs.until IS NULL
+         WHERE kind = 'merge'
+           AND mine.person <> theirs.person
+        """
+    )
+    return [row["gone"] for row in rows]
+
+
 async def hold_again(db: Connection, at: datetime) -> None:
     """What ended at that moment holds as before, where its two are one person still and nothing has been said since."""
     rows = await db.fetch(
