@@ -32,6 +32,7 @@ from carerecord.contracts.ingest import (
 )
 from carerecord.contracts.locator import LEARN
 from carerecord.contracts.patients import (
+    DEATHS,
     DECIDE,
     ENROL,
     ENTRIES,
@@ -51,9 +52,11 @@ from carerecord.contracts.patients import (
     UNDO,
     WHO,
     Claim,
+    DeathsAsked,
     DecideAsked,
     EnrolAsked,
     Enrolled,
+    Identifier,
     InstructAsked,
     Instruction,
     KnownAsAsked,
@@ -142,6 +145,7 @@ async def test_matching_claims_and_instructions(service_database, tmp_path):
             (TAKE, claims),
             (MATCH, MatchAsked(stated("", "", number=nhs(1)))),
             (KNOWN_AS, KnownAsAsked("https://a.test/Id", "L1")),
+            (DEATHS, DeathsAsked(((Identifier("https://a.test/Id", "L1"),), ()))),
             (INSTRUCT, InstructAsked((merge, Instruction("merge", "a", "9", "a", "1")))),
             (LINEAGE, lambda said: LineageAsked(taken(said)[1].patient)),
             (QUEUE, QueueAsked()),
@@ -154,8 +158,8 @@ async def test_matching_claims_and_instructions(service_database, tmp_path):
             (SEVER, SeverAsked(nhs(1), nhs(2))),
         ],
     )
-    assert [each.error for each in answers[:8]] == [""] * 8
-    assert [each.error for each in answers[8:]] == ["NotUnderstood", "NotFound", "NotUnderstood", "NotFound", "NotSignedIn"]
+    assert [each.error for each in answers[:9]] == [""] * 9
+    assert [each.error for each in answers[9:]] == ["NotUnderstood", "NotFound", "NotUnderstood", "NotFound", "NotSignedIn"]
 
 
 async def test_ingest(service_database, tmp_path):

@@ -240,6 +240,12 @@ class KnownAs(Struct, frozen=True):
     unheard: tuple[str, ...] = ()  # of the systems asked for, those by whose numbers nobody was ever known
 
 
+class DeathsAsked(Struct, frozen=True):
+    """Is the death of these in doubt? For who hands over what sources say of it; each by all the numbers that stand beside it."""
+
+    bearers: tuple[tuple[Identifier, ...], ...]
+
+
 class Claim(Struct, frozen=True):
     """What one message says of whose it is."""
 
@@ -398,6 +404,7 @@ UNDO = Question("patients", "undo", UndoAsked, Nothing)
 PART = Question("patients", "part", PartAsked, Nothing)
 MATCH = Question("patients", "match", MatchAsked, Matched)
 KNOWN_AS = Question("patients", "known-as", KnownAsAsked, KnownAs)
+DEATHS = Question("patients", "deaths", DeathsAsked, tuple[str, ...])  # `Demographics.death_doubted` of each, in their order
 TAKE = Question("patients", "take", TakeAsked, tuple[Taken, ...])
 INSTRUCT = Question("patients", "instruct", InstructAsked, tuple[Instructed, ...])
 LINEAGE = Question("patients", "lineage", LineageAsked, tuple[Step, ...])

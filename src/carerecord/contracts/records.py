@@ -339,6 +339,7 @@ class Gathered(Struct, frozen=True, gc=False, omit_defaults=True):
     unnamed: tuple[Withheld, ...] = ()
     waiting: int = 0  # items that may be about somebody else: not handed over
     missing: tuple[str, ...] = ()  # what else is known not to be here, of which the state of no source tells
+    death_doubted: str = ""  # as `Demographics.death_doubted`
 
 
 class AliasesAsked(Struct, frozen=True):

@@ -11,7 +11,7 @@ from msgspec import Raw, Struct
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import WRITE, Change, Issue, Reach, WriteAsked, Written
-from carerecord.exchange import answers, by_owner, reads
+from carerecord.exchange import answers, by_owner, deaths, reads
 from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE
 from carerecord.exchange.resources import KEPT_ASIDE, criteria, kept_here, unless
 from carerecord.exchange.visit import Visit
@@ -90,7 +90,7 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
         reach = Reach(tuple(sorted({change.type for change in changes})), veiled_for=visit.client.organisation)
         looks = visit.looks(changes, "s")
         asked = WriteAsked(visit.client, reach, changes, visit.request_id, transaction=True, looks=looks)
-        written = await visit.face.calls.ask(WRITE, asked)
+        written = [await deaths.of_written(visit.face.calls, each) for each in await visit.face.calls.ask(WRITE, asked)]
         pairs = [(place, became) for (place, _), became in zip(writes, written, strict=True)]
         for place, became in pairs:
             if became.status >= 400 and became.status != OTHERS_FAULT:
@@ -133,7 +133,7 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
         changes = await visit.face.masters.minded(visit.client, (change,))
         asked = WriteAsked(visit.client, visit.reach(letter), changes, visit.request_id, looks=visit.looks(changes))
         (made,) = await visit.face.calls.ask(WRITE, asked)
-        return _told(visit, made)
+        return _told(visit, await deaths.of_written(visit.face.calls, made))
     except Exception as error:
         return reads.refused(visit, error)
 

@@ -16,7 +16,7 @@ from starlette.responses import Response, StreamingResponse
 
 from carerecord.contracts.bulk import Export, ExportAsked, ExportNamed, ExportRows, ExportRowsAsked
 from carerecord.contracts.holdings import EXPORT, EXPORT_CANCEL, EXPORT_ROWS, EXPORT_STATE, Issue, Reach
-from carerecord.exchange import answers, parameters
+from carerecord.exchange import answers, deaths, parameters
 from carerecord.exchange.owners import BY_ID
 from carerecord.exchange.resources import kept_here
 from carerecord.exchange.visit import Visit, token_of
@@ -177,7 +177,7 @@ async def _rows(visit: Visit, asked: ExportRowsAsked, first: ExportRows) -> Asyn
     page = first
     while True:
         if page.rows:
-            yield b"\n".join(bytes(each) for each in page.rows) + b"\n"
+            yield b"\n".join(await deaths.of_texts(visit.face.calls, [bytes(each) for each in page.rows])) + b"\n"
         if not page.next:
             return
         bearer = await visit.face.bearer(token_of(visit))

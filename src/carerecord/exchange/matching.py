@@ -19,7 +19,7 @@ from carerecord.contracts.patients import (
     SourcePatient,
     WhoAsked,
 )
-from carerecord.exchange import answers, parameters
+from carerecord.exchange import answers, deaths, parameters
 from carerecord.exchange.people import kept_back
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.errors import Unreadable
@@ -148,7 +148,7 @@ async def _kept(visit: Visit, whole: Person) -> Iterable[Held]:
     asked = FindAsked(
         "Patient", (("_id", ",".join(ids)),), visit.reach("s"), True, visit.base, "", _KEPT_OF_ONE, visit.client, visit.request_id
     )
-    return (await visit.face.calls.ask(SEARCH, asked)).matches
+    return (await deaths.of_page(visit.face.calls, await visit.face.calls.ask(SEARCH, asked))).matches
 
 
 def _built(found: Person) -> dict[str, Any]:

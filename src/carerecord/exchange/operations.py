@@ -20,7 +20,7 @@ from carerecord.contracts.holdings import (
     Page,
     WriteAsked,
 )
-from carerecord.exchange import answers, parameters, record
+from carerecord.exchange import answers, deaths, parameters, record
 from carerecord.exchange.links import CURSOR, MOST, size
 from carerecord.exchange.owners import OWNED_ELSEWHERE
 from carerecord.exchange.resources import held_here, kept_here, of_r4, type_of
@@ -75,7 +75,7 @@ async def everything(visit: Visit) -> Response:
         str(visit.request.path_params["id"]), visit.reach("r"), types, since, query.get("start", ""), query.get("end", ""),
         cursor=query.get(CURSOR, ""), most=size(query.get("_count", ""), MOST), client=visit.client, request=visit.request_id,
     )  # fmt: skip
-    page = await visit.face.calls.ask(EVERYTHING, asked)
+    page = await deaths.of_page(visit.face.calls, await visit.face.calls.ask(EVERYTHING, asked))
     here = f"{visit.base}/Patient/{asked.patient}/$everything"
     kept = tuple((name, value) for name, value in pairs if name not in (CURSOR, "_format", "_pretty"))
     return searchset(visit, page, here, kept, "", ())

@@ -6,8 +6,10 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
+from msgspec.structs import replace
+
 from carerecord.contracts.holdings import READ, SEARCHES, FindAsked, FindsAsked, Issue, ReadAsked, Sought
-from carerecord.exchange import answers, by_owner
+from carerecord.exchange import answers, by_owner, deaths
 from carerecord.exchange.links import Query, pairs_of
 from carerecord.exchange.owners import OWNED_ELSEWHERE
 from carerecord.exchange.resources import kept_here
@@ -84,6 +86,7 @@ async def _read(visit: Visit, type_: str, id_: str) -> bytes:
     held = await visit.face.calls.ask(READ, ReadAsked(type_, id_, visit.reach("r"), 0, visit.client, visit.request_id))
     if held.gone:
         return b'{"response":{"status":"410"}}'
+    held = await deaths.of_one(visit.face.calls, held)
     return b'{"resource":%s,"response":%s}' % (held.text, answers.response(200, held))
 
 
@@ -105,6 +108,8 @@ async def _searched(visit: Visit, searches: Sequence[_Search]) -> list[bytes]:
         return [refused(visit, error)] * len(searches)
     told: list[bytes] = []
     for one, sought in zip(searches, found, strict=True):
+        if sought.page is not None:
+            sought = replace(sought, page=await deaths.of_page(visit.face.calls, sought.page))
         told.append(_told(visit, one, sought))
         if sought.page is not None and len(sought.page.matches) > _LONG:
             await asyncio.sleep(0)

@@ -19,6 +19,7 @@ from carerecord.exchange.drawn import Drawn
 from carerecord.exchange.links import CURSOR, address, size
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.bundle import parse
+from carerecord.fhir.deaths import WHY, in_doubt, says_died
 from carerecord.fhir.search.match import answers as test_of
 from carerecord.fhir.search.query import BadSearch, Clause, read
 from carerecord.fhir.sections import ALL, SECTIONS
@@ -33,7 +34,7 @@ _TYPES: Final = tuple(dict.fromkeys(search.type for each in ALL for search in ea
 _FINE: Final = frozenset({"live", "copy", "not recorded", "none held", "not shared", "registered elsewhere"})
 _CODES: Final = {
     "withheld": "suppressed", "not permitted": "suppressed", "withheld at source": "suppressed", "not switched on": "suppressed",
-    "no answer": "transient", "unreadable": "structure", "discarded": "conflict",
+    "no answer": "transient", "unreadable": "structure", "discarded": "conflict", "in doubt": "conflict",
 }  # fmt: skip
 _OF_ALL: Final = frozenset(("_id", "_lastUpdated", "_profile", "_security", "_source", "_tag"))
 _FORM_ALONE: Final = frozenset(("_format", "_pretty"))
@@ -117,7 +118,7 @@ def _drawn(visit: Visit, gathered: Gathered, resources: Sequence[Sent]) -> Drawn
     states = [_outcome(each) for each in gathered.states]
     if told := list(_of_all(gathered)):
         states.append(_outcome_entry(told))
-    return Drawn(tuple(_entry(each, visit.base) for each in resources), tuple(states))
+    return Drawn(tuple(_entry(each, visit.base, gathered.death_doubted) for each in resources), tuple(states))
 
 
 async def _page(
@@ -134,10 +135,13 @@ async def _page(
     return answers.Written(answers.bundle("searchset", (*shown.entries, *shown.states), links, total=many))
 
 
-def _entry(sent: Sent, base: str) -> bytes:
+def _entry(sent: Sent, base: str, death_doubted: str) -> bytes:
     """Each source's resources under an address of their own, so that one id of two sources is two, and references stay within."""
     address = f"{base}/{sent.type}/{sent.id}" if sent.kept else f"{base}/_source/{sent.source}/{sent.type}/{sent.id}"
-    return b'{"fullUrl":%s,"resource":%s,"search":{"mode":"match"}}' % (orjson.dumps(address), bytes(sent.raw))
+    text = bytes(sent.raw)
+    if death_doubted and sent.type == "Patient" and says_died(patient := parse(text)):
+        text = in_doubt(patient, death_doubted)
+    return b'{"fullUrl":%s,"resource":%s,"search":{"mode":"match"}}' % (orjson.dumps(address), text)
 
 
 def _outcome(state: SourceState) -> bytes:
@@ -155,6 +159,8 @@ def _of_all(gathered: Gathered) -> Iterable[dict[str, Any]]:
     if gathered.waiting:
         says = f"{gathered.waiting} items may be about somebody else and are not handed over."
         yield _issue("incomplete", "Items that wait for a human", says, "")
+    if gathered.death_doubted:
+        yield _issue("in doubt", "Death", f"{WHY[gathered.death_doubted]}. Who recorded it and who did not do not agree.", "")
     for missing in gathered.missing:
         yield _issue("incomplete", "Some of this record", missing, "")
     for each in dict.fromkeys((each.kind, each.says) for each in (*gathered.withheld, *gathered.unnamed)):

@@ -21,11 +21,12 @@ from carerecord.contracts.holdings import (
     WriteAsked,
     Written,
 )
-from carerecord.exchange import answers, formats
+from carerecord.exchange import answers, deaths, formats
 from carerecord.exchange.links import size
 from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE, NotHere
 from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
+from carerecord.fhir.deaths import IN_DOUBT
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
 
 KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
@@ -106,7 +107,7 @@ async def held_here(visit: Visit, type_: str, version: int = 0) -> Held:
     held = await visit.face.calls.ask(READ, asked)
     if held.gone:
         raise Gone("It was deleted.")
-    return held
+    return await deaths.of_one(visit.face.calls, held)
 
 
 async def create(visit: Visit) -> Response:
@@ -161,7 +162,7 @@ async def history(visit: Visit) -> Response:
         visit.reach(letter), type_, str(named.get("id", "")), query.get("_since", ""), query.get("_page", ""), most,
         visit.client, visit.request_id,
     )  # fmt: skip
-    page = await visit.face.calls.ask(HISTORY, asked)
+    page = await deaths.of_page(visit.face.calls, await visit.face.calls.ask(HISTORY, asked))
     here = "/".join(each for each in (visit.base, type_, asked.id, "_history") if each)
     told = [("_since", asked.since)] if asked.since else []
     if said:
@@ -186,7 +187,7 @@ async def write(visit: Visit, change: Change) -> Response:
         looks = Reach(())  # what a Binary names is read, to know who may change it
     changes = await visit.face.masters.minded(visit.client, (change,))
     (made,) = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, changes, visit.request_id, looks=looks))
-    return told(visit, made)
+    return told(visit, await deaths.of_written(visit.face.calls, made))
 
 
 def told(visit: Visit, made: Written) -> Response:
@@ -248,8 +249,9 @@ def _version(said: str) -> int | None:
 
 
 def known_already(visit: Visit, held: Held) -> bool:
-    """Whether the client has this version (FHIR R4, 3.1.0.3): by its ETag, else by its time."""
-    if not visit.conditional:
+    """Whether the client has this version (FHIR R4, 3.1.0.3): by its ETag, else by its time. It has not yet heard, perhaps, that
+    a death in it is in doubt."""
+    if not visit.conditional or (held.type == "Patient" and IN_DOUBT.encode() in held.text):
         return False
     headers = visit.request.headers
     if "if-none-match" in headers:

@@ -6,7 +6,7 @@ from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, FindAsked, Issue, Page
 from carerecord.contracts.permit import Withheld
-from carerecord.exchange import answers, formats, record
+from carerecord.exchange import answers, deaths, formats, record
 from carerecord.exchange.formats import Form, NotTaken
 from carerecord.exchange.links import CURSOR, USUAL, Query, address, pairs_of, size
 from carerecord.exchange.resources import type_of
@@ -89,7 +89,8 @@ async def _search(visit: Visit, type_: str, pairs: Query) -> Response:
 async def searched(visit: Visit, type_: str, pairs: Query, centre: str = "") -> bytes:
     """The answer to a search, of everything or within the compartment of `centre` (Type/id), as a Bundle."""
     asked = search_for(visit, type_, pairs, centre)
-    return answered(visit, asked, pairs, await visit.face.calls.ask(SEARCH, asked))
+    page = await deaths.of_page(visit.face.calls, await visit.face.calls.ask(SEARCH, asked))
+    return answered(visit, asked, pairs, page)
 
 
 def search_for(visit: Visit, type_: str, pairs: Query, centre: str = "") -> FindAsked:

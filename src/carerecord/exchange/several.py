@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import SEARCH, Page
-from carerecord.exchange import answers
+from carerecord.exchange import answers, deaths
 from carerecord.exchange.links import CURSOR, USUAL, Query, address, pairs_of, size
 from carerecord.exchange.resources import kept_here
 from carerecord.exchange.searching import entries_of, posted, search_for
@@ -63,7 +63,7 @@ async def _search(visit: Visit, pairs: Query) -> Response:
     while place.number < len(types) and wanted > 0:
         asked = search_for(visit, types[place.number], query)
         page = await visit.face.calls.ask(SEARCH, replace(asked, cursor=place.cursor, most=place.most))
-        found.append(page)
+        found.append(await deaths.of_page(visit.face.calls, page))
         wanted -= len(page.matches)
         if page.next:
             place = replace(place, cursor=page.next)

@@ -16,7 +16,7 @@ import orjson
 from starlette.responses import Response
 
 from carerecord.contracts.holdings import READ, SEARCH, FindAsked, Held, ReadAsked
-from carerecord.exchange import answers, parameters
+from carerecord.exchange import answers, deaths, parameters
 from carerecord.exchange.resources import Gone
 from carerecord.exchange.visit import Visit
 from carerecord.fhir.bundle import parse
@@ -131,6 +131,7 @@ async def summary(visit: Visit) -> Response:
     person = await visit.face.calls.ask(READ, ReadAsked("Patient", id_, visit.reach("r"), 0, visit.client, visit.request_id))
     if person.gone:
         raise Gone("It was deleted.")
+    person = await deaths.of_one(visit.face.calls, person)
     filled = [await _filled(visit, each, id_) for each in SECTIONS]
     shown: dict[tuple[str, str], Held] = {(person.type, person.id): person}
     for each in filled:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from carerecord.contracts.holdings import Change, Held, Issue, WriteAsked, Written
 from carerecord.fhir.bundle import parse
+from carerecord.fhir.deaths import as_said
 from carerecord.fhir.errors import Unreadable
 from carerecord.fhir.gates import Gates, Judged
 from carerecord.fhir.lettered import Letters, as_written
@@ -232,6 +233,8 @@ class Drafting:
         Raises:
             Refusal: it cannot be kept as it is.
         """
+        if draft.type == WHOM:
+            raw = as_said(raw)
         if names:
             raw = renamed(raw, names)
         if b"\\" in raw and b"\\u0000" in raw and _NUL.search(raw):

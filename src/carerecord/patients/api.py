@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from carerecord.contracts.patients import (
+    DEATHS,
     DECIDE,
     ENROL,
     ENTRIES,
@@ -68,6 +69,7 @@ def build(supplies: Supplies) -> Part:
             answer(PART, index.part),
             answer(MATCH, asking.match),
             answer(KNOWN_AS, asking.known_as),
+            answer(DEATHS, asking.deaths),
             answer(TAKE, Taking(enrolling).take),
             answer(INSTRUCT, instructing.instruct),
             answer(LINEAGE, instructing.lineage),

@@ -8,6 +8,7 @@ from msgspec import structs
 
 from carerecord.contracts.patients import (
     Candidate,
+    DeathsAsked,
     Identifier,
     KnownAs,
     KnownAsAsked,
@@ -86,6 +87,18 @@ class Asking:
                 return KnownAs(person.ids, told, tuple(each for each in asked.systems if each not in heard))
         what = "number" if await self._heard((asked.system,)) else "system"
         raise NotFound("Nobody is known by that number.", what=what)
+
+    async def deaths(self, asked: DeathsAsked) -> tuple[str, ...]:
+        wanted = {names.number(each.value) for bearer in asked.bearers for each in bearer} - {""}
+        ids = await finding.bearers(self.db, sorted(wanted)) if wanted else []
+        doubts: dict[tuple[str, str], str] = {}
+        for entries in (await kept.sets_of(self.db, ids)).values() if ids else ():
+            if doubted := person_of(entries).demographics.death_doubted:
+                numbers = [(NHS_NUMBER, entry.nhs_number) for entry in entries]
+                numbers += [(each.system, names.number(each.value)) for entry in entries for each in entry.stated.identifiers]
+                doubts |= dict.fromkeys(numbers, doubted)
+        known = [[doubts.get((each.system, names.number(each.value)), "") for each in bearer] for bearer in asked.bearers]
+        return tuple([next(filter(None, each), "") for each in known])
 
     async def _heard(self, systems: tuple[str, ...]) -> frozenset[str]:
         """Those by whose numbers somebody is, or was, known."""

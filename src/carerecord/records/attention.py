@@ -11,6 +11,7 @@ from msgspec import Struct
 from carerecord.connectors.reply import Reply
 from carerecord.contracts.records import Attention, Entry, Group, PlanLine, Section
 from carerecord.contracts.sources import Source
+from carerecord.fhir.deaths import WHY
 from carerecord.fhir.facts import Facts, Medicine
 from carerecord.records.groups import CONFLICT, DIFFERS, DISPENSED_SINCE
 from carerecord.records.order import moment
@@ -84,10 +85,6 @@ _WARNINGS: Final = {
     "data in transit": ("gap/in-transit", "Record transfer not finished, may be incomplete"),
     "data awaiting filing": ("gap/awaiting-filing", "Data awaiting filing"),
     "confidential items": ("gap/confidential", "Confidential items are not sent"),
-}
-_DEATHS: Final = {
-    "register": "A death is recorded of which the national register (PDS) knows nothing",
-    "taken back": "A death was recorded, and taken back",
 }
 _GAPS: Final = {
     "no answer": "{} did not answer",
@@ -163,7 +160,7 @@ def _merged_by(source: Source) -> Attention:
 
 def _of_death(doubted: str) -> Iterable[Attention]:
     if doubted:
-        yield Attention("danger", _DEATHS[doubted], RULE["danger/death"].says, "danger/death")
+        yield Attention("danger", WHY[doubted], RULE["danger/death"].says, "danger/death")
 
 
 def told_at(at: str) -> str:

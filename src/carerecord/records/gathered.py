@@ -49,10 +49,14 @@ class Fetcher:
         assert record is not None
         shown = [each for section in record.sections for each in section.entries]
         wanted = frozenset(asked.types)
-        resources = tuple(_resources(record, sent, wanted, who=Grant("", "demographics") in opened.permit.grants))
+        who = Grant("", "demographics") in opened.permit.grants
+        resources = tuple(_resources(record, sent, wanted, who=who))
         waiting = sum(bool(each.mismatch) for each in shown)
         missing = tuple(f"{each.title}. {each.says}" for each in record.attention if each.rule in MISSING)
-        return Gathered(record.opening, record.at, record.states, resources, record.withheld, record.unnamed, waiting, missing)
+        return Gathered(
+            record.opening, record.at, record.states, resources, record.withheld, record.unnamed, waiting, missing,
+            record.person.demographics.death_doubted if who else "",
+        )  # fmt: skip
 
 
 def _of_types(opened: Opened, types: Iterable[str]) -> Opened:

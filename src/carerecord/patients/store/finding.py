@@ -77,6 +77,19 @@ async def by_number(db: Database, numbers: Iterable[str]) -> list[str]:
     return [row["patient"] for row in await db.fetch(BY_NUMBER, list(numbers), MOST)]
 
 
+async def bearers(db: Database, numbers: Sequence[str]) -> list[str]:
+    """All of them: for who knows the numbers, and does not look for anybody."""
+    rows = await db.fetch(
+        """
+        SELECT DISTINCT patient
+          FROM unnest($1::text[]) AS wanted (value)
+         CROSS JOIN LATERAL (SELECT patient FROM identifier WHERE value = wanted.value OFFSET 0) AS bearer
+        """,
+        list(numbers),
+    )
+    return [row["patient"] for row in rows]
+
+
 async def by_names(db: Database, slots: Slots, least: int) -> list[str]:
     """Those who bear a word of at least `least` of the slots; of three slots or more, those with most of them first."""
     if len(slots) == 2 and least == 2:
