@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from carerecord.contracts.sources import Registry
 from carerecord.sources.model import read_registry
 
@@ -27,7 +29,11 @@ PAS = 'id = "fenwick-pas"\nsource = "fenwick-epr"\nsends_as = [["PAS", "R1A"]]'
 def test_a_sender_takes_what_it_does_not_say_from_its_source():
     (sender,) = registry(PAS).senders
 
-    assert (sender.organisation, sender.name, sender.number_system) == ("R1A", "Fenwick General", "https://fenwick.test/Id/number")
+    assert (sender.organisation, sender.name, sender.number_system) == (
+        "R1A",
+        "Fenwick General",
+        "https://fenwick.test/Id/number",
+    )
     assert sender.sends_as == (("PAS", "R1A"),)
 
 
@@ -72,6 +78,13 @@ def test_a_fingerprint_may_be_written_as_openssl_prints_it():
     assert sender.certificates == ("sha256:" + "ab" * 32,)
 
 
+@pytest.mark.parametrize("printed", ["CN = pas, O = Fenwick, Ltd", "CN=pas, O=Fenwick, Ltd", " CN=pas,O=Fenwick, Ltd "])
+def test_a_subject_may_be_written_as_openssl_prints_it(printed: str):
+    (sender,) = registry(f'{PAS}\ncertificates = ["subject:{printed}"]').senders
+
+    assert sender.certificates == ("subject:CN=pas,O=Fenwick, Ltd",)
+
+
 def test_a_sender_of_an_unknown_source_is_left_out_and_told():
     found = registry('id = "x"\nsource = "nowhere"\nsends_as = [["PAS", "R1A"]]')
 
@@ -95,6 +108,18 @@ def test_each_fault_says_what_to_write_instead():
     assert [each.split(": ", 1)[1].split(";")[0].split(" is ")[0] for each in problems] == [
         "acknowledge", "unable", "visit_number", "zone 'Mars/Olympus'", "charset 'klingon'",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("field", ["PV1-50", "PID-18", "ZVN-2", "PV1-19/PID-3"])
+def test_each_place_of_a_visits_number_that_the_pages_name_may_stand_in_a_table(field: str):
+    found = registry(f'{PAS}\nvisit_number = "{field}"')
+
+    assert (found.problems, [each.visit_number for each in found.senders]) == ((), [field])
+
+
+def test_a_part_of_a_field_is_no_place_of_a_visits_number():
+    """It was taken, and no number was ever found there: each message began another visit."""
+    assert "visit_number is a field" in registry(f'{PAS}\nvisit_number = "PV1-50.1"').problems[0]
 
 
 def test_a_change_of_a_sender_is_a_new_version_of_the_registry():

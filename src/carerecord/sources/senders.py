@@ -17,7 +17,8 @@ ANY: Final = "*"
 ACKNOWLEDGE: Final = ("as-asked", "original")
 UNABLE: Final = ("AR", "AE", "silence")
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
-_FIELD: Final = re.compile(r"[A-Z][A-Z0-9]{2}-[1-9][0-9]?(\.[1-9][0-9]?)?")
+_FIELD: Final = re.compile(r"[A-Z][A-Z0-9]{2}-[1-9][0-9]?(/PID-3)?")
+_PART: Final = re.compile(r"(^|,) *([A-Z]+|[0-9]+(?:\.[0-9]+)+) *= *")  # of a subject: CN=…
 _FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _known = {each.name for each in msgspec.structs.fields(Sender)}
 
@@ -63,8 +64,10 @@ def _read(table: Mapping[str, Any], sources: Mapping[str, Source]) -> tuple[Send
 
 
 def _spelt(certificate: str) -> str:
-    """A fingerprint as openssl prints it, with colons and capitals, is the same one."""
+    """A fingerprint as openssl prints it, with colons and capitals, is the same one; a subject with its blanks too."""
     kind, _, rest = certificate.partition(":")
+    if kind == "subject":
+        return "subject:" + _PART.sub(r"\1\2=", rest).strip()
     return f"sha256:{rest.replace(':', '').strip().lower()}" if kind.lower() == "sha256" else certificate
 
 
@@ -78,7 +81,7 @@ def _oddities(sender: Sender) -> Iterator[str]:
     if sender.unable not in UNABLE:
         yield f"unable is {sender.unable!r}; it is one of {', '.join(UNABLE)}"
     if not _FIELD.fullmatch(sender.visit_number):
-        yield "visit_number is a field, such as PV1-19 or PV1-50.1"
+        yield "visit_number is a field, such as PV1-19 or PID-18; PV1-19/PID-3 where numbers count anew for each person"
     if not sender.number_system:
         yield "number_system is missing, and its source has none: in which identifier system do its local numbers lie?"
     if not 0 <= sender.silent_after_s < math.inf:
