@@ -50,6 +50,17 @@ async def test_a_value_that_can_never_be_kept_does_not_count_as_away(database: T
     await database.pool.execute("INSERT INTO kept VALUES ('one', 1)")
 
 
+async def test_a_server_whose_socket_or_name_is_gone_is_told_as_one_that_does_not_answer(tmp_path: Path) -> None:
+    """And not as a fault of ours: whoever asks may try again."""
+    with pytest.raises(FileNotFoundError) as gone:
+        await asyncpg.connect(f"postgresql://ward@/ward?host={tmp_path}")
+    with pytest.raises(FileNotFoundError) as ours:
+        (tmp_path / "nothing").read_text()
+
+    assert isinstance(broken(gone.value), Unavailable)
+    assert not isinstance(broken(ours.value), Unavailable)
+
+
 async def test_a_wrong_statement_does_not_count_as_away(database: TestDatabase) -> None:
     with pytest.raises(asyncpg.UndefinedTableError) as wrong:
         await database.pool.fetch("SELECT * FROM nowhere")

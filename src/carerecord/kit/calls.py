@@ -181,10 +181,20 @@ def broken(error: Exception) -> CareRecordError:
     """What a caller is told of a fault of ours: nothing of its inside. To try again helps only where the database was away."""
     if isinstance(error, CareRecordError):
         return error
-    of_the_database = type(error).__module__.startswith("asyncpg") and not is_unfit(error)
+    of_the_database = (type(error).__module__.startswith("asyncpg") and not is_unfit(error)) or _not_reached(error)
     if of_the_database or isinstance(error, (ConnectionError, TimeoutError)):
         return Unavailable("A part of the system that is needed does not answer. Try again in a moment.")
     return CareRecordError("Something failed inside. It has been written down for those who run this system.")
+
+
+def _not_reached(error: Exception) -> bool:
+    """Its socket is gone, or nobody knows its name: told by the system, and not by what asks it."""
+    trace = error.__traceback__ if isinstance(error, OSError) else None
+    while trace is not None:
+        if trace.tb_frame.f_globals.get("__name__", "").startswith("asyncpg"):
+            return True
+        trace = trace.tb_next
+    return False
 
 
 def _heard_error(service: str, body: bytes) -> CareRecordError:
