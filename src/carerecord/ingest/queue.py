@@ -33,14 +33,16 @@ from carerecord.ingest.hl7v2 import Filing, Unreadable
 from carerecord.ingest.hl7v2 import Heard as Word
 from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store import queue as store
-from carerecord.ingest.kinds import fault_in, filings, head_of
+from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, filings, head_of
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.rhythm import never_heard, silence
+from carerecord.ingest.senders import sends
 from carerecord.kit import request
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
 
 RHYTHM_DAYS: Final = 29
+OTHERWISE: Final = "its sends_as does not name this MSH-3 and MSH-4: over MLLP it would be told AR, and not kept"
 _MOST_SHOWN: Final = 200_000  # characters of a message on a page; the journal has it whole
 
 
@@ -142,9 +144,12 @@ class Queue:
         except ValueError:
             raise NotUnderstood("content is base64 of the bytes of a message.") from None
         messages, found, faults = messages_of(raw) or (raw,), list[Filing](), list[tuple[str, str]]()
+        notes = dict[str, None]()
         for number, each in enumerate(messages, 1):
             try:
-                head_of(each)
+                head = head_of(each)
+                if sender.sends_as and head not in (FHIR_HEAD, ROW_HEAD, END_HEAD) and not sends(sender, head):
+                    notes[OTHERWISE] = None
                 found += filings(each, sender, receiving.clock.now() + timedelta(seconds=1), notes=True)
             except (Unheaded, Unreadable) as fault:
                 says = f"Message {number} of {len(messages)}: {fault.reason}" if len(messages) > 1 else fault.reason
@@ -159,7 +164,7 @@ class Queue:
         made = [put for each in found for put in _alone(each)]
         return Tried(
             True,
-            tuple(word for each in found for word in (*([each.kept_only] if each.kept_only else []), *each.notes)),
+            (*notes, *(word for each in found for word in (*([each.kept_only] if each.kept_only else []), *each.notes))),
             ", ".join(each.trigger for each in found),
             tuple(dict.fromkeys(person.local_id for each in found for person in each.people)),
             tuple(f"{merge.kind} {merge.right} into {merge.left}" for each in found for merge in each.merges),

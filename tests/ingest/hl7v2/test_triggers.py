@@ -186,6 +186,13 @@ def test_where_the_visit_number_stands_is_the_senders_own_data():
     assert the([raw], "Encounter", sender)["identifier"][0]["value"] == "E77"
 
 
+def test_a_deletion_without_a_visits_number_says_in_which_field_of_its_sender_it_is_missing():
+    sender = msgspec.structs.replace(SENDER, visit_number="PV1-50")
+
+    with pytest.raises(Unreadable, match=r"say which \(PV1-50\)"):
+        stand([message("ADT^A23", pv1(""))], sender)
+
+
 def test_numbers_of_visits_that_count_anew_for_each_person_do_not_meet():
     sender = msgspec.structs.replace(SENDER, visit_number="PV1-19/PID-3")
     both = [message("ADT^A01", pv1("1")), message("ADT^A01", pv1("1"), pid=OTHER)]

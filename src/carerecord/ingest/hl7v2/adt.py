@@ -172,7 +172,8 @@ def deleted_visit(reading: Reading, event: str) -> Done:
     person = subject_of(reading, segments)
     visit = visits.visit(reading, person, segments)
     if not visit.id:
-        raise Unreadable("it deletes a visit, and holds no visit number nor the time when it began: say which (PV1-19)")
+        number = reading.sender.visit_number
+        raise Unreadable(f"it deletes a visit, and holds no visit number nor the time when it began: say which ({number})")
     said = Said(person.patient, {}, Rule("withdrawn", DELETED_VISIT, within=visit.thread))
     return [person], [statement(visit.thread, person.local_id, said, (person.thread, visit.account))], []
 
@@ -233,7 +234,8 @@ def merged_visits(reading: Reading, event: str) -> Done:
     visit = visits.visit(reading, person, segments)
     old = _old_visit(reading, segments)
     if not visit.id or not old or old == visit.thread:
-        raise Unreadable("it joins two visits, and does not hold two visit numbers that differ (PV1-19 and MRG-5)")
+        number = reading.sender.visit_number
+        raise Unreadable(f"it joins two visits, and does not hold two visit numbers that differ ({number} and MRG-5)")
     told = _visit_said(reading, person, visit, EFFECTS["A08"], event)
     return [person], [person_said(person), told, _became(person, visit, old)], []
 
