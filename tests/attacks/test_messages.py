@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import socket
 import ssl
 import subprocess
 import sys
@@ -138,6 +139,97 @@ async def test_a_certificate_that_cannot_stand_gets_no_connection_and_the_book_a
         assert await hospital.journalled() == 0
         assert await in_the_book(hospital, book) == [("message-refused", "sender/certificate", ())]
         assert [each["because"] for each in told] == [f"A client certificate that cannot stand: {why}."]
+
+
+async def test_whoever_is_turned_away_is_told_of_by_the_certificate_that_was_shown_as_a_table_writes_it(
+    service_database: Any, tmp_path: Path
+):
+    trust = Trust(tmp_path)
+    (_, known), (way, stranger) = trust.client("pas"), trust.client("stranger")
+    async with guarded(service_database, trust, with_certificate(PAS, known)) as (hospital, book, port):
+        with capture_logs() as told:
+            assert await _ended(await Line.to(port, ssl=way, server_hostname="127.0.0.1"))
+
+        assert await in_the_book(hospital, book) == [("message-refused", "sender/certificate", ())]
+        assert [(each["certificate"][0], each["at"]) for each in told] == [(stranger, "127.0.0.1")]
+        assert book.metrics.turned_away.labels("ingest", "sender/certificate")._value.get() == 1
+
+
+@pytest.mark.parametrize("first", [framed(adt()), b"GET / HTTP/1.1\r\n\r\n"])
+async def test_what_comes_without_encryption_where_it_must_not_stands_in_the_book(
+    service_database: Any, tmp_path: Path, first: bytes
+):
+    trust = Trust(tmp_path)
+    async with guarded(service_database, trust, with_certificate(PAS, "sha256:" + "a" * 64)) as (hospital, book, port):
+        with capture_logs() as told:
+            line = await Line.to(port)
+            line.writer.write(first)
+            assert await _ended(line)
+
+        assert await in_the_book(hospital, book) == [("message-refused", "sender/plaintext", ())]
+        assert [each["because"] for each in told] == ["What came was not encrypted: this door takes TLS alone."]
+        assert await hospital.journalled() == 0
+
+
+async def test_a_sender_that_does_not_trust_our_certificate_stands_in_the_log_with_the_reason(
+    service_database: Any, tmp_path: Path
+):
+    trust = Trust(tmp_path)
+    (tmp_path / "other.pem").write_bytes(Authority().ca)
+    way = ssl.create_default_context(cafile=str(tmp_path / "other.pem"))
+    async with guarded(service_database, trust, with_certificate(PAS, "sha256:" + "a" * 64)) as (hospital, book, port):
+        with capture_logs() as told, pytest.raises(ssl.SSLError):
+            await asyncio.to_thread(_shaken, port, way)
+        while not told:
+            await asyncio.sleep(0.01)
+
+        assert await in_the_book(hospital, book) == [("message-refused", "sender/handshake", ())]
+        assert [each["because"] for each in told] == ["No encrypted connection came about: tlsv1 alert unknown ca."]
+
+
+async def test_a_certificate_of_ours_that_is_renewed_is_shown_without_a_restart_and_cuts_nobody_off(
+    service_database: Any, tmp_path: Path
+):
+    trust = Trust(tmp_path)
+    way, shown = trust.client("pas")
+    async with a_door(service_database, senders=(with_certificate(PAS, shown),)) as hospital:
+        files = (Path(trust.ours), tmp_path / "ca.pem")
+        book: Receiving = receiving(hospital, host="127.0.0.1", tls=lambda: trust.door(book.refused), certificates=files)
+        await book.look()
+        await book.open()
+        try:
+            before = await Line.to(book.port_open, ssl=way, server_hostname="127.0.0.1")
+            shown_before = _shown(before)
+            files[0].write_bytes(b"half of it")
+            with capture_logs() as told:
+                await book.renew()
+            assert [each["event"] for each in told] == ["mllp.certificate_unreadable"]
+            assert _shown(await Line.to(book.port_open, ssl=way, server_hostname="127.0.0.1")) == shown_before
+
+            made = trust.authority.good()
+            files[0].write_bytes(made.key + made.chain)
+            await book.renew()
+            after = await Line.to(book.port_open, ssl=way, server_hostname="127.0.0.1")
+
+            assert _shown(after) != shown_before
+            assert [
+                (await each.send(adt(control=str(number), number=f"M{number}")))[0] for number, each in enumerate((before, after))
+            ] == ["AA"] * 2
+        finally:
+            for each in Line.opened:
+                await each.close()
+            Line.opened.clear()
+            await book.close()
+
+
+def _shaken(port: int, way: ssl.SSLContext) -> None:
+    """As engines do it: asyncio hangs up without telling the other end why."""
+    with socket.create_connection(("127.0.0.1", port), 5) as plain, way.wrap_socket(plain, server_hostname="127.0.0.1"):
+        pass
+
+
+def _shown(line: Line) -> bytes:
+    return bytes(line.writer.get_extra_info("ssl_object").getpeercert(binary_form=True))
 
 
 async def _sent(port: int, way: ssl.SSLContext) -> bytes:

@@ -275,6 +275,6 @@ def said(ack: bytes) -> tuple[str, str, str]:
 
 def receiving(hospital: Hospital, **more: Any) -> Receiving:
     return Receiving(
-        hospital.calls, hospital.db, hospital.outbox, hospital.clock, log_for("ingest"), hospital.journal, hospital.senders,
-        hospital.desk(), **more,
+        hospital.calls, hospital.db, hospital.outbox, hospital.clock, log_for("ingest"), Metrics("ingest"), hospital.journal,
+        hospital.senders, hospital.desk(), **more,
     )  # fmt: skip

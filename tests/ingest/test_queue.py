@@ -17,7 +17,7 @@ from carerecord.ingest.filing import FAULT, FEW, GIVEN_UP, KILLED, TRIES
 from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store.filing import ANEW, suspect
 from carerecord.ingest.kinds import filings
-from carerecord.ingest.queue import Queue
+from carerecord.ingest.queue import OTHERWISE, Queue
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
 
@@ -40,6 +40,36 @@ async def test_what_waits_is_shown_with_its_reason_and_never_with_a_word_of_what
     assert (stuck.id, stuck.sender, stuck.state) == (2, "fenwick-pas", "unreadable")
     assert stuck.reason.startswith("It does not start with MSH")
     assert "MARLOW" not in repr(found)
+
+
+async def test_a_message_that_is_tried_in_a_name_that_its_sender_does_not_use_says_what_the_door_would(service_database: Any):
+    async with a_door(service_database) as hospital:
+        queue = Queue(receiving(hospital))
+        tried = [
+            await queue.attempt(TryAsked(b64encode(adt(application=each)).decode(), "fenwick-pas"))
+            for each in ("PAS", "PAS2", "LAB")
+        ]
+
+    assert [OTHERWISE in each.says for each in tried] == [False, True, True]
+
+
+async def test_what_came_what_waits_and_what_is_stuck_can_be_watched_by_figures(service_database: Any):
+    async with a_door(service_database) as hospital:
+        await hospital.put(adt(family="MARLOW", control="1"), b"MARLOW", adt(control="2", number="M2"))
+        hospital.clock.at += timedelta(seconds=90)
+        door = receiving(hospital)
+        await door._count()
+        page = door.metrics.page().decode()
+        await hospital.db.execute("DELETE FROM stuck")
+        await door._count()
+        mended = door.metrics.page().decode()
+
+    assert 'carerecord_messages_total{sender="fenwick-pas",service="ingest"} 3.0' in page
+    assert 'carerecord_messages_waiting{service="ingest"} 2.0' in page
+    assert 'carerecord_message_oldest_seconds{service="ingest"} 90.0' in page
+    assert 'carerecord_messages_stuck{sender="fenwick-pas",service="ingest"} 1.0' in page
+    assert 'carerecord_messages_stuck{sender="fenwick-pas",service="ingest"} 0.0' in mended
+    assert "MARLOW" not in page
 
 
 async def test_a_message_is_read_only_with_a_line_in_the_book(service_database: Any):

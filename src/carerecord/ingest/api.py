@@ -158,18 +158,20 @@ def _receiving(supplies: Supplies, told: IngestSettings) -> Receiving:
     senders = Senders(supplies.keys.entries)
     host, port = told.address
 
+    files = () if told.mllp_plaintext or not told.mllp else (Path(told.mllp_certificate), Path(told.mllp_clients_ca))
+
     def tls() -> ssl.SSLContext | None:
-        if told.mllp_plaintext:
+        if not files:
             return None
-        files = str(Path(told.mllp_certificate)), str(Path(told.mllp_clients_ca))
-        return tls_of(*files, lambda refusal: receiving.refused(refusal))
+        ours, theirs = files
+        return tls_of(str(ours), str(theirs), lambda refusal: receiving.refused(refusal))
 
     desk = Desk(
         journal, senders, clock, log, fault_in, lambda refusal: receiving.refused(refusal),
         most_bytes=int(told.most_message_mb * 1_000_000), half_s=told.half_message_s, plaintext=told.mllp_plaintext,
     )  # fmt: skip
     receiving = Receiving(
-        supplies.calls, supplies.db, supplies.outbox, clock, log, journal, senders, desk, host, port, tls,
-        plaintext=told.mllp_plaintext,
+        supplies.calls, supplies.db, supplies.outbox, clock, log, supplies.metrics, journal, senders, desk, host, port, tls,
+        certificates=files, plaintext=told.mllp_plaintext,
     )  # fmt: skip
     return receiving

@@ -14,6 +14,8 @@ from functools import partial
 from itertools import islice
 from typing import Final, Protocol, cast
 
+from msgspec.structs import replace
+
 from carerecord.contracts.sources import Sender
 from carerecord.ingest import head as heads
 from carerecord.ingest.batches import Together, envelope_of, messages_of, miscounted
@@ -115,7 +117,12 @@ class Connection(asyncio.Protocol):
             return
         self._proof = proof_of(cast(ssl.SSLObject, tls).getpeercert(binary_form=True) or b"")
         if not desk.senders.knows(self._proof):
-            desk.refused(Refusal("", "sender/certificate", "A client certificate that the registry of sources does not know."))
+            why = (
+                "A client certificate that the registry of sources does not know."
+                if self._proof.names
+                else "No client certificate."
+            )
+            self._tell(Refusal("", "sender/certificate", why))
             self._go()
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -272,7 +279,8 @@ class Connection(asyncio.Protocol):
     def _tell(self, refusal: Refusal) -> None:
         if not self._told:  # once a connection: a flood of refusals must not flood the book
             self._told = True
-            self._desk.refused(refusal)
+            peer = self._transport.get_extra_info("peername") if self._transport is not None else None
+            self._desk.refused(replace(refusal, shown=self._proof.names, at=peer[0] if peer else ""))
 
     # --- patience
 
@@ -333,6 +341,13 @@ class Listener:
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
+    async def renew(self, tls: ssl.SSLContext) -> None:
+        """Who connects from now on is shown another certificate; who is connected goes on."""
+        before, self.tls = self._server, tls
+        await self.open()
+        if before is not None:
+            before.close()
+
     async def close(self, *, within_s: float = 5.0) -> None:
         """No new connection; each one there is answers what it has in hand, then ends."""
         if self._server is None:
@@ -354,14 +369,28 @@ class _Handshake(ssl.SSLObject):
     def do_handshake(self) -> None:
         try:
             super().do_handshake()
-        except ssl.SSLCertVerificationError as error:
-            cast(_Mutual, self.context).refused(error.verify_message)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            cast(_Mutual, self.context).refused(error)
             raise
 
 
 class _Mutual(ssl.SSLContext):
     sslobject_class = _Handshake
-    refused: Callable[[str], None]
+    refused: Callable[[ssl.SSLError], None]
+
+
+_PLAIN: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")  # what came first was no word of TLS
+
+
+def _why(error: ssl.SSLError) -> Refusal:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return Refusal("", "sender/certificate", f"A client certificate that cannot stand: {error.verify_message}.")
+    if error.reason in _PLAIN:
+        return Refusal("", "sender/plaintext", "What came was not encrypted: this door takes TLS alone.")
+    said = (error.reason or type(error).__name__).replace("_", " ").lower()
+    return Refusal("", "sender/handshake", f"No encrypted connection came about: {said}.")
 
 
 def tls_of(certificate_file: str, clients_ca_file: str, refused: Callable[[Refusal], None]) -> ssl.SSLContext:
@@ -372,7 +401,7 @@ def tls_of(certificate_file: str, clients_ca_file: str, refused: Callable[[Refus
         OSError, ssl.SSLError: a file is missing or no certificate.
     """
     context = _Mutual(ssl.PROTOCOL_TLS_SERVER)
-    context.refused = lambda why: refused(Refusal("", "sender/certificate", f"A client certificate that cannot stand: {why}."))
+    context.refused = lambda error: refused(_why(error))
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.load_cert_chain(certificate_file)
     context.load_verify_locations(clients_ca_file)

@@ -40,6 +40,8 @@ class Refusal(Struct, frozen=True):
     rule: str
     says: str
     ends: bool = False  # the connection ends
+    shown: tuple[str, ...] = ()  # its certificate, as a sender's row writes it
+    at: str = ""  # from which address it came
 
 
 def proof_of(certificate: bytes) -> Proof:
@@ -82,6 +84,12 @@ class Senders:
                 self._found.clear()
             found = self._found[key] = _of(self.rows, head, proof)
         return found
+
+
+def sends(sender: sources.Sender, head: Head) -> bool:
+    """Whether MSH-3 and MSH-4 are among those that its row names."""
+    said = (head.form.application.decode("utf-8", "replace"), head.form.facility.decode("utf-8", "replace"))
+    return any(_alike(said, pair) for pair in sender.sends_as)
 
 
 def _of(rows: Iterable[Sender], head: Head, proof: Proof) -> Sender | Refusal:

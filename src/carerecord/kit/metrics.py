@@ -50,5 +50,13 @@ class Metrics:
             "carerecord_notice_oldest_seconds", "Age of the oldest notice not yet delivered", ("service",), registry=kept
         )
 
+        self.messages = Counter("carerecord_messages_total", "Messages kept", ("service", "sender"), registry=kept)
+        self.turned_away = Counter(
+            "carerecord_messages_refused_total", "Messages and connections turned away", ("service", "rule"), registry=kept
+        )
+        self.waiting = Gauge("carerecord_messages_waiting", "Messages kept and not tried yet", ("service",), registry=kept)
+        self.message_age = Gauge("carerecord_message_oldest_seconds", "Age of the oldest of those", ("service",), registry=kept)
+        self.stuck = Gauge("carerecord_messages_stuck", "Messages that could not be filed", ("service", "sender"), registry=kept)
+
     def page(self) -> bytes:
         return generate_latest(self.registry)
