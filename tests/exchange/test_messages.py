@@ -55,6 +55,7 @@ async def test_a_message_is_answered_when_it_is_durable_and_a_stranger_is_turned
 
     broken = await api.ask("POST", path, {"resourceType": "Patient"}, token=token)
     assert (broken.status, broken.json["issue"][0]["severity"]) == (422, "error")
+    assert "It is kept, and waits for a person here: put it right" in broken.json["issue"][0]["diagnostics"]
 
     acknowledged = await api.ask(
         "POST", path, message("ADT^A28", control="C77"), token=token, Content_Type="application/hl7-v2+er7"

@@ -9,7 +9,7 @@ import pytest
 from tests.ingest.a_hospital import LAB, PAS, Hospital, a_hospital
 from tests.ingest.hl7v2.world import message, pv1
 from tests.ingest.test_extracts import MAPPING, PENICILLIN, rows
-from tests.ingest.test_fhir_messages import VACCINE, event
+from tests.ingest.test_fhir_messages import PATIENT, VACCINE, event
 
 from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.fhir.bundle import parse
@@ -44,6 +44,16 @@ async def test_an_event_in_fhir_is_kept_answered_and_filed_once_however_often_it
     assert await hospital.journalled() == 1
     (held,) = await hospital.history("Immunization")
     assert parse(held.text)["vaccineCode"]["text"] == "Influenza vaccine"
+
+
+async def test_whoever_sends_an_event_about_two_people_or_about_nobody_is_told_so_at_the_door(hospital: Hospital) -> None:
+    two = event(VACCINE, {**PATIENT, "identifier": [{"system": "urn:x", "value": "another"}]})
+    elses = event({**VACCINE, "patient": {"reference": "Patient/somebody-else"}})
+    for raw, why in ((two, "several people"), (elses, "somebody else"), (event(VACCINE, patient={}), "not say whom")):
+        (told,) = await sent(hospital, raw, client="app")
+        assert told.outcome == "unreadable"
+        assert why in told.reason
+    assert (await hospital.journalled(), await hospital.waiting()) == (3, 0)
 
 
 async def test_a_batch_over_http_is_its_messages_and_has_one_answer(hospital: Hospital) -> None:

@@ -19,6 +19,7 @@ SIGNAL: Final = "application/cloudevents+json"
 _ER7: Final = frozenset((ER7, "x-application/hl7-v2+er7"))
 MOST_BYTES: Final = 25_000_000
 TAKEN: Final = "It is kept, and is filed next."
+WAITS: Final = "It is kept, and waits for a person here: put it right and send that; to send the same again changes nothing."
 _STATUSES: Final = {"taken": 200, "unreadable": 422, "unable": 503}
 
 
@@ -50,7 +51,8 @@ def _told(told: Received) -> Response:
     status = _STATUSES[told.outcome]
     if status == 200:
         return outcome(200, Issue("information", "informational", "", TAKEN))
-    issue = Issue("error", "structure" if status == 422 else "transient", "", told.reason)
+    waits = f"{told.reason.rstrip('.')}. {WAITS}"
+    issue = Issue("error", "structure", "", waits) if status == 422 else Issue("error", "transient", "", told.reason)
     response = outcome(status, issue)
     if status == 503:
         response.headers["Retry-After"] = "5"

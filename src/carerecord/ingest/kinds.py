@@ -15,6 +15,7 @@ FHIR_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"FHIR", trigger=b"MSG"))
 ROW_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"ROW"))
 END_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"ROW", trigger=b"END"))
 BATCH_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"BATCH"))  # of an envelope whose messages are kept by themselves
+MOST_MAPPED_TWICE: Final = 250_000  # bytes of an event: some milliseconds
 NO_MESSAGE: Final = "There is no message in it."
 
 
@@ -68,10 +69,18 @@ def fault_in(raw: bytes, charset: str = "") -> str:
     return "" if found else NO_MESSAGE
 
 
-def row_fault(raw: bytes, sender: Sender) -> str:
-    """Why a row of an extract cannot be read by its sender's mapping; "" = it can. So the receipt of its file can say which."""
+def fault_for(raw: bytes, head: Head, sender: Sender) -> str:
+    """Why it will not be filed, as far as it can be told at the door by what it says and how its sender is known; "" = it may be.
+
+    So whoever sends an event is told that it is about two people, and the receipt of an extract says which rows cannot be read.
+    """
+    if head is not ROW_HEAD and (head is not FHIR_HEAD or len(raw) > MOST_MAPPED_TWICE):
+        return fault_in(raw, sender.charset)
     try:
-        extracts.mapped(raw, sender, sender.mapping)
+        if head is ROW_HEAD:
+            extracts.mapped(raw, sender, sender.mapping)
+        else:
+            fhir_messages.mapped(raw.removeprefix(_BOM), sender)
     except hl7v2.Unreadable as fault:
         return fault.reason[:1].upper() + fault.reason[1:]
     except Exception:

@@ -13,7 +13,7 @@ from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.ingest.batches import Together, envelope_of, messages_of, miscounted
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import Arrival, Journal
-from carerecord.ingest.kinds import BATCH_HEAD, END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, head_of, row_fault
+from carerecord.ingest.kinds import BATCH_HEAD, END_HEAD, FHIR_HEAD, ROW_HEAD, fault_for, head_of
 from carerecord.ingest.senders import Refusal, Sender, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
@@ -102,7 +102,7 @@ class Receiver:
         except Unheaded as fault:
             head, why = UNKNOWN, why or fault.reason
         sender = self._sender(head, sender_id, client)
-        why = why or (row_fault(raw, sender) if head is ROW_HEAD else fault_in(raw, sender.charset))
+        why = why or fault_for(raw, head, sender)
         return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why
 
     def _sender(self, head: Head, sender_id: str, client: str) -> Sender:
