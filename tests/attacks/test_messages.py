@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
@@ -35,8 +36,11 @@ from tests.ingest.a_hospital import (
 
 from carerecord.contracts.patients import REVIEWS, WHO, ReviewsAsked, WhoAsked
 from carerecord.contracts.sources import Registry, Sender
+from carerecord.ingest import mllp
+from carerecord.ingest.framing import NO_ROOM, Framing
 from carerecord.ingest.head import Form, Head
-from carerecord.ingest.mllp import tls_of
+from carerecord.ingest.journal.arrivals import ASIDE_BYTES
+from carerecord.ingest.mllp import UNANSWERED, Connection, tls_of
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.senders import Refusal
 from carerecord.kit.log import configure
@@ -367,6 +371,149 @@ async def _fuzzed(junk: list[bytes]) -> None:
         await line.close()
         await listener.close(within_s=1)
         Line.opened.clear()
+
+
+async def test_a_batch_of_thousands_never_stands_in_the_way_of_others_with_more_than_a_few_hundred(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line, other = await Line.to(port), await Line.to(port)
+        many = b"".join(adt(number=f"M{each}", control=f"{each}") for each in range(5_000))
+        await line.write(framed(b"BHS|^~\\&|PAS|R1A\r" + many + b"BTS|5000\r"))
+
+        before = []
+        while await hospital.journalled() - len(before) < 5_000:
+            before.append(len(hospital.journal._waiting))
+            assert (await other.send(adt(number=f"O{len(before)}", control=f"O{len(before)}")))[0] == "AA"
+
+        assert said(await line.answer())[0] == "AA"
+        assert len(before) > 3
+        assert max(before) <= UNANSWERED
+
+
+async def test_a_flood_of_tiny_messages_is_taken_in_turns(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, _):
+        flood, other = Connection(desk), Connection(desk)
+        for each in (flood, other):
+            each.connection_made(Wire())
+        flood.data_received(framed(adt()))
+        flood.data_received(b"\x0b\x1c\r" * 80_000)
+        taken = len(hospital.journal._waiting)
+        other.data_received(framed(adt(number="M2")))
+
+        assert taken < 80_000, "the rest when others have had their turn"
+        assert hospital.journal._waiting[-1].raw == adt(number="M2")
+        for each in (flood, other):
+            each.connection_lost(None)
+            each._framing = Framing(1)
+        await hospital.journal.settled()
+
+
+class Wire(asyncio.Transport):
+    """An end to which anything can be said."""
+
+    def write(self, data: bytes) -> None: ...  # type: ignore[override]
+    def pause_reading(self) -> None: ...
+    def resume_reading(self) -> None: ...
+    def is_closing(self) -> bool:
+        return False
+
+    def close(self) -> None: ...
+
+
+async def test_a_large_message_is_read_in_a_thread_and_what_is_behind_it_stays_behind_it(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, port):
+        ours, where = threading.get_ident(), []
+
+        def fault_in(raw: bytes, charset: str = "") -> str:
+            where.append((len(raw) > ASIDE_BYTES, threading.get_ident() == ours))
+            return ""
+
+        desk.fault_in = fault_in
+        line = await Line.to(port)
+        large = adt(control="LARGE") + b"NTE|1||" + "\u00e9".encode() * ASIDE_BYTES + b"\r"
+        await line.write(framed(large) + framed(adt(number="M2", control="NEXT")))
+
+        assert [said(await line.answer())[:2] for _ in range(2)] == [("AA", "LARGE"), ("AA", "NEXT")]
+        assert where == [(True, False), (False, True)]
+        seals, row = hospital.journal.seals, (await hospital.db.fetch("SELECT body, digest FROM message ORDER BY id"))[0]
+        assert seals.open(row["body"], organisation="R1A", place=row["digest"]) == large
+
+
+async def test_messages_that_never_end_share_a_room_and_the_largest_gives_its_own_up_and_is_told_so(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital, most_held=2_000_000) as (desk, port):
+        lines = [await Line.to(port) for _ in range(4)]
+        for place, line in enumerate(lines):
+            await line.write(b"\x0b" + adt(control=f"H{place}", number=f"H{place}") + b"NTE|1||" + b"a" * (600_000 + place))
+            await asyncio.sleep(0.1)
+        held = desk.held
+        for line in lines:
+            await line.write(b"\r\x1c\r")
+        answers = [said(await line.answer()) for line in lines]
+
+        assert held <= 2_000_000
+        (turned,) = [place for place, (code, _, _) in enumerate(answers) if code != "AA"]
+        assert answers[turned] == ("AR", f"H{turned}", NO_ROOM)
+        assert await hospital.journalled() == 3
+        assert (await lines[turned].send(adt(number=f"H{turned}")))[0] == "AA"
+        assert desk.held == 0
+
+
+async def test_who_comes_when_the_door_is_full_is_sent_away_and_who_is_there_goes_on(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital, most_connections=3) as (desk, port):
+        there = [await Line.to(port) for _ in range(3)]
+        for each in there:
+            await each.send(adt())
+        with capture_logs() as told:
+            turned = [await _ended(await Line.to(port)) for _ in range(5)]
+
+        assert turned == [True] * 5
+        assert [each["event"] for each in told] == ["mllp.full"], "said once"
+        assert [(await each.send(adt()))[0] for each in there] == ["AA"] * 3
+        await there[0].close()
+        async with asyncio.timeout(5):
+            while len(desk.connections) > 2:
+                await asyncio.sleep(0.01)
+        assert (await (await Line.to(port)).send(adt()))[0] == "AA"
+
+
+async def test_a_handshake_that_stalls_is_ended_and_holds_no_place(
+    service_database: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(mllp, "HANDSHAKE_S", 0.3)
+    trust = Trust(tmp_path)
+    way, shown = trust.client("pas")
+    async with guarded(service_database, trust, with_certificate(PAS, shown)) as (hospital, book, port):
+        stalled = [await Line.to(port) for _ in range(5)]
+        await stalled[0].write(b"\x16\x03\x01\x02")
+        assert (await (await Line.to(port, ssl=way, server_hostname="127.0.0.1")).send(adt()))[0] == "AA"
+        assert book.desk is not None
+        assert all([await _ended(each) for each in stalled])
+        assert await hospital.journalled() == 1
+
+
+def test_nobody_negotiates_an_encrypted_line_anew(tmp_path: Path):
+    assert Trust(tmp_path).door(lambda refusal: None).options & ssl.OP_NO_RENEGOTIATION
+
+
+async def test_an_end_that_vanishes_without_a_word_is_found_out(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, port):
+        await (await Line.to(port)).send(adt())
+        (there,) = desk.connections
+        assert there._transport is not None
+        end = there._transport.get_extra_info("socket")
+        assert end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+async def test_nothing_is_taken_behind_a_message_in_the_name_of_another(service_database: Any, tmp_path: Path):
+    trust = Trust(tmp_path)
+    (way, pas), (_, lab) = trust.client("pas"), trust.client("lab")
+    async with guarded(service_database, trust, with_certificate(PAS, pas), with_certificate(LAB, lab)) as (hospital, _, port):
+        line = await Line.to(port, ssl=way, server_hostname="127.0.0.1")
+
+        await line.write(framed(adt(application="LAB")) + framed(adt()))
+
+        assert said(await line.answer())[0] == "AR"
+        assert await _ended(line)
+        assert await hospital.journalled() == 0
 
 
 # --- case 62: a merge across assigning authorities

@@ -1,9 +1,12 @@
 """Where does one message end and the next begin? However the bytes are cut, and whatever stands between."""
 
+import time
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carerecord.ingest.framing import CUT_OFF, KEPT_OF_LARGE, NO_END, Framed, Framing, too_large
+from carerecord.ingest.framing import CUT_OFF, KEPT_OF_LARGE, NO_END, NO_ROOM, Framed, Framing, too_large
 
 MESSAGE = st.binary(max_size=60).map(lambda each: b"MSH|" + each.replace(b"\x0b", b"").replace(b"\x1c", b""))
 BETWEEN = st.sampled_from([b"", b"\r", b"\r\n", b"\n\n", b" "])
@@ -73,6 +76,27 @@ def test_an_end_that_does_not_come_is_given_up_and_its_rest_is_junk():
     assert framing.give_up() == Framed(b"MSH|half", NO_END)
     assert framing.give_up() is None
     assert framing.feed(b" the rest\x1c\r\x0bMSH|next\x1c\r") == [Framed(b"MSH|next")]
+
+
+def test_one_that_gives_its_room_up_says_so_and_the_next_is_whole():
+    framing = Framing(1_000_000)
+    framing.feed(b"\x0bMSH|" + b"a" * 500_000)
+    framing.let_go()
+
+    assert framing.held <= KEPT_OF_LARGE + 4
+    (gone, behind) = framing.feed(b"a" * 100_000 + b"\x1c\r\x0bMSH|next\x1c\r")
+    assert (gone.raw[:4], gone.fault, behind) == (b"MSH|", NO_ROOM, Framed(b"MSH|next"))
+
+
+@pytest.mark.parametrize("each", [b"\x0bMSH|", b"\x0b\x1c\r"], ids=["beginnings without an end", "messages of nothing"])
+def test_four_times_as_much_takes_no_more_than_about_four_times_as_long(each: bytes):
+    def seconds(many: int) -> float:
+        begun = time.perf_counter()
+        Framing(1_000_000).feed(each * many)
+        return time.perf_counter() - begun
+
+    once = min(seconds(20_000) for _ in range(3))
+    assert min(seconds(80_000) for _ in range(3)) < 8 * once
 
 
 def test_junk_is_counted_and_line_ends_are_none():

@@ -10,7 +10,7 @@ from tests.ingest.a_hospital import LAB, PAS, Line, a_door, a_hospital, adt, fra
 
 from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import Verdict
-from carerecord.ingest.mllp import AT_ONCE, tls_of
+from carerecord.ingest.mllp import UNANSWERED, tls_of
 
 
 async def test_a_message_is_in_the_journal_before_it_is_answered(service_database: Any):
@@ -366,7 +366,7 @@ async def test_a_message_in_a_batch_in_a_name_that_nobody_knows_is_not_kept_and_
 
 
 async def test_a_long_batch_is_put_into_the_journal_in_order_and_what_comes_behind_it_behind_it(service_database: Any):
-    long = [adt(number=f"M{each}", control=f"{each}") for each in range(3 * AT_ONCE)]
+    long = [adt(number=f"M{each}", control=f"{each}") for each in range(3 * UNANSWERED)]
     async with a_door(service_database) as hospital, listening(hospital) as (_, port):
         line = await Line.to(port)
 

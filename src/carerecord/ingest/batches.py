@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from carerecord.ingest.head import Verdict
-from carerecord.ingest.hl7v2 import split
+from carerecord.ingest.hl7v2 import split, within
 
 _BEGINS: Final = re.compile(rb"(?:[\x0b \t\r\n]|\xef\xbb\xbf){0,64}[FB]HS[^A-Za-z0-9\s]")
 _LINE_END: Final = re.compile(rb"\r\n?|\n")
@@ -22,17 +22,27 @@ _BLANK: Final = b"\x0b\x1c\r\n\t \xef\xbb\xbf"
 _WORSE: Final = {Verdict.TAKEN: 0, Verdict.UNREADABLE: 1, Verdict.UNABLE: 2}
 
 
-def messages_of(raw: bytes) -> tuple[bytes, ...]:
-    """The messages of a batch; () of anything else, and of one that holds none."""
-    if raw[:3] == b"MSH" or not _BEGINS.match(raw):
-        return ()
-    return each_of(raw)
+def is_batch(raw: bytes) -> bool:
+    """Whether it begins as one."""
+    return raw[:3] != b"MSH" and bool(_BEGINS.match(raw))
+
+
+def messages_of(raw: bytes) -> Iterator[bytes]:
+    """The messages of a batch; none of anything else. A long one is not taken apart before it is asked for."""
+    if not is_batch(raw):
+        return iter(())
+    ends = _end_of(raw)
+    return (each + ends for each in within(raw))
 
 
 def each_of(raw: bytes) -> tuple[bytes, ...]:
     """The messages of a batch or of a file, each as when it comes by itself: its last line has its end."""
-    ends = found[0] if (found := _LINE_END.search(raw, 8)) else b"\r"
+    ends = _end_of(raw)
     return tuple([each + ends for each in split(raw)])
+
+
+def _end_of(raw: bytes) -> bytes:
+    return found[0] if (found := _LINE_END.search(raw, 8)) else b"\r"
 
 
 def miscounted(raw: bytes) -> str:
@@ -77,15 +87,20 @@ class Together:
     Last comes their envelope, where its counts are not true.
     """
 
-    def __init__(self, many: int, *, miscounted: bool = False) -> None:
-        self.many, self.of_all, self.told, self.verdict, self.reason = many, many + miscounted, 0, Verdict.TAKEN, ""
+    def __init__(self) -> None:
+        self.told, self.verdict, self._worst, self._why, self._envelope = 0, Verdict.TAKEN, 0, "", ""
 
-    def add(self, verdict: Verdict, reason: str) -> bool:
-        """How the next of them fared. True: it was the last."""
+    def add(self, verdict: Verdict, reason: str) -> None:
+        """How the next of them fared."""
         self.told += 1
-        if self.told > self.many:
-            self.verdict = max(self.verdict, verdict, key=_WORSE.__getitem__)
-            self.reason = f"{reason} {self.reason}".strip()
-        elif _WORSE[verdict] > _WORSE[self.verdict]:
-            self.verdict, self.reason = verdict, f"Message {self.told} of {self.many}: {reason}" if self.many > 1 else reason
-        return self.told == self.of_all
+        if _WORSE[verdict] > _WORSE[self.verdict]:
+            self.verdict, self._worst, self._why = verdict, self.told, reason
+
+    def envelope(self, verdict: Verdict, reason: str) -> None:
+        self.verdict, self._envelope = max(self.verdict, verdict, key=_WORSE.__getitem__), reason
+
+    @property
+    def reason(self) -> str:
+        """Once all of them have been told."""
+        why = f"Message {self._worst} of {self.told}: {self._why}" if self._why and self.told > 1 else self._why
+        return f"{self._envelope} {why}".strip()

@@ -5,17 +5,19 @@ of frames, blanks and line ends between them, no first byte or no last one: each
 and answered. Source: HL7 Implementation Support Guide, Minimal Lower Layer Protocol.
 """
 
+import re
 from typing import Final
 
 from msgspec import Struct
 
 START, END = 0x0B, 0x1C
 _START, _END = bytes((START,)), bytes((END,))
-_BLANK: Final = b"\r\n\t \x00"
+_BLANKS: Final = re.compile(rb"[\r\n\t \x00]*")
 KEPT_OF_LARGE: Final = 65_536  # what is kept of a message that is larger than it may be: enough to see whose and which it is
 
 CUT_OFF: Final = "The message is cut off: another one began before its end."
 NO_END: Final = "The message has no end: nothing more of it came in time."
+NO_ROOM: Final = "There was no room for it just now. Nothing of it was taken: send it again."
 
 
 def too_large(most_bytes: int) -> str:
@@ -30,14 +32,16 @@ class Framed(Struct, frozen=True, gc=False):
 
 
 class Framing:
-    """What has come on one connection so far."""
+    """What has come on one connection so far. However much of it there is, each byte is looked at a few times, and no more."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._buffer = bytearray()
+        self._from = 0  # where in the buffer the message begins, or what stands between messages
         self._within = False  # a message has begun and not ended
-        self._large = False  # … and is larger than it may be: its rest is let go as it comes
-        self._looked = 0  # how much of the buffer was searched for an end
+        self._large = ""  # … and its rest is let go as it comes: why
+        self._looked = 0  # how far the buffer was searched for another beginning
+        self._clear = 0  # … and for an end, of which there is none before here
         self.junk_bytes = 0  # between messages, over all the time of this connection
 
     @property
@@ -45,75 +49,110 @@ class Framing:
         """Whether a message has begun and its end has not come."""
         return self._within
 
+    @property
+    def held(self) -> int:
+        """How many bytes of it are in memory."""
+        return len(self._buffer)
+
+    def whole(self, data: bytes) -> Framed | None:
+        """By far the most: one read, one message. None: it is to be added, and what comes of it asked for."""
+        if (
+            not self._within and not self._buffer and data[:1] == _START and data[-2:] == b"\x1c\r"
+            and data.find(_END) == len(data) - 2 and data.find(_START, 1) < 0 and len(data) - 3 <= self._most_bytes
+        ):  # fmt: skip
+            return Framed(data[1:-2])
+        return None
+
+    def add(self, data: bytes) -> None:
+        self._buffer += data
+
+    def next(self) -> Framed | None:
+        """The next message of those that have ended; None where there is none yet."""
+        while True:
+            if self._within:
+                found = self._step()
+                if found is None or self._from > KEPT_OF_LARGE:
+                    self._compact()
+                return found
+            if not self._begin():
+                self._compact()
+                return None
+
     def feed(self, data: bytes) -> list[Framed]:
         """All that ended with these bytes, in order."""
-        if (
-            not self._within and data[:1] == _START and data[-2:] == b"\x1c\r" and data.find(_END) == len(data) - 2
-            and data.find(_START, 1) < 0 and len(data) - 3 <= self._most_bytes
-        ):  # fmt: skip
-            return [Framed(data[1:-2])]  # by far the most: one read, one message
-        self._buffer += data
-        found: list[Framed] = []
-        while self._step(found):
-            pass
-        return found
+        self.add(data)
+        return list(iter(self.next, None))
 
     def give_up(self) -> Framed | None:
         """What has come of a message whose end does not come; its rest, should it come after all, is junk."""
         if not self._within:
             return None
-        half = bytes(self._buffer[:KEPT_OF_LARGE] if self._large else self._buffer)
-        fault = too_large(self._most_bytes) if self._large else NO_END
-        self._forget(len(self._buffer))
-        return Framed(half, fault)
+        return self._cut(len(self._buffer), NO_END)
 
-    def _forget(self, count: int) -> None:
-        del self._buffer[:count]
-        self._within, self._large, self._looked = False, False, 0
+    def let_go(self) -> None:
+        """Hold no more of the message that has begun than its beginning: others need the room."""
+        self._large = NO_ROOM
+        self._shrink()
 
-    def _step(self, found: list[Framed]) -> bool:
-        """One message or one stretch of junk; False when more has to come."""
-        if not self._within:
-            return self._begin()
-        end = self._buffer.find(_END, self._looked)
-        again = self._buffer.find(b"\x0bMSH", self._looked, end if end >= 0 else len(self._buffer))
+    def _step(self) -> Framed | None:
+        end = self._buffer.find(_END, self._clear)
+        self._clear = end if end >= 0 else len(self._buffer)
+        again = self._buffer.find(b"\x0bMSH", self._looked, self._clear)
         if again >= 0:
-            found.append(self._cut(again, CUT_OFF))
-            return True
+            return self._cut(again, CUT_OFF)
         if end >= 0:
-            found.append(self._cut(end, ""))
-            del self._buffer[:1]
-            return True
-        if len(self._buffer) > self._most_bytes:
-            self._large = True
-        if self._large and len(self._buffer) > KEPT_OF_LARGE + 4:
-            del self._buffer[KEPT_OF_LARGE:-4]  # the last bytes may be the half of a beginning
-        self._looked = max(0, len(self._buffer) - 4)
-        return False
+            framed = self._cut(end, "")
+            self._from = self._clear = end + 1
+            return framed
+        if len(self._buffer) - self._from > self._most_bytes:
+            self._large = self._large or too_large(self._most_bytes)
+        if self._large:
+            self._shrink()
+        self._looked = max(self._from, len(self._buffer) - 4)
+        return None
 
     def _cut(self, end: int, fault: str) -> Framed:
-        large = self._large or end > self._most_bytes
-        raw = bytes(self._buffer[: min(end, KEPT_OF_LARGE) if large else end])
-        self._forget(end)
-        return Framed(raw, too_large(self._most_bytes) if large else fault)
+        large = self._large or (too_large(self._most_bytes) if end - self._from > self._most_bytes else "")
+        raw = bytes(memoryview(self._buffer)[self._from : min(end, self._from + KEPT_OF_LARGE) if large else end])
+        self._from = end
+        self._within, self._large = False, ""
+        return Framed(raw, large or fault)
 
     def _begin(self) -> bool:
         """Pass over what stands between messages. One that lacks its first byte and begins at once is taken all the same."""
-        blank = len(self._buffer) - len(self._buffer.lstrip(_BLANK))
-        del self._buffer[:blank]
-        if not self._buffer:
+        held = self._buffer
+        self._from = blank.end() if (blank := _BLANKS.match(held, self._from)) else self._from
+        del blank  # it holds the buffer
+        if self._from == len(held):
             return False
-        if self._buffer[0] != START and b"MSH|".startswith(self._buffer[:4]):
-            if len(self._buffer) < 4:
+        if held[self._from] != START and b"MSH|".startswith(held[self._from : self._from + 4]):
+            if len(held) - self._from < 4:
                 return False
-            self._within = True
+            self._begun()
             return True
-        start = self._buffer.find(_START)
-        junk = len(self._buffer) if start < 0 else start
-        self.junk_bytes += junk
-        del self._buffer[:junk]
+        start = held.find(_START, self._from)
+        self.junk_bytes += (len(held) if start < 0 else start) - self._from
         if start < 0:
+            self._from = len(held)
             return False
-        del self._buffer[:1]
-        self._within = True
+        self._from = start + 1
+        self._begun()
         return True
+
+    def _begun(self) -> None:
+        self._within, self._looked, self._clear = True, self._from, max(self._clear, self._from)
+
+    def _shrink(self) -> None:
+        """Its last bytes may be the half of another beginning."""
+        self._compact()
+        if (over := len(self._buffer) - KEPT_OF_LARGE - 4) > 0:
+            del self._buffer[KEPT_OF_LARGE:-4]
+            self._looked = max(0, self._looked - over)
+            self._clear = max(0, self._clear - over)
+
+    def _compact(self) -> None:
+        """What was passed over is held no longer."""
+        if self._from:
+            del self._buffer[: self._from]
+            self._looked, self._clear = max(0, self._looked - self._from), max(0, self._clear - self._from)
+            self._from = 0

@@ -6,31 +6,40 @@ of another sender.
 """
 
 import asyncio
+import socket
 import ssl
+import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
-from typing import Final, Protocol, cast
+from itertools import chain
+from typing import Final, Protocol, TypeVar, cast
 
 from msgspec.structs import replace
 
 from carerecord.contracts.sources import Sender
 from carerecord.ingest import head as heads
-from carerecord.ingest.batches import Together, envelope_of, messages_of, miscounted
-from carerecord.ingest.framing import END, START, Framed, Framing
+from carerecord.ingest.batches import Together, envelope_of, is_batch, messages_of, miscounted
+from carerecord.ingest.framing import END, NO_ROOM, START, Framed, Framing
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict
-from carerecord.ingest.journal.arrivals import Arrival, Journal
+from carerecord.ingest.journal.arrivals import ASIDE_BYTES, Arrival, Journal
 from carerecord.ingest.kinds import BATCH_HEAD
 from carerecord.ingest.senders import Proof, Refusal, Senders, proof_of
 from carerecord.kit.clock import Clock
 from carerecord.kit.log import Log
 
 _FRAME_START, _FRAME_END = bytes((START,)), bytes((END, 0x0D))
-UNANSWERED: Final = 512  # messages of one connection that wait for their commit; then nothing more is read from it
+UNANSWERED: Final = 512  # messages of one connection that wait for their commit; then nothing more is taken from it
 UNANSWERED_BYTES: Final = 16_000_000
-AT_ONCE: Final = 32  # messages of a batch between two rounds of the loop
+TURN_S: Final = 0.005  # of the event loop, for what has come on one connection; then the others have theirs
+HELD_BYTES: Final = 256_000_000  # of messages that are not answered, on all connections
+CONNECTIONS: Final = 2_000  # and who comes beyond is closed at once: what else this process does needs descriptors too
+HANDSHAKE_S: Final = 10.0
+_SILENT_S: Final = 60  # after this a silent other end is asked whether it is still there, …
+_GONE_S: Final = 15  # … and so often again
+R = TypeVar("R")
 
 
 class Reader(Protocol):
@@ -54,10 +63,50 @@ class Desk:
     connections: set["Connection"] = field(default_factory=set)
     empty: asyncio.Event = field(default_factory=asyncio.Event)  # nobody is connected
     answers: int = 0  # for MSH-10 of what we send
+    held: int = 0  # bytes of messages that are not answered, whole or not, on all connections
+    most_held: int = HELD_BYTES
+    most_connections: int = CONNECTIONS
+    entering: int = 0  # who shakes hands
+    aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "mllp"))  # reads what is large
     _answering: list["Connection"] = field(default_factory=list)
+    _turns: "deque[Connection]" = field(default_factory=deque)
+    _full: bool = False
 
     def __post_init__(self) -> None:
         self.journal.answered.append(self.write)
+
+    def later(self, connection: "Connection") -> None:
+        """It has more than its turn was long enough for: one connection in a round of the loop goes on."""
+        self._turns.append(connection)
+        if len(self._turns) == 1:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def _turn(self) -> None:
+        try:
+            self._turns[0].go_on()
+        except Exception as error:
+            self.log.error("mllp.untaken", exc_info=error)
+        self._turns.popleft()
+        if self._turns:
+            asyncio.get_running_loop().call_soon(self._turn)
+
+    def hold(self, more: int) -> None:
+        """So many bytes more, or fewer. Where it is too much, the largest of what has not come whole gives its room up."""
+        self.held += more
+        if self.crowded and (halves := [each for each in self.connections if each.half]):
+            max(halves, key=lambda each: each.held).let_go()
+
+    @property
+    def crowded(self) -> bool:
+        return self.held > self.most_held
+
+    def full(self) -> bool:
+        """Whether nobody else is let in; said once, until there is room again."""
+        is_full = len(self.connections) + self.entering >= self.most_connections
+        if is_full and not self._full:
+            self.log.warning("mllp.full", connections=len(self.connections), entering=self.entering)
+        self._full = is_full
+        return is_full
 
     def soon(self, connection: "Connection") -> None:
         """It has something to say: written with the rest of its group, and in no later round of the loop than that."""
@@ -78,13 +127,20 @@ class _Batch:
     """One that is being put into the journal."""
 
     messages: Iterator[bytes]
-    size: int
-    together: Together
     envelope: bytes = b""  # where its counts are not true …
     miscounted: str = ""  # … and how
+    together: Together = field(default_factory=Together)
+    waits: int = 0  # messages of it that are on their way into the journal
+    whole: bool = False  # no more of them will come
     head: Head | None = None  # of its first message, whose sender the answer is for
     sender: Sender | None = None
     ends: bool = False  # it holds one in the name of another sender
+
+
+def _odd(raw: bytes) -> tuple[str, bytes]:
+    """What the envelope of a batch says that is not true, and the envelope, if so."""
+    says = miscounted(raw)
+    return says, envelope_of(raw) if says else b""
 
 
 class Connection(asyncio.Protocol):
@@ -100,8 +156,11 @@ class Connection(asyncio.Protocol):
         self._unanswered = self._unanswered_bytes = 0
         self._out: list[bytes] = []
         self._batch: _Batch | None = None
-        self._behind: list[Framed] = []  # what came after it, while it is put into the journal
-        self._deaf = self._full = self._leaving = self._told = False
+        self.held = 0  # bytes of what is not answered
+        self._more = False  # something may have come that is not taken yet
+        self._queued = False  # … and its turn will come
+        self._aside = 0  # bytes of what is being read in a thread; what is behind it waits
+        self._deaf = self._full = self._leaving = self._ended = self._told = False
 
     # --- what asyncio calls
 
@@ -125,6 +184,11 @@ class Connection(asyncio.Protocol):
             self._tell(Refusal("", "sender/certificate", why))
             self._go()
 
+    @property
+    def _idle(self) -> bool:
+        """All that came is answered."""
+        return not (self._unanswered or self._more or self._out)
+
     def connection_lost(self, error: Exception | None) -> None:
         self._desk.connections.discard(self)
         if not self._desk.connections:
@@ -132,19 +196,23 @@ class Connection(asyncio.Protocol):
         self._transport = None
         if self._patience is not None:
             self._patience.cancel()
+        self._count_held()
 
     def data_received(self, data: bytes) -> None:
         if self._leaving:
             return
-        for framed in self._framing.feed(data):
+        if self._transport is not None and not self._more and (framed := self._framing.whole(data)) is not None:
             self._take(framed)
-        self._wait_for_the_rest()
-        self._mind_the_flood()
+        else:
+            self._framing.add(data)
+            self._more = True
+        if self._transport is not None and not self._queued:
+            self._go_on()
 
     def eof_received(self) -> bool:
         """What came before its end is answered yet, and then it ends: whoever has gone would never be heard of again."""
         self._leaving = True
-        return bool(self._unanswered or self._out)
+        return not self._idle
 
     def pause_writing(self) -> None:
         self._full = True
@@ -156,89 +224,143 @@ class Connection(asyncio.Protocol):
 
     # --- one message
 
-    def _take(self, framed: Framed) -> None:
-        if self._batch is not None:
-            self._behind.append(framed)
-            return
-        raw, fault = framed.raw, framed.fault
-        if not fault and (messages := messages_of(raw)):
-            self._unanswered += 1
-            self._unanswered_bytes += len(raw)
-            says = miscounted(raw)
-            together = Together(len(messages), miscounted=bool(says))
-            self._batch = _Batch(iter(messages), len(raw), together, envelope_of(raw) if says else b"", says)
-            self._take_some()
-            return
-        head, found, fault = self._read(raw, fault)
-        if isinstance(found, Refusal):
-            self._turn_away(head, found, fault)
-            return
-        verdict = Verdict.UNREADABLE if fault else Verdict.TAKEN
-        self._unanswered += 1
-        self._unanswered_bytes += len(raw)
-        self._desk.journal.put(Arrival(raw, head, found, verdict, fault, self._kept))
+    def go_on(self) -> None:
+        """Its turn has come."""
+        self._queued = False
+        self._go_on()
+        if self._leaving and self._idle:
+            self._close()
 
-    def _read(self, raw: bytes, fault: str) -> tuple[Head, Sender | Refusal, str]:
+    def _go_on(self) -> None:
+        """Take as much of what has come as one turn allows."""
+        until = time.monotonic() + TURN_S
+        while self._more and not self._aside and not self._many:
+            if time.monotonic() > until:
+                self._queued = True
+                self._desk.later(self)
+                break
+            self._more = self._take_next()
+        self._wait_for_the_rest()
+        self._mind_the_flood()
+
+    def _take_next(self) -> bool:
+        """One message, of a batch that has come or of the line; False when there is none."""
+        if self._ended:
+            return False
+        if self._batch is not None:
+            batch, raw = self._batch, next(self._batch.messages, None)
+            if raw is not None:
+                batch.waits += 1
+                self._take_one(raw, "", batch)
+                return True
+            self._batch, batch.whole = None, True
+            if batch.envelope:
+                batch.waits += 1
+                told = (batch.sender, Verdict.UNREADABLE, batch.miscounted)
+                self._put(Arrival(batch.envelope, BATCH_HEAD, *told, self._kept_of(batch)))
+            if not batch.waits:
+                self._answer_batch(batch)
+                asyncio.get_running_loop().call_soon(self._desk.write)
+            return True
+        framed = self._framing.next()
+        if framed is not None:
+            self._take(framed)
+        return framed is not None
+
+    def _take(self, framed: Framed) -> None:
+        raw, fault = framed.raw, framed.fault
+        if fault or not is_batch(raw):
+            self._take_one(raw, fault, None)
+        elif len(raw) > ASIDE_BYTES:
+            self._read_aside(len(raw), lambda: _odd(raw), lambda odd: self._open(raw, *odd))
+        else:
+            self._open(raw, *_odd(raw))
+
+    def _open(self, raw: bytes, says: str, envelope: bytes) -> None:
+        """What begins as a batch. One that holds no message is one."""
+        first = next(messages := messages_of(raw), None)
+        if first is None:
+            self._take_one(raw, "", None)
+        else:
+            self._batch, self._more = _Batch(chain((first,), messages), envelope, says), True
+
+    def _take_one(self, raw: bytes, fault: str, batch: _Batch | None) -> None:
+        """Put it into the journal. One that is large is read and sealed in a thread, and what is behind it waits."""
+        head, found, fault = self._whose(raw, fault)
+        if batch is not None and batch.head is None:
+            batch.head, batch.sender = head, None if isinstance(found, Refusal) else found
+        if isinstance(found, Refusal):
+            self._turn_away(head, found, fault, batch)
+            return
+        if fault == NO_ROOM:
+            self._put(Arrival(b"", head, None, Verdict.UNABLE, fault, self._kept_of(batch)))
+            return
+
+        def read() -> Arrival:
+            why = fault or self._desk.fault_in(raw, found.charset)
+            verdict = Verdict.UNREADABLE if why else Verdict.TAKEN
+            return Arrival(raw, head, found, verdict, why, self._kept_of(batch))
+
+        if len(raw) > ASIDE_BYTES:
+            self._read_aside(len(raw), lambda: self._desk.journal.sealed(read()), self._put)
+        else:
+            self._put(read())
+
+    def _whose(self, raw: bytes, fault: str) -> tuple[Head, Sender | Refusal, str]:
         """Its head, whose it is, and why it cannot be read."""
-        desk = self._desk
         try:
             head = heads.read(raw)
         except Unheaded as unheaded:
             head, fault = UNKNOWN, fault or unheaded.reason
-        found: Sender | Refusal = desk.senders.of(head, self._proof)
+        found: Sender | Refusal = self._desk.senders.of(head, self._proof)
         if isinstance(found, Refusal):
             if head is not UNKNOWN or self._last is None:
                 return head, found, fault
             found = self._last  # what has no head is of whoever spoke before on this connection
         self._last = found
-        return head, found, fault or desk.fault_in(raw, found.charset)
+        return head, found, fault
 
-    def _take_some(self) -> None:
-        """The next messages of a batch; in the end what came behind it."""
-        batch = self._batch
-        if batch is None:
-            return
-        some = list(islice(batch.messages, AT_ONCE))
-        for raw in some:
-            head, found, fault = self._read(raw, "")
-            sender = None if isinstance(found, Refusal) else found
-            if batch.head is None:
-                batch.head, batch.sender = head, sender
-            verdict = Verdict.UNREADABLE if fault else Verdict.TAKEN
-            if isinstance(found, Refusal):
-                self._tell(found)
-                batch.ends = batch.ends or found.ends
-                verdict, fault = Verdict.UNABLE, found.says
+    def _put(self, arrival: Arrival) -> None:
+        self._unanswered += 1
+        self._unanswered_bytes += len(arrival.raw)
+        self._desk.journal.put(arrival)
 
-            self._desk.journal.put(Arrival(raw, head, sender, verdict, fault, partial(self._kept_of, batch)))
-        if len(some) == AT_ONCE:
-            asyncio.get_running_loop().call_soon(self._take_some)
-            return
-        if batch.envelope:
-            told = (batch.sender, Verdict.UNREADABLE, batch.miscounted)
-            self._desk.journal.put(Arrival(batch.envelope, BATCH_HEAD, *told, partial(self._kept_of, batch)))
-        self._batch = None
-        behind, self._behind = self._behind, []
-        for each in behind:
-            self._take(each)
-        self._mind_the_flood()
+    def _read_aside(self, size: int, read: Callable[[], R], then: Callable[[R], None]) -> None:
+        self._aside, self._more = size, True
 
-    def _kept_of(self, batch: _Batch, arrival: Arrival) -> None:
-        if batch.together.add(arrival.verdict, arrival.reason):
-            self._batch_kept(batch)
+        def done(reading: "asyncio.Future[R]") -> None:
+            self._aside = 0
+            try:
+                then(reading.result())
+            except Exception as error:  # it was not taken, so its sender has no answer, and sends again
+                self._desk.log.error("mllp.untaken", exc_info=error)
+                self._go()
+            self.go_on()
 
-    def _batch_kept(self, batch: _Batch) -> None:
-        self._unanswered -= 1
-        self._unanswered_bytes -= batch.size
+        asyncio.get_running_loop().run_in_executor(self._desk.aside, read).add_done_callback(done)
+
+    def _kept_of(self, batch: _Batch | None) -> Callable[[Arrival], None]:
+        def kept(arrival: Arrival) -> None:
+            """The journal is done with it: the answer goes into the next write."""
+            self._unanswered -= 1
+            self._unanswered_bytes -= len(arrival.raw)
+            if batch is None:
+                self._answer(arrival.head, arrival.verdict, arrival.reason, arrival.sender)
+                return
+            batch.waits -= 1
+            tell = batch.together.envelope if arrival.head is BATCH_HEAD else batch.together.add
+            tell(arrival.verdict, arrival.reason)
+            if batch.whole and not batch.waits:
+                self._answer_batch(batch)
+            else:
+                self._desk.soon(self)  # there is room for the next of it
+
+        return kept
+
+    def _answer_batch(self, batch: _Batch) -> None:
         if batch.ends:
-            self._leaving = True
+            self._ended = self._leaving = True
         self._answer(batch.head or UNKNOWN, batch.together.verdict, batch.together.reason, batch.sender)
-
-    def _kept(self, arrival: Arrival) -> None:
-        """The journal is done with it: the answer goes into the next write."""
-        self._unanswered -= 1
-        self._unanswered_bytes -= len(arrival.raw)
-        self._answer(arrival.head, arrival.verdict, arrival.reason, arrival.sender)
 
     def _answer(self, head: Head, verdict: Verdict, reason: str, sender: Sender | None) -> None:
         told = (sender.acknowledge, sender.unable) if sender else ("as-asked", "AR")
@@ -259,22 +381,25 @@ class Connection(asyncio.Protocol):
             self._transport.write(b"".join(self._out))
         self._out.clear()
         self._mind_the_flood()
-        if self._leaving and not self._unanswered:
+        if self._leaving and self._idle:
             self._close()
 
-    def _turn_away(self, head: Head, refusal: Refusal, fault: str) -> None:
+    def _turn_away(self, head: Head, refusal: Refusal, fault: str, batch: _Batch | None) -> None:
         """Answered, so that the other end can say why; in the name of another sender it ends here."""
         verdict, says = (Verdict.UNREADABLE, fault) if fault else (Verdict.UNABLE, refusal.says)
         self._tell(refusal)
+        if batch is not None:
+            batch.ends = batch.ends or refusal.ends
+            self._put(Arrival(b"", head, None, Verdict.UNABLE, refusal.says, self._kept_of(batch)))
+            return
         if self._unanswered:
             # In order behind what came before it.
-            self._desk.journal.put(Arrival(b"", head, None, verdict, says, self._kept))
-            self._unanswered += 1
+            self._put(Arrival(b"", head, None, verdict, says, self._kept_of(None)))
         else:
             self._answer(head, verdict, says, None)
             asyncio.get_running_loop().call_soon(self._desk.write)  # with what else is answered in this round
         if refusal.ends:
-            self._leaving = True
+            self._ended = self._leaving = True
 
     def _tell(self, refusal: Refusal) -> None:
         if not self._told:  # once a connection: a flood of refusals must not flood the book
@@ -288,18 +413,44 @@ class Connection(asyncio.Protocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        if self._framing.half:
+        if self.half:
             self._patience = asyncio.get_running_loop().call_later(self._desk.half_s, self._no_rest)
 
     def _no_rest(self) -> None:
         self._patience = None
         if (half := self._framing.give_up()) is not None:
             self._take(half)
+        self._mind_the_flood()
+
+    @property
+    def half(self) -> bool:
+        """Whether a message has begun, and nothing else has come."""
+        return self._framing.half and not self._more
+
+    def let_go(self) -> None:
+        """What has come of a message goes, but for its beginning: there is no room for it."""
+        self._framing.let_go()
+        self._count_held()
+
+    def _count_held(self) -> None:
+        now = self._framing.held + self._unanswered_bytes + self._aside if self._transport is not None else 0
+        if now != self.held:
+            more, self.held = now - self.held, now
+            self._desk.hold(more)
+
+    @property
+    def _many(self) -> bool:
+        many = self._unanswered >= UNANSWERED or self._unanswered_bytes >= UNANSWERED_BYTES
+        return many or (self._unanswered > 0 and self._desk.crowded)
 
     def _mind_the_flood(self) -> None:
-        """Nothing more is read while too much of it waits for its commit, or while its answers are not fetched."""
-        many = self._unanswered >= UNANSWERED or self._unanswered_bytes >= UNANSWERED_BYTES
-        much = self._full or self._batch is not None or many
+        """Nothing more is read while what has come is not taken, too much of it waits for its commit, or nobody fetches its
+        answers."""
+        self._count_held()
+        if self._more and not (self._queued or self._aside or self._many):
+            self._queued = True
+            self._desk.later(self)
+        much = self._full or self._more or self._many
         if self._transport is None or much == self._deaf:
             return
         self._deaf = much
@@ -309,7 +460,7 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def _go(self) -> None:
-        self._leaving = True
+        self._ended = self._leaving = True
         self._close()
 
     def _close(self) -> None:
@@ -319,8 +470,54 @@ class Connection(asyncio.Protocol):
     def leave(self) -> None:
         """We are closing: what has come whole is answered, and nothing more is read."""
         self._leaving = True
-        if not self._unanswered and not self._out:
+        if self._idle:
             self._close()
+
+
+class _Entrance(asyncio.Protocol):
+    """Who comes in. With `tls` hands are shaken first, for which there is not much time: who stalls holds a place meanwhile."""
+
+    def __init__(self, desk: Desk, tls: ssl.SSLContext | None) -> None:
+        self._desk, self._tls = desk, tls
+        self._shaking: asyncio.Task[None] | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        line = cast(asyncio.Transport, transport)
+        if self._desk.full():
+            line.abort()
+            return
+        _look_after(line)
+        connection = Connection(self._desk)
+        if self._tls is None:
+            line.set_protocol(connection)
+            connection.connection_made(line)
+            return
+        line.pause_reading()
+        self._desk.entering += 1
+        self._shaking = asyncio.create_task(self._shake(line, connection, self._tls), name="mllp handshake")
+
+    async def _shake(self, line: asyncio.Transport, connection: Connection, tls: ssl.SSLContext) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            safe = await loop.start_tls(
+                line, connection, tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=HANDSHAKE_S
+            )
+        except (OSError, ssl.SSLError):  # a certificate that cannot stand is in the book by now
+            line.abort()
+            return
+        finally:
+            self._desk.entering -= 1
+        if safe is not None:
+            connection.connection_made(safe)
+            connection.go_on()  # the first message may have come with the last of the handshake
+
+
+def _look_after(line: asyncio.Transport) -> None:
+    """One whose other end has vanished without a word ends by itself: nobody would ever be heard of on it again."""
+    end: socket.socket = line.get_extra_info("socket")
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENT_S)
+    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _GONE_S)
 
 
 @dataclass
@@ -337,7 +534,7 @@ class Listener:
         loop = asyncio.get_running_loop()
         # The next process of ours may listen while this one still answers: nobody is turned away during an upgrade.
         self._server = await loop.create_server(
-            lambda: Connection(self.desk), self.host, self.port, ssl=self.tls, reuse_port=True, backlog=512
+            lambda: _Entrance(self.desk, self.tls), self.host, self.port, reuse_port=True, backlog=512
         )
         self.port = self._server.sockets[0].getsockname()[1]
 
@@ -360,6 +557,7 @@ class Listener:
                 await asyncio.wait_for(self.desk.empty.wait(), within_s)
         for each in list(self.desk.connections):
             each._close()
+        self.desk.aside.shutdown(wait=False)
         self._server = None
 
 
@@ -406,4 +604,5 @@ def tls_of(certificate_file: str, clients_ca_file: str, refused: Callable[[Refus
     context.load_cert_chain(certificate_file)
     context.load_verify_locations(clients_ca_file)
     context.verify_mode = ssl.CERT_OPTIONAL
+    context.options |= ssl.OP_NO_RENEGOTIATION
     return context

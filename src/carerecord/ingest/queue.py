@@ -143,7 +143,7 @@ class Queue:
             raw = b64decode(asked.content, validate=True).replace(b"\r\n", b"\r").replace(b"\n", b"\r")  # as editors save it
         except ValueError:
             raise NotUnderstood("content is base64 of the bytes of a message.") from None
-        messages, found, faults = messages_of(raw) or (raw,), list[Filing](), list[tuple[str, str]]()
+        messages, found, faults = tuple(messages_of(raw)) or (raw,), list[Filing](), list[tuple[str, str]]()
         notes = dict[str, None]()
         for number, each in enumerate(messages, 1):
             try:

@@ -12,7 +12,7 @@ from carerecord.contracts import sources
 from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.ingest.batches import Together, envelope_of, messages_of, miscounted
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
-from carerecord.ingest.journal.arrivals import Arrival, Journal
+from carerecord.ingest.journal.arrivals import ASIDE_BYTES, Arrival, Journal
 from carerecord.ingest.kinds import BATCH_HEAD, END_HEAD, FHIR_HEAD, ROW_HEAD, fault_for, head_of
 from carerecord.ingest.senders import Refusal, Sender, Senders
 from carerecord.kit.errors import NotFound, Refused
@@ -44,22 +44,26 @@ class Receiver:
         async with self.turns.mine() as turn:
             for content in asked.messages:
                 raw = _bytes_of(content)
-                messages = messages_of(raw) or (raw,)
-                for message in messages:
+                before, says = len(arrivals), ""
+                for message in messages_of(raw):
                     arrivals.append(self.read(message, asked.sender, asked.client))
                     await turn.over()
-                says = miscounted(raw) if len(messages) > 1 or messages[0] is not raw else ""
-                if says:
+                many = len(arrivals) - before
+                if not many:
+                    arrivals.append(await self._read_apart(raw, asked.sender, asked.client))
+                    await turn.over()
+                elif says := miscounted(raw):
                     arrivals.append(self.read(envelope_of(raw), arrivals[-1][2].id, asked.client, says))
-                each_holds.append((len(messages), bool(says)))
+                each_holds.append((many or 1, bool(says)))
         kept = iter(zip(arrivals, await self._kept(arrivals), strict=True))
         return tuple(self._together(list(islice(kept, many + odd)), many) for many, odd in each_holds)
 
     def _together(self, kept: list[tuple[_Read, Arrival]], many: int) -> Received:
         """One answer, also for a batch: that of its first message."""
-        together = Together(many, miscounted=len(kept) > many)
-        for _, arrival in kept:
-            together.add(arrival.verdict, arrival.reason)
+        together = Together()
+        for place, (_, arrival) in enumerate(kept):
+            tell = together.add if place < many else together.envelope
+            tell(arrival.verdict, arrival.reason)
         _, head, sender, _, _ = kept[0][0]
         return self._told(head, sender, together.verdict, together.reason)
 
@@ -79,7 +83,10 @@ class Receiver:
                     if not told.done():
                         told.set_result(arrival)
 
-                self.journal.put(Arrival(raw, head, sender, verdict, reason, kept))
+                arrival = Arrival(raw, head, sender, verdict, reason, kept)
+                if len(raw) > ASIDE_BYTES:
+                    await asyncio.to_thread(self.journal.sealed, arrival)
+                self.journal.put(arrival)
                 waits.append(told)
                 await turn.over()
         return await asyncio.gather(*waits)
@@ -97,13 +104,22 @@ class Receiver:
 
     def read(self, raw: bytes, sender_id: str, client: str = "", why: str = "") -> _Read:
         """`why`: it is known already that it cannot be read."""
+        head, sender, unheaded = self._whose(raw, sender_id, client)
+        return _as_read(raw, head, sender, why or unheaded or fault_for(raw, head, sender))
+
+    async def _read_apart(self, raw: bytes, sender_id: str, client: str) -> _Read:
+        """One that is large is read in a thread."""
+        if len(raw) <= ASIDE_BYTES:
+            return self.read(raw, sender_id, client)
+        head, sender, unheaded = self._whose(raw, sender_id, client)
+        return _as_read(raw, head, sender, unheaded or await asyncio.to_thread(fault_for, raw, head, sender))
+
+    def _whose(self, raw: bytes, sender_id: str, client: str) -> tuple[Head, Sender, str]:
         try:
-            head = head_of(raw)
+            head, why = head_of(raw), ""
         except Unheaded as fault:
-            head, why = UNKNOWN, why or fault.reason
-        sender = self._sender(head, sender_id, client)
-        why = why or fault_for(raw, head, sender)
-        return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why
+            head, why = UNKNOWN, fault.reason
+        return head, self._sender(head, sender_id, client), why
 
     def _sender(self, head: Head, sender_id: str, client: str) -> Sender:
         rows = self.senders.rows
@@ -127,6 +143,10 @@ class Receiver:
     def _refusal(self, sender: str, rule: str, says: str) -> Refused:
         self.refused(Refusal(sender, rule, says))
         return Refused(says, rule=rule)
+
+
+def _as_read(raw: bytes, head: Head, sender: Sender, why: str) -> _Read:
+    return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why
 
 
 def _bytes_of(content: str) -> bytes:

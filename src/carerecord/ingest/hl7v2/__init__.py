@@ -6,7 +6,7 @@ Pure: no truth is kept and nobody is asked. `split` opens a batch, `parse` takes
 
 from carerecord.ingest.hl7v2.ids import patient_id, stable_id
 from carerecord.ingest.hl7v2.mapping import TRIGGERS, mapped
-from carerecord.ingest.hl7v2.parse import Message, Segment, is_plain, parse, split
+from carerecord.ingest.hl7v2.parse import Message, Segment, is_plain, parse, split, within
 from carerecord.ingest.hl7v2.reading import Nearby
 from carerecord.ingest.hl7v2.shapes import Filing, Heard, Merge, Order, Put, Sender, Statement, Unreadable
 from carerecord.ingest.hl7v2.standing import enrolled, standing
@@ -32,4 +32,5 @@ __all__ = [
     "split",
     "stable_id",
     "standing",
+    "within",
 ]

@@ -5,7 +5,7 @@ taken apart when it is first asked for.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Final
 
@@ -267,9 +267,24 @@ def split(raw: bytes) -> tuple[bytes, ...]:
     raw = raw.strip(_FRAME).removeprefix(_BOM).lstrip(_FRAME)
     if raw[:3] == b"MSH" and raw.find(b"MSH", 3) < 0:
         return (raw,)
-    found = [piece.strip(_FRAME) for piece in _STARTS.split(raw)]
-    found = [piece for piece in found if piece]
+    found = list(pieces(raw))
     return tuple(each for each in found if not each.startswith(_ENVELOPES)) or (() if found else (raw,))
+
+
+def pieces(raw: bytes) -> Iterator[bytes]:
+    """Of a batch or a file: its messages, and what is laid around them. Each is looked for when it is asked for."""
+    begun = 0
+    for found in _STARTS.finditer(raw):
+        if piece := raw[begun : found.start()].strip(_FRAME):
+            yield piece
+        begun = found.end()
+    if piece := raw[begun:].strip(_FRAME):
+        yield piece
+
+
+def within(raw: bytes) -> Iterator[bytes]:
+    """The single messages of a batch, one after the other."""
+    return (each for each in pieces(raw.strip(_FRAME).removeprefix(_BOM)) if not each.startswith(_ENVELOPES))
 
 
 def is_plain(raw: bytes) -> bool:

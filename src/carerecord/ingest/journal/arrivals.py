@@ -36,6 +36,7 @@ PATIENCE_S: Final = 5.0  # for a database that is away, before a sender is told
 STALLED_S: Final = 10.0  # one that is there and does not answer: its disk or its machine stands still, and nothing ends by itself
 CAREFUL_S: Final = 60.0  # after one came again: a group that was taken to be new and is not is an error in the engine's log
 LANES: Final = 8
+ASIDE_BYTES: Final = 200_000  # a message that is larger is read and sealed in a thread, while the others go on
 NOT_DURABLE: Final = "It could not be kept just now. Nothing of it was taken: send it again."
 
 
@@ -78,12 +79,17 @@ class Journal:
 
     def put(self, arrival: Arrival) -> None:
         """Let it be written with the next group. One without a sender is answered in its turn and not kept."""
-        if arrival.sender is not None:
-            arrival.row = self._row(arrival, arrival.sender)  # now, while the group before it is being written
+        self.sealed(arrival)  # now, while the group before it is being written
         self._waiting.append(arrival)
         self._came = time.monotonic()
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
+
+    def sealed(self, arrival: Arrival) -> Arrival:
+        """As it will stand. May be called in a thread, of one that is large."""
+        if arrival.sender is not None and arrival.row is None:
+            arrival.row = self._row(arrival, arrival.sender)
+        return arrival
 
     @property
     def pressed(self) -> bool:

@@ -5,6 +5,7 @@ AES-256-GCM; the seal holds for one sender and one digest, so a body that is mov
 
 import hmac
 import os
+import threading
 from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import Final
@@ -23,11 +24,14 @@ class Seals:
     def __init__(self, key: bytes) -> None:
         self._key = key
         self._digest_key = hmac.new(key, b"digest", sha256).digest()
+        self._thread = threading.get_ident()
         self._small, self._whole = zstandard.ZstdCompressor(level=1), zstandard.ZstdDecompressor()
         self._sealer = lru_cache(10_000)(self._derived)
 
     def seal(self, text: bytes, *, organisation: str, place: bytes) -> bytes:
-        small = self._small.compress(text)
+        # One for each thread: it keeps what it works with.
+        here = self._small if threading.get_ident() == self._thread else zstandard.ZstdCompressor(level=1)
+        small = here.compress(text)
         nonce = os.urandom(_NONCE)
         return _SHAPE + nonce + self._sealer(organisation).encrypt(nonce, small, place)
 
