@@ -1,6 +1,7 @@
 """Does what engines, analysers and laboratories elsewhere write come to what they meant? Each message here shows one habit."""
 
 import base64
+from decimal import Decimal
 
 import pytest
 from tests.ingest.hl7v2.test_results import obr, obx, oru
@@ -317,3 +318,54 @@ def test_two_such_files_are_two_documents_and_one_that_is_broken_says_so():
 
     assert kinds == ["application/pdf", "text/plain"]
     assert broken["content"][0]["attachment"] == {"title": "The file could not be read"}
+
+
+@pytest.mark.parametrize(
+    ("code", "system"),
+    [
+        ("2823-3^Potassium^LN", "http://loinc.org"), ("LP14635-4^Glucose^LN", "http://loinc.org"), ("GLU^Glucose^LN", "local"),
+        ("1000731107^Urea^SCT", "http://snomed.info/sct"), ("UREA^Urea^SCT", "local"),
+    ],
+)  # fmt: skip
+def test_a_code_of_the_laboratorys_own_is_no_code_of_a_standard_that_it_names(code, system):
+    (coding,) = the([oru(obr(), obx("4.4", code=code))], "Observation")["code"]["coding"]
+
+    assert coding["system"].startswith("urn:carerecord:code:RX1:" if system == "local" else system)
+
+
+@pytest.mark.parametrize(
+    ("code", "known"), [("J18.9", True), ("K409D", True), ("C50.9*", True), ("250.00", False), ("HYPERTENSION", False)]
+)
+def test_a_diagnosis_of_an_older_list_is_no_code_of_icd_10(code, known):
+    (coding,) = the([message("ADT^A01", pv1(), f"DG1|1||{code}^Some words^ICD10")], "Condition")["code"]["coding"]
+
+    assert (coding["system"] == "http://hl7.org/fhir/sid/icd-10") is known
+
+
+@pytest.mark.parametrize("kind", ["TX", "FT", "ST"])
+def test_a_number_with_a_unit_is_one_though_it_is_sent_as_text(kind):
+    made = the([oru(obr(), obx("6.09", kind=kind, unit="10\\S\\9/L"))], "Observation")
+
+    assert made["valueQuantity"] == {"value": Decimal("6.09"), "unit": "10^9/L"}
+
+
+@pytest.mark.parametrize(
+    ("said", "code", "system"),
+    [
+        ("INPATIENT", "IMP", "v3-ActCode"), ("Outpatient", "AMB", "v3-ActCode"), ("EMERGENCY", "EMER", "v3-ActCode"),
+        ("U", "U", "v2-0004"), ("NHS", "NHS", "urn:carerecord:code:RX1:patient-class"),
+    ],
+)  # fmt: skip
+def test_the_kind_of_a_visit_is_read_though_it_is_said_in_a_word_and_is_the_senders_own_where_nobody_knows_it(said, code, system):
+    kind = the([message("ADT^A01", pv1(kind=said))], "Encounter")["class"]
+
+    assert kind["code"] == code
+    assert system in kind["system"]
+
+
+def test_an_admission_does_not_end_as_it_begins():
+    at_once, later = (the([message("ADT^A01", pv1(end=end))], "Encounter") for end in ("20261122120000", "20261122180000"))
+
+    assert "end" not in at_once["period"]
+    assert at_once["location"][0]["status"] == "active"
+    assert later["period"]["end"] == "2026-11-22T18:00:00+00:00"

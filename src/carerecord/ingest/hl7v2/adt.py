@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from carerecord.fhir.times import sort_key
 from carerecord.ingest.hl7v2 import around, people, visits
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.people import Subject
@@ -147,6 +148,8 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
         facts["end"] = visit.end or happened
     elif effect.ends == "clear":
         facts["end"] = None
+    elif visit.end and effect.begins and not visit.start and sort_key(visit.end) <= sort_key(happened):
+        reading.note("PV1-45 is no later than the admission: the end is not carried")
     elif visit.end:
         facts["end"] = visit.end
     if (visit.place and effect.place) or effect.place == "back":

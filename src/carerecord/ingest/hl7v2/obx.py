@@ -182,7 +182,7 @@ def _value(reading: Reading, lines: list[Segment]) -> dict[str, Any]:
     words, code, system = values.unit(reading, obx.part(6))
     if len(parts) == 1:
         is_number = kind in ("NM", "NR") or (kind == "SN" and not part.peek(2))
-        if is_number or (kind == "ST" and words):  # many a laboratory sends numbers as text: with a unit it is one
+        if is_number or (kind in TEXTS and words):  # many a laboratory sends numbers as text: with a unit it is one
             quantity = values.quantity(part.whole, words, code, system)
             if quantity:
                 return _shown({"valueQuantity": quantity})

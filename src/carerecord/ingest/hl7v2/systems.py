@@ -37,6 +37,10 @@ CODES: Final = {
     "NICIP": "https://nicip.nhs.uk", "CVX": "http://hl7.org/fhir/sid/cvx", "MVX": "http://hl7.org/fhir/sid/mvx",
     "ATC": "http://www.whocc.no/atc",
 }  # fmt: skip
+_SHAPES: Final = {
+    SNOMED: re.compile(r"[1-9][0-9]{5,17}\Z", re.ASCII), LOINC: re.compile(r"(?:L[AP])?[0-9]{1,7}-[0-9]\Z", re.ASCII),
+    "http://hl7.org/fhir/sid/icd-10": re.compile(r"[A-Z][0-9][0-9A-Z](?:\.?[0-9A-Z-]{1,4})?[*+†!]?\Z"),
+}  # fmt: skip
 _CLINICIANS: Final = {
     "GMC": GMC_NUMBER, "GMCNBR": GMC_NUMBER, "GMP": GMP_NUMBER, "NMC": NMC_NUMBER, "HCPC": HCPC_NUMBER, "GDC": GDC_NUMBER,
     "SDS": SDS_USER, "SDSUSERID": SDS_USER,
@@ -71,6 +75,12 @@ def code_system(sender: Sender, name: str) -> str:
         or CODES.get(name.upper())
         or (canonical_system(name) if "://" in name and not _NOT_IN_A_CODE.search(name) else local("code", sender, name))
     )
+
+
+def may_hold(uri: str, code: str) -> bool:
+    """Whether a code has the shape that all codes of its system have: many a laboratory names LOINC beside codes of its own."""
+    shape = _SHAPES.get(uri)
+    return shape is None or shape.match(code) is not None
 
 
 def is_nhs(sender: Sender, number: str, authority: str, universal: str, type_: str) -> bool:

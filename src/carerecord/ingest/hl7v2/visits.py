@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from carerecord.ingest.hl7v2 import values
+from carerecord.ingest.hl7v2 import systems, values
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Part, Segment
 from carerecord.ingest.hl7v2.people import UK_CORE, Subject
@@ -17,7 +17,10 @@ _PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationT
 CLASSES: Final = {
     "E": ("EMER", "emergency"), "I": ("IMP", "inpatient encounter"), "O": ("AMB", "ambulatory"), "P": ("PRENC", "pre-admission"),
     "R": ("AMB", "ambulatory"), "B": ("IMP", "inpatient encounter"), "D": ("SS", "short stay"), "H": ("HH", "home health"),
+    "EMERGENCY": ("EMER", "emergency"), "INPATIENT": ("IMP", "inpatient encounter"), "OUTPATIENT": ("AMB", "ambulatory"),
+    "PREADMIT": ("PRENC", "pre-admission"), "RECURRING": ("AMB", "ambulatory"), "DAY CASE": ("SS", "short stay"),
 }  # fmt: skip
+_OF_HL7: Final = frozenset("CNU")  # the rest of HL7's own letters for it, for which FHIR has none
 _CONCEPTS: Final = ((10, "serviceType"), (14, "hospitalization:admitSource"), (36, "hospitalization:dischargeDisposition"))
 _TAKEN: Final = (
     (4, "ext:AdmissionMethod"),
@@ -148,7 +151,8 @@ def _of_pv1(reading: Reading, pv1: Segment) -> dict[str, Any]:
     if kind in CLASSES:
         facts["class"] = class_of(kind)
     elif kind:
-        facts["class"] = {"system": f"{values.V2}0004", "code": kind}
+        system = f"{values.V2}0004" if kind in _OF_HL7 else systems.local("code", reading.sender, "patient-class")
+        facts["class"] = {"system": system, "code": kind}
     for field, role in _ROLES:
         who = values.clinicians(reading, pv1, field)
         type_ = [{"coding": [{"system": _PARTICIPATION, "code": role}]}]
