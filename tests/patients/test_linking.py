@@ -197,7 +197,23 @@ async def test_a_page_of_questions_counts_questions_and_leaves_out_no_pair_of_on
     (review,) = await desk.index.reviews(ReviewsAsked(most=1))
 
     assert review.alike == 1, "the other pair of the same two people"
-    assert len(await desk.index.reviews(ReviewsAsked(most=2))) == 2
+    both = await desk.index.reviews(ReviewsAsked(most=2))
+    assert len(both) == 2
+    assert [await desk.index.reviews(ReviewsAsked(most=1, skip=at)) for at in range(3)] == [(both[0],), (both[1],), ()]
+
+
+async def test_a_decision_of_long_ago_is_found_behind_the_newer_ones_whole(desk):
+    await desk.enrol(*(stated(source, "1", given="Zara", number=MARLOW, **HOME) for source in "ab"))
+    await desk.enrol(stated("c", "1", given="Zoya", number=MARLOW))
+    await desk.enrol(*(stated(source, "2", given=given, number=HART) for source, given in (("a", "Rose"), ("c", "Edith"))))
+    for review in await desk.index.reviews(ReviewsAsked()):
+        desk.clock.at += timedelta(minutes=1)
+        await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+
+    both = await desk.index.reviews(ReviewsAsked(decided=True))
+
+    assert sorted(each.alike for each in both) == [0, 1]
+    assert [await desk.index.reviews(ReviewsAsked(1, at, decided=True)) for at in range(3)] == [(both[0],), (both[1],), ()]
 
 
 async def test_what_was_never_decided_cannot_be_undone(desk):

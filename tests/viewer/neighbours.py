@@ -155,18 +155,19 @@ class Neighbours:
     async def reviews(self, asked: patients.ReviewsAsked) -> tuple[patients.Review, ...]:
         left, right = PEOPLE["p-iqbal"], PEOPLE["p-doyle"]
         if asked.decided:
-            return self.decided
+            return self.decided[asked.skip : asked.skip + asked.most]
         told = (patients.Weighed("birth date", "same", 13.6), patients.Weighed("given name", "differs", -5.0))
         against = ("given name differs",)
         review = patients.Review("r1", left, right, ("birth date same",), against, "2026-11-20T09:00:00Z", bits=8.6, weighed=told)
-        return tuple(structs.replace(review, id=f"r{place}") for place in range(1, self.pairs + 1))
+        every = range(1, self.pairs + 1)
+        return tuple(structs.replace(review, id=f"r{place}") for place in every[asked.skip : asked.skip + asked.most])
 
     async def sever(self, asked: patients.SeverAsked) -> patients.Nothing:
         await self._hear("sever", asked)
         return patients.Nothing()
 
     async def queue(self, _: patients.QueueAsked) -> patients.Queue:
-        return patients.Queue(3, "2026-11-20T09:00:00Z", 7200.0, 1, 5, 0)
+        return patients.Queue(max(3, self.pairs), "2026-11-20T09:00:00Z", 7200.0, 1, 5, 0)
 
     async def decide(self, asked: patients.DecideAsked) -> patients.Nothing:
         await self._hear("decide", asked)

@@ -382,10 +382,33 @@ async def test_what_was_just_decided_is_said_above_the_next_pair_with_its_undo()
 
     said = page.split("One person or two?")[0]
     assert "Linked: they are one person." in said
+    assert 'role="status" tabindex="-1" autofocus>' in said, "from here a keyboard is three stops from the next decision"
     assert 'name="review" value="r0"' in said, "the last that was decided, by name, to be undone in one click"
     assert "Those that have waited longest stand here" in said, "3 pairs wait, and one is shown"
     assert "Show 7 older" in page
     assert "Linked" not in (await browser.get("/reviews?done=<b>")).text.split("One person or two?")[0]
+
+
+async def test_a_pair_that_cannot_be_decided_yet_keeps_nobody_from_those_that_wait_behind_it() -> None:
+    neighbours = Neighbours(actors={"session-1": actor("data-quality-officer")}, pairs=120)
+    at = ("2026-11-20T09:00:00Z", "same", "2026-11-21T10:00:00Z")
+    decided = [patients.Review(f"d{n}", PEOPLE["p-iqbal"], PEOPLE["p-doyle"], (), (), *at) for n in range(60)]
+    neighbours.decided = tuple(decided)
+    browser = neighbours.browser()
+
+    first, second, third = [(await browser.get(f"/reviews?from={at}")).text for at in (0, 50, 100)]
+
+    shown = [re.findall(r'value="(r[0-9]+)"', each)[0] for each in (first, second, third)]
+    assert shown == ["r1", "r51", "r101"]
+    assert [re.findall(r'class="cr-btn" href="(/reviews[^"#]*)"', each) for each in (first, second, third)] == [
+        ["/reviews?from=50"], ["/reviews", "/reviews?from=100"], ["/reviews?from=50"],
+    ]  # fmt: skip
+    assert "51 to 100 stand here" in second
+    back = await browser.post("/reviews", data={**TOKEN, "review": "r51", "decision": "different", "from": "50"})
+    assert back.headers["location"] == "/reviews?done=different&from=50", "to where the officer was"
+    assert 'href="/reviews?decided=50#decided"' in first
+    assert 'value="d59"' in (await browser.get("/reviews?decided=50")).text, "and can be undone"
+    assert (await browser.get("/reviews?from=-1")).status_code == 400
 
 
 async def test_the_privacy_officer_reads_who_looked_when_and_why() -> None:

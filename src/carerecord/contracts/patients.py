@@ -167,6 +167,7 @@ class Review(Struct, frozen=True):
 
 class ReviewsAsked(Struct, frozen=True):
     most: int = 50
+    skip: int = 0  # so many at the beginning, for a page behind the first
     decided: bool = False  # those that a human has decided, the last first, in place of those that wait
     actor: Actor | None = None  # who looks: both of each pair stand in the book. None: the platform itself
 

@@ -82,7 +82,7 @@ class Index:
             Unavailable: the look could not be written down.
         """
         known = reviews.decided_reviews if asked.decided else reviews.open_reviews
-        waiting = await known(self.enrolling.db, asked.most)
+        waiting = await known(self.enrolling.db, asked.most, max(asked.skip, 0))
         sets = await kept.sets_of(self.enrolling.db, {name for each in waiting for name in (each.one, each.other)})
         alone = {entry.id: entry for entries in sets.values() for entry in entries}
         severed = await self._severed(self.enrolling.db, sets)

@@ -25,7 +25,7 @@ from carerecord.contracts.ingest import (
 from carerecord.kit.errors import NotUnderstood
 from carerecord.viewer.audit_page import WORDS
 from carerecord.viewer.registry import source_names
-from carerecord.viewer.visit import Visit
+from carerecord.viewer.visit import Visit, counted
 
 SHOWN = 50
 
@@ -34,7 +34,7 @@ async def messages(visit: Visit) -> Response:
     await visit.must("messages-see")
     sender = visit.request.query_params.get("sender", "")
     after = visit.request.query_params.get("after", "0")
-    found = await visit.face.calls.ask(MESSAGES, MessagesAsked(sender, _counted(after, "This link is not one of ours."), SHOWN))
+    found = await visit.face.calls.ask(MESSAGES, MessagesAsked(sender, counted(after, "This link is not one of ours."), SHOWN))
     reads, mends = [await visit.may(each) for each in ("message-read", "messages-mend")]
     names = {each.id: each.name for each in found.senders}
     people = await visit.face.calls.ask(PEOPLE_WAITING, PeopleWaitingAsked(SHOWN))
@@ -90,7 +90,7 @@ async def withdrawn(visit: Visit) -> Response:
     """What senders took back: when it could be seen, and of whom nobody is named."""
     await visit.must("messages-see")
     sender, before = visit.request.query_params.get("sender", ""), visit.request.query_params.get("before", "0")
-    asked = WithdrawnAsked(sender, _counted(before, "This link is not one of ours."), SHOWN)
+    asked = WithdrawnAsked(sender, counted(before, "This link is not one of ours."), SHOWN)
     found = await visit.face.calls.ask(WITHDRAWN, asked)
     names = await source_names(visit)
     return visit.page("withdrawn.html", found=found, names=names, sender=sender, reads=await visit.may("message-read"))
@@ -107,11 +107,4 @@ async def seen_by(visit: Visit) -> Response:
 
 
 def _number(visit: Visit, field: str = "message") -> int:
-    return _counted(visit.sent(field), "Say which message, by its number.")
-
-
-def _counted(said: str, otherwise: str) -> int:
-    """A number of ours: no more digits than any has, and no sign that is only called a digit, such as a raised two."""
-    if not said.isdecimal() or len(said) > 18:
-        raise NotUnderstood(otherwise)
-    return int(said)
+    return counted(visit.sent(field), "Say which message, by its number.")

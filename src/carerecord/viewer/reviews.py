@@ -24,7 +24,9 @@ from carerecord.fhir.errors import NotAnNhsNumber
 from carerecord.fhir.identifiers import nhs_number
 from carerecord.kit.errors import NotUnderstood
 from carerecord.viewer.registry import source_names, told_of
-from carerecord.viewer.visit import Visit
+from carerecord.viewer.visit import Visit, counted
+
+PAGE = 50  # pairs of people, and decisions
 
 # What has just been done, for whoever did it: the page that follows has the next pair on top.
 DONE = {
@@ -37,15 +39,17 @@ DONE = {
 
 async def reviews(visit: Visit) -> Response:
     await visit.must("review")
-    waiting = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(actor=visit.actor)))
-    decided = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(decided=True, actor=visit.actor)))
+    told = visit.request.query_params
+    at, back = (counted(told.get(name, "0"), "This link is not one of ours.") for name in ("from", "decided"))
+    waiting = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(PAGE, at, actor=visit.actor)))
+    decided = await _told(visit, await visit.face.calls.ask(REVIEWS, ReviewsAsked(PAGE, back, decided=True, actor=visit.actor)))
     queue = await visit.face.calls.ask(QUEUE, QueueAsked())
     names = await source_names(visit)
-    done = visit.request.query_params.get("done", "")
+    done = told.get("done", "")
     return visit.page(
         "reviews.html", reviews=waiting, decided=decided, names=names, queue=figures(queue), strength=strength, gist=gist,
         said=DONE.get(done, ""), undoable=decided[0] if decided and done in ("same", "different") else None,
-        more=queue.waiting > len(waiting),
+        at=at, back=back, page=PAGE, more=queue.waiting > at + len(waiting), older=len(decided) == PAGE,
     )  # fmt: skip
 
 
@@ -91,8 +95,8 @@ def figures(queue: Queue) -> tuple[str, ...]:
     if not queue.waiting:
         return (f"{queue.decided_in_a_week} decided in the last seven days",)
     return (
-        f"{queue.waiting} waiting, half of them longer than {_long(queue.median_age_s)}",
-        f"{queue.over_a_week} longer than a week",
+        f"{queue.waiting:,} waiting, half of them longer than {_long(queue.median_age_s)}",
+        f"{queue.over_a_week:,} longer than a week",
         f"{queue.decided_in_a_week} decided in the last seven days, {queue.undone_in_a_week} links undone",
     )
 
@@ -129,4 +133,5 @@ async def decide(visit: Visit) -> Response:
         await visit.face.calls.ask(SEVER, SeverAsked(one, other, visit.actor, undo=decision == "mend"))
     else:
         raise NotUnderstood("Say whether the two are one person.")
-    return visit.go(f"/reviews?done={decision}")
+    at = counted(visit.sent("from") or "0", "This form is not one of ours.")
+    return visit.go(f"/reviews?done={decision}{f'&from={at}' if at else ''}")

@@ -169,6 +169,17 @@ class Visit:
         reply.set_cookie(name, value, max_age=age, path=path, httponly=True, samesite="lax", secure=self.secure)
 
 
+def counted(said: str, otherwise: str) -> int:
+    """A number of ours: no more digits than any has, and no sign that is only called a digit, such as a raised two.
+
+    Raises:
+        NotUnderstood: in the words of `otherwise`.
+    """
+    if not said.isdecimal() or len(said) > 18:
+        raise NotUnderstood(otherwise)
+    return int(said)
+
+
 def path_of_ours(text: str) -> str:
     """A path within this site, or the front page: nothing that a browser could read as another host."""
     plain = text.startswith("/") and not text.startswith(("//", "/\\")) and "\\" not in text

@@ -186,8 +186,8 @@ _WAITING: Final = """
         )"""
 
 
-async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
-    """Every pair that waits between two people, of so many pairs of people: those that wait longest first."""
+async def open_reviews(db: Database, most: int, skip: int = 0) -> tuple[KnownReview, ...]:
+    """Every pair that waits between two people, of so many pairs of people behind the first `skip`: who waits longest first."""
     rows = await db.fetch(
         f"""
         WITH {_WAITING}, question AS (
@@ -195,7 +195,7 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
               FROM waiting
              GROUP BY person, beside
              ORDER BY asked, person, beside
-             LIMIT $1
+             LIMIT $1 OFFSET $2
         )
         SELECT id, one, other, agrees, conflicts, since, bits, weighed
           FROM waiting
@@ -203,6 +203,7 @@ async def open_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
          ORDER BY asked, person, beside, since, id
         """,  # noqa: S608
         most,
+        skip,
     )
     return tuple(
         KnownReview(
@@ -283,19 +284,26 @@ async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...],
     return tuple(map(entry_in, rows)), Doubts(doubted, tuple(rows[0]["merges"]))
 
 
-async def decided_reviews(db: Database, most: int) -> tuple[KnownReview, ...]:
-    """Decided by somebody here, and by no source, the last first."""
+async def decided_reviews(db: Database, most: int, skip: int = 0) -> tuple[KnownReview, ...]:
+    """Every pair of so many decisions behind the first `skip`: of somebody here, and of no source, the last first."""
     rows = await db.fetch(
         """
-        SELECT review.id, one, other, agrees, conflicts, since, same, decided_at
-          FROM review
-          JOIN decision USING (one, other)
-         WHERE closed_at IS NOT NULL
-           AND decided_by NOT LIKE 'source|%'
-         ORDER BY decided_at DESC, review.id
-         LIMIT $1
+        WITH decided AS (
+            SELECT review.id, one, other, agrees, conflicts, since, same, decided_at
+              FROM review
+              JOIN decision USING (one, other)
+             WHERE closed_at IS NOT NULL
+               AND decided_by NOT LIKE 'source|%'
+        ), finding AS (
+            SELECT DISTINCT decided_at FROM decided ORDER BY decided_at DESC LIMIT $1 OFFSET $2
+        )
+        SELECT id, one, other, agrees, conflicts, since, same, decided_at
+          FROM decided
+          JOIN finding USING (decided_at)
+         ORDER BY decided_at DESC, id
         """,
         most,
+        skip,
     )
     return tuple(
         KnownReview(
