@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from tests.ingest.hl7v2.world import all_is_well, filed, message, on_a_page, one, pv1, resources, stand, the, withdrawn
 
+from carerecord.fhir.reading import included_of, read
 from carerecord.ingest.hl7v2 import Unreadable
 
 ORC = "ORC|RE|P1|F1"
@@ -32,6 +33,42 @@ def oru(*segments: str, at: str = "20261122061200") -> bytes:
 
 FIRST = oru(obr(), obx("7.1"), "NTE|1||Not haemolysed")
 CORRECTED = oru(obr("C", issued="20261122070500"), obx("4.4", "C"), "NTE|1||Haemolysed, repeated", at="20261122070500")
+
+
+def test_a_rejected_specimen_says_so_and_why_wherever_its_results_are_read():
+    spm = "SPM|1|S1||BLD^Blood^L|||VP^Venepuncture^L||||||||FRZ^Keep frozen^L|INF~HIV^High infection risk^L||||N|RH~QS|||HEM"
+    puts = stand([oru(obr("X"), obx("", "X"), spm)])
+    all_is_well(puts)
+    specimen, observation = one(puts, "Specimen"), one(puts, "Observation")
+
+    assert specimen["status"] == "unsatisfactory"
+    assert on_a_page(specimen).note.splitlines() == [
+        "Special handling: infectious substance; High infection risk; Keep frozen",
+        "Condition: Rejected: haemolysed, Rejected: quantity not sufficient, haemolysed",
+    ]
+    beside = read(observation, included_of([("", specimen)])).result
+    assert beside is not None
+    assert beside.specimen == (
+        "Blood; Special handling: infectious substance; High infection risk; Keep frozen; Rejected: haemolysed; "
+        "Rejected: quantity not sufficient; haemolysed"
+    )
+
+
+def test_a_specimen_that_is_examined_after_all_is_rejected_no_more():
+    rejected = oru(obr("X"), "SPM|1|S1||BLD^Blood^L|||||||||||||||||RH")
+    taken = oru(obr("F"), obx("4.4"), 'SPM|1|S1||BLD^Blood^L|||||||||||||||||""', at="20261122070500")
+    specimen = the([rejected, taken], "Specimen")
+
+    assert "condition" not in specimen
+    assert "status" not in specimen
+
+
+def test_what_was_never_asked_for_does_not_read_as_a_result_that_is_still_to_come():
+    observation = the([oru(obr(), obx("", "N"))], "Observation")
+    all_is_well(stand([oru(obr(), obx("", "N"))]))
+
+    assert observation["status"] == "cancelled"
+    assert on_a_page(observation).result.measure.absent.lower() == "not asked"
 
 
 def test_a_corrected_result_shows_the_new_value_and_the_old_one_with_its_time():

@@ -1,5 +1,7 @@
 """Does each trigger event become what the table of them says, valid and fit to be shown?"""
 
+from base64 import b64decode
+
 import msgspec
 import pytest
 from tests.ingest.hl7v2.world import (
@@ -18,6 +20,7 @@ from tests.ingest.hl7v2.world import (
     withdrawn,
 )
 
+from carerecord.fhir.bundle import parse as json_of
 from carerecord.ingest.hl7v2 import TRIGGERS, Unreadable, patient_id
 from carerecord.ingest.hl7v2.standing import BECAME
 
@@ -369,3 +372,29 @@ def test_an_account_that_was_merged_moves_with_the_one_that_took_its_place():
     moved = message("ADT^A44", "MRG|M8^^^RX1^MR||A9^^^RX1", at="20261122140000")
 
     assert one(stand([admitted, merged, moved]), "Encounter")["subject"]["reference"] == f"Patient/{patient_id(SENDER, 'M7')}"
+
+
+@pytest.mark.parametrize(
+    ("event", "segments", "type_"),
+    [
+        ("ADT^A60", ("IAM|1|DA|^Penicillin|SV|Rash|A",), "AllergyIntolerance"),
+        ("ADT^A08", (pv1(), "AL1|1|DA|^Penicillin|SV|Rash"), "AllergyIntolerance"),
+        ("ADT^A08", (pv1(), "DG1|1||I21^Infarct^I10"), "Condition"),
+        ("ADT^A08", (pv1(), "PR1|1||K40^Bypass^O4||20261122"), "Procedure"),
+    ],
+)
+def test_a_comment_behind_an_allergy_a_diagnosis_or_a_procedure_stands_with_it_and_with_no_other(event, segments, type_):
+    raw = message(event, *segments, "NTE|1||Tolerates", "NTE|2||cefalexin", "IAM|2|DA|^Latex|SV|Rash|A")
+    puts = stand([raw])
+    all_is_well(puts)
+
+    (noted,) = [each for put in puts.values() if put.raw and "note" in (each := json_of(put.raw))]
+    assert (noted["resourceType"], noted["note"]) == (type_, [{"text": "Tolerates\ncefalexin"}])
+
+
+def test_a_comment_in_a_document_is_read_with_it():
+    lines = ("OBX|1|TX|L^Letter^L||Seen today||||||F", "NTE|1||Dictated, not read")
+    document = the([message("MDM^T02", "TXA|1|DS||20261122||||||||D1|||||AU", *lines)], "DocumentReference")
+
+    assert b64decode(document["content"][0]["attachment"]["data"]) == b"Seen today\nDictated, not read"
+    assert document["description"] == "Letter"

@@ -241,7 +241,7 @@ def _specimen(resource: Resource, beside: Around) -> str:
     for reference in dicts_in(resource, "specimen"):
         found = beside.find(reference)
         said = text_in(reference, "display") or title_of(found.get("type"))
-        if found and (care := [*special_handling(found), title_of(found.get("condition"))]):
+        if found and (care := [*special_handling(found), *map(title_of, dicts_in(found, "condition"))]):
             said = "; ".join(filter(None, (said, *care)))
         if said:
             return said

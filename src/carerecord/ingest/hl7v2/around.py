@@ -1,5 +1,6 @@
 """What else does an admission tell: allergies (AL1, IAM), diagnoses (DG1), procedures (PR1)?"""
 
+from itertools import takewhile
 from typing import Any, Final
 
 from carerecord.ingest.hl7v2 import values
@@ -40,14 +41,17 @@ def key_of(made: Resource) -> str:
 
 
 def said_of(reading: Reading, person: Subject, visit: Visit, segments: tuple[Segment, ...]) -> list[Statement]:
-    """One statement for each AL1, IAM, DG1 and PR1."""
+    """One statement for each AL1, IAM, DG1 and PR1, with the comments that stand behind it."""
     found = []
-    for segment in segments:
+    for place, segment in enumerate(segments, 1):
         reader = _READERS.get(segment.name)
         if reader is None:
             continue
         type_, id_, facts = reader(reading, person, visit, segment)
         if id_:
+            behind = takewhile(lambda each: each.name == "NTE", segments[place:])
+            if notes := [text for each in behind if (text := values.text_of(each, 3))]:
+                facts["+note/nte"] = {"text": "\n".join(notes)}
             facts.setdefault(WITHDRAWN, None)
             said = Said(person.patient, {f"{type_}/{id_}": facts})
             hangs = (person.thread, *visit.things) if type_ != "AllergyIntolerance" else (person.thread,)

@@ -48,7 +48,7 @@ def documented(reading: Reading, event: str) -> Done:
     facts = _facts(reading, txa, event, number)
     if visit.number:
         facts["context:encounter"] = [visit.reference]
-    lines = [each for each in segments if each.name == "OBX"]
+    lines = [each for each in segments if each.name in ("OBX", "NTE")]
     _content(reading, txa, lines, event, facts)
     parent = _number(reading, txa, 13)
     if parent and parent != number and event in ("T05", "T06", "T09", "T10"):
@@ -122,18 +122,23 @@ def _facts(reading: Reading, txa: Segment, event: str, number: Resource) -> dict
 
 
 def _content(reading: Reading, txa: Segment, lines: list[Segment], event: str, facts: dict[str, Any]) -> None:
-    """The words of the document as one text, and each file in it. Where none came, that is what it says."""
+    """The words of the document as one text, comments (NTE) where they stand, and each file in it. Where none came, that is what
+    it says."""
     created = reading.time(txa, 6) or reading.time(txa, 4)
-    title = next((said for each in lines if (said := each.text(3, 2) or each.text(3))), "") or txa.text(16)
+    named = [each for each in lines if each.name == "OBX"]
+    title = next((said for each in named if (said := each.text(3, 2) or each.text(3))), "") or txa.text(16)
     if title:
         facts["description"] = title
     texts: list[str] = []
     whole: list[list[Segment]] = []  # the OBX of each file
     for each in lines:
+        if each.name == "NTE":
+            texts += [said] if (said := values.text_of(each, 3)) else []
+            continue
         for field in (2, 4, 11):
             for part in each.parts(field):
                 _ = part.whole
-        if each is not lines[0] and each.raw(3) == lines[0].raw(3):
+        if each is not named[0] and each.raw(3) == named[0].raw(3):
             _ = each.text(3), each.text(3, 2), each.text(3, 3)
         if whole and files.goes_on(each, whole[-1]):
             whole[-1].append(each)

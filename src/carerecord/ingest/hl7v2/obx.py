@@ -15,7 +15,7 @@ from carerecord.ingest.hl7v2.ways import Ways, recurring
 
 STATUS: Final = {
     "F": "final", "C": "corrected", "P": "preliminary", "R": "preliminary", "S": "preliminary", "I": "registered",
-    "O": "registered", "N": "registered", "U": "final", "V": "final", "A": "amended", "B": "amended", "X": "cancelled",
+    "O": "registered", "N": "cancelled", "U": "final", "V": "final", "A": "amended", "B": "amended", "X": "cancelled",
     "FINAL": "final", "CORRECTED": "corrected", "PRELIMINARY": "preliminary", "AMENDED": "amended", "CANCELLED": "cancelled",
 }  # fmt: skip
 WITHDRAWS: Final = {
@@ -24,6 +24,11 @@ WITHDRAWS: Final = {
 }
 SUFFIXES: Final = {"IMP": "impression", "GDT": "description", "REC": "recommendation", "ADT": "addendum"}
 CODED: Final = frozenset(("CE", "CWE", "CNE", "CF", "IS", "ID", "CK"))
+_NOT_ASKED: Final = {
+    "coding": [
+        {"system": "http://terminology.hl7.org/CodeSystem/data-absent-reason", "code": "not-asked", "display": "Not Asked"}
+    ]
+}
 _FLAGS: Final = "http://terminology.hl7.org/CodeSystem/v3-ObservationInterpretation"
 _KNOWN_FLAGS: Final = frozenset(("H", "L", "HH", "LL", "HU", "LU", "N", "A", "AA", "<", ">", "POS", "NEG", "IND", "S", "R",
                                  "I", "MS", "VS", "D",
@@ -83,6 +88,8 @@ def observed(
     if obx.deletes(5):
         said["taken"] = True
     said["status"] = STATUS.get(status, "unknown") if status else otherwise
+    if status == "N" and "shown" not in said:
+        said["dataAbsentReason"] = _NOT_ASKED
     _around(reading, obx, said)
     if notes:
         said["note"] = [{"text": "\n".join(notes)}]

@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Struct, field
 
 from carerecord.fhir.sections import section_of
-from carerecord.ingest.hl7v2 import files, findings, orders, values
+from carerecord.ingest.hl7v2 import files, findings, orders, specimens, values
 from carerecord.ingest.hl7v2 import obx as observations
 from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of
@@ -352,6 +352,7 @@ def _specimens(reading: Reading, report: Report, id_: str) -> list[tuple[str, di
             facts["receivedTime"] = received
         if described := values.text_of(spm, 14):
             facts["+note/description"] = {"text": described}
+        facts |= specimens.how_it_is(reading, spm)
         if notes:
             facts["+note/nte"] = {"text": "\n".join(notes)}
         key = f"{name}|{key_of(type_) if type_ else ''}"
