@@ -61,6 +61,20 @@ async def test_a_person_who_is_deleted_is_in_no_index_and_pointed_to_by_nobody(s
         assert (await hospital.calls.ask(WHO, WhoAsked(patient))).demographics.names[0].family.upper() == "IQBAL"
 
 
+@pytest.mark.parametrize("together", [True, False])
+async def test_a_merge_of_who_is_deleted_is_filed_with_what_it_says_of_the_other(service_database: Any, *, together: bool):
+    merge = adt("A40", control="1", more=("MRG|MRN2^^^R1A^MR",))
+    deletion = adt("A29", number="MRN2", control="2", given="EDNA", at=SENT + timedelta(hours=1))
+    async with a_hospital(service_database) as hospital:
+        for some in ((merge, deletion),) if together else ((deletion,), (merge,)):
+            await filed(hospital, *some)
+
+        assert (await hospital.stuck(), [each[0] for each in await pointers(hospital)]) == ([], ["MRN1"])
+        newest = {each.id: each for each in reversed(await hospital.history("Patient"))}
+        standing = [each for each in newest.values() if not each.gone]
+        assert [json.loads(each.text)["name"][0]["family"] for each in standing] == ["MARLOW"]
+
+
 async def test_a_deletion_of_nobody_leaves_nobody_behind(service_database: Any):
     async with a_hospital(service_database) as hospital:
         await filed(hospital, adt("A29"))

@@ -17,7 +17,7 @@ from carerecord.ingest import hl7v2, taken_back
 from carerecord.ingest.group import NotFiled, Read, blamed
 from carerecord.ingest.hl7v2 import Put
 from carerecord.ingest.journal.store import saying as store
-from carerecord.ingest.merging import in_two, told_of
+from carerecord.ingest.merging import Entry, gone_of, in_two, told_of
 from carerecord.ingest.provenance import provenance
 from carerecord.ingest.senders import Sender
 from carerecord.ingest.threads import Settled, Stands, Threads
@@ -50,15 +50,16 @@ class Effects:
         # Kept before it is settled: killed from here on, nobody settles a thread without it.
         stated = await self.threads.stated(group)
         threads, stands = stated.threads, await self.threads.settled(stated.threads, stated.words, stated.rows)
-        await self.whose.people(group, stands.puts)
+        gone = gone_of(stands.puts)
+        await self.whose.people(group, stands.puts, gone)
         # Two are parted before their entries part, and are joined once their entries have: whoever opens the record in between is
         # never shown one person whose entries contradict each other.
-        parting, joining = in_two(told_of(group))
+        parting, joining = in_two(told_of(group, gone))
         await self.whose.instructed(parting)
         await self._noted(group, stands.puts)
         await self._written(group, stands.puts, stated.new)
         await self.whose.known_no_more(stands.puts)
-        await self._caught_up(group, threads, stands)
+        await self._caught_up(group, threads, stands, gone)
         await self.whose.signalled(group)
         try:
             await self.whose.instructed(joining)
@@ -83,9 +84,11 @@ class Effects:
         with suppress(NotFiled):  # what another says cannot be filed either: who files that is told so
             stands = await self.threads.settled(threads)
             await self._written((), stands.puts)
-            await self._caught_up((), threads, stands)
+            await self._caught_up((), threads, stands, frozenset())
 
-    async def _caught_up(self, group: Sequence[Read], threads: Mapping[str, Sender], stands: Stands) -> None:
+    async def _caught_up(
+        self, group: Sequence[Read], threads: Mapping[str, Sender], stands: Stands, gone: frozenset[Entry]
+    ) -> None:
         """Settle anew what others have said of the same things meanwhile.
 
         Each writes when what it says is kept, and looks again when it has written. So whoever writes last has read everything.
@@ -94,7 +97,7 @@ class Effects:
             threads = await self.threads.reached({each: threads[each] for each in behind}, {})
             stands = await self.threads.settled(threads)
             if group:
-                await self.whose.people(group, stands.puts)
+                await self.whose.people(group, stands.puts, gone | gone_of(stands.puts))
                 await self._noted(group, stands.puts)
             await self._written((), stands.puts)
             if group:

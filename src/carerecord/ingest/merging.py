@@ -1,17 +1,27 @@
 """What do messages tell the index of two numbers, and in which order with the entries that say so themselves?"""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TypeAlias
 
 from carerecord.contracts.patients import Identifier, Instruction
 from carerecord.ingest.group import Read
 from carerecord.ingest.hl7v2 import Filing, Merge
+from carerecord.ingest.threads import Settled
 
 Told: TypeAlias = tuple[Read, Instruction]
+Entry: TypeAlias = tuple[str, str]  # source, and the number there
 
 
-def told_of(group: Sequence[Read]) -> list[Told]:
-    return [(read, _instruction(merge, read, each)) for read in group for each in read.filings for merge in each.merges]
+def gone_of(puts: Sequence[Settled]) -> frozenset[Entry]:
+    """Those whose entries their sender has deleted."""
+    theirs = [each for each in puts if each.put.type == "Patient" and each.put.raw is None]
+    return frozenset([(each.sender.source, each.put.local_id) for each in theirs])
+
+
+def told_of(group: Sequence[Read], gone: Set[Entry] = frozenset()) -> list[Told]:
+    """Nothing is told of those whose entries are `gone`: nobody is the same as who was deleted, nor another."""
+    told = [(read, _instruction(merge, read, each)) for read in group for each in read.filings for merge in each.merges]
+    return [(read, each) for read, each in told if gone.isdisjoint(((each.source, each.local_id), (each.into_source, each.into)))]
 
 
 def in_two(told: Sequence[Told]) -> tuple[Sequence[Told], Sequence[Told]]:

@@ -1,6 +1,6 @@
 """Whose is what these messages say? Told to the index and the locator: as things stand, not as one message says."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final
@@ -25,7 +25,7 @@ from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.ingest import hl7v2
 from carerecord.ingest import store as enrolling
 from carerecord.ingest.group import NotFiled, Read, blamed
-from carerecord.ingest.merging import Told, told_of
+from carerecord.ingest.merging import Entry, Told, gone_of, told_of
 from carerecord.ingest.threads import Settled
 from carerecord.kit.calls import Calls
 from carerecord.kit.clock import Clock
@@ -50,7 +50,7 @@ class Whose:
     pointed: dict[tuple[str, str], str] = field(default_factory=dict)  # what the locator has been told
     _claimed: dict[tuple[str, str], Known] = field(default_factory=dict)  # … and the index, of whom
 
-    async def people(self, group: Sequence[Read], puts: Sequence[Settled]) -> None:
+    async def people(self, group: Sequence[Read], puts: Sequence[Settled], gone: Set[Entry]) -> None:
         """Whoever these messages are about, as the index should know them: as they stand, not as one message says."""
         claims = list(self._claims(group, puts))
         taken = await self.calls.ask(TAKE, TakeAsked(tuple(claim for _, _, claim in claims))) if claims else ()
@@ -58,7 +58,7 @@ class Whose:
             if found.outcome == "waits":
                 self._claimed.pop(key, None)
                 raise NotFiled(read, found.say or "A person must first say whose it is.", waits=True)
-        await self.instructed(told_of(group), dry=True)  # what is refused is refused before anything is done
+        await self.instructed(told_of(group, gone), dry=True)  # what is refused is refused before anything is done
         await self.pointed_to([each for each in taken if each.patient])
         traces: dict[str, set[str]] = {}
         for each in taken:
@@ -107,8 +107,7 @@ class Whose:
 
     async def known_no_more(self, puts: Sequence[Settled]) -> None:
         """Those whom their source took back are nowhere to be found."""
-        gone = {(each.sender.source, each.put.local_id) for each in puts if each.put.type == "Patient" and each.put.raw is None}
-        if gone:
+        if gone := gone_of(puts):
             await self.calls.ask(LEARN, LearnAsked((), tuple(Pointer(*key, "") for key in sorted(gone))))
             for key in gone:
                 self.pointed.pop(key, None)
