@@ -161,6 +161,14 @@ async def test_whoever_states_another_number_of_somebody_severed_leads_no_more_a
     assert len((await desk.search("edith marlow 14/03/1948")).matches) == 1
 
 
+async def test_nobody_is_severed_from_themselves_who_bore_the_number_that_they_are_severed_from(desk):
+    (one,) = await desk.enrol(stated("gp", "1", number=NEW, **HOME))
+    await Instructing(desk.index.enrolling).sever(SeverAsked(one.patient, OLD, actor=DR_NAIR))
+    for number in (OLD, nhs(3)):
+        await desk.enrol(stated("gp", "1", number=number, **HOME))
+    assert await desk.db.fetchval("SELECT count(*) FROM severed WHERE one = other") == 0
+
+
 async def test_what_is_severed_goes_before_what_a_human_has_found_of_a_third(desk):
     first, second, third = await desk.enrol(*(stated(name, name, number=OLD, **HOME) for name in ("gp", "lab", "trust")))
     for patient in (second.patient, third.patient):

@@ -164,7 +164,7 @@ class Enrolling:
                 left.append((before.nhs_number, entry))
         severed = await likeness.severed_from(db, [number for number, _ in left]) if left else {}
         for number, entry in left:
-            for far in severed.get(number, ()):
+            for far in severed.get(number, frozenset()) - {entry.id}:
                 await likeness.sever(db, far, entry.id, f"source|{entry.stated.source}", now, undo=False)
 
     async def write(

@@ -222,8 +222,8 @@ class Doubts(NamedTuple):
 
 
 async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...], Doubts]:
-    """Every entry of the person to whom this id belongs, and what open reviews ask of them. One statement: whoever opens a
-    record waits for it."""
+    """Every entry of the person to whom this id belongs, and what open reviews ask of them. One statement, where
+    nothing waits: whoever opens a record waits for it."""
     rows = await db.fetch(
         """
         WITH mine AS (
@@ -240,26 +240,14 @@ async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...],
             SELECT one
               FROM mine
               JOIN review ON other = mine.id AND closed_at IS NULL AND agrees @> ARRAY['NHS number same', 'birth date same']
-        ), far AS (
-            SELECT severed.other AS name FROM mine JOIN patient USING (id) JOIN severed ON severed.one IN (id, nhs_number)
-             UNION
-            SELECT severed.one FROM mine JOIN patient USING (id) JOIN severed ON severed.other IN (id, nhs_number)
-        ), beyond AS MATERIALIZED (  -- of whom nothing may be told here; read only where something waits
-            SELECT beside.patient AS id
-              FROM (SELECT name AS id FROM far
-                     UNION
-                    SELECT id FROM far JOIN patient ON nhs_number = name AND nhs_number <> '') AS named
-              JOIN link AS there  ON there.patient = named.id AND there.until IS NULL
-              JOIN link AS beside ON beside.person = there.person AND beside.until IS NULL
         )
         SELECT patient.*, mine.person, EXISTS (SELECT FROM merge WHERE gone = patient.id AND kind = 'merge' OFFSET 0) AS replaced,
-               ARRAY (SELECT ARRAY[source, local_id]
+               ARRAY (SELECT ARRAY[source, local_id, id]
                         FROM against
                         JOIN patient USING (id)
                        WHERE NOT EXISTS (SELECT FROM mine WHERE mine.id = against.id)
-                         AND id NOT IN (SELECT id FROM beyond)
                        ORDER BY source, local_id) AS doubted,
-               ARRAY (SELECT DISTINCT teller.source
+               ARRAY (SELECT ARRAY[teller.source, CASE mine.id WHEN gone THEN into_id ELSE gone END]
                         FROM mine
                        CROSS JOIN LATERAL (SELECT gone, into_id FROM merge WHERE gone = mine.id AND kind = ANY ($2)
                                             UNION ALL
@@ -268,9 +256,6 @@ async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...],
                         JOIN patient teller ON teller.id = told.gone
                         JOIN review ON one IN (gone, into_id) AND other IN (gone, into_id)
                        WHERE closed_at IS NULL
-                         AND NOT (gone IN (SELECT id FROM mine) AND into_id IN (SELECT id FROM mine))
-                         AND gone NOT IN (SELECT id FROM beyond)
-                         AND into_id NOT IN (SELECT id FROM beyond)
                        ORDER BY teller.source) AS merges
           FROM mine
           JOIN patient USING (id)
@@ -280,8 +265,34 @@ async def set_and_doubts(db: Database, patient: str) -> tuple[tuple[Entry, ...],
     )
     if not rows:
         return (), Doubts()
-    doubted = tuple([Doubted(*each) for each in rows[0]["doubted"]])
-    return tuple(map(entry_in, rows)), Doubts(doubted, tuple(rows[0]["merges"]))
+    entries, doubted, told = tuple(map(entry_in, rows)), rows[0]["doubted"], rows[0]["merges"]
+    if not doubted and not told:
+        return entries, Doubts()
+    mine = [entry.id for entry in entries]
+    hidden = await _beyond(db, mine)
+    merges = dict.fromkeys(source for source, other in told if other not in hidden and other not in mine)
+    return entries, Doubts(tuple([Doubted(*each) for *each, other in doubted if other not in hidden]), tuple(merges))
+
+
+async def _beyond(db: Database, patients: Sequence[str]) -> frozenset[str]:
+    """Everybody of the sets between which and these a severed history lies."""
+    rows = await db.fetch(
+        """
+        WITH far AS (
+            SELECT severed.other AS name FROM patient JOIN severed ON severed.one IN (id, nhs_number) WHERE id = ANY ($1)
+             UNION
+            SELECT severed.one FROM patient JOIN severed ON severed.other IN (id, nhs_number) WHERE id = ANY ($1)
+        )
+        SELECT beside.patient
+          FROM (SELECT name AS id FROM far
+                 UNION
+                SELECT id FROM far JOIN patient ON nhs_number = name AND nhs_number <> '') AS named
+          JOIN link AS there  ON there.patient = named.id AND there.until IS NULL
+          JOIN link AS beside ON beside.person = there.person AND beside.until IS NULL
+        """,
+        list(patients),
+    )
+    return frozenset(row["patient"] for row in rows)
 
 
 async def decided_reviews(db: Database, most: int, skip: int = 0) -> tuple[KnownReview, ...]:
