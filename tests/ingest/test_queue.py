@@ -1,9 +1,10 @@
 """Is anything stuck in silence? What waits is shown with its reason, read with a reason alone, filed again when it is mended."""
 
 import json
+import random
 from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from carerecord.ingest.journal.store import counting
 from carerecord.ingest.journal.store.filing import ANEW, suspect
 from carerecord.ingest.kinds import filings
 from carerecord.ingest.queue import OTHERWISE, Queue
+from carerecord.ingest.rhythm import silence
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
 
@@ -254,6 +256,32 @@ async def test_a_sender_that_is_silent_beyond_its_rhythm_is_flagged_and_a_quiet_
     assert states[PAS.id].says.startswith("Nothing for 60 min, when about 20 messages would have come")
     assert not states[LAB.id].silent
     assert SENT
+
+
+async def test_a_few_hours_of_a_month_tell_of_its_silence_what_all_of_it_tells(service_database: Any):
+    """Of two hundred senders a month of hours is 140,000 rows, and the page of messages asks at each look."""
+    told = random.Random(7)
+    async with a_door(service_database) as hospital:
+        now, known = hospital.clock.now(), dict[str, dict[datetime, int]]()
+        gone = [timedelta(minutes=told.choice((1, 70, 60 * 9, 60 * 24 * 4, 60 * 24 * 40))) for _ in range(60)]
+        lasts = {f"s{number}": now - each for number, each in enumerate(gone)}
+        for sender, last in lasts.items():
+            hour, rate = last.replace(minute=0, second=0, microsecond=0), told.choice((2, 30))
+            backs = [each for each in range(told.choice((1, 24 * 5, 24 * 28))) if not each or told.random() < 0.9]
+            known[sender] = {hour - timedelta(hours=back): told.randrange(rate) for back in backs}
+        rows = [(sender, hour, count, lasts[sender]) for sender, counts in known.items() for hour, count in counts.items()]
+        await hospital.db.executemany("INSERT INTO rhythm (sender, hour, count, last) VALUES ($1, $2, $3, $4)", rows)
+
+        found = {each.sender: each for each in await counting.rhythms(hospital.db, 29, now)}
+
+    says = {sender: silence(known[sender], last, now) for sender, last in lasts.items()}
+    assert {sender: silence(each.counts, each.last, now) for sender, each in found.items()} == says
+    assert 5 < sum(map(bool, says.values())) < 55
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    assert {sender: each.today for sender, each in found.items()} == {
+        sender: sum(count for hour, count in counts.items() if hour >= midnight) for sender, counts in known.items()
+    }
+    assert all(len(found[sender].counts) <= 34 for sender, last in lasts.items() if now - last < timedelta(hours=2))
 
 
 @pytest.mark.parametrize("sender", [PAS, msgspec.structs.replace(PAS, silent_after_s=3_600)], ids=["its rhythm", "its row"])

@@ -56,16 +56,15 @@ class Queue:
         db, most = receiving.db, min(max(asked.most, 1), 1_000)
         waiting, by_sender = await store.waiting(db), await store.stuck_by_sender(db)
         rows = await store.stuck(db, asked.sender, asked.after, most + 1)
-        rhythms = {each.sender: each for each in await counting.rhythms(db, RHYTHM_DAYS)}
+        rhythms = {each.sender: each for each in await counting.rhythms(db, RHYTHM_DAYS, now)}
         awaited = await counting.awaited(db)
         refused = await asyncio.to_thread(laid.refused, self.folder, [each.id for each in receiving.senders.rows])
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         senders = []
         for each in receiving.senders.rows:
             heard, says, today = rhythms.get(each.id), "", 0
             if heard is not None:
                 says = silence(heard.counts, heard.last, now, after_s=each.silent_after_s)
-                today = sum(count for hour, count in heard.counts.items() if hour >= midnight)
+                today = heard.today
             elif (since := awaited.get(each.id)) is not None:
                 says = never_heard(since, now, after_s=each.silent_after_s)
             senders.append(

@@ -18,11 +18,12 @@ class Part(Struct, frozen=True):
 
 
 class Hours(Struct, frozen=True):
-    """How often one sender was heard, hour by hour."""
+    """How often one sender was heard in the first hour that is known, and in those by which its silence is judged."""
 
     sender: str
     last: datetime
     counts: Mapping[datetime, int]
+    today: int
 
 
 async def unbooked(db: Database, before: datetime, most: int) -> Part | None:
@@ -71,23 +72,44 @@ async def add_heard(db: Database, heard: Mapping[str, int], at: datetime) -> Non
     )
 
 
-async def rhythms(db: Database, days: int) -> Sequence[Hours]:
-    """Of each sender the last `days` before it was last heard: also of one that is silent for a year, from before that."""
+async def rhythms(db: Database, days: int, now: datetime) -> Sequence[Hours]:
+    """Of each sender the last `days` before it was last heard: also of one that is silent for a year, from before that.
+
+    Of hundreds of senders that were heard a minute ago a few hours each, and not every hour of a month.
+    """
     rows = await db.fetch(
         """
-        SELECT sender, hour, count, last
-          FROM rhythm JOIN (SELECT sender, max(hour) AS newest FROM rhythm GROUP BY sender) AS heard USING (sender)
-         WHERE hour >= newest - make_interval(days => $1)
-         ORDER BY sender, hour
+        WITH heard AS (
+            SELECT sender, max(hour) - make_interval(hours => 24 * $1) AS begins, max(last) AS last,
+                   date_trunc('hour', max(last), 'UTC') AS since,
+                   coalesce(sum(count) FILTER (WHERE hour >= date_trunc('day', $2::timestamptz, 'UTC')), 0) AS today
+              FROM rhythm
+             GROUP BY sender
+        ), judged AS MATERIALIZED (
+            SELECT heard.*, (SELECT min(hour) FROM rhythm WHERE rhythm.sender = heard.sender AND hour >= begins) AS first,
+                   ARRAY (SELECT at - make_interval(hours => back)
+                            FROM generate_series(since, least($2, since + interval '504 hours'), interval '1 hour') AS at
+                           CROSS JOIN unnest(ARRAY[24, 48, 72, 96, 120, 144, 168, 336, 504, 672]) AS back) AS hours
+              FROM heard
+        )
+        SELECT sender, known.hour, known.count, judged.last, today
+          FROM judged
+         CROSS JOIN LATERAL (
+               SELECT hour, count
+                 FROM rhythm
+                WHERE rhythm.sender = judged.sender AND hour >= begins AND hour = ANY (first || hours)
+               OFFSET 0) AS known
+         ORDER BY sender, known.hour
         """,
         days,
+        now,
     )
     found: dict[str, dict[datetime, int]] = {}
-    last: dict[str, datetime] = {}
+    told: dict[str, tuple[datetime, int]] = {}
     for row in rows:
         found.setdefault(row["sender"], {})[row["hour"]] = row["count"]
-        last[row["sender"]] = row["last"]
-    return tuple(Hours(sender, last[sender], counts) for sender, counts in found.items())
+        told[row["sender"]] = row["last"], row["today"]
+    return tuple(Hours(sender, told[sender][0], counts, told[sender][1]) for sender, counts in found.items())
 
 
 async def await_senders(db: Database, senders: Sequence[str], since: datetime) -> None:
