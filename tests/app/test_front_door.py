@@ -12,6 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from carerecord.app import front_door as door_of_faces
+from carerecord.app import heads
 from carerecord.app.apart import Apart
 from carerecord.app.catalogue import Service, chosen
 from carerecord.app.engines import Engines
@@ -99,3 +101,24 @@ async def test_what_is_said_passes_whole_and_as_it_comes(waits: asyncio.Event):
             assert await reply.content.read() == b"late"
         async with session.get(f"{door}/gone/away") as reply:
             assert reply.status == 503
+
+
+async def test_a_head_that_does_not_come_and_a_body_that_is_too_much_have_an_end_here_too(
+    waits: asyncio.Event, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(heads, "HEAD_WITHIN_S", 0.3)
+    monkeypatch.setattr(door_of_faces, "_MOST_BYTES", 100_000)
+    async with AsyncExitStack() as stack:
+        pages = await stack.enter_async_context(a_face("pages", waits))
+        free = bound(0)
+        port = port_of(free)
+        free.close()
+        await stack.enter_async_context(front_door("127.0.0.1", port, {"/": pages}))
+        told, much = [], b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"a" * 200_000
+        for said in (b"GET / HTTP/1.1\r\nX-Slow: ", much):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(said)
+            told.append(await asyncio.wait_for(reader.read(12), 5))
+            writer.close()
+
+    assert told == [b"HTTP/1.1 408", b"HTTP/1.1 413"]

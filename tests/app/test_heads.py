@@ -1,6 +1,7 @@
 """Has the head of a request an end, in length and in time, and does nothing else?"""
 
 import asyncio
+import resource
 import socket
 from collections.abc import AsyncIterator
 
@@ -10,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from carerecord.app import heads
+from carerecord.app import heads, house
 from carerecord.app.heads import MOST_BYTES
 from carerecord.app.serve import server_on
 
@@ -188,6 +189,40 @@ async def test_blank_lines_hold_no_connection(port: int, begins: bytes) -> None:
     writer.write(b"\r\n")
     assert (await asyncio.wait_for(reader.read(), 5)).startswith(b"HTTP/1.1 408")
     writer.close()
+
+
+async def test_a_head_behind_a_body_has_the_time_of_a_head(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "HEAD_WITHIN_S", 0.3)
+    body = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n"
+    began = asyncio.get_running_loop().time()
+    told = await answered(port, body, b"abcd", b"GET / HTTP/1.1\r\nX-Slow: ")
+
+    assert b"HTTP/1.1 200" in told
+    assert b"HTTP/1.1 408" in told
+    assert asyncio.get_running_loop().time() - began < 5
+
+
+async def test_more_connections_than_half_of_all_descriptors_are_not_taken(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (6, 6))
+    there = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+    request = b"GET / HTTP/1.1" + END
+
+    assert await answered(port, request) == b""
+    there[0][1].close()
+    await asyncio.sleep(0.05)
+    assert (await answered(port, request)).startswith(b"HTTP/1.1 200")
+    for _, writer in there:
+        writer.close()
+
+
+def test_as_many_descriptors_are_taken_as_there_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda which, limits: told.append(limits))
+    for limits in ((1_024, 524_288), (1_024, 4_096), (100_000, 200_000)):
+        monkeypatch.setattr(resource, "getrlimit", lambda which, limits=limits: limits)
+        house.room_for_connections()
+
+    assert told == [(65_536, 524_288), (4_096, 4_096)]
 
 
 @pytest.mark.usefixtures("hurried")

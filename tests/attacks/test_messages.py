@@ -379,7 +379,7 @@ async def test_a_batch_of_thousands_never_stands_in_the_way_of_others_with_more_
         many = b"".join(adt(number=f"M{each}", control=f"{each}") for each in range(5_000))
         await line.write(framed(b"BHS|^~\\&|PAS|R1A\r" + many + b"BTS|5000\r"))
 
-        before = []
+        before: list[int] = []
         while await hospital.journalled() - len(before) < 5_000:
             before.append(len(hospital.journal._waiting))
             assert (await other.send(adt(number=f"O{len(before)}", control=f"O{len(before)}")))[0] == "AA"

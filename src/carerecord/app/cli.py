@@ -16,7 +16,7 @@ from carerecord.app.commands.terminal import err, fail, gate_with, out, run, say
 from carerecord.app.engine import EngineError
 from carerecord.app.engines import engines
 from carerecord.app.gate import secret_of, told_databases
-from carerecord.app.house import kept, stopped_by_term, until_signalled
+from carerecord.app.house import kept, room_for_connections, stopped_by_term, until_signalled
 from carerecord.app.modules import named, registry_folder, serve_modules
 from carerecord.app.operator import operator_calls
 from carerecord.contracts.audit import VERIFY, VerifyAsked
@@ -66,6 +66,7 @@ def serve(
     workers: Annotated[int, typer.Option(help="So many processes on one port: one for each core.", min=1, max=64)] = 1,
 ) -> None:
     """Keep these services at home in this process, until it is told to stop."""
+    room_for_connections()
     gate = gate_with(port)
     if modules:
         serve_modules(registry_folder(gate, os.environ), named(modules))

@@ -1,6 +1,10 @@
-"""How long may a request take to come? It is read before anybody is known, so it has an end: uvicorn's own reader sets none."""
+"""How many may come at once, and how long may a request take to come?
+
+It is read before anybody is known, so it has an end: uvicorn's own reader sets none.
+"""
 
 import asyncio
+import resource
 from typing import Any, Final
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -32,6 +36,8 @@ class BoundedHead(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if len(self.connections) > resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 2:
+            transport.abort()  # what else this process does needs descriptors too
         # Ended by what comes first, as between two requests.
         self.timeout_keep_alive_task = self.loop.call_later(self.timeout_keep_alive, self.timeout_keep_alive_handler)
 
@@ -50,8 +56,11 @@ class BoundedHead(HttpToolsProtocol):
             self._due = min(self._due + len(data) / BODY_PACE, self.loop.time() + BODY_WITHIN_S)
         elif not self._half and not self._answering:  # blank lines, which the parser skips: uvicorn's patience ended with them
             self._half, self._due = "head", self.loop.time() + HEAD_WITHIN_S
-        if self._half and self._patience is None and not self.transport.is_closing():
-            self._patience = self.loop.call_at(self._due, self._look)
+        if self._half and not self.transport.is_closing():
+            if self._patience is not None and self._patience.when() > self._due:  # a head behind a body has a head's time
+                self._patience.cancel()
+                self._patience = None
+            self._patience = self._patience or self.loop.call_at(self._due, self._look)
 
     def on_message_begin(self) -> None:
         super().on_message_begin()

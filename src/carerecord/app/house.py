@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import secrets
 import signal
 import socket
@@ -24,6 +25,7 @@ T = TypeVar("T")
 
 Settings = Mapping[str, Mapping[str, str]]  # service -> words
 
+DESCRIPTORS: Final = 65_536
 _BELOW_THE_KERNELS: Final = range(18_000, 32_000)  # from 32,768 on it gives ports to outgoing connections
 _later = islice(cycle(_BELOW_THE_KERNELS), secrets.randbelow(len(_BELOW_THE_KERNELS)), None)
 
@@ -54,6 +56,14 @@ async def kept(
         async with running(told, services) as house, open_doors(house, inner=inner, front=front):
             with written(gate.data_dir, run):
                 yield house, run
+
+
+def room_for_connections() -> None:
+    """As many descriptors as this process may have: what it is started with is often 1,024, which two doors use up."""
+    soft, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = DESCRIPTORS if most == resource.RLIM_INFINITY else min(DESCRIPTORS, most)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def laid_over(told: Settings, own: Settings) -> Settings:
