@@ -4,22 +4,29 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
 
-from carerecord.connectors.pds import Circuit, NotRegistered, Pds, Registered, Turns
+from carerecord.connectors import pds
+from carerecord.connectors.pds import Circuit, Crowded, NotRegistered, Pds, Registered, Turns
 from carerecord.connectors.web import Web
 from carerecord.connectors.web_trouble import NoAnswer
 from carerecord.contracts.sources import Source
 from carerecord.fhir.errors import NotAnNhsNumber
+from carerecord.fhir.identifiers import is_nhs_number
+from carerecord.ingest.api import IngestSettings
 from carerecord.kit import request
+from carerecord.records import api as records_api
+from carerecord.records.settings import RecordsSettings
 from carerecord.region.servers.habits import Habit
 from carerecord.region.servers.http import Asked, Listener, Reply
 from carerecord.region.servers.pds import BASE
 from carerecord.region.servers.pds import Pds as PretendPds
+from tests.both_ways.supplies import supplies_for
 
 BODIES = Path(__file__).parents[1] / "data" / "pds"  # NHSDigital/personal-demographics-service-api, MIT (LICENSE there)
 SMITH, HIDDEN, GONE, OLD, NOBODY = "9990000018", "9990000026", "9990000034", "9990000042", "9990000050"
@@ -146,12 +153,98 @@ async def test_too_often_is_asked_again_under_the_same_request_id(web):
     assert len({each.headers["x-request-id"] for each in register.asked}) == 1
 
 
-async def test_five_a_second_and_no_more(web):
-    turns = Turns(50.0, time.monotonic)
-    began = time.monotonic()
-    await asyncio.gather(*(turns.take() for _ in range(75)))
+async def test_in_no_second_are_there_more_than_five(monkeypatch):
+    now, taken = [0.0], []
 
-    assert 0.35 < time.monotonic() - began < 1.5, "fifty at once, then one each fiftieth of a second"
+    async def sleep(seconds: float) -> None:
+        taken.append(now[0] + seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    turns = Turns(5.0, lambda: now[0])
+    for at in (0.0, *[0.9] * 5, *[1.1] * 7, 9.0, 9.0):
+        now[0], before = at, len(taken)
+        await turns.take()
+        taken += [at] if len(taken) == before else []
+
+    assert taken[:6] == [0.0, 0.9, 0.9, 0.9, 0.9, 1.0]
+    assert all(later - first > 0.999 for first, later in zip(taken, taken[5:], strict=False)), taken
+
+
+async def test_a_flood_of_questions_is_turned_away_and_whoever_asks_later_does_not_wait_for_it(web):
+    async with a_register() as (register, source):
+        window = Pds(web, Turns(20.0, time.monotonic), 0.2)
+        numbers = [number for each in range(2_000) if is_nhs_number(number := f"999{each:07}")]
+        began = time.monotonic()
+        told = await asyncio.gather(*(window.read(source, each) for each in numbers), return_exceptions=True)
+        flood_s, many = time.monotonic() - began, len(register.asked)
+        await asyncio.sleep(1.0)
+        found = await asyncio.wait_for(window.read(source, SMITH), 0.5)
+
+    assert len(numbers) > 150
+    assert {type(each) for each in told} == {NotRegistered, Registered, Crowded}
+    assert many <= 25
+    assert flood_s < 1.5
+    assert isinstance(found, Registered), "and the circuit is closed: the register never failed"
+
+
+async def test_waiting_for_a_turn_of_ours_is_not_held_against_the_register(web, monkeypatch):
+    monkeypatch.setattr(pds, "DEADLINE_S", 0.4)
+    async with a_register() as (_, source):
+        window = Pds(web, Turns(2.0, time.monotonic), circuit=Circuit(time.monotonic, most=1))
+        found = await asyncio.gather(*(window.read(source, each) for each in (SMITH, HIDDEN, OLD, NOBODY)))
+
+    assert [type(each) for each in found] == [Registered, Registered, Registered, NotRegistered]
+
+
+@pytest.mark.parametrize(("says", "after_s"), [("100", 100.0), ("1000000000", 300.0)])
+async def test_where_it_says_when_to_come_back_nobody_asks_before(web, says, after_s):
+    now = [1.0]
+    read = (BODIES / "patientResponses__patient_9693632109.json").read_bytes()
+    async with answering(Reply(b"", 429, headers=(("Retry-After", says),)), Reply(read)) as (asked, source):
+        window = Pds(web, Turns(1000.0, time.monotonic), circuit=Circuit(lambda: now[0]))
+        for number in (SMITH, HIDDEN, OLD):
+            with pytest.raises(NoAnswer):
+                await window.read(source, number)
+        now[0] += after_s - 1
+        with pytest.raises(NoAnswer):
+            await window.read(source, SMITH)
+        before = len(asked)
+        now[0] += 1.5
+        found = await window.read(source, "9693632109")
+
+    assert before == 1
+    assert isinstance(found, Registered)
+
+
+async def test_one_question_tries_a_register_that_did_not_answer_and_the_others_wait_for_its_outcome(web):
+    now = [1.0]
+    read = (BODIES / "patientResponses__patient_9693632109.json").read_bytes()
+    async with answering(Reply(b"", 500), Reply(read)) as (asked, source):
+        window = Pds(web, Turns(1000.0, time.monotonic), circuit=Circuit(lambda: now[0], most=1))
+        with pytest.raises(NoAnswer):
+            await window.read(source, SMITH)
+        now[0] += 21.0
+        several = (SMITH, HIDDEN, OLD, "9693632109")
+        told = await asyncio.gather(*(window.read(source, each) for each in several), return_exceptions=True)
+
+    assert [type(each) for each in told] == [Registered, NoAnswer, NoAnswer, NoAnswer]
+    assert len(asked) == 2
+
+
+async def test_what_asks_the_register_sums_to_what_it_allows_however_many_processes_there_are(
+    monkeypatch, tmp_path, service_database
+):
+    rates: list[float] = []
+
+    def turns(per_second: float, now: Any) -> Turns:
+        rates.append(per_second)
+        return Turns(per_second, now)
+
+    monkeypatch.setattr(records_api, "PdsTurns", turns)
+    records_api.build(replace(supplies_for("records", await service_database("records"), data_dir=tmp_path), processes=4))
+
+    assert RecordsSettings().register_a_second + IngestSettings().traces_per_s <= 5
+    assert rates == [RecordsSettings().register_a_second / 4]
 
 
 async def test_a_search_finds_by_name_and_birth_date(web):
@@ -217,7 +310,7 @@ async def test_a_register_that_does_not_answer_is_left_alone_for_a_while_and_the
     now = [0.0]
     read = (BODIES / "patientResponses__patient_9693632109.json").read_bytes()
     async with answering(Reply(b"", 500), Reply(b"", 500), Reply(read)) as (asked, source):
-        window = Pds(web, Turns(1000.0, time.monotonic), Circuit(lambda: now[0], most=2, pause_s=20.0))
+        window = Pds(web, Turns(1000.0, time.monotonic), circuit=Circuit(lambda: now[0], most=2, pause_s=20.0))
         for _ in range(4):
             with pytest.raises(NoAnswer):
                 await window.read(source, "9693632109")

@@ -47,7 +47,7 @@ class Played:
 
 
 def a_pds(said: tuple[int, bytes, str]) -> Pds:
-    return Pds(Played(*said), Turns(1e9, lambda: 0.0), Circuit(lambda: 0.0))  # type: ignore[arg-type]
+    return Pds(Played(*said), Turns(1e9, lambda: 0.0), circuit=Circuit(lambda: 0.0))  # type: ignore[arg-type]
 
 
 @given(ANSWERS)

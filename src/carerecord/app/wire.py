@@ -52,6 +52,7 @@ class Deployment:
     settings: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # service -> words
     secrets_dir: Path | None = None
     round_trip: bool = False
+    workers: int = 1
     worker: int = 0  # which of several processes on one port this is; the first relays and hears for all of them
     clock: Clock = field(default_factory=SystemClock)
 
@@ -223,6 +224,7 @@ async def _build(
         secrets=deployment.named_secret,
         data_dir=deployment.data_dir,
         address=deployment.address,
+        processes=deployment.workers,
         database=pool,
         events=outbox,
     )

@@ -161,7 +161,8 @@ class _Crew:
             self.gate, databases=self.engines.databases, nats_url=self.engines.nats_url, address=self.front
         )
         share = (doors.inner_shares, doors.front_shares, number)
-        async with running(replace(told, worker=number), self.services) as house, aiohttp.ClientSession() as session:
+        told = replace(told, worker=number, workers=len(doors.own))
+        async with running(told, self.services) as house, aiohttp.ClientSession() as session:
             pages = _Figures(session, number, doors, house)
             own = server_on(pages.app, doors.own[number])
             async with serving([own]), open_doors(house, inner=doors.inner, front=doors.front, share=share, pages=pages.all):

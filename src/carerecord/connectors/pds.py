@@ -5,7 +5,9 @@ second, so every request takes a turn here first; a repeat of a request bears th
 """
 
 import asyncio
+import math
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -14,7 +16,7 @@ from uuid import uuid4
 import msgspec
 
 from carerecord.connectors.site import Pairs, Site
-from carerecord.connectors.web import Answered, Web
+from carerecord.connectors.web import MAY_PASS, Answered, Web
 from carerecord.connectors.web_trouble import NoAnswer, WebTrouble
 from carerecord.contracts.sources import Source
 from carerecord.fhir.bundle import split
@@ -25,6 +27,7 @@ from carerecord.fhir.person import PersonFacts, person
 from carerecord.kit import request
 
 DEADLINE_S: Final = 15.0
+LONGEST_PAUSE_S: Final = 300.0  # whatever it says
 MOST_RESULTS: Final = 50
 MOST_BYTES: Final = 2_000_000
 
@@ -75,34 +78,55 @@ class _Scores(msgspec.Struct):
 _scores = msgspec.json.Decoder(_Scores)
 
 
+class Crowded(WebTrouble):
+    """So many ask already that a turn would come too late. The PDS was not asked."""
+
+
 class Turns:
-    """A token bucket: so many turns a second, and at once no more than that many. Waiting turns come in order."""
+    """So many turns in any second, and no more. They come in order."""
 
     def __init__(self, per_second: float, now: Callable[[], float]) -> None:
-        self._every_s, self._now = 1.0 / per_second, now
-        self._spare_s = max(0.0, 1.0 - self._every_s)
-        self._next = 0.0
+        self._most, self._now = max(1, int(per_second)), now
+        self._while_s = self._most / per_second
+        self._taken: deque[float] = deque(maxlen=self._most)
 
-    async def take(self) -> None:
+    async def take(self, within_s: float = math.inf) -> None:
+        """Raises Crowded: it would not come in time, and none was taken."""
         now = self._now()
-        self._next = max(self._next, now - self._spare_s) + self._every_s
-        if (wait_s := self._next - self._every_s - now) > 0:
-            await asyncio.sleep(wait_s)
+        at = max(now, self._taken[-1]) if self._taken else now
+        if len(self._taken) == self._most:
+            at = max(at, self._taken[0] + self._while_s)
+        if at - now > within_s:
+            raise Crowded("So much is asked of it that this question would wait too long.")
+        self._taken.append(at)
+        if at > now:
+            await asyncio.sleep(at - now)
 
 
 class Circuit:
     """After so many questions without an answer, one after the other, nobody asks for a while: a PDS that is down is not
-    besieged, and who waits is told at once. The first question afterwards tries it.
+    besieged, and who waits is told at once. One question afterwards tries it. Where it says for how long it does not want to be
+    asked, nobody asks before.
     """
 
     def __init__(self, now: Callable[[], float], *, most: int = 5, pause_s: float = 20.0) -> None:
         self._now, self._most, self._pause_s = now, most, pause_s
-        self._failed, self._until = 0, 0.0
+        self._failed, self._until, self._wanted = 0, 0.0, 0.0
 
     def check(self) -> None:
         """Raises NoAnswer: it is open."""
-        if self._failed >= self._most and self._now() < self._until:
+        if self._now() < max(self._wanted, self._until if self._failed >= self._most else 0.0):
             raise NoAnswer("It has not answered lately and is asked again in a little while.")
+
+    def enter(self) -> None:
+        """Raises NoAnswer: it is open, or another question tries it."""
+        self.check()
+        if self._failed >= self._most:
+            self._until = self._now() + self._pause_s
+
+    def wait(self, pause_s: float) -> None:
+        """The PDS wants to be left alone for so long."""
+        self._wanted = max(self._wanted, self._now() + min(pause_s, LONGEST_PAUSE_S))
 
     def said(self, *, well: bool) -> None:
         self._failed = 0 if well else self._failed + 1
@@ -118,6 +142,7 @@ class Pds:
 
     web: Web
     turns: Turns
+    turn_within_s: float = math.inf  # a question whose turn comes later than this is not asked
     circuit: Circuit = field(default_factory=lambda: Circuit(time.monotonic))
     asked: dict[tuple[str, str, str], "asyncio.Task[Answered]"] = field(default_factory=dict)
 
@@ -198,20 +223,30 @@ class Pds:
     async def _ask(self, source: Source, path: str, params: Pairs, organisation: str) -> Answered:
         """One question, repeated under the same id while the PDS says "not now"."""
         self.circuit.check()
-        site = Site.of(source)
-        until = asyncio.get_running_loop().time() + DEADLINE_S
+        await self.turns.take(self.turn_within_s)
+        self.circuit.enter()
+        site, loop, first = Site.of(source), asyncio.get_running_loop(), True
+        until = loop.time() + DEADLINE_S  # that others were before us is not its silence
         headers = [("X-Correlation-ID", request.current())] if request.current() else []
         headers += [("NHSD-End-User-Organisation-ODS", organisation)] if organisation else []
 
         async def once() -> Answered:
-            await self.turns.take()
-            return await self.web.get(
+            nonlocal first
+            if not first:
+                await self.turns.take(until - loop.time())
+            first = False
+            answered = await self.web.get(
                 site, path, params=params, headers=tuple(headers), until=until, most_bytes=min(source.most_bytes, MOST_BYTES)
             )
+            if answered.status in MAY_PASS and answered.retry_after_s:
+                self.circuit.wait(answered.retry_after_s)
+            return answered
 
         with request.request(str(uuid4())):
             try:
                 answered = await self.web.patiently(once, until=until)
+            except Crowded:
+                raise  # says nothing of the PDS
             except WebTrouble:
                 self.circuit.said(well=False)
                 raise

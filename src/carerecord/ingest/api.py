@@ -56,7 +56,7 @@ class IngestSettings:
     """Read from the environment with the prefix CARERECORD_INGEST_."""
 
     sources_at_once: int = 3  # gone through at the same time; each holds a database connection for a moment a page
-    traces_per_s: float = 5.0  # what the PDS allows one application
+    traces_per_s: float = 2.0  # with the register_a_second of records the five that the PDS allows one application
     mllp: str = ""  # where HL7 v2 messages are taken, host:port; "" = nowhere
     mllp_certificate: str = ""  # our certificate and key (PEM), shown to those who send
     mllp_clients_ca: str = ""  # the authority (PEM) that signs the certificates of those who send
@@ -140,7 +140,7 @@ def build(supplies: Supplies) -> Part:
         ),
         jobs=(
             Job("ingest.enrol", enroller.work),
-            Job("ingest.trace", tracer.work),
+            Job("ingest.trace", tracer.work, alone=True),
             Job("ingest.written", telling.work, alone=True),
             Job("ingest.receive", receiving.work),
             Job("ingest.file", filer.work),

@@ -38,6 +38,7 @@ class Supplies:
     secrets: Callable[[str], str]  # the value of a named secret; raises BadSetting
     data_dir: Path
     address: str = ""  # where people reach the front door: for redirect addresses
+    processes: int = 1  # of this service on one port: what is promised outside is promised for all of them
     database: "asyncpg.Pool[asyncpg.Record] | None" = None
     events: "Outbox | None" = None
 

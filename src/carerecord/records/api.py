@@ -62,7 +62,8 @@ def build(supplies: Supplies) -> Part:
         supplies.calls, gatherer, supplies.outbox, supplies.clock, supplies.log, settings.sweep_share, check
     )
     recent = Recent(time.monotonic)
-    register = Pds(web, PdsTurns(settings.register_a_second, time.monotonic))
+    turns_here = PdsTurns(settings.register_a_second / supplies.processes, time.monotonic)
+    register = Pds(web, turns_here, settings.register_within_s)
     practices = Practices(register, settings.register_within_s, settings.register_kept_s)
     desk = Desk(
         supplies.calls, supplies.outbox, supplies.clock, supplies.log, gatherer, teacher, settings, check, read=reader,

@@ -19,7 +19,7 @@ class RecordsSettings:
     attendance_good_s: float = 14_400.0  # a seen attendance is believed for four hours
     register_within_s: float = 0.7  # how long an opening waits to hear where the person is registered (GP Connect alone)
     register_kept_s: float = 60.0  # what it said is remembered in memory, a minute at most
-    register_a_second: float = 5.0  # questions to the national register; it allows one application five in all
+    register_a_second: float = 3.0  # to the national register; with ingest's traces_per_s the five that it allows one application
     sweep_share: float = 0.02  # of openings, one skipped source is asked afterwards, to learn how often skipping errs
 
     def __post_init__(self) -> None:
