@@ -88,6 +88,16 @@ async def test_what_is_exported_comes_in_again_and_faults_are_told_by_line(api: 
     assert json.loads(answer.body)["issue"][0]["diagnostics"].startswith("Line 2: The line is longer")
 
 
+async def test_the_mark_of_utf_8_costs_no_line_and_what_is_packed_without_a_word_is_refused_whole(api: Api) -> None:
+    body = lines(person(1), person(2)).replace(b"\n", b"\r\n")
+    report = await finished(api, await sent(api, b"\xef\xbb\xbf" + body))
+    assert (report["lines"], report["kept"], report["refused"]) == (2, 2, 0)
+
+    for odd, why in ((gzip.compress(body), b"Content-Encoding: gzip"), (body.decode().encode("utf-16"), b"UTF-16")):
+        refused = await sent(api, odd)
+        assert (refused.status, why in refused.body) == (400, True)
+
+
 async def test_what_cannot_be_imported_is_said_and_an_import_is_its_clients_alone(api: Api) -> None:
     reader = await api.token_with("system/*.rs")
     assert (await sent(api, b"", Prefer="return=minimal")).status == 400

@@ -3,6 +3,7 @@
 Nothing is held here but a part of some megabytes: lines that have come are sealed by holdings before more are read.
 """
 
+import codecs
 import zlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, suppress
@@ -63,7 +64,7 @@ async def fed(calls: Calls, load: str, asked: LoadAsked, chunks: AsyncIterator[b
     """Cut what comes into parts at the ends of lines, and hand them on. A line that is too long becomes an empty one.
 
     Raises:
-        TooLarge: more bytes than are taken in one import.
+        TooLarge: more bytes than are taken in one import. NotUnderstood: it is packed and does not say so, or is not UTF-8.
     """
     press = zstandard.ZstdCompressor(level=1)
     ready, tail = bytearray(), bytearray()
@@ -80,8 +81,9 @@ async def fed(calls: Calls, load: str, asked: LoadAsked, chunks: AsyncIterator[b
         ready.clear()
         too_long.clear()
 
-    async for chunk in chunks:
-        came += len(chunk)
+    async for sent in chunks:
+        chunk = sent if came else _begun(sent)
+        came += len(sent)
         if came > MOST_BYTES:
             raise TooLarge(f"At most {MOST_BYTES:,} bytes are taken in one import.")
         end = chunk.rfind(b"\n") + 1
@@ -107,6 +109,15 @@ async def fed(calls: Calls, load: str, asked: LoadAsked, chunks: AsyncIterator[b
         ready += tail
         line += 1
     await hand_on(last=True)
+
+
+def _begun(chunk: bytes) -> bytes:
+    """Where lines begin: behind the mark of UTF-8, as Windows writes it."""
+    if chunk.startswith(b"\x1f\x8b"):
+        raise NotUnderstood("The lines are packed: send Content-Encoding: gzip with them.")
+    if chunk.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise NotUnderstood("The lines are written in UTF-16: FHIR is written in UTF-8.")
+    return chunk.removeprefix(codecs.BOM_UTF8)
 
 
 async def state(visit: Visit) -> Response:
