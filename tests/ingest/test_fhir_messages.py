@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, message, one, resources, settled, withdrawn
+from tests.ingest.hl7v2.world import NHS, SENDER, all_is_well, message, on_a_page, one, resources, settled, withdrawn
 
 from carerecord.fhir.person import person
+from carerecord.fhir.read.events import GOES_ON
 from carerecord.ingest.fhir_messages import mapped
 from carerecord.ingest.hl7v2 import Filing, Put, Unreadable, patient_id
 
@@ -197,6 +198,53 @@ def test_what_is_deleted_of_one_person_takes_nobody_elses_practice():
         assert left["performer"][0]["actor"]["reference"] == f"Organization/{one(puts, 'Organization')['id']}"
     assert {hung.split("/")[0] for each in filing(said[0]).statements for hung in each.hangs} == {"Patient"}
     assert not next(each for each in filing(said[0]).statements if each.thread.startswith("Organization/")).hangs
+
+
+def test_the_letter_of_a_transfer_of_care_in_stu3_is_carried_and_its_words_are_shown():
+    def organisation(id_: str, **more: str) -> dict[str, Any]:
+        code = {"system": "https://fhir.nhs.uk/Id/ods-organization-code", "value": "A83627"}
+        return {"fullUrl": f"urn:uuid:{id_}", "resource": {"resourceType": "Organization", "identifier": [code], **more}}
+
+    letter = {
+        "resourceType": "Composition", "identifier": {"system": "urn:ietf:rfc:4122", "value": "edea0158"}, "status": "final",
+        "type": {"text": "Discharge summary"}, "class": {"text": "letter"}, "subject": {"reference": "urn:uuid:p"},
+        "date": "2026-11-20T10:00:00+00:00", "author": [{"display": "Dr Nair"}], "title": "Inpatient discharge",
+        "attester": [{"mode": ["personal", "legal"], "time": "2026-11-20"}], "custodian": {"reference": "urn:uuid:o2"},
+        "section": [
+            {"title": "Plan and requested actions", "text": {"status": "additional", "div": "<div><p>Stop warfarin.</p></div>"},
+             "section": [{"title": "Person completing record", "text": {"status": "additional", "div": "<div>Dr Nair</div>"}}]},
+        ],
+    }  # fmt: skip
+    document = {"resourceType": "Bundle", "type": "document", "entry": [
+        {"resource": letter}, organisation("o2", name="MGP Medical Centre"), {"fullUrl": "urn:uuid:p", "resource": PATIENT},
+    ]}  # fmt: skip
+    header = {"resourceType": "MessageHeader", "timestamp": "2026-11-22T10:00:00+00:00", "event": {"code": "ITK007C"}}
+    entries = [{"resource": header}, organisation("o1"), {"resource": document}]
+    said = filing(json.dumps({"resourceType": "Bundle", "type": "message", "entry": entries}).encode())
+    puts = settled([said])
+    all_is_well(puts)
+
+    carried = one(puts, "Composition")
+    assert carried["category"] == [{"text": "letter"}]
+    assert [each["mode"] for each in carried["attester"]] == ["personal", "legal"]
+    assert carried["custodian"]["reference"] == f"Organization/{one(puts, 'Organization')['id']}"
+    assert one(puts, "Organization")["name"] == "MGP Medical Centre", "the envelope names it by its code alone"
+    shown = on_a_page(carried)
+    assert (shown.title, shown.section) == ("Inpatient discharge", "documents")
+    assert shown.document.text == "Plan and requested actions\nStop warfarin.\n\nPerson completing record\nDr Nair"
+    assert said.notes == ()
+
+
+def test_a_letter_too_long_for_a_page_says_that_it_goes_on():
+    words = {"status": "additional", "div": f"<div>{'x' * 9_000}</div>"}
+    sections = [{"title": f"Part {each}", "text": words} for each in (1, 2, 3)]
+    letter = {"resourceType": "Composition", "id": "c", "status": "final", "type": {"text": "Letter"}, "title": "Letter"}
+
+    assert on_a_page({**letter, "section": sections}).document.text.endswith(GOES_ON)
+    assert GOES_ON not in on_a_page({**letter, "section": sections[:2]}).document.text
+    assert "(unavailable)" in on_a_page(
+        {**letter, "section": [{"title": "Allergies", "emptyReason": {"text": "unavailable"}}]}
+    ).document.text
 
 
 def test_an_event_whose_header_names_somebody_else_waits():

@@ -276,7 +276,9 @@ def _said(reading: Reading, thing: str, resource: Resource, local_id: str, patie
         whole = {name: value for name, value in resource.items() if name not in ("id", "resourceType", "meta")}
         labels = dict_in(resource, "meta").get("security")
         whole = _led(reading, whole)
-        facts = {WITHDRAWN: None, "whole": {**whole, **({"meta": {"security": labels}} if labels else {})}}
+        whole |= {"meta": {"security": labels}} if labels else {}
+        # An event names a practice by its code alone, another with its name: each says what it says, and takes nothing away.
+        facts = {WITHDRAWN: None, **(whole | {"whole": {}} if is_shared else {"whole": whole})}
     return statement(thing, local_id, Said(patient, {thing: facts}), () if is_shared else (f"Patient/{patient}",))
 
 

@@ -33,8 +33,9 @@ def extension(url: str, **value: Any) -> Resource:
 def identified(type_: str, id_: str, **elements: Any) -> Resource:
     profile = f"https://fhir.nhs.uk/STU3/StructureDefinition/CareConnect-GPC-{type_}-1"
     identifier = {"system": "https://provider.example/id", "value": f"{type_}-{id_}-business"}
+    bears_one = type_ in ("Composition", "QuestionnaireResponse")
     return {"resourceType": type_, "id": id_, "meta": {"versionId": f"v{id_}{type_}", "profile": [profile]},
-            "identifier": identifier if type_ == "QuestionnaireResponse" else [identifier], **elements}  # fmt: skip
+            "identifier": identifier if bears_one else [identifier], **elements}  # fmt: skip
 
 
 def allergy(id_: str, status: str = "active", words: str = "Peanut allergy", **elements: Any) -> Resource:
@@ -224,6 +225,12 @@ def visits() -> list[Resource]:
                    vaccinationProtocol=[{"doseSequence": 1, "seriesDoses": 2, "description": "catch-up", "series": "childhood",
                                          "targetDisease": [{"text": "measles"}], "doseStatus": {"text": "counts"},
                                          "doseStatusReason": {"text": "in time"}}]),
+        identified("Composition", "1", status="final", type={"text": "Discharge summary"}, subject=PERSON, date="2026-02-01",
+                   title="Inpatient discharge", author=[DOCTOR], confidentiality="N", encounter=MEETING,
+                   **{"class": {"text": "letter"}}, attester=[{"mode": ["personal", "legal"], "time": "2026-02-02"}],
+                   event=[{"code": [{"text": "discharge"}]}],
+                   section=[{"title": "Plan", "text": {"status": "generated", "div": "<div>Rest</div>"}, "mode": "working",
+                             "section": [{"title": "Further", "emptyReason": {"text": "unavailable"}}]}]),
         identified("DocumentReference", "1", status="current", type={"text": "Clinic letter"}, subject=PERSON,
                    created="2026-02-01",
                    indexed="2026-02-03T10:00:00+00:00", description="Chest clinic, seen", author=[DOCTOR],

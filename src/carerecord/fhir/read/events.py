@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from carerecord.fhir.codes import code_values, codes_in, dict_in, dicts_in, text_in
 from carerecord.fhir.facts import Appointment, Document, Encounter, Flag
 from carerecord.fhir.labels import ENCOUNTER_KIND
+from carerecord.fhir.narrative import plain
 from carerecord.fhir.read.results import inline_text
 from carerecord.fhir.read.words import Around, Resource, first_code, said_of, title_of
 from carerecord.fhir.sections import is_reasonable_adjustment, is_safeguarding
@@ -30,6 +31,8 @@ _FLAG_KINDS: Final = {"clinical": "clinical", "admin": "administrative", "safety
                       "research": "other", "diet": "clinical"}  # fmt: skip
 # GP Connect's area of recalls: what a practice means to do, and has arranged with nobody yet.
 DIARY: Final = "714311000000108"
+_LONGEST_LETTER: Final = 20_000  # characters
+GOES_ON: Final = "… The letter goes on. It stands whole where it was written."
 WARNED: Final = {
     "data-in-transit": "transfer not finished, may be incomplete",
     "data-awaiting-filing": "data awaiting filing, may be incomplete",
@@ -116,13 +119,31 @@ def read_document(resource: Resource, type_: str) -> tuple[Document, str]:
     document = Document(
         kind=kind,
         content_type=text_in(chosen, "contentType").split(";")[0],
-        text=text,
+        text=_words_of_sections(resource) if type_ == "Composition" else text,
         url=text_in(chosen, "url"),
         size_bytes=size if isinstance(size, int) and not isinstance(size, bool) else None,
         format=text_in(dict_in(contents[0], "format"), "display") if contents and type_ != "Media" else "",
     )
     title = text_in(resource, "title") or text_in(resource, "description") or text_in(chosen, "title")
     return document, title or kind
+
+
+def _words_of_sections(composition: Resource) -> str:
+    """A letter in its sections, under their titles; where it is too long for a page, that it goes on."""
+    said: list[str] = []
+    left = _LONGEST_LETTER
+    waiting = dicts_in(composition, "section")[::-1]
+    while waiting and left > 0:
+        section = waiting.pop()
+        waiting += dicts_in(section, "section")[::-1]
+        words = plain(text_in(dict_in(section, "text"), "div"))
+        title = text_in(section, "title") or title_of(section.get("code"))
+        if not words and (why := title_of(section.get("emptyReason"))):
+            words = f"({why})"
+        if words:
+            said.append("\n".join(filter(None, (title, words[:left]))))
+            left -= len(words)
+    return "\n\n".join([*said, GOES_ON] if left < 0 or waiting else said)
 
 
 def read_flag(resource: Resource, status: str) -> tuple[Flag, str]:

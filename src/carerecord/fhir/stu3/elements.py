@@ -24,6 +24,8 @@ _OTHERWISE: Final[Mapping[str, str]] = {
     "AllergyIntolerance": "clinicalStatus:string verificationStatus:string assertedDate:string",
     "Appointment": "incomingReferral:Reference* indication:Reference* reason:CodeableConcept* serviceCategory:CodeableConcept",
     "Communication": "definition:Reference* notDone:boolean notDoneReason:CodeableConcept context:Reference topic:Reference*",
+    "Composition": "class:CodeableConcept",
+    "Composition_Attester": "mode:string*",
     "Condition": (
         "clinicalStatus:string verificationStatus:string assertedDate:string context:Reference abatementBoolean:boolean "
         "stage:Condition_Stage"

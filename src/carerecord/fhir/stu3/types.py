@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from carerecord.fhir.stu3 import appointments, documents, medicines, people, problems, procedures, results
+from carerecord.fhir.stu3 import appointments, compositions, documents, medicines, people, problems, procedures, results
 from carerecord.fhir.stu3.allergies import allergy
 from carerecord.fhir.stu3.carry import Element, Rules, Work, carried
 from carerecord.fhir.stu3.encounters import encounter
@@ -34,6 +34,7 @@ CONVERTERS: Final[dict[str, Converter]] = {
         type_: _by(type_, rules)
         for type_, rules in {
             "Appointment": appointments.APPOINTMENT,
+            "Composition": compositions.COMPOSITION,
             "DetectedIssue": problems.DETECTED_ISSUE,
             "Device": people.DEVICE,
             "DiagnosticReport": results.REPORT,
