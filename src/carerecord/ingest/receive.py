@@ -52,7 +52,7 @@ class Receiver:
                 if not many:
                     arrivals.append(await self._read_apart(raw, asked.sender, asked.client))
                     await turn.over()
-                elif says := miscounted(raw):
+                elif says := await asyncio.to_thread(miscounted, raw):
                     arrivals.append(self.read(envelope_of(raw), arrivals[-1][2].id, asked.client, says))
                 each_holds.append((many or 1, bool(says)))
         kept = iter(zip(arrivals, await self._kept(arrivals), strict=True))
