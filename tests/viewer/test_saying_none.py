@@ -1,19 +1,22 @@
 """Does a page ever say "none" where nobody could say so? The words of panels and lists that have nothing to show."""
 
+import json
 import re
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from carerecord.contracts.records import AllergyTitle, Attention, Entry, Record
 from carerecord.fhir.facts import Allergy
+from carerecord.fhir.reading import read
 from carerecord.pages.formatting import Formatter
 from carerecord.viewer.matrix import matrix
 from carerecord.viewer.sections import SectionView, sections
 from carerecord.viewer.summary import attention
 from carerecord.viewer.view import View
 from tests.pages import scenes
-from tests.pages.a_record import NOW, SOURCES, ago, med, no_plans, person, plain, record, stuck
+from tests.pages.a_record import NOW, SOURCES, ago, entry, med, no_plans, person, plain, record, stuck
 from tests.viewer.neighbours import PEOPLE, Neighbours
 
 WHO = person("Nobody", "Nora", "Ms", "1980-01-01", "female", "9990000107")
@@ -52,6 +55,27 @@ async def test_results_without_a_number_are_never_said_to_be_recorded_nowhere():
     assert "Not recorded" not in key
     assert "The one result" in key
     assert "has no value to follow: read it." in key
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({"valueQuantity": {"value": 4.4, "unit": "mmol/L"}}, "In range"),
+        ({"valueQuantity": {"value": 9.4, "unit": "mmol/L"}}, "High by range"),
+        ({"valueQuantity": {"value": 10, "comparator": ">", "unit": "mmol/L"}}, "None sent"),
+        ({"valueString": "haemolysed"}, "None sent"),
+        ({"dataAbsentReason": {"coding": [{"code": "not-asked"}]}}, "None sent"),
+    ],
+)
+async def test_nothing_is_said_to_be_in_range_but_a_number_that_is_or_what_its_source_says_is(value: dict[str, Any], says: str):
+    unit = {"unit": "mmol/L"}
+    told = {"resourceType": "Observation", "id": "k", "status": "final", "code": {"text": "Potassium"}, **value,
+            "referenceRange": [{"text": "3.5-5.3", "low": {"value": 3.5, **unit}, "high": {"value": 5.3, **unit}}]}  # fmt: skip
+    potassium = replace(read(json.dumps(told).encode()), section="results")
+    html = await page(record(WHO, [entry("aldermoor-pathology", potassium)], ("aldermoor-pathology",), title=UNKNOWN))
+
+    (cell,) = re.findall(r'data-label="Flag">(.*?)</td>', html)
+    assert " ".join(re.sub("<[^>]+>", " ", cell).split()) == says
 
 
 async def test_while_nobody_has_answered_no_panel_says_that_something_is_not_there():

@@ -46,12 +46,10 @@ def test_a_rejected_specimen_says_so_and_why_wherever_its_results_are_read():
         "Special handling: infectious substance; High infection risk; Keep frozen",
         "Condition: Rejected: haemolysed, Rejected: quantity not sufficient, haemolysed",
     ]
-    beside = read(observation, included_of([("", specimen)])).result
+    beside, alone = read(observation, included_of([("", specimen)])).result, on_a_page(observation).result
     assert beside is not None
-    assert beside.specimen == (
-        "Blood; Special handling: infectious substance; High infection risk; Keep frozen; Rejected: haemolysed; "
-        "Rejected: quantity not sufficient; haemolysed"
-    )
+    assert alone.specimen == "Blood; Rejected: haemolysed; Rejected: quantity not sufficient", "where the specimen is not at hand"
+    assert beside.specimen == f"{alone.specimen}; Special handling: infectious substance; High infection risk; Keep frozen"
 
 
 def test_a_specimen_that_is_examined_after_all_is_rejected_no_more():

@@ -221,7 +221,7 @@ def _reported(reading: Reading, person: Subject, visit: Visit, report: Report, i
     specimens = _specimens(reading, report, id_)
     for key, made in specimens:
         things[key] = made
-        facts[f"+specimen/{key}"] = {"reference": key, **_named_as(made.get("type", {}))}
+        facts[f"+specimen/{key}"] = {"reference": key, **_named_as(made)}
     sent = reading.time(report.obr, 22)
     section = report.obr.text(24).upper() if report.obr is not None else ""
     category = [{"coding": [{"system": _CATEGORY, "code": "imaging" if section in _IMAGING else "laboratory"}]}]
@@ -305,10 +305,12 @@ def _facts(reading: Reading, visit: Visit, report: Report) -> tuple[dict[str, An
     return facts, status, withdrawn
 
 
-def _named_as(type_: Resource) -> Resource:
-    """What a specimen is, beside the reference to it: its words, else its code."""
-    said = observations.words_of(type_)
-    return {"display": said} if said else {}
+def _named_as(specimen: dict[str, Any]) -> Resource:
+    """What a specimen is, beside the reference to it: its words, else its code; and, for who reads the results alone, why it was
+    rejected."""
+    why = [said for each in specimen.get("condition") or () if (said := each.get("text", "")).startswith(specimens.REJECTED)]
+    said = [each for each in (observations.words_of(specimen.get("type", {})), *why) if each]
+    return {"display": "; ".join(said)} if said else {}
 
 
 def _is_result(code: Resource) -> bool:

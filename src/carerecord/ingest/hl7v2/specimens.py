@@ -7,9 +7,10 @@ from carerecord.ingest.hl7v2 import values
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.reading import Reading, Resource
 
+REJECTED: Final = "Rejected: "
 _HANDLING: Final = "http://hl7.org/fhir/StructureDefinition/specimen-specialHandling"
 # HL7's own tables, for a code that comes without words.
-_REJECTED: Final = {  # 0490
+_WHY_REJECTED: Final = {  # 0490
     "EX": "expired", "QS": "quantity not sufficient", "RA": "patient number missing", "RB": "broken container", "RC": "clotted",
     "RD": "collection date missing", "RE": "patient name missing", "RH": "haemolysed", "RI": "identification problem",
     "RM": "labelling problem", "RN": "contaminated", "RP": "phlebotomist missing", "RR": "improper storage",
@@ -37,7 +38,7 @@ def how_it_is(reading: Reading, spm: Segment) -> dict[str, Any]:
         made: Resource = {"text": "; ".join(words_of(each) for each in care), **({"coding": coding} if coding else {})}
         facts["collection:extension"] = [{"url": _HANDLING, "valueCodeableConcept": made}]
     rejected = [
-        {**each, "text": f"Rejected: {words_of(each)}"} for each in _named(reading, spm, 21, "0490", _REJECTED)
+        {**each, "text": f"{REJECTED}{words_of(each)}"} for each in _named(reading, spm, 21, "0490", _WHY_REJECTED)
     ]  # fmt: skip
     if conditions := [*rejected, *_named(reading, spm, 24, "0493", _CONDITIONS)]:
         facts["condition"] = conditions
