@@ -369,3 +369,30 @@ def test_an_admission_does_not_end_as_it_begins():
     assert "end" not in at_once["period"]
     assert at_once["location"][0]["status"] == "active"
     assert later["period"]["end"] == "2026-11-22T18:00:00+00:00"
+
+
+def weight(kilograms: str, status: str = "F", taken: str = "20261122080000") -> str:
+    return f"OBX|1|NM|29463-7^Body weight^LN||{kilograms}|kg|||||{status}|||{taken}"
+
+
+def test_a_weight_that_an_admission_tells_of_is_an_observation_and_what_has_no_status_stays_with_the_message():
+    admitted = message("ADT^A01", pv1(), weight("71.4"), "OBX|2|ST|ADM^Administrative category^L||1")
+    again = message("ADT^A08", pv1(), weight("71.4"), at="20261122130000")
+    later = message("ADT^A08", pv1(), weight("70.9", taken="20261124080000"), at="20261124090000")
+    puts = stand([admitted, again, later])
+    all_is_well(puts)
+    found = {each["effectiveDateTime"][8:10]: each for each in resources(puts, "Observation")}
+
+    assert {day: str(each["valueQuantity"]["value"]) for day, each in found.items()} == {"22": "71.4", "24": "70.9"}
+    assert found["22"]["encounter"] == {"reference": f"Encounter/{one(puts, 'Encounter')['id']}"}
+    assert "OBX-5 is not carried" in filed(admitted).notes
+
+
+def test_an_observation_of_a_visit_is_withdrawn_by_its_sender_and_goes_with_the_visit():
+    admitted = message("ADT^A01", pv1(), weight("714"))
+    wrong = message("ADT^A08", pv1(), weight("714", "W"), at="20261122130000")
+    deleted = message("ADT^A23", pv1(), at="20261122130000")
+
+    for after in (wrong, deleted):
+        assert resources(stand([admitted, after]), "Observation") == []
+    assert "issued" in the([message("ADT^A31", weight("71.4", taken=""))], "Observation")

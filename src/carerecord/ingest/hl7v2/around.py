@@ -1,9 +1,10 @@
-"""What else does an admission tell: allergies (AL1, IAM), diagnoses (DG1), procedures (PR1)?"""
+"""What else does an admission tell: allergies (AL1, IAM), diagnoses (DG1), procedures (PR1), what was observed (OBX)?"""
 
 from itertools import takewhile
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import values
+from carerecord.ingest.hl7v2 import files, values
+from carerecord.ingest.hl7v2 import obx as observations
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.people import Subject
@@ -41,11 +42,11 @@ def key_of(made: Resource) -> str:
 
 
 def said_of(reading: Reading, person: Subject, visit: Visit, segments: tuple[Segment, ...]) -> list[Statement]:
-    """One statement for each AL1, IAM, DG1 and PR1, with the comments that stand behind it."""
+    """One statement for each AL1, IAM, DG1, PR1 and each OBX that says how sure its value is, with its comments."""
     found = []
     for place, segment in enumerate(segments, 1):
         reader = _READERS.get(segment.name)
-        if reader is None:
+        if reader is None or (segment.name == "OBX" and not _is_observed(segment)):
             continue
         type_, id_, facts = reader(reading, person, visit, segment)
         if id_:
@@ -170,4 +171,23 @@ def _pr1(reading: Reading, person: Subject, visit: Visit, pr1: Segment) -> _Made
     return "Procedure", stable_id(reading.sender, "Procedure", person.local_id, visit.id, key), facts
 
 
-_READERS: Final = {"AL1": _al1, "IAM": _iam, "DG1": _dg1, "PR1": _pr1}
+def _is_observed(obx: Segment) -> bool:
+    """A height or a weight has a status; what a system notes for its own ends in an OBX of an admission has none."""
+    return bool(obx.raw(11)) and not files.is_file(obx)
+
+
+def _obx(reading: Reading, person: Subject, visit: Visit, obx: Segment) -> _Made:
+    named, code = observations.code_of(reading, obx, {})
+    if not named:
+        return "Observation", "", {}
+    recorded, taken = reading.order()[0], reading.time(obx, 14)
+    facts = observations.observed(reading, code, [obx], [], "unknown", reading.time(obx, 19))
+    if not taken and len(recorded) > len("2026-11-22"):
+        facts["issued"] = recorded
+    if visit.number:
+        facts["encounter"] = visit.reference
+    key = (person.local_id, visit.id, key_of(named), obx.text(4), taken)
+    return "Observation", stable_id(reading.sender, "Observation", "told of a visit", *key), facts
+
+
+_READERS: Final = {"AL1": _al1, "IAM": _iam, "DG1": _dg1, "PR1": _pr1, "OBX": _obx}

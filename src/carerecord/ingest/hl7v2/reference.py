@@ -58,7 +58,7 @@ FIELDS: Final[tuple[tuple[str, tuple[int, ...], str], ...]] = (
     ("OBX", (3, 4), "Observation.code, OBR-4 where it is empty; with OBX-4 the id of the result within its report"),
     ("OBX", (7,), "Observation.referenceRange, in the words that were sent"),
     ("OBX", (8,), "Observation.interpretation"),
-    ("OBX", (11,), "Observation.status; `W` or `D` withdraws the result"),
+    ("OBX", (11,), "Observation.status; `W` or `D` withdraws the result. An OBX of an ADT that has none stays with the message"),
     ("OBX", (14,), "Observation.effectiveDateTime"),
     ("OBX", (15, 16, 23, 25), "Observation.performer"),
     ("OBX", (17, 18, 20), "Observation: method, device, bodySite"),
