@@ -60,6 +60,25 @@ def test_what_comes_is_said_within_five_seconds_and_shown_when_the_reader_asks(p
     assert page.faults == []  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize(("width", "height"), [(360, 740), (640, 430), (800, 900), (1280, 860)])
+def test_what_comes_is_in_sight_wherever_the_reader_is(page: Page, told: Front, width: int, height: int) -> None:
+    page.set_viewport_size({"width": width, "height": height})
+    open_record(page, told, "p-singh")
+    told.neighbours.new = News((SENT,))
+    expect(page.locator("#news [role=status]")).to_have_text(SAYS)
+
+    covered = """() => ["#news [role=status]", "#news form button", "#news [data-later]"].filter(each => {
+      const told = document.querySelector(each), box = told.getBoundingClientRect();
+      return [[.02, .1], [.5, .5], [.98, .9]].some(([x, y]) => {
+        const at = document.elementFromPoint(box.left + box.width * x, box.top + box.height * y);
+        return !at || !told.contains(at);
+      });
+    })"""
+    assert page.evaluate(covered) == [], "at the top of the page"
+    page.evaluate("scrollTo(0, 600)")
+    assert page.evaluate(covered) == []
+
+
 def test_a_page_whose_sign_in_is_over_says_that_it_hears_nothing_more_and_asks_no_more(page: Page, told: Front) -> None:
     page.clock.install()
     open_record(page, told, "p-singh")

@@ -78,12 +78,13 @@
   }
 
   function measure() {
-    var fixed = doc.getElementById("fixed"), slim = doc.querySelector(".cr-slim");
+    var fixed = doc.getElementById("fixed"), slim = doc.querySelector(".cr-slim"), bar = doc.querySelector(".cr-bar");
     if (!fixed) { return; }
     doc.documentElement.classList.toggle("cr-low", fixed.offsetHeight > innerHeight * 0.45);
     var sticky = getComputedStyle(fixed).position === "sticky";
     var height = sticky ? fixed.offsetHeight : slim ? slim.offsetHeight : 0;
     doc.documentElement.style.setProperty("--fixed", height + "px");
+    doc.documentElement.style.setProperty("--bar", (bar ? bar.offsetHeight : 0) + "px");
   }
 
   new MutationObserver(function (changes) {
