@@ -29,6 +29,14 @@ from carerecord.viewer.visit import Visit, counted
 
 SHOWN = 50
 
+# What has just been done, for whoever did it; filing itself takes a moment more.
+DONE = {
+    "again": "Set to be tried again. What still stands below is not filed yet, and says why.",
+    "discarded": "Taken out of the queue. It stays in the journal as it came.",
+    "asked": "The index is asked again. Who still stands below is not taken over yet, and why is said.",
+    "left": "The index stays as it is, and nobody waits for it any more.",
+}  # fmt: skip
+
 
 async def messages(visit: Visit) -> Response:
     await visit.must("messages-see")
@@ -39,9 +47,11 @@ async def messages(visit: Visit) -> Response:
     names = {each.id: each.name for each in found.senders}
     people = await visit.face.calls.ask(PEOPLE_WAITING, PeopleWaitingAsked(SHOWN))
     sources = await source_names(visit) if people.count else {}
+    done = DONE.get(visit.request.query_params.get("done", ""), "")
     return visit.page(
-        "messages.html", found=found, names=names, sender=sender, reads=reads, mends=mends, people=people, sources=sources
-    )
+        "messages.html", done=done, found=found, names=names, sender=sender, reads=reads, mends=mends, people=people,
+        sources=sources,
+    )  # fmt: skip
 
 
 async def read(visit: Visit) -> Response:
@@ -63,13 +73,13 @@ async def replay(visit: Visit) -> Response:
         raise NotUnderstood("Say which: one message, the messages of a sender, or all.")
     asked = ReplayAsked(number, sender if what == "sender" else "", what == "all", visit.actor)
     await visit.face.calls.ask(REPLAY, asked)
-    return visit.go("/ingest")
+    return visit.go("/ingest?done=again")
 
 
 async def discard(visit: Visit) -> Response:
     await visit.must("messages-mend")
     await visit.face.calls.ask(DISCARD, DiscardAsked(_number(visit), visit.sent("reason"), visit.actor))
-    return visit.go("/ingest")
+    return visit.go("/ingest?done=discarded")
 
 
 async def people_again(visit: Visit) -> Response:
@@ -77,13 +87,13 @@ async def people_again(visit: Visit) -> Response:
     await visit.must("messages-mend")
     person = visit.sent("person")
     await visit.face.calls.ask(PEOPLE_AGAIN, PeopleAgainAsked(person, not person, visit.actor))
-    return visit.go("/ingest")
+    return visit.go("/ingest?done=asked")
 
 
 async def leave_person(visit: Visit) -> Response:
     await visit.must("messages-mend")
     await visit.face.calls.ask(LEAVE_PERSON, LeavePersonAsked(visit.sent("person"), visit.sent("reason"), visit.actor))
-    return visit.go("/ingest")
+    return visit.go("/ingest?done=left")
 
 
 async def withdrawn(visit: Visit) -> Response:
