@@ -10,7 +10,7 @@ import hl7 as hl7_library  # type: ignore[import-untyped]
 import pytest
 from tests.exchange.conftest import Api, serving
 from tests.ingest.hl7v2.world import NHS, message
-from tests.ingest.test_fhir_messages import VACCINE, event
+from tests.ingest.test_fhir_messages import PATIENT, VACCINE, event
 
 from carerecord.app.postgres import Cluster
 
@@ -52,6 +52,12 @@ async def test_a_message_is_answered_when_it_is_durable_and_a_stranger_is_turned
     assert (await api.ask("POST", path, event(VACCINE), token="")).status == 401
     taken = await _when_known(api, path, token)
     assert taken["issue"][0]["severity"] == "information"
+
+    header = {"resourceType": "MessageHeader", "timestamp": "2026-11-22T10:00:00+00:00", "event": {"code": "v-1"}}
+    entries = [{"resource": each} for each in (header, PATIENT, {"resourceType": "CarePlan", "id": "c1"})]
+    partly = await api.ask("POST", path, {"resourceType": "Bundle", "type": "message", "entry": entries}, token=token)
+    assert (partly.status, [each["severity"] for each in partly.json["issue"]]) == (200, ["information", "warning"])
+    assert "Not carried, and to be seen in the message alone: CarePlan." in partly.json["issue"][1]["diagnostics"]
 
     broken = await api.ask("POST", path, {"resourceType": "Patient"}, token=token)
     assert (broken.status, broken.json["issue"][0]["severity"]) == (422, "error")

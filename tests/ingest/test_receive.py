@@ -1,6 +1,7 @@
 """Is a message that comes by another door than MLLP as durable, as single and as well told apart?"""
 
 import base64
+import json
 from typing import Any
 
 import hl7 as hl7_library  # type: ignore[import-untyped]
@@ -54,6 +55,22 @@ async def test_whoever_sends_an_event_about_two_people_or_about_nobody_is_told_s
         assert told.outcome == "unreadable"
         assert why in told.reason
     assert (await hospital.journalled(), await hospital.waiting()) == (3, 0)
+
+
+async def test_whoever_sends_what_is_not_carried_as_a_whole_is_told_so_and_the_rest_is_filed(hospital: Hospital) -> None:
+    given = {"resourceType": "MedicationAdministration", "id": "a1", "status": "completed"}
+    imms = {**VACCINE, "notGiven": False, "primarySource": True}
+    header = {"resourceType": "MessageHeader", "timestamp": "2026-11-22T10:00:00+00:00", "event": {"code": "v-1"}}
+    entries = [{"resource": header}, {"fullUrl": "urn:uuid:p", "resource": PATIENT}, {"resource": given}, {"resource": imms}]
+    raw = json.dumps({"resourceType": "Bundle", "type": "message", "entry": entries}).encode()
+    (told,) = await sent(hospital, raw, client="app")
+    await hospital.file_all()
+
+    assert (told.outcome, told.reason) == (
+        "taken",
+        "Not carried, and to be seen in the message alone: MedicationAdministration.",
+    )
+    assert (len(await hospital.history("Immunization")), await hospital.stuck()) == (1, [])
 
 
 async def test_a_batch_over_http_is_its_messages_and_has_one_answer(hospital: Hospital) -> None:

@@ -152,7 +152,7 @@ class Received(Struct, frozen=True):
     """What became of one message, told when that is durable."""
 
     outcome: str  # taken | unreadable: kept, and waits for a person | unable: not kept, send it again
-    reason: str = ""
+    reason: str = ""  # why it waits; of one that is taken, what of it is not carried
     trigger: str = ""
     answer: str = ""  # base64 of the acknowledgement of an HL7 v2 message; "" = its sender wants none, or it is of another kind
 

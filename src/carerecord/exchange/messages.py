@@ -50,7 +50,8 @@ def _acknowledged(told: Received) -> Response:
 def _told(told: Received) -> Response:
     status = _STATUSES[told.outcome]
     if status == 200:
-        return outcome(200, Issue("information", "informational", "", TAKEN))
+        left_out = (Issue("warning", "not-supported", "", told.reason),) if told.reason else ()
+        return outcome(200, Issue("information", "informational", "", TAKEN), *left_out)
     waits = f"{told.reason.rstrip('.')}. {WAITS}"
     issue = Issue("error", "structure", "", waits) if status == 422 else Issue("error", "transient", "", told.reason)
     response = outcome(status, issue)

@@ -105,6 +105,7 @@ class Reading:
     def __init__(self, sender: Sender) -> None:
         self.sender = sender
         self.notes: list[str] = []
+        self.left_out: list[str] = []
         self.names: dict[str, str] = {}  # as others in the message refer to a resource -> Type/id here
 
 
@@ -181,6 +182,8 @@ def _of_stu3(reading: Reading, inner: list[tuple[str, Resource]]) -> list[tuple[
     found = convert(split(_json.encode({"resourceType": "Bundle", "type": "collection", "entry": entries})))
     reading.notes += [f"{each.path} is not carried" for each in found.not_carried]
     reading.notes += [f"{each.type} could not be read: {each.why}" for each in found.unread]
+    reading.left_out += [each.path for each in found.not_carried if "." not in each.path]
+    reading.left_out += [each.type for each in found.unread]
     return [("", each) for each in found.resources]
 
 
@@ -265,7 +268,8 @@ def filed(
     reading.notes += [f"Patient.{name} is not carried" for name in who if name[:1] in ("", "_")]
     said.insert(0, statement(thread, local_id, Said(patient, {thread: facts}, passing=not people)))
     about = stated(reading.sender.source, person({**who, "resourceType": "Patient", "id": local_id}))
-    return Filing(event, order, (about,), tuple(said), notes=tuple(dict.fromkeys(reading.notes)))
+    left_out = tuple(dict.fromkeys(reading.left_out))
+    return Filing(event, order, (about,), tuple(said), notes=tuple(dict.fromkeys(reading.notes)), left_out=left_out)
 
 
 def _said(reading: Reading, thing: str, resource: Resource, local_id: str, patient: str, *, deletes: bool) -> Statement:

@@ -69,20 +69,22 @@ def fault_in(raw: bytes, charset: str = "") -> str:
     return "" if found else NO_MESSAGE
 
 
-def fault_for(raw: bytes, head: Head, sender: Sender) -> str:
-    """Why it will not be filed, as far as it can be told at the door by what it says and how its sender is known; "" = it may be.
+def judged(raw: bytes, head: Head, sender: Sender) -> tuple[str, str]:
+    """Why it will not be filed, as far as it can be told at the door by what it says and how its sender is known; and what of it
+    will not be, where the rest is. "" = it may be, and all of it.
 
     So whoever sends an event is told that it is about two people, and the receipt of an extract says which rows cannot be read.
     """
     if head is not ROW_HEAD and (head is not FHIR_HEAD or len(raw) > MOST_MAPPED_TWICE):
-        return fault_in(raw, sender.charset)
+        return fault_in(raw, sender.charset), ""
     try:
         if head is ROW_HEAD:
             extracts.mapped(raw, sender, sender.mapping)
         else:
-            fhir_messages.mapped(raw.removeprefix(_BOM), sender)
+            left_out = fhir_messages.mapped(raw.removeprefix(_BOM), sender).left_out
+            return "", f"Not carried, and to be seen in the message alone: {', '.join(left_out)}." if left_out else ""
     except hl7v2.Unreadable as fault:
-        return fault.reason[:1].upper() + fault.reason[1:]
+        return fault.reason[:1].upper() + fault.reason[1:], ""
     except Exception:
-        return ""  # as above
-    return ""
+        return "", ""  # as above
+    return "", ""

@@ -13,12 +13,12 @@ from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.ingest.batches import Together, envelope_of, messages_of, miscounted
 from carerecord.ingest.head import UNKNOWN, Head, Unheaded, Verdict, acknowledgement, code
 from carerecord.ingest.journal.arrivals import ASIDE_BYTES, Arrival, Journal
-from carerecord.ingest.kinds import BATCH_HEAD, END_HEAD, FHIR_HEAD, ROW_HEAD, fault_for, head_of
+from carerecord.ingest.kinds import BATCH_HEAD, END_HEAD, FHIR_HEAD, ROW_HEAD, head_of, judged
 from carerecord.ingest.senders import Refusal, Sender, Senders
 from carerecord.kit.errors import NotFound, Refused
 from carerecord.kit.turns import Turns
 
-_Read = tuple[bytes, Head, Sender, Verdict, str]  # and why it cannot be read
+_Read = tuple[bytes, Head, Sender, Verdict, str]  # and why it cannot be read, or what of it is not carried
 _OUTCOMES: Final = {Verdict.TAKEN: "taken", Verdict.UNREADABLE: "unreadable", Verdict.UNABLE: "unable"}
 NO_SENDER: Final = "There is no such sender in the registry of sources."
 NOT_THIS_CLIENT: Final = "No sender in the registry of sources lets this client send for it."
@@ -60,6 +60,9 @@ class Receiver:
 
     def _together(self, kept: list[tuple[_Read, Arrival]], many: int) -> Received:
         """One answer, also for a batch: that of its first message."""
+        if len(kept) == 1:
+            (_, head, sender, _, _), arrival = kept[0]
+            return self._told(head, sender, arrival.verdict, arrival.reason)
         together = Together()
         for place, (_, arrival) in enumerate(kept):
             tell = together.add if place < many else together.envelope
@@ -105,14 +108,16 @@ class Receiver:
     def read(self, raw: bytes, sender_id: str, client: str = "", why: str = "") -> _Read:
         """`why`: it is known already that it cannot be read."""
         head, sender, unheaded = self._whose(raw, sender_id, client)
-        return _as_read(raw, head, sender, why or unheaded or fault_for(raw, head, sender))
+        why = why or unheaded
+        return _as_read(raw, head, sender, *((why, "") if why else judged(raw, head, sender)))
 
     async def _read_apart(self, raw: bytes, sender_id: str, client: str) -> _Read:
         """One that is large is read in a thread."""
         if len(raw) <= ASIDE_BYTES:
             return self.read(raw, sender_id, client)
         head, sender, unheaded = self._whose(raw, sender_id, client)
-        return _as_read(raw, head, sender, unheaded or await asyncio.to_thread(fault_for, raw, head, sender))
+        told = (unheaded, "") if unheaded else await asyncio.to_thread(judged, raw, head, sender)
+        return _as_read(raw, head, sender, *told)
 
     def _whose(self, raw: bytes, sender_id: str, client: str) -> tuple[Head, Sender, str]:
         try:
@@ -145,8 +150,8 @@ class Receiver:
         return Refused(says, rule=rule)
 
 
-def _as_read(raw: bytes, head: Head, sender: Sender, why: str) -> _Read:
-    return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why
+def _as_read(raw: bytes, head: Head, sender: Sender, why: str, left_out: str) -> _Read:
+    return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why or left_out
 
 
 def _bytes_of(content: str) -> bytes:

@@ -81,6 +81,7 @@ class Filing(Struct, frozen=True):
     signals: tuple[str, ...] = ()  # NHS numbers of which the register says that something changed, and not what
     kept_only: str = ""  # why nothing of it was mapped: it is kept, and shown as it came
     notes: tuple[str, ...] = ()  # what was not carried or not understood, by its place, without content
+    left_out: tuple[str, ...] = ()  # types of which a whole resource was not carried: its sender is told
 
 
 class Put(Struct, frozen=True):
