@@ -5,7 +5,7 @@ To do it twice is to do it once: a statement is kept once, a thread is settled a
 holdings writes nothing where the same words stand. So a worker may be killed at any point.
 """
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -15,7 +15,7 @@ from msgspec import Raw
 from carerecord.contracts.holdings import WRITE, Change, Client, Reach, WriteAsked, Written
 from carerecord.ingest import hl7v2, taken_back
 from carerecord.ingest.group import NotFiled, Read, blamed
-from carerecord.ingest.hl7v2 import Put
+from carerecord.ingest.hl7v2 import Put, Statement, saying
 from carerecord.ingest.journal.store import saying as store
 from carerecord.ingest.merging import Entry, gone_of, in_two, told_of
 from carerecord.ingest.provenance import provenance
@@ -69,11 +69,11 @@ class Effects:
             raise
         await self.threads.shortened(stands)
 
-    async def unsay(self, group: Sequence[Read]) -> None:
+    async def unsay(self, group: Sequence[Read], *, again: bool = False) -> None:
         """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it.
 
         Who else spoke of the same things meanwhile may have settled them with it: they stand as they stand without, and so does
-        what went along with them.
+        what went along with them. What nobody else spoke of is in no record, unless they are filed `again` in this moment.
         """
         said = [(each, read.sender) for read in group for filing in read.filings for each in filing.statements]
         threads = {each.thread: sender for each, sender in said}
@@ -83,7 +83,8 @@ class Effects:
         threads = await self.threads.reached(threads, {each.thread: sender for each, sender in said if each.rules})
         with suppress(NotFiled):  # what another says cannot be filed either: who files that is told so
             stands = await self.threads.settled(threads)
-            await self._written((), stands.puts)
+            alone = () if again else _alone(said, stands.puts)
+            await self._written((), [*stands.puts, *alone])
             await self._caught_up((), threads, stands, frozenset())
 
     async def _caught_up(
@@ -158,6 +159,15 @@ class Effects:
             for (change, message), found in zip(part, written, strict=True):
                 if found.status >= 400 and found.status != 424:
                     raise NotFiled(message, _why(change, found))
+
+
+def _alone(said: Sequence[tuple[Statement, Sender]], puts: Sequence[Settled]) -> Iterator[Settled]:
+    """What these statements spoke of, and no other that is left: it may have been written already."""
+    standing = {f"{each.put.type}/{each.put.id}" for each in puts}
+    for each, sender in said:
+        for thing in sorted(saying.read(each.says).things.keys() - standing):
+            type_, _, id_ = thing.partition("/")
+            yield Settled(each.thread, sender, "", Put(type_, id_, each.local_id, None), frozenset())
 
 
 def _change(put: Put, *, is_new: bool) -> Change:

@@ -199,7 +199,7 @@ class Filer:
     async def _one_by_one(self, lane: int, reads: Sequence[Read]) -> list[Fate]:
         """Which of them is at fault is not known: each by itself, so that nobody pays for another's."""
         fates = []
-        await self.effects.unsay(reads)
+        await self.effects.unsay(reads, again=True)
         for each in reads:
             try:
                 await store.in_hand(self.db, self.owner, lane, [one.id for one in reads], self.clock.now() + self.hold)
