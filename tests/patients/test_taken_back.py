@@ -101,6 +101,19 @@ async def test_two_that_a_merge_made_one_for_a_while_are_asked_about_as_before(d
     assert [each.id for each in await waiting(desk)] == [asked.id]
 
 
+async def test_of_whom_an_officer_has_said_that_they_are_two_nobody_is_asked(desk):
+    """Whom a source merges, and who have become one by their number while that waits."""
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
+    a, b = await claimed(desk, "a", given="Wei", family="Chen"), await claimed(desk, "b", "clinic", **who, number=nhs(7))
+    await say(desk, "merge", "a", "b", into_source="clinic")
+    await claimed(desk, "a", **who, number=nhs(7))
+    await desk.enrol(stated("trust", "a", **who, number=nhs(7)))
+    assert await together(desk, a, b)
+    said = Instruction("unmerge", "trust", "a", "clinic", "b")
+    await Instructing(desk.index.enrolling).instruct(InstructAsked((said,), DR_NAIR))
+    assert (await waiting(desk), await together(desk, a, b)) == ((), False)
+
+
 async def test_who_was_merged_into_a_number_goes_with_it_when_it_is_parted_and_is_linked_to_the_others_no_more(desk):
     a, b, c = await taken(desk, "a", "b", "c")
     await say(desk, "merge", "a", "b")
@@ -378,6 +391,24 @@ async def test_who_was_merged_into_somebody_does_not_go_without_them_where_they_
 
     assert not await together(desk, c, d)
     assert await stands_for(desk, c) == a
+
+
+async def test_who_is_brought_along_stands_with_nobody_who_comes_at_once_and_from_whom_they_were_parted(desk):
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
+    known = await claimed(desk, "1", "elm", **who, number=nhs(7))
+    gone, into = await taken(desk, "b", "a")
+    await say(desk, "merge", "b", "a")
+    other = await claimed(desk, "c", "clinic", given="Aoife", family="Byrne", born="1967-01-09")
+    told = Instruction("link", "trust", "b", "clinic", "c")
+    await Instructing(desk.index.enrolling).instruct(InstructAsked((told,)))
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=False)
+    await desk.db.execute("DELETE FROM decision WHERE $1 IN (one, other)", into)  # found of the one that was given up alone
+
+    await desk.enrol(stated("trust", "a", **who, number=nhs(7)), stated("clinic", "c", **who, number=nhs(7)))
+
+    assert set((await desk.who(known)).ids) == {known, into, other}
+    assert (await desk.who(gone)).ids == (gone,)
 
 
 async def test_who_was_merged_into_somebody_goes_where_their_number_takes_them(desk):

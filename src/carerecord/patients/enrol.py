@@ -282,6 +282,9 @@ async def with_their_sets(db: Connection, relinked: Relinked, entries: Sequence[
             going[patient] = going[into]
         else:
             del going[patient]
+    coming = [(patient, numbers.get(patient, ""), person) for patient, (person, _) in going.items()]
+    for patient in await reviews.clashing(db, coming, list(brought)):
+        going[patient] = (new_id(), "parted")
     moves = tuple((patient, *place) for patient, place in going.items())
     return structs.replace(relinked, moves=moves, joined=relinked.joined - apart)
 

@@ -239,7 +239,6 @@ class Index:
             leaving = (asked.patient, *await lineage.followers(db, [asked.patient]))
             others = [entry.id for entry in entries if entry.id not in leaving]
             if others:
-                await reviews.close_across(db, leaving, others, now)
                 await reviews.decide(db, product(leaving, others), False, asked.actor.key, now)
                 before, person = await kept.sets_of(db, (asked.patient,)), new_id()
                 changed = await kept.move(db, [(patient, person, "parted") for patient in leaving], now)

@@ -93,6 +93,36 @@ async def barred(
     return frozenset((row["patient"], row["person"]) for row in rows)
 
 
+async def clashing(db: Database, coming: Sequence[tuple[str, str, str]], brought: Sequence[str]) -> list[str]:
+    """Of those who are brought along, who were found to be another person than somebody else of these (id, its NHS number or "",
+    key of a set) who comes to the same set, or are severed from them."""
+    if not brought:
+        return []
+    rows = await db.fetch(
+        """
+        WITH coming AS (
+            SELECT told.patient, told.person, coalesce(nullif(told.number, ''), nhs_number, '') AS number
+              FROM unnest($1::text[], $2::text[], $3::text[]) AS told (patient, number, person)
+              LEFT JOIN patient ON patient.id = told.patient
+        )
+        SELECT DISTINCT mine.patient
+          FROM coming AS mine
+          JOIN coming AS mate ON mate.person = mine.person AND mate.patient <> mine.patient
+         WHERE mine.patient = ANY ($4)
+           AND (EXISTS (SELECT FROM decision WHERE one = mine.patient AND other = mate.patient AND NOT same)
+             OR EXISTS (SELECT FROM decision WHERE other = mine.patient AND one = mate.patient AND NOT same)
+             OR EXISTS (SELECT FROM severed WHERE one IN (mine.patient, mine.number) AND other IN (mate.patient, mate.number))
+             OR EXISTS (SELECT FROM severed WHERE other IN (mine.patient, mine.number) AND one IN (mate.patient, mate.number)))
+         ORDER BY mine.patient
+        """,
+        [patient for patient, _, _ in coming],
+        [number for _, number, _ in coming],
+        [person for _, _, person in coming],
+        list(brought),
+    )
+    return [row["patient"] for row in rows]
+
+
 async def unbarred(db: Database, places: Mapping[str, str], new_id: Callable[[], str]) -> dict[str, str]:
     """By id the set to which it returns; a new one, with all who return with it, where somebody there was found to be somebody
     else than one of them since, or is severed."""
@@ -492,12 +522,20 @@ async def close_across(db: Connection, left: Sequence[str], right: Sequence[str]
 
 
 async def decide(db: Connection, pairs: Iterable[tuple[str, str]], same: bool, by: str, now: datetime) -> None:
-    """What was found before is remembered: with this taken back it stands again."""
+    """What was found before is remembered: with this taken back it stands again. Nobody is asked of these any more."""
     ordered = sorted({(min(pair), max(pair)) for pair in pairs})
     await db.execute(
         """
+        WITH pair AS (
+            SELECT * FROM unnest($1::text[], $2::text[]) AS pair (one, other)
+        ), closed AS (
+            UPDATE review
+               SET closed_at = $4
+              FROM pair
+             WHERE review.one = pair.one AND review.other = pair.other AND closed_at IS NULL
+        )
         INSERT INTO decision (one, other, same, decided_at, decided_by)
-        SELECT one, other, $3, $4, $5 FROM unnest($1::text[], $2::text[]) AS pair (one, other)
+        SELECT one, other, $3, $4, $5 FROM pair
         ON CONFLICT (one, other) DO UPDATE
            SET same = excluded.same, decided_at = excluded.decided_at, decided_by = excluded.decided_by,
                before_same = decision.same, before_at = decision.decided_at, before_by = decision.decided_by
