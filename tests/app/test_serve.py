@@ -12,6 +12,7 @@ import psutil
 import pytest
 from tests.app.a_demo import Carerecord, running
 from tests.app.test_demo import opened_by_number
+from tests.app.test_workers import page, twice_explained
 from tests.flows.a_house import drop_databases, own_databases
 
 from carerecord.app.catalogue import NAMES
@@ -44,7 +45,9 @@ def test_on_engines_that_were_named_it_starts_none(
             assert len(serving.family()) == 1, "no engine of its own"
             inner = serving.run_file["inner"]
             assert asyncio.run(status_of(f"{inner}/health/ready")) == 200
-            assert asyncio.run(status_of(f"{inner}/metrics")) == 200
+            figures = asyncio.run(page(f"{inner}/metrics"))
+            assert "# TYPE carerecord_messages_stuck gauge" in figures
+            assert twice_explained(figures) == []
             assert asyncio.run(status_of(f"{serving.front}/sign-in")) == 200
             assert asyncio.run(status_of(f"{serving.front}/health/ready")) == 404, "the front door serves pages alone"
             assert carerecord(tmp_path / "data", "sources", "list").returncode == 0

@@ -67,6 +67,12 @@ async def page(address: str) -> str:
         return await reply.text()
 
 
+def twice_explained(figures: str) -> list[str]:
+    """A strict scraper takes no page that explains a figure twice."""
+    told = [line.split()[2] for line in figures.splitlines() if line.startswith("# TYPE ")]
+    return sorted({each for each in told if told.count(each) > 1})
+
+
 def test_two_processes_answer_on_one_port_and_killing_one_loses_no_acknowledged_write(
     cluster: Cluster, nats: NatsServer, tmp_path: Path, carerecord: Carerecord
 ):
@@ -112,6 +118,7 @@ def test_two_processes_answer_on_one_port_and_killing_one_loses_no_acknowledged_
             while not all(line in (figures := asyncio.run(page(f"{inner}/metrics"))) for line in both):
                 assert time.monotonic() < end, figures
                 time.sleep(0.1)
+            assert twice_explained(figures) == []
             code, alive = serving.end(signal.SIGTERM)
         assert (code, alive) == (0, [])
         assert "Traceback" not in serving.said

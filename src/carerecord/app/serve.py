@@ -3,11 +3,12 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import uvicorn
+from prometheus_client import Metric, generate_latest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -19,6 +20,7 @@ from carerecord.app.heads import BoundedHead
 from carerecord.app.sharing import Counted, Shares, Taking
 from carerecord.kit.doors import DRAIN_S, WithFarewell, WithFaultsTold, WithRequestId, WithStraightWays
 from carerecord.kit.log import log_for
+from carerecord.kit.metrics import Metrics
 from carerecord.kit.part import Straight
 
 if TYPE_CHECKING:
@@ -103,8 +105,23 @@ def port_of(listening: socket.socket) -> int:
 Pages = Callable[[], Awaitable[bytes]]
 
 
+class _Together:
+    """The figures of several services, each explained once: a strict scraper takes no page that does it twice."""
+
+    def __init__(self, parts: Sequence[Metrics]) -> None:
+        self._parts = parts
+
+    def collect(self) -> Iterable[Metric]:
+        found: dict[str, Metric] = {}
+        for each in self._parts:
+            for family in each.registry.collect():
+                if (known := found.setdefault(family.name, family)) is not family:
+                    known.samples.extend(family.samples)
+        return found.values()
+
+
 def own_metrics(house: "House") -> bytes:
-    return b"".join(each.supplies.metrics.page() for each in house.housed)
+    return generate_latest(_Together([each.supplies.metrics for each in house.housed]))
 
 
 def inner_app(house: "House", pages: Pages | None = None) -> ASGIApp:

@@ -48,6 +48,7 @@ _TOO_SOON_S: Final = 5.0  # one that dies so young again is started ever later, 
 _LATEST_S: Final = 30.0  # … at most so late
 _PAGE_WITHIN_S: Final = 2.0
 _PR_SET_PDEATHSIG: Final = 1
+_FIGURE: Final = re.compile(rb"^(?=# HELP )", re.MULTILINE)
 _SAMPLE: Final = re.compile(rb"^(\w+)(\{)?", re.MULTILINE)
 
 
@@ -190,7 +191,7 @@ class _Figures:
         taken = [self._doors.front_shares.of(each) for each in numbers]
         told = _gauge(b"carerecord_worker_up", b"Whether this worker answers", up)
         told += _gauge(b"carerecord_worker_connections", b"Connections at the front door", taken)
-        return told + b"".join(_labelled(pages[each] or b"", each) for each in numbers)
+        return told + _joined([_labelled(pages[each] or b"", each) for each in numbers])
 
     async def _of(self, number: int) -> bytes | None:
         if number == self._number:
@@ -211,6 +212,16 @@ def _gauge(name: bytes, says: bytes, values: Sequence[int]) -> bytes:
 def _labelled(page: bytes, number: int) -> bytes:
     worker = b'{worker="%d"' % number
     return _SAMPLE.sub(lambda found: found[1] + worker + (b"," if found[2] else b"}"), page)
+
+
+def _joined(pages: Sequence[bytes]) -> bytes:
+    """Each figure named and explained once, with the samples of all."""
+    found: dict[bytes, list[bytes]] = {}
+    for page in pages:
+        for part in filter(None, _FIGURE.split(page)):
+            says, kind, samples = part.split(b"\n", 2)
+            found.setdefault(says + b"\n" + kind + b"\n", []).append(samples)
+    return b"".join(head + b"".join(samples) for head, samples in found.items())
 
 
 def serve_workers(gate: Gate, services: Sequence[Service], engines: Engines, many: int, *, say: Callable[[str], None]) -> None:
