@@ -1,6 +1,7 @@
 """Merge, unmerge, link, move: once or again, in chains and rings, reversed; and one entry is always of one person."""
 
 import asyncio
+import itertools
 from datetime import timedelta
 
 import msgspec
@@ -30,6 +31,7 @@ from carerecord.contracts.patients import (
 from carerecord.kit.db import open_pool
 from carerecord.patients.claims import Taking
 from carerecord.patients.instructions import Instructing
+from carerecord.patients.store import lineage
 
 NAMES = ("Edith Marlow", "Hamza Iqbal", "Joan Hart", "Wei Chen", "Aoife Byrne")
 
@@ -67,6 +69,21 @@ async def test_the_same_merge_again_is_already_done(desk):
     await taken(desk, "a", "b")
     first, again = await say(desk, "merge", "a", "b"), await say(desk, "merge", "a", "b")
     assert (first.outcome, again.outcome, again.person) == ("done", "already", first.person)
+
+
+@pytest.mark.parametrize("merges", [("ab", "bc", "cd"), ("ab", "bc", "ca"), ("ab", "ac", "cb"), ("ab", "ba", "cb")], ids=" ".join)
+async def test_who_stands_for_whom_is_as_merges_were_recorded_in_whatever_order_they_come(desk, merges):
+    at = desk.clock.at - timedelta(days=1)
+    told = [(gone, into, (at + timedelta(minutes=place)).isoformat()) for place, (gone, into) in enumerate(merges)]
+    stand = set()
+    for number, order in enumerate(itertools.permutations([*told, told[0]])):
+        names = {each: f"{number}{each}" for each in "abcd"}
+        ids = dict(zip(await taken(desk, *names.values()), names, strict=True))
+        for gone, into, recorded in order:
+            assert (await say(desk, "merge", names[gone], names[into], recorded=recorded)).outcome in ("done", "already")
+        found = await lineage.survivors(desk.db, ids)
+        stand.add(tuple(sorted((ids[gone], ids[into]) for gone, into in found.items())))
+    assert len(stand) == 1
 
 
 async def test_chains_end_at_the_last_and_rings_do_not_close(desk):

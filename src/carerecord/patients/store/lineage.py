@@ -114,10 +114,34 @@ async def say(
     )
 
 
-async def end(db: Connection, gone: str, now: datetime, into: str = "") -> None:
-    """`gone` stands for itself again, or is at least not stood for by `into`; its set stays as it is."""
-    ended = "UPDATE merge SET kind = 'link', ended_at = $2 WHERE gone = $1 AND kind = 'merge' AND $3 IN ('', into_id)"
-    await db.execute(ended, gone, now, into)
+async def end(db: Connection, gone: str, now: datetime, into: str = "", until: datetime | None = None) -> None:
+    """`gone` stands for itself again, or is at least not stood for by `into`, or by whom it was merged into `until` then; its set
+    stays as it is."""
+    await db.execute(
+        """
+        UPDATE merge
+           SET kind = 'link', ended_at = $2
+         WHERE gone = $1 AND kind = 'merge' AND $3 IN ('', into_id) AND ($4::timestamptz IS NULL OR recorded_at <= $4)
+        """,
+        gone,
+        now,
+        into,
+        until,
+    )
+
+
+async def named_after(db: Connection, gone: str, when: datetime) -> bool:
+    """Whether a merge that was recorded later names it: then it stands as that one says, or for itself."""
+    found = await db.fetchval(
+        """
+        SELECT EXISTS (SELECT
+                         FROM merge
+                        WHERE $1 IN (gone, into_id) AND recorded_at > $2 AND (kind = 'merge' OR ended_at IS NOT NULL))
+        """,
+        gone,
+        when,
+    )
+    return bool(found)
 
 
 async def end_across(db: Connection, moved: Sequence[str], now: datetime) -> None:
