@@ -114,6 +114,26 @@ async def test_of_whom_an_officer_has_said_that_they_are_two_nobody_is_asked(des
     assert (await waiting(desk), await together(desk, a, b)) == ((), False)
 
 
+async def test_an_a37_that_is_sent_again_says_of_nobody_who_is_one_by_their_number_that_they_are_two(desk):
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
+    a, b = await claimed(desk, "a", given="Wei", family="Chen"), await claimed(desk, "b", "clinic", **who, number=nhs(7))
+    unmerge, merge = (Instruction(kind, *sides) for kind, sides in
+                      (("unmerge", ("clinic", "b", "trust", "a")), ("merge", ("trust", "a", "clinic", "b"))))  # fmt: skip
+    instructing = Instructing(desk.index.enrolling)
+    for told in (unmerge, merge):
+        desk.clock.at += timedelta(seconds=1)
+        await instructing.instruct(InstructAsked((told,)))
+    await claimed(desk, "a", **who, number=nhs(7))
+    await desk.enrol(stated("trust", "a", **who, number=nhs(7)))
+    assert await together(desk, a, b)
+    desk.clock.at += timedelta(seconds=1)
+
+    await instructing.instruct(InstructAsked((unmerge,)))
+
+    assert await together(desk, a, b)
+    assert await desk.db.fetchval("SELECT count(*) FROM decision WHERE NOT same") == 0
+
+
 async def test_who_was_merged_into_a_number_goes_with_it_when_it_is_parted_and_is_linked_to_the_others_no_more(desk):
     a, b, c = await taken(desk, "a", "b", "c")
     await say(desk, "merge", "a", "b")

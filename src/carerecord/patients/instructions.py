@@ -143,7 +143,8 @@ class Instructing:
         if not held and (ended or gone.person != into.person):
             await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, ())
             again = not by and await reviews.waits_because(db, gone.id, into.id, JOINED)
-            if not again and (asked := await reviews.close_across(db, [gone.id], [into.id], now)):
+            apart = gone.person != into.person  # else they are one since by more than was said of them
+            if apart and not again and (asked := await reviews.close_across(db, [gone.id], [into.id], now)):
                 # Whoever told of the two numbers answers what was asked of them: no human need. What asks whether they are right
                 # to part the two is not theirs to answer.
                 await reviews.decide(db, asked, False, by or f"source|{told.source}", now)
@@ -186,8 +187,8 @@ class Instructing:
             await self._ask(db, members[into.id], members[gone.id], JOINED, now)
         await self.enrolling.tell_sets(db, before)
         answer = await self._answer(db, "done", gone.id)
-        other = (await self._answer(db, "done", into.id)).person
-        await self.enrolling.outbox.announce("PersonSplit", PersonSplit(before, (answer.person, other), "unmerged"), db)
+        people = tuple(await kept.ids_beside(db, before))
+        await self.enrolling.outbox.announce("PersonSplit", PersonSplit(before, people, "unmerged"), db)
         return answer
 
     async def _move(self, db: Connection, told: Instruction, gone: Entry, into: Entry, now: datetime) -> Instructed:
