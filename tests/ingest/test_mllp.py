@@ -169,6 +169,8 @@ async def test_a_commit_whose_outcome_nobody_knows_has_one_effect(service_databa
         assert (await line.send(adt(control="1")))[0] == "AA"
         assert cut.cut
         assert await hospital.journalled() == 1
+        assert await hospital.db.fetchval("SELECT count(*) FROM repeat") == 0, "it came once"
+        assert hospital.journal.bell.is_set(), "and whoever files is told of it"
 
 
 class _Away:
