@@ -106,7 +106,8 @@ async def test_the_register_says_it_now_and_a_change_of_practice_follows_within_
 
 @pytest.mark.parametrize("answer", [NoAnswer("silent"), None, NotRegistered("RESOURCE_NOT_FOUND")], ids=["no", "slow", "new"])
 async def test_with_the_register_silent_the_index_is_believed_and_not_called_sure(answer: Any):
-    assert await practices(Register(answer), [0.0]).of(PERSON, registry(ELM, PDS), "R9A") == Practice("A99998")
+    of = practices(Register(answer), [0.0]).of(PERSON, registry(ELM, PDS), "R9A")
+    assert await asyncio.wait_for(of, 5) == Practice("A99998"), "and no opening waits for it"
 
 
 async def test_where_no_practice_speaks_gp_connect_the_register_is_not_asked():
