@@ -407,12 +407,45 @@ async def test_a_flood_of_tiny_messages_is_taken_in_turns(service_database: Any)
         await hospital.journal.settled()
 
 
+async def test_a_flood_of_messages_in_nobodys_name_is_answered_in_turns(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, _):
+        flood = Connection(desk)
+        flood.connection_made(Wire())
+        flood.data_received(framed(adt(application="NOBODY")) * 20_000)
+        answered = b"".join(flood._out).count(b"MSA|AR")
+        async with asyncio.timeout(30):
+            while flood._more:
+                await asyncio.sleep(0.01)
+        flood.connection_lost(None)
+
+    assert 0 < answered < 20_000, "the rest when others have had their turn"
+
+
+async def test_nothing_more_is_read_from_who_does_not_fetch_its_answers(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, _):
+        deaf, wire = Connection(desk), Wire()
+        deaf.connection_made(wire)
+        reads = []
+        for tell in (deaf.pause_writing, deaf.resume_writing):
+            tell()
+            reads.append(wire.reads)
+        deaf.connection_lost(None)
+
+    assert reads == [False, True]
+
+
 class Wire(asyncio.Transport):
     """An end to which anything can be said."""
 
+    reads = True
+
     def write(self, data: bytes) -> None: ...  # type: ignore[override]
-    def pause_reading(self) -> None: ...
-    def resume_reading(self) -> None: ...
+    def pause_reading(self) -> None:
+        self.reads = False
+
+    def resume_reading(self) -> None:
+        self.reads = True
+
     def is_closing(self) -> bool:
         return False
 
