@@ -6,7 +6,8 @@ commit waits for the disk. First the door with nobody who files, the bare receiv
 for the disk as well, in turns: each message a report of four results about somebody new. Then the whole house, in two processes
 that share a port and a queue, as `carerecord serve --workers 2` keeps it: real messages, again and again under fresh patients;
 while it files, and until its backlog is empty. What it files is counted in resources too, beside the same resources copied into a
-table.
+table: nine times, three of them before the door, three before the house and three after it, and the middle one counts, for one
+copy is over in the fifth of a second and wavers by a seventh.
 
 As a program (`python -m benchmarks.mllp door|house|bare|disk …`) it is one of the receivers: it prints its port and serves until
 its input closes.
@@ -52,6 +53,7 @@ from carerecord.kit.migrate import migrate
 
 SENDERS = 8
 WORKERS = 2
+COPIES = 3  # at each of three moments of a run
 VERSIONS = "SELECT count(*) FROM version"
 HOSPITAL = Sender(
     "hospital", "fenwick", "R1A", "Fenwick", (("SIMHOSP", "SFAC"),), number_system="https://fenwick.test/Id",
@@ -386,20 +388,25 @@ def engine_s(cluster: Cluster) -> float:
     return float(total)
 
 
-async def copied(cluster: Cluster) -> float:
-    """Resources a second that this machine copies into a table: those that the same messages come to."""
+async def copied(cluster: Cluster) -> list[float]:
+    """Resources a second that this machine copies into a table, several times: those that the same messages come to."""
+    if not real.MESSAGES:
+        return []
+    texts = real.resources(SenderRow(**structs.asdict(HOSPITAL), id_key=b"k"))
     pool = await open_pool(await cluster.create_service_database("limit_of_copies"), service="bench")
     async with pool.acquire() as db:
-        found = await copy_limit(db, real.resources(SenderRow(**structs.asdict(HOSPITAL), id_key=b"k")))
+        found = [await copy_limit(db, texts) for _ in range(COPIES)]
     pool.terminate()
     return found
 
 
 async def measured(rounds: int, seconds: float, backlog: int) -> tuple[list[Promise], dict[str, object]]:
     with tempfile.TemporaryDirectory() as folder, embedded_postgres(Path(folder) / "postgres") as cluster:
+        copies = await copied(cluster)
         found = await at_the_door(cluster, Path(folder), rounds, seconds)
+        copies += await copied(cluster)
         house = await in_the_house(cluster, Path(folder), seconds, backlog)
-        limit = await copied(cluster) if real.MESSAGES else 0.0
+        copies += await copied(cluster)
     middle = {name: {key: statistics.median(each[key] for each in rows) for key in rows[0]} for name, rows in found.items()}
     door_s, bare_s, disk_s = (middle[each]["messages_s"] for each in ("door", "bare", "disk"))
     promises = [
@@ -412,10 +419,10 @@ async def measured(rounds: int, seconds: float, backlog: int) -> tuple[list[Prom
         Promise("filed a second when nothing else comes, at least", 400, "messages/s", house["filed_s"]),
         Promise("memory while a backlog is filed, of as it began", house["most_memory_mb"], "MB", house["memory_mb"], 1.1),
     ]
-    if limit:
-        of_limit = round(house["resources_s"] / limit, 3)
+    if copies:
+        of_limit = round(house["resources_s"] / statistics.median(copies), 3)
         promises.append(Promise("… of the copy limit in resources, at least", 0.3, "ratio", of_limit))
-    return promises, {"medians": middle, "house": house, "copied_s": limit, "rounds": found, "noise": noise()}
+    return promises, {"medians": middle, "house": house, "copied_s": copies, "rounds": found, "noise": noise()}
 
 
 def main() -> None:
