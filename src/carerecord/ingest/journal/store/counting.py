@@ -33,13 +33,18 @@ async def unbooked(db: Database, before: datetime, most: int) -> Part | None:
         WITH begun AS (
             SELECT up_to FROM booked FOR UPDATE
         ), part AS (
-            SELECT id, at, sender, digest FROM message, begun WHERE id > up_to ORDER BY id LIMIT $2
-        ), settled AS (
-            SELECT * FROM part WHERE id < coalesce((SELECT min(id) FROM part WHERE at >= $1), 9223372036854775807)
+            SELECT id, sender, digest
+              FROM message, begun
+             WHERE id > up_to
+               -- What is not settled yet is not read, but for the first of it: it may be much, and this is asked often.
+               AND id < coalesce((SELECT id FROM message WHERE id > (SELECT up_to FROM begun) AND at >= $1 ORDER BY id LIMIT 1),
+                                 9223372036854775807)
+             ORDER BY id
+             LIMIT $2
         )
         SELECT sender, count(*) AS many, min(id) AS first, max(id) AS last,
-               (SELECT encode(sha256(string_agg(digest, '' ORDER BY id)), 'hex') FROM settled) AS digest
-          FROM settled
+               (SELECT encode(sha256(string_agg(digest, '' ORDER BY id)), 'hex') FROM part) AS digest
+          FROM part
          GROUP BY sender
          ORDER BY sender
         """,
