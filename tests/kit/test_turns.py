@@ -193,3 +193,25 @@ async def test_what_is_done_for_no_request_waits_for_those_that_came_before_it()
     await asyncio.gather(works_of("an-opening", turns, ended, 0.002, 5), beside())
 
     assert ended[-1] == "beside"
+
+
+async def test_a_turn_lasts_longer_while_nobody_outside_waits_and_is_short_again_for_whoever_comes():
+    async def rounds(turns: Turns) -> int:
+        async def one() -> None:
+            async with turns.mine() as turn:
+                for _ in range(10):
+                    work(0.002)
+                    await turn.over()
+
+        return await rounds_until(asyncio.ensure_future(one()))
+
+    await asyncio.sleep(request.LATELY_S + 0.01)  # whoever came in another test is long gone
+    assert await rounds(Turns(turn_s=0.001, alone_s=0.5)) < 5
+    assert await rounds(Turns(turn_s=0.001)) >= 10
+    with request.request():
+        assert await rounds(Turns(turn_s=0.001, alone_s=0.5)) >= 10, "somebody's request is under way"
+    assert request.is_awaited(), "who was answered just now may ask the next"
+    await asyncio.sleep(request.LATELY_S + 0.01)
+    assert not request.is_awaited()
+    request.came()
+    assert request.is_awaited(), "somebody came to a door through which no request passes"

@@ -52,7 +52,7 @@ from carerecord.holdings.writing import Writer
 from carerecord.kit.part import Job, Part, Supplies, answer
 from carerecord.kit.permits import checked
 from carerecord.kit.tokens import seal
-from carerecord.kit.turns import SHORT_S, Turns
+from carerecord.kit.turns import SHORT_S, TURN_S, Turns
 
 
 @dataclass
@@ -71,7 +71,8 @@ class _Opening:
         key = supplies.keys.own_key("cursors")
         finder = Finder(
             supplies.db, supplies.clock, Bodies(supplies.keys.own_key("bodies")),
-            Index(known, supplies.keys.own_key("index")), known, Turns(turn_s=2 * SHORT_S), Links(lambda what: seal(key, what)),
+            Index(known, supplies.keys.own_key("index")), known, Turns(turn_s=2 * SHORT_S, alone_s=TURN_S),
+            Links(lambda what: seal(key, what)),
         )  # fmt: skip
         book = Book(supplies.outbox, supplies.clock)
         self._keeper = Keeper(finder, Writer(finder, supplies.outbox, judging, book), book, supplies.log)

@@ -48,7 +48,7 @@ from carerecord.ingest.written.telling import Telling
 from carerecord.kit import settings
 from carerecord.kit.errors import BadSetting
 from carerecord.kit.part import Heard, Job, Part, Supplies, answer
-from carerecord.kit.turns import SHORT_S, Turns
+from carerecord.kit.turns import SHORT_S, TURN_S, Turns
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def build(supplies: Supplies) -> Part:
     porter = Porter(enroller, supplies.outbox)
     receiving = _receiving(supplies, told)
     journal = receiving.journal
-    threads = Threads(supplies.db, journal.seals, Turns(turn_s=SHORT_S))
+    threads = Threads(supplies.db, journal.seals, Turns(turn_s=SHORT_S, alone_s=TURN_S))
     whose = Whose(supplies.calls, supplies.db, supplies.clock)
     effects = Effects(supplies.calls, supplies.db, supplies.clock, supplies.outbox, threads, whose)
     filer = Filer(

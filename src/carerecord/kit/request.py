@@ -2,12 +2,23 @@
 
 import os
 import string
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
 from itertools import count
+from typing import Final
+
+LATELY_S: Final = 0.05  # who came so lately waits for an answer, or asks the next at once
 
 _places = count(1)
+
+
+class _Doors:
+    """Who is at the doors of this process."""
+
+    inside = 0  # requests that are not answered yet
+    came_s = -1.0  # when one last came or went
 
 
 class Request:
@@ -38,6 +49,16 @@ def whose() -> Request:
     return found if found is not _NONE else Request()
 
 
+def came() -> None:
+    """Somebody is at a door through which no request passes, and waits for an answer."""
+    _Doors.came_s = time.monotonic()
+
+
+def is_awaited() -> bool:
+    """Whether anybody outside waits for this process, or did so a moment ago."""
+    return _Doors.inside > 0 or time.monotonic() - _Doors.came_s < LATELY_S
+
+
 def new() -> str:
     return os.urandom(12).hex()
 
@@ -63,8 +84,11 @@ def begun(given: str = "") -> Token[Request]:
 
     A server begins what waited on a connection in the task of what was answered before it: even that is not gone on with.
     """
+    _Doors.inside += 1
     return _current.set(Request(given if 8 <= len(given) <= 64 and _allowed.issuperset(given) else new()))
 
 
 def ended(token: Token[Request]) -> None:
+    _Doors.inside -= 1
+    came()
     _current.reset(token)

@@ -14,10 +14,10 @@ from heapq import heappop, heappush
 from itertools import count
 from typing import TypeVar
 
-from carerecord.kit.request import Request, whose
+from carerecord.kit.request import Request, is_awaited, whose
 
 TURN_S = 0.008
-SHORT_S = 0.001  # of work that nobody waits for, beside a door where an answer costs less than that
+SHORT_S = 0.001  # of work that nobody waits for, beside a door where an answer costs less than that; but for `alone_s`
 T = TypeVar("T")
 R = TypeVar("R")
 _Waiting = tuple[int, int, int, "asyncio.Future[None]"]  # the least is next
@@ -27,11 +27,14 @@ class Turns:
     """One for all who do long work in this process.
 
     `share_s`: the work of one request goes before that of those who came later, until it has had as much as this; then those
-    who have had less go first. None: whoever asks first.
+    who have had less go first. None: whoever asks first. `alone_s`: how long a turn lasts while nobody outside waits for this
+    process: each change of turns costs a round of the loop, and brings other work into the processor's cache.
     """
 
-    def __init__(self, *, turn_s: float = TURN_S, share_s: float | None = None) -> None:
+    def __init__(self, *, turn_s: float = TURN_S, share_s: float | None = None, alone_s: float | None = None) -> None:
         self._turn_s, self._share_s = turn_s, share_s
+        self._alone_s = turn_s if alone_s is None else alone_s
+        self._lasts_s = turn_s  # this one
         self._taken = False
         self._queue: list[_Waiting] = []  # a heap
         self._asked = count()
@@ -97,7 +100,7 @@ class Turn:
     def spent(self) -> bool:
         """Whether it is time for `over`: asked between pieces of work so small that awaiting would be a good part of them."""
         turns = self._turns
-        return turns._since > 0.0 and time.perf_counter() - turns._since > turns._turn_s
+        return turns._since > 0.0 and time.perf_counter() - turns._since > turns._lasts_s
 
     async def over(self) -> None:
         """Called between two small pieces of work: when the turn has lasted long enough the others have theirs first."""
@@ -119,6 +122,7 @@ class Turn:
             raise
         if not turns._since:
             turns._since = self._began
+            turns._lasts_s = turns._turn_s if is_awaited() else turns._alone_s
             asyncio.get_running_loop().call_soon(turns._next_round)
 
     def end(self) -> None:

@@ -12,7 +12,7 @@ from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool
 from carerecord.kit.events import Outbox
 from carerecord.kit.question import encode
-from carerecord.kit.turns import SHORT_S, Turns
+from carerecord.kit.turns import SHORT_S, TURN_S, Turns
 from carerecord.patients import dates, linking, matching
 from carerecord.patients.facts import Facts
 from carerecord.patients.likening import Liked, keys_of, liken, strongly
@@ -77,7 +77,7 @@ class Enrolling:
     outbox: Outbox
     clock: Clock
     growth: Growth = field(default_factory=Growth)
-    turns: Turns = field(default_factory=lambda: Turns(turn_s=2 * SHORT_S))
+    turns: Turns = field(default_factory=lambda: Turns(turn_s=2 * SHORT_S, alone_s=TURN_S))
 
     async def enrol(self, people: Sequence[SourcePatient]) -> tuple[Enrolled, ...]:
         """Take in what a source says of these people; one answer for each, in their order.

@@ -17,6 +17,7 @@ from carerecord.contracts.sources import Sender
 from carerecord.ingest.head import Head, Verdict
 from carerecord.ingest.journal.sealing import Seals
 from carerecord.ingest.journal.store import adding as store
+from carerecord.kit import request
 from carerecord.kit.begun import Begun
 from carerecord.kit.clock import Clock
 from carerecord.kit.db import Connection, Pool, is_away
@@ -82,6 +83,7 @@ class Journal:
         self.sealed(arrival)  # now, while the group before it is being written
         self._waiting.append(arrival)
         self._came = time.monotonic()
+        request.came()
         if self._flush is None:
             self._flush = asyncio.create_task(self._flush_all(), name="ingest journal")
 
