@@ -227,3 +227,28 @@ async def test_what_is_taken_back_before_it_ever_came_is_filed_and_leaves_nothin
 
         assert (await hospital.stuck(), await hospital.waiting()) == ([], 0)
         assert (await noted(hospital), await lines(hospital)) == ([], [])
+
+
+async def test_an_advance_directive_is_kept_with_where_it_came_from_and_goes_when_it_is_named_no_longer(service_database: Any):
+    def named(codes: str, control: str, hour: int) -> bytes:
+        return adt("A31", control=control, at=SENT + timedelta(hours=hour), more=(f"PD1{'|' * 15}{codes}",))
+
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, named("DNR~ADRT^Refuses blood", "1", 0))
+        kept = await hospital.history("Flag")
+        assert {json.loads(each.text)["code"]["text"] for each in kept} == {
+            "Advance directive: Do not resuscitate (DNR)", "Advance directive: Refuses blood (code ADRT)"
+        }  # fmt: skip
+        told_of = b"".join(each.text for each in await hospital.history("Provenance"))
+        assert all(f"Flag/{each.id}".encode() in told_of for each in kept)
+
+        await filed(hospital, named("", "2", 1))
+        assert await noted(hospital) == []
+
+        await filed(hospital, named("ADRT^Refuses blood", "3", 2))
+        assert [(each["type"], each["message"]) for each in await noted(hospital)] == [("Flag", 3)]
+
+        await filed(hospital, named("DNR~ADRT^Refuses blood", "4", 3), named("DNR~ADRT^Refuses blood", "5", 4))
+        newest = {each.id: each.text for each in reversed(await hospital.history("Flag"))}
+        assert sum(b"Do not resuscitate" in each for each in newest.values()) == 1
+        assert len(newest) == 2

@@ -77,7 +77,7 @@ _WORDS: Final = tuple(
     for pattern, flags, kind in (
         (r"\bReSPECT\b|\bRESPECT (?:form|plan)\b", 0, RESPECT),
         (r"recommended summary plan for emergency care", re.IGNORECASE, RESPECT),
-        (r"\bdna-?cpr\b|\bdnar\b|\b(?:not for|do not attempt|for attempted?) (?:attempted )?"
+        (r"\bdna-?cpr\b|\bdnar\b|\bdnr\b|\bdo not resus|\b(?:not for|do not attempt|for attempted?) (?:attempted )?"
          r"(?:cpr\b|cardiopulmonary resus|resus)|\bcpr (?:decision|status)|resuscitation (?:status|decision)",
          re.IGNORECASE, DNACPR),
         (r"\badrt\b|advance decision|advance directive|living will", re.IGNORECASE, ADVANCE_DECISION),
@@ -126,6 +126,8 @@ def plan_kind(resource: dict[str, Any]) -> str:
         titles = (text_in(resource, "title"), text_in(resource, "description"))
         found = _kind_of_words(" | ".join((*titles, *map(words, concepts))))
     if not found and type_ == "Consent" and "adr" in code_values(dict_in(resource, "scope")):
+        found = ADVANCE_DECISION
+    if not found and type_ == "Flag" and "advance-directive" in code_values(resource.get("category")):  # HL7 flag-category
         found = ADVANCE_DECISION
     if found in ("", CARE_PLAN) and type_ == "CarePlan":
         activities = [dict_in(activity, "detail").get("code") for activity in dicts_in(resource, "activity")]

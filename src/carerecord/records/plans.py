@@ -21,7 +21,7 @@ def in_force_first(entries: Sequence[Entry], today: str) -> tuple[Entry, ...]:
     """The plans, valid ones first and newest first, each older one naming the newer that stands before it.
 
     Superseded means: its source says so, a newer plan names it, or a newer one answers the same question. Care plans of
-    several teams stand beside each other unless one names the other.
+    several teams stand beside each other unless one names the other, and so does what has no date: nobody knows it to be older.
     """
     ordered = sorted(entries, key=lambda each: (_starts(each), each.key), reverse=True)
     named = {_link(each, link): each.key for each in ordered if each.facts.plan for link in each.facts.plan.replaces}
@@ -31,7 +31,7 @@ def in_force_first(entries: Sequence[Entry], today: str) -> tuple[Entry, ...]:
         newer = _named_by(entry, named)
         kind = _question(entry)
         if not newer and kind and not is_over(entry, today):
-            newer = newest.get(kind, "")
+            newer = newest.get(kind, "") if _starts(entry) else ""
             newest.setdefault(kind, entry.key)
         marked.append(replace(entry, superseded_by=newer) if newer and newer != entry.key else entry)
     return tuple(sorted(marked, key=lambda each: bool(each.superseded_by) or is_over(each, today)))

@@ -333,6 +333,45 @@ def test_a_vaccination_is_one_whichever_message_brings_it():
     assert immunisation["status"] == "completed"
 
 
+def vaccinated(*obx: str, given: str = "CP", at: str = "20261122120000") -> bytes:
+    fields = RXA.replace("318135008^Ramipril 5 mg capsules^SCT", "871831003^MMR vaccine^SCT").split("|")
+    fields += [""] * (21 - len(fields))
+    fields[18], fields[20] = "", given
+    return message("VXU^V04", ORC, "|".join(fields), *obx, at=at)
+
+
+def obx_of(code: str, value: str, *, kind: str = "CE", status: str = "F") -> str:
+    return f"OBX|1|{kind}|{code}||{value}||||||{status}"
+
+
+AGAINST = "30945-0^Contraindication^LN"
+
+
+def test_what_is_said_against_a_vaccine_and_for_it_is_shown_with_it():
+    puts = stand([vaccinated(
+        obx_of(AGAINST, "294847001^Allergy to gelatin^SCT"), obx_of("59785-6^Indication^LN", "77386006^Pregnancy^SCT"),
+        obx_of("31044-1^Reaction^LN", "Rash for two days", kind="ST"), obx_of("64994-7^Funding^LN", "V02^Medicaid^L"),
+    )])  # fmt: skip
+    all_is_well(puts)
+    made = one(puts, "Immunization")
+
+    assert [each["text"] for each in made["reasonCode"]] == ["Pregnancy"]
+    assert "statusReason" not in made
+    said = on_a_page(made).note
+    assert "Contraindication or precaution: Allergy to gelatin" in said
+    assert "Given because of: Pregnancy" in said
+    assert "Reaction: Rash for two days" in said
+    assert "Medicaid" not in said
+
+
+def test_a_contraindication_is_why_a_vaccine_was_not_given_where_nothing_else_is_said_to_be():
+    not_given = vaccinated(obx_of(AGAINST, "294847001^Allergy to gelatin^SCT"), given="NA")
+    taken_back = vaccinated(obx_of(AGAINST, "294847001^Allergy to gelatin^SCT", status="D"), at="20261122130000")
+
+    assert the([not_given], "Immunization")["statusReason"]["text"] == "Allergy to gelatin"
+    assert "Allergy" not in on_a_page(the([vaccinated(obx_of(AGAINST, "1^Allergy^L")), taken_back], "Immunization")).note
+
+
 def test_allergies_are_believed_until_they_are_taken_away():
     said = message("ADT^A01", PV1, "AL1|1|DA|^Penicillin|SV|Anaphylaxis")
     gone = message("ADT^A60", "IAM|1|DA|^Penicillin|SV||D", at="20261122130000")

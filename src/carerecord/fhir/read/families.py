@@ -15,7 +15,17 @@ from carerecord.fhir.read.people import contacts_of_patient, read_contacts
 from carerecord.fhir.read.plans import read_plan
 from carerecord.fhir.read.practice import why_ended
 from carerecord.fhir.read.results import read_imaging, read_observation, read_report
-from carerecord.fhir.read.words import Around, Resource, codes_of, extension, first_code, notes_of, person_name, title_of
+from carerecord.fhir.read.words import (
+    Around,
+    Resource,
+    codes_of,
+    extension,
+    first_code,
+    note_of_flag,
+    notes_of,
+    person_name,
+    title_of,
+)
 
 _NO_PRODUCT: Final = frozenset(("UNK", "NI", "NA", "ASKU", "NAV", "NASK", "MSK", "OTH"))  # HL7 v3 NullFlavor
 
@@ -105,8 +115,7 @@ def _appointment(given: Given) -> dict[str, Any]:
 def _flag(given: Given) -> dict[str, Any]:
     parsed, _, status, _, _, _ = given
     flag, title = read_flag(parsed, status)
-    note = text_in(dict_in(extension(parsed, "FlagNotes") or extension(parsed, "FlagNote"), "valueAnnotation"), "text")
-    return {"flag": flag, "title": title, "note": note}
+    return {"flag": flag, "title": title, "note": note_of_flag(parsed)}
 
 
 def _contact(given: Given) -> dict[str, Any]:

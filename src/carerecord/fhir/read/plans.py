@@ -7,7 +7,7 @@ from carerecord.fhir.facts import Plan
 from carerecord.fhir.identifiers import canonical_system
 from carerecord.fhir.plans import PLAN_KINDS, RETRACTED
 from carerecord.fhir.read.results import inline_text
-from carerecord.fhir.read.words import Resource, narrative_of, notes_of, title_of
+from carerecord.fhir.read.words import Resource, narrative_of, note_of_flag, notes_of, title_of
 
 _OVER: Final = frozenset(("revoked", "superseded", "entered-in-error"))
 _START: Final = {
@@ -56,6 +56,8 @@ def _decision(resource: Resource, type_: str, title: str) -> str:
         parts += [inline_text(dict_in(each, "attachment")) for each in dicts_in(resource, "content")]
     if type_ == "Observation":
         parts.append(text_in(resource, "valueString"))
+    if type_ == "Flag":
+        parts.append(note_of_flag(resource))
     parts.append(notes_of(resource))
     said = "\n".join(dict.fromkeys(part for part in parts if part and part != title))
     return said or narrative_of(resource)

@@ -223,6 +223,11 @@ def notes_of(resource: Resource, element: str = "note") -> str:
     return "\n".join(said)[:_LONGEST_NOTE] if said else ""
 
 
+def note_of_flag(flag: Resource) -> str:
+    """UK Core keeps it in an extension."""
+    return text_in(dict_in(extension(flag, "FlagNotes") or extension(flag, "FlagNote"), "valueAnnotation"), "text")
+
+
 def narrative_of(resource: Resource) -> str:
     return plain(text_in(dict_in(resource, "text"), "div"))[:_LONGEST_NOTE]
 

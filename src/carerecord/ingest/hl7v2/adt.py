@@ -6,7 +6,7 @@ from typing import Any, Final
 from msgspec import Struct
 
 from carerecord.fhir.times import sort_key
-from carerecord.ingest.hl7v2 import around, people, visits
+from carerecord.ingest.hl7v2 import around, directives, people, visits
 from carerecord.ingest.hl7v2.parse import Segment
 from carerecord.ingest.hl7v2.people import Subject
 from carerecord.ingest.hl7v2.reading import Reading
@@ -114,7 +114,8 @@ def in_passing(reading: Reading, segments: tuple[Segment, ...]) -> tuple[Subject
 def _in_passing(reading: Reading, segments: tuple[Segment, ...]) -> tuple[Subject, Visit, tuple[Statement, ...]]:
     person = subject_of(reading, segments)
     visit, said = visits.in_passing(reading, person, segments)
-    return person, visit, (person_said(person, passing=True), *said)
+    decided = directives.said_of(reading, person, segments, passing=True)
+    return person, visit, (person_said(person, passing=True), *said, *decided)
 
 
 def visited(reading: Reading, event: str) -> Done:
@@ -131,6 +132,7 @@ def visited(reading: Reading, event: str) -> Done:
         elif any(each.name == "PV1" for each in segments):
             reading.note("no visit number, nor when it began: the visit is not carried")
         said += around.said_of(reading, person, visit, segments)
+        said += directives.said_of(reading, person, segments)
     return subjects, said, []
 
 
@@ -166,6 +168,7 @@ def told_of_person(reading: Reading, event: str) -> Done:
         subjects.append(person)
         said.append(person_said(person))
         said += around.said_of(reading, person, visits.NO_VISIT, segments)
+        said += directives.said_of(reading, person, segments)
     return subjects, said, []
 
 
@@ -196,6 +199,7 @@ def merged(reading: Reading, event: str) -> Done:
     for segments in groups(reading):
         left, right = _pair(reading, segments)
         subjects += [left, right]
+        said += directives.said_of(reading, left, segments)
         if left.local_id == right.local_id:
             reading.note("it merges a number with itself: nothing is merged")
             said.append(person_said(left))
@@ -227,7 +231,8 @@ def _accounts(reading: Reading, segments: Segments, person: Subject) -> list[Sta
 
 def merged_accounts(reading: Reading, event: str) -> Done:
     person = subject_of(reading, groups(reading)[0])
-    return [person], [person_said(person), *_accounts(reading, groups(reading)[0], person)], []
+    decided = directives.said_of(reading, person, groups(reading)[0])
+    return [person], [person_said(person), *_accounts(reading, groups(reading)[0], person), *decided], []
 
 
 def merged_visits(reading: Reading, event: str) -> Done:
@@ -240,7 +245,8 @@ def merged_visits(reading: Reading, event: str) -> Done:
         number = reading.sender.visit_number
         raise Unreadable(f"it joins two visits, and does not hold two visit numbers that differ ({number} and MRG-5)")
     told = _visit_said(reading, person, visit, EFFECTS["A08"], event)
-    return [person], [person_said(person), told, _became(person, visit, old)], []
+    decided = directives.said_of(reading, person, segments)
+    return [person], [person_said(person), told, _became(person, visit, old), *decided], []
 
 
 def _old_visit(reading: Reading, segments: Segments, field: int = 5) -> str:
@@ -258,6 +264,7 @@ def moved(reading: Reading, event: str) -> Done:
         left, right = _pair(reading, segments)
         subjects += [left, right] if left.local_id != right.local_id else [left]
         said.append(person_said(left))
+        said += directives.said_of(reading, left, segments)
         mrg = next(each for each in segments if each.name == "MRG")
         if event == "A43":
             merges.append(Merge("move", left.local_id, right.local_id))
@@ -314,4 +321,6 @@ def linked(reading: Reading, event: str) -> Done:
         if event == "A37":
             facts["active"] = True
         said.append(person_said(own, facts))
+    for own, segments in zip(subjects, found, strict=False):
+        said += directives.said_of(reading, own, segments)
     return subjects, said, [Merge("link" if event == "A24" else "unlink", one.local_id, other.local_id)]

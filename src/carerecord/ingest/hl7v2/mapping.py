@@ -22,10 +22,10 @@ class Trigger(Struct, frozen=True):
 
 
 def _table() -> dict[tuple[str, str], Trigger]:
-    around = "Patient, Encounter, AllergyIntolerance, Condition, Procedure, Observation"
+    around = "Patient, Encounter, AllergyIntolerance, Condition, Procedure, Observation, Flag"
     found = {("ADT", event): Trigger(effect.title, around, adt.visited) for event, effect in adt.EFFECTS.items()}
     for event, title in adt.PERSON_ALONE.items():
-        found["ADT", event] = Trigger(title, "Patient, AllergyIntolerance, Observation", adt.told_of_person)
+        found["ADT", event] = Trigger(title, "Patient, AllergyIntolerance, Observation, Flag", adt.told_of_person)
     for event, (_, title) in adt.MERGES.items():
         found["ADT", event] = Trigger(title, "two Patients, linked", adt.merged)
     for event, title in adt.VISIT_MERGES.items():

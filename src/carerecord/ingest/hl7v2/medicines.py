@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from msgspec import Struct, field
 
+from carerecord.ingest.hl7v2 import obx as observations
 from carerecord.ingest.hl7v2 import values
 from carerecord.ingest.hl7v2.adt import Done, groups, in_passing
 from carerecord.ingest.hl7v2.around import key_of, said_of
@@ -37,6 +38,13 @@ _GIVEN_IN_WORDS: Final = {
     "GIVEN": "completed", "ADMINISTERED": "completed", "TAKEN": "completed", "COMPLETE": "completed", "COMPLETED": "completed",
     "NOT GIVEN": "not-done", "NOT ADMINISTERED": "not-done", "NOT TAKEN": "not-done", "REFUSED": "not-done",
     "DECLINED": "not-done", "HELD": "not-done", "WITHHELD": "not-done", "OMITTED": "not-done", "MISSED": "not-done",
+}  # fmt: skip
+# What an OBX says of a vaccination, by LOINC; who pays for it and the like stay with the message.
+_CONTRAINDICATED: Final = "30945-0"
+_INDICATED: Final = "59785-6"
+_OF_VACCINE: Final = {
+    _CONTRAINDICATED: "Contraindication or precaution", _INDICATED: "Given because of",
+    "31044-1": "Reaction", "59784-9": "Presumed immune to",
 }  # fmt: skip
 _PARTS: Final = {"B": "Base", "A": "Additive"}
 DELETED: Final = "deleted by its sender"
@@ -393,6 +401,7 @@ def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _
         if text := noted[2]:
             facts["+note/source"] = {"text": text}
     facts |= _route(reading, order, ("route", "site"))
+    _told_of_vaccine(reading, order, facts)
     if visit.number:
         facts["encounter"] = visit.reference
     if rxa.text(21).upper() == "D":
@@ -401,3 +410,29 @@ def _vaccine(reading: Reading, person: Subject, visit: Visit, order: Order) -> _
     facts |= {f"+identifier/{each['system']}|{each['value']}": each for each in numbers}
     key = _of(numbers[-1]) if numbers else (person.local_id, key_of(vaccine), given[:10])
     return [(f"Immunization/{stable_id(reading.sender, 'Immunization', *key)}", facts)]
+
+
+def _told_of_vaccine(reading: Reading, order: Order, facts: dict[str, Any]) -> None:
+    """What its OBX say against it, for it, or of what it did: in words, and as the reason where it is coded as one."""
+    lines: list[str] = []
+    taken_back = False
+    for obx in (each for each in order.rest if each.name == "OBX"):
+        named = obx.part(3)
+        label = _OF_VACCINE.get(named[1], "") if named is not None and named.peek(1) in _OF_VACCINE else ""
+        if named is None or not label:
+            continue
+        if obx.text(11).upper() in observations.WITHDRAWS or obx.deletes(5):
+            taken_back = True
+            continue
+        _ = named.whole
+        is_coded = obx.text(2).upper() in observations.CODED
+        for part in obx.parts(5):
+            made = values.concept(reading, part) if is_coded else {"text": part.whole} if part.whole else {}
+            if said := observations.words_of(made):
+                lines.append(f"{label}: {said}")
+            if is_coded and made and named[1] == _INDICATED:
+                facts.setdefault("reasonCode", []).append(made)
+            elif is_coded and made and named[1] == _CONTRAINDICATED and facts["status"] == "not-done":
+                facts.setdefault("statusReason", made)
+    if lines or taken_back:
+        facts["+note/told"] = {"text": "\n".join(dict.fromkeys(lines))} if lines else None

@@ -3,7 +3,19 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import appointments, charsets, documents, medicines, obx, orders, people, results, systems, visits
+from carerecord.ingest.hl7v2 import (
+    appointments,
+    charsets,
+    directives,
+    documents,
+    medicines,
+    obx,
+    orders,
+    people,
+    results,
+    systems,
+    visits,
+)
 from carerecord.ingest.hl7v2.mapping import TRIGGERS
 
 # Which fields become what. A test holds that none of them is listed as left.
@@ -25,6 +37,7 @@ FIELDS: Final[tuple[tuple[str, tuple[int, ...], str], ...]] = (
     ("PID", (29, 30), "Patient.deceased; one that was taken back says so in an extension"),
     ("PID", (32,), "NHS number status, `NSTS01` to `NSTS08` or `01` to `08`; without it 02, present but not traced"),
     ("PD1", (3, 4), "Patient.generalPractitioner"),
+    ("PD1", (7, 15), "Flag, one for each directive, with when it was verified (PD1-22); a newer list of the field stands alone"),
     ("NK1", (2, 3, 4, 5, 6, 7, 13), "Patient.contact; a message that names some names all"),
     ("MRG", (1, 4), "the number that is given up, or moves"),
     ("MRG", (3, 5), "the account, the visit that moves or gets another number"),
@@ -63,6 +76,7 @@ FIELDS: Final[tuple[tuple[str, tuple[int, ...], str], ...]] = (
     ("OBX", (15, 16, 23, 25), "Observation.performer"),
     ("OBX", (17, 18, 20), "Observation: method, device, bodySite"),
     ("OBX", (21,), "Observation.identifier"),
+    ("OBX", (2, 3, 5, 11), "Immunization (VXU): note, reasonCode, statusReason, for LOINC 30945-0, 59785-6, 31044-1, 59784-9"),
     ("SPM", (2, 4, 7, 8, 14, 15, 16, 17, 18, 20, 21, 24), "Specimen; SPM-21 is why it was rejected, SPM-16 its risk"),
     ("NTE", (3,), "the note of what it stands behind; around OBR the report's conclusion; a file's description; part of a text"),
     ("TXA", (2, 4, 5, 6, 7, 8, 9, 10, 12, 13, 14, 15, 17, 18, 19, 22), "DocumentReference"),
@@ -138,6 +152,8 @@ def page() -> str:
     codes = (
         ("PV1-2", "Encounter.class", {code: known for code, (known, _) in visits.CLASSES.items()}),
         ("PID-8", "Patient.gender", people.GENDERS),
+        ("PD1-7", "Flag", directives.LIVING_WILL),
+        ("PD1-15", "Flag (any other as it is named)", directives.DIRECTIVE),
         ("OBX-11", "Observation.status", {**obx.STATUS, **dict.fromkeys(obx.WITHDRAWS, "withdrawn")}),
         ("OBR-25", "DiagnosticReport.status", {**results.STATUS, **dict.fromkeys(results.WITHDRAWS, "withdrawn")}),
         ("ORC-1", "ServiceRequest.status", {key: said or "as ORC-5 says" for key, said in orders.CONTROLS.items()}),

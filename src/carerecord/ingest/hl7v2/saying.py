@@ -24,9 +24,9 @@ WITHDRAWN: Final = "withdrawn"  # a fact of any thing: why it is to be seen no l
 class Rule(Struct, frozen=True, omit_defaults=True):
     """What a statement decides for all that hangs on its thread, and was stated before it."""
 
-    kind: str  # withdrawn | moved | renumbered
+    kind: str  # withdrawn | moved | renumbered | only: of a thread's things, those that are named here alone stand
     why: str = ""
-    of: str = ""  # moved: whose it was (the id of a Patient); withdrawn: whose alone; renumbered: the thread itself
+    of: str = ""  # moved: whose it was (the id of a Patient); withdrawn, only: whose alone; renumbered: the thread itself
     to: str = ""  # moved: whose it is (the id of a Patient); renumbered: the thread that takes its place
     to_local_id: str = ""
     within: str = ""  # withdrawn, moved: a visit. What its sender has put into another one before is not meant
@@ -56,7 +56,8 @@ def read(says: Raw) -> Said:
 
 def statement(thread: str, local_id: str, said: Said, hangs: tuple[str, ...] = ()) -> Statement:
     holders = tuple([each for each in dict.fromkeys(hangs) if each and each != thread])
-    return Statement(thread, local_id, Raw(_encode.encode(said)), holders, said.rule is not None)
+    is_for_others = said.rule is not None and said.rule.kind != "only"
+    return Statement(thread, local_id, Raw(_encode.encode(said)), holders, is_for_others)
 
 
 def said_of_one(thing: str, patient: str, local_id: str, facts: Facts, hangs: tuple[str, ...]) -> Statement:

@@ -145,7 +145,7 @@ def _told(
     for order, rule in rules:
         if rule.kind == "renumbered" or order < newest or _is_elsewhere(thing, rule.within, said, renumbered):
             continue
-        elif rule.kind == "withdrawn" and rule.of in ("", owner):
+        elif _takes(rule, owner, is_later=order > newest):
             withdrawn = rule.why
         elif rule.kind == "moved" and rule.of == owner and thing != f"Patient/{owner}":  # what is theirs moves; they do not
             was = (local_id, owner)
@@ -154,6 +154,13 @@ def _told(
         withdrawn = BECAME
     type_, _, id_ = thing.partition("/")
     return Told(type_, id_, owner, local_id, facts, _in_order(log) if log else (), withdrawn, renumbered, was)
+
+
+def _takes(rule: Rule, owner: str, *, is_later: bool) -> bool:
+    """Whether a thing of `owner` goes: it is withdrawn, or is not on a newer list that names all there are."""
+    if rule.kind == "only":
+        return is_later and rule.of == owner
+    return rule.kind == "withdrawn" and rule.of in ("", owner)
 
 
 def _is_elsewhere(thing: str, visit: str, said: list[_Heard], renumbered: Mapping[str, str]) -> bool:
