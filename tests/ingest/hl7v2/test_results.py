@@ -314,3 +314,10 @@ def test_a_row_that_is_shifted_by_a_field_is_told_of_every_field_that_is_lost_of
 
     assert "OBX-5 holds no number: its unit, OBX-6, is not carried" in notes
     assert "OBX-10 is not carried" in notes
+
+
+def test_a_flag_of_its_senders_own_with_blanks_in_it_is_a_code_that_fhir_takes():
+    puts = stand([message("ORU^R01", "OBR|1|P1|F1|1^Sodium", "OBX|1|NM|1^Sodium||140|mmol/L||see  below|||F")])
+    all_is_well(puts)
+
+    assert one(puts, "Observation")["interpretation"][0]["coding"] == [{"code": "see below"}]

@@ -136,7 +136,7 @@ def _around(reading: Reading, obx: Segment, said: dict[str, Any]) -> None:
         said["effectiveDateTime"] = when
     flags = []
     for part in obx.parts(8):
-        code = part[1]
+        code = " ".join(part[1].split())  # FHIR's codes have single blanks alone
         if not code:
             continue
         is_known = code.upper() in _KNOWN_FLAGS
