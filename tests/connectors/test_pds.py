@@ -196,6 +196,18 @@ async def test_waiting_for_a_turn_of_ours_is_not_held_against_the_register(web, 
     assert [type(each) for each in found] == [Registered, Registered, Registered, NotRegistered]
 
 
+async def test_a_register_that_says_not_now_and_is_not_asked_again_in_time_has_not_answered(web, monkeypatch):
+    monkeypatch.setattr(pds, "DEADLINE_S", 0.5)
+    async with answering(Reply(b"", 503)) as (asked, source):
+        window = Pds(web, Turns(1.0, time.monotonic), circuit=Circuit(time.monotonic, most=1))
+        with pytest.raises(Crowded):
+            await window.read(source, SMITH)
+        with pytest.raises(NoAnswer):
+            await window.read(source, SMITH)
+
+    assert len(asked) == 1, "its circuit is open"
+
+
 @pytest.mark.parametrize(("says", "after_s"), [("100", 100.0), ("1000000000", 300.0)])
 async def test_where_it_says_when_to_come_back_nobody_asks_before(web, says, after_s):
     now = [1.0]

@@ -79,11 +79,11 @@ _scores = msgspec.json.Decoder(_Scores)
 
 
 class Crowded(WebTrouble):
-    """So many ask already that a turn would come too late. The PDS was not asked."""
+    """So many ask already that a turn would come too late. The PDS was not asked, or not again after "not now"."""
 
 
 class Turns:
-    """So many turns in any second, and no more. They come in order."""
+    """So many turns in any second, and no more; of a fraction, in any while that holds whole ones. They come in order."""
 
     def __init__(self, per_second: float, now: Callable[[], float]) -> None:
         self._most, self._now = max(1, int(per_second)), now
@@ -245,8 +245,6 @@ class Pds:
         with request.request(str(uuid4())):
             try:
                 answered = await self.web.patiently(once, until=until)
-            except Crowded:
-                raise  # says nothing of the PDS
             except WebTrouble:
                 self.circuit.said(well=False)
                 raise
