@@ -38,7 +38,6 @@ class Neighbours:
     restricted: list[Protected] = field(default_factory=list)
     restricted_upto: int = 0
     index_away: bool = False
-    index_old: bool = False
 
     def veils(self) -> Veils:
         calls = Calls("exchange", {
@@ -65,8 +64,6 @@ class Neighbours:
         return Veiled(self.upto, self.restricted_upto)
 
     async def _restricted(self, asked: RestrictedAsked) -> Restricted:
-        if self.index_old:
-            raise NotFound("There is no such question here.")
         if self.index_away:
             raise Unavailable("It does not answer.", service="patients")
         some = tuple(self.restricted[asked.after : asked.after + asked.most])
@@ -205,8 +202,3 @@ async def test_while_the_index_is_silent_nothing_is_known_and_it_is_named() -> N
     town.index_away = False
     await mine.fresh()
     assert mine.known
-
-
-async def test_an_index_that_is_not_replaced_yet_is_silent_and_nobody_is_told_that_there_is_no_such_resource() -> None:
-    with pytest.raises(Unavailable, match="being replaced"):
-        await Neighbours(index_old=True).veils().fresh()

@@ -100,6 +100,14 @@ async def test_a_caller_without_a_credential_is_refused():
     assert told.facts == (("rule", "door/credential"),)
 
 
+async def test_a_service_of_an_older_build_that_does_not_know_a_question_is_silent_and_nothing_is_said_to_be_nowhere():
+    newer = Question("adder", "add-again", Sum, Told)
+    async with across_a_socket(the_adder()) as way:
+        with pytest.raises(Unavailable) as caught:
+            await way.ask(newer, Sum((1,)))
+    assert caught.value.facts == {"service": "adder"}
+
+
 async def test_a_service_that_is_gone_is_said_to_be_silent():
     async with across_a_socket(the_adder()) as way:
         way._address = "http://127.0.0.1:9"

@@ -124,10 +124,7 @@ class Feed:
         """All that was told before this was asked hangs: when it was asked, and until when it is good."""
         while True:
             asked_at = time.monotonic()
-            try:
-                told = await self.teller.told(self.upto, AT_ONCE)
-            except NotFound:  # no such question: in the midst of an upgrade, and never told as "there is no such resource"
-                raise Unavailable("What is kept back cannot be known while services are being replaced.") from None
+            told = await self.teller.told(self.upto, AT_ONCE)
             if told.hung:
                 await self.calls.ask(VEIL, self.teller.asks(told.hung, told.upto))
             self.upto = told.upto

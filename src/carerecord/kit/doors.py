@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from carerecord.kit import request as requests
-from carerecord.kit.calls import CALLER, ERROR, FRAME, VALUE, Spoken, broken
+from carerecord.kit.calls import CALLER, ERROR, FRAME, NO_SUCH_QUESTION, VALUE, Spoken, broken
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
 from carerecord.kit.log import Log
 from carerecord.kit.metrics import Metrics
@@ -165,7 +165,7 @@ class Door:
             self._check_caller(request)
             each = self._answers.get(word)
             if each is None:
-                raise NotFound("There is no such question here.")
+                raise NotFound(NO_SUCH_QUESTION)
             body = await _body(request)
             try:
                 asked = each.question.asked_decoder.decode(body)
