@@ -3,7 +3,9 @@
 import pytest
 from tests.patients.people import Desk, nhs, stated
 
-from carerecord.contracts.patients import Demographics, Name, TracedAsked
+from carerecord.contracts.patients import DeathsAsked, Demographics, Identifier, Name, TracedAsked
+from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.patients.asking import Asking
 
 MARLOW, DIED = nhs(1), "2026-11-20"
 
@@ -36,3 +38,10 @@ async def known_as(desk: Desk, register: str | None, **hospital: str) -> Demogra
 async def test_a_death_that_somebody_contradicts_is_in_doubt(desk, register, hospital, deceased, doubted):
     person = await known_as(desk, register, **hospital)
     assert (person.deceased, person.death_doubted) == (deceased, doubted)
+
+
+async def test_a_number_of_which_nothing_is_left_is_nobodys_and_puts_no_death_in_doubt(desk):
+    local = Identifier("https://hospital.test/Id", "H1")
+    await desk.enrol(stated("hospital", "1", local="H1", death_doubted="taken back"))
+    told = await Asking(desk.db).deaths(DeathsAsked(((local,), (Identifier(NHS_NUMBER, "---"),), ())))
+    assert told == ("taken back", "", "")

@@ -96,7 +96,7 @@ class Asking:
             if doubted := person_of(entries).demographics.death_doubted:
                 numbers = [(NHS_NUMBER, entry.nhs_number) for entry in entries]
                 numbers += [(each.system, names.number(each.value)) for entry in entries for each in entry.stated.identifiers]
-                doubts |= dict.fromkeys(numbers, doubted)
+                doubts |= {each: doubted for each in numbers if each[1]}  # an empty one is everybody's
         known = [[doubts.get((each.system, names.number(each.value)), "") for each in bearer] for bearer in asked.bearers]
         return tuple([next(filter(None, each), "") for each in known])
 
