@@ -120,6 +120,22 @@ def test_the_infection_risk_of_a_specimen_stands_with_it_and_with_its_result() -
     assert told.result.specimen == "blood; Special handling: high infection risk, hepatitis C; haemolysed"
 
 
+@pytest.mark.parametrize(
+    ("display", "says"),
+    [
+        ("blood, not yet clotted", "blood, not yet clotted; clotted"),
+        ("blood; clotted", "blood; clotted"),
+    ],
+)
+def test_how_a_specimen_is_stands_with_its_result_once_and_is_not_found_within_other_words(display: str, says: str) -> None:
+    result = {"resourceType": "Observation", "id": "k", "code": {"text": "Potassium"},
+              "specimen": {"reference": "Specimen/s", "display": display}}  # fmt: skip
+    specimen = {"resourceType": "Specimen", "id": "s", "condition": [{"text": "clotted"}]}
+    told = read(result, included_of([("", specimen)])).result
+    assert told is not None
+    assert told.specimen == says
+
+
 @pytest.mark.parametrize(("sent", "drawn"), [("84", 84.0), (" 84.50 ", 84.5), ("84,5", None), ("about 84", None)])
 def test_a_value_that_was_sent_as_a_string_is_shown_as_it_was_sent(sent: str, drawn: float | None) -> None:
     told = says("Observation", code={"text": "Weight"}, valueQuantity={"value": sent, "unit": "kg"})

@@ -242,7 +242,7 @@ def _specimen(resource: Resource, beside: Around) -> str:
         found = beside.find(reference)
         said = text_in(reference, "display") or title_of(found.get("type"))
         if found and (care := [*special_handling(found), *map(title_of, dicts_in(found, "condition"))]):
-            said = "; ".join(filter(None, (said, *[each for each in care if each not in said])))
+            said = "; ".join(filter(None, (said, *[each for each in care if f"; {each};" not in f"; {said};"])))
         if said:
             return said
     return ""
