@@ -10,11 +10,26 @@ from msgspec import Raw
 from tests.exchange.conftest import Api, kept
 from tests.patients.people import nhs
 
-from carerecord.contracts.patients import ENROL, TRACED, Demographics, EnrolAsked, Identifier, Name, SourcePatient, TracedAsked
+from carerecord.contracts.holdings import Held, Written
+from carerecord.contracts.patients import (
+    DEATHS,
+    ENROL,
+    TRACED,
+    DeathsAsked,
+    Demographics,
+    EnrolAsked,
+    Identifier,
+    Name,
+    SourcePatient,
+    TracedAsked,
+)
 from carerecord.contracts.records import Gathered, Sent
-from carerecord.exchange import record
+from carerecord.exchange import deaths, record
 from carerecord.fhir.deaths import IN_DOUBT, as_said
 from carerecord.fhir.identifiers import NHS_NUMBER
+from carerecord.kit.calls import Calls, Direct
+from carerecord.kit.errors import CareRecordError, Unavailable
+from carerecord.kit.part import answer
 
 DIED = "2026-11-20T10:30:00+00:00"
 LOCAL = "https://fhir.elm-bank.nhs.uk/Id/hospital-number"
@@ -82,6 +97,9 @@ async def test_an_export_tells_of_a_death_in_doubt_as_of_one(api: Api):
     while (manifest := await api.ask("GET", at)).status == 202:
         await asyncio.sleep(0.02)
     files = [await api.ask("GET", each["url"].removeprefix(api.base)) for each in manifest.json["output"]]
+    for each in manifest.json["output"]:
+        part = await api.ask("GET", each["url"].removeprefix(api.base), Range="bytes=10-")
+        assert (part.status, part.headers["Accept-Ranges"]) == (200, "none"), "by then others may be in doubt: bytes of two files"
     rows = [json.loads(row) for each in files for row in each.body.splitlines()]
     assert {each["id"]: each.get("deceasedDateTime", "") for each in rows} == people
 
@@ -127,11 +145,10 @@ async def test_a_copy_in_which_a_death_is_in_doubt_forgets_no_death_when_it_is_s
     assert len((await api.ask("GET", f"/Patient?identifier={number}&death-date=2026-11-20")).json["entry"]) == 1
 
 
-async def test_who_has_read_a_death_as_plain_hears_that_it_is_in_doubt_though_nothing_was_written(api: Api):
+async def test_who_has_read_a_death_hears_that_it_is_in_doubt_or_no_longer_though_nothing_was_written(api: Api):
     id_, number = await dead(api, None)
     before = await api.ask("GET", f"/Patient/{id_}")
     tag = before.headers["etag"]
-    assert (await api.ask("GET", f"/Patient/{id_}", **{"If-None-Match": tag})).status == 304
     answer = Demographics((Name("Marlow", ("Edith",)),), "1948-03-14", "female", number)
     (found,) = await api.house.calls("exchange").ask(ENROL, EnrolAsked((SourcePatient(
         "elm-bank", f"L{number}", (Identifier(NHS_NUMBER, number), Identifier(LOCAL, f"H{number}")),
@@ -141,6 +158,39 @@ async def test_who_has_read_a_death_as_plain_hears_that_it_is_in_doubt_though_no
 
     again = await api.ask("GET", f"/Patient/{id_}", **{"If-None-Match": tag})
     assert (again.status, "deceasedDateTime" in again.json) == (200, False)
+
+    late = Demographics((Name("Marlow", ("Edith",)),), "1948-03-14", "female", number, deceased=DIED)
+    await api.house.calls("exchange").ask(TRACED, TracedAsked(found.patient, "verified", late))
+    sure = await api.ask("GET", f"/Patient/{id_}", **{"If-None-Match": again.headers["etag"]})
+    assert (sure.status, sure.json["deceasedDateTime"]) == (200, DIED), "and that it is in doubt no longer"
+
+
+async def test_who_is_said_to_live_is_not_sent_again(api: Api):
+    id_ = await kept(api, {"resourceType": "Patient", "deceasedBoolean": False})
+    tag = (await api.ask("GET", f"/Patient/{id_}")).headers["etag"]
+    assert (await api.ask("GET", f"/Patient/{id_}", **{"If-None-Match": tag})).status == 304
+
+
+@pytest.mark.parametrize("fault", [None, Unavailable("It does not answer."), CareRecordError("Something failed inside.")])
+async def test_what_is_written_together_is_asked_about_at_once_and_no_fault_of_the_index_calls_it_unwritten(
+    fault: CareRecordError | None,
+):
+    asked: list[DeathsAsked] = []
+
+    async def doubts(question: DeathsAsked) -> tuple[str, ...]:
+        asked.append(question)
+        if fault:
+            raise fault
+        return ("register", "", "taken back")
+
+    text = Raw(json.dumps(a_patient(nhs(1))).encode())
+    gone, *dead_ = (Written(204), *[Written(200, Held("Patient", each, 1, "", text)) for each in "abc"])
+    told = await deaths.of_written(Calls("exchange", {"patients": Direct((answer(DEATHS, doubts),))}), (gone, *dead_))
+
+    assert len(asked) == 1
+    assert [each.status for each in told] == [204, 200, 200, 200]
+    plain = [b'"deceasedDateTime"' in each.held.text for each in told if each.held]
+    assert plain == ([True] * 3 if fault else [False, True, False])
 
 
 @pytest.mark.parametrize(

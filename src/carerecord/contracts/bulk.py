@@ -61,6 +61,7 @@ class ExportRows(Struct, frozen=True):
     rows: tuple[Raw, ...]
     next: str  # "" = these are the last
     mark: str = ""  # with the first rows: changes when labels that came later hide more; equal marks mean equal bytes
+    type: str = ""  # of what is in the file; "" = a service of an older build does not say
 
 
 class LoadAsked(Struct, frozen=True):

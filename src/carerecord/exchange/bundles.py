@@ -90,7 +90,7 @@ async def _together(visit: Visit, entries: list[_Entry]) -> list[bytes] | Respon
         reach = Reach(tuple(sorted({change.type for change in changes})), veiled_for=visit.client.organisation)
         looks = visit.looks(changes, "s")
         asked = WriteAsked(visit.client, reach, changes, visit.request_id, transaction=True, looks=looks)
-        written = [await deaths.of_written(visit.face.calls, each) for each in await visit.face.calls.ask(WRITE, asked)]
+        written = await deaths.of_written(visit.face.calls, await visit.face.calls.ask(WRITE, asked))
         pairs = [(place, became) for (place, _), became in zip(writes, written, strict=True)]
         for place, became in pairs:
             if became.status >= 400 and became.status != OTHERS_FAULT:
@@ -132,8 +132,8 @@ async def _alone(visit: Visit, entry: _Entry) -> bytes:
         letter = {"create": "c", "update": "u", "patch": "u", "delete": "d"}[change.method]
         changes = await visit.face.masters.minded(visit.client, (change,))
         asked = WriteAsked(visit.client, visit.reach(letter), changes, visit.request_id, looks=visit.looks(changes))
-        (made,) = await visit.face.calls.ask(WRITE, asked)
-        return _told(visit, await deaths.of_written(visit.face.calls, made))
+        (made,) = await deaths.of_written(visit.face.calls, await visit.face.calls.ask(WRITE, asked))
+        return _told(visit, made)
     except Exception as error:
         return reads.refused(visit, error)
 

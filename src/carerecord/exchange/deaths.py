@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Raw
 from msgspec.structs import replace
@@ -10,24 +10,32 @@ from msgspec.structs import replace
 from carerecord.contracts.holdings import Held, Page, Written
 from carerecord.contracts.patients import DEATHS, DeathsAsked, Identifier
 from carerecord.fhir.bundle import parse
-from carerecord.fhir.deaths import in_doubt, says_died
+from carerecord.fhir.deaths import IN_DOUBT, in_doubt, says_died
 from carerecord.fhir.person import person
 from carerecord.kit.calls import Calls
-from carerecord.kit.errors import Unavailable
+from carerecord.kit.errors import CareRecordError
 
-_SAYS = b'"deceased'
+_SAYS: Final = b'"deceased'
+
+
+def is_told(held: Held) -> bool:
+    """Of a death, plainly or as one in doubt: which of the two it is changes while nothing is written."""
+    if held.type != "Patient":
+        return False
+    return IN_DOUBT.encode() in held.text or (_SAYS in held.text and says_died(parse(held.text)))
 
 
 async def of_one(calls: Calls, held: Held) -> Held:
     return (await of_some(calls, (held,)))[0]
 
 
-async def of_written(calls: Calls, made: Written) -> Written:
-    """What was written stands, though the index does not answer: it is answered in the client's own words then."""
-    if made.held is None:
-        return made
-    with suppress(Unavailable):
-        return replace(made, held=await of_one(calls, made.held))
+async def of_written(calls: Calls, made: tuple[Written, ...]) -> tuple[Written, ...]:
+    """What was written stands, whatever becomes of the question: a client that is told of a fault would send it again. It is
+    answered as it was kept then.
+    """
+    with suppress(CareRecordError):
+        told = iter(await of_some(calls, [each.held for each in made if each.held is not None]))
+        return tuple([each if each.held is None else replace(each, held=next(told)) for each in made])
     return made
 
 

@@ -148,9 +148,10 @@ async def file(visit: Visit) -> Response:
         raise TooMany(f"At most {DOWNLOADS_AT_ONCE} files are fetched at once. Wait for one.", retry_after_s="2")
     with _one_more(visit.client.id):
         first = await visit.face.calls.ask(EXPORT_ROWS, asked)
-        etag = f'"{asked.export}-{number}-{first.mark}"'
-        span = _range(visit, etag)
-        headers = {"ETag": etag, "Accept-Ranges": "bytes"}
+        # Whether a death is in doubt changes with the index, and no mark tells of it: people are fetched whole, or anew.
+        etag = f'"{asked.export}-{number}-{first.mark}"' if first.type not in ("Patient", "") else ""
+        span = _range(visit, etag) if etag else None
+        headers = {"ETag": etag, "Accept-Ranges": "bytes"} if etag else {"Accept-Ranges": "none"}
         if span is None and visit.request.method != "HEAD":
             packed = "gzip" in visit.request.headers.get("accept-encoding", "").lower()
             chunks: AsyncIterator[bytes] = _noted(etag, _rows(visit, asked, first))
@@ -192,6 +193,8 @@ async def _noted(etag: str, chunks: AsyncIterator[bytes]) -> AsyncGenerator[byte
     async for chunk in chunks:
         size += len(chunk)
         yield chunk
+    if not etag:
+        return
     if len(_sizes) >= _SIZES_AT_HAND:
         _sizes.clear()
     _sizes[etag] = size

@@ -26,7 +26,6 @@ from carerecord.exchange.links import size
 from carerecord.exchange.owners import BY_ID, OWNED_ELSEWHERE, NotHere
 from carerecord.exchange.trimmed import trimmed
 from carerecord.exchange.visit import Visit
-from carerecord.fhir.deaths import IN_DOUBT
 from carerecord.kit.errors import CareRecordError, NotFound, NotUnderstood, Refused
 
 KEPT_ASIDE = 202  # faulty, for people to mend: it is in no record
@@ -186,8 +185,9 @@ async def write(visit: Visit, change: Change) -> Response:
     if change.type != BY_ID:
         looks = Reach(())  # what a Binary names is read, to know who may change it
     changes = await visit.face.masters.minded(visit.client, (change,))
-    (made,) = await visit.face.calls.ask(WRITE, WriteAsked(visit.client, reach, changes, visit.request_id, looks=looks))
-    return told(visit, await deaths.of_written(visit.face.calls, made))
+    asked = WriteAsked(visit.client, reach, changes, visit.request_id, looks=looks)
+    (made,) = await deaths.of_written(visit.face.calls, await visit.face.calls.ask(WRITE, asked))
+    return told(visit, made)
 
 
 def told(visit: Visit, made: Written) -> Response:
@@ -249,9 +249,9 @@ def _version(said: str) -> int | None:
 
 
 def known_already(visit: Visit, held: Held) -> bool:
-    """Whether the client has this version (FHIR R4, 3.1.0.3): by its ETag, else by its time. It has not yet heard, perhaps, that
-    a death in it is in doubt."""
-    if not visit.conditional or (held.type == "Patient" and IN_DOUBT.encode() in held.text):
+    """Whether the client has this version (FHIR R4, 3.1.0.3): by its ETag, else by its time. Of a death it may not have
+    heard that it is in doubt, or no longer is."""
+    if not visit.conditional or deaths.is_told(held):
         return False
     headers = visit.request.headers
     if "if-none-match" in headers:

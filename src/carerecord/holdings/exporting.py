@@ -154,7 +154,7 @@ class Exporter:
                 )
                 break
         await self.book.write("resource-exported", asked.client, people, request=asked.request)
-        return ExportRows(tuple(lines), following, mark)
+        return ExportRows(tuple(lines), following, mark, file["type"])
 
     async def _mark(self, where: Range, type_: str, moment: datetime, reach: Reach) -> str:
         """The same as long as the same bytes come: no label or veil hides more, and the rights are the same."""
