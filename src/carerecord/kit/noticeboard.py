@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 import nats
-from nats.aio.client import Client
+from nats.aio.client import Client, Srv
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
@@ -71,6 +71,15 @@ class Pair(msgspec.Struct, frozen=True):
         return f"carerecord.report.{self.teller}.{self.hearer}"
 
 
+class _Client(Client):
+    """The library makes its next attempt to come back without closing what the last one had opened."""
+
+    async def _connect_to_server(self, s: Srv) -> None:
+        if self._transport is not None:
+            self._transport.close()  # type: ignore[no-untyped-call]
+        await super()._connect_to_server(s)
+
+
 class Noticeboard:
     """One connection of one process, made when first needed. Nothing here waits for NATS to be there."""
 
@@ -94,19 +103,20 @@ class Noticeboard:
             return None  # the library's texts name addresses with their token
 
         async def lost() -> None:
-            if not self._closing:
+            if self._client is client and not self._closing:
                 self._log.warning("events.nats-lost")
 
         async def found() -> None:
             self._log.info("events.nats-back")
 
+        client = _Client()
         try:
-            return await asyncio.wait_for(
-                nats.connect(
+            await asyncio.wait_for(
+                client.connect(
                     self._url,
                     allow_reconnect=True,
                     max_reconnect_attempts=-1,
-                    reconnect_time_wait=0.25,
+                    reconnect_time_wait=0.25,  # type: ignore[arg-type]
                     connect_timeout=2,
                     ping_interval=5,
                     max_outstanding_pings=2,
@@ -118,6 +128,10 @@ class Noticeboard:
             )
         except (OSError, TimeoutError, nats.errors.Error) as error:
             raise Unavailable("The event server does not answer.", service="nats") from error
+        finally:
+            if not client.is_connected:  # one that hangs holds every connection that is not closed here
+                await client.close()
+        return client
 
     async def jetstream(self) -> JetStreamContext:
         return (await self.connected()).jetstream(timeout=3)
