@@ -78,11 +78,20 @@ def test_a_fingerprint_may_be_written_as_openssl_prints_it():
     assert sender.certificates == ("sha256:" + "ab" * 32,)
 
 
-@pytest.mark.parametrize("printed", ["CN = pas, O = Fenwick, Ltd", "CN=pas, O=Fenwick, Ltd", " CN=pas,O=Fenwick, Ltd "])
-def test_a_subject_may_be_written_as_openssl_prints_it(printed: str):
-    (sender,) = registry(f'{PAS}\ncertificates = ["subject:{printed}"]').senders
+@pytest.mark.parametrize(
+    ("printed", "spelt"),
+    [
+        ("CN = pas, O = Fenwick", "CN=pas,O=Fenwick"),
+        (" CN=pas,O=Fenwick, Ltd ", "CN=pas,O=Fenwick, Ltd"),
+        ('O = "Fenwick, Ltd", CN = pas', "O=Fenwick, Ltd,CN=pas"),
+        (r'O = "The \"Fenwick\", Ltd"', 'O=The "Fenwick", Ltd'),
+        ("CN = pas, emailAddress = a@b.uk, serialNumber = 12", "CN=pas,1.2.840.113549.1.9.1=a@b.uk,2.5.4.5=12"),
+    ],
+)
+def test_a_subject_may_be_written_as_openssl_prints_it(printed: str, spelt: str):
+    (sender,) = registry(f"{PAS}\ncertificates = ['subject:{printed}']").senders
 
-    assert sender.certificates == ("subject:CN=pas,O=Fenwick, Ltd",)
+    assert sender.certificates == (f"subject:{spelt}",)
 
 
 def test_a_sender_of_an_unknown_source_is_left_out_and_told():

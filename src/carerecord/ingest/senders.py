@@ -1,5 +1,6 @@
 """Whose message is it? By the certificate that was shown and MSH-3 and MSH-4, from rows of the registry of sources."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -19,6 +20,7 @@ _SHORT: Final = {
     NameOID.COMMON_NAME: "CN", NameOID.ORGANIZATION_NAME: "O", NameOID.ORGANIZATIONAL_UNIT_NAME: "OU",
     NameOID.COUNTRY_NAME: "C", NameOID.LOCALITY_NAME: "L", NameOID.STATE_OR_PROVINCE_NAME: "ST",
 }  # fmt: skip
+_AS_ANOTHER: Final = re.compile(r", *[\w.]+ *=")  # a value that reads as if another part of the subject began in it
 
 
 class Sender(sources.Sender, frozen=True):
@@ -48,8 +50,10 @@ def proof_of(certificate: bytes) -> Proof:
     if not certificate:
         return Proof()
     subject = x509.load_der_x509_certificate(certificate).subject
-    named = ",".join(f"{_SHORT.get(each.oid, each.oid.dotted_string)}={each.value!s}" for each in subject)
-    return Proof((f"sha256:{sha256(certificate).hexdigest()}", f"subject:{named}"))
+    parts = [(_SHORT.get(each.oid, each.oid.dotted_string), str(each.value)) for each in subject]
+    named = f"subject:{','.join(f'{name}={value}' for name, value in parts)}"
+    shown = () if any(_AS_ANOTHER.search(value) for _, value in parts) else (named,)
+    return Proof((f"sha256:{sha256(certificate).hexdigest()}", *shown))
 
 
 @dataclass

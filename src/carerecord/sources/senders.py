@@ -18,7 +18,12 @@ ACKNOWLEDGE: Final = ("as-asked", "original")
 UNABLE: Final = ("AR", "AE", "silence")
 _ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,39}")
 _FIELD: Final = re.compile(r"[A-Z][A-Z0-9]{2}-[1-9][0-9]?(/PID-3)?")
-_PART: Final = re.compile(r"(^|,) *([A-Z]+|[0-9]+(?:\.[0-9]+)+) *= *")  # of a subject: CN=…
+_OIDS: Final = {  # as openssl names them, and not the door
+    "DC": "0.9.2342.19200300.100.1.25", "GN": "2.5.4.42", "SN": "2.5.4.4", "UID": "0.9.2342.19200300.100.1.1",
+    "emailAddress": "1.2.840.113549.1.9.1", "organizationIdentifier": "2.5.4.97", "serialNumber": "2.5.4.5", "title": "2.5.4.12",
+}  # fmt: skip
+# Of a subject: CN=…, or O = "…" where a comma stands in it.
+_PART: Final = re.compile(rf'(^|,) *([A-Z]+|[0-9]+(?:\.[0-9]+)+|{"|".join(_OIDS)}) *= *("(?:[^"\\]|\\.)*" *(?=,|$))?')
 _FINGERPRINT: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _known = {each.name for each in msgspec.structs.fields(Sender)}
 
@@ -67,8 +72,13 @@ def _spelt(certificate: str) -> str:
     """A fingerprint as openssl prints it, with colons and capitals, is the same one; a subject with its blanks too."""
     kind, _, rest = certificate.partition(":")
     if kind == "subject":
-        return "subject:" + _PART.sub(r"\1\2=", rest).strip()
+        return "subject:" + _PART.sub(_part_spelt, rest).strip()
     return f"sha256:{rest.replace(':', '').strip().lower()}" if kind.lower() == "sha256" else certificate
+
+
+def _part_spelt(found: re.Match[str]) -> str:
+    begins, name, quoted = found.groups(default="")
+    return f"{begins}{_OIDS.get(name, name)}=" + re.sub(r"\\(.)", r"\1", quoted.rstrip()[1:-1])
 
 
 def _oddities(sender: Sender) -> Iterator[str]:
