@@ -18,7 +18,7 @@ import msgspec
 from carerecord import __version__
 from carerecord.app.catalogue import CATALOGUE, Service, callers_of
 from carerecord.kit import errors, request
-from carerecord.kit.calls import CALLER, FRAME, Spoken
+from carerecord.kit.calls import CALLER, FRAME, NO_SUCH_QUESTION, Spoken
 from carerecord.kit.errors import CareRecordError
 from carerecord.kit.question import Question, Stream
 
@@ -32,9 +32,10 @@ door's key: `door` in the output of `carerecord keys SERVICE`, in hex. The crede
 ready in `credentials` there. A door answers those alone whom `x-callers` names.
 
 **Order of refusals.** A credential that is not good: 403 `Refused`, fact `rule` = `door/credential`. A caller whom the catalogue
-does not let ask: 403 `Refused`, `rule` = `door/catalogue`. An unknown word: 404 `NotFound`. A body that is not of the shape
-asked: 400 `NotUnderstood`. A fault of the service itself: 500 `CareRecordError`, or 503 `Unavailable` when its database does
-not answer; neither tells anything of its inside.
+does not let ask: 403 `Refused`, `rule` = `door/catalogue`. An unknown word: 404 `NotFound` that says `{NO_SUCH_QUESTION}`
+Its caller takes it for a service that is not replaced yet, and nothing for missing. A body that is not of the shape asked: 400
+`NotUnderstood`. A fault of the service itself: 500 `CareRecordError`, or 503 `Unavailable` when its database does not answer;
+neither tells anything of its inside.
 
 **Errors** are JSON of the shape `Spoken`: `error` is the class, `says` one sentence for a person, `facts` text by name. No NHS
 number, name or clinical text stands in one.
