@@ -193,6 +193,26 @@ async def test_what_is_written_together_is_asked_about_at_once_and_no_fault_of_t
     assert plain == ([True] * 3 if fault else [False, True, False])
 
 
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+async def test_what_is_read_with_what_is_written_fails_alone_while_the_index_cannot_say(
+    api: Api, monkeypatch: pytest.MonkeyPatch, kind: str
+):
+    """Or whoever is told of a fault sends all of it again."""
+    id_, number = await dead(api, "")
+
+    async def away(*_: object) -> None:
+        raise Unavailable("It does not answer.", service="patients")
+
+    monkeypatch.setattr(deaths, "of_texts", away)
+    born = {"resourceType": "Patient", "identifier": [{"system": LOCAL, "value": f"N{number}"}]}
+    entries = [{"request": {"method": "POST", "url": "Patient"}, "resource": born}]
+    entries += [{"request": {"method": "GET", "url": url}} for url in (f"Patient?_id={id_}", f"Patient/{id_}")]
+    told = await api.ask("POST", "", {"resourceType": "Bundle", "type": kind, "entry": entries})
+
+    assert told.status == 200
+    assert [each["response"]["status"][:3] for each in told.json["entry"]] == ["201", "503", "503"]
+
+
 @pytest.mark.parametrize(
     "sent",
     [

@@ -6,8 +6,6 @@ from collections.abc import Coroutine, Sequence
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-from msgspec.structs import replace
-
 from carerecord.contracts.holdings import READ, SEARCHES, FindAsked, FindsAsked, Issue, ReadAsked, Sought
 from carerecord.exchange import answers, by_owner, deaths
 from carerecord.exchange.links import Query, pairs_of
@@ -108,19 +106,18 @@ async def _searched(visit: Visit, searches: Sequence[_Search]) -> list[bytes]:
         return [refused(visit, error)] * len(searches)
     told: list[bytes] = []
     for one, sought in zip(searches, found, strict=True):
-        if sought.page is not None:
-            sought = replace(sought, page=await deaths.of_page(visit.face.calls, sought.page))
-        told.append(_told(visit, one, sought))
+        told.append(await _told(visit, one, sought))
         if sought.page is not None and len(sought.page.matches) > _LONG:
             await asyncio.sleep(0)
     return told
 
 
-def _told(visit: Visit, search: _Search, sought: Sought) -> bytes:
+async def _told(visit: Visit, search: _Search, sought: Sought) -> bytes:
     if sought.page is None:
         return answers.refused_entry(sought.status, sought.issues)
     pairs, asked = search
     try:
-        return b'{"resource":%s,"response":{"status":"200"}}' % answered(visit, asked, pairs, sought.page)
+        page = await deaths.of_page(visit.face.calls, sought.page)
+        return b'{"resource":%s,"response":{"status":"200"}}' % answered(visit, asked, pairs, page)
     except Exception as error:
         return refused(visit, error)
