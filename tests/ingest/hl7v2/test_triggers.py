@@ -130,6 +130,47 @@ def test_who_is_expected_to_move_lies_where_they_lie_until_they_have_moved():
     assert places(there, pending, left, come) == ["RX1, WARD1", "RX1, WARD2"]
 
 
+def places(*messages: bytes) -> list[str]:
+    return [f"{each['location']['display']} {each['status']}" for each in the(messages, "Encounter")["location"]]
+
+
+def test_an_arrival_that_is_called_back_leaves_somebody_where_they_were():
+    admitted, transferred = message("ADT^A01", pv1()), message("ADT^A02", pv1(place="WARD2"), at="20261122130000")
+    come, at_once = (message("ADT^A10", pv1(place=each), at="20261122140000") for each in ("THEATRE", "WARD2"))
+    back, not_said = (message("ADT^A32", pv1(place=each), at="20261122150000") for each in ("WARD2", ""))
+
+    assert places(admitted, transferred, come) == ["RX1, WARD1 completed", "RX1, WARD2 completed", "RX1, THEATRE active"]
+    assert places(admitted, transferred, come, back) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
+    assert places(admitted, transferred, at_once, back) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
+    assert places(admitted, transferred, at_once, not_said) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
+
+
+def test_a_transfer_is_called_back_though_somebody_was_seen_to_arrive():
+    admitted, transferred = message("ADT^A01", pv1()), message("ADT^A02", pv1(place="WARD2"), at="20261122130000")
+    come = message("ADT^A10", pv1(place="WARD2"), at="20261122140000")
+
+    for place in ("WARD1", ""):
+        called_back = message("ADT^A12", pv1(place=place), at="20261122150000")
+        assert places(admitted, transferred, come, called_back) == ["RX1, WARD1 active"]
+
+
+@pytest.mark.parametrize("event", ["A16", "A25"])
+def test_a_discharge_that_is_expected_ends_nothing(event):
+    expected = message(f"ADT^{event}", pv1(end="20261124100000"), at="20261122130000")
+    visit = the([message("ADT^A01", pv1()), expected], "Encounter")
+
+    assert "end" not in visit["period"]
+    assert visit["location"][0]["status"] == "active"
+    assert the([expected], "Encounter")["status"] == "in-progress"
+    assert "a discharge that is only expected: PV1-45 is not carried" in filed(expected).notes
+
+
+@pytest.mark.parametrize("event", ["A35", "A41", "A49"])
+def test_accounts_that_are_one_without_a_word_of_the_other_wait_for_a_human(event):
+    with pytest.raises(Unreadable, match="there is no MRG"):
+        filed(message(f"ADT^{event}"))
+
+
 def test_a_change_of_the_doctor_is_one_of_the_visit():
     there, changed = pv1(), pv1().replace("|||||||||||||", "||||C9^Nair^Priya^^^Dr|||||||||", 1)
     visit = the([message("ADT^A01", there), message("ADT^A54", changed, at="20261122130000")], "Encounter")

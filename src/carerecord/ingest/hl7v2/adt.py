@@ -22,11 +22,12 @@ class Effect(Struct, frozen=True):
 
     title: str
     status: str = ""  # "?finished": believed where nothing else was said
-    # "": nothing of where | moved: they went there | planned: they will | named: the same stay, told anew | back: no move at all
+    # "": nothing of where | moved: they went there | come: they are there, where they were not before | planned: they will
+    # | named: the same stay, told anew | back: no move at all
     place: str = "named"
     kind: str = ""  # PV1-2 where the message leaves it out
     begins: bool = False
-    ends: str = ""  # set | clear
+    ends: str = ""  # set | clear | expected
 
 
 EFFECTS: Final[Mapping[str, Effect]] = {
@@ -39,20 +40,20 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "A07": Effect("Inpatient becomes outpatient", "?in-progress", "moved", "O"),
     "A08": Effect("Details changed", "?in-progress"),
     "A09": Effect("On the way to another place", "?in-progress", ""),
-    "A10": Effect("Come to another place", "?in-progress", "moved"),
+    "A10": Effect("Come to another place", "?in-progress", "come"),
     "A11": Effect("Admission cancelled", "cancelled"),
     "A12": Effect("Transfer cancelled", "?in-progress", "back"),
     "A13": Effect("Discharge cancelled", "in-progress", ends="clear"),
     "A14": Effect("Admission pending", "planned", "planned", "P"),
     "A15": Effect("Transfer pending", "?in-progress"),
-    "A16": Effect("Discharge pending", "?in-progress"),
+    "A16": Effect("Discharge pending", "?in-progress", ends="expected"),
     "A17": Effect("Two people change beds", "?in-progress", "moved"),
     "A21": Effect("On leave", "onleave"),
     "A22": Effect("Back from leave", "in-progress"),
-    "A25": Effect("Pending discharge cancelled", "?in-progress"),
+    "A25": Effect("Pending discharge cancelled", "?in-progress", ends="expected"),
     "A26": Effect("Pending transfer cancelled", "?in-progress"),
     "A27": Effect("Pending admission cancelled", "cancelled"),
-    "A32": Effect("Coming to another place cancelled", "?in-progress", ""),
+    "A32": Effect("Coming to another place cancelled", "?in-progress"),
     "A33": Effect("Going to another place cancelled", "?in-progress", ""),
     "A38": Effect("Planned admission cancelled", "cancelled"),
     "A52": Effect("Leave cancelled", "in-progress"),
@@ -140,7 +141,7 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
     facts: dict[str, Any] = {**visit.facts, WITHDRAWN: None}
     happened = reading.happened()
     facts["?status" if effect.status[0] == "?" else "status"] = effect.status.lstrip("?")
-    if visit.end and effect.status[0] == "?":
+    if visit.end and effect.status[0] == "?" and effect.ends != "expected":
         facts["?status"] = "finished"
     if effect.kind:
         facts.setdefault("?class", visits.class_of(effect.kind))
@@ -150,6 +151,8 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
         facts["end"] = visit.end or happened
     elif effect.ends == "clear":
         facts["end"] = None
+    elif visit.end and effect.ends == "expected":
+        reading.note("a discharge that is only expected: PV1-45 is not carried")
     elif visit.end and effect.begins and not visit.start and sort_key(visit.end) <= sort_key(happened):
         reading.note("PV1-45 is no later than the admission: the end is not carried")
     elif visit.end:
@@ -214,15 +217,19 @@ def merged(reading: Reading, event: str) -> Done:
 
 
 def _pair(reading: Reading, segments: Segments) -> tuple[Subject, Subject]:
-    mrg = next((each for each in segments if each.name == "MRG"), None)
-    if mrg is None:
-        raise Unreadable("there is no MRG: the message does not say which number is given up")
+    mrg = _mrg(segments)
     return subject_of(reading, segments), people.numbered(reading, mrg, (1, 4))
 
 
+def _mrg(segments: Segments) -> Segment:
+    found = next((each for each in segments if each.name == "MRG"), None)
+    if found is None:
+        raise Unreadable("there is no MRG: the message does not say which number is given up")
+    return found
+
+
 def _accounts(reading: Reading, segments: Segments, person: Subject) -> list[Statement]:
-    mrg = next(each for each in segments if each.name == "MRG")
-    old, new = visits.account_thread(reading, mrg, 3), visits.account_thread(reading, segments[0])
+    old, new = visits.account_thread(reading, _mrg(segments), 3), visits.account_thread(reading, segments[0])
     if not old or not new or old == new:
         reading.note("it does not name two accounts: none is merged")
         return []
@@ -265,7 +272,6 @@ def moved(reading: Reading, event: str) -> Done:
         subjects += [left, right] if left.local_id != right.local_id else [left]
         said.append(person_said(left))
         said += directives.said_of(reading, left, segments)
-        mrg = next(each for each in segments if each.name == "MRG")
         if event == "A43":
             merges.append(Merge("move", left.local_id, right.local_id))
             thread = right.thread
@@ -273,7 +279,7 @@ def moved(reading: Reading, event: str) -> Done:
                 said.append(_other_numbers(left, right))
                 continue
         elif event == "A44":
-            thread = visits.account_thread(reading, mrg, 3) or visits.account_thread(reading, segments[0])
+            thread = visits.account_thread(reading, _mrg(segments), 3) or visits.account_thread(reading, segments[0])
         else:
             thread = _old_visit(reading, segments) or visits.visit(reading, left, segments).thread
         if not thread:

@@ -43,6 +43,9 @@ def _stays(told: Told, ended: str | None, status: str) -> list[dict[str, Any]]:
             stays.append({"place": event["place"], "start": event["at"] if event["kind"] == "moved" else ""})
     if stays and renamed:
         stays[-1]["place"] = renamed
+        if len(stays) > 1 and stays[-2]["place"] == renamed:  # they had never left
+            stays.pop()
+            del stays[-1]["end"]
     out = []
     for number, each in enumerate(stays, 1):
         end = each.get("end") or (ended if number == len(stays) else None)
@@ -71,6 +74,9 @@ def _moves(told: Told) -> tuple[list[dict[str, Any]], str]:
     renamed = ""
     for _, _, event in told.events:
         kind, place = event.get("kind"), event.get("place")
+        if kind == "come":  # behind the transfer that it completes it is no move of its own
+            is_there = bool(moves) and moves[-1]["kind"] == "moved" and moves[-1]["place"] == place
+            kind, event = ("named", event) if is_there else ("moved", {**event, "kind": "moved"})
         if kind == "back":
             if len(moves) > 1:
                 moves.pop()
