@@ -8,6 +8,9 @@ from tests.ingest.hl7v2.test_results import obr, obx, oru
 from tests.ingest.hl7v2.test_triggers import ORC, RXA
 from tests.ingest.hl7v2.world import NHS, PID, all_is_well, filed, message, one, pv1, resources, stand, the
 
+from carerecord.fhir.identifiers import LOINC, SNOMED
+from carerecord.ingest.hl7v2.around import key_of
+
 
 def grew(sub_id: str, kind: str, says: str) -> str:
     return f"OBX|1|{kind}|ISOLATE^Isolate^L|{sub_id}|{says}|||A|||F"
@@ -340,6 +343,14 @@ def test_a_diagnosis_of_an_older_list_is_no_code_of_icd_10(code, known):
     (coding,) = the([message("ADT^A01", pv1(), f"DG1|1||{code}^Some words^ICD10")], "Condition")["code"]["coding"]
 
     assert (coding["system"] == "http://hl7.org/fhir/sid/icd-10") is known
+
+
+@pytest.mark.parametrize(
+    ("code", "named"),
+    [("GLU^Glucose^LN", f"{LOINC}|GLU"), ("GLU^Glucose^LOINC", f"{LOINC}|GLU"), ("UREA^Urea^SCT", f"{SNOMED}|UREA")],
+)
+def test_what_a_thing_is_known_by_does_not_hang_on_the_shape_of_its_code(code, named):
+    assert key_of(the([oru(obr(), obx("4.4", code=code))], "Observation")["code"]) == named
 
 
 @pytest.mark.parametrize("kind", ["TX", "FT", "ST"])

@@ -3,7 +3,7 @@
 from itertools import takewhile
 from typing import Any, Final
 
-from carerecord.ingest.hl7v2 import files, values
+from carerecord.ingest.hl7v2 import files, systems, values
 from carerecord.ingest.hl7v2 import obx as observations
 from carerecord.ingest.hl7v2.ids import stable_id
 from carerecord.ingest.hl7v2.parse import Segment
@@ -37,8 +37,9 @@ DELETED: Final = "deleted by its sender"
 
 def key_of(made: Resource) -> str:
     """By what one allergy or diagnosis is told from another: its first code, else its words."""
-    coding = made.get("coding")
-    return f"{coding[0].get('system', '')}|{coding[0]['code']}" if coding else " ".join(made.get("text", "").casefold().split())
+    if coding := made.get("coding"):
+        return f"{systems.as_named(coding[0].get('system', ''))}|{coding[0]['code']}"
+    return " ".join(made.get("text", "").casefold().split())
 
 
 def said_of(reading: Reading, person: Subject, visit: Visit, segments: tuple[Segment, ...]) -> list[Statement]:

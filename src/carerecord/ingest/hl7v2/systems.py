@@ -41,6 +41,9 @@ _SHAPES: Final = {
     SNOMED: re.compile(r"[1-9][0-9]{5,17}\Z", re.ASCII), LOINC: re.compile(r"(?:L[AP])?[0-9]{1,7}-[0-9]\Z", re.ASCII),
     "http://hl7.org/fhir/sid/icd-10": re.compile(r"[A-Z][0-9][0-9A-Z](?:\.?[0-9A-Z-]{1,4})?[*+†!]?\Z"),
 }  # fmt: skip
+_SHORT: Final = {SNOMED: "sct", LOINC: "ln", "http://hl7.org/fhir/sid/icd-10": "i10"}
+_NAMED: Final = {name: uri for uri, name in _SHORT.items()}
+_OWN: Final = "urn:carerecord:code:"
 _CLINICIANS: Final = {
     "GMC": GMC_NUMBER, "GMCNBR": GMC_NUMBER, "GMP": GMP_NUMBER, "NMC": NMC_NUMBER, "HCPC": HCPC_NUMBER, "GDC": GDC_NUMBER,
     "SDS": SDS_USER, "SDSUSERID": SDS_USER,
@@ -77,10 +80,19 @@ def code_system(sender: Sender, name: str) -> str:
     )
 
 
-def may_hold(uri: str, code: str) -> bool:
-    """Whether a code has the shape that all codes of its system have: many a laboratory names LOINC beside codes of its own."""
+def holding(sender: Sender, uri: str, code: str) -> str:
+    """The system, or one of the sender's own for a code without the shape that all codes of that system have: many a laboratory
+    names LOINC beside codes of its own.
+    """
     shape = _SHAPES.get(uri)
-    return shape is None or shape.match(code) is not None
+    return uri if shape is None or shape.match(code) else local("code", sender, _SHORT[uri])
+
+
+def as_named(uri: str) -> str:
+    """The system that a sender named, whatever the shape of its code: things are known by it, and had been before shapes were
+    looked at.
+    """
+    return _NAMED.get(uri.rpartition(":")[2], uri) if uri.startswith(_OWN) else uri
 
 
 def is_nhs(sender: Sender, number: str, authority: str, universal: str, type_: str) -> bool:

@@ -66,7 +66,7 @@ def _coding(ways: Ways, part: Part, start: int) -> Resource:
     out = {"code": " ".join(code.split())}
     uri = systems.code_system(ways.sender, system)
     if uri and not ("&" in code and uri.startswith("http")):  # with a suffix of the message's own it is no code of a standard
-        out["system"] = uri if systems.may_hold(uri, out["code"]) else systems.local("code", ways.sender, system)
+        out["system"] = systems.holding(ways.sender, uri, out["code"])
     if display:
         out["display"] = display
     return out
