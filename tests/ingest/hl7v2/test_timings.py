@@ -56,6 +56,13 @@ def test_a_dose_that_stands_in_the_timing_alone_is_told_with_it():
     assert made["text"] == "6 tablets OM"
 
 
+@pytest.mark.parametrize(
+    ("timing", "text"), [("1|1^g|||||||STAT", "1 g"), ("1|6^TAB&tablets|OM||||||||With food", "6 tablets OM\nWith food")]
+)
+def test_a_dose_that_stands_in_the_timing_alone_is_told_whatever_else_is_or_is_not(timing, text):
+    assert dosage("RXO|D1^Prednisolone^L", f"TQ1|{timing}")["text"] == text
+
+
 def test_each_of_several_ways_of_taking_it_is_told():
     made = dosage(RXO, "TQ1|1|6^TAB&tablets|OM|||3^d", "TQ1|2|4^TAB&tablets|OM|||2^d")
 

@@ -233,12 +233,14 @@ def _dosage(reading: Reading, order: Order, ordered: Segment, ways: tuple[Timing
         out["timing"] = timing
     if any(each.priority == AS_NEEDED for each in ways):
         out["asNeededBoolean"] = True
+    # Of a dose that the timing alone tells; a bare number may be how many times.
+    is_told_there = len(ways) == 1 and not least and " " in ways[0].amount
     if instruction:
-        out["text"] = "\n".join(dict.fromkeys(instruction))
+        out["text"] = "\n".join(dict.fromkeys([*([ways[0].line] if is_told_there else []), *instruction]))
     elif ways and (often or not least):
         said = " ".join(filter(None, (str(least["value"]), least.get("unit")))) if least else ways[0].amount
         route = (out.get("route") or {}).get("text") or ""
-        if said and often:
+        if said and (often or is_told_there):
             out["text"] = " ".join(filter(None, (said, route, often)))
     return out
 
