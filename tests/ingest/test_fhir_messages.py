@@ -247,6 +247,15 @@ def test_a_letter_too_long_for_a_page_says_that_it_goes_on():
     ).document.text
 
 
+def test_a_heading_of_a_letter_stands_above_the_parts_that_say_what_is_under_it():
+    parts = [{"title": "Warfarin", "text": {"status": "additional", "div": "<div>3 mg at night</div>"}}]
+    letter = {"resourceType": "Composition", "id": "c", "status": "final", "type": {"text": "Letter"}, "title": "Letter"}
+    sections = [{"title": "Medicines that were stopped", "section": parts}, {"title": "Nothing is said of these"}]
+
+    text = on_a_page({**letter, "section": sections}).document.text
+    assert text == "Medicines that were stopped\n\nWarfarin\n3 mg at night"
+
+
 def test_an_event_whose_header_names_somebody_else_waits():
     def led_to(number: str) -> bytes:
         made = json.loads(event(VACCINE))

@@ -135,12 +135,13 @@ def _words_of_sections(composition: Resource) -> str:
     waiting = dicts_in(composition, "section")[::-1]
     while waiting and left > 0:
         section = waiting.pop()
-        waiting += dicts_in(section, "section")[::-1]
+        within = dicts_in(section, "section")[::-1]
+        waiting += within
         words = plain(text_in(dict_in(section, "text"), "div"))
         title = text_in(section, "title") or title_of(section.get("code"))
         if not words and (why := title_of(section.get("emptyReason"))):
             words = f"({why})"
-        if words:
+        if words or (title and within):  # "Stopped" above the names of medicines is not left out
             said.append("\n".join(filter(None, (title, words[:left]))))
             left -= len(words)
     return "\n\n".join([*said, GOES_ON] if left < 0 or waiting else said)
