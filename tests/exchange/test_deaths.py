@@ -218,6 +218,7 @@ async def test_what_is_read_with_what_is_written_fails_alone_while_the_index_can
     [
         b'{"_deceasedDateTime":{"extension":[{"url":"urn:carerecord:death-in-doubt"}]}}',
         b'{"_deceasedDateTime":{"extension":[7,{"url":"urn:carerecord:death-in-doubt","extension":7}]}}',
+        b'{"_deceasedDateTime":{"extension":[{"url":"urn:carerecord:death-in-doubt","extension":7}]}}',
         b'["urn:carerecord:death-in-doubt"]',
         b"urn:carerecord:death-in-doubt",
     ],

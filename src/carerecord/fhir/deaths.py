@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from carerecord.fhir.bundle import parse
+from carerecord.fhir.codes import dicts_in
 
 IN_DOUBT: Final = "urn:carerecord:death-in-doubt"
 WHY: Final = {
@@ -60,8 +61,8 @@ def _restored(patient: Resource) -> Resource:
         extensions = beside.get("extension") if isinstance(beside, dict) else None
         if not isinstance(extensions, list) or not all(isinstance(each, dict) for each in extensions):
             continue
-        parts = [part for each in extensions if each.get("url") == IN_DOUBT for part in each.get("extension") or ()]
-        said = [part[valued] for part in parts if isinstance(part, dict) and valued in part]
+        parts = [part for each in extensions if each.get("url") == IN_DOUBT for part in dicts_in(each, "extension")]
+        said = [part[valued] for part in parts if valued in part]
         if not said:
             continue
         told.pop(f"_{name}")
