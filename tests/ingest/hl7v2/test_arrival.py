@@ -4,11 +4,26 @@ import itertools
 import random
 from decimal import Decimal
 
+import msgspec
 import pytest
-from tests.ingest.hl7v2.world import NHS, PID, SENDER, all_is_well, filed, message, one, pv1, resources, stand, withdrawn
+from tests.ingest.hl7v2.world import (
+    NHS,
+    PID,
+    SENDER,
+    all_is_well,
+    filed,
+    message,
+    one,
+    pv1,
+    resources,
+    settled,
+    stand,
+    withdrawn,
+)
 
 from carerecord.ingest.hl7v2 import Heard, Put, patient_id, standing
 from carerecord.ingest.hl7v2.adt import DELETED_PERSON
+from carerecord.ingest.hl7v2.saying import Rule, Said, read, statement
 from carerecord.ingest.hl7v2.standing import BECAME
 
 OTHER = "PID|1||M8^^^RX1^MR||Marlow^Edna||19510203|F"
@@ -251,6 +266,17 @@ def test_a_result_that_was_put_into_another_visit_stays_when_the_wrong_one_is_de
         result = one(stand([wrong, right, last]), "Observation")
         assert result["subject"] == {"reference": f"Patient/{patient_id(SENDER, 'M7')}"}
         assert result["encounter"] == {"reference": filed(right).statements[1].thread}
+
+
+def test_a_deletion_that_an_older_build_wrote_down_takes_nothing_that_moves_to_the_number_when_it_is_used_again():
+    deletion = filed(message("ADT^A29", at=at(2)))
+    (now,) = deletion.statements
+    before = statement(now.thread, now.local_id, Said(read(now.says).patient, {}, Rule("withdrawn", DELETED_PERSON)))
+    stay, result, move = (filed(each) for each in A_MOVE[:3])
+
+    for each in (now, before):
+        puts = settled([stay, result, msgspec.structs.replace(deletion, statements=(each,)), move])
+        assert {put.type for put in puts.values() if put.raw is not None} >= {"Encounter", "DiagnosticReport", "Observation"}
 
 
 def test_a_number_that_moves_takes_nobody_s_own_entry_along():

@@ -9,8 +9,11 @@ from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from carerecord.contracts.patients import SourcePatient
 from carerecord.fhir.person import person
+from carerecord.ingest.hl7v2.adt import DELETED_PERSON
 from carerecord.ingest.hl7v2.saying import WITHDRAWN, Facts, Rule, Said, read, written
 from carerecord.ingest.hl7v2.shapes import Heard, Order, Put
 from carerecord.ingest.hl7v2.stands import appointment, encounter, observation, patient, plain
@@ -43,12 +46,11 @@ def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -
     """
     said = _read([each for each in (*heard, *above) if each.thread == thread])
     others = [each for each in heard if each.thread != thread]
-    rules = [(order, each.rule) for order, each, _ in said if each.rule is not None]
+    rules = _rules(said)
     if above:
-        rules += [(order, each.rule) for order, each, _ in _read([each for each in above if each.thread != thread]) if each.rule]
+        rules += _rules(_read([each for each in above if each.thread != thread]))
     if others:
-        became = _read(others)
-        rules += [(order, each.rule) for order, each, _ in became if each.rule is not None and each.rule.kind == "renumbered"]
+        rules += [each for each in _rules(_read(others)) if each[1].kind == "renumbered"]
     rules.sort(key=_ORDER)
     renumbered = _renumberings(rules) if rules else {}
     things = said[0][1].things if len(said) == 1 else {thing for _, each, _ in said for thing in each.things}
@@ -72,6 +74,15 @@ def _read(heard: Sequence[Heard]) -> list[_Heard]:
     if any(one[0] >= other[0] for one, other in pairwise(said)):
         said.sort(key=lambda each: (each[0], written(each[1].things)))
     return said
+
+
+def _rules(said: list[_Heard]) -> list[tuple[Order, Rule]]:
+    return [(order, _named(each.rule, each.patient)) for order, each, _ in said if each.rule is not None]
+
+
+def _named(rule: Rule, patient: str) -> Rule:
+    """A deletion of a person as older builds wrote it down does not say whose: it is of whom it was about."""
+    return replace(rule, of=patient) if rule.why == DELETED_PERSON and not rule.of else rule
 
 
 def _absorbed(thing: str, others: Sequence[Heard], renumbered: Mapping[str, str]) -> list[tuple[Order, Facts]]:
