@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 from decimal import Decimal
 
 import msgspec
@@ -22,7 +23,7 @@ from tests.ingest.hl7v2.world import (
 )
 
 from carerecord.ingest.hl7v2 import Heard, Put, patient_id, standing
-from carerecord.ingest.hl7v2.adt import DELETED_PERSON
+from carerecord.ingest.hl7v2.adt import DELETED_PERSON, DELETED_VISIT
 from carerecord.ingest.hl7v2.saying import Rule, Said, read, statement
 from carerecord.ingest.hl7v2.standing import BECAME
 
@@ -277,6 +278,23 @@ def test_a_deletion_that_an_older_build_wrote_down_takes_nothing_that_moves_to_t
     for each in (now, before):
         puts = settled([stay, result, msgspec.structs.replace(deletion, statements=(each,)), move])
         assert {put.type for put in puts.values() if put.raw is not None} >= {"Encounter", "DiagnosticReport", "Observation"}
+
+
+def test_a_report_of_thousands_of_results_goes_with_its_visit_in_a_moment():
+    results = [obx(str(number), code=f"T{number}^Test {number}^L") for number in range(3_000)]
+    in_no_visit = oru(at(1), *results).replace(pv1().encode() + b"\r", b"")
+    said = [filed(each) for each in (in_no_visit, oru(at(2), *results), message("ADT^A23", pv1(), at=at(3)))]
+    heard = [
+        Heard(each.thread, each.local_id, each.says, (*filing.order, number))
+        for number, filing in enumerate(said) for each in filing.statements
+        if each.thread.startswith("DiagnosticReport/") or each.rules
+    ]  # fmt: skip
+
+    began = time.process_time()
+    puts = standing(heard[0].thread, heard[:2], heard[2:])
+
+    assert time.process_time() - began < 2
+    assert [put.withdrawn for put in puts] == [DELETED_VISIT] * 3_001
 
 
 def test_a_number_that_moves_takes_nobody_s_own_entry_along():

@@ -4,7 +4,7 @@ The answer depends on what was said and on when it was recorded, never on the or
 the one recorded last; what was withdrawn, moved or renumbered is so for all that had been recorded before, and for nothing later.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from itertools import pairwise
 from operator import itemgetter
 from typing import Any, Final
@@ -33,6 +33,7 @@ _NOBODYS: Final = frozenset(("Patient", "Appointment"))
 BECAME: Final = "it is one with another visit of its sender"
 
 _Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
+_Placed = tuple[Set[str], str, str]  # things, the visit in which a statement puts them, and one that it believes less
 _ORDER: Final = itemgetter(0)
 _NEVER: Final[Order] = ("", "", 0)
 
@@ -55,7 +56,8 @@ def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -
     renumbered = _renumberings(rules) if rules else {}
     things = said[0][1].things if len(said) == 1 else {thing for _, each, _ in said for thing in each.things}
     absorbed = {thing: _absorbed(thing, others, renumbered) for thing in things} if others else {}
-    told = [_told(thing, said, rules, renumbered, absorbed.get(thing)) for thing in sorted(things)]
+    placed = _placed(said) if any(rule.within for _, rule in rules) else []
+    told = [_told(thing, said, rules, renumbered, absorbed.get(thing), placed) for thing in sorted(things)]
     gone = {f"{each.type}/{each.id}" for each in told if each.withdrawn}
     return tuple([_put(each, gone) for each in told])
 
@@ -126,6 +128,7 @@ def _told(
     rules: list[tuple[Order, Rule]],
     renumbered: Mapping[str, str],
     absorbed: list[tuple[Order, Facts]] | None,
+    placed: list[_Placed],
 ) -> Told:
     facts: dict[str, Any] = {}
     believed_less: dict[str, Any] = {}
@@ -154,7 +157,7 @@ def _told(
         _fill(facts, log, absorbed)
     was = ("", "")
     for order, rule in rules:
-        if rule.kind == "renumbered" or order < newest or _is_elsewhere(thing, rule.within, said, renumbered):
+        if rule.kind == "renumbered" or order < newest or _is_elsewhere(thing, rule.within, placed, renumbered):
             continue
         elif _takes(rule, owner, is_later=order > newest):
             withdrawn = rule.why
@@ -174,14 +177,18 @@ def _takes(rule: Rule, owner: str, *, is_later: bool) -> bool:
     return rule.kind == "withdrawn" and rule.of in ("", owner)
 
 
-def _is_elsewhere(thing: str, visit: str, said: list[_Heard], renumbered: Mapping[str, str]) -> bool:
+def _placed(said: list[_Heard]) -> list[_Placed]:
+    return [(each.things.keys(), _visit_in(each, ""), _visit_in(each, "?")) for _, each, _ in said]
+
+
+def _is_elsewhere(thing: str, visit: str, placed: list[_Placed], renumbered: Mapping[str, str]) -> bool:
     """Whether its sender has put it into another visit: the number was wrong, and goes once nothing is under it any more."""
     if visit in ("", thing):
         return False
     own = beside = ""
-    for _, each, _ in said:
-        if thing in each.things:
-            own, beside = _visit_in(each, "") or own, _visit_in(each, "?") or beside
+    for things, named, named_beside in placed:
+        if thing in things:
+            own, beside = named or own, named_beside or beside
     last = own or beside
     return last != "" and visit not in (last, *_followed(last, renumbered))
 
