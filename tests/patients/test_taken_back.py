@@ -228,6 +228,19 @@ async def test_with_a_decision_undone_the_merges_that_it_ended_hold_again(desk):
     assert await together(desk, a, c)
 
 
+async def test_a_merge_that_waited_for_an_officer_takes_the_place_of_none_that_was_recorded_after_it(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "a", "b", across=True)
+    await say(desk, "merge", "b", "c")
+    (asked,) = await waiting(desk)
+
+    await decide(desk, asked.id, same=True)
+
+    assert [await stands_for(desk, each) for each in (a, b, c)] == [b, c, ""]
+    await undo(desk, asked.id)
+    assert [await stands_for(desk, each) for each in (a, b, c)] == ["", c, ""]
+
+
 async def test_with_a_merge_taken_back_by_its_source_the_one_that_it_ended_holds_again(desk):
     a, b, c = await taken(desk, "a", "b", "c")
     await say(desk, "merge", "a", "b")

@@ -108,19 +108,14 @@ class Instructing:
                 return await self._review(db, told, gone, into, why, when, now)
         await reviews.close_across(db, [gone.id], [into.id], now)
         await lineage.wait_no_more(db, gone.id, into.id)
-        # Whoever is named as the survivor stands for itself from then on: so no chain closes into a ring, in whatever order they
-        # come.
-        is_late = told.kind == "merge" and await lineage.named_after(db, gone.id, when)
-        if told.kind == "merge":
-            await lineage.end(db, into.id, now, until=when)
-            await lineage.end(db, gone.id, now, until=when)
         moved = [(member.patient, gone.person) for member in sets.get(gone.person, ())] if gone.person != into.person else []
         before = [each for each in said if each.gone == gone.id and each.moved]
         if not moved and before:
             moved = list(zip(before[0].moved, before[0].former, strict=True))
-        await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, moved)
-        if is_late:
-            await lineage.end(db, gone.id, now, into.id)
+        if told.kind == "merge":
+            await lineage.merge(db, gone.id, into.id, when, now, told.message, moved)
+        else:
+            await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, moved)
         if gone.person != into.person:
             because = "decided" if by else "merged" if told.kind == "merge" else "linked"
             await kept.move(db, [(patient, into.person, because) for patient, _ in moved], now)

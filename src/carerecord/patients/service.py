@@ -151,13 +151,11 @@ class Index:
     async def _told(self, db: Connection, told: Sequence[Waiting], former: Mapping[str, str], now: datetime) -> None:
         """What sources had said of the two, and waited for a human, holds from now on: the number that was given up leads on."""
         for each in told:
-            if each.kind == "merge" and not each.overtaken:
-                await lineage.end(db, each.into, now)
-                await lineage.end(db, each.gone, now)
             moved = list(former.items()) if each.gone in former else ()
-            await lineage.say(db, each.gone, each.into, each.kind, each.recorded_at, now, each.message, moved)
-            if each.overtaken:
-                await lineage.end(db, each.gone, now, each.into)
+            if each.kind == "merge":
+                await lineage.merge(db, each.gone, each.into, each.recorded_at, now, each.message, moved)
+            else:
+                await lineage.say(db, each.gone, each.into, each.kind, each.recorded_at, now, each.message, moved)
 
     async def _severed(self, db: Database, sets: Mapping[str, Sequence[Entry]]) -> frozenset[frozenset[str]]:
         """Between which of these sets, by their keys, a severed history lies."""

@@ -21,7 +21,6 @@ class Waiting(Struct, frozen=True):
     kind: str  # merge | link
     recorded_at: datetime
     message: str
-    overtaken: bool  # `gone` was merged into another since
 
 
 class Said(Struct, frozen=True):
@@ -130,7 +129,22 @@ async def end(db: Connection, gone: str, now: datetime, into: str = "", until: d
     )
 
 
-async def named_after(db: Connection, gone: str, when: datetime) -> bool:
+async def merge(
+    db: Connection, gone: str, into: str, recorded_at: datetime, now: datetime, message: str, moved: Sequence[tuple[str, str]]
+) -> None:
+    """Who stands for whom is as merges were recorded, in whatever order they come, and whoever had to decide of one first.
+
+    Whoever is named as the survivor stands for itself from then on: so no chain closes into a ring.
+    """
+    is_late = await _named_after(db, gone, recorded_at)
+    await end(db, into, now, until=recorded_at)
+    await end(db, gone, now, until=recorded_at)
+    await say(db, gone, into, "merge", recorded_at, now, message, moved)
+    if is_late:
+        await end(db, gone, now, into)
+
+
+async def _named_after(db: Connection, gone: str, when: datetime) -> bool:
     """Whether a merge that was recorded later names it: then it stands as that one says, or for itself."""
     found = await db.fetchval(
         """
@@ -263,11 +277,7 @@ async def waiting(db: Database, left: Sequence[str], right: Sequence[str]) -> li
     """What waits between one of these and one of those, as it was recorded."""
     rows = await db.fetch(
         """
-        SELECT gone, into_id, replace(kind, $3, '') AS kind, recorded_at, message,
-               EXISTS (SELECT
-                         FROM merge AS since
-                        WHERE since.gone = merge.gone AND since.kind = 'merge' AND since.recorded_at > merge.recorded_at
-                      ) AS overtaken
+        SELECT gone, into_id, replace(kind, $3, '') AS kind, recorded_at, message
           FROM merge
          WHERE kind LIKE '%' || $3
            AND ((gone = ANY ($1) AND into_id = ANY ($2)) OR (gone = ANY ($2) AND into_id = ANY ($1)))
