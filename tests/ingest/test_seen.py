@@ -39,7 +39,10 @@ class Peers:
     async def ask(self, question: Any, asked: Any) -> Any:
         self.asked.append(asked)
         if question is LINEAGE:
-            return (Step("2026-11-01T09:00:00Z", "p1", "merged", ("p1", "p2")),)
+            return (
+                Step("2026-11-01T09:00:00Z", "p1", "merged", ("p1", "p2")),
+                Step("2026-11-01T10:00:00Z", "p2", "number", ("p2", "p3")),
+            )
         assert question is LOOKS
         at = asked.before.partition(" ")[0]
         left = [each for each in BOOK if each.at < stamp(datetime.fromisoformat(at))]
@@ -70,7 +73,8 @@ async def test_who_was_shown_the_record_while_the_item_stood_in_it_is_told_and_t
     line = json.loads(row["body"])
     assert (line["what"], line["patients"], line["actor"]["subject"]) == ("seen-by-asked", ["p1"], "0003")
     assert line["reason"] == "The laboratory mixed up two samples"
-    assert {(each.person, each.actor) for each in peers.asked[1:]} == {(("p1", "p2"), RECEPTION)}, "by any of the person's ids"
+    looked_for = {(each.person, each.actor) for each in peers.asked[1:]}
+    assert looked_for == {(("p1", "p2"), RECEPTION)}, "by any of the person's ids, and nobody else's"
 
 
 async def test_what_was_taken_back_is_listed_and_names_nobody(service_database: Any):

@@ -8,7 +8,7 @@ import pytest
 
 from carerecord.kit.db import Pool
 from carerecord.patients.keys import MOST
-from carerecord.patients.store import finding, kept, likeness
+from carerecord.patients.store import finding, kept, likeness, lineage
 
 PEOPLE = 40_000
 
@@ -75,8 +75,9 @@ async def test_no_statement_reads_a_table_from_end_to_end(full):
     await kept.ids_beside(db, ["p7", "p8"])  # type: ignore[arg-type]
     await likeness.beside(db, ["p7", "p8"])  # type: ignore[arg-type]
     await likeness.member_rows(db, ["sp7", "sp8"])  # type: ignore[arg-type]
+    await lineage.steps(db, "p7")  # type: ignore[arg-type]
 
-    assert len(said) == 7
+    assert len(said) == 8
     for statement, told in said:
         assert await scanned(full, statement, *told) == [], statement
 

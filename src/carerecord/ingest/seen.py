@@ -72,7 +72,8 @@ class Seeing:
             steps = await self.calls.ask(LINEAGE, LineageAsked(patient))
         except NotFound:
             return (patient,)
-        return tuple(dict.fromkeys((patient, *(each for step in steps for each in step.together))))
+        # A step also tells where somebody went who left, and who is there with them: those are other people.
+        return tuple(dict.fromkeys((patient, *(each for step in steps if patient in step.together for each in step.together))))
 
 
 def _of(lines: tuple[Line, ...], row: store.Row) -> Iterator[Line]:

@@ -343,19 +343,22 @@ async def steps(db: Database, patient: str) -> list[tuple[datetime, str, str, li
         """
         WITH people AS (
             SELECT DISTINCT person FROM link WHERE patient = $1
+        ), theirs AS (
+            SELECT link.* FROM people JOIN link USING (person) WHERE until IS NULL
+             UNION ALL
+            SELECT link.* FROM people JOIN link USING (person) WHERE until IS NOT NULL
         ), step AS (
-            SELECT link.* FROM people JOIN link USING (person)
+            SELECT * FROM theirs
              UNION
-            SELECT hence.*
-              FROM people
-              JOIN link USING (person)
-              JOIN link AS hence ON hence.patient = link.patient AND hence.since = link.until
+            SELECT hence.* FROM theirs JOIN link AS hence ON hence.patient = theirs.patient AND hence.since = theirs.until
         )
         SELECT l.since, l.patient, l.because, l.message, l.said_by,
                (SELECT array_agg(mate.patient ORDER BY mate.first)
                   FROM (SELECT patient, min(id) AS first
-                          FROM link
-                         WHERE person = l.person AND since <= l.since AND (until IS NULL OR until > l.since)
+                          FROM (SELECT patient, id FROM link WHERE person = l.person AND since <= l.since AND until IS NULL
+                                 UNION ALL
+                                SELECT patient, id FROM link WHERE person = l.person AND since <= l.since AND until > l.since)
+                            AS there
                          GROUP BY patient) AS mate) AS together
           FROM step AS l
          ORDER BY l.since, l.id
