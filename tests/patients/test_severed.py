@@ -1,5 +1,7 @@
 """Two histories that must never meet: no link, no suggestion, no review, no hint in a search, whatever anybody states."""
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 from tests.patients.people import DR_NAIR, Desk, nhs, stated
@@ -288,6 +290,21 @@ async def test_the_queue_counts_no_question_that_nobody_is_shown(desk):
     assert (await desk.index.queue(QueueAsked())).waiting == 1
     await kept_apart(desk)
     assert (await desk.index.queue(QueueAsked())).waiting == 0
+
+
+async def test_a_decision_that_nobody_is_shown_hides_none_behind_it(desk):
+    await desk.enrol(
+        stated("gp", "1", number=OLD, given="Edith"), stated("trust", "2", number=OLD, given="Thomas", gender="male"),
+        stated("gp", "3", number=NEW, given="Wei"), stated("trust", "4", number=NEW, given="Thomas", gender="male"),
+    )  # fmt: skip
+    for review in await desk.index.reviews(ReviewsAsked()):
+        desk.clock.at += timedelta(minutes=1)
+        await desk.index.decide(DecideAsked(review.id, same=False, actor=DR_NAIR))
+    last, first = await desk.index.reviews(ReviewsAsked(decided=True))
+    sides = SeverAsked(last.left.patient, last.right.patient, actor=DR_NAIR)
+    await Instructing(desk.index.enrolling).sever(sides)
+
+    assert await desk.index.reviews(ReviewsAsked(1, decided=True)) == (first,)
 
 
 async def test_a_record_names_no_source_of_the_other_history_as_in_doubt(desk):

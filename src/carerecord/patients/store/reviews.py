@@ -186,8 +186,8 @@ class KnownReview(Struct, frozen=True):
     weighed: tuple[Weighed, ...] = ()
 
 
-# Every open review of two people between whom no severed history lies.
-_WAITING: Final = """
+# Between which sets a severed history lies, by their keys.
+_FAR: Final = """
         far AS MATERIALIZED (
             SELECT least(mine.person, theirs.person) AS person, greatest(mine.person, theirs.person) AS beside
               FROM severed
@@ -205,7 +205,10 @@ _WAITING: Final = """
                      FROM patient
                      JOIN link ON link.patient = patient.id AND until IS NULL
                     WHERE nhs_number = severed.other AND nhs_number <> '') AS theirs
-        ), waiting AS (
+        )"""
+
+# Every open review of two people between whom none lies.
+_WAITING: Final = f"""{_FAR}, waiting AS (
             SELECT review.*, asked.person, asked.beside
               FROM review
               JOIN link AS l ON l.patient = review.one   AND l.until IS NULL
@@ -213,7 +216,7 @@ _WAITING: Final = """
              CROSS JOIN LATERAL (SELECT least(l.person, r.person), greatest(l.person, r.person)) AS asked (person, beside)
              WHERE closed_at IS NULL
                AND NOT EXISTS (SELECT FROM far WHERE far.person = asked.person AND far.beside = asked.beside)
-        )"""
+        )"""  # noqa: S608
 
 
 async def open_reviews(db: Database, most: int, skip: int = 0) -> tuple[KnownReview, ...]:
@@ -326,15 +329,21 @@ async def _beyond(db: Database, patients: Sequence[str]) -> frozenset[str]:
 
 
 async def decided_reviews(db: Database, most: int, skip: int = 0) -> tuple[KnownReview, ...]:
-    """Every pair of so many decisions behind the first `skip`: of somebody here, and of no source, the last first."""
+    """Every pair of so many decisions behind the first `skip`: of somebody here, and of no source, the last first; none of two
+    between whom a severed history lies."""
     rows = await db.fetch(
-        """
-        WITH decided AS (
-            SELECT review.id, one, other, agrees, conflicts, since, same, decided_at
+        f"""
+        WITH {_FAR}, decided AS (
+            SELECT review.id, one, other, agrees, conflicts, review.since, same, decided_at
               FROM review
               JOIN decision USING (one, other)
+              JOIN link AS l ON l.patient = one   AND l.until IS NULL
+              JOIN link AS r ON r.patient = other AND r.until IS NULL
              WHERE closed_at IS NOT NULL
                AND decided_by NOT LIKE 'source|%'
+               AND NOT EXISTS (SELECT
+                                 FROM far
+                                WHERE far.person = least(l.person, r.person) AND far.beside = greatest(l.person, r.person))
         ), finding AS (
             SELECT DISTINCT decided_at FROM decided ORDER BY decided_at DESC LIMIT $1 OFFSET $2
         )
@@ -342,7 +351,7 @@ async def decided_reviews(db: Database, most: int, skip: int = 0) -> tuple[Known
           FROM decided
           JOIN finding USING (decided_at)
          ORDER BY decided_at DESC, id
-        """,
+        """,  # noqa: S608
         most,
         skip,
     )
