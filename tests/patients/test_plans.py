@@ -36,8 +36,14 @@ async def full(service_database) -> Pool:
     await pool.execute(
         "INSERT INTO severed (one, other, since, by) SELECT 'p' || n, 'q' || n, now(), '' FROM generate_series(1, 5000) AS n"
     )
+    await pool.execute(
+        """
+        INSERT INTO merge (gone, into_id, kind, recorded_at, done_at, message, moved, former)
+        SELECT 'p' || n, 'p' || n + 1, 'merge', now(), now(), '', '{}', '{}' FROM generate_series(1, 20000, 2) AS n
+        """
+    )
     await kept.analyse(pool)
-    await pool.execute("ANALYZE severed")
+    await pool.execute("ANALYZE severed, merge")
     return pool
 
 
@@ -76,8 +82,9 @@ async def test_no_statement_reads_a_table_from_end_to_end(full):
     await likeness.beside(db, ["p7", "p8"])  # type: ignore[arg-type]
     await likeness.member_rows(db, ["sp7", "sp8"])  # type: ignore[arg-type]
     await lineage.steps(db, "p7")  # type: ignore[arg-type]
+    await lineage.followers(db, [f"p{n}" for n in range(60)])  # type: ignore[arg-type]
 
-    assert len(said) == 8
+    assert len(said) == 9
     for statement, told in said:
         assert await scanned(full, statement, *told) == [], statement
 

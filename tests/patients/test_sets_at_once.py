@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from contextvars import ContextVar, copy_context
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -223,7 +224,8 @@ class Crowd:
         into = (one[0], other[1]) if self.chance.random() < 0.6 else other
         identifier = self.somebody(one).identifiers[:1]
         kind = self.chance.choice(KINDS if identifier else KINDS[:-1])
-        told = Instruction(kind, *one, *into, identifier=identifier[0] if identifier else None)
+        ago = timedelta(seconds=self.chance.choice((0, 0, 5, 50)))
+        told = Instruction(kind, *one, *into, (desk.clock.at - ago).isoformat(), identifier=identifier[0] if identifier else None)
         by = DR_NAIR if self.chance.random() < 0.1 else None
         SAID.set(f"{told} by {by}")
         await Instructing(desk.index.enrolling).instruct(InstructAsked((told,), by, dry=self.chance.random() < 0.05))

@@ -160,6 +160,23 @@ async def test_of_two_who_were_parted_nobody_is_asked_and_with_that_undone_they_
     assert [each.found for each in await desk.index.reviews(ReviewsAsked(decided=True, actor=DR_NAIR))] == ["same"]
 
 
+async def test_nobody_comes_beside_strangers_when_it_is_undone_that_they_were_parted(desk):
+    """Who stood with them has left since, by another number, and somebody who came meanwhile has stayed."""
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
+    (a,), b = await taken(desk, "a"), await claimed(desk, "b", **who, number=nhs(7))
+    review = await joined_by_hand(desk, "a", "b")
+    desk.clock.at += timedelta(seconds=1)
+    await desk.index.part(PartAsked(a, actor=DR_NAIR))
+    stranger = await claimed(desk, "c", "elm", **who, number=nhs(7))
+    assert await together(desk, b, stranger)
+    await desk.enrol(stated("trust", "b", given="Wei", family="Chen", number=nhs(8)))
+    assert not await together(desk, b, stranger)
+
+    await undo(desk, review)
+
+    assert not await together(desk, a, stranger)
+
+
 async def test_what_an_officer_said_of_two_without_being_asked_is_taken_back_whole(desk):
     """Whom a review shows as well: of likeness, and not since a source had told of them."""
     who = {"given": "Edith", "family": "Marlow", "phone": "01632 960001"}
@@ -248,6 +265,50 @@ async def test_with_a_merge_taken_back_by_its_source_the_one_that_it_ended_holds
     await say(desk, "unmerge", "a", "c")
     assert await stands_for(desk, a) == b
     assert not await together(desk, a, c)
+
+
+async def test_whoever_was_merged_by_a_message_that_came_late_goes_along_when_the_later_merge_is_taken_back(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    earlier = (desk.clock.at - timedelta(days=1)).isoformat()
+    await say(desk, "merge", "a", "c")
+    await say(desk, "merge", "a", "b", recorded=earlier)
+    assert await stands_for(desk, a) == c
+
+    await say(desk, "unmerge", "a", "c")
+
+    assert (await desk.who(c)).ids == (c,)
+    assert set((await desk.who(a)).ids) == {a, b}
+    assert await stands_for(desk, a) == b
+
+
+async def test_whoever_was_merged_by_a_message_that_came_late_goes_along_when_the_later_merge_is_undone(desk):
+    a, b, c = await taken(desk, "a", "b", "c")
+    earlier = (desk.clock.at - timedelta(days=1)).isoformat()
+    await say(desk, "merge", "a", "c", across=True)
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=True)
+    await say(desk, "merge", "a", "b", recorded=earlier)
+    assert await stands_for(desk, a) == c
+
+    await undo(desk, asked.id)
+
+    assert (await desk.who(c)).ids == (c,)
+    assert set((await desk.who(a)).ids) == {a, b}
+    assert await stands_for(desk, a) == b
+
+
+async def test_a_merge_that_a_later_one_overtook_waits_as_a_merge_when_its_decision_is_undone(desk):
+    a, b, _ = await taken(desk, "a", "b", "c")
+    await say(desk, "merge", "a", "b", across=True)
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=True)
+    await say(desk, "merge", "a", "c")
+    await undo(desk, asked.id)
+
+    await decide(desk, asked.id, same=True)
+    await say(desk, "unmerge", "a", "c")
+
+    assert await stands_for(desk, a) == b
 
 
 async def test_an_older_merge_does_not_hold_again_where_another_has_taken_its_place_since(desk):
@@ -442,6 +503,24 @@ async def test_who_is_brought_along_stands_with_nobody_who_comes_at_once_and_fro
 
     assert set((await desk.who(known)).ids) == {known, into, other}
     assert (await desk.who(gone)).ids == (gone,)
+
+
+async def test_two_who_are_brought_along_to_a_new_person_are_apart_where_somebody_has_parted_them(desk):
+    who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
+    b, a = await taken(desk, "b", "a")
+    d, c = await taken(desk, "d", "c", source="clinic")
+    await say(desk, "merge", "b", "a")
+    instructing = Instructing(desk.index.enrolling)
+    await instructing.instruct(InstructAsked((Instruction("merge", "clinic", "d", "clinic", "c"),)))
+    await instructing.instruct(InstructAsked((Instruction("link", "trust", "b", "clinic", "d"),)))
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=False)
+    await desk.db.execute("DELETE FROM decision WHERE same")  # as of two who were one before they were merged
+
+    await desk.enrol(stated("trust", "a", **who, number=nhs(7)), stated("clinic", "c", **who, number=nhs(7)))
+
+    assert await together(desk, a, c)
+    assert not await together(desk, b, d)
 
 
 async def test_who_was_merged_into_somebody_goes_where_their_number_takes_them(desk):

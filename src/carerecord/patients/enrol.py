@@ -263,9 +263,7 @@ async def with_their_sets(db: Connection, relinked: Relinked, entries: Sequence[
     there = {entry.person for entry in known.values()}
     numbers = {entry.id: entry.nhs_number for entry in entries}
     joining = [(patient, numbers.get(patient, ""), person) for patient, (person, _) in going.items() if person in there]
-    if not joining:
-        return structs.replace(relinked, moves=tuple((patient, *place) for patient, place in going.items()))
-    barred = await reviews.barred(db, joining, list(going))
+    barred = await reviews.barred(db, joining, list(going)) if joining else frozenset()
     apart = {patient for patient, _ in barred}
     beside = {patient: into for patient, into in brought.items() if into in apart}  # they stay with whoever stands for them
     held = {person for patient, (person, _) in going.items() if patient not in apart and patient not in beside}

@@ -147,6 +147,8 @@ class Instructing:
             return await self._answer(db, "already", gone.id, say="" if ended else APART)
         for each in held or [lineage.Said(gone.id, into.id, "", when, now, (), ())]:
             await lineage.say(db, each.gone, each.into, told.kind, when, now, told.message, ())
+        for each in held:
+            await lineage.hold_again(db, each.done_at)
         before = (await self._answer(db, "", gone.id)).person
         sets = await likeness.members(db, {gone.person})
         here = {member.patient for member in sets.get(gone.person, ())}
@@ -171,8 +173,6 @@ class Instructing:
         joined = await reviews.found_across(db, list(leaving), [each for each in here if each not in leaving], True)
         back = await reviews.unbarred(db, {patient: person for patient, person, _ in places}, new_id)
         await kept.move(db, [(patient, person, "unmerged") for patient, person in back.items()], now)
-        for each in held:
-            await lineage.hold_again(db, each.done_at)
         await lineage.explain(db, list(leaving), now, told.message, by)
         otherwise = [each.pair for each in joined]
         await reviews.decide(db, [(gone.id, into.id), *otherwise], False, by or f"source|{told.source}", now)

@@ -193,6 +193,7 @@ class Index:
                 raise Conflict(NEVER)
             await enrolling.outbox.announce("Line", book.line("decision-undone", asked.actor, names, now), db)
             await lineage.wait_again(db, names, at)
+            await lineage.hold_again(db, at)  # before anybody leaves, so that whoever was merged with them goes along
             places = await reviews.unbarred(db, await kept.back(db, names, at, new_id), new_id)
             before |= await kept.sets_of(db, places)
             together = [entry.id for entries in before.values() for entry in entries]

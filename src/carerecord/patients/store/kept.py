@@ -288,7 +288,8 @@ PARTED: Final = ("parted", "undone", "unmerged", "severed", "corrected")  # why 
 
 async def back(db: Connection, names: Sequence[str], at: datetime, new_id: Callable[[], str]) -> dict[str, str]:
     """Into which sets to undo what a decision of these, at that moment, moved: each id that has not left those to whom it came
-    since leaves them, wherever all of them are by now, for the set where it was, and with it who was merged with it since."""
+    since leaves them, wherever all of them are by now, for the set where it was, and with it who was merged with it since;
+    for a new one where others are in that set by now."""
     rows = await db.fetch(
         """
         WITH moved AS (
@@ -303,8 +304,18 @@ async def back(db: Connection, names: Sequence[str], at: datetime, new_id: Calla
             SELECT patient FROM link WHERE person IN (SELECT person FROM moved) AND until > $1 AND since < $1
         ), there AS (
             SELECT DISTINCT link.person FROM beside JOIN link ON link.patient = beside.patient AND until IS NULL
+        ), mate AS (
+            SELECT patient, person FROM link WHERE person IN (SELECT former FROM moved) AND until IS NULL AND since < $1
+             UNION
+            SELECT patient, person FROM link WHERE person IN (SELECT former FROM moved) AND until >= $1 AND since < $1
+        ), taken AS (
+            SELECT person FROM there
+             UNION
+            (SELECT person FROM link WHERE person IN (SELECT former FROM moved) AND until IS NULL
+             EXCEPT
+             SELECT person FROM mate JOIN link USING (patient, person) WHERE until IS NULL)
         )
-        SELECT moved.patient, former, former IN (SELECT person FROM there) AS taken, ARRAY (SELECT patient FROM beside) AS beside
+        SELECT moved.patient, former, former IN (SELECT person FROM taken) AS taken, ARRAY (SELECT patient FROM beside) AS beside
           FROM moved
           JOIN link ON link.patient = moved.patient AND until IS NULL
          WHERE link.since = $1

@@ -113,9 +113,9 @@ async def say(
     )
 
 
-async def end(db: Connection, gone: str, now: datetime, into: str = "", until: datetime | None = None) -> None:
-    """`gone` stands for itself again, or is at least not stood for by `into`, or by whom it was merged into `until` then; its set
-    stays as it is."""
+async def end(db: Connection, gone: str, at: datetime, into: str = "", until: datetime | None = None) -> None:
+    """From `at` on `gone` stands for itself, or is at least not stood for by `into`, or by whom it was merged into `until` then;
+    its set stays as it is."""
     await db.execute(
         """
         UPDATE merge
@@ -123,7 +123,7 @@ async def end(db: Connection, gone: str, now: datetime, into: str = "", until: d
          WHERE gone = $1 AND kind = 'merge' AND $3 IN ('', into_id) AND ($4::timestamptz IS NULL OR recorded_at <= $4)
         """,
         gone,
-        now,
+        at,
         into,
         until,
     )
@@ -134,28 +134,34 @@ async def merge(
 ) -> None:
     """Who stands for whom is as merges were recorded, in whatever order they come, and whoever had to decide of one first.
 
-    Whoever is named as the survivor stands for itself from then on: so no chain closes into a ring.
+    Whoever is named as the survivor stands for itself from then on: so no chain closes into a ring. One that comes late ended
+    when the later one was done: with that taken back it holds.
     """
-    is_late = await _named_after(db, gone, recorded_at)
+    overtaken_at = await _overtaken_at(db, gone, recorded_at)
     await end(db, into, now, until=recorded_at)
     await end(db, gone, now, until=recorded_at)
     await say(db, gone, into, "merge", recorded_at, now, message, moved)
-    if is_late:
-        await end(db, gone, now, into)
+    if overtaken_at:
+        await end(db, gone, overtaken_at, into)
 
 
-async def _named_after(db: Connection, gone: str, when: datetime) -> bool:
-    """Whether a merge that was recorded later names it: then it stands as that one says, or for itself."""
-    found = await db.fetchval(
+async def _overtaken_at(db: Connection, gone: str, when: datetime) -> datetime | None:
+    """When the first merge that was recorded later and names it was done: it stands as that one says, or for itself. None where
+    there is none."""
+    found: datetime | None = await db.fetchval(
         """
-        SELECT EXISTS (SELECT
-                         FROM merge
-                        WHERE $1 IN (gone, into_id) AND recorded_at > $2 AND (kind = 'merge' OR ended_at IS NOT NULL))
+        SELECT done_at
+          FROM merge
+         WHERE $1 IN (gone, into_id)
+           AND recorded_at > $2
+           AND (kind = 'merge' OR ended_at IS NOT NULL)
+         ORDER BY recorded_at, done_at
+         LIMIT 1
         """,
         gone,
         when,
     )
-    return bool(found)
+    return found
 
 
 async def end_across(db: Connection, moved: Sequence[str], now: datetime) -> None:
@@ -223,9 +229,10 @@ async def followers(db: Database, patients: Iterable[str]) -> dict[str, str]:
         WITH RECURSIVE chain AS (
             SELECT gone, into_id FROM merge WHERE into_id = ANY ($1) AND gone <> ALL ($1) AND kind = 'merge'
             UNION
-            SELECT merge.gone, chain.into_id
+            SELECT follower.gone, chain.into_id
               FROM chain
-              JOIN merge ON merge.into_id = chain.gone AND merge.gone <> ALL ($1) AND merge.kind = 'merge'
+             CROSS JOIN LATERAL (SELECT gone FROM merge WHERE into_id = chain.gone AND kind = 'merge' OFFSET 0) AS follower
+             WHERE follower.gone <> ALL ($1)
         )
         SELECT gone, into_id FROM chain
         """,
@@ -312,7 +319,7 @@ async def wait_again(db: Connection, patients: Sequence[str], at: datetime) -> N
             DELETE FROM merge USING told WHERE merge.gone = told.gone AND merge.into_id = told.into_id AND NOT asked
         )
         UPDATE merge
-           SET kind = CASE WHEN ended_at = done_at THEN 'merge' ELSE kind END || $3, moved = '{}', former = '{}', ended_at = NULL
+           SET kind = CASE WHEN ended_at IS NULL THEN kind ELSE 'merge' END || $3, moved = '{}', former = '{}', ended_at = NULL
           FROM told
          WHERE merge.gone = told.gone
            AND merge.into_id = told.into_id
