@@ -12,6 +12,7 @@ import sys
 import traceback
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from http import HTTPStatus
@@ -24,6 +25,7 @@ import orjson
 FHIR = "application/fhir+json"
 HTML = "text/html; charset=utf-8"
 _MOST_BYTES = 4_000_000
+_HANDS_S = 0.05  # nobody is told of hands that are still being shaken: they are let go by the other side
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ class _Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass of it
         self._listener.connections.add(self)
+        if not self._listener.listens:  # any more: it was taken while the door closed
+            self.drop()
 
     def connection_lost(self, _: Exception | None) -> None:
         self._listener.connections.discard(self)
@@ -240,6 +244,10 @@ class Listener:
     def address(self) -> str:
         return f"{'https' if self.tls else 'http'}://{self.name}:{self.port}"
 
+    @property
+    def listens(self) -> bool:
+        return self._server is not None
+
     async def listen(self) -> None:
         if self._server is None:
             loop = asyncio.get_running_loop()
@@ -247,12 +255,17 @@ class Listener:
             self.port = self._server.sockets[0].getsockname()[1]
 
     async def refuse(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-            for connection in tuple(self.connections):
-                connection.drop()
-            await asyncio.sleep(0)
+        if self._server is None:
+            return
+        server, self._server = self._server, None
+        for each in server.sockets:
+            with suppress(RuntimeError):  # said by uvloop, which takes nobody half way
+                asyncio.get_running_loop().remove_reader(each)
+        await asyncio.sleep(0)  # whoever was being taken is there
+        server.close()
+        for connection in tuple(self.connections):
+            connection.drop()
+        await asyncio.sleep(_HANDS_S if self.tls else 0)
 
     def answer(self, asked: Asked) -> Answer | Awaitable[Answer]:
         try:
