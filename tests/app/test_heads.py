@@ -153,28 +153,30 @@ async def test_a_body_that_goes_on_byte_by_byte_is_ended_in_time(port: int) -> N
     assert 0.2 < took_s < 5
 
 
-@pytest.mark.usefixtures("hurried")
 async def test_a_body_that_comes_on_is_waited_for_however_long_it_is(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heads, "BODY_WITHIN_S", 1.0)
     monkeypatch.setattr(heads, "BODY_PACE", 100_000)
-    parts = [b"a" * 5_000] * 200
+    parts = [b"a" * 5_000] * 300
+    began = asyncio.get_running_loop().time()
 
-    came = await answered(port, b"POST / HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", *parts)
+    came = await answered(port, b"POST / HTTP/1.1\r\nConnection: close\r\nHost: x\r\nContent-Length: 1500000\r\n\r\n", *parts)
 
-    assert came.endswith(b"1000000, nothing late")
+    assert came.endswith(b"1500000, nothing late")
+    assert asyncio.get_running_loop().time() - began > 1.2, "longer than it may stand still"
 
 
 async def test_requests_one_after_the_other_are_answered_though_the_first_was_long_ago(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(heads, "HEAD_WITHIN_S", 0.1)
+    monkeypatch.setattr(heads, "HEAD_WITHIN_S", 1.0)
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    for _ in range(3):
+    for pause_s in (1.2, 0.0):
         writer.write(b"GET / HTTP/1.1\r\n")
         await asyncio.sleep(0.02)
         writer.write(b"Host: x\r\n\r\n")
         assert (await reader.readline()).startswith(b"HTTP/1.1 200")
         await reader.readuntil(b"0, nothing late")
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(pause_s)
     writer.close()
 
 

@@ -377,7 +377,7 @@ async def test_who_reaches_a_host_after_all_was_closed_asks_nothing(way: asyncio
     way.clear()
     async with asking(played, ours) as ask:
         asked = ask()
-        await asyncio.sleep(0.05)
+        await until(lambda: played.connections)
         await ours.close()
         way.set()
         with pytest.raises(NoAnswer):

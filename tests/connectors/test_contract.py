@@ -65,7 +65,7 @@ async def test_a_silent_source_has_a_reply_by_the_deadline(played: Played):
         reply = await world.ask(within_s=0.4)
         took = asyncio.get_running_loop().time() - began
 
-    assert took < 1.0
+    assert took < 3.0, "and not when the connection ends, which is never"
     assert (reply.state, reply.failed, reply.entries) == ("no answer", True, ())
     assert [each.state for each in reply.sections] == ["no answer"]
 

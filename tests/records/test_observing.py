@@ -87,7 +87,10 @@ async def test_what_was_seen_is_told_once_and_openings_are_not_kept_waiting_for_
         observing_.tell(Calls("records", {"sources": Direct([answer(OBSERVED, told)])}), Turns(), log_for("records"))
     )
     observing_.saw([a_reply("gp", coded("a", SNOMED))])
-    await asyncio.sleep(0.2)
+    async with asyncio.timeout(20):
+        while not heard:
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)  # and nothing more comes
     telling.cancel()
     assert [[each.source for each in one.observed] for one in heard] == [["gp"]]
 

@@ -27,10 +27,13 @@ def skipped(**more: object) -> Serving:
     return serving("skipped", chart("t1", problem("c2", "t1", "Gout")), sections=LETTERS, **more)
 
 
-async def swept(world: World) -> None:
-    """Run the background job for as long as it takes to come to rest."""
+async def swept(world: World, *told: str) -> None:
+    """Run the background job until the locator was told of these sources, and long enough for anything that must not be."""
     job = asyncio.create_task(world.desk.teacher.sweep())
-    await asyncio.sleep(0.6)
+    async with asyncio.timeout(20):
+        while not {each.source for each in world.neighbours.seen}.issuperset(told):
+            await asyncio.sleep(0.01)
+    await asyncio.sleep(0.2)
     job.cancel()
     await asyncio.gather(job, return_exceptions=True)
 
@@ -39,7 +42,7 @@ async def test_a_skipped_source_is_asked_afterwards_and_what_it_held_is_told_to_
     async with a_world(asked(), skipped(), unknown=("skipped",), sweep_share=1.0) as world:
         record = await world.last(A_GP)
         before = list(world.servers["skipped"].asked)
-        await swept(world)
+        await swept(world, "skipped")
         (line,) = [each for each in world.outbox.lines if each.what == "swept"]
         (seen,) = [each for each in world.neighbours.seen if each.source == "skipped"]
 
@@ -54,7 +57,7 @@ async def test_a_source_that_knows_nobody_counts_as_skipped_rightly():
     empty = serving("skipped", sections=LETTERS)
     async with a_world(asked(), empty, unknown=("skipped",), sweep_share=1.0) as world:
         await world.last(A_GP)
-        await swept(world)
+        await swept(world, "skipped")
         (seen,) = [each for each in world.neighbours.seen if each.source == "skipped"]
 
     assert (seen.was_skipped, seen.sections, seen.local_id) == (True, (), "")
@@ -90,7 +93,9 @@ async def test_an_answer_is_told_of_the_entry_that_gave_it_and_not_of_whoever_wa
         world.neighbours.pointers = (Pointer("known", "g1", "p2"),)
         await world.last(DR_NAIR)
         telling = asyncio.create_task(world.desk.teacher.tell())
-        await asyncio.sleep(0.05)
+        async with asyncio.timeout(20):
+            while len(world.neighbours.seen) < 2:
+                await asyncio.sleep(0.01)
         telling.cancel()
         told = {(each.source, each.local_id): each.patient for each in world.neighbours.seen}
 
