@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 from tests.exchange.conftest import Answer, Api
 
+from carerecord.exchange.veils import Veils
+from carerecord.kit.errors import CareRecordError
+
 NUMBER = "https://fhir.nhs.uk/Id/nhs-number|9990000018"
 
 
@@ -94,3 +97,26 @@ async def test_what_is_no_address_is_the_fault_of_whoever_wrote_it(api: Api, met
     together = await api.ask("POST", "/", {"resourceType": "Bundle", "type": "transaction", "entry": [entry]})
     told = together.json["entry"][0]["response"]["status"] if together.status == 200 else str(together.status)
     assert told == "400"
+
+
+@pytest.mark.parametrize("kind", ["transaction", "batch"])
+async def test_a_fault_in_what_is_kept_back_calls_nothing_unwritten_that_is_written(
+    api: Api, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Or whoever is told of a fault sends all of it again."""
+    asked = 0
+
+    async def fresh(_: Veils) -> None:
+        nonlocal asked
+        asked += 1
+        if asked > 1:
+            raise CareRecordError("Something failed inside.")
+
+    monkeypatch.setattr(Veils, "known", False)
+    monkeypatch.setattr(Veils, "fresh", fresh)
+    entries = [{"resource": {"resourceType": "Patient"}, "request": {"method": "POST", "url": "Patient"}}]
+    entries += [{"request": {"method": "GET", "url": url}} for url in ("Patient/p1", "Patient?_id=p1")]
+    told = await api.ask("POST", "/", {"resourceType": "Bundle", "type": kind, "entry": entries})
+
+    assert told.status == 200
+    assert [each["response"]["status"][:3] for each in told.json["entry"]] == ["201", "500", "500"]

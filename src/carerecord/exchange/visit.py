@@ -26,7 +26,7 @@ from carerecord.fhir.search.parameters import Parameters
 from carerecord.fhir.xml import Elements
 from carerecord.kit import request as requests
 from carerecord.kit.calls import Calls, broken
-from carerecord.kit.errors import NotSignedIn, Refused, Unavailable
+from carerecord.kit.errors import CareRecordError, NotSignedIn, Refused
 from carerecord.kit.log import Log
 
 _allows: Final = lru_cache(4_096)(allows)
@@ -101,7 +101,7 @@ class Visit:
     bearer: Known | None = None
     request_id: str = ""
     form: Form = formats.PLAIN  # of the answer
-    veiled_by: Unavailable | None = None  # why it cannot be known what people keep back
+    veiled_by: CareRecordError | None = None  # why it cannot be known what people keep back
     heads: dict[bytes, bytes] = field(init=False)  # what it says of itself, by names in small letters; of several the first
     _base: str = ""
 
@@ -160,7 +160,7 @@ class Visit:
         """What the scopes allow, behind what people keep back from this client's organisation.
 
         Raises:
-            Unavailable: it is to be read, and what people have said about sharing cannot be known.
+            CareRecordError: it is to be read, and what people have said about sharing cannot be known.
         """
         if letter in _READS and self.veiled_by is not None:
             raise self.veiled_by
@@ -170,7 +170,7 @@ class Visit:
         """What writes may look up. Those that ask for nothing are made though nobody can say what people keep back.
 
         Raises:
-            Unavailable: one of them asks by a condition, a reference or a patch, and it cannot be known what may be told.
+            CareRecordError: one of them asks by a condition, a reference or a patch, and it cannot be known what may be told.
         """
         if self.veiled_by is not None and not any(map(_asks, changes)):
             return Reach(())
@@ -184,8 +184,8 @@ class Visit:
         try:
             await self.face.veils.fresh()
             self.veiled_by = None
-        except Unavailable as away:
-            self.veiled_by = away
+        except CareRecordError as unknown:
+            self.veiled_by = unknown
 
     @property
     def strict(self) -> bool:
