@@ -409,6 +409,9 @@ async def test_a_pair_that_cannot_be_decided_yet_keeps_nobody_from_those_that_wa
     assert 'href="/reviews?decided=50#decided"' in first
     assert 'value="d59"' in (await browser.get("/reviews?decided=50")).text, "and can be undone"
     assert (await browser.get("/reviews?from=-1")).status_code == 400
+    decisions = [each for each in neighbours.asked if isinstance(each, patients.DecideAsked)]
+    assert (await browser.post("/reviews", data={**TOKEN, "review": "r51", "decision": "same", "from": "x"})).status_code == 400
+    assert [each for each in neighbours.asked if isinstance(each, patients.DecideAsked)] == decisions, "and nothing is decided"
 
 
 async def test_the_privacy_officer_reads_who_looked_when_and_why() -> None:

@@ -124,6 +124,7 @@ async def decide(visit: Visit) -> Response:
     """
     await visit.must("review")
     review, decision = visit.sent("review"), visit.sent("decision")
+    at = counted(visit.sent("from") or "0", "This form is not one of ours.")
     if decision == "undo":
         await visit.face.calls.ask(UNDO, UndoAsked(review, visit.actor))
     elif decision in ("same", "different"):
@@ -133,5 +134,4 @@ async def decide(visit: Visit) -> Response:
         await visit.face.calls.ask(SEVER, SeverAsked(one, other, visit.actor, undo=decision == "mend"))
     else:
         raise NotUnderstood("Say whether the two are one person.")
-    at = counted(visit.sent("from") or "0", "This form is not one of ours.")
     return visit.go(f"/reviews?done={decision}{f'&from={at}' if at else ''}")
