@@ -6,6 +6,7 @@ from tests.patients.people import Desk, nhs, stated
 from carerecord.contracts.patients import DeathsAsked, Demographics, Identifier, Name, TracedAsked
 from carerecord.fhir.identifiers import NHS_NUMBER
 from carerecord.patients.asking import Asking
+from carerecord.patients.store.finding import MOST
 
 MARLOW, DIED = nhs(1), "2026-11-20"
 
@@ -45,3 +46,12 @@ async def test_a_number_of_which_nothing_is_left_is_nobodys_and_puts_no_death_in
     await desk.enrol(stated("hospital", "1", local="H1", death_doubted="taken back"))
     told = await Asking(desk.db).deaths(DeathsAsked(((local,), (Identifier(NHS_NUMBER, "---"),), ())))
     assert told == ("taken back", "", "")
+
+
+async def test_what_a_crowd_bears_is_no_number_and_puts_no_death_of_it_in_doubt(desk):
+    junk, own = Identifier("https://hospital.test/Id", "0000000"), Identifier(NHS_NUMBER, MARLOW)
+    await desk.enrol(stated("hospital", "1", number=MARLOW, local="0000000", death_doubted="taken back"))
+    asked = DeathsAsked(((junk,), (own, junk)))
+    assert await Asking(desk.db).deaths(asked) == ("taken back", "taken back")
+    await desk.enrol(*[stated("hospital", f"x{n}", f"Name{n}", "", local="0000000") for n in range(MOST)])
+    assert await Asking(desk.db).deaths(asked) == ("", "taken back")

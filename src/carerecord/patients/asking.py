@@ -90,13 +90,14 @@ class Asking:
 
     async def deaths(self, asked: DeathsAsked) -> tuple[str, ...]:
         wanted = {names.number(each.value) for bearer in asked.bearers for each in bearer} - {""}
-        ids = await finding.bearers(self.db, sorted(wanted)) if wanted else []
+        borne = await finding.bearers(self.db, sorted(wanted)) if wanted else {}
+        ids = {each for bearers in borne.values() for each in bearers}
         doubts: dict[tuple[str, str], str] = {}
         for entries in (await kept.sets_of(self.db, ids)).values() if ids else ():
             if doubted := person_of(entries).demographics.death_doubted:
                 numbers = [(NHS_NUMBER, entry.nhs_number) for entry in entries]
                 numbers += [(each.system, names.number(each.value)) for entry in entries for each in entry.stated.identifiers]
-                doubts |= {each: doubted for each in numbers if each[1]}  # an empty one is everybody's
+                doubts |= {each: doubted for each in numbers if each[1] in borne}
         known = [[doubts.get((each.system, names.number(each.value)), "") for each in bearer] for bearer in asked.bearers]
         return tuple([next(filter(None, each), "") for each in known])
 

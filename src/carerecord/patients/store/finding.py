@@ -77,17 +77,21 @@ async def by_number(db: Database, numbers: Iterable[str]) -> list[str]:
     return [row["patient"] for row in await db.fetch(BY_NUMBER, list(numbers), MOST)]
 
 
-async def bearers(db: Database, numbers: Sequence[str]) -> list[str]:
-    """All of them: for who knows the numbers, and does not look for anybody."""
+async def bearers(db: Database, numbers: Sequence[str]) -> dict[str, list[str]]:
+    """All who bear each: for who knows the numbers, and looks for nobody. What more than `MOST` bear ("0000") is no number."""
     rows = await db.fetch(
         """
-        SELECT DISTINCT patient
+        SELECT wanted.value, bearer.ids
           FROM unnest($1::text[]) AS wanted (value)
-         CROSS JOIN LATERAL (SELECT patient FROM identifier WHERE value = wanted.value OFFSET 0) AS bearer
+         CROSS JOIN LATERAL (
+               SELECT array_agg(patient) AS ids
+                 FROM (SELECT patient FROM identifier WHERE value = wanted.value LIMIT $2 + 1) AS one) AS bearer
+         WHERE cardinality(bearer.ids) <= $2
         """,
         list(numbers),
+        MOST,
     )
-    return [row["patient"] for row in rows]
+    return {row["value"]: row["ids"] for row in rows}
 
 
 async def by_names(db: Database, slots: Slots, least: int) -> list[str]:
