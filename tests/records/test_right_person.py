@@ -88,6 +88,15 @@ def test_an_entry_that_its_source_merged_into_this_person_is_theirs_whatever_it_
     assert (reply.danger, reply.mismatches) == (danger, ())
 
 
+def test_an_item_of_a_number_that_was_merged_into_this_persons_says_so_and_no_other_does():
+    one, other = a_problem("pas", "Gout", subject="Patient/x1"), a_problem("pas", "Fall", id="c2", subject="Patient/x2")
+    reply = replace(a_reply("pas", one, other, said=(ME, STRANGER)), local_ids=("x1", "x2"))
+    assert {each.facts.title: each.merged for each in judged(EDITH, reply).entries} == {"Gout": False, "Fall": True}
+
+    apart = replace(reply, said=(ME, replace(STRANGER, birth_date="", given=(), family=(), replaced_by="x9")))
+    assert not any(each.origin.merged for each in judged(EDITH, apart).entries), "merged into somebody who is not here"
+
+
 def test_an_answer_that_does_not_say_who_it_is_about_is_held():
     reply = judged(EDITH, a_reply("gp", a_problem("gp", "Gout"), said=()))
 

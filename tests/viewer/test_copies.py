@@ -103,6 +103,14 @@ def test_each_item_names_its_source_as_a_copy_wherever_it_stands_and_says_when_i
     assert "Fetched" not in pairs
 
 
+def test_an_item_that_was_sent_under_another_number_of_its_source_says_so_where_it_says_whence_it_is():
+    record, gp = from_copy("copy")
+    entry = next(each for section in record.sections for each in section.entries if each.source == gp.source)
+    said = [dict(origins(View(record, FMT), each)[0].pairs) for each in (entry, replace(entry, merged=True))]
+    assert ["Sent under" in each for each in said] == [False, True]
+    assert said[1]["Sent under"].startswith("Another number of this source")
+
+
 def test_a_printed_sheet_names_the_sources_that_are_copies():
     record, gp = from_copy("copy")
     session = Session("s", DOCTOR.name, (DOCTOR.role,), DOCTOR, "t", "", "")

@@ -83,6 +83,7 @@ class Origin(Struct, frozen=True, gc=False, omit_defaults=True):
     version: str = ""
     kept: str = ""  # "" = the source said it now | copy | here
     came_at: str = ""  # of what is kept: when it came
+    merged: bool = False  # it bears another number of its source, which that has merged into this person's
 
 
 class Entry(Struct, frozen=True, gc=False, omit_defaults=True):
@@ -98,6 +99,7 @@ class Entry(Struct, frozen=True, gc=False, omit_defaults=True):
     late: bool = False
     superseded_by: str = ""  # key of a newer one, on an explicit link, or a newer plan of the same kind
     mismatch: str = ""  # "" or what differs: the item is held behind a warning
+    merged: bool = False  # as in an origin
 
     @property
     def origin(self) -> Origin:
@@ -105,7 +107,7 @@ class Entry(Struct, frozen=True, gc=False, omit_defaults=True):
         of = self.facts
         return Origin(
             self.source, of.resource_type, of.id, of.author, of.organisation, of.last_updated,
-            self.fetched_at, of.version, self.kept, self.came_at,
+            self.fetched_at, of.version, self.kept, self.came_at, self.merged,
         )  # fmt: skip
 
     @property

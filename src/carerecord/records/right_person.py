@@ -32,6 +32,7 @@ def judged(person: Person, reply: Reply) -> Reply:
         return discarded(reply, "items about somebody else")
     if strangers:
         reply = _without_strangers(reply, mine, strangers)
+    reply = _with_origins(reply)
     mismatches = _mismatches(person, reply)
     return replace(reply, mismatches=mismatches) if mismatches else reply
 
@@ -48,11 +49,26 @@ def discarded(reply: Reply, danger: str) -> Reply:
 
 def is_about(subject: str, local_ids: tuple[str, ...], numbers: frozenset[str]) -> bool:
     """Whether a reference or identifier names the person. What names nobody was found under the person and stays."""
-    _, found, id_ = subject.rpartition("Patient/")
-    if found:
-        return id_.split("/", 1)[0] in local_ids
+    if "Patient/" in subject:
+        return _is_of(subject, local_ids)
     system, bar, value = subject.partition("|")
     return value in numbers if bar and system == NHS_NUMBER else True
+
+
+def _is_of(subject: str, local_ids: tuple[str, ...]) -> bool:
+    """Whether a reference leads to one of these entries."""
+    _, found, id_ = subject.rpartition("Patient/")
+    return bool(found) and id_.split("/", 1)[0] in local_ids
+
+
+def _with_origins(reply: Reply) -> Reply:
+    """Each item that bears a number which its source merged into another of this person's says so."""
+    ours = {said.local_id for said in reply.said}
+    gone = tuple(said.local_id for said in reply.said if said.replaced_by in ours)
+    if not gone:
+        return reply
+    told = (replace(each, merged=True) if _is_of(each.facts.subject, gone) else each for each in reply.entries)
+    return replace(reply, entries=tuple(told))
 
 
 def _danger(person: Person, reply: Reply) -> str:

@@ -215,6 +215,8 @@ def _origin(view: View, facts: Facts, origin: Origin) -> OriginWords:
         pairs.insert(2, ("Recorded", fmt.at(origin.recorded)))
     if origin.organisation and state and origin.organisation != state.name:
         pairs.insert(1, ("Organisation", origin.organisation))
+    if origin.merged:
+        pairs.append(("Sent under", "Another number of this source, which has merged it into this person’s."))
     if facts.medicine and facts.medicine.because:
         pairs.append(("To check" if facts.medicine.unsure else "Current" if facts.medicine.current else "Past",
                       fmt.dated(facts.medicine.because)))  # fmt: skip
