@@ -1,5 +1,6 @@
 """What was said of two entries and is taken back, or contradicted, or overtaken: who is who then, and who stands for whom?"""
 
+import itertools
 from datetime import timedelta
 
 import pytest
@@ -279,6 +280,21 @@ async def test_whoever_was_merged_by_a_message_that_came_late_goes_along_when_th
     assert (await desk.who(c)).ids == (c,)
     assert set((await desk.who(a)).ids) == {a, b}
     assert await stands_for(desk, a) == b
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(("ab", "bc", "ac"))), ids=" ".join)
+async def test_who_is_merged_with_both_of_two_who_are_parted_stays_in_whatever_order_that_was_told(desk, order):
+    a, b, c = await taken(desk, "a", "b", "c")
+    at = desk.clock.at - timedelta(days=1)
+    for gone, into in order:
+        recorded = at + timedelta(minutes=("ab", "bc", "ac").index(gone + into))
+        await say(desk, "merge", gone, into, recorded=recorded.isoformat())
+
+    await say(desk, "unmerge", "a", "c")
+
+    assert (await desk.who(a)).ids == (a,)
+    assert set((await desk.who(c)).ids) == {b, c}
+    assert await stands_for(desk, b) == c
 
 
 async def test_whoever_was_merged_by_a_message_that_came_late_goes_along_when_the_later_merge_is_undone(desk):

@@ -154,15 +154,14 @@ class Instructing:
         here = {member.patient for member in sets.get(gone.person, ())}
         moved = [(patient, person) for each in held for patient, person in zip(each.moved, each.former, strict=True)]
         back = {patient: person for patient, person in moved if patient in here}
-        # The number that was wronged leaves, with all that it brought; where it brought nothing with it, alone. Which of the two
-        # that is the merge has said: an A37 names them in any order.
+        # The number that was wronged leaves, with all that it brought and that is not merged with who stays as well. Which of the
+        # two that is the merge has said: an A37 names them in any order.
         wronged = max(held, key=lambda each: each.recorded_at).gone if held else gone.id
-        leaving = back or {wronged: ""}
-        stays = into.id if wronged == gone.id else gone.id
-        brought = await lineage.merged_with(db, leaving, [stays])
+        stays, goes = sorted((into.id, gone.id), key=lambda each: (each in back, each == wronged))
+        staying = (stays, *await lineage.merged_with(db, [stays], [goes]))
+        leaving = {goes: ""} | {patient: person for patient, person in back.items() if patient not in staying}
+        brought = await lineage.merged_with(db, leaving, staying)
         leaving |= {patient: leaving[one] for patient, one in brought.items()}
-        if gone.id in leaving and into.id in leaving:
-            leaving = {patient: person for patient, person in leaving.items() if patient != into.id}
         fresh: dict[str, str] = {}
         places = [
             (patient, person if person and person != into.person else fresh.setdefault(person, new_id()), "unmerged")
