@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,9 +74,7 @@ class Trust:
 
 
 def with_certificate(sender: Sender, *names: str) -> Sender:
-    from msgspec.structs import replace
-
-    return replace(sender, certificates=names)
+    return msgspec.structs.replace(sender, certificates=names)
 
 
 @asynccontextmanager
@@ -206,13 +205,13 @@ async def test_a_certificate_of_ours_that_is_renewed_is_shown_without_a_restart_
             shown_before = _shown(before)
             files[0].write_bytes(b"half of it")
             with capture_logs() as told:
-                await book.renew()
+                book.renew()
             assert [each["event"] for each in told] == ["mllp.certificate_unreadable"]
             assert _shown(await Line.to(book.port_open, ssl=way, server_hostname="127.0.0.1")) == shown_before
 
             made = trust.authority.good()
             files[0].write_bytes(made.key + made.chain)
-            await book.renew()
+            book.renew()
             after = await Line.to(book.port_open, ssl=way, server_hostname="127.0.0.1")
 
             assert _shown(after) != shown_before
@@ -490,6 +489,80 @@ async def test_messages_that_never_end_share_a_room_and_the_largest_gives_its_ow
         assert await hospital.journalled() == 3
         assert (await lines[turned].send(adt(number=f"H{turned}")))[0] == "AA"
         assert desk.held == 0
+
+
+@pytest.mark.parametrize(("unable", "answers"), [("AE", ["AE", "AA"]), ("silence", ["AA"])])
+async def test_whoever_finds_no_room_is_told_so_as_its_table_says(service_database: Any, unable: str, answers: list[str]):
+    """An engine whose table says AE throws away what it is told AR for."""
+    sender = msgspec.structs.replace(PAS, unable=unable)
+    async with a_door(service_database, senders=(sender,)) as hospital, listening(hospital, most_held=200_000) as (_, port):
+        line = await Line.to(port)
+        await line.write(b"\x0b" + adt() + b"NTE|1||" + b"a" * 400_000)
+        await asyncio.sleep(0.1)
+        await line.write(b"\r\x1c\r" + framed(adt(number="M2")))
+
+        assert [said(await line.answer())[0] for _ in answers] == answers
+        assert await hospital.journalled() == 1
+
+
+async def test_what_has_begun_and_is_small_is_not_given_up_for_the_room_of_others(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital, most_held=0) as (_, port):
+        line = await Line.to(port)
+        whole = framed(adt())
+        await line.write(whole[:100])
+        await asyncio.sleep(0.1)
+        await line.write(whole[100:])
+
+        assert said(await line.answer())[0] == "AA"
+
+
+async def test_a_batch_is_counted_as_held_until_it_is_taken(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, _):
+        sending = Connection(desk)
+        sending.connection_made(Wire())
+        batch = b"BHS|^~\\&|PAS|R1A\r" + b"".join(adt(number=f"M{each}") for each in range(800)) + b"BTS|800\r"
+        sending.data_received(framed(batch))
+        held = desk.held
+        async with asyncio.timeout(30):
+            while not sending._idle:
+                await asyncio.sleep(0.01)
+
+        assert held >= len(batch)
+        assert desk.held == 0
+        sending.connection_lost(None)
+
+
+async def test_several_who_send_much_at_once_have_their_turns_one_after_the_other(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, _):
+        floods = [Connection(desk) for _ in range(20)]
+        for each in floods:
+            each.connection_made(Wire())
+            each.data_received(framed(adt(application="NOBODY")) * 2_000)
+        taken = [bool(each._out) for each in floods]
+        async with asyncio.timeout(30):
+            while any(each._more for each in floods):
+                await asyncio.sleep(0.01)
+        for each in floods:
+            each.connection_lost(None)
+
+    assert not any(taken[1:]), "who comes while others wait is behind them"
+
+
+async def test_what_cannot_be_taken_in_its_turn_ends_its_connection_so_that_it_is_sent_again(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (desk, port):
+        line, other = await Line.to(port), await Line.to(port)
+        await line.send(adt())
+        (there,) = [each for each in desk.connections if each._last is not None]
+        there._framing.add(framed(adt(number="M2")))
+        there._more = there._queued = True
+        desk.fault_in = lambda raw, charset="": str(_faulty(raw))
+        with capture_logs() as told:
+            desk.later(there)
+            assert await _ended(line)
+        desk.fault_in = lambda raw, charset="": ""
+
+        assert [each["event"] for each in told] == ["mllp.untaken"]
+        assert (await other.send(adt(number="M2")))[0] == "AA"
 
 
 async def test_who_comes_when_the_door_is_full_is_sent_away_and_who_is_there_goes_on(service_database: Any):

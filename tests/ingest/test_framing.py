@@ -74,6 +74,7 @@ def test_an_end_that_does_not_come_is_given_up_and_its_rest_is_junk():
 
     assert framing.feed(b"\x0bMSH|half") == []
     assert framing.give_up() == Framed(b"MSH|half", NO_END)
+    assert framing.held == 0, "nothing of it stays in memory"
     assert framing.give_up() is None
     assert framing.feed(b" the rest\x1c\r\x0bMSH|next\x1c\r") == [Framed(b"MSH|next")]
 
@@ -81,9 +82,11 @@ def test_an_end_that_does_not_come_is_given_up_and_its_rest_is_junk():
 def test_one_that_gives_its_room_up_says_so_and_the_next_is_whole():
     framing = Framing(1_000_000)
     framing.feed(b"\x0bMSH|" + b"a" * 500_000)
+    assert framing.spare > 400_000
     framing.let_go()
 
     assert framing.held <= KEPT_OF_LARGE + 4
+    assert framing.spare == 0, "there is no more to be had"
     (gone, behind) = framing.feed(b"a" * 100_000 + b"\x1c\r\x0bMSH|next\x1c\r")
     assert (gone.raw[:4], gone.fault, behind) == (b"MSH|", NO_ROOM, Framed(b"MSH|next"))
 

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import threading
 from typing import Any
 
 import hl7 as hl7_library  # type: ignore[import-untyped]
@@ -14,6 +15,8 @@ from tests.ingest.test_fhir_messages import PATIENT, VACCINE, event
 
 from carerecord.contracts.ingest import ReceiveAsked, Received
 from carerecord.fhir.bundle import parse
+from carerecord.ingest import receive
+from carerecord.ingest.journal.arrivals import ASIDE_BYTES
 from carerecord.ingest.receive import Receiver
 from carerecord.ingest.senders import Refusal
 from carerecord.kit.errors import NotFound, Refused
@@ -83,6 +86,20 @@ async def test_a_batch_over_http_is_its_messages_and_has_one_answer(hospital: Ho
     answer = base64.b64decode(told.answer).decode()
     assert "\rMSA|CE|1|Message 2 of 3: " in answer
     assert await hospital.journalled() >= 2
+
+
+async def test_a_large_message_is_read_in_a_thread_in_a_batch_too(hospital: Hospital, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours, where = threading.get_ident(), []
+
+    def judged(raw: bytes, *told: Any) -> tuple[str, str]:
+        where.append((len(raw) > ASIDE_BYTES, threading.get_ident() == ours))
+        return "", ""
+
+    monkeypatch.setattr(receive, "judged", judged)
+    large = message("ADT^A28", control="2") + b"NTE|1||" + b"a" * ASIDE_BYTES + b"\r"
+    await sent(hospital, b"BHS|^~\\&|PAS|R1A\r" + message("ADT^A28") + large + b"BTS|2\r", sender=PAS.id)
+
+    assert where == [(False, True), (True, False)]
 
 
 async def test_rows_of_an_extract_are_filed_and_a_broken_one_waits_while_the_others_stand(hospital: Hospital) -> None:

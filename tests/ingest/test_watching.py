@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
@@ -113,6 +113,35 @@ async def test_a_file_that_lies_where_no_sender_is_looked_for_is_said_once(porte
 
     assert [(each["event"], each["files"]) for each in said] == [("folder.of_nobody", 2)]
     assert porter.kept == []
+
+
+async def test_one_folder_or_file_that_cannot_be_read_holds_up_no_other(porter: Porter, tmp_path: Path) -> None:
+    (tmp_path / "a-fenwick").write_text("a file in the place of a folder")
+    porter.senders.take(Registry("2", (FENWICK,), senders=(msgspec.structs.replace(SENDER, id="a-fenwick"), SENDER)))
+    lay(tmp_path, "a.csv", EXTRACT)
+    lay(tmp_path, "b.csv", EXTRACT.replace("M7", "M9"))
+    watcher, found = watcher_of(porter, tmp_path), laid.held
+
+    def odd(path: Path, *told: str) -> Iterator[Held]:
+        if path.name == "a.csv":
+            raise ValueError
+        return found(path, *told)
+
+    with pytest.MonkeyPatch.context() as patch, capture_logs() as said:
+        patch.setattr(laid, "held", odd)
+        for _ in range(2):
+            await watcher.look()
+
+    assert receipt(tmp_path, "b.csv")["messages"] == 3
+    told = [(each["event"], each["sender"]) for each in said]
+    assert told == [("folder.closed", "a-fenwick"), ("folder.failed", SENDER.id), ("folder.taken", SENDER.id)]
+
+
+async def test_a_name_that_is_no_utf_8_keeps_no_file_from_being_read(porter: Porter, tmp_path: Path) -> None:
+    lay(tmp_path, os.fsdecode(b"pr\xe9sence.csv"), EXTRACT)
+    await taken(porter, tmp_path)
+
+    assert len(porter.kept) == 3
 
 
 async def test_the_same_file_twice_changes_nothing(porter: Porter, tmp_path: Path) -> None:

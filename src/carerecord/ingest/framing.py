@@ -14,6 +14,7 @@ START, END = 0x0B, 0x1C
 _START, _END = bytes((START,)), bytes((END,))
 _BLANKS: Final = re.compile(rb"[\r\n\t \x00]*")
 KEPT_OF_LARGE: Final = 65_536  # what is kept of a message that is larger than it may be: enough to see whose and which it is
+_TAIL: Final = 4  # its last bytes may be the half of another beginning
 
 CUT_OFF: Final = "The message is cut off: another one began before its end."
 NO_END: Final = "The message has no end: nothing more of it came in time."
@@ -54,6 +55,11 @@ class Framing:
         """How many bytes of it are in memory."""
         return len(self._buffer)
 
+    @property
+    def spare(self) -> int:
+        """So many fewer would be, if the message that has begun were let go."""
+        return max(0, len(self._buffer) - self._from - KEPT_OF_LARGE - _TAIL) if self._within else 0
+
     def whole(self, data: bytes) -> Framed | None:
         """By far the most: one read, one message. None: it is to be added, and what comes of it asked for."""
         if (
@@ -87,7 +93,9 @@ class Framing:
         """What has come of a message whose end does not come; its rest, should it come after all, is junk."""
         if not self._within:
             return None
-        return self._cut(len(self._buffer), NO_END)
+        half = self._cut(len(self._buffer), NO_END)
+        self._compact()
+        return half
 
     def let_go(self) -> None:
         """Hold no more of the message that has begun than its beginning: others need the room."""
@@ -108,7 +116,7 @@ class Framing:
             self._large = self._large or too_large(self._most_bytes)
         if self._large:
             self._shrink()
-        self._looked = max(self._from, len(self._buffer) - 4)
+        self._looked = max(self._from, len(self._buffer) - _TAIL)
         return None
 
     def _cut(self, end: int, fault: str) -> Framed:
@@ -143,10 +151,9 @@ class Framing:
         self._within, self._looked, self._clear = True, self._from, max(self._clear, self._from)
 
     def _shrink(self) -> None:
-        """Its last bytes may be the half of another beginning."""
         self._compact()
-        if (over := len(self._buffer) - KEPT_OF_LARGE - 4) > 0:
-            del self._buffer[KEPT_OF_LARGE:-4]
+        if (over := len(self._buffer) - KEPT_OF_LARGE - _TAIL) > 0:
+            del self._buffer[KEPT_OF_LARGE:-_TAIL]
             self._looked = max(0, self._looked - over)
             self._clear = max(0, self._clear - over)
 

@@ -4,6 +4,7 @@ Of a file of rows or events no more is in memory than what is being looked at.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -59,12 +60,12 @@ def held(path: Path, at: str, mapping: str) -> Iterator[Held]:
         raise Unreadable(f"its name ends in none of {named}: nobody can say what it holds")
     with path.open("rb") as file:
         if kind == "csv":
-            rows = 0
-            for line, row in extracts.rows_of(file, path.stem, at, mapping):
+            name, rows = os.fsencode(path.stem).decode("utf-8", "replace"), 0
+            for line, row in extracts.rows_of(file, name, at, mapping):
                 rows += 1
                 yield line, row, ""
             if extracts.is_full(mapping):
-                yield 0, extracts.end_of(path.stem, at, rows), ""
+                yield 0, extracts.end_of(name, at, rows), ""
         elif kind == "ndjson":
             yield from _lines(file)
         else:

@@ -82,10 +82,11 @@ class Desk:
             asyncio.get_running_loop().call_soon(self._turn)
 
     def _turn(self) -> None:
+        connection = self._turns[0]
         try:
-            self._turns[0].go_on()
+            connection.go_on()
         except Exception as error:
-            self.log.error("mllp.untaken", exc_info=error)
+            connection.fail(error)
         self._turns.popleft()
         if self._turns:
             asyncio.get_running_loop().call_soon(self._turn)
@@ -93,8 +94,16 @@ class Desk:
     def hold(self, more: int) -> None:
         """So many bytes more, or fewer. Where it is too much, the largest of what has not come whole gives its room up."""
         self.held += more
-        if self.crowded and (halves := [each for each in self.connections if each.half]):
-            max(halves, key=lambda each: each.held).let_go()
+        while more > 0 and self.crowded:
+            largest = max(self.connections, key=lambda each: each.spare, default=None)
+            if largest is None or not largest.spare:
+                break  # what is small is no burden
+            largest.let_go()
+
+    @property
+    def in_turns(self) -> bool:
+        """Whether some wait for theirs: who comes now waits behind them."""
+        return bool(self._turns)
 
     @property
     def crowded(self) -> bool:
@@ -127,6 +136,7 @@ class _Batch:
     """One that is being put into the journal."""
 
     messages: Iterator[bytes]
+    size: int  # of all that came, which is held until the last of them is taken
     envelope: bytes = b""  # where its counts are not true …
     miscounted: str = ""  # … and how
     together: Together = field(default_factory=Together)
@@ -207,7 +217,7 @@ class Connection(asyncio.Protocol):
             self._framing.add(data)
             self._more = True
         if self._transport is not None and not self._queued:
-            self._go_on()
+            self._go_on(0.0 if self._desk.in_turns else TURN_S)
 
     def eof_received(self) -> bool:
         """What came before its end is answered yet, and then it ends: whoever has gone would never be heard of again."""
@@ -227,15 +237,15 @@ class Connection(asyncio.Protocol):
     def go_on(self) -> None:
         """Its turn has come."""
         self._queued = False
-        self._go_on()
+        self._go_on(TURN_S)
         if self._leaving and self._idle:
             self._close()
 
-    def _go_on(self) -> None:
+    def _go_on(self, turn_s: float) -> None:
         """Take as much of what has come as one turn allows."""
-        until = time.monotonic() + TURN_S
+        until = time.monotonic() + turn_s
         while self._more and not self._aside and not self._many:
-            if time.monotonic() > until:
+            if time.monotonic() >= until:
                 self._queued = True
                 self._desk.later(self)
                 break
@@ -282,7 +292,7 @@ class Connection(asyncio.Protocol):
         if first is None:
             self._take_one(raw, "", None)
         else:
-            self._batch, self._more = _Batch(chain((first,), messages), envelope, says), True
+            self._batch, self._more = _Batch(chain((first,), messages), len(raw), envelope, says), True
 
     def _take_one(self, raw: bytes, fault: str, batch: _Batch | None) -> None:
         """Put it into the journal. One that is large is read and sealed in a thread, and what is behind it waits."""
@@ -293,13 +303,13 @@ class Connection(asyncio.Protocol):
             self._turn_away(head, found, fault, batch)
             return
         if fault == NO_ROOM:
-            self._put(Arrival(b"", head, None, Verdict.UNABLE, fault, self._kept_of(batch)))
+            self._put(Arrival(b"", head, None, Verdict.UNABLE, fault, self._kept_of(batch, found)))
             return
 
         def read() -> Arrival:
             why = fault or self._desk.fault_in(raw, found.charset)
             verdict = Verdict.UNREADABLE if why else Verdict.TAKEN
-            return Arrival(raw, head, found, verdict, why, self._kept_of(batch))
+            return Arrival(raw, head, found, verdict, why, self._kept_of(batch, found))
 
         if len(raw) > ASIDE_BYTES:
             self._read_aside(len(raw), lambda: self._desk.journal.sealed(read()), self._put)
@@ -332,20 +342,24 @@ class Connection(asyncio.Protocol):
             self._aside = 0
             try:
                 then(reading.result())
-            except Exception as error:  # it was not taken, so its sender has no answer, and sends again
-                self._desk.log.error("mllp.untaken", exc_info=error)
-                self._go()
+            except Exception as error:
+                self.fail(error)
             self.go_on()
 
         asyncio.get_running_loop().run_in_executor(self._desk.aside, read).add_done_callback(done)
 
-    def _kept_of(self, batch: _Batch | None) -> Callable[[Arrival], None]:
+    def fail(self, error: Exception) -> None:
+        """What could not be taken has no answer: its sender finds the connection ended, and sends again."""
+        self._desk.log.error("mllp.untaken", exc_info=error)
+        self._go()
+
+    def _kept_of(self, batch: _Batch | None, sender: Sender | None = None) -> Callable[[Arrival], None]:
         def kept(arrival: Arrival) -> None:
             """The journal is done with it: the answer goes into the next write."""
             self._unanswered -= 1
             self._unanswered_bytes -= len(arrival.raw)
             if batch is None:
-                self._answer(arrival.head, arrival.verdict, arrival.reason, arrival.sender)
+                self._answer(arrival.head, arrival.verdict, arrival.reason, sender)
                 return
             batch.waits -= 1
             tell = batch.together.envelope if arrival.head is BATCH_HEAD else batch.together.add
@@ -413,7 +427,7 @@ class Connection(asyncio.Protocol):
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
-        if self.half:
+        if self._half and self._transport is not None:
             self._patience = asyncio.get_running_loop().call_later(self._desk.half_s, self._no_rest)
 
     def _no_rest(self) -> None:
@@ -423,9 +437,14 @@ class Connection(asyncio.Protocol):
         self._mind_the_flood()
 
     @property
-    def half(self) -> bool:
+    def _half(self) -> bool:
         """Whether a message has begun, and nothing else has come."""
         return self._framing.half and not self._more
+
+    @property
+    def spare(self) -> int:
+        """Bytes for which there would be room if what has come of a message went."""
+        return self._framing.spare if self._half else 0
 
     def let_go(self) -> None:
         """What has come of a message goes, but for its beginning: there is no room for it."""
@@ -433,7 +452,8 @@ class Connection(asyncio.Protocol):
         self._count_held()
 
     def _count_held(self) -> None:
-        now = self._framing.held + self._unanswered_bytes + self._aside if self._transport is not None else 0
+        batch = self._batch.size if self._batch is not None else 0
+        now = self._framing.held + self._unanswered_bytes + self._aside + batch if self._transport is not None else 0
         if now != self.held:
             more, self.held = now - self.held, now
             self._desk.hold(more)
@@ -527,7 +547,7 @@ class Listener:
     desk: Desk
     host: str
     port: int
-    tls: ssl.SSLContext | None
+    tls: ssl.SSLContext | None  # may be replaced: who connects from then on is shown another certificate; who is there goes on
     _server: asyncio.Server | None = None
 
     async def open(self) -> None:
@@ -537,13 +557,6 @@ class Listener:
             lambda: _Entrance(self.desk, self.tls), self.host, self.port, reuse_port=True, backlog=512
         )
         self.port = self._server.sockets[0].getsockname()[1]
-
-    async def renew(self, tls: ssl.SSLContext) -> None:
-        """Who connects from now on is shown another certificate; who is connected goes on."""
-        before, self.tls = self._server, tls
-        await self.open()
-        if before is not None:
-            before.close()
 
     async def close(self, *, within_s: float = 5.0) -> None:
         """No new connection; each one there is answers what it has in hand, then ends."""

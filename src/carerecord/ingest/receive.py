@@ -46,14 +46,14 @@ class Receiver:
                 raw = _bytes_of(content)
                 before, says = len(arrivals), ""
                 for message in messages_of(raw):
-                    arrivals.append(self.read(message, asked.sender, asked.client))
+                    arrivals.append(await self.read(message, asked.sender, asked.client))
                     await turn.over()
                 many = len(arrivals) - before
                 if not many:
-                    arrivals.append(await self._read_apart(raw, asked.sender, asked.client))
+                    arrivals.append(await self.read(raw, asked.sender, asked.client))
                     await turn.over()
                 elif says := await asyncio.to_thread(miscounted, raw):
-                    arrivals.append(self.read(envelope_of(raw), arrivals[-1][2].id, asked.client, says))
+                    arrivals.append(await self.read(envelope_of(raw), arrivals[-1][2].id, asked.client, says))
                 each_holds.append((many or 1, bool(says)))
         kept = iter(zip(arrivals, await self._kept(arrivals), strict=True))
         return tuple(self._together(list(islice(kept, many + odd)), many) for many, odd in each_holds)
@@ -105,19 +105,15 @@ class Receiver:
         ack = acknowledgement(head, letters, verdict, reason, now=self.journal.clock.now(), ours=ours)
         return Received(_OUTCOMES[verdict], reason, head.form.named, base64.b64encode(ack).decode())
 
-    def read(self, raw: bytes, sender_id: str, client: str = "", why: str = "") -> _Read:
-        """`why`: it is known already that it cannot be read."""
+    async def read(self, raw: bytes, sender_id: str, client: str = "", why: str = "") -> _Read:
+        """One that is large is read in a thread. `why`: it is known already that it cannot be read."""
         head, sender, unheaded = self._whose(raw, sender_id, client)
-        why = why or unheaded
-        return _as_read(raw, head, sender, *((why, "") if why else judged(raw, head, sender)))
-
-    async def _read_apart(self, raw: bytes, sender_id: str, client: str) -> _Read:
-        """One that is large is read in a thread."""
-        if len(raw) <= ASIDE_BYTES:
-            return self.read(raw, sender_id, client)
-        head, sender, unheaded = self._whose(raw, sender_id, client)
-        told = (unheaded, "") if unheaded else await asyncio.to_thread(judged, raw, head, sender)
-        return _as_read(raw, head, sender, *told)
+        why, left_out = why or unheaded, ""
+        if not why and len(raw) > ASIDE_BYTES:
+            why, left_out = await asyncio.to_thread(judged, raw, head, sender)
+        elif not why:
+            why, left_out = judged(raw, head, sender)
+        return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why or left_out
 
     def _whose(self, raw: bytes, sender_id: str, client: str) -> tuple[Head, Sender, str]:
         try:
@@ -148,10 +144,6 @@ class Receiver:
     def _refusal(self, sender: str, rule: str, says: str) -> Refused:
         self.refused(Refusal(sender, rule, says))
         return Refused(says, rule=rule)
-
-
-def _as_read(raw: bytes, head: Head, sender: Sender, why: str, left_out: str) -> _Read:
-    return raw, head, sender, Verdict.UNREADABLE if why else Verdict.TAKEN, why or left_out
 
 
 def _bytes_of(content: str) -> bytes:

@@ -66,7 +66,7 @@ class Receiving:
             await self.look()
             if self.host and self.listener is None and self.senders.registry_version:
                 await self.open()
-            await self.renew()
+            self.renew()
             if (now := asyncio.get_running_loop().time()) >= next_count:
                 next_count = now + COUNTS_EVERY_S
                 await self._count()
@@ -97,7 +97,7 @@ class Receiving:
     def _files(self) -> tuple[tuple[int, int], ...]:
         return tuple((told.st_mtime_ns, told.st_size) for told in (each.stat() for each in self.certificates))
 
-    async def renew(self) -> None:
+    def renew(self) -> None:
         """Certificates that were put in the place of ours are shown from now on; where they cannot be read, ours stay."""
         try:
             files = self._files()
@@ -108,7 +108,7 @@ class Receiving:
         self._made_of = files
         try:
             if (tls := self.tls()) is not None:
-                await self.listener.renew(tls)
+                self.listener.tls = tls
                 self.log.info("mllp.certificate_renewed", port=self.listener.port)
         except (OSError, ssl.SSLError) as error:
             self.log.error("mllp.certificate_unreadable", because=type(error).__name__)

@@ -63,7 +63,6 @@ class Senders:
     id_key: bytes = field(repr=False)
     registry_version: str = ""
     rows: tuple[Sender, ...] = ()
-    _by_name: dict[tuple[bytes, bytes], tuple[Sender, ...]] = field(default_factory=dict)
     _found: dict[tuple[bytes, bytes, Proof], Sender | Refusal] = field(default_factory=dict)
 
     def take(self, registry: Registry) -> None:

@@ -8,7 +8,8 @@ counts its sender can hold against their own, with the lines that could not be r
 import asyncio
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -88,6 +89,7 @@ class Watcher:
     log: Log
     _seen: dict[Path, _Told] = field(default_factory=dict)
     _of_nobody: int = 0  # files that lie where no sender's are looked for
+    _closed: Mapping[str, str] = field(default_factory=dict)  # senders whose folder cannot be looked into, and why
     _apart: list[_Apart] = field(default_factory=list)
 
     async def work(self) -> None:
@@ -102,7 +104,12 @@ class Watcher:
         known = self.receiver.senders.by_id()
         await self._look_beside(frozenset(known))
         await self._look_back()
-        for sender, path, told in await asyncio.to_thread(self._waiting, sorted(known)):
+        waiting, closed = await asyncio.to_thread(_waiting, self.folder, sorted(known))
+        for sender, because in closed.items():
+            if self._closed.get(sender) != because:
+                self.log.error("folder.closed", sender=sender, because=because)
+        self._closed = closed
+        for sender, path, told in waiting:
             whole = self._seen.get(path) == told
             self._seen[path] = told
             if whole:
@@ -110,14 +117,17 @@ class Watcher:
                     await self._take(sender, path, told)
                 except (_Unable, OSError) as error:
                     self.log.warning("folder.waits", sender=sender, because=type(error).__name__)
+                except Exception as error:  # a fault of one file is not the others'
+                    self.log.error("folder.failed", sender=sender, exc_info=error)
                 self._seen.pop(path, None)
 
     async def _look_back(self) -> None:
         """What was done and is written on after all goes back to where it lay, and is read again: it broke off meanwhile."""
         now = time.monotonic()
         for each in self._apart:
-            if await asyncio.to_thread(_put_back, each):
-                self.log.warning("folder.grew")
+            with suppress(OSError):  # it stays where it is
+                if await asyncio.to_thread(_put_back, each):
+                    self.log.warning("folder.grew")
         self._apart = [each for each in self._apart if each.until > now and each.path.exists()]
 
     async def _look_beside(self, senders: frozenset[str]) -> None:
@@ -126,18 +136,6 @@ class Watcher:
         if found > self._of_nobody:
             self.log.warning("folder.of_nobody", files=found)
         self._of_nobody = found
-
-    def _waiting(self, senders: list[str]) -> list[tuple[str, Path, _Told]]:
-        found = []
-        for sender in senders:
-            own = self.folder / sender
-            own.mkdir(parents=True, exist_ok=True)
-            for path in sorted(own.iterdir()):
-                if path.name.startswith(".") or path.suffix in _UNFINISHED or not path.is_file():
-                    continue
-                if (told := _told(path)) is not None:
-                    found.append((sender, path, told))
-        return found
 
     async def _take(self, sender: str, path: Path, told: _Told) -> None:
         """Raises _Unable, OSError: it stays, and is read again."""
@@ -168,7 +166,7 @@ class Watcher:
             async with self.receiver.turns.mine() as turn:
                 read = []
                 for _, raw, why in part:
-                    read.append(self.receiver.read(raw, sender, why=why))
+                    read.append(await self.receiver.read(raw, sender, why=why))
                     await turn.over()
             for (place, _, _), answered in zip(part, await self.receiver.taken(read), strict=True):
                 if answered.outcome == "unable":
@@ -189,6 +187,24 @@ class Watcher:
             return False
         self._apart.append(_Apart(to, path, told, time.monotonic() + WATCHED_S))
         return True
+
+
+def _waiting(folder: Path, senders: Sequence[str]) -> tuple[list[tuple[str, Path, _Told]], dict[str, str]]:
+    """What lies there to be read; and whose folder cannot be looked into, and why."""
+    found: list[tuple[str, Path, _Told]] = []
+    closed: dict[str, str] = {}
+    for sender in senders:
+        own = folder / sender
+        try:
+            own.mkdir(parents=True, exist_ok=True)
+            for path in sorted(own.iterdir()):
+                if path.name.startswith(".") or path.suffix in _UNFINISHED or not path.is_file():
+                    continue
+                if (told := _told(path)) is not None:
+                    found.append((sender, path, told))
+        except OSError as error:
+            closed[sender] = type(error).__name__
+    return found, closed
 
 
 def _files_beside(folder: Path, senders: frozenset[str]) -> int:
