@@ -326,6 +326,17 @@ async def test_a_record_names_no_source_of_the_other_history_as_in_doubt(desk):
     assert (await desk.who(there.patient)).doubted == ()
 
 
+async def test_what_was_asked_of_two_is_asked_again_when_they_were_severed_by_mistake(desk):
+    await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("trust", "2", number=NEW, status="02", **HOME))
+    (asked,) = await desk.index.reviews(ReviewsAsked())
+    await sever(desk)
+    assert await desk.index.reviews(ReviewsAsked()) == ()
+
+    await sever(desk, undo=True)
+
+    assert await desk.index.reviews(ReviewsAsked()) == (asked,)
+
+
 async def test_what_a_source_told_waits_again_when_a_severance_is_lifted(desk):
     gone, _ = await desk.enrol(stated("gp", "1", number=OLD, **HOME), stated("gp", "2", "Wei", "Chen", "1967-01-09", number=NEW))
     told = Instruction("merge", "gp", "1", "gp", "2")

@@ -165,7 +165,7 @@ class Enrolling:
         severed = await likeness.severed_from(db, [number for number, _ in left]) if left else {}
         for number, entry in left:
             for far in severed.get(number, frozenset()) - {entry.id}:
-                await likeness.sever(db, far, entry.id, f"source|{entry.stated.source}", now, undo=False)
+                await likeness.sever(db, far, entry.id, f"source|{entry.stated.source}", now)
 
     async def write(
         self, db: Connection, entries: Sequence[Entry], relinked: Relinked, doubts: Sequence[Doubt], now: datetime, seen: Seen

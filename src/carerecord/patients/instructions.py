@@ -243,19 +243,22 @@ class Instructing:
             raise NotUnderstood("Two sides are severed, each an NHS number or an id of the index.")
         async with alone(self.enrolling.db) as db:
             now = self.enrolling.clock.now()
-            await likeness.sever(db, asked.one, asked.other, asked.actor.key, now, undo=asked.undo)
             bearers = await kept.entries_numbered(db, {asked.one, asked.other})
             named = await kept.sets_of(db, {asked.one, asked.other, *(entry.id for entry in bearers)})
             await self._write_down(db, asked, named, now)
-            if not asked.undo:
-                await self._split(db, asked, named, now)
-            sides = [self._bearers(side, named) for side in (asked.one, asked.other)]
-            one, other = [[each for ids in await kept.ids_beside(db, side) for each in ids] for side in sides]
             if asked.undo:
-                await reviews.ask_again(db, one, other)
+                severed_at = await likeness.lift(db, asked.one, asked.other)
+                await reviews.ask_again(db, *await self._sides(db, asked, named), severed_at)
             else:
-                await reviews.close_across(db, one, other, now)
+                await likeness.sever(db, asked.one, asked.other, asked.actor.key, now)
+                await self._split(db, asked, named, now)
+                await reviews.close_across(db, *await self._sides(db, asked, named), now)
         return Nothing()
+
+    async def _sides(self, db: Connection, asked: SeverAsked, named: Sets) -> tuple[list[str], list[str]]:
+        """Everybody who is one person with a bearer of the one, and of the other."""
+        one, other = [await kept.ids_beside(db, self._bearers(side, named)) for side in (asked.one, asked.other)]
+        return [each for ids in one for each in ids], [each for ids in other for each in ids]
 
     def _bearers(self, side: str, named: Sets) -> list[str]:
         return sorted(entry.id for entries in named.values() for entry in entries if side in (entry.id, entry.nhs_number))

@@ -1,6 +1,7 @@
 """Which entries resemble these? Candidates by exact keys, in one statement for a batch; `weighing` says how much."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -221,19 +222,22 @@ async def severed_in_one_set(db: Database, patients: Sequence[str]) -> tuple[str
     return (row[0], row[1]) if row else None
 
 
-async def sever(db: Connection, one: str, other: str, by: str, now: object, *, undo: bool) -> bool:
-    """Whether anything changed."""
-    pair = sorted((one, other))
-    if undo:
-        return await db.fetchval("DELETE FROM severed WHERE one = $1 AND other = $2 RETURNING true", *pair) is True
-    told = "INSERT INTO severed (one, other, since, by) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING RETURNING true"
-    return await db.fetchval(told, *pair, now, by) is True
+async def sever(db: Connection, one: str, other: str, by: str, now: datetime) -> None:
+    told = "INSERT INTO severed (one, other, since, by) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+    await db.execute(told, *sorted((one, other)), now, by)
 
 
-async def sever_successor(db: Connection, number: str, successor: str, by: str, now: object) -> None:
+async def lift(db: Connection, one: str, other: str) -> datetime | None:
+    """When the two were severed that are so no more; None where they were not."""
+    lifted = "DELETE FROM severed WHERE one = $1 AND other = $2 RETURNING since"
+    since: datetime | None = await db.fetchval(lifted, *sorted((one, other)))
+    return since
+
+
+async def sever_successor(db: Connection, number: str, successor: str, by: str, now: datetime) -> None:
     """A number that took another's place is as far from everybody as that one was."""
     for far in (await severed_from(db, [number])).get(number, frozenset()) - {successor}:
-        await sever(db, far, successor, by, now, undo=False)
+        await sever(db, far, successor, by, now)
 
 
 async def unfolded(db: Database, most: int) -> list[str]:

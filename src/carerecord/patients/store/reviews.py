@@ -453,22 +453,23 @@ async def joined_since(db: Database, patients: Sequence[str], at: datetime) -> b
     return await db.fetchval(found, list(patients), at) is True
 
 
-async def ask_again(db: Connection, left: Sequence[str], right: Sequence[str]) -> None:
-    """What a source has told of one of these and one of those, and nobody has answered, waits for a human."""
+async def ask_again(db: Connection, left: Sequence[str], right: Sequence[str], closed_at: datetime | None) -> None:
+    """What a source has told of one of these and one of those waits for a human, and what was asked of them and closed at that
+    moment; but nothing that somebody has answered."""
     await db.execute(
         """
         UPDATE review
            SET closed_at = NULL
-          FROM merge
-         WHERE merge.kind = ANY ($3)
-           AND ((gone = ANY ($1) AND into_id = ANY ($2)) OR (gone = ANY ($2) AND into_id = ANY ($1)))
-           AND review.one = least(gone, into_id)
-           AND review.other = greatest(gone, into_id)
+         WHERE ((one = ANY ($1) AND other = ANY ($2)) OR (one = ANY ($2) AND other = ANY ($1)))
+           AND (closed_at = $4
+             OR EXISTS (SELECT FROM merge WHERE gone = one AND into_id = other AND kind = ANY ($3))
+             OR EXISTS (SELECT FROM merge WHERE gone = other AND into_id = one AND kind = ANY ($3)))
            AND NOT EXISTS (SELECT FROM decision WHERE decision.one = review.one AND decision.other = review.other)
         """,
         list(left),
         list(right),
         lineage.WAITING,
+        closed_at,
     )
 
 
