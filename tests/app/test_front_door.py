@@ -19,6 +19,7 @@ from carerecord.app.catalogue import Service, chosen
 from carerecord.app.engines import Engines
 from carerecord.app.front_door import face_for, front_door
 from carerecord.app.gate import Gate
+from carerecord.app.house import reserved
 from carerecord.app.serve import bound, port_of, server_on
 
 
@@ -81,9 +82,7 @@ async def test_what_is_said_passes_whole_and_as_it_comes(waits: asyncio.Event):
     async with AsyncExitStack() as stack:
         pages = await stack.enter_async_context(a_face("pages", waits))
         api = await stack.enter_async_context(a_face("api", waits))
-        free = bound(0)
-        port = port_of(free)
-        free.close()
+        port = reserved(0, "127.0.0.1")
         await stack.enter_async_context(front_door("127.0.0.1", port, {"/": pages, "/fhir": api, "/gone": "http://127.0.0.1:9"}))
         door = f"http://127.0.0.1:{port}"
         session = await stack.enter_async_context(aiohttp.ClientSession())
@@ -110,9 +109,7 @@ async def test_a_head_that_does_not_come_and_a_body_that_is_too_much_have_an_end
     monkeypatch.setattr(door_of_faces, "_MOST_BYTES", 100_000)
     async with AsyncExitStack() as stack:
         pages = await stack.enter_async_context(a_face("pages", waits))
-        free = bound(0)
-        port = port_of(free)
-        free.close()
+        port = reserved(0, "127.0.0.1")
         await stack.enter_async_context(front_door("127.0.0.1", port, {"/": pages}))
         told, much = [], b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n" + b"a" * 200_000
         for said in (b"GET / HTTP/1.1\r\nX-Slow: ", much):

@@ -60,6 +60,11 @@ async def test_it_listens_on_loopback_alone_and_refuses_whoever_lacks_the_token(
     await writer.wait_closed()
 
 
+def test_its_port_is_none_that_an_outgoing_connection_is_given_while_it_is_away(server: NatsServer) -> None:
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text(encoding="ascii").split()[0])
+    assert server.port < lowest
+
+
 def test_nobody_else_may_look_into_its_folder(server: NatsServer) -> None:
     for private, mode in (("", 0o700), ("token", 0o600), ("nats.conf", 0o600), ("jetstream", 0o700)):
         assert stat.S_IMODE((server.folder / private).stat().st_mode) == mode

@@ -3,8 +3,6 @@
 import asyncio
 import re
 import signal
-import socket
-from contextlib import closing
 from pathlib import Path
 
 import aiohttp
@@ -16,16 +14,12 @@ from tests.app.test_workers import page, twice_explained
 from tests.flows.a_house import drop_databases, own_databases
 
 from carerecord.app.catalogue import NAMES
+from carerecord.app.house import reserved
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
 from carerecord.region.run import pretend_region
 
 pytestmark = pytest.mark.timeout(300)
-
-
-def a_free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        return int(taken.getsockname()[1])
 
 
 async def status_of(address: str) -> int:
@@ -59,7 +53,7 @@ def test_on_engines_that_were_named_it_starts_none(
 
 
 def test_apart_each_service_is_a_process_and_a_record_opens_across_them_all(tmp_path: Path, carerecord: Carerecord):
-    folder, port = tmp_path / "data", a_free_port()
+    folder, port = tmp_path / "data", reserved(0, "127.0.0.1")
     with pretend_region(folder, front=f"http://127.0.0.1:{port}", people=20) as region:
         number = next(scene.nhs_number for scene in region.scenes if scene.number == 5)
         with running(folder, "serve", "--apart", "--port", str(port)) as serving:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Error, Page, expect
 
-from carerecord.app.serve import bound, port_of
+from carerecord.app.house import reserved
 from tests.browser.test_access import WIDTHS, at_width, violations
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -43,9 +43,7 @@ class Demo:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
     """`carerecord demo` in a process of its own, on a folder and a port of its own."""
     folder = tmp_path_factory.mktemp("demo")
-    free = bound(0)
-    port = port_of(free)
-    free.close()
+    port = reserved(0, "127.0.0.1")
     log = (folder / "demo.log").open("wb")
     program = subprocess.Popen(
         [sys.executable, "-m", "carerecord", "demo", "--port", str(port), "--people", "30"],

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,9 @@ from carerecord.app.apart import Apart
 from carerecord.app.catalogue import NAMES, chosen, service
 from carerecord.app.engines import Engines
 from carerecord.app.gate import Gate, secret_of
+from carerecord.app.house import reserved
 from carerecord.app.nats import NatsServer
 from carerecord.app.postgres import Cluster
-from carerecord.app.serve import bound, port_of
 from carerecord.contracts.ingest import ENROL_SOURCE, EnrolSourceAsked
 from carerecord.contracts.locator import (
     LEARN,
@@ -77,8 +77,7 @@ async def in_node(database: TestDatabase, folder: Path) -> AsyncIterator[str]:
     """The locator in JavaScript on this database; the address of its door."""
     keys = folder / "keys.json"
     keys.write_text(json.dumps(written_keys(keys_for(SECRET, "locator", ("locator",), ()))))
-    with closing(bound(0)) as free:
-        port = port_of(free)
+    port = reserved(0, "127.0.0.1")
     told = {
         "CARERECORD_LOCATOR_DATABASE": database.dsn,
         "CARERECORD_KEYS_FILE": str(keys),

@@ -3,19 +3,18 @@
 import asyncio
 import os
 import resource
-import secrets
 import signal
 import socket
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, closing, suppress
 from dataclasses import replace
-from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from carerecord.app.catalogue import Service
 from carerecord.app.engines import Engines
 from carerecord.app.gate import Gate, deployment
+from carerecord.app.ports import for_later
 from carerecord.app.runfile import RunFile, written
 from carerecord.app.serve import bound, handed_over, open_doors, port_of
 from carerecord.app.wire import House, running
@@ -26,8 +25,6 @@ T = TypeVar("T")
 Settings = Mapping[str, Mapping[str, str]]  # service -> words
 
 DESCRIPTORS: Final = 65_536
-_BELOW_THE_KERNELS: Final = range(18_000, 32_000)  # from 32,768 on it gives ports to outgoing connections
-_later = islice(cycle(_BELOW_THE_KERNELS), secrets.randbelow(len(_BELOW_THE_KERNELS)), None)
 
 
 @asynccontextmanager
@@ -93,10 +90,10 @@ def reserved(port: int, host: str) -> int:
     if port:
         listening(port, host).close()
         return port
-    for candidate in islice(_later, 100):
-        with suppress(OSError), closing(bound(candidate, host=host)):
-            return candidate
-    raise BadSetting("No port was found free. Name one: PORT=8080 make demo, or --port 8080.")
+    found = for_later(host)
+    if found is None:
+        raise BadSetting("No port was found free. Name one: PORT=8080 make demo, or --port 8080.")
+    return found
 
 
 def _holder(port: int) -> str:

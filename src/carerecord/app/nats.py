@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -26,7 +25,9 @@ from carerecord.app.engine import (
     wait_until,
     write_private,
 )
+from carerecord.app.ports import for_later, is_free
 
+_HOST = "127.0.0.1"
 READY_WITHIN_S = 20.0
 STORE_LIMIT_BYTES = 2_000_000_000
 
@@ -71,7 +72,7 @@ class NatsServer:
         remembered = self.folder / "port"
         if not self.port and remembered.exists():
             self.port = int(remembered.read_text())
-        wanted = self.port if self.port and _is_free(self.port) else -1
+        wanted = self.port if self.port and is_free(self.port, _HOST) else for_later(_HOST) or -1  # -1: one of the kernel's
         write_private(self.folder / "nats.conf", self._configuration(wanted))
         log = self.folder / "nats.log"
         server = launch([_binary(), "-c", str(self.folder / "nats.conf")], log=log, death_signal=signal.SIGTERM)
@@ -104,7 +105,7 @@ class NatsServer:
     def _configuration(self, port: int) -> str:
         return f"""\
 server_name: carerecord
-listen: "127.0.0.1:{port}"
+listen: "{_HOST}:{port}"
 authorization {{ token: {json.dumps(secret_in(self.folder / "token"))} }}
 jetstream {{
   store_dir: {json.dumps(str(self.store))}
@@ -150,16 +151,6 @@ def _ports_in(file: Path) -> int | None:
         return int(json.loads(file.read_text())["nats"][0].rsplit(":", 1)[1])
     except (OSError, ValueError, LookupError):
         return None
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def _stop_leftover(folder: Path) -> None:
