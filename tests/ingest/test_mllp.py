@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 from tests.ingest.a_hospital import LAB, PAS, Line, a_door, a_hospital, adt, framed, listening, receiving, said
 
 from carerecord.contracts.sources import Sender
@@ -40,6 +41,19 @@ async def test_many_messages_in_one_write_are_answered_in_their_order(service_da
 
         assert [said(await line.answer())[1] for _ in range(300)] == [f"C{each}" for each in range(300)]
         assert await hospital.journalled() == 300
+
+
+async def test_what_stands_between_messages_is_thrown_away_and_said_once(service_database: Any):
+    async with a_door(service_database) as hospital, listening(hospital) as (_, port):
+        line = await Line.to(port)
+        with capture_logs() as told:
+            await line.write(framed(adt(family="MAR\x1cLOW")))
+            assert said(await line.answer())[0] == "AA"
+            await line.write(b"MARLOW" + framed(adt(control="2", number="M2")))
+            assert said(await line.answer())[:2] == ("AA", "2")
+
+    assert [(each["event"], each["sender"]) for each in told] == [("mllp.junk", "fenwick-pas")]
+    assert "MARLOW" not in str(told)
 
 
 async def test_one_connection_carries_many_senders(service_database: Any):

@@ -17,6 +17,7 @@ END_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"ROW", trigger=b"END"))
 BATCH_HEAD: Final = Head(Form(b"|", b"^~\\&", type=b"BATCH"))  # of an envelope whose messages are kept by themselves
 MOST_MAPPED_TWICE: Final = 250_000  # bytes of an event: some milliseconds
 NO_MESSAGE: Final = "There is no message in it."
+ENVELOPE: Final = "it is an envelope, and nothing in it is left to file: ask its sender for what is missing, then discard it"
 
 
 def is_fhir(raw: bytes) -> bool:
@@ -45,6 +46,8 @@ def filings(
     if is_fhir(raw):
         return (fhir_messages.mapped(raw.removeprefix(_BOM), sender, at),)
     read = [hl7v2.parse(each, sender.charset) for each in hl7v2.split(raw)]
+    if not read:
+        raise hl7v2.Unreadable(ENVELOPE)
     return tuple([hl7v2.mapped(each, sender, at, notes=notes, nearby=nearby) for each in read])
 
 

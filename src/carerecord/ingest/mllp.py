@@ -170,7 +170,7 @@ class Connection(asyncio.Protocol):
         self._more = False  # something may have come that is not taken yet
         self._queued = False  # … and its turn will come
         self._aside = 0  # bytes of what is being read in a thread; what is behind it waits
-        self._deaf = self._full = self._leaving = self._ended = self._told = False
+        self._deaf = self._full = self._leaving = self._ended = self._told = self._told_junk = False
 
     # --- what asyncio calls
 
@@ -250,6 +250,10 @@ class Connection(asyncio.Protocol):
                 self._desk.later(self)
                 break
             self._more = self._take_next()
+        if self._framing.junk_bytes and not self._told_junk:  # once a connection
+            self._told_junk = True
+            sender = self._last.id if self._last is not None else ""
+            self._desk.log.warning("mllp.junk", bytes=self._framing.junk_bytes, sender=sender)
         self._wait_for_the_rest()
         self._mind_the_flood()
 

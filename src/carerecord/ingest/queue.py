@@ -158,8 +158,6 @@ class Queue:
             faults.append((says, "AE"))
         if faults:
             return Tried(False, tuple(says for says, _ in faults), answered=max(answer for _, answer in faults))
-        if not found:
-            return Tried(False, ("There is no message in it.",))
         made = [put for each in found for put in _alone(each)]
         return Tried(
             True,

@@ -52,7 +52,10 @@ class Metrics:
 
         self.messages = Counter("carerecord_messages_total", "Messages kept", ("service", "sender"), registry=kept)
         self.turned_away = Counter(
-            "carerecord_messages_refused_total", "Messages and connections turned away", ("service", "rule"), registry=kept
+            "carerecord_messages_refused_total",
+            "Connections and requests on which something was turned away",
+            ("service", "rule"),
+            registry=kept,
         )
         self.waiting = Gauge("carerecord_messages_waiting", "Messages kept and not tried yet", ("service",), registry=kept)
         self.message_age = Gauge("carerecord_message_oldest_seconds", "Age of the oldest of those", ("service",), registry=kept)
