@@ -217,6 +217,8 @@ async def test_whose_it_is_may_wait_for_a_person_and_is_asked_again(service_data
             await hospital.later(600)
         assert await hospital.stuck() == [("again", 0, "This number looks like somebody else's now.")]
         assert await hospital.history("Patient") == (), "nothing is filed under anybody"
+        lines = await hospital.pools["holdings"].fetch("SELECT body FROM outbox WHERE kind = 'Line'")
+        assert not [row for row in lines if json.loads(row["body"])["what"] == "resource-written"], "nor is anything in the book"
 
         known["waits"] = False
         await hospital.later(600)

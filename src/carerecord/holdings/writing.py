@@ -313,6 +313,8 @@ class Writer:
                 part = changes[begun : begun + _TOLD_AT_ONCE]
                 client = asked.client
                 told.append(("Kept", Kept(client.id, client.organisation, part, asked.request, client.source)))
+            if not (changes or asked.client.id):  # what we file again ourselves, and find as it stands
+                continue
             patients = [each.patient for each in mine if each.done is None or each.done.status != 304]
             told.append(("Line", self.book.line("resource-written", asked.client, patients, request=asked.request)))
         return told
