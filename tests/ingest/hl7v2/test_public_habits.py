@@ -323,6 +323,24 @@ def test_two_such_files_are_two_documents_and_one_that_is_broken_says_so():
     assert broken["content"][0]["attachment"] == {"title": "The file could not be read"}
 
 
+@pytest.mark.parametrize("line", ["\\X0D0A\\", "\\X0A\\", "\\.br\\"])
+def test_two_such_files_that_are_each_whole_in_one_segment_are_two_documents(line):
+    said = base64.b64encode(PDF).decode()
+    files = (line.join((f"Content-Type: application/pdf; name={name}", "Content-Transfer-Encoding: base64", "", said))
+             for name in ("first.pdf", "second.pdf"))  # fmt: skip
+    found = [each["content"][0]["attachment"] for each in resources(stand([oru(obr(), *in_lines(*files))]), "DocumentReference")]
+
+    assert sorted(each["title"] for each in found) == ["first.pdf", "second.pdf"]
+    assert {base64.b64decode(each["data"]) for each in found} == {PDF}
+
+
+def test_a_head_that_is_folded_is_one_head():
+    head = ("Content-Type: application/pdf;", " name=letter.pdf", "Content-Transfer-Encoding: base64", "")
+    made = the([oru(obr(), *in_lines(*head, base64.b64encode(PDF).decode()))], "DocumentReference")
+
+    assert made["content"][0]["attachment"]["title"] == "letter.pdf"
+
+
 @pytest.mark.parametrize(
     ("code", "system"),
     [

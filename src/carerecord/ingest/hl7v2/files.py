@@ -31,6 +31,8 @@ _PDF_AS_TEXT: Final = "JVBERi0"
 # How base64 of a PDF, RTF, PNG, JPEG, TIFF, ZIP (DOCX) or XML begins.
 _OPENINGS: Final = (_PDF_AS_TEXT, "e1xydGY", "iVBORw0K", "/9j/", "SUkq", "TU0A", "UEsDB", "PD94bWw")
 _PIECE: Final = re.compile(r"[A-Za-z0-9+/=\r\n]+\Z")
+_FOLDED: Final = (" ", "\t")
+_ENDED_TWICE: Final = re.compile(r"\n\n(?=content-|mime-version:)", re.IGNORECASE)  # a line of a head, by \X0D0A\
 _DOC_STATUS: Final = {"final": "final", "corrected": "amended", "partial": "preliminary", "preliminary": "preliminary"}
 _STARTS: Final = (
     (b"%PDF-", "application/pdf"),
@@ -52,7 +54,7 @@ def goes_on(obx: Segment, before: list[Segment]) -> bool:
     if not is_file(first) or obx.raw(2) != first.raw(2) or obx.raw(3) != first.raw(3):
         return False
     if _is_headed(first):
-        return _is_a_line(obx) and (not _is_headed(obx) or all(_is_headed(each) for each in before))
+        return _is_a_line(obx) and (not _is_headed(obx) or all(_is_of_a_head(each) for each in before))
     if not _opens(first):
         return False
     one, other = first.part(5), obx.part(5)
@@ -62,8 +64,18 @@ def goes_on(obx: Segment, before: list[Segment]) -> bool:
 
 
 def _is_headed(obx: Segment) -> bool:
-    """Whether it is a line of the head of a file as mail has it, one OBX a line: a kind, an encoding, then the file itself."""
+    """Whether the head of a file as mail has it begins or goes on in it: a kind, an encoding, then the file itself."""
     return obx.raw(5).lower().startswith(("content-", "mime-version:"))
+
+
+def _is_of_a_head(obx: Segment) -> bool:
+    """Whether it is nothing but a line of such a head."""
+    return (_is_headed(obx) or obx.raw(5).startswith(_FOLDED)) and "\n" not in _line(obx)
+
+
+def _line(obx: Segment) -> str:
+    part = obx.part(5)
+    return "" if part is None else f"{' ' if obx.raw(5).startswith(_FOLDED) else ''}{part.whole}"
 
 
 def _is_a_line(obx: Segment) -> bool:
@@ -72,7 +84,7 @@ def _is_a_line(obx: Segment) -> bool:
 
 
 def _mailed(reading: Reading, lines: list[Segment]) -> Resource:
-    whole = message_from_string("\n".join([part.whole if (part := line.part(5)) is not None else "" for line in lines]))
+    whole = message_from_string(_ENDED_TWICE.sub("\n", "\n".join(map(_line, lines))))
     body = next((each for each in whole.walk() if not each.is_multipart()), whole)
     said = str(body.get_payload())
     encoding = str(body.get("content-transfer-encoding", "")).strip().upper()
