@@ -177,6 +177,30 @@ async def test_what_was_said_before_stands_although_a_message_that_said_it_again
         assert [row["message"] for row in await hospital.db.fetch(said)] == [3], "of the same words the later are kept"
 
 
+async def test_what_is_ruled_of_one_has_nothing_of_another_settled_who_is_filed_beside_them(service_database: Any):
+    visit = "PV1|1|I|WARD1^^^R1A||||||||||||||||V1^^^R1A"
+    known: dict[str, Any] = {"changes": 0}
+
+    async def write(asked: WriteAsked) -> tuple[Written, ...]:
+        known["changes"] += len(asked.changes)
+        written: tuple[Written, ...] = await known["whole"].handler(asked)
+        return written
+
+    def of_visit(number: int) -> bytes:
+        numbered = result("F", f"R{number}").replace(b"|P1|F1|", b"|P%d|F%d|" % (number, number))
+        return numbered.replace(b"\rOBR|", f"\r{visit}\rOBR|".encode())
+
+    async with a_hospital(service_database, write=answer(WRITE, write)) as hospital:
+        known["whole"] = await the_answer(hospital, "holdings", WRITE)
+        await hospital.put(adt("A01", more=(visit,)), *map(of_visit, range(20)))
+        await hospital.file_all()
+        known["changes"] = 0
+        await hospital.put(adt("A29", number=neighbour("MRN1"), control="2"), of_visit(20))
+        await hospital.file_all()
+
+    assert 0 < known["changes"] < 10
+
+
 async def test_while_holdings_is_away_everything_waits_untried_and_is_filed_when_it_is_back(service_database: Any):
     keeper: dict[str, Any] = {"away": True}
 

@@ -24,7 +24,7 @@ async def asked(db: Connection) -> tuple[Any, ...]:
     await db.execute("SELECT pg_stat_force_next_flush()")
     return (
         rows, await store.said_since(db, MINE, heard), await store.said_since(db, MINE, [-1]),
-        await store.below(db, MINE[:1]), await store.became(db, MINE[:1]),
+        await store.below(db, MINE[:1]), await store.became(db, MINE[:1]), await store.ruled(db, [*MINE, "Patient/mine"]),
     )  # fmt: skip
 
 
@@ -48,7 +48,7 @@ async def test_what_others_said_is_never_read_however_much_it_becomes(service_da
         assert [(at, row.thread, row.message) for at, row in before[0]] == [
             (MINE[0], MINE[0], 2), (MINE[1], MINE[1], 3), (MINE[0], "Patient/mine", 4), (MINE[1], "Patient/mine", 4),
         ]  # fmt: skip
-        assert before[1:] == ((), tuple(sorted(MINE)), (MINE[1],), ("Encounter/became",))
+        assert before[1:] == ((), tuple(sorted(MINE)), (MINE[1],), ("Encounter/became",), tuple(MINE))
 
 
 async def test_what_comes_back_where_it_is_written_is_all_that_is_known_of_it_or_nothing(service_database: Any):

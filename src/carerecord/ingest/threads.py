@@ -91,8 +91,8 @@ class Threads:
             in_order = sorted(said.values(), key=lambda row: (row.recorded, row.sent, row.message))
             return Stated(threads, words, [(row.thread, row) for row in in_order], new)
         # What hangs on a visit may hang on more than before, by this very message, and be ruled from there.
-        visits = {each: sender for each, sender in threads.items() if each.startswith("Encounter/")}
-        return Stated(await self.reached(threads, visits | ruling), words)
+        visits = await store.ruled(self.db, [each for each in threads if each.startswith("Encounter/")])
+        return Stated(await self.reached(threads, {each: threads[each] for each in visits} | ruling), words)
 
     async def reached(self, threads: dict[str, Sender], ruling: Mapping[str, Sender]) -> dict[str, Sender]:
         """And what else stands otherwise by what was said of these: visits that are one with theirs now, and what hangs on

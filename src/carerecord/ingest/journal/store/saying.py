@@ -149,6 +149,29 @@ async def below(db: Database, threads: Sequence[str]) -> tuple[str, ...]:
     return tuple(row["thread"] for row in rows)
 
 
+async def ruled(db: Database, threads: Sequence[str]) -> tuple[str, ...]:
+    """Those of these that hang on something of which it was ruled."""
+    rows = await db.fetch(
+        """
+        WITH RECURSIVE high (at, above) AS (
+            SELECT at, above
+              FROM unnest($1::text[]) AS wanted (at)
+             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = at OFFSET 0) AS hangs
+             UNION
+            SELECT at, hangs.above
+              FROM high
+             CROSS JOIN LATERAL (SELECT above FROM hangs WHERE thread = high.above AND above <> at OFFSET 0) AS hangs
+        )
+        SELECT DISTINCT at
+          FROM high
+         CROSS JOIN LATERAL (SELECT FROM statement WHERE thread = high.above AND rules LIMIT 1) AS ruling
+         ORDER BY at
+        """,
+        list(threads),
+    )
+    return tuple(row["at"] for row in rows)
+
+
 async def became(db: Database, visits: Sequence[str]) -> tuple[str, ...]:
     """The visits that these are one with now: a visit hangs on another for no other reason."""
     rows = await db.fetch(
