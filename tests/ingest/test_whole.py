@@ -8,11 +8,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from tests.ingest.a_hospital import PAS, SENT, Hospital, a_hospital, adt
+from tests.ingest.a_hospital import PAS, SENT, Hospital, a_hospital, adt, receiving
 from tests.ingest.test_extracts import HEAD, MAPPING
 from tests.ingest.test_watching import at, lay, receipt, taken
 
+from carerecord.contracts.ingest import ReplayAsked
 from carerecord.ingest.extracts import end_of, is_end, rows_of
+from carerecord.ingest.queue import Queue
 from carerecord.ingest.whole import FEW, IN_DOUBT, MISSING, ROWS_DISCARDED, ROWS_WAIT
 
 SENDER = msgspec.structs.replace(PAS, mapping="full = true\n" + MAPPING)
@@ -100,7 +102,14 @@ async def test_a_file_that_broke_off_takes_nothing_back_until_a_human_says_that_
     assert (parked[0], parked[2].endswith(IN_DOUBT), "24 of 26" in parked[2]) == ("parked", True, True)
     assert len(await extracts.standing()) == FEW + 5
 
-    await hospital.db.execute("UPDATE stuck SET state = 'again', tries = 0, next_at = $1", hospital.clock.now())
+    queue = Queue(receiving(hospital))
+    await queue.replay(ReplayAsked(everything=True))
+    await hospital.file_all()
+    ((number, reason),) = await hospital.db.fetch("SELECT id, reason FROM stuck")
+    assert reason.endswith(IN_DOUBT), "who files all again has not looked at this one"
+    assert len(await extracts.standing()) == FEW + 5
+
+    await queue.replay(ReplayAsked(number))
     await hospital.file_all()
     assert (await extracts.standing(), await hospital.stuck()) == (["Substance 0"], [])
 

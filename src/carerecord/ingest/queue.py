@@ -37,6 +37,7 @@ from carerecord.ingest.kinds import END_HEAD, FHIR_HEAD, ROW_HEAD, fault_in, fil
 from carerecord.ingest.receiving import Receiving
 from carerecord.ingest.rhythm import never_heard, silence
 from carerecord.ingest.senders import sends
+from carerecord.ingest.whole import IN_DOUBT
 from carerecord.kit import request
 from carerecord.kit.clock import stamp
 from carerecord.kit.errors import NotAcceptable, NotFound, NotUnderstood
@@ -104,7 +105,7 @@ class Queue:
         receiving, now = self.receiving, self.receiving.clock.now()
         what = f"message {asked.id}" if asked.id else "all"
         async with receiving.db.acquire() as db, db.transaction():
-            count = await store.replay(db, asked.id, asked.sender, now)
+            count = await store.replay(db, asked.id, asked.sender, now, asked=IN_DOUBT)
             line = self._line("messages-replayed", asked.actor, asked.sender, f"{what}={count}")
             await receiving.outbox.announce("Line", line, db)
         if asked.id and not count:

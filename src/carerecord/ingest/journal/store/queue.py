@@ -81,17 +81,24 @@ async def one(db: Database, id_: int) -> tuple[Kept, str, str] | None:
     return None if row is None else (Kept(*row[:7]), row["state"], row["reason"])
 
 
-async def replay(db: Connection, id_: int, sender: str, now: datetime) -> int:
-    """Tried again at once and from the first: this one, or a sender's, or (neither said) all. Within a transaction."""
+async def replay(db: Connection, id_: int, sender: str, now: datetime, *, asked: str) -> int:
+    """Tried again at once and from the first: this one, or a sender's, or (neither said) all. Within a transaction.
+
+    `asked`: how a reason ends that puts a question. It stays with this one, for whoever files it again has answered; of many
+    nobody has looked at each.
+    """
     done = await db.execute(
         """
-        UPDATE stuck SET state = 'again', tries = 0, next_at = $3, reason = $4
+        UPDATE stuck
+           SET state = 'again', tries = 0, next_at = $3,
+               reason = CASE WHEN $1 <> 0 AND right(reason, length($5)) = $5 THEN reason ELSE $4 END
          WHERE ($1 = 0 OR id = $1) AND ($2 = '' OR sender = $2)
         """,
         id_,
         sender,
         now,
         ANEW,
+        asked,
     )
     return int(done.rsplit(" ", 1)[1])
 
