@@ -49,7 +49,8 @@ def test_a_rejected_specimen_says_so_and_why_wherever_its_results_are_read():
     beside, alone = read(observation, included_of([("", specimen)])).result, on_a_page(observation).result
     assert beside is not None
     assert alone.specimen == "Blood; Rejected: haemolysed; Rejected: quantity not sufficient", "where the specimen is not at hand"
-    assert beside.specimen == f"{alone.specimen}; Special handling: infectious substance; High infection risk; Keep frozen"
+    care = "Special handling: infectious substance; High infection risk; Keep frozen"
+    assert beside.specimen == f"{alone.specimen}; {care}; haemolysed", "as its condition, beside why it was rejected"
 
 
 def test_a_specimen_that_is_examined_after_all_is_rejected_no_more():
