@@ -154,7 +154,7 @@ def test_a_transfer_is_called_back_though_somebody_was_seen_to_arrive():
         assert places(admitted, transferred, come, called_back) == ["RX1, WARD1 active"]
 
 
-@pytest.mark.parametrize("event", ["A16", "A25"])
+@pytest.mark.parametrize("event", ["A02", "A08", "A16", "A25"])
 def test_a_discharge_that_is_expected_ends_nothing(event):
     expected = message(f"ADT^{event}", pv1(end="20261124100000"), at="20261122130000")
     visit = the([message("ADT^A01", pv1()), expected], "Encounter")
@@ -163,6 +163,19 @@ def test_a_discharge_that_is_expected_ends_nothing(event):
     assert visit["location"][0]["status"] == "active"
     assert the([expected], "Encounter")["status"] == "in-progress"
     assert "a discharge that is only expected: PV1-45 is not carried" in filed(expected).notes
+
+
+def test_a_discharge_that_a_result_expects_ends_nothing_and_one_that_has_come_does():
+    ends = ("20261122080000", "20261124100000")
+    visits = [the([message("ORU^R01", pv1(end=end), OBR, OBX)], "Encounter") for end in ends]
+
+    assert [each.get("period", {}).get("end") for each in visits] == ["2026-11-22T08:00:00+00:00", None]
+    assert "end" in the([message("ADT^A05", pv1(start="20261124090000", end="20261126100000"))], "Encounter")["period"]
+
+
+@pytest.mark.parametrize("event", ["A16", "A25"])
+def test_a_discharge_that_is_expected_on_the_same_day_ends_nothing(event):
+    assert "period" not in the([message(f"ADT^{event}", pv1(end="20261122180000"))], "Encounter")
 
 
 @pytest.mark.parametrize("event", ["A35", "A41", "A49"])

@@ -141,7 +141,8 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
     facts: dict[str, Any] = {**visit.facts, WITHDRAWN: None}
     happened = reading.happened()
     facts["?status" if effect.status[0] == "?" else "status"] = effect.status.lstrip("?")
-    if visit.end and effect.status[0] == "?" and effect.ends != "expected":
+    is_expected = visit.end and (effect.ends == "expected" or reading.is_still_to_come(visit.end)) and effect.status != "planned"
+    if visit.end and effect.status[0] == "?" and not is_expected:
         facts["?status"] = "finished"
     if effect.kind:
         facts.setdefault("?class", visits.class_of(effect.kind))
@@ -151,7 +152,7 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
         facts["end"] = visit.end or happened
     elif effect.ends == "clear":
         facts["end"] = None
-    elif visit.end and effect.ends == "expected":
+    elif is_expected:
         reading.note("a discharge that is only expected: PV1-45 is not carried")
     elif visit.end and effect.begins and not visit.start and sort_key(visit.end) <= sort_key(happened):
         reading.note("PV1-45 is no later than the admission: the end is not carried")

@@ -102,7 +102,8 @@ def in_passing(reading: Reading, person: Subject, segments: tuple[Segment, ...])
         return visit(reading, person, tuple(each for each in segments if each.name == "PID")), []
     found = visit(reading, person, segments, placed=False)
     facts = {key if key[0] in "+?" else f"?{key}": value for key, value in found.facts.items() if value is not None}
-    for key, value in (("?start", found.start), ("?end", found.end)):
+    is_expected = found.end and reading.is_still_to_come(found.end)
+    for key, value in (("?start", found.start), ("?end", "" if is_expected else found.end)):
         if value:
             facts[key] = value
     said = Said(person.patient, {found.thread: facts}, passing=True)
