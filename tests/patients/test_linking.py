@@ -340,6 +340,26 @@ async def test_whom_an_officer_has_joined_a_number_does_not_part(desk):
     assert third.patient in (await desk.who(one.patient)).ids
 
 
+@pytest.mark.parametrize(("given", "family", "asked"), [("Hamza", "Iqbal", False), ("Edith", "Marlow", True)])
+async def test_nobody_is_left_behind_unasked_by_somebody_whom_a_number_brings_elsewhere(desk, given, family, asked):
+    """To one whom an officer has joined to another. Who is left states no number, and resembles neither of those as they are."""
+    here = {"given": "Hamza Amir", "family": "Iqbal", "phone": "01632 960007", "postcode": "ZZ1 4AB", "address": "4 Mill Lane"}
+    known, alike = await desk.enrol(stated("a", "1", number=MARLOW, **here), stated("d", "1", **here, born="1948"))
+    assert alike.patient in (await desk.who(known.patient)).ids
+    there = {"given": given, "family": family, "phone": "01632 960001"}
+    one, other = await desk.enrol(stated("b", "1", number=nhs(3), **there), stated("c", "1", number=nhs(4), **there))
+    for review in await desk.index.reviews(ReviewsAsked()):
+        same = {review.left.patient, review.right.patient} == {one.patient, other.patient}
+        await desk.index.decide(DecideAsked(review.id, same=same, actor=DR_NAIR))
+
+    await desk.enrol(stated("b", "1", "Hamza", "Iqbal", number=MARLOW))
+
+    assert {one.patient, other.patient} < set((await desk.who(known.patient)).ids)
+    waiting = await desk.index.reviews(ReviewsAsked())
+    assert [each.right.patient for each in waiting] == [alike.patient] * asked
+    assert asked or alike.patient in (await desk.who(known.patient)).ids
+
+
 async def test_whoever_keeps_up_hears_of_a_set_that_a_corrected_number_left(desk):
     first, second = await desk.enrol(stated("a", "1", number=MARLOW), stated("b", "1", number=MARLOW))
     await desk.enrol(stated("b", "1", number=nhs(3), born="1953-07-14"))

@@ -183,8 +183,10 @@ class Enrolling:
         await kept.put(db, rows, now)
         await likeness.put(db, folded, known)
         new = {entry.id for entry in entries if not entry.person}
-        changed = await kept.move(db, [move for move in relinked.moves if move[0] not in new], now)
-        liked = await liken(db, ids, doubts, self.turns)
+        moves = [move for move in relinked.moves if move[0] not in new]
+        changed = await kept.move(db, moves, now)
+        # Whoever was brought elsewhere is compared anew: those who are like them stay behind otherwise.
+        liked = await liken(db, list(dict.fromkeys((*ids, *(patient for patient, _, _ in moves)))), doubts, self.turns)
         changed |= await kept.move(db, liked.moves, now)
         everything = distinct((*doubts, *liked.doubts))
         if everything or known:  # of what is new nothing waits that might be closed
