@@ -17,6 +17,7 @@ from carerecord.fhir.person import person
 from carerecord.fhir.read.events import GOES_ON
 from carerecord.ingest.fhir_messages import mapped
 from carerecord.ingest.hl7v2 import Filing, Put, Unreadable, patient_id
+from carerecord.ingest.hl7v2.saying import WITHDRAWN
 
 NHS_SYSTEM = "https://fhir.nhs.uk/Id/nhs-number"
 PATIENT = {
@@ -198,6 +199,17 @@ def test_what_is_deleted_of_one_person_takes_nobody_elses_practice():
         assert left["performer"][0]["actor"]["reference"] == f"Organization/{one(puts, 'Organization')['id']}"
     assert {hung.split("/")[0] for each in filing(said[0]).statements for hung in each.hangs} == {"Patient"}
     assert not next(each for each in filing(said[0]).statements if each.thread.startswith("Organization/")).hangs
+
+
+def test_what_no_practice_has_is_said_of_none_and_harms_none():
+    practice = {"resourceType": "Organization", "id": "o", "name": "Silverdale"}
+    odd = {"": "x", "@move": "x", "+name/1": "x", "ext:x": "x", WITHDRAWN: "x"}
+    said = filing(event(VACCINE, {**practice, **odd}))
+    puts = settled([said])
+    all_is_well(puts)
+
+    assert one(puts, "Organization")["name"] == "Silverdale"
+    assert {f"Organization.{name} is not carried" for name in odd} <= set(said.notes)
 
 
 def test_the_letter_of_a_transfer_of_care_in_stu3_is_carried_and_its_words_are_shown():

@@ -281,9 +281,15 @@ def _said(reading: Reading, thing: str, resource: Resource, local_id: str, patie
         labels = dict_in(resource, "meta").get("security")
         whole = _led(reading, whole)
         whole |= {"meta": {"security": labels}} if labels else {}
-        # An event names a practice by its code alone, another with its name: each says what it says, and takes nothing away.
-        facts = {WITHDRAWN: None, **(whole | {"whole": {}} if is_shared else {"whole": whole})}
+        facts = {WITHDRAWN: None, **(_one_by_one(reading, resource, whole) if is_shared else {"whole": whole})}
     return statement(thing, local_id, Said(patient, {thing: facts}), () if is_shared else (f"Patient/{patient}",))
+
+
+def _one_by_one(reading: Reading, resource: Resource, whole: Facts) -> Facts:
+    """An event names a practice by its code alone, another with its name: each says what it says, and takes nothing away."""
+    named = {name: value for name, value in whole.items() if name.removeprefix("_").isalnum() and name != WITHDRAWN}
+    reading.notes += [f"{text_in(resource, 'resourceType')}.{name} is not carried" for name in whole if name not in named]
+    return {**named, "whole": {}}
 
 
 def _led(reading: Reading, node: Any) -> Any:
