@@ -191,6 +191,21 @@ def test_a_change_of_the_doctor_is_one_of_the_visit():
     assert visit["participant"][0]["individual"]["display"] == "Dr Priya Nair"
 
 
+@pytest.mark.parametrize(
+    ("now", "there"),
+    [("C4^Ford~C5^Rao", ["Ford", "Rao"]), ("C4^Ford", ["Ford"]), ('""', []), ("", ["Nair", "Lowe", "Shah"])],
+)
+def test_who_is_named_no_longer_among_the_doctors_is_none_of_the_visit(now, there):
+    def consulted(who: str) -> str:
+        return pv1().replace("|||||||||||||", f"||||||{who}|||||||", 1)
+
+    before = message("ADT^A01", consulted("C1^Nair~C2^Lowe~C3^Shah"))
+    changed = message("ADT^A61", consulted(now), at="20261122130000")
+    for messages in ((before, changed), (changed, before)):
+        found = the(messages, "Encounter").get("participant", [])
+        assert [each["individual"]["display"] for each in found] == there
+
+
 def test_an_event_comes_from_the_event_and_not_from_the_structure():
     assert filed(message("ADT^A28^ADT_A05", PV1)).trigger == "ADT^A28"
     assert not resources(stand([message("ADT^A28^ADT_A05", PV1)]), "Encounter"), "a PV1 in A28 is a form to be filled in"

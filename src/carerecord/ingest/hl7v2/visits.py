@@ -161,6 +161,7 @@ def _of_pv1(reading: Reading, pv1: Segment) -> dict[str, Any]:
             facts[f"+participant/{role}"] = {"type": type_, "individual": who[0]}
             for number, each in enumerate(who[1:], 2):
                 facts[f"+participant/{role}-{number}"] = {"type": type_, "individual": each}
+            facts[f"+participant/{role}-{len(who) + 1}"] = None  # the list ends here, whoever else was on it before
         elif pv1.deletes(field):
             facts[f"+participant/{role}"] = None
     for field, element in _CONCEPTS:

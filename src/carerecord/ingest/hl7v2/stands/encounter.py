@@ -14,7 +14,7 @@ _UNKNOWN: Final = {"system": "http://terminology.hl7.org/CodeSystem/v3-NullFlavo
 def standing(told: Told) -> dict[str, Any]:
     facts = dict(told.facts)
     start, end = facts.pop("start", None), facts.pop("end", None)
-    out = elements(facts)
+    out = elements(_on_their_lists(facts))
     out.setdefault("status", "finished" if end else "unknown")
     out.setdefault("class", _UNKNOWN)
     if start and end and ends_first(start, end):  # as two messages have it, whose clocks differ
@@ -25,6 +25,22 @@ def standing(told: Told) -> dict[str, Any]:
     if stays := _stays(told, end, out["status"]):
         out["location"] = stays
     return out
+
+
+def _on_their_lists(facts: dict[str, Any]) -> dict[str, Any]:
+    """Without the doctors behind where the newest list of them ends: "+participant/CON-3" where CON-2 is taken away."""
+    places = {key: _place_on_list(key) for key in facts if key.startswith("+participant/")}
+    ends: dict[str, int] = {}
+    for key, (role, place) in places.items():
+        if facts[key] is None:
+            ends[role] = min(place, ends.get(role, place))
+    gone = {key for key, (role, place) in places.items() if role in ends and place >= ends[role]}
+    return {key: value for key, value in facts.items() if key not in gone}
+
+
+def _place_on_list(key: str) -> tuple[str, int]:
+    role, _, number = key.partition("-")
+    return role, int(number or 1)
 
 
 def _stays(told: Told, ended: str | None, status: str) -> list[dict[str, Any]]:
