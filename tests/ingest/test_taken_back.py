@@ -105,6 +105,47 @@ async def test_what_moves_to_the_right_person_is_noted_with_the_wrong_one_once(s
     assert line["patients"] == [whose["MRN1"]]
 
 
+def of(number: str, message: bytes) -> bytes:
+    """The same, said of another number."""
+    return message.replace(b"|MRN1^", f"|{number}^".encode())
+
+
+async def test_a_result_that_is_sent_again_under_the_right_person_is_noted_with_the_wrong_one_once(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt(), adt(number="MRN2", given="EDNA", control="2"), result("F", "3"))
+        whose = dict(await pointers(hospital))
+        for each in ("4", "5"):
+            await filed(hospital, of("MRN2", result("C", each, minutes=int(each))))
+
+        rows = [each for each in await noted(hospital) if each["type"] == "Observation"]
+        assert [(each["patient"], each["reason"]) for each in rows] == [(whose["MRN1"], MOVED)]
+        assert {tuple(each["patients"]) for each in await lines(hospital)} == {(whose["MRN1"],)}
+
+
+async def test_a_result_that_is_withdrawn_under_the_right_person_is_noted_with_whose_it_was(service_database: Any):
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt(), adt(number="MRN2", given="EDNA", control="2"), result("F", "3"))
+        whose = dict(await pointers(hospital))
+        await filed(hospital, of("MRN2", result("D", "4", minutes=5)))
+
+        rows = [each for each in await noted(hospital) if each["type"] == "Observation"]
+        assert [each["patient"] for each in rows] == [whose["MRN1"]]
+        assert MOVED not in {each["reason"] for each in rows}
+
+
+async def test_what_goes_from_one_number_of_a_person_to_another_of_theirs_was_taken_from_nobody(service_database: Any):
+    merge = adt("A40", control="4", at=SENT + timedelta(minutes=1), more=("MRG|MRN2^^^R1A^MR",))
+    async with a_hospital(service_database) as hospital:
+        await filed(hospital, adt(), adt(number="MRN2", control="2"), of("MRN2", result("F", "3")))
+        await filed(hospital, merge)
+        await filed(hospital, result("C", "5", minutes=5))
+
+        newest = max(await hospital.history("Observation"), key=lambda each: each.version)
+        right = PatientIds(hospital.senders.id_key)("fenwick", "MRN1")
+        assert json.loads(newest.text)["subject"] == {"reference": f"Patient/{right}"}
+        assert (await noted(hospital), await lines(hospital)) == ([], [])
+
+
 async def test_what_hangs_on_a_visit_goes_along_where_a_late_word_alone_says_on_which_account_it_is(service_database: Any):
     pv1 = "PV1|1|I|WARD1^^^R1A||||||||||||||||V1^^^R1A"
     of_visit = result("F", "1").replace(b"|F\rOBR", f"|F\r{pv1}\rOBR".encode())

@@ -136,17 +136,10 @@ class Effects:
         blame, items = blamed(group), []
         for each in going:
             put, source, message = each.put, each.sender.source, blame.get(each.thread, group[0].id)
-            if put.raw is None and not put.one_with:
-                items.append(
-                    taken_back.Taken(put.type, put.id, source, each.sender.id, put.local_id, message, put.withdrawn, each.heard)
-                )
-            else:
-                local_id, patient = put.was
-                items.append(
-                    taken_back.Taken(
-                        put.type, put.id, source, each.sender.id, local_id, message, taken_back.MOVED, each.heard, patient
-                    )
-                )
+            why = put.withdrawn if put.raw is None and not put.one_with else taken_back.MOVED
+            items.append(
+                taken_back.Taken(put.type, put.id, source, each.sender.id, put.local_id, message, why, each.heard, put.was)
+            )
         await taken_back.TakenBack(self.calls, self.db, self.clock, self.outbox).note(items, self.whose.pointed)
 
     async def _write(self, sender: Sender, changes: Sequence[tuple[Change, int]]) -> None:

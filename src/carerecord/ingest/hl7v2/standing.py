@@ -135,6 +135,7 @@ def _told(
     log: dict[str, tuple[Order, Any]] = {}
     newest = _NEVER
     owner = local_id = ""
+    was = ("", "")
     for order, each, whose in said:
         if (stated_facts := each.things.get(thing)) is None:
             continue
@@ -147,6 +148,8 @@ def _told(
             else:
                 facts[key] = value
         if not each.passing or newest == _NEVER:
+            if owner not in ("", each.patient):
+                was = (local_id, owner)
             owner, local_id = each.patient, whose
         if not each.passing:
             newest = max(newest, order)
@@ -155,7 +158,6 @@ def _told(
     withdrawn = str(facts.pop(WITHDRAWN, "") or "")
     if absorbed:
         _fill(facts, log, absorbed)
-    was = ("", "")
     for order, rule in rules:
         if rule.kind == "renumbered" or order < newest or _is_elsewhere(thing, rule.within, placed, renumbered):
             continue
@@ -225,7 +227,7 @@ def _fill(facts: Facts, log: dict[str, tuple[Order, Any]], absorbed: list[tuple[
 def _put(told: Told, gone: set[str]) -> Put:
     if told.withdrawn:
         one_with = f"{told.type}/{told.id}" in told.renumbered
-        return Put(told.type, told.id, told.local_id, None, told.withdrawn, one_with)
+        return Put(told.type, told.id, told.local_id, None, told.withdrawn, one_with, ("", "") if one_with else told.was)
     made = _OF_A_KIND.get(told.type, plain.standing)(told)
     made["resourceType"], made["id"] = told.type, told.id
     if told.type == "Appointment" and "whole" not in told.facts:
