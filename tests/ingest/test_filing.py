@@ -150,6 +150,28 @@ async def test_that_alone_is_believed_to_be_new_of_which_nothing_was_said_before
     assert believed == [new, known, {"Patient": False, "Provenance": False}], "what is filed again was said before"
 
 
+async def test_what_was_said_before_stands_though_who_said_it_again_ended_its_worker_and_must_wait_then(service_database: Any):
+    async def take(asked: TakeAsked) -> tuple[Taken, ...]:
+        return tuple(Taken(each.stated.source, each.stated.local_id, "", (), "waits", say="Whose?") for each in asked.claims)
+
+    async with a_hospital(service_database) as hospital:
+        await hospital.put(adt(control="1"))
+        await hospital.file_all()
+        await hospital.put(adt(control="2", at=SENT + timedelta(hours=1)))
+        killed = await a_house_of(hospital.pools, clock=hospital.clock)
+        _die(killed, "of", before=False)
+        for lane in await killed.filer.lease(8):
+            with pytest.raises(Killed):
+                await killed.filer._once(lane)
+        hospital.clock.at += timedelta(seconds=31)
+        later = await a_house_of(hospital.pools, clock=hospital.clock, take=answer(TAKE, take))
+        await later.file_all()
+        await later.later(5)
+
+        assert await hospital.stuck() == [("again", 0, "Whose?")]
+        assert not any(each.gone for each in await hospital.history("Patient"))
+
+
 async def test_what_was_said_before_stands_although_a_message_that_said_it_again_is_not_filed(service_database: Any):
     refusing: dict[str, Any] = {}
 

@@ -18,7 +18,7 @@ def said(thread: str, message: int, *, rules: bool = False) -> Said:
 
 async def asked(db: Connection) -> tuple[Any, ...]:
     """Everything that filing asks of its threads."""
-    await store.keep_latest(db, MINE)
+    await store.keep_latest(db, MINE, [2])
     rows = await store.statements(db, MINE)
     heard = [row.message for _, row in rows]
     await db.execute("SELECT pg_stat_force_next_flush()")

@@ -40,8 +40,8 @@ class Effects:
     threads: Threads
     whose: Whose
 
-    async def of(self, group: Sequence[Read]) -> None:
-        """File all of them.
+    async def of(self, group: Sequence[Read]) -> Sequence[str]:
+        """File all of them. Says in which threads something was said again.
 
         Raises:
             NotFiled: this one cannot be; nothing that is not done again without harm has been done.
@@ -67,7 +67,7 @@ class Effects:
             # A human parted two in the very moment in which they were filed as one: their entries stand as they stood before it.
             await self.unsay([next(read for read, _ in joining if read.id == cause.message)])
             raise
-        await self.threads.shortened(stands)
+        return stands.often
 
     async def unsay(self, group: Sequence[Read], *, again: bool = False) -> None:
         """These could not be filed after all: what they said is taken back, so that nothing later stumbles over it.

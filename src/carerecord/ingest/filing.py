@@ -8,9 +8,12 @@ import asyncio
 import secrets
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final
+
+from asyncpg import DeadlockDetectedError
 
 from carerecord.ingest import extracts, hl7v2
 from carerecord.ingest.effects import Effects
@@ -153,9 +156,10 @@ class Filer:
         if not await store.in_hand(self.db, self.owner, lane, [each.id for each in group], self.clock.now() + self.hold):
             return False
         reads, fates = await self._read(group)
+        often: Sequence[str] = ()
         while reads:
             try:
-                await self.effects.of(reads)
+                often = await self.effects.of(reads)
                 break
             except NotFiled as cause:
                 one = next((each for each in reads if each.id == cause.message), None)
@@ -184,6 +188,8 @@ class Filer:
         done = [each.id for each in group if each.id not in aside]
         await store.filed(self.db, self.owner, lane, done)
         self.filed += len(done)
+        with suppress(DeadlockDetectedError):  # another shortens them as well: whoever says it again does it then
+            await self.effects.threads.shortened(often, done)
         return True
 
     async def _give_up(self, lane: int, kept: Kept) -> bool:

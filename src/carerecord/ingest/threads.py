@@ -157,7 +157,9 @@ class Threads:
                     await turn.over()
         return Stands(puts, frozenset([row.message for _, row in rows]), tuple(often))
 
-    async def shortened(self, stands: Stands) -> None:
-        """Of what was said again only the latest is kept, once it cannot be taken back: the same words would go with it."""
-        if stands.often:
-            await store.keep_latest(self.db, stands.often)
+    async def shortened(self, often: Sequence[str], filed: Sequence[int]) -> None:
+        """Of what was said again only the latest is kept, once it is filed and cannot be taken back: the same words would go
+        with it.
+        """
+        if often and filed:
+            await store.keep_latest(self.db, often, filed)

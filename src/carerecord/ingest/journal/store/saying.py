@@ -115,8 +115,8 @@ async def drop_statements(db: Database, threads: Sequence[str], messages: Sequen
     await db.execute("DELETE FROM statement WHERE thread = ANY ($1) AND message = ANY ($2)", list(threads), list(messages))
 
 
-async def keep_latest(db: Database, threads: Sequence[str]) -> None:
-    """Of equal statements of one thread only the one that was recorded last: a thread stays as short as what is said in it."""
+async def keep_latest(db: Database, threads: Sequence[str], messages: Sequence[int]) -> None:
+    """What these messages have said again in these threads stands once: a thread stays as short as what is said in it."""
     await db.execute(
         """
         DELETE FROM statement AS old
@@ -125,9 +125,11 @@ async def keep_latest(db: Database, threads: Sequence[str]) -> None:
                          FROM statement AS later
                         WHERE (later.thread, later.digest) = (old.thread, old.digest)
                           AND (later.recorded, later.sent, later.message) > (old.recorded, old.sent, old.message)
+                          AND later.message = ANY ($2)
                        OFFSET 0)
         """,
         list(threads),
+        list(messages),
     )
 
 
