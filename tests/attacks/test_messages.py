@@ -17,6 +17,7 @@ from typing import Any
 import hypothesis
 import msgspec
 import pytest
+import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
@@ -40,11 +41,13 @@ from carerecord.contracts.sources import Registry, Sender
 from carerecord.ingest import mllp
 from carerecord.ingest.framing import NO_ROOM, Framing
 from carerecord.ingest.head import Form, Head
-from carerecord.ingest.journal.arrivals import ASIDE_BYTES
-from carerecord.ingest.mllp import UNANSWERED, Connection, tls_of
+from carerecord.ingest.journal.arrivals import ASIDE_BYTES, Arrival
+from carerecord.ingest.kinds import fault_in
+from carerecord.ingest.mllp import UNANSWERED, Connection, Desk, Listener, tls_of
 from carerecord.ingest.receiving import Receiving
-from carerecord.ingest.senders import Refusal
-from carerecord.kit.log import configure
+from carerecord.ingest.senders import Proof, Refusal, Senders
+from carerecord.kit.clock import SystemClock
+from carerecord.kit.log import configure, log_for
 from carerecord.region.servers.certificates import Authority, Certificate
 
 
@@ -106,6 +109,19 @@ async def test_a_sender_with_its_certificate_is_taken(service_database: Any, tmp
 
         assert (await line.send(adt()))[0] == "AA"
         assert await hospital.journalled() == 1
+
+
+def test_an_encrypted_line_is_taken_on_the_loop_that_serves(tmp_path: Path):
+    """`carerecord serve` runs on uvloop, which reads as soon as a connection is made; tests run on another loop."""
+    trust = Trust(tmp_path)
+    way, shown = trust.client("pas")
+
+    async def told() -> list[str]:
+        async with willing(with_certificate(PAS, shown), trust.door(lambda refusal: None)) as port:
+            lines = [await Line.to(port, ssl=way, server_hostname="127.0.0.1") for _ in range(5)]
+            return [(await each.send(adt()))[0] for each in lines]
+
+    assert uvloop.run(told()) == ["AA"] * 5
 
 
 @pytest.mark.parametrize("who", ["nobody", "somebody the registry does not know"])
@@ -267,8 +283,6 @@ async def test_who_has_a_certificate_is_never_taken_without_it(service_database:
 
 def test_the_attack_succeeds_where_nobody_looks_at_the_certificate(monkeypatch: pytest.MonkeyPatch):
     """The guard is `Senders.of`: without it a laboratory's connection speaks for the hospital."""
-    from carerecord.ingest.senders import Proof, Senders
-
     senders = Senders(b"k")
     senders.take(Registry("1", (), senders=(with_certificate(PAS, "sha256:a"), with_certificate(LAB, "sha256:b"))))
     head = Head(Form(b"|", b"^~\\&", b"LAB", b"R1A"))
@@ -335,43 +349,47 @@ def test_no_bytes_drop_a_connection_or_hang_it(junk: list[bytes]):
 
 
 async def _fuzzed(junk: list[bytes]) -> None:
-    from carerecord.ingest.journal.arrivals import Arrival
-    from carerecord.ingest.kinds import fault_in
-    from carerecord.ingest.mllp import Desk, Listener
-    from carerecord.ingest.senders import Senders
-    from carerecord.kit.clock import SystemClock
-    from carerecord.kit.log import log_for
-
-    class Willing:
-        mark = b"x"
-
-        def __init__(self) -> None:
-            self.answered: list[Callable[[], None]] = []
-
-        def put(self, arrival: Arrival) -> None:
-            asyncio.get_running_loop().call_soon(self._durable, arrival)
-
-        def _durable(self, arrival: Arrival) -> None:
-            arrival.kept(arrival)
-            for heard in self.answered:
-                heard()
-
-    senders = Senders(b"k")
-    senders.take(Registry("1", (), senders=(PAS,)))
-    desk = Desk(Willing(), senders, SystemClock(), log_for("x"), fault_in, lambda refusal: None, plaintext=True)  # type: ignore[arg-type]
-    listener = Listener(desk, "127.0.0.1", 0, None)
-    await listener.open()
-    line = await Line.to(listener.port)
-    try:
+    async with willing(PAS) as port:
+        line = await Line.to(port)
         for each in junk:
             await line.write(each)
         await line.write(b"\x1c\r" + framed(adt(control="LAST")))
         while said(await line.answer(5))[1] != "LAST":
             pass
+
+
+class Willing:
+    """A journal that keeps nothing and says that it does."""
+
+    mark = b"x"
+
+    def __init__(self) -> None:
+        self.answered: list[Callable[[], None]] = []
+
+    def put(self, arrival: Arrival) -> None:
+        asyncio.get_running_loop().call_soon(self._durable, arrival)
+
+    def _durable(self, arrival: Arrival) -> None:
+        arrival.kept(arrival)
+        for heard in self.answered:
+            heard()
+
+
+@asynccontextmanager
+async def willing(sender: Sender, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
+    """A door without a database behind it."""
+    senders = Senders(b"k")
+    senders.take(Registry("1", (), senders=(sender,)))
+    told = (Willing(), senders, SystemClock(), log_for("x"), fault_in, lambda refusal: None)
+    listener = Listener(Desk(*told, plaintext=tls is None), "127.0.0.1", 0, tls)  # type: ignore[arg-type]
+    await listener.open()
+    try:
+        yield listener.port
     finally:
-        await line.close()
-        await listener.close(within_s=1)
+        for each in Line.opened:
+            await each.close()
         Line.opened.clear()
+        await listener.close(within_s=1)
 
 
 async def test_a_batch_of_thousands_never_stands_in_the_way_of_others_with_more_than_a_few_hundred(service_database: Any):

@@ -39,6 +39,7 @@ CONNECTIONS: Final = 2_000  # and who comes beyond is closed at once: what else 
 HANDSHAKE_S: Final = 10.0
 _SILENT_S: Final = 60  # after this a silent other end is asked whether it is still there, …
 _GONE_S: Final = 15  # … and so often again
+_PAUSE_S: Final = 0.1  # when there is no room for another connection at all
 R = TypeVar("R")
 
 
@@ -66,7 +67,7 @@ class Desk:
     held: int = 0  # bytes of messages that are not answered, whole or not, on all connections
     most_held: int = HELD_BYTES
     most_connections: int = CONNECTIONS
-    entering: int = 0  # who shakes hands
+    entering: "set[Connection]" = field(default_factory=set)  # who shakes hands
     aside: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "mllp"))  # reads what is large
     _answering: list["Connection"] = field(default_factory=list)
     _turns: "deque[Connection]" = field(default_factory=deque)
@@ -111,9 +112,9 @@ class Desk:
 
     def full(self) -> bool:
         """Whether nobody else is let in; said once, until there is room again."""
-        is_full = len(self.connections) + self.entering >= self.most_connections
+        is_full = len(self.connections) + len(self.entering) >= self.most_connections
         if is_full and not self._full:
-            self.log.warning("mllp.full", connections=len(self.connections), entering=self.entering)
+            self.log.warning("mllp.full", connections=len(self.connections), entering=len(self.entering))
         self._full = is_full
         return is_full
 
@@ -177,6 +178,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's own class is no subclass of it
         desk = self._desk
+        desk.entering.discard(self)
         desk.connections.add(self)
         desk.empty.clear()
         tls = transport.get_extra_info("ssl_object")
@@ -211,12 +213,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         if self._leaving:
             return
-        if self._transport is not None and not self._more and (framed := self._framing.whole(data)) is not None:
+        if not self._more and (framed := self._framing.whole(data)) is not None:
             self._take(framed)
         else:
             self._framing.add(data)
             self._more = True
-        if self._transport is not None and not self._queued:
+        if not self._queued:
             self._go_on(0.0 if self._desk.in_turns else TURN_S)
 
     def eof_received(self) -> bool:
@@ -498,50 +500,11 @@ class Connection(asyncio.Protocol):
             self._close()
 
 
-class _Entrance(asyncio.Protocol):
-    """Who comes in. With `tls` hands are shaken first, for which there is not much time: who stalls holds a place meanwhile."""
-
-    def __init__(self, desk: Desk, tls: ssl.SSLContext | None) -> None:
-        self._desk, self._tls = desk, tls
-        self._shaking: asyncio.Task[None] | None = None
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        line = cast(asyncio.Transport, transport)
-        if self._desk.full():
-            line.abort()
-            return
-        _look_after(line)
-        connection = Connection(self._desk)
-        if self._tls is None:
-            line.set_protocol(connection)
-            connection.connection_made(line)
-            return
-        line.pause_reading()
-        self._desk.entering += 1
-        self._shaking = asyncio.create_task(self._shake(line, connection, self._tls), name="mllp handshake")
-
-    async def _shake(self, line: asyncio.Transport, connection: Connection, tls: ssl.SSLContext) -> None:
-        loop = asyncio.get_running_loop()
-        try:
-            safe = await loop.start_tls(
-                line, connection, tls, server_side=True, ssl_handshake_timeout=HANDSHAKE_S, ssl_shutdown_timeout=HANDSHAKE_S
-            )
-        except (OSError, ssl.SSLError):  # a certificate that cannot stand is in the book by now
-            line.abort()
-            return
-        finally:
-            self._desk.entering -= 1
-        if safe is not None:
-            connection.connection_made(safe)
-            connection.go_on()  # the first message may have come with the last of the handshake
-
-
-def _look_after(line: asyncio.Transport) -> None:
+def _look_after(line: socket.socket) -> None:
     """One whose other end has vanished without a word ends by itself: nobody would ever be heard of on it again."""
-    end: socket.socket = line.get_extra_info("socket")
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENT_S)
-    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _GONE_S)
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, _SILENT_S)
+    line.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, _GONE_S)
 
 
 @dataclass
@@ -552,21 +515,74 @@ class Listener:
     host: str
     port: int
     tls: ssl.SSLContext | None  # may be replaced: who connects from then on is shown another certificate; who is there goes on
-    _server: asyncio.Server | None = None
+    _sockets: list[socket.socket] = field(default_factory=list)
+    _accepting: list["asyncio.Task[None]"] = field(default_factory=list)
+    _entering: "set[asyncio.Task[None]]" = field(default_factory=set)
 
     async def open(self) -> None:
+        """Raises OSError: nobody can listen there."""
         loop = asyncio.get_running_loop()
-        # The next process of ours may listen while this one still answers: nobody is turned away during an upgrade.
-        self._server = await loop.create_server(
-            lambda: _Entrance(self.desk, self.tls), self.host, self.port, reuse_port=True, backlog=512
-        )
-        self.port = self._server.sockets[0].getsockname()[1]
+        found = await loop.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        try:
+            for family, _, _, _, address in found:
+                # The next process of ours may listen while this one still answers: nobody is turned away during an upgrade.
+                self._sockets.append(socket.create_server(address, family=family, backlog=512, reuse_port=True))
+        except OSError:
+            self._shut()
+            raise
+        self.port = self._sockets[0].getsockname()[1]
+        for each in self._sockets:
+            each.setblocking(False)
+            self._accepting.append(asyncio.create_task(self._accept(each), name="mllp accept"))
+
+    async def _accept(self, listening: socket.socket) -> None:
+        """One in a round of the loop."""
+        while True:
+            try:
+                line, _ = await asyncio.get_running_loop().sock_accept(listening)
+            except ConnectionAbortedError:  # it has gone again
+                continue
+            except OSError:  # no descriptor is left, or no memory
+                await asyncio.sleep(_PAUSE_S)
+                continue
+            if self.desk.full():
+                line.close()
+            else:
+                entering = asyncio.create_task(self._enter(line), name="mllp enter")
+                self._entering.add(entering)
+                entering.add_done_callback(self._entering.discard)
+            await asyncio.sleep(0)
+
+    async def _enter(self, line: socket.socket) -> None:
+        """Hands are shaken first where there is TLS, for which there is not much time: who stalls holds a place meanwhile."""
+        connection = Connection(self.desk)
+        self.desk.entering.add(connection)
+        within_s = HANDSHAKE_S if self.tls is not None else None
+        try:
+            _look_after(line)
+            # Of the socket, not of a transport: on uvloop one reads at once, and what comes before `start_tls` is lost.
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: connection, line, ssl=self.tls, ssl_handshake_timeout=within_s, ssl_shutdown_timeout=within_s
+            )
+        except OSError:  # a certificate that cannot stand is in the book by now
+            line.close()
+        finally:
+            self.desk.entering.discard(connection)
+
+    def _shut(self) -> None:
+        for each in self._sockets:
+            each.close()
+        self._sockets.clear()
 
     async def close(self, *, within_s: float = 5.0) -> None:
         """No new connection; each one there is answers what it has in hand, then ends."""
-        if self._server is None:
+        if not self._sockets:
             return
-        self._server.close()
+        ending = [*self._accepting, *self._entering]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
+        self._shut()
         for each in list(self.desk.connections):
             each.leave()
         if self.desk.connections:
@@ -575,7 +591,6 @@ class Listener:
         for each in list(self.desk.connections):
             each._close()
         self.desk.aside.shutdown(wait=False)
-        self._server = None
 
 
 class _Handshake(ssl.SSLObject):
