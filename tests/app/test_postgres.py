@@ -204,10 +204,14 @@ async def test_a_server_left_by_a_killed_parent_is_stopped_and_nothing_is_lost(f
 
 async def test_a_session_that_outlives_its_killed_server_is_waited_for(folder: Path) -> None:
     with embedded_postgres(folder) as cluster:
-        db = await asyncpg.connect(cluster.dsn)
+        db, beside = await asyncpg.connect(cluster.dsn), await asyncpg.connect(cluster.dsn)
         # It looks neither at its line nor at its server until it has counted.
         counting = asyncio.create_task(db.fetchval("SELECT count(*) FROM generate_series(1, 8000000)"))
-        await asyncio.sleep(0.2)
+        begun = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'SELECT count(*) FROM gen%'"
+        while not await beside.fetchval(begun):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        await beside.close()
         cluster.kill()
         cluster.start()
         again = await asyncpg.connect(cluster.dsn)
