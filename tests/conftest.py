@@ -1,5 +1,7 @@
 """Which engines do tests run on? One real PostgreSQL and one real NATS for a run, an empty database for a test."""
 
+import gc
+import inspect
 import json
 import os
 import re
@@ -51,6 +53,21 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     there = {file: known[file] for file in sorted(known) if (config.rootpath / file).is_file()}
     cores = len(os.sched_getaffinity(0))
     DURATIONS.write_text(json.dumps({"cores": cores, "seconds": there}, indent=1) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def seldom_gone_through() -> None:
+    """What stays over the tests of a file, such as FHIR's definitions, is not gone through at each collection."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def nothing_left_open(request: pytest.FixtureRequest) -> Iterator[None]:
+    """What a test leaves open is its own fault, and not that of whichever runs when the collector comes by."""
+    yield
+    if inspect.iscoroutinefunction(getattr(request.node, "function", None)):
+        gc.collect()
 
 
 @dataclass(frozen=True)
