@@ -14,9 +14,11 @@ START, END = 0x0B, 0x1C
 _START, _END = bytes((START,)), bytes((END,))
 _BLANKS: Final = re.compile(rb"[\r\n\t \x00]*")
 KEPT_OF_LARGE: Final = 65_536  # what is kept of a message that is larger than it may be: enough to see whose and which it is
+_BETWEEN: Final = b"\r\n\t \x00\x0b\x1c"  # what real engines send behind the end of a message
 _TAIL: Final = 4  # its last bytes may be the half of another beginning
 
 CUT_OFF: Final = "The message is cut off: another one began before its end."
+WITHIN: Final = "The byte 0x1C, which ends a message, stands within it: what is behind that is lost. Take it out, send again."
 NO_END: Final = "The message has no end: nothing more of it came in time."
 NO_ROOM: Final = "There was no room for it just now. Nothing of it was taken: send it again."
 
@@ -109,7 +111,7 @@ class Framing:
         if again >= 0:
             return self._cut(again, CUT_OFF)
         if end >= 0:
-            framed = self._cut(end, "")
+            framed = self._cut(end, "" if self._is_end(end) else WITHIN)
             self._from = self._clear = end + 1
             return framed
         if len(self._buffer) - self._from > self._most_bytes:
@@ -118,6 +120,11 @@ class Framing:
             self._shrink()
         self._looked = max(self._from, len(self._buffer) - _TAIL)
         return None
+
+    def _is_end(self, at: int) -> bool:
+        """Whether what stands behind it, as far as it has come, is no more of the same message."""
+        behind = self._buffer[at + 1 : at + 5]
+        return behind[:1] in _BETWEEN or b"MSH|".startswith(behind)
 
     def _cut(self, end: int, fault: str) -> Framed:
         large = self._large or (too_large(self._most_bytes) if end - self._from > self._most_bytes else "")
