@@ -196,7 +196,10 @@ async def test_what_was_said_before_stands_although_a_message_that_said_it_again
 
         await hospital.put(adt(at=SENT + timedelta(hours=2), control="3"))
         await hospital.file_all()
-        assert [row["message"] for row in await hospital.db.fetch(said)] == [3], "of the same words the later are kept"
+        assert [row["message"] for row in await hospital.db.fetch(said)] == [1, 3], "of a person's, first and last"
+        await hospital.put(adt(at=SENT + timedelta(hours=3), control="4"))
+        await hospital.file_all()
+        assert [row["message"] for row in await hospital.db.fetch(said)] == [1, 4], "and no more, however often it is said"
 
 
 async def test_what_is_ruled_of_one_has_nothing_of_another_settled_who_is_filed_beside_them(service_database: Any):

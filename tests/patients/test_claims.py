@@ -1,10 +1,13 @@
 """Whose is a message: a claim becomes an entry once, an older one changes nothing, and what cannot be believed waits."""
 
 import asyncio
+import itertools
+from datetime import timedelta
 
+import pytest
 from tests.patients.people import a_desk, nhs, stated
 
-from carerecord.contracts.patients import Claim, Demographics, SourcePatient, TakeAsked, Taken
+from carerecord.contracts.patients import Claim, Demographics, Identifier, SourcePatient, TakeAsked, Taken
 from carerecord.kit.db import open_pool
 from carerecord.patients.claims import Taking
 
@@ -53,6 +56,50 @@ async def test_when_a_source_said_it_is_remembered_of_what_is_new_of_what_change
     assert [await told("01632 960003", 10), await told("01632 960004", 9)] == ["changed", "late"]
     assert [await told("01632 960003", 12), await told("01632 960005", 11)] == ["unchanged", "late"]
     assert [await told("01632 960006", 0), await told("01632 960007", 11)] == ["changed", "late"]
+
+
+def since(local_id: str, given: str, hour: int) -> Claim:
+    """Recorded at ten, of what has been said since that hour."""
+    at = f"2026-11-21T{hour:02}:00:00+00:00" if hour else ""
+    return Claim(stated("trust", local_id, given, number=MARLOW), recorded="2026-11-21T10:00:00+00:00", since=at)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+async def test_the_name_that_was_recorded_last_leads_in_whatever_order_the_two_are_heard_of(desk, order):
+    told = [since("M1", "Edith", 8), since("M1", "Edith", 6), since("M2", "Edie", 7)]
+    for each in order:
+        desk.clock.at += timedelta(hours=1)
+        (taken,) = await take(desk, told[each])
+    await take(desk, since("M1", "Edith", 6))
+
+    assert (await desk.who(taken.patient)).demographics.names[0].given == ("Edie",)
+
+
+@pytest.mark.parametrize("first", [1, 2])
+async def test_of_two_names_of_one_moment_that_of_the_lower_number_leads_whichever_was_heard_of_first(desk, first):
+    for number in (first, 3 - first):
+        (taken,) = await take(desk, since(f"M{number}", "Edith" if number == 1 else "Edie", 8))
+
+    assert (await desk.who(taken.patient)).demographics.names[0].given == ("Edith",)
+
+
+async def test_where_nobody_says_since_when_the_name_that_was_heard_last_leads(desk):
+    for number, given in ((2, "Edith"), (1, "Edie"), (2, "Edythe")):
+        desk.clock.at += timedelta(hours=1)
+        (taken,) = await take(desk, since(f"M{number}", given, 0))
+    desk.clock.at += timedelta(hours=1)
+    await take(desk, since("M1", "Edie", 0))
+
+    assert (await desk.who(taken.patient)).demographics.names[0].given == ("Edythe",)
+
+
+async def test_another_number_of_somebody_is_no_news_of_their_name(desk):
+    await take(desk, since("M1", "Edith", 8), since("M2", "Edie", 7))
+    bare = SourcePatient("trust", "M2", (Identifier("urn:visit", "V1"),), Demographics())
+    (taken,) = await take(desk, Claim(bare, partial=True))
+
+    assert taken.outcome == "changed"
+    assert (await desk.who(taken.patient)).demographics.names[0].given == ("Edith",)
 
 
 async def test_a_number_that_is_used_for_somebody_else_waits_and_nothing_is_taken_over(desk):

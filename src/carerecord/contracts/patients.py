@@ -255,6 +255,7 @@ class Claim(Struct, frozen=True):
     message: str = ""  # id of the archived message, for the lineage
     partial: bool = False  # only what is stated counts; a field left empty keeps what was known (HL7: empty keeps, "" deletes)
     cleared: tuple[str, ...] = ()  # with `partial`: fields of Demographics that the message empties, such as "phone"
+    since: str = ""  # since when the sender has said the last of it, as it recorded that; "" = since the index heard of it
 
 
 class TakeAsked(Struct, frozen=True):

@@ -21,7 +21,7 @@ from carerecord.kit.turns import Turns
 
 _opened: Final = msgspec.json.Decoder(tuple[str, Raw])
 _Place = tuple[str, bytes, int]  # thread, digest, message: by which a statement is known
-_Words = Mapping[_Place, tuple[str, Raw]]
+_Words = Mapping[bytes, tuple[str, Raw]]  # by digest: what is said again is the same
 _NONE: Final[_Words] = MappingProxyType({})
 
 
@@ -49,7 +49,7 @@ class Stands(Struct, frozen=True):
 
     puts: Sequence[Settled]
     heard: frozenset[int]
-    often: Sequence[str] = ()  # threads in which the same was said more than once
+    often: Sequence[str] = ()  # threads in which the same was said more often than is kept
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Threads:
     async def stated(self, group: Sequence[Read]) -> Stated:
         """Write down what was said."""
         said: dict[_Place, Said] = {}
-        words: dict[_Place, tuple[str, Raw]] = {}
+        words: dict[bytes, tuple[str, Raw]] = {}
         hangs: dict[tuple[str, str], None] = {}
         threads: dict[str, Sender] = {}
         ruling: dict[str, Sender] = {}
@@ -76,7 +76,7 @@ class Threads:
                             hangs[above, each.thread] = None
                         row = self._said(read, filing, each)
                         place = (row.thread, row.digest, row.message)
-                        said[place], words[place] = row, (each.local_id, each.says)
+                        said[place], words[row.digest] = row, (each.local_id, each.says)
                     if turn.spent:
                         await turn.over()
         if not said:
@@ -127,39 +127,39 @@ class Threads:
             return Stands((), frozenset())
         if rows is None:
             rows = await store.statements(self.db, list(threads))
-        heard: dict[str, list[Word]] = {each: [] for each in threads}
+        heard: dict[str, dict[bytes, Word]] = {each: {} for each in threads}
         above: dict[str, list[Word]] = {}
+        spoke: dict[str, list[int]] = {each: [] for each in threads}
         puts: list[Settled] = []
-        seen: set[tuple[str, bytes]] = set()
         often: dict[str, None] = {}
         async with self.turns.mine() as turn:
             for at, row in rows:
-                known = words.get((row.thread, row.digest, row.message))
-                local_id, says = known or _opened.decode(self._text(row))
-                word = Word(row.thread, local_id, says, (row.recorded, row.sent, row.message))
+                local_id, says = words.get(row.digest) or _opened.decode(self._text(row))
+                order = (row.recorded, row.sent, row.message)
                 if row.rules:
-                    above.setdefault(at, []).append(word)
+                    above.setdefault(at, []).append(Word(row.thread, local_id, says, order))
                 else:
-                    heard[at].append(word)
-                    if at == row.thread:
-                        if (at, row.digest) in seen:
+                    first = ""
+                    if before := heard[at].pop(row.digest, None):  # the later counts
+                        first = before.first or before.order[0]
+                        if at == row.thread and (before.first or not at.startswith("Patient/")):
                             often[at] = None
-                        seen.add((at, row.digest))
+                    heard[at][row.digest] = Word(row.thread, local_id, says, order, first)
+                    spoke[at].append(row.message)
                 if turn.spent:
                     await turn.over()
             for thread, sender in threads.items():
-                orders = [each.order for each in heard[thread]]
-                recorded = max(orders)[0] if orders else ""
-                said = frozenset([message for _, _, message in orders])
-                stands = hl7v2.standing(thread, heard[thread], above.get(thread, ()))
-                puts += [Settled(thread, sender, recorded, put, said) for put in stands]
+                said = list(heard[thread].values())
+                recorded = max([each.order for each in said])[0] if said else ""
+                stands = hl7v2.standing(thread, said, above.get(thread, ()))
+                puts += [Settled(thread, sender, recorded, put, frozenset(spoke[thread])) for put in stands]
                 if turn.spent:
                     await turn.over()
         return Stands(puts, frozenset([row.message for _, row in rows]), tuple(often))
 
     async def shortened(self, often: Sequence[str], filed: Sequence[int]) -> None:
-        """Of what was said again only the latest is kept, once it is filed and cannot be taken back: the same words would go
-        with it.
+        """Of what was said again only the latest is kept, and of a person the first, once it is filed and cannot be taken back:
+        the same words would go with it.
         """
         if often and filed:
             await store.keep_latest(self.db, often, filed)

@@ -86,7 +86,7 @@ class Whose:
             key = (person.source, person.local_id)
             there.add(key)
             message = blame.get(each.thread, group[0].id)
-            claim = Claim(person, each.recorded, str(message))
+            claim = Claim(person, each.recorded, str(message), since=each.put.since)
             if not _is_known(self._claimed.get(key), claim, each.heard - ours):
                 yield message, key, claim
         for read in group:
@@ -145,4 +145,4 @@ def _is_known(known: Known | None, claim: Claim, others: frozenset[int]) -> bool
 
 
 def _shape(claim: Claim) -> bytes:
-    return blake2b(msgspec.json.encode(claim.stated), digest_size=16).digest()
+    return blake2b(msgspec.json.encode((claim.stated, claim.since)), digest_size=16).digest()

@@ -20,6 +20,7 @@ from carerecord.patients.store import kept, lineage
 NO_NUMBER: Final = "The message does not say by which number its sender knows the person."
 SOMEBODY_ELSE: Final = "The sender uses this number for what looks like somebody else: other names and another birth date."
 Key = tuple[str, str]  # source, local id
+_Dated = tuple[Claim, datetime | None, datetime | None]  # … when it was recorded, and since when its source says so
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Taking:
 
         Raises NotUnderstood: a time in a claim is none.
         """
-        claims = [(claim, at(claim.recorded)) for claim in asked.claims]
+        claims = [(claim, at(claim.recorded), at(claim.since)) for claim in asked.claims]
         found: list[Taken | None] = [None] * len(claims)
         async with alone(self.enrolling.db) as db:
             for turn in _turns(claims):
@@ -41,16 +42,16 @@ class Taking:
         await self.enrolling.grown(len(claims))
         return tuple(taken for taken in found if taken is not None)
 
-    async def _some(self, db: Connection, claims: Sequence[tuple[Claim, datetime | None]]) -> list[Taken]:
+    async def _some(self, db: Connection, claims: Sequence[_Dated]) -> list[Taken]:
         """Claims about different numbers."""
         now = self.enrolling.clock.now()
-        keyed = [(claim.stated.source, claim.stated.local_id) for claim, _ in claims]
+        keyed = [(claim.stated.source, claim.stated.local_id) for claim, _, _ in claims]
         known = await kept.entries_at(db, [key[0] for key in keyed], [key[1] for key in keyed])
         outcomes: dict[Key, str] = {}
         waiting: dict[Key, str] = {}
         fresh: dict[Key, Entry] = {}
-        stamps: list[tuple[str, datetime]] = []
-        for (claim, when), key in zip(claims, keyed, strict=True):
+        stamps: list[tuple[str, datetime, datetime | None]] = []
+        for (claim, when, since), key in zip(claims, keyed, strict=True):
             before = known.get(key)
             stated = _over(before.stated, claim) if before and claim.partial else claim.stated
             if not all(key):
@@ -62,9 +63,9 @@ class Taking:
             elif before and before.stated != stated and _is_somebody_else(before, stated):
                 waiting[key] = SOMEBODY_ELSE
             elif before is None or before.stated != stated:
-                fresh[key] = entry_of(stated, before, now, when)
-            elif when and when != before.recorded_at:
-                stamps.append((before.id, when))
+                fresh[key] = entry_of(stated, before, now, when, since)
+            elif when and (when, since or before.changed_at) != (before.recorded_at, before.changed_at):
+                stamps.append((before.id, when, since))
         written: dict[Key, Entry] = {}
         if fresh:
             said, written = await self.enrolling.take_in(db, tuple(fresh.values()), known, now)
@@ -97,11 +98,11 @@ def _taken(key: Key, entry: Entry, outcome: str, into: Mapping[str, str], people
     return Taken(key[0], key[1], patient, person, outcome, origin=origin, trace=entry.to_trace)
 
 
-def _turns(claims: Sequence[tuple[Claim, datetime | None]]) -> list[list[int]]:
+def _turns(claims: Sequence[_Dated]) -> list[list[int]]:
     """Places in turns, so that no turn holds one number twice and each number's claims keep their order."""
     turns: list[list[int]] = []
     seen: dict[Key, int] = {}
-    for place, (claim, _) in enumerate(claims):
+    for place, (claim, _, _) in enumerate(claims):
         key = (claim.stated.source, claim.stated.local_id)
         turn = seen.get(key, -1) + 1
         seen[key] = turn

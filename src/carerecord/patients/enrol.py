@@ -18,7 +18,7 @@ from carerecord.patients.facts import Facts
 from carerecord.patients.likening import Liked, keys_of, liken, strongly
 from carerecord.patients.linking import Decisions, Doubt
 from carerecord.patients.matching import Traits
-from carerecord.patients.model import PDS, VERIFIED, Entry, number_stated
+from carerecord.patients.model import PDS, VERIFIED, Entry, number_stated, states_nothing
 from carerecord.patients.protecting import alone
 from carerecord.patients.store import kept, likeness, lineage, reviews
 
@@ -306,16 +306,21 @@ def moved_away(
     return frozenset(found)
 
 
-def entry_of(stated: SourcePatient, before: Entry | None, now: datetime, recorded: datetime | None = None) -> Entry:
+def entry_of(
+    stated: SourcePatient, before: Entry | None, now: datetime, recorded: datetime | None = None, since: datetime | None = None
+) -> Entry:
     number, status = number_stated(stated), stated.demographics.nhs_number_status
     if before is None:
-        return Entry(new_id(), "", stated, number, status, now, now, recorded)
+        return Entry(new_id(), "", stated, number, status, now, since or now, recorded)
     if before.stated == stated:
         return before
     if _identity(before.stated) == _identity(stated):
         number, status = before.nhs_number, before.nhs_status
+    if since is None:  # another number of the same person makes no news of their name or address
+        is_same = stated.demographics == before.stated.demographics and not states_nothing(stated)
+        since = before.changed_at if is_same else now
     return structs.replace(
-        before, stated=stated, nhs_number=number, nhs_status=status, changed_at=now, recorded_at=recorded or before.recorded_at
+        before, stated=stated, nhs_number=number, nhs_status=status, changed_at=since, recorded_at=recorded or before.recorded_at
     )
 
 

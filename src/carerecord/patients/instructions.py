@@ -195,8 +195,8 @@ class Instructing:
         without = tuple(each for each in gone.stated.identifiers if each != moving)
         with_it = (*(each for each in into.stated.identifiers if each != moving), moving)
         changed = [
-            structs.replace(gone, stated=structs.replace(gone.stated, identifiers=without), changed_at=now),
-            structs.replace(into, stated=structs.replace(into.stated, identifiers=with_it), changed_at=now),
+            structs.replace(gone, stated=structs.replace(gone.stated, identifiers=without)),
+            structs.replace(into, stated=structs.replace(into.stated, identifiers=with_it)),
         ]
         known = {(each.stated.source, each.stated.local_id): each for each in (gone, into)}
         await self.enrolling.take_in(db, changed, known, now)

@@ -1,7 +1,8 @@
 """What is one entry of the index, and what does a set of entries say together?
 
 Where sources differ, the best per field is chosen by a fixed order (`_trust`): the Personal Demographics Service first, then
-those whose NHS number is verified, then the one whose statement changed last, then by source and id so that the order is total.
+those whose NHS number is verified, then the one whose statement changed last, as its source recorded that, then by source and by
+the number there: whatever the order in which they were heard of.
 Every source's own words stay beside it in `Person.statements`.
 """
 
@@ -30,7 +31,7 @@ class Entry(Struct, frozen=True):
     nhs_number: str  # as stated where well formed, or the number that a trace found to have replaced it
     nhs_status: str  # as stated, or what a trace found
     enrolled_at: datetime
-    changed_at: datetime
+    changed_at: datetime  # since when its source states that, as it recorded it; where it does not say, since the index heard
     recorded_at: datetime | None = None  # when its source recorded what it states; None where it does not say
     replaced: bool = False  # merged into another: what it says of who the person is goes last. Read where a person is made of it
 
@@ -117,7 +118,8 @@ def _age(entry: Entry) -> tuple[bool, datetime, str, str]:
 def _trust(entry: Entry) -> tuple[bool, bool, bool, float, str, str]:
     """The PDS first. Of what nobody verified, an entry merged into another goes last: it may be "Unknown Male 47", born 1900."""
     newest_first = -entry.changed_at.timestamp()
-    return entry.stated.source != PDS, not entry.verified, entry.replaced, newest_first, entry.stated.source, entry.id
+    stated = entry.stated
+    return stated.source != PDS, not entry.verified, entry.replaced, newest_first, stated.source, stated.local_id
 
 
 def _together(entries: Iterable[Entry]) -> Demographics:

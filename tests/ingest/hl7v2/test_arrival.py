@@ -107,8 +107,8 @@ SIX = {
 }  # fmt: skip
 
 
-def content(puts: dict[str, Put]) -> dict[str, tuple[str, bytes | None, str]]:
-    return {key: (put.local_id, put.raw, put.withdrawn) for key, put in puts.items()}
+def content(puts: dict[str, Put]) -> dict[str, tuple[str, bytes | None, str, str]]:
+    return {key: (put.local_id, put.raw, put.withdrawn, put.since) for key, put in puts.items()}
 
 
 @pytest.mark.parametrize("name", SIX)
@@ -126,6 +126,23 @@ def test_a_message_that_comes_again_changes_nothing(name):
     random.Random(3).shuffle(again)
 
     assert content(stand(again)) == expected
+
+
+def test_somebody_stands_since_the_last_of_it_was_first_said_or_last_said_otherwise():
+    homes = enumerate(("1 Elm Road", "1 Elm Road", "2 Oak Street", "1 Elm Road", "1 Elm Road"))
+    there = [message("ADT^A31", at=at(minute), pid=PID.replace("1 Elm Road", home)) for minute, home in homes]
+    silent = message("ADT^A08", pv1(), at=at(9), pid="PID|1||M7^^^RX1^MR~A1^^^RX1^AN")
+    copied = oru(at(8), obx("4.4"), pid=PID.replace("1 Elm Road", "3 Ash Row"))
+
+    def since(*messages: bytes) -> str:
+        return next(put.since for put in stand(messages).values() if put.type == "Patient")
+
+    first, second, other, back, again = there
+    assert since(first) == since(first, second, silent) == since(second, silent, first)
+    assert since(first)[:16] == "2026-11-22T10:00"
+    assert since(first, second, other) == since(*there, silent, copied) == since(copied, again, first, other)
+    assert since(first, second, other)[:16] == "2026-11-22T10:02"
+    assert since(back, other)[:16] == "2026-11-22T10:03"
 
 
 def test_two_statements_of_one_moment_stand_alike_whichever_is_read_first():

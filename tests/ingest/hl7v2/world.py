@@ -6,6 +6,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from msgspec import structs
+
 from carerecord.fhir import gates
 from carerecord.fhir.bundle import parse as json_of
 from carerecord.fhir.reading import read
@@ -64,9 +66,10 @@ def settled(filings: Iterable[Filing]) -> dict[str, Put]:
         touched: dict[str, None] = {}
         for each in filing.statements:
             one = Heard(each.thread, each.local_id, each.says, (*filing.order, number))
-            known = heard[each.thread].get(bytes(each.says))
-            if known is None or one.order > known.order:
-                heard[each.thread][bytes(each.says)] = one
+            if known := heard[each.thread].get(bytes(each.says)):
+                first = min(one.order[0], known.first or known.order[0])
+                one = structs.replace(max(one, known, key=lambda each: each.order), first=first)
+            heard[each.thread][bytes(each.says)] = one
             hangs[each.thread] |= set(each.hangs)
             touched[each.thread] = None
             if each.rules:

@@ -60,6 +60,7 @@ class Heard(Struct, frozen=True):
     local_id: str
     says: Raw
     order: Order
+    first: str = ""  # of what was said more than once: when it was first recorded; "" = once, as `order` says
 
 
 class Merge(Struct, frozen=True):
@@ -94,3 +95,4 @@ class Put(Struct, frozen=True):
     withdrawn: str = ""  # why, in words
     one_with: bool = False  # it is gone because another stands for both: nothing was taken back
     was: tuple[str, str] = ("", "")  # moved: whose it was, by local_id and by the id of their Patient
+    since: str = ""  # of a Patient: since when its sender has said the last of what stands, as it recorded that

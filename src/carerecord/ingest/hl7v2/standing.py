@@ -29,10 +29,13 @@ _OF_A_KIND: Final[Mapping[str, Callable[[Told], Facts]]] = {
 # Where a resource names the person it is about.
 _SUBJECT: Final = {"AllergyIntolerance": "patient", "Immunization": "patient"}
 _NOBODYS: Final = frozenset(("Patient", "Appointment"))
+# What says who somebody is and where they live; none of it is their number in a system.
+_OF_A_PERSON: Final = ("name", "birthDate", "gender", "address", "telecom", "deceased", "multipleBirth", "generalPractitioner")
+_WHO: Final = (*_OF_A_PERSON, *(f"?{each}" for each in _OF_A_PERSON), "whole")
 
 BECAME: Final = "it is one with another visit of its sender"
 
-_Heard = tuple[Order, Said, str]  # when recorded, what, and a local id
+_Heard = tuple[Order, Said, str, str]  # when recorded, what, a local id, and when it was first recorded
 _Placed = tuple[Set[str], str, str]  # things, the visit in which a statement puts them, and one that it believes less
 _ORDER: Final = itemgetter(0)
 _NEVER: Final[Order] = ("", "", 0)
@@ -54,7 +57,7 @@ def standing(thread: str, heard: Sequence[Heard], above: Sequence[Heard] = ()) -
         rules += [each for each in _rules(_read(others)) if each[1].kind == "renumbered"]
     rules.sort(key=_ORDER)
     renumbered = _renumberings(rules) if rules else {}
-    things = said[0][1].things if len(said) == 1 else {thing for _, each, _ in said for thing in each.things}
+    things = said[0][1].things if len(said) == 1 else {thing for _, each, _, _ in said for thing in each.things}
     absorbed = {thing: _absorbed(thing, others, renumbered) for thing in things} if others else {}
     placed = _placed(said) if any(rule.within for _, rule in rules) else []
     told = [_told(thing, said, rules, renumbered, absorbed.get(thing), placed) for thing in sorted(things)]
@@ -72,14 +75,14 @@ def enrolled(put: Put, source: str) -> SourcePatient | None:
 
 def _read(heard: Sequence[Heard]) -> list[_Heard]:
     """In the order of recording; what was recorded in one moment in the order of its letters."""
-    said: list[_Heard] = [(each.order, read(each.says), each.local_id) for each in heard]
+    said: list[_Heard] = [(each.order, read(each.says), each.local_id, each.first or each.order[0]) for each in heard]
     if any(one[0] >= other[0] for one, other in pairwise(said)):
         said.sort(key=lambda each: (each[0], written(each[1].things)))
     return said
 
 
 def _rules(said: list[_Heard]) -> list[tuple[Order, Rule]]:
-    return [(order, _named(each.rule, each.patient)) for order, each, _ in said if each.rule is not None]
+    return [(order, _named(each.rule, each.patient)) for order, each, _, _ in said if each.rule is not None]
 
 
 def _named(rule: Rule, patient: str) -> Rule:
@@ -94,8 +97,8 @@ def _absorbed(thing: str, others: Sequence[Heard], renumbered: Mapping[str, str]
         if _leads(other, renumbered) != thing:
             continue
         said = _read([each for each in others if each.thread == other])
-        gone = max((order for order, each, _ in said if each.rule is not None and each.rule.kind == "withdrawn"), default=None)
-        found += [(order, each.things.get(other, {})) for order, each, _ in said if gone is None or order > gone]
+        gone = max((order for order, each, _, _ in said if each.rule is not None and each.rule.kind == "withdrawn"), default=None)
+        found += [(order, each.things.get(other, {})) for order, each, _, _ in said if gone is None or order > gone]
     return sorted(found, key=lambda each: (each[0], written(each[1])))
 
 
@@ -136,7 +139,7 @@ def _told(
     newest = _NEVER
     owner = local_id = ""
     was = ("", "")
-    for order, each, whose in said:
+    for order, each, whose, _ in said:
         if (stated_facts := each.things.get(thing)) is None:
             continue
         for key, value in stated_facts.items():
@@ -169,7 +172,26 @@ def _told(
     if thing in renumbered:
         withdrawn = BECAME
     type_, _, id_ = thing.partition("/")
-    return Told(type_, id_, owner, local_id, facts, _in_order(log) if log else (), withdrawn, renumbered, was)
+    since = _since(thing, said) if type_ == "Patient" else ""
+    return Told(type_, id_, owner, local_id, facts, _in_order(log) if log else (), withdrawn, renumbered, was, since)
+
+
+def _since(thing: str, said: list[_Heard]) -> str:
+    """Since when all that stands of who they are has been said: since the last of it was first said, or last said otherwise."""
+    since = min([first for _, _, _, first in said])
+    if len(said) == 1:
+        return since
+    told = [(order[0], first, each.things.get(thing, {})) for order, each, _, first in said]
+    stands: Facts = {}
+    for _, _, facts in told:
+        stands |= facts
+    for key, value in stands.items():
+        if not key.startswith(_WHO) or (key[0] == "?" and key[1:] in stands):
+            continue
+        begun = min(first for _, first, facts in told if key in facts and facts[key] == value)
+        otherwise = (last for last, _, facts in told if key in facts and facts[key] != value)
+        since = max(since, begun, *otherwise)
+    return since
 
 
 def _takes(rule: Rule, owner: str, *, is_later: bool) -> bool:
@@ -180,7 +202,7 @@ def _takes(rule: Rule, owner: str, *, is_later: bool) -> bool:
 
 
 def _placed(said: list[_Heard]) -> list[_Placed]:
-    return [(each.things.keys(), _visit_in(each, ""), _visit_in(each, "?")) for _, each, _ in said]
+    return [(each.things.keys(), _visit_in(each, ""), _visit_in(each, "?")) for _, each, _, _ in said]
 
 
 def _is_elsewhere(thing: str, visit: str, placed: list[_Placed], renumbered: Mapping[str, str]) -> bool:
@@ -243,7 +265,7 @@ def _put(told: Told, gone: set[str]) -> Put:
         made["result"] = [each for each in made["result"] if each.get("reference") not in gone]
         if not made["result"]:
             del made["result"]
-    return Put(told.type, told.id, told.local_id, written(made), was=told.was)
+    return Put(told.type, told.id, told.local_id, written(made), was=told.was, since=told.since)
 
 
 def _whose(made: Facts, patient: str) -> None:

@@ -35,15 +35,17 @@ class Said(Struct, frozen=True):
     former: tuple[str, ...]
 
 
-async def record(db: Connection, stamps: Sequence[tuple[str, datetime]]) -> None:
+async def record(db: Connection, stamps: Sequence[tuple[str, datetime, datetime | None]]) -> None:
+    """When sources last recorded what they state, and since when they have, where they say so."""
     await db.execute(
         """
-        UPDATE patient SET recorded_at = told.at
-          FROM unnest($1::text[], $2::timestamptz[]) AS told (id, at)
+        UPDATE patient SET recorded_at = told.at, changed_at = coalesce(told.since, changed_at)
+          FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS told (id, at, since)
          WHERE patient.id = told.id
         """,
-        [patient for patient, _ in stamps],
-        [at for _, at in stamps],
+        [patient for patient, _, _ in stamps],
+        [at for _, at, _ in stamps],
+        [since for _, _, since in stamps],
     )
 
 

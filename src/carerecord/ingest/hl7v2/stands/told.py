@@ -18,3 +18,4 @@ class Told(Struct, frozen=True):
     withdrawn: str
     renumbered: Mapping[str, str]
     was: tuple[str, str] = ("", "")  # whose it was before it was moved: a local id and the id of a Patient
+    since: str = ""  # of a Patient: since when its sender has said the last of that

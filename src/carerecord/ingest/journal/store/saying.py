@@ -116,7 +116,8 @@ async def drop_statements(db: Database, threads: Sequence[str], messages: Sequen
 
 
 async def keep_latest(db: Database, threads: Sequence[str], messages: Sequence[int]) -> None:
-    """What these messages have said again in these threads stands once: a thread stays as short as what is said in it."""
+    """What these messages have said again in these threads stands once, and of a person when it was first said too, which tells
+    since when: a thread stays as short as what is said in it."""
     await db.execute(
         """
         DELETE FROM statement AS old
@@ -127,6 +128,12 @@ async def keep_latest(db: Database, threads: Sequence[str], messages: Sequence[i
                           AND (later.recorded, later.sent, later.message) > (old.recorded, old.sent, old.message)
                           AND later.message = ANY ($2)
                        OFFSET 0)
+           AND (thread NOT LIKE 'Patient/%'
+                OR EXISTS (SELECT
+                             FROM statement AS first
+                            WHERE (first.thread, first.digest) = (old.thread, old.digest)
+                              AND (first.recorded, first.sent, first.message) < (old.recorded, old.sent, old.message)
+                           OFFSET 0))
         """,
         list(threads),
         list(messages),
