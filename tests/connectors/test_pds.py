@@ -74,8 +74,10 @@ async def a_register(**more: Any) -> AsyncIterator[tuple[PretendPds, Source]]:
     await listener.listen()
     register = PretendPds(REGISTER, listener.address, latency_s=0, superseded={OLD: SMITH}, **more)
     listener.handler = register
-    yield register, source_at(listener.address + BASE)
-    await listener.refuse()
+    try:
+        yield register, source_at(listener.address + BASE)
+    finally:
+        await listener.refuse()
     assert listener.faults == []
 
 
@@ -89,8 +91,10 @@ async def answering(*replies: Reply) -> AsyncIterator[tuple[list[Asked], Source]
 
     listener = Listener(handler)
     await listener.listen()
-    yield asked, source_at(listener.address)
-    await listener.refuse()
+    try:
+        yield asked, source_at(listener.address)
+    finally:
+        await listener.refuse()
 
 
 async def test_a_number_is_read_with_its_version_and_practice(web):
@@ -188,9 +192,9 @@ async def test_a_flood_of_questions_is_turned_away_and_whoever_asks_later_does_n
 
 
 async def test_waiting_for_a_turn_of_ours_is_not_held_against_the_register(web, monkeypatch):
-    monkeypatch.setattr(pds, "DEADLINE_S", 0.4)
+    monkeypatch.setattr(pds, "DEADLINE_S", 0.9)
     async with a_register() as (_, source):
-        window = Pds(web, Turns(2.0, time.monotonic), circuit=Circuit(time.monotonic, most=1))
+        window = Pds(web, Turns(1.0, time.monotonic), circuit=Circuit(time.monotonic, most=1))
         found = await asyncio.gather(*(window.read(source, each) for each in (SMITH, HIDDEN, OLD, NOBODY)))
 
     assert [type(each) for each in found] == [Registered, Registered, Registered, NotRegistered]
