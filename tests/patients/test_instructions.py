@@ -106,6 +106,18 @@ async def test_a_merge_said_the_other_way_round_turns_the_survivor(desk):
     assert (turned.patient, set(turned.person)) == (a, {a, b})
 
 
+@pytest.mark.parametrize("link", [("a", "b"), ("b", "a")])
+@pytest.mark.parametrize("is_late", [False, True])
+async def test_a_link_that_was_recorded_after_a_merge_leaves_both_numbers_in_use_in_whatever_order_they_come(desk, link, is_late):
+    a, b = await taken(desk, "a", "b")
+    told = [("merge", "a", "b", "2026-11-21T08:00:00+00:00"), ("link", *link, "2026-11-21T09:00:00+00:00")]
+    for kind, gone, into, recorded in reversed(told) if is_late else told:
+        await say(desk, kind, gone, into, recorded=recorded)
+
+    (late,) = await Taking(desk.index.enrolling).take(TakeAsked((Claim(stated("trust", "a")),)))
+    assert (late.patient, set(late.person)) == (a, {a, b})
+
+
 async def test_an_unmerge_puts_everybody_back_where_they_were(desk):
     a, b, c = await taken(desk, "a", "b", "c")
     await say(desk, "link", "c", "a")

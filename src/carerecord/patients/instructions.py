@@ -114,7 +114,8 @@ class Instructing:
             moved = list(zip(before[0].moved, before[0].former, strict=True))
         if told.kind == "merge":
             await lineage.merge(db, gone.id, into.id, when, now, told.message, moved)
-        else:
+        else:  # both stay in use, also the one that a merge recorded before gave up
+            await lineage.end(db, into.id, now, gone.id, until=when)
             await lineage.say(db, gone.id, into.id, told.kind, when, now, told.message, moved)
         if gone.person != into.person:
             because = "decided" if by else "merged" if told.kind == "merge" else "linked"
