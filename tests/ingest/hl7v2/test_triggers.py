@@ -145,6 +145,14 @@ def test_an_arrival_that_is_called_back_leaves_somebody_where_they_were():
     assert places(admitted, transferred, at_once, not_said) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
 
 
+def test_an_arrival_in_the_bed_that_a_ward_was_corrected_to_is_no_move():
+    transferred = message("ADT^A02", pv1(place="WARD2"), at="20261122130000")
+    corrected = message("ADT^A08", pv1(place="WARD2^^BED4"), at="20261122133000")
+    come = message("ADT^A10", pv1(place="WARD2^^BED4"), at="20261122140000")
+
+    assert places(transferred, corrected, come) == places(transferred, corrected)
+
+
 def test_a_transfer_is_called_back_though_somebody_was_seen_to_arrive():
     admitted, transferred = message("ADT^A01", pv1()), message("ADT^A02", pv1(place="WARD2"), at="20261122130000")
     come = message("ADT^A10", pv1(place="WARD2"), at="20261122140000")
@@ -163,6 +171,19 @@ def test_a_discharge_that_is_expected_ends_nothing(event):
     assert visit["location"][0]["status"] == "active"
     assert the([expected], "Encounter")["status"] == "in-progress"
     assert "a discharge that is only expected: PV1-45 is not carried" in filed(expected).notes
+
+
+@pytest.mark.parametrize("end", ["", "20261126100000"])
+def test_a_discharge_that_was_expected_before_the_admission_ends_nothing(end):
+    planned = message("ADT^A05", pv1(start="20261124090000", end="20261126100000"))
+    admitted = message("ADT^A01", pv1(start="20261124093000", end=end), at="20261124093000")
+    cancelled = message("ADT^A38", pv1(), at="20261123093000")
+
+    for messages in ((planned, admitted), (admitted, planned)):
+        visit = the(messages, "Encounter")
+        assert (visit["status"], visit["location"][0]["status"]) == ("in-progress", "active")
+        assert "end" not in visit["period"]
+    assert "end" in the([planned, cancelled], "Encounter")["period"]
 
 
 def test_a_discharge_that_a_result_expects_ends_nothing_and_one_that_has_come_does():
@@ -204,6 +225,24 @@ def test_who_is_named_no_longer_among_the_doctors_is_none_of_the_visit(now, ther
     for messages in ((before, changed), (changed, before)):
         found = the(messages, "Encounter").get("participant", [])
         assert [each["individual"]["display"] for each in found] == there
+
+
+def test_a_result_that_repeats_a_list_of_doctors_brings_back_nobody_who_was_taken_from_it():
+    def consulted(who: str) -> str:
+        return pv1().replace("|||||||||||||", f"||||||{who}|||||||", 1)
+
+    first = message("ADT^A01", consulted("C1^Nair~C2^Lowe~C3^Shah"))
+    changed = message("ADT^A61", consulted("C4^Ford"), at="20261122130000")
+    result = message("ORU^R01", consulted("C1^Nair~C2^Lowe"), OBR, OBX, at="20261122140000")
+    shorter = message("ORU^R01", consulted("C5^Rao"), OBR, OBX, at="20261122150000")
+
+    def there(*messages: bytes) -> list[str]:
+        return [each["individual"]["display"] for each in the(messages, "Encounter").get("participant", [])]
+
+    assert there(first, changed, result) == there(result, changed, first) == ["Ford"]
+    assert there(first, shorter) == ["Nair", "Lowe", "Shah"]
+    assert there(result) == ["Nair", "Lowe"]
+    assert there(result, shorter) == ["Rao"], "where nobody else has spoken, the newest list counts"
 
 
 def test_an_event_comes_from_the_event_and_not_from_the_structure():

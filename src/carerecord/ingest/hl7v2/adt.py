@@ -156,6 +156,8 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
         reading.note("a discharge that is only expected: PV1-45 is not carried")
     elif visit.end and effect.begins and not visit.start and sort_key(visit.end) <= sort_key(happened):
         reading.note("PV1-45 is no later than the admission: the end is not carried")
+    elif visit.end and effect.status == "planned":  # once they are there it is none
+        facts[f"@expected/{visit.end}"] = {"kind": "ends", "place": "", "at": visit.end}
     elif visit.end:
         facts["end"] = visit.end
     if (visit.place and effect.place) or effect.place == "back":

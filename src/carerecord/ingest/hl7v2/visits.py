@@ -31,6 +31,7 @@ _TAKEN: Final = (
     (45, "end"),
 )
 _ROLES: Final = ((7, "ATND"), (8, "REF"), (9, "CON"), (17, "ADM"))
+_DOCTORS: Final = "+participant/"
 
 
 class Visit(Struct, frozen=True):
@@ -101,7 +102,11 @@ def in_passing(reading: Reading, person: Subject, segments: tuple[Segment, ...])
     if pv1 is None or not number_of(reading, _field_named(reading.sender.visit_number.partition("/")[0], segments)):
         return visit(reading, person, tuple(each for each in segments if each.name == "PID")), []
     found = visit(reading, person, segments, placed=False)
-    facts = {key if key[0] in "+?" else f"?{key}": value for key, value in found.facts.items() if value is not None}
+    facts = {
+        key if key[0] in "+?" and not key.startswith(_DOCTORS) else f"?{key}": value
+        for key, value in found.facts.items()
+        if value is not None or key.startswith(_DOCTORS)  # where their list ends
+    }
     is_expected = found.end and reading.is_still_to_come(found.end)
     for key, value in (("?start", found.start), ("?end", "" if is_expected else found.end)):
         if value:

@@ -17,6 +17,8 @@ def standing(told: Told) -> dict[str, Any]:
     out = elements(_on_their_lists(facts))
     out.setdefault("status", "finished" if end else "unknown")
     out.setdefault("class", _UNKNOWN)
+    if not end and out["status"] in _NOT_THERE:
+        end = next((event["at"] for _, _, event in reversed(told.events) if event.get("kind") == "ends"), None)
     if start and end and ends_first(start, end):  # as two messages have it, whose clocks differ
         end = None
     period = {key: value for key, value in (("start", start), ("end", end)) if value}
@@ -91,7 +93,7 @@ def _moves(told: Told) -> tuple[list[dict[str, Any]], str]:
     for _, _, event in told.events:
         kind, place = event.get("kind"), event.get("place")
         if kind == "come":  # behind the transfer that it completes it is no move of its own
-            is_there = bool(moves) and moves[-1]["kind"] == "moved" and moves[-1]["place"] == place
+            is_there = bool(moves) and moves[-1]["kind"] == "moved" and (renamed or moves[-1]["place"]) == place
             kind, event = ("named", event) if is_there else ("moved", {**event, "kind": "moved"})
         if kind == "back":
             if len(moves) > 1:
