@@ -143,6 +143,8 @@ def test_an_arrival_that_is_called_back_leaves_somebody_where_they_were():
     assert places(admitted, transferred, come, back) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
     assert places(admitted, transferred, at_once, back) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
     assert places(admitted, transferred, at_once, not_said) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
+    assert places(admitted, transferred, come, not_said) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
+    assert places(admitted, not_said, transferred) == ["RX1, WARD1 completed", "RX1, WARD2 active"]
 
 
 def test_an_arrival_in_the_bed_that_a_ward_was_corrected_to_is_no_move():

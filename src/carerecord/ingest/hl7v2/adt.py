@@ -23,7 +23,7 @@ class Effect(Struct, frozen=True):
     title: str
     status: str = ""  # "?finished": believed where nothing else was said
     # "": nothing of where | moved: they went there | come: they are there, where they were not before | planned: they will
-    # | named: the same stay, told anew | back: no move at all
+    # | named: the same stay, told anew | back: no move at all | called: named, or where it names none: they never came
     place: str = "named"
     kind: str = ""  # PV1-2 where the message leaves it out
     begins: bool = False
@@ -53,7 +53,7 @@ EFFECTS: Final[Mapping[str, Effect]] = {
     "A25": Effect("Pending discharge cancelled", "?in-progress", ends="expected"),
     "A26": Effect("Pending transfer cancelled", "?in-progress"),
     "A27": Effect("Pending admission cancelled", "cancelled"),
-    "A32": Effect("Coming to another place cancelled", "?in-progress"),
+    "A32": Effect("Coming to another place cancelled", "?in-progress", "called"),
     "A33": Effect("Going to another place cancelled", "?in-progress", ""),
     "A38": Effect("Planned admission cancelled", "cancelled"),
     "A52": Effect("Leave cancelled", "in-progress"),
@@ -160,10 +160,11 @@ def _visit_said(reading: Reading, person: Subject, visit: Visit, effect: Effect,
         facts[f"@expected/{visit.end}"] = {"kind": "ends", "place": "", "at": visit.end}
     elif visit.end:
         facts["end"] = visit.end
-    if (visit.place and effect.place) or effect.place == "back":
+    if (visit.place and effect.place) or effect.place in ("back", "called"):
         at = (visit.start if effect.begins and visit.start else happened) or ""
+        kind = "named" if visit.place and effect.place == "called" else effect.place
         # One key a move: told again, it is the same one. What calls a move back has its own time.
-        facts[f"@move/{event}/{at}/{visit.place}"] = {"kind": effect.place, "place": visit.place, "at": at}
+        facts[f"@move/{event}/{at}/{visit.place}"] = {"kind": kind, "place": visit.place, "at": at}
     return statement(visit.thread, person.local_id, Said(person.patient, {visit.thread: facts}), (person.thread, visit.account))
 
 

@@ -94,11 +94,15 @@ def _moves(told: Told) -> tuple[list[dict[str, Any]], str]:
         kind, place = event.get("kind"), event.get("place")
         if kind == "come":  # behind the transfer that it completes it is no move of its own
             is_there = bool(moves) and moves[-1]["kind"] == "moved" and (renamed or moves[-1]["place"]) == place
-            kind, event = ("named", event) if is_there else ("moved", {**event, "kind": "moved"})
+            kind, event = ("named", event) if is_there else ("moved", {**event, "kind": "moved", "came": True})
         if kind == "back":
             if len(moves) > 1:
                 moves.pop()
             renamed = place
+        elif kind == "called":
+            if len(moves) > 1 and "came" in moves[-1]:
+                moves.pop()
+                renamed = ""
         elif kind == "moved" and place:
             moves = [*(each for each in moves if each["kind"] != "planned"), event]
             renamed = ""
