@@ -40,18 +40,27 @@ async def of_written(calls: Calls, made: tuple[Written, ...]) -> tuple[Written, 
 
 
 async def of_page(calls: Calls, page: Page) -> Page:
+    if not any(map(_may_tell, page.matches)) and not any(map(_may_tell, page.included)):
+        return page  # nearly always
     told = await of_some(calls, (*page.matches, *page.included))
     many = len(page.matches)
     return replace(page, matches=told[:many], included=told[many:])
 
 
 async def of_some(calls: Calls, helds: Sequence[Held]) -> tuple[Held, ...]:
-    dead = {place: each.text for place, each in enumerate(helds) if each.type == "Patient" and _SAYS in each.text}
+    dead = {place: each.text for place, each in enumerate(helds) if _may_tell(each)}
+    if not dead:
+        return tuple(helds)
     told = list(helds)
     for (place, text), now in zip(dead.items(), await of_texts(calls, list(dead.values())), strict=True):
         if now is not text:
             told[place] = replace(helds[place], raw=Raw(now))
     return tuple(told)
+
+
+def _may_tell(held: Held) -> bool:
+    """Of a death; whether it does, its parts say."""
+    return held.type == "Patient" and _SAYS in held.text
 
 
 async def of_texts(calls: Calls, texts: Sequence[bytes]) -> list[bytes]:
