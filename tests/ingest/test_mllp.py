@@ -97,6 +97,9 @@ async def test_a_message_without_its_end_is_given_up_and_told_so(service_databas
         assert (code, control) == ("AE", "HALF")
         assert says == "The message has no end: nothing more of it came in time."
         assert (await line.send(adt(control="2")))[0] == "AA"
+        assert await hospital.waiting() == 1, "that its half came before is no reason not to file it"
+        assert (await line.send(adt(control="3")))[0] == "AA"
+        assert await hospital.journalled() == 2
 
 
 async def test_a_sender_that_writes_byte_by_byte_is_waited_for(service_database: Any):

@@ -294,6 +294,31 @@ async def test_a_file_that_is_written_on_when_it_is_done_goes_back_and_is_read_w
     assert any(b"M9" in each for each in porter.kept)
 
 
+async def test_a_folder_that_is_closed_behind_a_file_that_is_done_holds_up_no_other(porter: Porter, tmp_path: Path) -> None:
+    done = lay(tmp_path, "allergies.csv", EXTRACT).parent / "done"
+    watcher, stat = watcher_of(porter, tmp_path), Path.stat
+    for _ in range(2):
+        await watcher.look()
+    with (done / "allergies.csv").open("a") as still_open:
+        still_open.write(LATEX.replace("2,M7", "5,M9") + "\n")
+    lay(tmp_path, "other.csv", EXTRACT.replace("M7", "M3"))
+
+    def closed(path: Path, **how: bool) -> os.stat_result:
+        if path == done / "allergies.csv":
+            raise PermissionError
+        return stat(path, **how)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "stat", closed)
+        for _ in range(2):
+            await watcher.look()
+    assert receipt(tmp_path, "other.csv")["messages"] == 3
+
+    for _ in range(2):
+        await watcher.look()
+    assert receipt(tmp_path, "allergies.csv")["messages"] == 4, "it is looked at again once its folder is open"
+
+
 async def test_killed_between_the_receipt_and_the_move_a_file_is_read_again_and_its_receipt_adds_up(
     porter: Porter, tmp_path: Path
 ) -> None:

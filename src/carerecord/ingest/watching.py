@@ -128,7 +128,7 @@ class Watcher:
             with suppress(OSError):  # it stays where it is
                 if await asyncio.to_thread(_put_back, each):
                     self.log.warning("folder.grew")
-        self._apart = [each for each in self._apart if each.until > now and each.path.exists()]
+        self._apart = [each for each in self._apart if each.until > now and not _is_gone(each.path)]
 
     async def _look_beside(self, senders: frozenset[str]) -> None:
         """Nobody takes what lies beside the senders' folders, or in one that is called otherwise: it is said once."""
@@ -245,6 +245,13 @@ def _told(path: Path) -> _Told | None:
     except FileNotFoundError:
         return None
     return _Told(found.st_size, found.st_mtime_ns, found.st_ino)
+
+
+def _is_gone(path: Path) -> bool:
+    """False also where nobody can say: its folder is closed just now."""
+    with suppress(OSError):
+        return not path.exists()
+    return False
 
 
 def _done_before(path: Path, digest: str) -> str | None:

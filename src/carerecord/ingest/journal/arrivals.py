@@ -242,7 +242,9 @@ class Journal:
 
     def _row(self, arrival: Arrival, sender: Sender) -> store.Row:
         unreadable = arrival.verdict is Verdict.UNREADABLE
-        digest = self.seals.digest(sender.id.encode(), *content(arrival.raw, arrival.head))
+        # The same words that come whole afterwards are another message: as one that came again they would never be filed.
+        half = (b"unreadable",) if unreadable else ()
+        digest = self.seals.digest(sender.id.encode(), *content(arrival.raw, arrival.head), *half)
         return store.Row(
             sender.id, sender.organisation, digest, arrival.head.form.named, len(arrival.raw),
             self.seals.seal(arrival.raw, organisation=sender.organisation, place=digest),
