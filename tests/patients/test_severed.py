@@ -25,7 +25,7 @@ from carerecord.contracts.patients import (
     UndoAsked,
 )
 from carerecord.fhir.identifiers import NHS_NUMBER
-from carerecord.kit.errors import Conflict, NotFound, NotSignedIn
+from carerecord.kit.errors import Conflict, NotFound, NotSignedIn, NotUnderstood
 from carerecord.patients.asking import Asking
 from carerecord.patients.claims import Taking
 from carerecord.patients.instructions import Instructing
@@ -169,6 +169,13 @@ async def test_nobody_is_severed_from_themselves_who_bore_the_number_that_they_a
     for number in (OLD, nhs(3)):
         await desk.enrol(stated("gp", "1", number=number, **HOME))
     assert await desk.db.fetchval("SELECT count(*) FROM severed WHERE one = other") == 0
+
+
+async def test_nobody_is_severed_from_the_number_that_they_bear(desk):
+    (marlow,) = await desk.enrol(stated("gp", "1", number=OLD, **HOME))
+    with pytest.raises(NotUnderstood, match="number that they bear"):
+        await Instructing(desk.index.enrolling).sever(SeverAsked(OLD, marlow.patient, actor=DR_NAIR))
+    assert await desk.db.fetchval("SELECT count(*) FROM severed") == 0
 
 
 async def test_what_is_severed_goes_before_what_a_human_has_found_of_a_third(desk):

@@ -236,7 +236,7 @@ class Instructing:
         """Part two histories for good: what is one set is split, what waits for review is closed, nothing is suggested again.
 
         Raises:
-            NotSignedIn: nobody says so. NotUnderstood: the two sides are one.
+            NotSignedIn: nobody says so. NotUnderstood: the two sides are one, or one of them bears the other.
         """
         if asked.actor is None:
             raise NotSignedIn("A finding needs somebody who made it.")
@@ -245,6 +245,8 @@ class Instructing:
         async with alone(self.enrolling.db) as db:
             now = self.enrolling.clock.now()
             bearers = await kept.entries_numbered(db, {asked.one, asked.other})
+            if not asked.undo and any({asked.one, asked.other} == {entry.id, entry.nhs_number} for entry in bearers):
+                raise NotUnderstood("Nobody is severed from the number that they bear.")
             named = await kept.sets_of(db, {asked.one, asked.other, *(entry.id for entry in bearers)})
             await self._write_down(db, asked, named, now)
             if asked.undo:
