@@ -521,6 +521,32 @@ async def test_who_is_brought_along_stands_with_nobody_who_comes_at_once_and_fro
     assert (await desk.who(gone)).ids == (gone,)
 
 
+async def test_two_who_were_parted_come_beside_each_other_by_no_two_numbers_that_are_one_person(desk):
+    hamza = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
+    aoife = {"given": "Aoife", "family": "Byrne", "born": "1967-01-09"}
+    one = await claimed(desk, "1", "elm", **hamza, number=nhs(7))
+    await claimed(desk, "2", "oak", **aoife, number=nhs(8))
+    instructing = Instructing(desk.index.enrolling)
+    await instructing.instruct(InstructAsked((Instruction("link", "elm", "1", "oak", "2"),)))
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=True)
+    c = await claimed(desk, "c", "clinic", given="Edith", family="Marlow", born="1948-03-14")
+    follows = await claimed(desk, "f", "clinic", given="Olu", family="Adeyemi", born="1977-03-14")
+    await instructing.instruct(InstructAsked((Instruction("merge", "clinic", "f", "clinic", "c"),)))
+    d = await claimed(desk, "d", "depot", given="Maja", family="Nowak", born="1988-03-14")
+    await instructing.instruct(InstructAsked((Instruction("link", "clinic", "c", "depot", "d"),)))
+    (asked,) = await waiting(desk)
+    await decide(desk, asked.id, same=False)
+    found = "INSERT INTO decision (one, other, same, decided_at, decided_by) SELECT $1, $2, false, decided_at, decided_by"
+    await desk.db.execute(f"{found} FROM decision WHERE NOT same", *sorted((follows, d)))  # of who was merged into them as well
+
+    await desk.enrol(stated("clinic", "c", **hamza, number=nhs(7)), stated("depot", "d", **aoife, number=nhs(8)))
+
+    assert not await together(desk, c, d)
+    assert await together(desk, c, follows)
+    assert (await together(desk, one, c), await together(desk, one, d)) == (False, False)
+
+
 async def test_two_who_are_brought_along_to_a_new_person_are_apart_where_somebody_has_parted_them(desk):
     who = {"given": "Hamza", "family": "Iqbal", "born": "1953-07-14"}
     b, a = await taken(desk, "b", "a")

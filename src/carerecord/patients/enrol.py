@@ -282,11 +282,23 @@ async def with_their_sets(db: Connection, relinked: Relinked, entries: Sequence[
             going[patient] = going[into]
         else:
             del going[patient]
+    # Of two who come at once by numbers of their own, and were found to be two, neither does: alone each may.
+    by_number = [(patient, numbers[patient], person) for patient, (person, _) in going.items() if patient not in brought]
+    ids = [patient for patient, _, _ in by_number] if _of_two_numbers(by_number) else []
+    clashing = await reviews.clashing(db, by_number, ids)
+    going |= {patient: (new_id(), "parted") for patient in clashing}
+    going |= {patient: going[into] for patient, into in brought.items() if patient in going and into in clashing}
     coming = [(patient, numbers.get(patient, ""), person) for patient, (person, _) in going.items()]
     for patient in await reviews.clashing(db, coming, list(brought)):
         going[patient] = (new_id(), "parted")
     moves = tuple((patient, *place) for patient, place in going.items())
-    return structs.replace(relinked, moves=moves, joined=relinked.joined - apart)
+    return structs.replace(relinked, moves=moves, joined=relinked.joined - apart.union(clashing))
+
+
+def _of_two_numbers(coming: Iterable[tuple[str, str, str]]) -> bool:
+    """Whether two of different numbers come to one set; those of one number were told apart by it."""
+    number_to: dict[str, str] = {}
+    return any(number_to.setdefault(person, number) != number for _, number, person in coming)
 
 
 def moved_away(

@@ -93,10 +93,10 @@ async def barred(
     return frozenset((row["patient"], row["person"]) for row in rows)
 
 
-async def clashing(db: Database, coming: Sequence[tuple[str, str, str]], brought: Sequence[str]) -> list[str]:
-    """Of those who are brought along, who were found to be another person than somebody else of these (id, its NHS number or "",
-    key of a set) who comes to the same set, or are severed from them."""
-    if not brought:
+async def clashing(db: Database, coming: Sequence[tuple[str, str, str]], ids: Sequence[str]) -> list[str]:
+    """Who of `ids` was found to be another person than somebody else of these (id, its NHS number or "", key of a set) who comes
+    to the same set, or is severed from them."""
+    if not ids:
         return []
     rows = await db.fetch(
         """
@@ -118,7 +118,7 @@ async def clashing(db: Database, coming: Sequence[tuple[str, str, str]], brought
         [patient for patient, _, _ in coming],
         [number for _, number, _ in coming],
         [person for _, _, person in coming],
-        list(brought),
+        list(ids),
     )
     return [row["patient"] for row in rows]
 
